@@ -1,0 +1,58 @@
+"""Sets up the OpenTelemetry SDK: providers, processors, console logs, shutdown."""
+
+import atexit
+import sys
+import uuid
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry._logs import get_logger_provider
+from opentelemetry.metrics import get_meter_provider
+from opentelemetry.sdk._configuration import (
+    _OTelSDKConfigurator,  # pyright: ignore[reportPrivateUsage]  # made for distros to subclass
+)
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+from glasshouse import shutdown
+from glasshouse.errors import ConfigurationError
+from glasshouse.logs import configure_logging
+from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
+from glasshouse.pseudonym import hmac_key
+
+
+class GlasshouseConfigurator(_OTelSDKConfigurator):
+    """The configurator that ``OTEL_PYTHON_DISTRO=glasshouse`` selects."""
+
+    def _configure(self, **kwargs: Any) -> None:
+        try:
+            configure_logging()
+            hmac_key()
+        except ConfigurationError as error:
+            # Under opentelemetry-instrument an exception is only logged, and the service
+            # would run on without telemetry.
+            sys.exit(f"glasshouse: {error}")
+        # Tells two replicas' metrics apart.
+        kwargs.setdefault("resource_attributes", {}).setdefault(
+            "service.instance.id", str(uuid.uuid4())
+        )
+        super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
+            **kwargs,
+            span_processors=[IdsSpanProcessor()],
+            log_record_processors=[IdsLogRecordProcessor()],
+        )
+        _bound_shutdown()
+
+
+def _bound_shutdown() -> None:
+    providers = [trace.get_tracer_provider(), get_logger_provider(), get_meter_provider()]
+    stops = [
+        provider.shutdown
+        for provider in providers
+        if isinstance(provider, TracerProvider | LoggerProvider | MeterProvider)
+    ]
+    for stop in stops:
+        # The SDK's own exit handlers run one after the other, 30 s each at worst.
+        atexit.unregister(stop)
+    shutdown.install(stops)

@@ -1,0 +1,83 @@
+"""Request and correlation ids, carried in the OpenTelemetry context.
+
+The request id names one HTTP request. The correlation id names everything that one cause
+set off: it is handed on to jobs, and to further requests that send it along.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, MutableMapping
+from typing import Final, NamedTuple
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+REQUEST_ID_ATTRIBUTE: Final = "request.id"
+CORRELATION_ID_ATTRIBUTE: Final = "correlation.id"
+
+# Safe to log and to send back in a header, and never a bare number, which could be a card
+# or a phone number.
+_VALID_ID: Final = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_-]{8,64}", re.ASCII)
+_KEY: Final = otel_context.create_key("glasshouse.ids")
+
+
+class Ids(NamedTuple):
+    """The ids of one flow: both are 8 to 64 characters of ``A-Z a-z 0-9 _ -``."""
+
+    request: str
+    correlation: str
+
+
+def new_id() -> str:
+    """Return 32 random hex digits. No dashes, so that no part of it looks like a number."""
+    return secrets.token_hex(16)
+
+
+def is_valid_id(value: str) -> bool:
+    """Tell whether an id received from outside may be used as it is."""
+    return _VALID_ID.fullmatch(value) is not None
+
+
+def current_ids(context: Context | None = None) -> Ids | None:
+    """Return the ids in ``context``, by default in the current one, or ``None``."""
+    value = otel_context.get_value(_KEY, context)
+    return value if isinstance(value, Ids) else None
+
+
+def with_ids(ids: Ids, context: Context | None = None) -> Context:
+    """Return ``context``, by default the current one, with ``ids`` in it."""
+    return otel_context.set_value(_KEY, ids, context)
+
+
+def request_id() -> str | None:
+    """Return the id of the request being served, or whose job is running; else ``None``."""
+    ids = current_ids()
+    return ids.request if ids else None
+
+
+def correlation_id() -> str | None:
+    """Return the current flow's correlation id, or ``None`` outside of any flow."""
+    ids = current_ids()
+    return ids.correlation if ids else None
+
+
+def attributes_of(context: Context | None = None) -> dict[str, str]:
+    """Return the ids as span or log attributes; empty outside of any flow."""
+    ids = current_ids(context)
+    if ids is None:
+        return {}
+    return {REQUEST_ID_ATTRIBUTE: ids.request, CORRELATION_ID_ATTRIBUTE: ids.correlation}
+
+
+def inject_ids(carrier: MutableMapping[str, str]) -> None:
+    """Write the current ids into ``carrier``, for a job or a message."""
+    carrier.update(attributes_of())
+
+
+def extract_ids(carrier: Mapping[str, str], context: Context) -> Context:
+    """Return ``context`` with the ids found in ``carrier``; unchanged if none are valid."""
+    request = carrier.get(REQUEST_ID_ATTRIBUTE, "")
+    correlation = carrier.get(CORRELATION_ID_ATTRIBUTE, "")
+    if not (is_valid_id(request) and is_valid_id(correlation)):
+        return context
+    return with_ids(Ids(request, correlation), context)

@@ -1,0 +1,75 @@
+"""Business events: log records with an event name, a human body and flat attributes.
+
+One rule names the attributes: field ``transactionId`` of event ``payment.created`` is
+``payment.transaction_id`` over OTLP, and ``transactionId`` again on the console.
+"""
+
+import logging
+import re
+from typing import Any, Final
+
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+
+from glasshouse.pseudonym import user_pseudonym
+
+EVENT_NAME_ATTRIBUTE: Final = "otel.event.name"
+# Loki drops a record's event name, so it travels as an attribute too.
+EVENT_ATTRIBUTE: Final = "event"
+_CAPITAL: Final = re.compile(r"(?<!^)([A-Z])")
+_UNDERSCORE: Final = re.compile(r"_([a-z0-9])")
+
+_logger = logging.getLogger("glasshouse.events")
+
+FieldValue = str | int | float | bool | None
+
+
+def domain_of(event: str) -> str:
+    """Return the first part of an event's name: ``payment`` of ``payment.created``."""
+    return event.partition(".")[0]
+
+
+def attribute_name(event: str, field: str) -> str:
+    """Return the OTLP name of a console field: ``userId`` becomes ``payment.user_id``."""
+    snake_case = _CAPITAL.sub(r"_\1", field).lower()
+    return f"{domain_of(event)}.{snake_case}"
+
+
+def field_name(event: str, attribute: str) -> str:
+    """Return the console name of an OTLP attribute; one of another domain stays as it is."""
+    prefix = f"{domain_of(event)}."
+    if not attribute.startswith(prefix):
+        return attribute
+    return _UNDERSCORE.sub(lambda match: match[1].upper(), attribute.removeprefix(prefix))
+
+
+def emit_event(
+    name: str,
+    message: str,
+    *,
+    level: int = logging.INFO,
+    error_type: str | None = None,
+    **fields: FieldValue,
+) -> None:
+    """Emit one business event through standard library logging.
+
+    emit_event("payment.confirmed", "Payment confirmed", transactionId=tx, confirmationDelay=1.8)
+
+    Args:
+        name: ``<domain>.<what happened>``, from a fixed list.
+        message: for people; a constant, so that no value can slip into it.
+        level: a level of `logging`.
+        error_type: becomes ``error.type``; a class of failure, not its text.
+        fields: camelCase names. ``None`` is left out. ``userId`` leaves as a pseudonym only.
+
+    Raises:
+        ConfigurationError: the key for pseudonyms is unusable.
+    """
+    attributes: dict[str, Any] = {EVENT_NAME_ATTRIBUTE: name, EVENT_ATTRIBUTE: name}
+    for field, value in fields.items():
+        if value is None:
+            continue
+        is_user = field == "userId"
+        attributes[attribute_name(name, field)] = user_pseudonym(str(value)) if is_user else value
+    if error_type is not None:
+        attributes[ERROR_TYPE] = error_type
+    _logger.log(level, message, extra=attributes)

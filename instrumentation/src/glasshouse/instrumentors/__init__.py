@@ -1,0 +1,1 @@
+"""Instrumentations of our own, registered as OpenTelemetry instrumentors."""

@@ -1,0 +1,34 @@
+"""Span and log processors that stamp the current ids on everything a flow emits."""
+
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from glasshouse.context import attributes_of
+
+
+class IdsSpanProcessor(SpanProcessor):
+    """Put ``request.id`` and ``correlation.id`` on each span when it starts."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        span.set_attributes(attributes_of(parent_context))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Nothing to do: a span cannot be changed any more."""
+
+
+class IdsLogRecordProcessor(LogRecordProcessor):
+    """Put ``request.id`` and ``correlation.id`` on each log record."""
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        ids = attributes_of(log_record.log_record.context)
+        if ids:
+            present = log_record.log_record.attributes or {}
+            log_record.log_record.attributes = {**present, **ids}
+
+    def shutdown(self) -> None:
+        """Nothing is held."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing is held, so everything is flushed."""
+        return True
