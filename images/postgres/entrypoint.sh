@@ -1,0 +1,67 @@
+#!/bin/bash
+# Makes the database on the first start, then runs the server.
+#
+# Takes what the official image takes, as far as our compose file needs it: POSTGRES_USER,
+# POSTGRES_DB, POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, POSTGRES_INITDB_ARGS, PGDATA.
+# Runs under any user number, on a read-only root file system with /tmp writable.
+set -euo pipefail
+
+fail() {
+  echo "postgres: $1" >&2
+  exit 1
+}
+
+read_password() {
+  if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+    [ -r "$POSTGRES_PASSWORD_FILE" ] || fail "POSTGRES_PASSWORD_FILE: $POSTGRES_PASSWORD_FILE cannot be read"
+    cat "$POSTGRES_PASSWORD_FILE"
+  else
+    printf %s "${POSTGRES_PASSWORD:-}"
+  fi
+}
+
+# The finished database appears under its name in one step: an interrupted start leaves
+# only $PGDATA.new, which the next one clears away.
+make_database() {
+  local user=${POSTGRES_USER:-postgres} new="$PGDATA.new" work password
+  local database=${POSTGRES_DB:-$user}
+  password=$(read_password)
+  [ -n "$password" ] || fail "set POSTGRES_PASSWORD_FILE"
+  case $database in *[!A-Za-z0-9_-]*) fail "POSTGRES_DB: only letters, digits, _ and -" ;; esac
+  mkdir -p "$(dirname "$PGDATA")" 2>/dev/null && [ -w "$(dirname "$PGDATA")" ] ||
+    fail "the folder above PGDATA ($PGDATA) is not writable for user $(id -u)"
+  rm -rf "$new"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  printf '%s\n' "$password" >"$work/password"
+  printf 'postgres:x:%s:%s::/tmp:/bin/false\n' "$(id -u)" "$(id -g)" >"$work/passwd"
+  printf 'postgres:x:%s:\n' "$(id -g)" >"$work/group"
+
+  # initdb insists that its user number has a name.
+  # shellcheck disable=SC2086 # several arguments in one variable, as the official image has it
+  LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD="$work/passwd" NSS_WRAPPER_GROUP="$work/group" \
+    initdb --pgdata="$new" --username="$user" --pwfile="$work/password" --encoding=UTF8 \
+    --auth-host=scram-sha-256 ${POSTGRES_INITDB_ARGS:-}
+  echo 'host all all all scram-sha-256' >>"$new/pg_hba.conf"
+  echo "listen_addresses = '*'" >>"$new/postgresql.conf"
+  if [ "$database" != postgres ]; then
+    # The single-user server needs no socket, so nobody can connect too early.
+    echo "CREATE DATABASE \"$database\";" | postgres --single -D "$new" postgres >/dev/null
+  fi
+  sync
+  mv -T "$new" "$PGDATA"
+  rm -rf "$work"
+  trap - EXIT
+}
+
+if [ "${1:-}" = postgres ]; then
+  if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    [ -z "$(ls -A "$PGDATA" 2>/dev/null)" ] || fail "PGDATA ($PGDATA) holds something else than a database"
+    rmdir "$PGDATA" 2>/dev/null || true
+    [ ! -e "$PGDATA" ] || fail "PGDATA ($PGDATA) must be a folder inside the volume, not the volume itself"
+    make_database
+  elif [ "$(cat "$PGDATA/PG_VERSION")" != 17 ]; then
+    fail "the database was made by PostgreSQL $(cat "$PGDATA/PG_VERSION"), this is 17: dump and restore it"
+  fi
+fi
+exec "$@"

@@ -1,0 +1,114 @@
+"""The only place that writes to the terminal. Progress goes to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+# Without a terminal there is no width to fit: wide enough that rows do not wrap.
+_PLAIN_WIDTH = 160
+# Without a terminal a long step says this often that it is alive.
+_HEARTBEAT_S = 30.0
+_TAIL_LINES = 15
+
+
+class Step:
+    """One running step. `note` sets the word beside it: what it does just now."""
+
+    def __init__(self, console: Console, title: str, progress: Progress | None) -> None:
+        self._console = console
+        self._title = title
+        self._progress = progress
+        self._task = progress.add_task(title, note="") if progress else None
+        self._started = time.monotonic()
+        self._spoke = self._started
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the step began."""
+        return time.monotonic() - self._started
+
+    def note(self, text: str) -> None:
+        """Show what the step is doing; may be called as often as wanted."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, note=text)
+        elif time.monotonic() - self._spoke >= _HEARTBEAT_S:
+            self._spoke = time.monotonic()
+            self._console.print(f"{self._title}: {text} ({self.seconds:.0f} s)", highlight=False)
+
+
+class Terminal:
+    """Output of one command. `color=False` or NO_COLOR leaves colours out."""
+
+    def __init__(self, *, color: bool = True, quiet: bool = False) -> None:
+        no_color = None if color else True
+        self.out = _console(stderr=False, no_color=no_color)
+        self.err = _console(stderr=True, no_color=no_color)
+        self._quiet = quiet
+
+    def say(self, text: str) -> None:
+        """One line for people; goes to stderr, so that stdout stays for results."""
+        if not self._quiet:
+            self.err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def table(self, table: Table) -> None:
+        """A result."""
+        self.out.print(table)
+
+    def json(self, value: object) -> None:
+        """A result for scripts: plain JSON, never coloured or wrapped."""
+        self.out.file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+    def error(self, message: str, log: Path | None = None) -> None:
+        """One line naming the fault; the last lines of its log below, if there is one."""
+        self.err.print("error: ", style="bold red", end="")
+        self.err.print(message, highlight=False, markup=False, soft_wrap=True)
+        for line in tail(log):
+            self.err.print(f"  {line}", highlight=False, markup=False, soft_wrap=True, style="dim")
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        """Show a step while it runs: a spinner on a terminal, plain lines elsewhere."""
+        if self._quiet:
+            yield Step(Console(quiet=True), title, None)
+        elif self.err.is_terminal:
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                TextColumn("[dim]{task.fields[note]}"),
+            )
+            with Progress(*columns, console=self.err, transient=True) as progress:
+                yield Step(self.err, title, progress)
+        else:
+            self.say(f"{title} ...")
+            yield Step(self.err, title, None)
+
+
+def tail(log: Path | None, lines: int = _TAIL_LINES) -> list[str]:
+    """The last lines of a log file; empty when it is missing."""
+    if log is None or not log.is_file():
+        return []
+    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+
+
+def plain_table(*columns: str) -> Table:
+    """A table with one header row and no frame."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _console(*, stderr: bool, no_color: bool | None) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(stderr=stderr, no_color=no_color, width=width)
