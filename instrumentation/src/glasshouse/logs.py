@@ -90,6 +90,12 @@ def _choice(variable: str, environ: Mapping[str, str], allowed: tuple[str, ...])
     raise ConfigurationError(message)
 
 
+def _without_color_message(record: logging.LogRecord) -> bool:
+    """Drop uvicorn's second copy of its message, made for coloured terminals."""
+    vars(record).pop("color_message", None)
+    return True
+
+
 class _ConsoleHandler(logging.StreamHandler[Any]):
     """Marks our handler, so that configuring twice adds nothing."""
 
@@ -114,5 +120,7 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
+    # On the logger, so that it holds for the console and for OTLP.
+    logging.getLogger("uvicorn.error").addFilter(_without_color_message)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
