@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess  # noqa: S404  # driving the engine and compilers is this package's purpose
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
