@@ -20,10 +20,15 @@ read_password() {
   fi
 }
 
+# Both programs that make a database insist that their user number has a name.
+with_name() {
+  LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD="$work/passwd" NSS_WRAPPER_GROUP="$work/group" "$@"
+}
+
 # The finished database appears under its name in one step: an interrupted start leaves
 # only $PGDATA.new, which the next one clears away.
 make_database() {
-  local user=${POSTGRES_USER:-postgres} new="$PGDATA.new" work password
+  local user=${POSTGRES_USER:-postgres} new="$PGDATA.new" password
   local database=${POSTGRES_DB:-$user}
   password=$(read_password)
   [ -n "$password" ] || fail "set POSTGRES_PASSWORD_FILE"
@@ -31,22 +36,20 @@ make_database() {
   mkdir -p "$(dirname "$PGDATA")" 2>/dev/null && [ -w "$(dirname "$PGDATA")" ] ||
     fail "the folder above PGDATA ($PGDATA) is not writable for user $(id -u)"
   rm -rf "$new"
-  work=$(mktemp -d)
+  work=$(mktemp -d) # not local: the trap outlives this function
   trap 'rm -rf "$work"' EXIT
   printf '%s\n' "$password" >"$work/password"
   printf 'postgres:x:%s:%s::/tmp:/bin/false\n' "$(id -u)" "$(id -g)" >"$work/passwd"
   printf 'postgres:x:%s:\n' "$(id -g)" >"$work/group"
 
-  # initdb insists that its user number has a name.
   # shellcheck disable=SC2086 # several arguments in one variable, as the official image has it
-  LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD="$work/passwd" NSS_WRAPPER_GROUP="$work/group" \
-    initdb --pgdata="$new" --username="$user" --pwfile="$work/password" --encoding=UTF8 \
-    --auth-host=scram-sha-256 ${POSTGRES_INITDB_ARGS:-}
+  with_name initdb --pgdata="$new" --username="$user" --pwfile="$work/password" --encoding=UTF8 \
+    --auth-host=scram-sha-256 --no-instructions ${POSTGRES_INITDB_ARGS:-}
   echo 'host all all all scram-sha-256' >>"$new/pg_hba.conf"
   echo "listen_addresses = '*'" >>"$new/postgresql.conf"
   if [ "$database" != postgres ]; then
     # The single-user server needs no socket, so nobody can connect too early.
-    echo "CREATE DATABASE \"$database\";" | postgres --single -D "$new" postgres >/dev/null
+    echo "CREATE DATABASE \"$database\";" | with_name postgres --single -D "$new" postgres >/dev/null
   fi
   sync
   mv -T "$new" "$PGDATA"
