@@ -131,12 +131,13 @@ def _copy(
     spoke: threading.Event,
 ) -> None:
     assert child.stdout is not None  # noqa: S101  # Popen was given a pipe
-    for line in child.stdout:
-        spoke.set()
-        file.write(line)
-        file.flush()
-        if on_line is not None:
-            on_line(line.rstrip())
+    with child.stdout as output:
+        for line in output:
+            spoke.set()
+            file.write(line)
+            file.flush()
+            if on_line is not None:
+                on_line(line.rstrip())
 
 
 def _wait(
