@@ -1,0 +1,1 @@
+"""The outside world for development and tests, with switchable faults."""

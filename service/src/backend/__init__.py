@@ -1,0 +1,1 @@
+"""Reference backend: payments confirmed on a blockchain, jobs, health."""

@@ -1,0 +1,109 @@
+"""The command ``backend``: api, worker, migrate, healthcheck.
+
+Imports stand inside the functions: the health check runs every few seconds and must start fast.
+"""
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+if TYPE_CHECKING:
+    from backend.settings import SettingsT
+
+EXIT_FAILED: Final = 1
+EXIT_SETTINGS: Final = 2
+HEALTHCHECK_TIMEOUT_S: Final = 3
+GRACEFUL_SHUTDOWN_S: Final = 5
+
+
+def main() -> None:
+    """Run one subcommand and exit with its code; 2 means settings are missing or invalid."""
+    parser = argparse.ArgumentParser(prog="backend", description="Payments, jobs and health.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, action, purpose in (
+        ("api", _api, "serve the HTTP API"),
+        ("worker", _worker, "run jobs"),
+        ("migrate", _migrate, "bring the database's schema up to date"),
+        ("healthcheck", _healthcheck, "ask the API on this machine whether it is healthy"),
+    ):
+        commands.add_parser(name, help=purpose, description=purpose).set_defaults(action=action)
+    sys.exit(parser.parse_args().action())
+
+
+def _api() -> int:
+    import uvicorn
+
+    from backend.api.app import create_app
+    from backend.settings import ApiSettings
+
+    settings = _prepare(ApiSettings)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        # uvicorn's own configuration would cut its loggers off from ours.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+    )
+    return 0
+
+
+def _worker() -> int:
+    import asyncio
+
+    from backend.settings import WorkerSettings
+    from backend.worker import run
+
+    settings = _prepare(WorkerSettings)
+    return asyncio.run(run(settings))
+
+
+def _migrate() -> int:
+    import psycopg
+
+    from backend.migrate import migrate
+    from backend.settings import DatabaseSettings
+
+    settings = _prepare(DatabaseSettings)
+    try:
+        migrate(settings)
+    except psycopg.OperationalError as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return _fail(f"DATABASE_URL: the database cannot be used: {reason}", EXIT_FAILED)
+    return 0
+
+
+def _healthcheck() -> int:
+    port = os.environ.get("PORT") or "8000"
+    try:
+        # The scheme is fixed and the host is this machine.
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=HEALTHCHECK_TIMEOUT_S):
+            return 0
+    # ValueError: PORT is not a number.
+    except (URLError, OSError, ValueError) as error:
+        return _fail(f"unhealthy: {error}", EXIT_FAILED)
+
+
+def _prepare(settings: "type[SettingsT]") -> "SettingsT":
+    from backend.settings import SettingsError, load_settings
+    from glasshouse import ConfigurationError, configure_logging
+
+    try:
+        configure_logging()
+        return load_settings(settings)
+    except (SettingsError, ConfigurationError) as error:
+        sys.exit(_fail(str(error), EXIT_SETTINGS))
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"backend: {message}\n")
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Gauges of the job queue, read with SQL.
+
+A callback of the metrics SDK must not block, so it only reports what `refresh` last read.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import psycopg
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from backend.database import Pool
+from backend.queries import query
+
+REFRESH_INTERVAL_S: Final = 5.0
+
+_logger = logging.getLogger(__name__)
+
+
+class JobGauges:
+    """``jobs.backlog``, ``jobs.oldest_pending_age``, ``job.last_success_timestamp`` (each by
+    job) and ``worker.heartbeat_age``, the freshest of all workers.
+
+    While the database cannot be read nothing is reported: an old value would look like news.
+    """
+
+    def __init__(self, pool: Pool, jobs: Iterable[str]) -> None:
+        self._pool = pool
+        self._jobs = list(jobs)
+        self._rows: list[Mapping[str, Any]] = []
+
+    def register(self, meter: Meter) -> None:
+        """Create the instruments."""
+        meter.create_observable_gauge(
+            "jobs.backlog",
+            [self._of_each_job("backlog")],
+            unit="{job}",
+            description="Jobs that are due and wait for a worker",
+        )
+        meter.create_observable_gauge(
+            "jobs.oldest_pending_age",
+            [self._of_each_job("oldest_pending_age")],
+            unit="s",
+            description="How long the oldest waiting job has been due; 0 when none waits",
+        )
+        meter.create_observable_gauge(
+            "job.last_success_timestamp",
+            [self._of_each_job("last_success")],
+            unit="s",
+            description="Unix time of the last run that succeeded",
+        )
+        meter.create_observable_gauge(
+            "worker.heartbeat_age",
+            [self._heartbeat_age],
+            unit="s",
+            description="Time since the freshest heartbeat of any worker",
+        )
+
+    async def refresh(self) -> None:
+        """Read the values, once. A database that is away is logged, not raised."""
+        try:
+            # Housekeeping: no spans of it.
+            with suppress_instrumentation():
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(query("job_gauges"), {"jobs": self._jobs})
+                    self._rows = list(await cursor.fetchall())
+        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+            self._rows = []
+            _logger.warning(
+                "Job gauges could not be read", extra={"error.type": type(error).__qualname__}
+            )
+
+    def _of_each_job(self, column: str) -> Any:
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            return [
+                Observation(row[column], {"job": row["job"]})
+                for row in self._rows
+                if row[column] is not None
+            ]
+
+        return observe
+
+    def _heartbeat_age(self, _: CallbackOptions) -> Iterable[Observation]:
+        ages = [row["heartbeat_age"] for row in self._rows[:1]]
+        return [Observation(age) for age in ages if age is not None]

@@ -1,0 +1,206 @@
+"""Payments: the record, and every change of its row with the event that tells of it."""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, NewType
+
+from backend.database import Connection, Pool
+from backend.money import format_amount
+from backend.queries import query
+from glasshouse import emit_event
+
+PaymentId = NewType("PaymentId", str)
+PAYMENT_ID_PATTERN: Final = r"^tx_[0-9a-f]{32}$"
+
+# Enqueues the job that settles a payment, in the transaction of the connection given.
+Enqueue = Callable[[PaymentId, Connection], Awaitable[None]]
+
+
+class State(StrEnum):
+    CREATED = "created"
+    SUBMITTED = "submitted"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+
+class Failure(StrEnum):
+    """Why a payment failed: its ``error.type``."""
+
+    REVERTED = "reverted"
+    CONFIRMATION_TIMEOUT = "confirmation_timeout"
+    CHAIN_UNREACHABLE = "chain_unreachable"
+    CHAIN_ERROR = "chain_error"
+
+
+class IdempotencyConflictError(Exception):
+    """The idempotency key was used before, with another body."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPayment:
+    """A checked request to pay. ``amount`` has the minor digits of ``currency``."""
+
+    user_id: str
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payment:
+    """One row. All times have a zone."""
+
+    id: PaymentId
+    user_id: str
+    amount: Decimal
+    currency: str
+    state: State
+    blockchain_tx_id: str | None
+    error_type: str | None
+    created_at: datetime
+    submitted_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Payment":
+        fields: dict[str, Any] = {name: row[name] for name in cls.__dataclass_fields__}
+        fields["state"] = State(row["state"])
+        return cls(**fields)
+
+    @property
+    def amount_text(self) -> str:
+        """The amount as plain digits, such as ``10.50``."""
+        return format_amount(self.amount, self.currency)
+
+    @property
+    def confirmation_delay(self) -> float | None:
+        """Seconds from creation to confirmation, by the database's clock."""
+        if self.state is not State.CONFIRMED or self.finished_at is None:
+            return None
+        return (self.finished_at - self.created_at).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    payment: Payment
+    replayed: bool
+
+
+class Payments:
+    """The payments in Postgres.
+
+    Each method is one transaction. An event is emitted after its commit, and only by the
+    call that changed the row, so every method is safe to repeat.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def create(self, new: NewPayment, key: str | None, enqueue: Enqueue) -> Created:
+        """Write a payment and enqueue its job, both or neither.
+
+        With an idempotency ``key`` that was used before, return the payment made then.
+
+        Raises:
+            IdempotencyConflictError: the key belongs to a payment with another body.
+        """
+        digest = hashlib.sha256(key.encode()).digest() if key is not None else None
+        async with self._pool.connection() as connection:
+            payment_id = PaymentId(f"tx_{secrets.token_hex(16)}")
+            cursor = await connection.execute(
+                query("insert_payment"),
+                {
+                    "id": payment_id,
+                    "user_id": new.user_id,
+                    "amount": new.amount,
+                    "currency": new.currency,
+                    "idempotency_key": digest,
+                },
+            )
+            row = await cursor.fetchone()
+            if row is None:
+                return await self._replay(connection, new, digest)
+            await enqueue(payment_id, connection)
+        payment = Payment.from_row(row)
+        _emit(payment, "payment.created", "Payment created")
+        return Created(payment=payment, replayed=False)
+
+    async def _replay(
+        self, connection: Connection, new: NewPayment, digest: bytes | None
+    ) -> Created:
+        cursor = await connection.execute(
+            query("payment_by_idempotency_key"), {"idempotency_key": digest}
+        )
+        payment = Payment.from_row(_present(await cursor.fetchone()))
+        was = NewPayment(user_id=payment.user_id, amount=payment.amount, currency=payment.currency)
+        if was != new:
+            raise IdempotencyConflictError
+        return Created(payment=payment, replayed=True)
+
+    async def find(self, payment_id: PaymentId) -> Payment | None:
+        return await self._change("payment_by_id", id=payment_id)
+
+    async def seconds_since_submission(self, payment_id: PaymentId) -> float:
+        """Return how long ago the payment was submitted, by the database's clock."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                query("payment_submitted_seconds"), {"id": payment_id}
+            )
+            return _present(await cursor.fetchone())["seconds"] or 0.0
+
+    async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
+        """Mark a created payment as submitted. ``None``: it was not in that state."""
+        payment = await self._change(
+            "submit_payment", id=payment_id, blockchain_tx_id=blockchain_tx_id
+        )
+        if payment:
+            _emit(payment, "payment.submitted", "Payment submitted to the chain")
+        return payment
+
+    async def confirmed(self, payment_id: PaymentId) -> Payment | None:
+        """Mark a submitted payment as confirmed. ``None``: it was not in that state."""
+        payment = await self._change("confirm_payment", id=payment_id)
+        if payment:
+            _emit(payment, "payment.confirmed", "Payment confirmed")
+        return payment
+
+    async def failed(
+        self, payment_id: PaymentId, failure: Failure, *, from_state: State
+    ) -> Payment | None:
+        """Mark a payment as failed. ``None``: it was not in ``from_state``."""
+        payment = await self._change(
+            "fail_payment", id=payment_id, error_type=failure, from_states=[from_state]
+        )
+        if payment:
+            _emit(payment, "payment.failed", "Payment failed")
+        return payment
+
+    async def _change(self, name: str, **parameters: Any) -> Payment | None:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query(name), parameters)
+            row = await cursor.fetchone()
+        return Payment.from_row(row) if row else None
+
+
+def _present(row: dict[str, Any] | None) -> dict[str, Any]:
+    if row is None:
+        raise LookupError("the payment's row is gone")
+    return row
+
+
+def _emit(payment: Payment, event: str, message: str) -> None:
+    emit_event(
+        event,
+        message,
+        transactionId=payment.id,
+        userId=payment.user_id,
+        currency=payment.currency,
+        amount=float(payment.amount),
+        blockchainTxId=payment.blockchain_tx_id,
+        confirmationDelay=payment.confirmation_delay,
+        error_type=payment.error_type,
+    )

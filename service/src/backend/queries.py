@@ -1,0 +1,21 @@
+"""The statements of ``queries.sql``, by name."""
+
+import re
+from functools import cache
+from importlib import resources
+from typing import Final, LiteralString, cast
+
+_HEADING: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+@cache
+def _statements() -> dict[str, str]:
+    text = resources.files("backend").joinpath("queries.sql").read_text(encoding="utf-8")
+    _, *parts = _HEADING.split(text)
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def query(name: str) -> LiteralString:
+    """Return the statement called ``name``. Raises KeyError if there is none."""
+    # Ours, from the package; nothing from outside is ever put into it.
+    return cast(LiteralString, _statements()[name])

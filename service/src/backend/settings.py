@@ -1,0 +1,166 @@
+"""Settings of each process, from environment variables and secret files.
+
+They are built in `backend.__main__`, never at import.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, LiteralString, TypeVar, cast
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import (
+    AfterValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_TOKEN_CHARACTERS: Final = 16
+
+_REMEDIES: Final = {
+    "DATABASE_URL": "set it to postgresql://user@host:5432/database",
+    "DATABASE_PASSWORD_FILE": "set it to the path of a readable file that holds the password",
+    "INTERNAL_TOKEN_FILE": (
+        f"set it to the path of a readable file with at least {MIN_TOKEN_CHARACTERS} characters"
+    ),
+    "CHAIN_RPC_URL": "set it to the http(s) URL of the chain node's JSON-RPC endpoint",
+    "PAYMENT_CONFIRMATION_TIMEOUT": "set it to a number of seconds over 0, such as 120",
+    "CHAIN_POLL_INTERVAL": "set it to a number of seconds from 0.05 to 60",
+    "HOST": "set it to the address to listen on, such as 127.0.0.1",
+    "PORT": "set it to a port number from 1 to 65535",
+    "DB_POOL_MAX": "set it to a number of connections from 2 to 100",
+    "MAX_BODY_BYTES": "set it to a number of bytes from 1024 to 16777216",
+    "WORKER_CONCURRENCY": "set it to a number of jobs from 1 to 200",
+}
+
+
+class SettingsError(Exception):
+    """Settings are missing or invalid. The message is one line and names each variable."""
+
+
+def _default_host() -> str:
+    # In a container loopback is reachable by nobody; the engine decides what is published.
+    return "0.0.0.0" if Path("/.dockerenv").exists() else "127.0.0.1"  # noqa: S104 (see above)
+
+
+def _known_conninfo(url: SecretStr) -> SecretStr:
+    try:
+        conninfo_to_dict(url.get_secret_value())
+    except ProgrammingError:
+        # Their text quotes the URL, which may hold a password.
+        raise _complaint("is not a PostgreSQL URL") from None
+    return url
+
+
+def _read_secret(variable: str, path: Path) -> SecretStr:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise _complaint(f"{variable} names an unreadable file") from None
+    if not secret:
+        raise _complaint(f"{variable} names an empty file")
+    return SecretStr(secret)
+
+
+def _complaint(text: str) -> PydanticCustomError:
+    # Its type asks for a literal because the text is a template; ours has no braces.
+    return PydanticCustomError("setting", cast(LiteralString, text))
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+
+class DatabaseSettings(_Settings):
+    """Where Postgres is. The password comes from a file, a variable, or stands in the URL."""
+
+    database_url: Annotated[SecretStr, AfterValidator(_known_conninfo)]
+    database_password_file: Path | None = None
+    database_password: SecretStr | None = None
+    db_pool_max: Annotated[int, Field(ge=2, le=100)] = 10
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_password(cls, values: Any) -> Any:
+        path = values.get("database_password_file")
+        if path:
+            secret = _read_secret("DATABASE_PASSWORD_FILE", Path(path))
+            return {**values, "database_password": secret}
+        return values
+
+    @model_validator(mode="after")
+    def _has_password(self) -> "DatabaseSettings":
+        url = self.database_url.get_secret_value()
+        if self.database_password is None and not conninfo_to_dict(url).get("password"):
+            raise _complaint("DATABASE_PASSWORD_FILE is missing")
+        return self
+
+    def conninfo(self, **parameters: str | int) -> str:
+        """Return the connection string with the password and further libpq parameters."""
+        if self.database_password is not None:
+            parameters["password"] = self.database_password.get_secret_value()
+        return make_conninfo(self.database_url.get_secret_value(), **parameters)
+
+
+class ApiSettings(DatabaseSettings):
+    """Settings of ``backend api``."""
+
+    internal_token_file: Path
+    host: Annotated[str, Field(min_length=1)] = Field(default_factory=_default_host)
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
+
+    @model_validator(mode="after")
+    def _has_token(self) -> "ApiSettings":
+        self.internal_token()
+        return self
+
+    def internal_token(self) -> SecretStr:
+        """Return the bearer token for the internal endpoints."""
+        token = _read_secret("INTERNAL_TOKEN_FILE", self.internal_token_file)
+        if len(token) < MIN_TOKEN_CHARACTERS:
+            raise _complaint("INTERNAL_TOKEN_FILE holds a short token")
+        return token
+
+
+class WorkerSettings(DatabaseSettings):
+    """Settings of ``backend worker``. Times are in seconds."""
+
+    chain_rpc_url: HttpUrl
+    payment_confirmation_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    chain_poll_interval: Annotated[float, Field(ge=0.05, le=60)] = 0.5
+    worker_concurrency: Annotated[int, Field(ge=1, le=200)] = 20
+
+
+SettingsT = TypeVar("SettingsT", bound=_Settings)
+
+
+def load_settings(settings: type[SettingsT]) -> SettingsT:
+    """Read the settings of one process.
+
+    Raises:
+        SettingsError: one line that names each bad variable and what to do.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        lines = [_explain(dict(item)) for item in error.errors(include_input=False)]
+        # The input is not repeated: it may be a secret.
+        raise SettingsError("; ".join(dict.fromkeys(lines))) from None
+
+
+def _explain(error: dict[str, Any]) -> str:
+    if not error["loc"]:
+        problem: str = error["msg"]
+        variable = problem.split()[0]
+    else:
+        variable = str(error["loc"][0]).upper()
+        missing = error["type"] == "missing"
+        problem = f"{variable} {'is missing' if missing else 'is invalid'}"
+    return f"{problem}: {_REMEDIES.get(variable, 'correct it')}"
