@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
+from glasshouse_stack import clean as cleaning
+from glasshouse_stack import compose, plugin, project
 from glasshouse_stack import engine as engines
 from glasshouse_stack import images as image_store
-from glasshouse_stack import plugin
+from glasshouse_stack import up as starting
 from glasshouse_stack.console import Terminal, plain_table
+from glasshouse_stack.doctor import examine
 from glasshouse_stack.errors import StackError
 from glasshouse_stack.images.resolve import as_json
+from glasshouse_stack.process import run_attached
+from glasshouse_stack.project import Project
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Runs the Glasshouse stack on this machine."
@@ -44,6 +49,82 @@ def images(
         size = f"{image.size_bytes / 1e6:.0f}" if image.size_bytes else "-"
         table.add_row(image.name, image.how, f"{image.seconds:.1f}", size, image.tag)
     terminal.table(table)
+
+
+@app.command()
+def up() -> None:
+    """Start the stack: engine, images, secrets, containers; then run the doctor."""
+    terminal = Terminal()
+    checkout = project.load()
+    started = starting.up(checkout, terminal)
+    table = plain_table("part", "URL", "seconds to ready")
+    for one in started:
+        table.add_row(one.part.name, one.url, f"{one.seconds:.1f}")
+    terminal.table(table)
+    _doctor(checkout, terminal)
+
+
+@app.command()
+def doctor(
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    color: Annotated[bool, typer.Option(help="colours in the table")] = True,
+) -> None:
+    """Check the machine and every part, then follow a canary through the stack."""
+    terminal = Terminal(color=color, quiet=as_script)
+    _doctor(project.load(), terminal, as_script=as_script)
+
+
+@app.command()
+def down() -> None:
+    """Stop the stack; its data stays."""
+    checkout = _ready_for_compose()
+    _compose(checkout, "--profile", "*", "down", "--remove-orphans")
+
+
+@app.command()
+def logs(
+    part: Annotated[str | None, typer.Argument(help="service name; all if none")] = None,
+) -> None:
+    """Follow the containers' logs."""
+    checkout = _ready_for_compose()
+    _compose(checkout, "logs", "--follow", "--tail", "100", *([part] if part else []))
+
+
+@app.command()
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Stop the stack and delete its data, its secrets and the images built here."""
+    checkout = project.load()
+    question = f"Delete the stack's volumes and {checkout.state} (secrets)?"
+    if not yes and not (sys.stdin.isatty() and typer.confirm(question)):
+        raise StackError("nothing deleted: answer yes, or pass --yes")
+    checkout.prepare()
+    cleaning.clean(checkout, Terminal())
+
+
+def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -> None:
+    rows = examine.examine(checkout, terminal)
+    if as_script:
+        terminal.json([row.as_dict() for row in rows])
+    else:
+        examine.show(rows, terminal)
+    if any(row.status == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+def _ready_for_compose() -> Project:
+    checkout = project.load()
+    checkout.prepare()
+    if plugin.version() is None:
+        raise StackError("`docker compose` does not work: `glasshouse engine` mends it")
+    return checkout
+
+
+def _compose(checkout: Project, *arguments: str) -> None:
+    code = run_attached(compose.command(checkout, *arguments))
+    if code != 0:
+        raise typer.Exit(code)
 
 
 def main() -> None:

@@ -110,6 +110,14 @@ def run_logged(
             reader.join(timeout=_STOP_GRACE_S)
 
 
+def run_attached(argv: Sequence[str]) -> int:
+    """Run a program on our terminal until it ends or the user interrupts it."""
+    try:
+        return subprocess.run(list(argv), check=False).returncode  # noqa: S603  # no shell
+    except FileNotFoundError as error:
+        raise StackError(f"{argv[0]} is not installed") from error
+
+
 def start_detached(argv: Sequence[str], *, log: Path) -> None:
     """Start a program that outlives us, in its own session, its output in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)

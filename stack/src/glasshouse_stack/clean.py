@@ -1,0 +1,46 @@
+"""Deletes what the stack keeps on this machine."""
+
+from __future__ import annotations
+
+import shutil
+
+from glasshouse_stack import compose
+from glasshouse_stack.console import Terminal
+from glasshouse_stack.errors import StackError
+from glasshouse_stack.images import recipe as recipes
+from glasshouse_stack.process import run
+from glasshouse_stack.project import Project
+
+_TIMEOUT_S = 120.0
+
+
+def clean(checkout: Project, terminal: Terminal) -> None:
+    """Remove containers, volumes, the images built here and the state folder.
+
+    Raises StackError when the containers cannot be removed; the rest stays then.
+    """
+    with terminal.step("deleting"):
+        # Compose wants a value for every image and secret, even to remove them.
+        line = compose.command(checkout, "--profile", "*", "down", "--volumes", "--remove-orphans")
+        stopped = run(line, timeout=_TIMEOUT_S)
+        if not stopped.ok:
+            raise StackError(f"docker compose down failed: {stopped.last_line}")
+        _remove_images(checkout)
+        shutil.rmtree(checkout.state, ignore_errors=False)
+    terminal.say("deleted the stack's data, secrets and images")
+
+
+def _remove_images(checkout: Project) -> None:
+    for recipe in recipes.load_all(checkout.root):
+        listed = run(
+            [
+                "docker",
+                "images",
+                "--format",
+                "{{.Repository}}:{{.Tag}}",
+                f"glasshouse/{recipe.name}",
+            ],
+            timeout=_TIMEOUT_S,
+        )
+        if tags := listed.out.split():
+            run(["docker", "rmi", "--force", *tags], timeout=_TIMEOUT_S)
