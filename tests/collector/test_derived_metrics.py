@@ -1,0 +1,139 @@
+"""N events in, N counted: the derived metrics are exact under concurrent senders."""
+
+import concurrent.futures
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from support import otlp
+from support.collector import Rig
+from support.waiting import until
+
+pytestmark = pytest.mark.collector
+
+SENDERS = 16
+REQUESTS = 400
+EVENTS_PER_REQUEST = 10
+CURRENCIES = ("EUR", "USD")
+AMOUNT = Decimal("19.99")
+
+Labels = frozenset[tuple[str, str]]
+
+
+def samples(text: str, name: str) -> dict[Labels, float]:
+    return {
+        frozenset(sample.labels.items()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def events(request: int) -> list[dict[str, Any]]:
+    """Ten events: a payment created and confirmed, its job, in both currencies."""
+    made: list[dict[str, Any]] = []
+    for index in range(EVENTS_PER_REQUEST):
+        number = request * EVENTS_PER_REQUEST + index
+        currency = CURRENCIES[number % 2]
+        match index % 5:
+            case 0 | 1:
+                made.append(
+                    otlp.log(
+                        "Payment created",
+                        {"payment.currency": currency, "payment.amount": str(AMOUNT)},
+                        event="payment.created",
+                    )
+                )
+            case 2 | 3:
+                made.append(
+                    otlp.log(
+                        "Payment confirmed",
+                        {
+                            "payment.currency": currency,
+                            "payment.amount": str(AMOUNT),
+                            "payment.confirmation_delay": 1.5,
+                        },
+                        event="payment.confirmed",
+                    )
+                )
+            case _:
+                made.append(
+                    otlp.log(
+                        "Job finished",
+                        {
+                            "job.job": "confirm_payment",
+                            "job.outcome": "succeeded",
+                            "job.duration": 0.25,
+                        },
+                        event="job.finished",
+                    )
+                )
+    return made
+
+
+def expected_payments() -> Counter[Labels]:
+    counted: Counter[Labels] = Counter()
+    for request in range(REQUESTS):
+        for event in events(request):
+            name = str(event["eventName"])
+            if not name.startswith("payment."):
+                continue
+            items = {a["key"]: a["value"]["stringValue"] for a in event["attributes"][:1]}
+            labels = {"currency": items["payment.currency"], "state": name.split(".")[1]}
+            counted[frozenset(labels.items())] += 1
+    return counted
+
+
+@pytest.fixture(scope="module")
+def derived(redacting_rig: Rig) -> str:
+    """Send everything at once; return the metrics when the last job was counted."""
+
+    def post(request: int) -> None:
+        sender = otlp.Sender(redacting_rig.endpoint, f"sender-{request % SENDERS}")
+        sender.logs(events(request))
+        sender.close()
+
+    with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(post, range(REQUESTS)))
+
+    total = REQUESTS * EVENTS_PER_REQUEST
+
+    def probe() -> tuple[str | None, object]:
+        text = redacting_rig.derived_text()
+        counted = sum(samples(text, "payments_total").values())
+        counted += sum(samples(text, "jobs_total").values())
+        return (text if counted >= total else None), f"{counted} of {total} events"
+
+    return until(probe, what="every event is counted", deadline_s=60)
+
+
+def test_payments_are_counted_exactly(derived: str) -> None:
+    assert samples(derived, "payments_total") == expected_payments()
+
+
+def test_amounts_are_exact_to_the_cent(derived: str) -> None:
+    sums = samples(derived, "payments_amount_total")
+    cents = {labels: round(Decimal(amount), 2) for labels, amount in sums.items()}
+    assert cents == {labels: count * AMOUNT for labels, count in expected_payments().items()}
+
+
+def test_histogram_counts_equal_the_events(derived: str) -> None:
+    confirmed = {
+        frozenset({label for label in labels if label[0] == "currency"}): count
+        for labels, count in expected_payments().items()
+        if ("state", "confirmed") in labels
+    }
+    assert samples(derived, "payment_confirmation_delay_seconds_count") == confirmed
+    sums = samples(derived, "payment_confirmation_delay_seconds_sum")
+    assert sums == {labels: count * 1.5 for labels, count in confirmed.items()}
+
+
+def test_jobs_are_counted_by_name_and_outcome(derived: str) -> None:
+    job = frozenset({("job", "confirm_payment"), ("outcome", "succeeded")})
+    count = REQUESTS * EVENTS_PER_REQUEST / 5
+    assert samples(derived, "jobs_total") == {job: count}
+    assert samples(derived, "job_duration_seconds_count") == {job: count}
+    assert samples(derived, "job_duration_seconds_sum") == {job: count * 0.25}

@@ -1,0 +1,36 @@
+"""Fixtures of all rings. Containers are made by testcontainers and swept by label."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Set before testcontainers is imported: its reaper is an image that cannot always be had.
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+
+from glasshouse_stack import engine, images, secrets
+from glasshouse_stack.project import Project, load
+
+
+@pytest.fixture(scope="session")
+def project() -> Project:
+    return load(Path(__file__).parent.parent)
+
+
+@pytest.fixture(scope="session")
+def docker(project: Project) -> None:
+    engine.ensure(project)
+
+
+@pytest.fixture(scope="session")
+def collector_image(project: Project, docker: None) -> str:
+    """The Collector's image; built when missing."""
+    return images.resolve(["otelcol"], checkout=project)["COLLECTOR_IMAGE"]
+
+
+@pytest.fixture(scope="session")
+def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Secrets of this run only."""
+    state = tmp_path_factory.mktemp("state")
+    secrets.ensure(state)
+    return state / "secrets"

@@ -1,0 +1,156 @@
+"""The Collector in a container, as it is deployed, with an OTLP sink behind it."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+
+from glasshouse_stack.project import Project, container_user
+from support.waiting import until
+
+LABEL = {"dev.glasshouse.part": "tests"}
+REDACTORS = ("redaction", "transform/pii")
+
+# Writes every request it gets, one JSON document a line.
+SINK_CONFIG: dict[str, Any] = {
+    "extensions": {"health_check": {"endpoint": "0.0.0.0:13133"}},
+    "receivers": {"otlp": {"protocols": {"http": {"endpoint": "0.0.0.0:4318"}}}},
+    "exporters": {
+        "file/traces": {"path": "/sink/traces.jsonl", "flush_interval": "100ms"},
+        "file/metrics": {"path": "/sink/metrics.jsonl", "flush_interval": "100ms"},
+        "file/logs": {"path": "/sink/logs.jsonl", "flush_interval": "100ms"},
+    },
+    "service": {
+        "extensions": ["health_check"],
+        "pipelines": {
+            name: {"receivers": ["otlp"], "exporters": [f"file/{name}"]}
+            for name in ("traces", "metrics", "logs")
+        },
+    },
+}
+
+
+def without_redaction(config: str) -> str:
+    """Return the Collector's configuration with redaction taken out of every pipeline."""
+    document = yaml.safe_load(config)
+    for pipeline in document["service"]["pipelines"].values():
+        kept = [name for name in pipeline.get("processors", []) if name not in REDACTORS]
+        pipeline["processors"] = kept
+    for name in REDACTORS:
+        del document["processors"][name]
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """A running Collector: where to send, what it counted, what it passed on."""
+
+    endpoint: str
+    derived: str
+    sink: Path
+    container: DockerContainer
+
+    def stored(self, signal: str) -> list[dict[str, Any]]:
+        """Return every whole request the sink has written for ``signal`` so far."""
+        path = self.sink / f"{signal}.jsonl"
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def log_records(self) -> list[dict[str, Any]]:
+        return [
+            record
+            for request in self.stored("logs")
+            for resource in request["resourceLogs"]
+            for scope in resource["scopeLogs"]
+            for record in scope["logRecords"]
+        ]
+
+    def spans(self) -> list[dict[str, Any]]:
+        return [
+            span
+            for request in self.stored("traces")
+            for resource in request["resourceSpans"]
+            for scope in resource["scopeSpans"]
+            for span in scope["spans"]
+        ]
+
+    def derived_text(self) -> str:
+        return httpx.get(self.derived, timeout=5).text
+
+
+@contextlib.contextmanager
+def running(
+    *, project: Project, image: str, secrets: Path, folder: Path, config: str
+) -> Iterator[Rig]:
+    """Run the Collector with ``config`` and the sink; yield when both are ready."""
+    user = container_user()
+    sink, own = folder / "sink", folder / "collector"
+    for path in (sink, own):
+        path.mkdir(parents=True)
+        path.chmod(0o777)  # the containers' user is another one
+    (folder / "config.yaml").write_text(config, encoding="utf-8")
+    (folder / "sink.yaml").write_text(yaml.safe_dump(SINK_CONFIG), encoding="utf-8")
+    key = secrets / "hmac_key"
+    patterns = project.root / "collector" / "patterns.yaml"
+    with Network() as network, contextlib.ExitStack() as stack:
+        base = {"user": f"{user.uid}:{user.gid}", "read_only": True, "labels": LABEL}
+        receiver = (
+            DockerContainer(image, **base)
+            .with_command("--config=/etc/otelcol/sink.yaml")
+            .with_volume_mapping(str(folder / "sink.yaml"), "/etc/otelcol/sink.yaml", "ro")
+            .with_volume_mapping(str(sink), "/sink", "rw")
+            .with_network(network)
+            .with_network_aliases("sink")
+            .with_exposed_ports(13133)
+        )
+        stack.enter_context(receiver)
+        collector = (
+            DockerContainer(image, **base)
+            .with_command("--config=/etc/otelcol/config.yaml")
+            .with_volume_mapping(str(folder / "config.yaml"), "/etc/otelcol/config.yaml", "ro")
+            .with_volume_mapping(
+                str(project.root / "collector" / "patterns.yaml"),
+                "/etc/otelcol/patterns.yaml",
+                "ro",
+            )
+            .with_volume_mapping(str(key), "/run/secrets/hmac_key", "ro")
+            .with_volume_mapping(str(own), "/var/lib/otelcol", "rw")
+            .with_env("TEMPO_ENDPOINT", "http://sink:4318")
+            .with_env("LOKI_ENDPOINT", "http://sink:4318")
+            .with_env("PROMETHEUS_ENDPOINT", "http://sink:4318")
+            .with_network(network)
+            .with_exposed_ports(4318, 8889, 13133)
+        )
+        stack.enter_context(collector)
+        for container in (receiver, collector):
+            _wait_ready(container)
+        yield Rig(
+            endpoint=_url(collector, 4318),
+            derived=_url(collector, 8889) + "/metrics",
+            sink=sink,
+            container=collector,
+        )
+
+
+def _url(container: DockerContainer, port: int) -> str:
+    return f"http://127.0.0.1:{container.get_exposed_port(port)}"
+
+
+def _wait_ready(container: DockerContainer) -> None:
+    def probe() -> tuple[bool | None, object]:
+        try:
+            answer = httpx.get(_url(container, 13133), timeout=2)
+        except (httpx.HTTPError, ConnectionError) as error:
+            return None, (repr(error), container.get_logs()[1][-2000:])
+        return (True if answer.status_code == 200 else None), answer.text
+
+    until(probe, what="the Collector is ready", deadline_s=60)
