@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,7 +96,7 @@ def parse_ports(lines: Iterable[str]) -> Iterable[int]:
 
 def project_name(checkout: Project) -> str:
     """The compose project's name."""
-    return checkout.settings.get("COMPOSE_PROJECT_NAME") or "glasshouse"
+    return os.environ.get("COMPOSE_PROJECT_NAME") or "glasshouse"
 
 
 def _container(item: dict[str, Any]) -> Container:
