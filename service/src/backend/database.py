@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -14,8 +15,18 @@ POOL_TIMEOUT_S: Final = 5.0
 MAX_WAITING: Final = 200
 STATEMENT_TIMEOUT_MS: Final = 10_000
 
+# Advisory locks. Any fixed numbers; they only have to differ in one database.
+MIGRATION_LOCK: Final = 7_135_201_101
+RESCUE_LOCK: Final = 7_135_201_102
+
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
+
+
+async def _check(connection: Connection) -> None:
+    # A ping before every use; it would be half of all spans.
+    with suppress_instrumentation():
+        await Pool.check_connection(connection)
 
 
 def create_pool(settings: DatabaseSettings, *, application: str) -> Pool:
@@ -37,7 +48,7 @@ def create_pool(settings: DatabaseSettings, *, application: str) -> Pool:
         max_size=settings.db_pool_max,
         timeout=POOL_TIMEOUT_S,
         max_waiting=MAX_WAITING,
-        check=Pool.check_connection,
+        check=_check,
         name=application,
         open=False,
     )

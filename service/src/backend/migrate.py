@@ -15,12 +15,10 @@ import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg.rows import DictRow, dict_row
 
-from backend.database import CONNECT_TIMEOUT_S
+from backend.database import CONNECT_TIMEOUT_S, MIGRATION_LOCK
 from backend.queries import query
 from backend.settings import DatabaseSettings
 
-# Any fixed number; it only has to differ from other locks in the same database.
-_LOCK: Final = 7_135_201_101
 LOCK_TIMEOUT_MS: Final = 60_000
 PROCRASTINATE_PREFIX: Final = "procrastinate/"
 
@@ -47,7 +45,7 @@ def migrate(settings: DatabaseSettings) -> list[str]:
         options=f"-c lock_timeout={LOCK_TIMEOUT_MS}",
     )
     with psycopg.Connection[DictRow].connect(conninfo, row_factory=dict_row) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
         connection.execute(query("create_migrations_table"))
         rows = connection.execute(query("applied_migrations")).fetchall()
         applied = {row["name"] for row in rows}

@@ -12,7 +12,12 @@ _HEADING: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 def _statements() -> dict[str, str]:
     text = resources.files("backend").joinpath("queries.sql").read_text(encoding="utf-8")
     _, *parts = _HEADING.split(text)
-    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: _bare(body) for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _bare(body: str) -> str:
+    # A span is named after a statement's first word, which a comment would be.
+    return "\n".join(line for line in body.strip().splitlines() if not line.startswith("--"))
 
 
 def query(name: str) -> LiteralString:

@@ -71,6 +71,10 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS success ON true;
 
+-- name: try_rescue_lock
+-- One worker at a time, until the transaction ends.
+SELECT pg_try_advisory_xact_lock(%(key)s) AS taken;
+
 -- name: create_migrations_table
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY,

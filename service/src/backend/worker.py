@@ -13,20 +13,22 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import get_meter
 from procrastinate import signals
 from procrastinate.exceptions import ConnectorException
+from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.chain import TIMEOUT_S, Chain
 from backend.confirmation import Confirmation
-from backend.database import create_pool
+from backend.database import RESCUE_LOCK, Pool, create_pool
 from backend.gauges import REFRESH_INTERVAL_S, JobGauges
 from backend.jobs import CONFIRMATION_KEY, JOB_NAMES, create_app, report_job
 from backend.payments import Payments
+from backend.queries import query
 from backend.settings import WorkerSettings
 
-# After it running jobs are cancelled and go back to the queue. Two seconds are left for that
-# before 8, which a container's stop must not exceed.
-GRACEFUL_TIMEOUT_S: Final = 6.0
+# After it running jobs are cancelled and go back to the queue. Four seconds are left for that
+# and for the last telemetry: 8 in all.
+GRACEFUL_TIMEOUT_S: Final = 4.0
 # Notifications start jobs at once. A job enqueued while the queue is being read is not
 # notified, and is found by the next look.
 POLL_INTERVAL_S: Final = 1.0
@@ -54,6 +56,9 @@ async def run(settings: WorkerSettings) -> int:
             return 1
         app = create_app()
         await app.open_async(pool)
+        if not await app.check_connection_async():
+            _logger.error("The database has no tables: run `backend migrate` first")
+            return 1
         confirmation = Confirmation(
             payments=Payments(pool),
             chain=Chain(client, str(settings.chain_rpc_url)),
@@ -64,7 +69,7 @@ async def run(settings: WorkerSettings) -> int:
         gauges.register(get_meter("backend"))
         async with (
             _every(REFRESH_INTERVAL_S, gauges.refresh),
-            _every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app)),
+            _every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool)),
         ):
             return await _work(app, settings.worker_concurrency, confirmation)
 
@@ -96,23 +101,29 @@ async def _work(app: procrastinate.App, concurrency: int, confirmation: Confirma
     return 0 if stopping else 1
 
 
-async def rescue_stalled_jobs(app: procrastinate.App) -> None:
-    """Put jobs back into the queue whose worker died without handing them back."""
+async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool) -> None:
+    """Put jobs back into the queue whose worker died without handing them back.
+
+    Only one worker does so at a time: a second could put back what the first already runs.
+    """
     try:
         with suppress_instrumentation():
-            stalled = await app.job_manager.get_stalled_jobs(
-                seconds_since_heartbeat=STALLED_AFTER_S
-            )
-            for job in stalled:
-                await app.job_manager.retry_job(job)
-                _logger.warning(
-                    "Job rescued from a dead worker",
-                    extra={"job": job.task_name, "jobId": job.id},
-                )
-    except (ConnectorException, psycopg.Error, PoolTimeout) as error:
+            async with pool.connection() as connection:
+                cursor = await connection.execute(query("try_rescue_lock"), {"key": RESCUE_LOCK})
+                row = await cursor.fetchone()
+                if row is not None and row["taken"]:
+                    await _rescue(app.job_manager)
+    except (ConnectorException, psycopg.Error, PoolTimeout, TooManyRequests) as error:
         _logger.warning(
-            "Stalled jobs could not be read", extra={"error.type": type(error).__qualname__}
+            "Stalled jobs could not be rescued", extra={"error.type": type(error).__qualname__}
         )
+
+
+async def _rescue(jobs: JobManager) -> None:
+    for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+        await jobs.retry_job(job)
+        extra = {"job": job.task_name, "jobId": job.id}
+        _logger.warning("Job rescued from a dead worker", extra=extra)
 
 
 @contextlib.asynccontextmanager
