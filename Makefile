@@ -1,0 +1,71 @@
+# `make` lists the targets. Everything runs in the virtual environments .uv and .venv, made here.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+STAMP := .uv/.version-$(UV_VERSION)
+RUN := $(UV) run --frozen --no-sync
+PART ?=
+
+export UV_NO_PROGRESS := 1
+
+.PHONY: help up down logs clean doctor images engine test test-static lint collector venv
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+up: venv ## Start the stack: engine, images, secrets, containers; then run the doctor
+	@$(RUN) glasshouse up
+
+down: venv ## Stop the stack; its data stays
+	@$(RUN) glasshouse down
+
+logs: venv ## Follow the logs, of one part with PART=loki
+	@$(RUN) glasshouse logs $(PART)
+
+clean: venv ## Delete the stack's data, secrets and built images; asks first
+	@$(RUN) glasshouse clean
+
+doctor: venv ## Check every part and follow a canary through the stack
+	@$(RUN) glasshouse doctor
+
+images: venv ## Get each image: present, else pulled, else built from images/
+	@$(RUN) glasshouse images
+
+engine: venv ## Make sure of the Docker engine and the compose plugin
+	@$(RUN) glasshouse engine
+
+test: engine ## Run all tests; needs nothing running
+	@$(RUN) glasshouse images
+	@mkdir -p reports
+	@code=0; $(RUN) pytest --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
+	$(RUN) glasshouse summary reports/junit.xml || true; exit $$code
+
+test-static: venv ## Run the tests that need no containers
+	@$(RUN) pytest -m static $(ARGS)
+
+lint: venv ## Check style and types
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) pyright
+
+collector: ## Generate collector/distribution from collector/builder.yaml
+	@cd collector/ocb && go build -mod=readonly -trimpath -o ../.builder go.opentelemetry.io/collector/cmd/builder
+	@cd collector && trap 'rm -f .builder' EXIT && ./.builder --config builder.yaml --skip-compilation
+
+venv: $(STAMP)
+	@$(UV) sync --frozen --quiet
+
+# uv itself comes from PyPI, so Python is the only thing that must be there.
+$(STAMP):
+	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 or newer is missing: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old: install Python 3.11 or newer, then make PYTHON=/path/to/it" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing uv $(UV_VERSION) into .uv"
+	@rm -rf .uv && $(PYTHON) -m venv .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
