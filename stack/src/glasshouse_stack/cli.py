@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,9 @@ from glasshouse_stack.errors import StackError
 from glasshouse_stack.images.resolve import as_json
 from glasshouse_stack.process import run_attached
 from glasshouse_stack.project import Project
+from glasshouse_stack.summary import summarize
+
+_INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Runs the Glasshouse stack on this machine."
@@ -103,6 +107,12 @@ def clean(
     cleaning.clean(checkout, Terminal())
 
 
+@app.command()
+def summary(report: Annotated[Path, typer.Argument(help="a JUnit file")]) -> None:
+    """Say in one line how a test run went."""
+    Terminal().say(summarize(report))
+
+
 def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -> None:
     rows = examine.examine(checkout, terminal)
     if as_script:
@@ -134,6 +144,7 @@ def main() -> None:
     except StackError as error:
         Terminal().error(str(error), error.log)
         sys.exit(1)
-    except KeyboardInterrupt:
-        Terminal().say("interrupted; the next run goes on from here")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            Terminal().say("interrupted; the next run goes on from here")
+        raise

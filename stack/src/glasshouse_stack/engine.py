@@ -48,6 +48,11 @@ def image_size(tag: str) -> int | None:
     return int(answer.out) if answer.ok else None
 
 
+def has_volume(name: str) -> bool:
+    """Whether the engine has a named volume of this name."""
+    return run(["docker", "volume", "inspect", name], timeout=_ASK_TIMEOUT_S).ok
+
+
 def _fault() -> str | None:
     answer = run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=_ASK_TIMEOUT_S)
     return None if answer.ok else answer.last_line

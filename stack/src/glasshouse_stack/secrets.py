@@ -32,6 +32,11 @@ def ensure(state: Path, user: User | None = None) -> dict[str, Path]:
         ) from error
 
 
+def has(state: Path, name: str) -> bool:
+    """Whether the secret was made before."""
+    return (state / "secrets" / name).exists()
+
+
 def _one(path: Path, user: User) -> Path:
     if not path.exists():
         _create(path, _value())

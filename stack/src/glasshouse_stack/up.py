@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from glasshouse_stack import compose, host, images, plugin, ports, readiness, secrets
+from glasshouse_stack import compose, engine, host, images, plugin, ports, readiness, secrets
 from glasshouse_stack.compose import Container
 from glasshouse_stack.console import Terminal
 from glasshouse_stack.errors import StackError
@@ -20,6 +21,7 @@ _READY_TIMEOUT_S = 180.0
 _COMPOSE_TIMEOUT_S = 300.0
 _LOOK_EVERY_S = 2.0
 _LOG_LINES = 15
+_LOG_READ = 500
 _DISK_BYTES = 5 * 1024**3
 _MEMORY_BYTES = 2 * 1024**3
 # The clocks of engine and command are the same; its times are cut to whole seconds.
@@ -47,6 +49,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
         raise StackError(str(found[0]))
     check_machine(checkout)
     images.resolve(checkout=checkout, terminal=terminal)
+    _check_password(checkout)
     secrets.ensure(checkout.state, container_user())
     if not compose.has_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
@@ -69,6 +72,25 @@ def check_machine(checkout: Project) -> None:
     total, _ = host.memory_bytes()
     if total < _MEMORY_BYTES * 0.95:  # firmware and kernel keep a part for themselves
         raise StackError(f"the stack needs 2 GiB of memory, this machine has {total / 1024**3:.1f}")
+
+
+def _check_password(checkout: Project) -> None:
+    # A new password would not open the old database, which tells only after a long wait.
+    volume = f"{compose.project_name(checkout)}_postgres-data"
+    if not secrets.has(checkout.state, "database_password") and engine.has_volume(volume):
+        raise StackError(
+            f"the volume {volume} knows a password that {checkout.state}/secrets has lost: "
+            "restore the file, or delete the data with `make clean`"
+        )
+
+
+def telling(lines: Sequence[str], limit: int) -> list[str]:
+    """The last `limit` lines that differ in more than numbers: the cause, not its echoes."""
+    seen: dict[str, str] = {}
+    for line in lines:
+        # The first of its kind: what comes first is nearer to the cause.
+        seen.setdefault(re.sub(r"\d+", "", line), line)
+    return list(seen.values())[-limit:]
 
 
 def _start(checkout: Project, terminal: Terminal) -> list[Started]:
@@ -125,7 +147,7 @@ class _Watch:
 
     def _fault(self, container: Container) -> StackError:
         log = self._checkout.logs / f"{container.service}.container.log"
-        lines = compose.logs(self._checkout, container.service, _LOG_LINES)
+        lines = telling(compose.logs(self._checkout, container.service, _LOG_READ), _LOG_LINES)
         log.write_text("\n".join(lines) + "\n", encoding="utf-8")
         what = "restarts" if container.restarts else "ended"
         return StackError(

@@ -129,7 +129,10 @@ def send(http: httpx.Client, otlp: str, signal: str, payload: dict[str, Any]) ->
     if not answer.is_success:
         return f"HTTP {answer.status_code} at {otlp}"
     # A refusal of single records comes with status 200.
-    refused = (answer.json() if answer.content else {}).get("partialSuccess", {})
+    try:
+        refused = (answer.json() if answer.content else {}).get("partialSuccess", {})
+    except ValueError:
+        return f"what listens at {otlp} is no Collector"
     return f"refused: {json.dumps(refused)}" if any(refused.values()) else None
 
 

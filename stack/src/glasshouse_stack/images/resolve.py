@@ -112,13 +112,13 @@ class _Getter:
         base_tag = self._tags[recipe.base] if recipe.base else ""
         ours = recipe.tag(base_tag)
         log = self._checkout.logs / f"{recipe.name}.log"
-        log.unlink(missing_ok=True)
         if recipe.upstream and engine.image_size(published) is not None:
             return "present", published
         buildable = recipe.builder != "none"
         if buildable and not self._rebuild and engine.image_size(ours) is not None:
             return "present", ours
-        if recipe.upstream and self._registry.reachable:
+        log.unlink(missing_ok=True)
+        if recipe.upstream and not self._rebuild and self._registry.reachable:
             with self._terminal.step(f"pulling {published}") as step:
                 if self._registry.pull(published, log, step.note):
                     return "pulled", published
@@ -147,7 +147,6 @@ class _Getter:
             command = ["docker", "build", "--tag", tag]
             for key, value in arguments.items():
                 command += ["--build-arg", f"{key}={value}"]
-            # Ours replaces its older builds, which `glasshouse clean` finds by this label.
             command += ["--label", f"dev.glasshouse.image={recipe.name}", str(work)]
             code = run_logged(
                 command,
