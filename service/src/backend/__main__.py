@@ -6,8 +6,8 @@ Imports stand inside the functions: the health check runs every few seconds and 
 import argparse
 import os
 import sys
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
-from urllib.error import URLError
 from urllib.request import urlopen
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def _healthcheck() -> int:
         # The scheme is fixed and the host is this machine.
         with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=HEALTHCHECK_TIMEOUT_S):
             return 0
-    # ValueError: PORT is not a number.
-    except (URLError, OSError, ValueError) as error:
+    except (OSError, HTTPException) as error:
         return _fail(f"unhealthy: {error}", EXIT_FAILED)
 
 

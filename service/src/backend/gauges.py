@@ -30,7 +30,7 @@ class JobGauges:
     def __init__(self, pool: Pool, jobs: Iterable[str]) -> None:
         self._pool = pool
         self._jobs = list(jobs)
-        self._rows: list[Mapping[str, Any]] = []
+        self.rows: list[Mapping[str, Any]] = []
 
     def register(self, meter: Meter) -> None:
         """Create the instruments."""
@@ -66,9 +66,9 @@ class JobGauges:
             with suppress_instrumentation():
                 async with self._pool.connection() as connection:
                     cursor = await connection.execute(query("job_gauges"), {"jobs": self._jobs})
-                    self._rows = list(await cursor.fetchall())
+                    self.rows = list(await cursor.fetchall())
         except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
-            self._rows = []
+            self.rows = []
             _logger.warning(
                 "Job gauges could not be read", extra={"error.type": type(error).__qualname__}
             )
@@ -77,12 +77,12 @@ class JobGauges:
         def observe(_: CallbackOptions) -> Iterable[Observation]:
             return [
                 Observation(row[column], {"job": row["job"]})
-                for row in self._rows
+                for row in self.rows
                 if row[column] is not None
             ]
 
         return observe
 
     def _heartbeat_age(self, _: CallbackOptions) -> Iterable[Observation]:
-        ages = [row["heartbeat_age"] for row in self._rows[:1]]
+        ages = [row["heartbeat_age"] for row in self.rows[:1]]
         return [Observation(age) for age in ages if age is not None]

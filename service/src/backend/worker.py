@@ -96,7 +96,12 @@ async def _work(app: procrastinate.App, concurrency: int, confirmation: Confirma
 
     with signals.on_stop(stop):
         _logger.info("Worker started", extra={"concurrency": concurrency})
-        await worker.run()
+        try:
+            await worker.run()
+        except ConnectorException:
+            # Its jobs are rescued by another worker, or by this one's next start.
+            _logger.error("The worker lost the database and ends")
+            return 1
     _logger.info("Worker stopped")
     return 0 if stopping else 1
 
