@@ -47,6 +47,7 @@ def test_tag_changes_with_each_input(checkout: Path, path: str, text: str):
     "path",
     [
         "service/src/__pycache__/main.cpython-313.pyc",
+        "service/src/main.pyc",
         "service/README.md",
         "service/dist/backend.whl",
         "images/loki/Dockerfile",  # another recipe's

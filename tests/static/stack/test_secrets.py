@@ -53,6 +53,21 @@ def test_a_secret_of_the_user_stays(tmp_path: Path):
     assert mode(made["hmac_key"]) == 0o600
 
 
+def test_a_run_at_the_same_time_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "secrets"
+
+    def meanwhile(_: int) -> str:
+        for name in secrets.NAMES:
+            (folder / name).write_text("of the other run")
+        return "ours"
+
+    monkeypatch.setattr("secrets.token_hex", meanwhile)
+
+    made = secrets.ensure(tmp_path, ME)
+
+    assert {path.read_text() for path in made.values()} == {"of the other run"}
+
+
 def test_an_empty_secret_is_refused(tmp_path: Path):
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "hmac_key").touch()
