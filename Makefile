@@ -27,7 +27,7 @@ down: venv ## Stop the stack; its data stays
 logs: venv ## Follow the logs, of one part with PART=loki
 	@$(RUN) glasshouse logs $(PART)
 
-clean: venv ## Delete the stack's data, secrets and built images; asks first
+clean: venv ## Delete the stack's data and secrets; asks first
 	@$(RUN) glasshouse clean
 
 doctor: venv ## Check every part and follow a canary through the stack

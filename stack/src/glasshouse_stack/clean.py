@@ -14,8 +14,8 @@ from glasshouse_stack.project import Project
 _TIMEOUT_S = 120.0
 
 
-def clean(checkout: Project, terminal: Terminal) -> None:
-    """Remove containers, volumes, the images built here and the state folder.
+def clean(checkout: Project, terminal: Terminal, *, built_images: bool = False) -> None:
+    """Remove containers, volumes and the state folder; with `built_images`, those too.
 
     Raises StackError when the containers cannot be removed; the rest stays then.
     """
@@ -25,9 +25,10 @@ def clean(checkout: Project, terminal: Terminal) -> None:
         stopped = run(line, timeout=_TIMEOUT_S)
         if not stopped.ok:
             raise StackError(f"docker compose down failed: {stopped.last_line}")
-        _remove_images(checkout)
+        if built_images:
+            _remove_images(checkout)
         shutil.rmtree(checkout.state, ignore_errors=False)
-    terminal.say("deleted the stack's data, secrets and images")
+    terminal.say("deleted the stack's data and secrets")
 
 
 def _remove_images(checkout: Project) -> None:

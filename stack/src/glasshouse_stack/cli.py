@@ -97,14 +97,17 @@ def logs(
 @app.command()
 def clean(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    built: Annotated[
+        bool, typer.Option("--images", help="delete the images built here, too")
+    ] = False,
 ) -> None:
-    """Stop the stack and delete its data, its secrets and the images built here."""
+    """Stop the stack and delete its data and secrets."""
     checkout = project.load()
     question = f"Delete the stack's volumes and {checkout.state} (secrets)?"
     if not yes and not (sys.stdin.isatty() and typer.confirm(question)):
         raise StackError("nothing deleted: answer yes, or pass --yes")
     checkout.prepare()
-    cleaning.clean(checkout, Terminal())
+    cleaning.clean(checkout, Terminal(), built_images=built)
 
 
 @app.command()

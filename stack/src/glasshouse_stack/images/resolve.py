@@ -123,7 +123,7 @@ class _Getter:
                 if self._registry.pull(published, log, step.note):
                     return "pulled", published
             if not self._registry.reachable:
-                self._terminal.say("no image registry answers: building from source instead")
+                self._terminal.say("no image registry answers: what is missing is built here")
         if not buildable:
             return "left out", published
         self._check_disk(recipe)
