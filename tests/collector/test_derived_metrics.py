@@ -19,6 +19,8 @@ REQUESTS = 400
 EVENTS_PER_REQUEST = 10
 CURRENCIES = ("EUR", "USD")
 AMOUNT = Decimal("19.99")
+# Sixteen digits after the point: redaction must not take them for a card.
+DELAY = 1.4111111111111111
 
 Labels = frozenset[tuple[str, str]]
 
@@ -54,7 +56,7 @@ def events(request: int) -> list[dict[str, Any]]:
                         {
                             "payment.currency": currency,
                             "payment.amount": str(AMOUNT),
-                            "payment.confirmation_delay": 1.5,
+                            "payment.confirmation_delay": DELAY,
                         },
                         event="payment.confirmed",
                     )
@@ -128,7 +130,25 @@ def test_histogram_counts_equal_the_events(derived: str) -> None:
     }
     assert samples(derived, "payment_confirmation_delay_seconds_count") == confirmed
     sums = samples(derived, "payment_confirmation_delay_seconds_sum")
-    assert sums == {labels: count * 1.5 for labels, count in confirmed.items()}
+    assert sums == pytest.approx({labels: count * DELAY for labels, count in confirmed.items()})
+
+
+def test_an_unreadable_number_costs_one_measurement_and_no_count(redacting_rig: Rig) -> None:
+    currency = {"payment.currency": "SEK"}
+    bad, good = currency | {"payment.amount": "a lot"}, currency | {"payment.amount": "5.00"}
+    sender = otlp.Sender(redacting_rig.endpoint, "sender")
+    sender.logs([otlp.log("", items, event="payment.created") for items in (bad, good, good)])
+    sender.close()
+    labels = frozenset({("currency", "SEK"), ("state", "created")})
+
+    def probe() -> tuple[str | None, object]:
+        text = redacting_rig.derived_text()
+        counted = samples(text, "payments_total").get(labels)
+        return (text if counted else None), counted
+
+    text = until(probe, what="the three payments are counted")
+    assert samples(text, "payments_total")[labels] == 3
+    assert samples(text, "payments_amount_total")[labels] == 10.0
 
 
 def test_jobs_are_counted_by_name_and_outcome(derived: str) -> None:

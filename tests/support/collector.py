@@ -117,11 +117,7 @@ def running(
             DockerContainer(image, **base)
             .with_command("--config=/etc/otelcol/config.yaml")
             .with_volume_mapping(str(folder / "config.yaml"), "/etc/otelcol/config.yaml", "ro")
-            .with_volume_mapping(
-                str(project.root / "collector" / "patterns.yaml"),
-                "/etc/otelcol/patterns.yaml",
-                "ro",
-            )
+            .with_volume_mapping(str(patterns), "/etc/otelcol/patterns.yaml", "ro")
             .with_volume_mapping(str(key), "/run/secrets/hmac_key", "ro")
             .with_volume_mapping(str(own), "/var/lib/otelcol", "rw")
             .with_env("TEMPO_ENDPOINT", "http://sink:4318")
@@ -154,3 +150,32 @@ def _wait_ready(container: DockerContainer) -> None:
         return (True if answer.status_code == 200 else None), answer.text
 
     until(probe, what="the Collector is ready", deadline_s=60)
+
+
+@contextlib.contextmanager
+def in_stack(*, image: str, network: str, folder: Path, config: str) -> Iterator[str]:
+    """Run one more Collector inside a running stack; yield its OTLP/HTTP address."""
+    user = container_user()
+    queue = folder / "queue"
+    queue.mkdir()
+    queue.chmod(0o777)  # the container's user is another one
+    (folder / "config.yaml").write_text(config, encoding="utf-8")
+    container = (
+        DockerContainer(
+            image,
+            user=f"{user.uid}:{user.gid}",
+            read_only=True,
+            labels=LABEL,
+        )
+        .with_kwargs(network=network)
+        .with_command("--config=/etc/otelcol/config.yaml")
+        .with_volume_mapping(str(folder / "config.yaml"), "/etc/otelcol/config.yaml", "ro")
+        .with_volume_mapping(str(queue), "/var/lib/otelcol", "rw")
+        .with_env("TEMPO_ENDPOINT", "http://tempo:4318")
+        .with_env("LOKI_ENDPOINT", "http://loki:3100/otlp")
+        .with_env("PROMETHEUS_ENDPOINT", "http://prometheus:9090/api/v1/otlp")
+        .with_exposed_ports(4318, 13133)
+    )
+    with container:
+        _wait_ready(container)
+        yield _url(container, 4318)

@@ -18,6 +18,8 @@ EVENT_ATTRIBUTE: Final = "event"
 _CAPITAL: Final = re.compile(r"(?<!^)([A-Z])")
 _UNDERSCORE: Final = re.compile(r"_([a-z0-9])")
 
+_DECIMALS: Final = 6
+
 _logger = logging.getLogger("glasshouse.events")
 
 FieldValue = str | int | float | bool | None
@@ -40,6 +42,15 @@ def field_name(event: str, attribute: str) -> str:
     if not attribute.startswith(prefix):
         return attribute
     return _UNDERSCORE.sub(lambda match: match[1].upper(), attribute.removeprefix(prefix))
+
+
+def _outgoing(field: str, value: str | int | float) -> str | int | float:
+    if field == "userId":
+        return user_pseudonym(str(value))
+    if isinstance(value, float):
+        # Digits below a microsecond are noise, and long enough to look like a card.
+        return round(value, _DECIMALS)
+    return value
 
 
 def emit_event(
@@ -68,8 +79,7 @@ def emit_event(
     for field, value in fields.items():
         if value is None:
             continue
-        is_user = field == "userId"
-        attributes[attribute_name(name, field)] = user_pseudonym(str(value)) if is_user else value
+        attributes[attribute_name(name, field)] = _outgoing(field, value)
     if error_type is not None:
         attributes[ERROR_TYPE] = error_type
     _logger.log(level, message, extra=attributes)

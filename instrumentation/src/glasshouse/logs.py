@@ -120,6 +120,11 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
+    # The SDK reports a failing export through logging. Exported in turn, that report would
+    # fail, and report that, for as long as the Collector is away.
+    sdk = logging.getLogger("opentelemetry")
+    sdk.addHandler(handler)
+    sdk.propagate = False
     # On the logger, so that it holds for the console and for OTLP.
     logging.getLogger("uvicorn.error").addFilter(_without_color_message)
     for name in _TALKATIVE:

@@ -1,0 +1,148 @@
+"""The stack ring: the real compose file under a name, ports and secrets of its own."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from testcontainers.compose import DockerCompose
+
+from glasshouse_stack import images, plugin, readiness, secrets
+from glasshouse_stack.files import write_variables
+from glasshouse_stack.parts import PARTS, PORT_VARIABLES
+from glasshouse_stack.project import Project, run_environment
+from support import collector
+
+PROJECT_NAME = "glasshouse-tests"
+READY_WITHIN_S = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Where the running parts answer, as base addresses on loopback."""
+
+    compose: DockerCompose
+    ports: dict[str, int]
+    secrets: Path
+
+    def url(self, service: str) -> str:
+        [variable] = [part.variable for part in PARTS if part.service == service]
+        return f"http://127.0.0.1:{self.ports[variable]}"
+
+    @property
+    def api(self) -> str:
+        return self.url("api")
+
+    @property
+    def otlp(self) -> str:
+        return f"http://127.0.0.1:{self.ports['OTLP_HTTP_PORT']}"
+
+    def container_logs(self) -> dict[str, str]:
+        """Return all that each container has written so far."""
+        services = [item.Service for item in self.compose.get_containers(include_all=True)]
+        return {str(name): "".join(self.compose.get_logs(str(name))) for name in services}
+
+
+def _free_ports(names: Iterable[str]) -> dict[str, int]:
+    """Find a free port for each name. All sockets stay open until the last is found."""
+    with contextlib.ExitStack() as opened:
+        found: dict[str, int] = {}
+        for name in names:
+            sock = opened.enter_context(socket.socket())
+            sock.bind(("127.0.0.1", 0))
+            found[name] = sock.getsockname()[1]
+        return found
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for the compose command, which testcontainers starts with ours."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def stack(
+    project: Project, docker: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """Start everything but Grafana, wait until each part answers, sweep it at the end."""
+    plugin.ensure(project)
+    tags = images.resolve(checkout=project)
+    state = tmp_path_factory.mktemp("stack")
+    secrets.ensure(state)
+    # Chosen here, not by the engine: a container that restarts would get another one.
+    ports = _free_ports(PORT_VARIABLES)
+    values = {name: str(port) for name, port in ports.items()} | tags | run_environment()
+    values["GLASSHOUSE_STATE"] = str(state)
+    env_file = state / "tests.env"
+    write_variables(env_file, "The stack of one test run.", values)
+    compose = DockerCompose(
+        project.root,
+        compose_file_name=project.compose_file.name,
+        env_file=[str(project.root / ".env"), str(env_file)],
+        wait=False,
+    )
+    with _environment({"COMPOSE_PROJECT_NAME": PROJECT_NAME, **values}):
+        compose.stop()  # what an interrupted run may have left
+        try:
+            compose.start()
+            running = Stack(compose=compose, ports=ports, secrets=state / "secrets")
+            urls = {
+                part.name: running.url(part.service) + part.ready
+                for part in PARTS
+                if part.profile is None
+            }
+            try:
+                readiness.wait(urls, deadline=READY_WITHIN_S)
+            except readiness.NotReady as error:
+                services = [part.service for part in PARTS if part.name in error.states]
+                pytest.fail(f"{error}\n{''.join(compose.get_logs(*services))[-5000:]}")
+            yield running
+        finally:
+            compose.stop()
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=10, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session", params=["on", "off"])
+def redaction(request: pytest.FixtureRequest) -> str:
+    """Whether redaction is in the pipelines: "off" is the positive control."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def otlp_endpoint(
+    redaction: str,
+    stack: Stack,
+    project: Project,
+    collector_image: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The stack's Collector, or one beside it without redaction, into the same backends."""
+    if redaction == "on":
+        yield stack.otlp
+        return
+    config = (project.root / "collector" / "config.yaml").read_text(encoding="utf-8")
+    with collector.in_stack(
+        image=collector_image,
+        network=f"{PROJECT_NAME}_default",
+        folder=tmp_path_factory.mktemp("unredacted"),
+        config=collector.without_redaction(config),
+    ) as endpoint:
+        yield endpoint

@@ -1,0 +1,79 @@
+"""Reading Loki, Tempo and Prometheus back."""
+
+import json
+import time
+from typing import Any
+
+import httpx
+
+WINDOW_S = 3600
+
+
+def loki_lines(http: httpx.Client, loki: str, query: str) -> list[dict[str, Any]]:
+    """Return entries as {"line": …, "labels": …}; labels include structured metadata."""
+    now = time.time_ns()
+    window = {"start": now - WINDOW_S * 10**9, "end": now + 60 * 10**9, "limit": 1000}
+    answer = http.get(f"{loki}/loki/api/v1/query_range", params={"query": query, **window})
+    answer.raise_for_status()
+    return [
+        {"line": line, "labels": stream["stream"]}
+        for stream in answer.json()["data"]["result"]
+        for _, line in stream["values"]
+    ]
+
+
+def tempo_search(http: httpx.Client, tempo: str, query: str) -> list[str]:
+    """Return the ids, 32 hex digits each, of the traces that TraceQL finds."""
+    now = int(time.time())
+    params: dict[str, str | int] = {"q": query, "start": now - WINDOW_S, "end": now + 60}
+    answer = http.get(f"{tempo}/api/search", params=params)
+    answer.raise_for_status()
+    return [trace["traceID"].zfill(32) for trace in answer.json().get("traces", [])]
+
+
+def tempo_spans(http: httpx.Client, tempo: str, trace_id: str) -> list[dict[str, Any]]:
+    """Return the spans of one trace, each with its service's name as ``service``."""
+    answer = http.get(f"{tempo}/api/v2/traces/{trace_id}")
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return []
+    answer.raise_for_status()
+    return [
+        {**span, "service": attribute(resource["resource"], "service.name")}
+        for resource in answer.json()["trace"].get("resourceSpans", [])
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+
+
+def attribute(item: dict[str, Any], key: str) -> Any:
+    """Return one attribute of a span or resource, None when it has none."""
+    for entry in item.get("attributes", []):
+        if entry["key"] == key:
+            return next(iter(entry["value"].values()))
+    return None
+
+
+def prometheus_query(http: httpx.Client, prometheus: str, query: str) -> list[dict[str, Any]]:
+    """Return the series of an instant query as {"labels": …, "value": float}."""
+    answer = http.get(f"{prometheus}/api/v1/query", params={"query": query})
+    answer.raise_for_status()
+    return [
+        {"labels": series["metric"], "value": float(series["value"][1])}
+        for series in answer.json()["data"]["result"]
+    ]
+
+
+def everything_in(http: httpx.Client, stack_urls: dict[str, str]) -> dict[str, str]:
+    """Return all that the three backends can be made to tell, as text by backend."""
+    loki, tempo, prometheus = stack_urls["loki"], stack_urls["tempo"], stack_urls["prometheus"]
+    traces = tempo_search(http, tempo, "{}")
+    now = int(time.time())
+    series = http.get(
+        f"{prometheus}/api/v1/series",
+        params={"match[]": '{__name__=~".+"}', "start": now - WINDOW_S, "end": now + 60},
+    )
+    return {
+        "loki": json.dumps(loki_lines(http, loki, '{service_name=~".+"}')),
+        "tempo": json.dumps([tempo_spans(http, tempo, trace) for trace in traces]),
+        "prometheus": series.raise_for_status().text,
+    }
