@@ -13,9 +13,11 @@ GLASSHOUSE_STATE=./.glasshouse
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Root of a checkout with the recipes loki, python and backend."""
     (tmp_path / ".env").write_text(ENV)
+    for line in ENV.splitlines():  # the machine's own settings would override
+        monkeypatch.delenv(line.partition("=")[0], raising=False)
     (tmp_path / "docker-compose.yml").write_text("services: {}\n")
     recipes = {
         "loki": 'variable = "LOKI_IMAGE"\nbuilder = "go"\nversion = "1"\n',

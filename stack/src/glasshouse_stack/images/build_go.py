@@ -44,7 +44,7 @@ def compile_programs(
     """
     options = recipe.options
     module = recipe.root / options["module"] if "module" in options else recipe.folder
-    _check_toolchain(recipe.name, module)
+    _check_toolchain(recipe, module)
     target.mkdir(parents=True)
     # The options change nothing but what is linked, so packages come from the cache.
     ldflags = "-s -w"
@@ -95,22 +95,23 @@ def _overlay(recipe: Recipe, module: Path, work: Path) -> list[str]:
     return [f"-modfile={modfile}"]
 
 
-def _check_toolchain(name: str, module: Path) -> None:
+def _check_toolchain(recipe: Recipe, module: Path) -> None:
     match = re.search(r"^go (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)
     wanted = match[1] if match else "1.26"
     # Asked inside the module: Go may fetch and answer with a newer toolchain by itself.
     answer = run(["go", "version"], timeout=300, cwd=module)
-    if answer.code == 127:
-        raise StackError(
-            f"building {name} needs Go {wanted} or newer and there is none: install it from "
-            "https://go.dev/dl/, or make an image registry reachable"
-        )
     found = re.search(r"go(\d[\w.]*)", answer.out)
-    if not answer.ok or found is None or _version(found[1]) < _version(wanted):
-        seen = found[1] if found else answer.last_line
-        raise StackError(
-            f"building {name} needs Go {wanted} or newer, not {seen}: see https://go.dev/dl/"
-        )
+    if answer.ok and found and _version(found[1]) >= _version(wanted):
+        return
+    if answer.code == 127:
+        seen = "and there is none"
+    else:
+        seen = f"not {found[1] if found else answer.last_line}"
+    instead = ", or make an image registry reachable" if recipe.upstream else ""
+    raise StackError(
+        f"building {recipe.name} needs Go {wanted} or newer, {seen}: "
+        f"install it from https://go.dev/dl/{instead}"
+    )
 
 
 def _version(text: str) -> tuple[int, ...]:
