@@ -61,7 +61,7 @@ def test_a_remote_engine_is_never_started(
     fake(programs, "docker", "echo 'no route to host' >&2; exit 1")
     monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
 
-    with pytest.raises(StackError, match="^the engine at DOCKER_HOST does not answer: no route"):
+    with pytest.raises(StackError, match=r"^the engine at DOCKER_HOST does not answer: no route"):
         ensure(checkout)
 
 
