@@ -42,9 +42,9 @@ class Stack:
         return f"http://127.0.0.1:{self.ports['OTLP_HTTP_PORT']}"
 
     def container_logs(self) -> dict[str, str]:
-        """Return all that each container has written so far."""
+        """Return all that each container has written so far, as "<service>'s log"."""
         services = [item.Service for item in self.compose.get_containers(include_all=True)]
-        return {str(name): "".join(self.compose.get_logs(str(name))) for name in services}
+        return {f"{name}'s log": "".join(self.compose.get_logs(str(name))) for name in services}
 
 
 def _free_ports(names: Iterable[str]) -> dict[str, int]:

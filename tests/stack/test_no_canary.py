@@ -103,7 +103,7 @@ def test_what_comes_through_the_api_stays_out_of_backends_and_container_logs(
 
     def probe() -> tuple[dict[str, str] | None, object]:
         stored = everything(http, stack) | stack.container_logs()
-        places = ("loki", "tempo", "api", "worker")
+        places = ("loki", "tempo", "api's log", "worker's log")
         missing = [name for name in places if canary.word not in stored[name]]
         return (None if missing else stored), f"the sentinel is missing in {missing}"
 
@@ -112,4 +112,5 @@ def test_what_comes_through_the_api_stays_out_of_backends_and_container_logs(
         name: [] for name in stored
     }
     # Everything that runs was looked at, the one-shot containers too.
-    assert {"api", "worker", "postgres", "collector", "migrate", "sandbox"} <= set(stored)
+    services = ("api", "worker", "postgres", "collector", "migrate", "sandbox", "loki", "tempo")
+    assert {f"{service}'s log" for service in services} <= set(stored)

@@ -7,28 +7,34 @@ from typing import Any
 import httpx
 
 WINDOW_S = 3600
+# As many as Loki gives in one answer; reaching it would mean that something was not looked at.
+MOST = 5000
 
 
 def loki_lines(http: httpx.Client, loki: str, query: str) -> list[dict[str, Any]]:
     """Return entries as {"line": …, "labels": …}; labels include structured metadata."""
     now = time.time_ns()
-    window = {"start": now - WINDOW_S * 10**9, "end": now + 60 * 10**9, "limit": 1000}
+    window = {"start": now - WINDOW_S * 10**9, "end": now + 60 * 10**9, "limit": MOST}
     answer = http.get(f"{loki}/loki/api/v1/query_range", params={"query": query, **window})
     answer.raise_for_status()
-    return [
+    entries = [
         {"line": line, "labels": stream["stream"]}
         for stream in answer.json()["data"]["result"]
         for _, line in stream["values"]
     ]
+    assert len(entries) < MOST, "Loki holds more than one answer carries"
+    return entries
 
 
 def tempo_search(http: httpx.Client, tempo: str, query: str) -> list[str]:
     """Return the ids, 32 hex digits each, of the traces that TraceQL finds."""
     now = int(time.time())
     params: dict[str, str | int] = {"q": query, "start": now - WINDOW_S, "end": now + 60}
-    answer = http.get(f"{tempo}/api/search", params=params)
+    answer = http.get(f"{tempo}/api/search", params=params | {"limit": MOST})
     answer.raise_for_status()
-    return [trace["traceID"].zfill(32) for trace in answer.json().get("traces", [])]
+    traces = [trace["traceID"].zfill(32) for trace in answer.json().get("traces", [])]
+    assert len(traces) < MOST, "Tempo holds more than one answer carries"
+    return traces
 
 
 def tempo_spans(http: httpx.Client, tempo: str, trace_id: str) -> list[dict[str, Any]]:
