@@ -61,7 +61,7 @@ def _fault() -> str | None:
 def _install(terminal: Terminal, log: Path) -> None:
     if not host.can_install():
         raise StackError(
-            "Docker is not installed: see https://docs.docker.com/engine/install/, or run this "
+            "the Docker engine is not installed: see https://docs.docker.com/engine/install/, or run this "
             "as root on Debian or Ubuntu, where it installs docker.io by itself"
         )
     with terminal.step("installing docker.io"):
@@ -77,11 +77,12 @@ def _start(fault: str, terminal: Terminal, log: Path) -> None:
         raise StackError(f"the engine at DOCKER_HOST does not answer: {fault}")
     if not host.is_root():
         raise StackError(f"the Docker engine does not run: `sudo systemctl start docker` ({fault})")
+    # A client alone is common: it comes with tools that talk to an engine elsewhere.
+    if shutil.which("dockerd") is None:
+        _install(terminal, log)
     with terminal.step("starting the Docker engine"):
         if host.has_service_manager():
             run(["systemctl", "start", "docker"], timeout=_START_TIMEOUT_S)
-        elif shutil.which("dockerd") is None:
-            raise StackError("dockerd is not installed: apt-get install docker.io iptables")
         else:
             _clear_stale_pid()
             log = Path("/var/log/dockerd.log")

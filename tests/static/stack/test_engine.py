@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glasshouse_stack import engine, project
+from glasshouse_stack import engine, host, project
 from glasshouse_stack.console import Terminal
 from glasshouse_stack.errors import StackError
 from glasshouse_stack.images import build_go
@@ -37,7 +37,7 @@ def ensure(root: Path) -> None:
 
 @pytest.mark.usefixtures("programs")
 def test_no_docker_says_what_to_install(checkout: Path):
-    with pytest.raises(StackError, match=r"^Docker is not installed: see https://docs\.docker"):
+    with pytest.raises(StackError, match=r"^the Docker engine is not installed: see https://docs\.docker"):
         ensure(checkout)
 
 
@@ -53,6 +53,24 @@ def test_a_stopped_engine_is_for_root_to_start(checkout: Path, programs: Path):
 
     with pytest.raises(StackError, match="does not run: `sudo systemctl start docker`"):
         ensure(checkout)
+
+
+def test_a_client_without_an_engine_gets_the_engine_installed(
+    checkout: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    fake(programs, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    installed: list[str] = []
+
+    def refuse(packages: list[str], log: Path) -> None:
+        installed.extend(packages)
+        raise StackError("as far as this test goes")
+
+    monkeypatch.setattr(host, "can_install", lambda: True)
+    monkeypatch.setattr(host, "install", refuse)
+    with pytest.raises(StackError, match="as far as this test goes"):
+        ensure(checkout)
+    assert {"docker.io", "iptables"} <= set(installed)
 
 
 def test_a_remote_engine_is_never_started(
