@@ -61,8 +61,8 @@ def _fault() -> str | None:
 def _install(terminal: Terminal, log: Path) -> None:
     if not host.can_install():
         raise StackError(
-            "the Docker engine is not installed: see https://docs.docker.com/engine/install/, or run this "
-            "as root on Debian or Ubuntu, where it installs docker.io by itself"
+            "the Docker engine is not installed: see https://docs.docker.com/engine/install/, "
+            "or run this as root on Debian or Ubuntu, where it installs docker.io by itself"
         )
     with terminal.step("installing docker.io"):
         host.install(["docker.io", "iptables", "ca-certificates"], log)

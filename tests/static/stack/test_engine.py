@@ -37,7 +37,9 @@ def ensure(root: Path) -> None:
 
 @pytest.mark.usefixtures("programs")
 def test_no_docker_says_what_to_install(checkout: Path):
-    with pytest.raises(StackError, match=r"^the Docker engine is not installed: see https://docs\.docker"):
+    with pytest.raises(
+        StackError, match=r"^the Docker engine is not installed: see https://docs\.docker"
+    ):
         ensure(checkout)
 
 
