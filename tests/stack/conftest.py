@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from glasshouse_stack.files import write_variables
 from glasshouse_stack.parts import PARTS, PORT_VARIABLES
 from glasshouse_stack.project import Project, run_environment
 from support import collector
+from support.ports import free
 
 PROJECT_NAME = "glasshouse-tests"
 READY_WITHIN_S = 90
@@ -47,17 +47,6 @@ class Stack:
         return {f"{name}'s log": "".join(self.compose.get_logs(str(name))) for name in services}
 
 
-def _free_ports(names: Iterable[str]) -> dict[str, int]:
-    """Find a free port for each name. All sockets stay open until the last is found."""
-    with contextlib.ExitStack() as opened:
-        found: dict[str, int] = {}
-        for name in names:
-            sock = opened.enter_context(socket.socket())
-            sock.bind(("127.0.0.1", 0))
-            found[name] = sock.getsockname()[1]
-        return found
-
-
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
     """Set variables for the compose command, which testcontainers starts with ours."""
@@ -83,7 +72,7 @@ def stack(
     state = tmp_path_factory.mktemp("stack")
     secrets.ensure(state)
     # Chosen here, not by the engine: a container that restarts would get another one.
-    ports = _free_ports(PORT_VARIABLES)
+    ports = free(PORT_VARIABLES)
     values = {name: str(port) for name, port in ports.items()} | tags | run_environment()
     values["GLASSHOUSE_STATE"] = str(state)
     env_file = state / "tests.env"

@@ -1,9 +1,10 @@
 """Sets up the OpenTelemetry SDK: providers, processors, console logs, shutdown."""
 
 import atexit
+import os
 import sys
 import uuid
-from typing import Any
+from typing import Any, NoReturn
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
@@ -16,6 +17,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from glasshouse import shutdown
+from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
 from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
@@ -29,10 +31,9 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         try:
             configure_logging()
             hmac_key()
+            check_allowed()
         except ConfigurationError as error:
-            # Under opentelemetry-instrument an exception is only logged, and the service
-            # would run on without telemetry.
-            sys.exit(f"glasshouse: {error}")
+            _refuse(error)
         # Tells two replicas' metrics apart.
         kwargs.setdefault("resource_attributes", {}).setdefault(
             "service.instance.id", str(uuid.uuid4())
@@ -43,6 +44,17 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             log_record_processors=[IdsLogRecordProcessor()],
         )
         _bound_shutdown()
+
+
+def _refuse(error: ConfigurationError) -> NoReturn:
+    """End the process with one line.
+
+    This runs while Python imports `site`: an exception would be logged and the service run on
+    without telemetry, and SystemExit would print the interpreter's whole state.
+    """
+    sys.stderr.write(f"glasshouse: {error}\n")
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def _bound_shutdown() -> None:

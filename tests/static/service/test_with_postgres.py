@@ -65,14 +65,14 @@ def server() -> Iterator[str]:
     control = [folder / "pg_ctl", "-D", data, "-w"]
     try:
         initdb = [folder / "initdb", "-D", data, "-U", "backend", "-A", "trust", "-E", "UTF8"]
-        subprocess.run(initdb, **run, **quiet)  # noqa: S603 (a fixed command)
+        subprocess.run(initdb, **run, **quiet)
         log = ["-o", options, "-l", home / "log", "start"]
-        subprocess.run([*control, *log], **run, **quiet)  # noqa: S603 (a fixed command)
+        subprocess.run([*control, *log], **run, **quiet)
         try:
             yield str(home)
         finally:
             stop = ["-m", "immediate", "stop"]
-            subprocess.run([*control, *stop], **run, **quiet)  # noqa: S603 (a fixed command)
+            subprocess.run([*control, *stop], **run, **quiet)
     finally:
         shutil.rmtree(home)
 
