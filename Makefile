@@ -13,7 +13,7 @@ PART ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine test test-static lint collector venv
+.PHONY: help up down logs clean doctor images engine test test-static lint collector dashboards venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ lint: venv ## Check style and types
 collector: ## Generate collector/distribution from collector/builder.yaml
 	@cd collector/ocb && go build -mod=readonly -trimpath -o ../.builder go.opentelemetry.io/collector/cmd/builder
 	@cd collector && trap 'rm -f .builder' EXIT && ./.builder --config builder.yaml --skip-compilation
+
+dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
+	@$(RUN) python -W ignore -m glasshouse_dashboards
 
 venv: $(STAMP)
 	@$(UV) sync --frozen --quiet

@@ -29,9 +29,9 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
 
     def _configure(self, **kwargs: Any) -> None:
         try:
+            check_allowed()
             configure_logging()
             hmac_key()
-            check_allowed()
         except ConfigurationError as error:
             _refuse(error)
         # Tells two replicas' metrics apart.

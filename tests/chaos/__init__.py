@@ -1,0 +1,1 @@
+"""The chaos ring: faults in the running stack. Empty so far."""
