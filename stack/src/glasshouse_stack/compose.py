@@ -86,12 +86,17 @@ def published_ports(checkout: Project) -> set[int]:
 
 
 def parse_ports(lines: Iterable[str]) -> Iterable[int]:
-    """Host ports in lines as `docker ps` writes them: 127.0.0.1:8000->8000/tcp, 80/tcp."""
+    """Host ports in lines as `docker ps` writes them.
+
+    127.0.0.1:8000->8000/tcp, neighbours together as 127.0.0.1:4317-4318->4317-4318/tcp, and
+    ports that are not published as 80/tcp.
+    """
     for line in lines:
         for item in line.split(","):
             host, arrow, _ = item.strip().partition("->")
             if arrow:
-                yield int(host.rpartition(":")[2])
+                first, _, last = host.rpartition(":")[2].partition("-")
+                yield from range(int(first), int(last or first) + 1)
 
 
 def project_name(checkout: Project) -> str:

@@ -58,3 +58,9 @@ def test_published_ports_are_read_as_docker_writes_them():
     lines = ["127.0.0.1:8000->8000/tcp", "", "5432/tcp", "0.0.0.0:1->2/tcp, :::1->2/tcp"]
 
     assert list(parse_ports(lines)) == [8000, 1, 1]
+
+
+def test_neighbouring_ports_are_written_as_a_range():
+    lines = ["127.0.0.1:4317-4318->4317-4318/tcp, 127.0.0.1:13133->13133/tcp"]
+
+    assert list(parse_ports(lines)) == [4317, 4318, 13133]
