@@ -14,7 +14,7 @@ CHECKS = {
     "prometheus": ["promtool", "check", "config", "/etc/prometheus/prometheus.yaml"],
     "alertmanager": ["amtool", "check-config", "/etc/alertmanager/alertmanager.yaml"],
     "loki": ["loki", "-config.file=/etc/loki/loki.yaml", "-verify-config"],
-    "tempo": ["tempo", "-config.file=/etc/tempo/tempo.yaml", "-config.verify"],
+    "tempo": ["tempo", "-config.file=/etc/tempo/tempo.yaml", "-config.verify=true"],
 }
 
 
