@@ -10,6 +10,7 @@ UV := .uv/bin/uv
 STAMP := .uv/.version-$(UV_VERSION)
 RUN := $(UV) run --frozen --no-sync
 PART ?=
+YES ?=
 
 export UV_NO_PROGRESS := 1
 
@@ -27,8 +28,8 @@ down: venv ## Stop the stack; its data stays
 logs: venv ## Follow the logs, of one part with PART=loki
 	@$(RUN) glasshouse logs $(PART)
 
-clean: venv ## Delete the stack's data and secrets; asks first
-	@$(RUN) glasshouse clean
+clean: venv ## Delete the stack's data and secrets; asks first, not with YES=1
+	@$(RUN) glasshouse clean $(if $(YES),--yes)
 
 doctor: venv ## Check every part and follow a canary through the stack
 	@$(RUN) glasshouse doctor
