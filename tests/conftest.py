@@ -34,3 +34,9 @@ def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = tmp_path_factory.mktemp("state")
     secrets.ensure(state)
     return state / "secrets"
+
+
+@pytest.fixture(scope="session", params=["on", "off"])
+def redaction(request: pytest.FixtureRequest) -> str:
+    """Whether redaction is in the pipelines: "off" is the positive control."""
+    return request.param

@@ -14,12 +14,6 @@ def collector_config(project: Project) -> str:
     return (project.root / "collector" / "config.yaml").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session", params=["on", "off"])
-def redaction(request: pytest.FixtureRequest) -> str:
-    """Whether redaction is in the pipelines: "off" is the positive control."""
-    return request.param
-
-
 @pytest.fixture(scope="session")
 def rig(
     redaction: str,

@@ -109,12 +109,6 @@ def http() -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session", params=["on", "off"])
-def redaction(request: pytest.FixtureRequest) -> str:
-    """Whether redaction is in the pipelines: "off" is the positive control."""
-    return request.param
-
-
 @pytest.fixture(scope="session")
 def otlp_endpoint(
     redaction: str,

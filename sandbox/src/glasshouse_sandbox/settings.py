@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 
 class SettingsError(Exception):
@@ -24,16 +23,11 @@ class Settings:
         """Read ``SANDBOX_HOST``, ``SANDBOX_LISTEN_PORT``, ``SANDBOX_SEED`` and
         ``SANDBOX_CHAIN_BLOCK_SECONDS``. Raises SettingsError."""
         return cls(
-            host=environ.get("SANDBOX_HOST") or _default_host(),
+            host=environ.get("SANDBOX_HOST") or "127.0.0.1",
             port=int(_number(environ, "SANDBOX_LISTEN_PORT", 8025, 1, 65535)),
             seed=int(_number(environ, "SANDBOX_SEED", 0, 0, 2**63)),
             block_seconds=_number(environ, "SANDBOX_CHAIN_BLOCK_SECONDS", 1.0, 0, 3600),
         )
-
-
-def _default_host() -> str:
-    # In a container loopback is reachable by nobody; the engine decides what is published.
-    return "0.0.0.0" if Path("/.dockerenv").exists() else "127.0.0.1"  # noqa: S104 (see above)
 
 
 def _number(

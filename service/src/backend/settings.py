@@ -42,11 +42,6 @@ class SettingsError(Exception):
     """Settings are missing or invalid. The message is one line and names each variable."""
 
 
-def _default_host() -> str:
-    # In a container loopback is reachable by nobody; the engine decides what is published.
-    return "0.0.0.0" if Path("/.dockerenv").exists() else "127.0.0.1"  # noqa: S104 (see above)
-
-
 def _known_conninfo(url: SecretStr) -> SecretStr:
     try:
         conninfo_to_dict(url.get_secret_value())
@@ -112,7 +107,7 @@ class ApiSettings(DatabaseSettings):
     """Settings of ``backend api``."""
 
     internal_token_file: Path
-    host: Annotated[str, Field(min_length=1)] = Field(default_factory=_default_host)
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
 
