@@ -1,8 +1,10 @@
 """Fixtures of all rings. Containers are made by testcontainers and swept by label."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 # Set before testcontainers is imported: its reaper is an image that cannot always be had.
@@ -10,6 +12,7 @@ os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 from glasshouse_stack import engine, images, secrets
 from glasshouse_stack.project import Project, load
+from support.stack import Stack, running
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,18 @@ def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def redaction(request: pytest.FixtureRequest) -> str:
     """Whether redaction is in the pipelines: "off" is the positive control."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def stack(
+    project: Project, docker: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """The running stack, one for all rings that need it."""
+    with running(project, tmp_path_factory.mktemp("stack")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=10, trust_env=False) as client:
+        yield client

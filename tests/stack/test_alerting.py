@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.conftest import Stack
+from support.stack import Stack
 from support.waiting import until
 
 pytestmark = pytest.mark.stack

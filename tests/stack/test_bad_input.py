@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.conftest import Stack
+from support.stack import Stack
 
 pytestmark = pytest.mark.stack
 

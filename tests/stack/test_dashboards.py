@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.conftest import Stack
-from stack.test_payment import pay, wait_confirmed
 from support import backends
+from support.payments import pay, wait_confirmed
+from support.stack import Stack
 from support.waiting import until
 
 pytestmark = pytest.mark.stack

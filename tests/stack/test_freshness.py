@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.conftest import Stack
 from support import backends, otlp
+from support.stack import Stack
 from support.waiting import until
 
 pytestmark = pytest.mark.stack

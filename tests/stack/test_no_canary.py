@@ -8,8 +8,8 @@ import pytest
 
 from glasshouse_stack.doctor import canary as canaries
 from glasshouse_stack.doctor.canary import Canary
-from stack.conftest import Stack
 from support import backends, otlp
+from support.stack import Stack
 from support.waiting import until
 
 pytestmark = pytest.mark.stack

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.conftest import Stack
+from support.stack import Stack
 from support.waiting import until
 
 pytestmark = pytest.mark.stack

@@ -1,1 +1,0 @@
-"""The chaos ring: faults in the running stack. Empty so far."""

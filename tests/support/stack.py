@@ -1,0 +1,109 @@
+"""The whole stack, from the real compose file, under a name, ports and secrets of its own."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from testcontainers.compose import DockerCompose
+
+from glasshouse_stack import images, plugin, readiness, secrets
+from glasshouse_stack.files import write_variables
+from glasshouse_stack.parts import PARTS, PORT_VARIABLES
+from glasshouse_stack.project import Project, run_environment
+from support.ports import free
+
+PROJECT_NAME = "glasshouse-tests"
+READY_WITHIN_S = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Where the running parts answer, as base addresses on loopback."""
+
+    compose: DockerCompose
+    ports: dict[str, int]
+    secrets: Path
+
+    def url(self, service: str) -> str:
+        [variable] = [part.variable for part in PARTS if part.service == service]
+        return f"http://127.0.0.1:{self.ports[variable]}"
+
+    @property
+    def api(self) -> str:
+        return self.url("api")
+
+    @property
+    def otlp(self) -> str:
+        return f"http://127.0.0.1:{self.ports['OTLP_HTTP_PORT']}"
+
+    def docker(self, command: str, service: str) -> None:
+        """Run one docker command, such as "stop" or "kill", on a service's container."""
+        container = str(self.compose.get_container(service, include_all=True).ID)
+        subprocess.run(
+            ["docker", command, container], check=True, timeout=60, stdout=subprocess.DEVNULL
+        )
+
+    def wait_ready(self, services: Iterable[str]) -> None:
+        """Wait until each of these services answers; fail with what they wrote."""
+        chosen = [part for part in PARTS if part.service in set(services)]
+        try:
+            readiness.wait(
+                {part.name: self.url(part.service) + part.ready for part in chosen},
+                deadline=READY_WITHIN_S,
+            )
+        except readiness.NotReady as error:
+            failed = [part.service for part in chosen if part.name in error.states]
+            pytest.fail(f"{error}\n{''.join(self.compose.get_logs(*failed))[-5000:]}")
+
+    def container_logs(self) -> dict[str, str]:
+        """Return all that each container has written so far, as "<service>'s log"."""
+        services = [item.Service for item in self.compose.get_containers(include_all=True)]
+        return {f"{name}'s log": "".join(self.compose.get_logs(str(name))) for name in services}
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for the compose command, which testcontainers starts with ours."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def running(project: Project, state: Path) -> Iterator[Stack]:
+    """Start everything but Grafana, wait until each part answers, sweep it at the end."""
+    plugin.ensure(project)
+    tags = images.resolve(checkout=project)
+    secrets.ensure(state)
+    # Chosen here, not by the engine: a container that restarts would get another one.
+    ports = free(PORT_VARIABLES)
+    values = {name: str(port) for name, port in ports.items()} | tags | run_environment()
+    values["GLASSHOUSE_STATE"] = str(state)
+    env_file = state / "tests.env"
+    write_variables(env_file, "The stack of one test run.", values)
+    compose = DockerCompose(
+        project.root,
+        compose_file_name=project.compose_file.name,
+        env_file=[str(project.root / ".env"), str(env_file)],
+        wait=False,
+    )
+    with _environment({"COMPOSE_PROJECT_NAME": PROJECT_NAME, **values}):
+        compose.stop()  # what an interrupted run may have left
+        try:
+            compose.start()
+            stack = Stack(compose=compose, ports=ports, secrets=state / "secrets")
+            stack.wait_ready(part.service for part in PARTS if part.profile is None)
+            yield stack
+        finally:
+            compose.stop()
