@@ -1,0 +1,136 @@
+"""Jobs: one trace from deferral to execution, the ids with it, and no argument anywhere."""
+
+import logging
+from collections.abc import Iterator
+
+import procrastinate
+import pytest
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+from procrastinate.testing import InMemoryConnector
+
+from glasshouse import correlation_id, request_id
+from glasshouse.context import Ids, with_ids
+from glasshouse.instrumentors.procrastinate import ProcrastinateInstrumentor
+
+pytestmark = pytest.mark.static
+
+SECRET = "bob@example.com"
+
+
+class Failed(Exception):
+    pass
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = ProcrastinateInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        yield exporter
+    finally:
+        instrumentor.uninstrument()
+        provider.shutdown()
+
+
+@pytest.fixture
+def seen() -> list[dict[str, object]]:
+    return []
+
+
+@pytest.fixture
+def app(seen: list[dict[str, object]]) -> procrastinate.App:
+    app = procrastinate.App(connector=InMemoryConnector())
+
+    @app.task(name="remember")
+    async def remember(**arguments: object) -> str:
+        seen.append({**arguments, "request": request_id(), "correlation": correlation_id()})
+        return SECRET
+
+    @app.task(name="fail")
+    async def fail(**arguments: object) -> None:
+        raise Failed(SECRET)
+
+    return app
+
+
+async def run(app: procrastinate.App, task: str) -> None:
+    """Defer one job with an argument, inside a flow, and run it."""
+    token = otel_context.attach(with_ids(Ids("request-1", "correlation-1")))
+    try:
+        async with app.open_async():
+            await app.tasks[task].defer_async(to=SECRET)
+            otel_context.detach(token)
+            token = otel_context.attach(otel_context.Context())
+            await app.run_worker_async(wait=False, install_signal_handlers=False)
+    finally:
+        otel_context.detach(token)
+
+
+def by_name(exporter: InMemorySpanExporter, name: str) -> ReadableSpan:
+    [span] = [span for span in exporter.get_finished_spans() if span.name == name]
+    return span
+
+
+async def test_the_job_continues_the_trace_and_the_ids(
+    spans: InMemorySpanExporter, app: procrastinate.App, seen: list[dict[str, object]]
+) -> None:
+    await run(app, "remember")
+    # The task sees its own arguments and nothing of ours.
+    assert seen == [{"to": SECRET, "request": "request-1", "correlation": "correlation-1"}]
+    send, process = by_name(spans, "send remember"), by_name(spans, "process remember")
+    assert send.kind is trace.SpanKind.PRODUCER
+    assert process.kind is trace.SpanKind.CONSUMER
+    assert process.parent is not None
+    sent, processed = send.get_span_context(), process.get_span_context()
+    assert sent is not None
+    assert processed is not None
+    assert process.parent.span_id == sent.span_id
+    assert processed.trace_id == sent.trace_id
+    assert process.attributes is not None
+    assert process.attributes["messaging.system"] == "procrastinate"
+    assert process.attributes["procrastinate.job.attempt"] == 1
+
+
+async def test_a_failure_is_on_the_span_by_its_type(
+    spans: InMemorySpanExporter, app: procrastinate.App
+) -> None:
+    await run(app, "fail")
+    process = by_name(spans, "process fail")
+    assert process.status.status_code is StatusCode.ERROR
+    assert process.status.description == "Failed"
+    assert process.attributes is not None
+    assert process.attributes["error.type"] == "Failed"
+
+
+@pytest.mark.parametrize("instrumented", [True, False])
+async def test_arguments_are_in_no_log_line(
+    instrumented: bool,
+    request: pytest.FixtureRequest,
+    app: procrastinate.App,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if instrumented:
+        request.getfixturevalue("spans")
+    caplog.set_level(logging.INFO, logger="procrastinate")
+    await run(app, "fail")
+    [ended] = [r for r in caplog.records if "ended with status" in r.getMessage()]
+    # Message and extra attributes; the control shows that they are in both without us.
+    everything = ended.getMessage() + repr(vars(ended).get("job"))
+    assert (SECRET in everything) is not instrumented
+
+
+async def test_an_argument_is_in_no_span_attribute(
+    spans: InMemorySpanExporter, app: procrastinate.App
+) -> None:
+    await run(app, "remember")
+    finished = spans.get_finished_spans()
+    assert {span.name for span in finished} >= {"send remember", "process remember"}
+    assert not [span.name for span in finished if SECRET in repr(span.attributes)]
