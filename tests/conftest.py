@@ -58,3 +58,9 @@ def stack(
 def http() -> Iterator[httpx.Client]:
     with httpx.Client(timeout=10, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def collector_config(project: Project) -> str:
+    """The Collector's configuration as it is deployed."""
+    return (project.root / "collector" / "config.yaml").read_text(encoding="utf-8")

@@ -1,6 +1,8 @@
 """The Collector ring: the deployed configuration in front of an OTLP sink."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -8,48 +10,43 @@ import pytest
 from glasshouse_stack.project import Project
 from support import collector
 
-
-@pytest.fixture(scope="session")
-def collector_config(project: Project) -> str:
-    return (project.root / "collector" / "config.yaml").read_text(encoding="utf-8")
+Start = Callable[[str], AbstractContextManager[collector.Rig]]
 
 
 @pytest.fixture(scope="session")
-def rig(
-    redaction: str,
-    collector_config: str,
+def start(
     project: Project,
     collector_image: str,
     secrets_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[collector.Rig]:
+) -> Start:
+    """Start a Collector with the configuration given, and a sink of its own."""
+
+    @contextlib.contextmanager
+    def running(config: str) -> Iterator[collector.Rig]:
+        with collector.running(
+            project=project,
+            image=collector_image,
+            secrets=secrets_folder,
+            folder=tmp_path_factory.mktemp("collector"),
+            config=config,
+        ) as rig:
+            yield rig
+
+    return running
+
+
+@pytest.fixture(scope="session")
+def rig(redaction: str, collector_config: str, start: Start) -> Iterator[collector.Rig]:
     config = collector_config
     if redaction == "off":
         config = collector.without_redaction(config)
-    with collector.running(
-        project=project,
-        image=collector_image,
-        secrets=secrets_folder,
-        folder=tmp_path_factory.mktemp(f"collector-{redaction}"),
-        config=config,
-    ) as running:
+    with start(config) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def redacting_rig(
-    collector_config: str,
-    project: Project,
-    collector_image: str,
-    secrets_folder: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[collector.Rig]:
+def redacting_rig(collector_config: str, start: Start) -> Iterator[collector.Rig]:
     """A Collector of its own, for tests that count what went through."""
-    with collector.running(
-        project=project,
-        image=collector_image,
-        secrets=secrets_folder,
-        folder=tmp_path_factory.mktemp("collector"),
-        config=collector_config,
-    ) as running:
+    with start(collector_config) as running:
         yield running

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from glasshouse_stack.project import Project
 from support import collector
 from support.stack import PROJECT_NAME, Stack
 
@@ -13,7 +12,7 @@ from support.stack import PROJECT_NAME, Stack
 def otlp_endpoint(
     redaction: str,
     stack: Stack,
-    project: Project,
+    collector_config: str,
     collector_image: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
@@ -21,11 +20,10 @@ def otlp_endpoint(
     if redaction == "on":
         yield stack.otlp
         return
-    config = (project.root / "collector" / "config.yaml").read_text(encoding="utf-8")
     with collector.in_stack(
         image=collector_image,
         network=f"{PROJECT_NAME}_default",
         folder=tmp_path_factory.mktemp("unredacted"),
-        config=collector.without_redaction(config),
+        config=collector.without_redaction(collector_config),
     ) as endpoint:
         yield endpoint

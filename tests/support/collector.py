@@ -55,7 +55,6 @@ class Rig:
     endpoint: str
     derived: str
     sink: Path
-    container: DockerContainer
 
     def stored(self, signal: str) -> list[dict[str, Any]]:
         """Return every whole request the sink has written for ``signal`` so far."""
@@ -133,7 +132,6 @@ def running(
             endpoint=_url(collector, 4318),
             derived=_url(collector, 8889) + "/metrics",
             sink=sink,
-            container=collector,
         )
 
 

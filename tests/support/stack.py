@@ -26,7 +26,6 @@ class Stack:
 
     compose: DockerCompose
     ports: dict[str, int]
-    secrets: Path
 
     def url(self, service: str) -> str:
         [variable] = [part.variable for part in PARTS if part.service == service]
@@ -102,7 +101,7 @@ def running(project: Project, state: Path) -> Iterator[Stack]:
         compose.stop()  # what an interrupted run may have left
         try:
             compose.start()
-            stack = Stack(compose=compose, ports=ports, secrets=state / "secrets")
+            stack = Stack(compose=compose, ports=ports)
             stack.wait_ready(part.service for part in PARTS if part.profile is None)
             yield stack
         finally:

@@ -142,7 +142,7 @@ class Payments:
         return Created(payment=payment, replayed=True)
 
     async def find(self, payment_id: PaymentId) -> Payment | None:
-        return await self._change("payment_by_id", id=payment_id)
+        return await self._payment("payment_by_id", id=payment_id)
 
     async def seconds_since_submission(self, payment_id: PaymentId) -> float:
         """Return how long ago the payment was submitted, by the database's clock."""
@@ -154,7 +154,7 @@ class Payments:
 
     async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         """Mark a created payment as submitted. ``None``: it was not in that state."""
-        payment = await self._change(
+        payment = await self._payment(
             "submit_payment", id=payment_id, blockchain_tx_id=blockchain_tx_id
         )
         if payment:
@@ -163,7 +163,7 @@ class Payments:
 
     async def confirmed(self, payment_id: PaymentId) -> Payment | None:
         """Mark a submitted payment as confirmed. ``None``: it was not in that state."""
-        payment = await self._change("confirm_payment", id=payment_id)
+        payment = await self._payment("confirm_payment", id=payment_id)
         if payment:
             _emit(payment, "payment.confirmed", "Payment confirmed")
         return payment
@@ -172,14 +172,14 @@ class Payments:
         self, payment_id: PaymentId, failure: Failure, *, from_state: State
     ) -> Payment | None:
         """Mark a payment as failed. ``None``: it was not in ``from_state``."""
-        payment = await self._change(
+        payment = await self._payment(
             "fail_payment", id=payment_id, error_type=failure, from_states=[from_state]
         )
         if payment:
             _emit(payment, "payment.failed", "Payment failed")
         return payment
 
-    async def _change(self, name: str, **parameters: Any) -> Payment | None:
+    async def _payment(self, name: str, **parameters: Any) -> Payment | None:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()

@@ -11,6 +11,8 @@ from glasshouse_stack.errors import StackError
 from glasshouse_stack.process import run, run_logged
 
 _INSTALL_TIMEOUT_S = 900.0
+# What a running stack may come to need: its data, and the logs of its containers.
+STACK_DISK_BYTES = 5 * 1024**3
 
 
 def is_root() -> bool:

@@ -22,7 +22,6 @@ _COMPOSE_TIMEOUT_S = 300.0
 _LOOK_EVERY_S = 2.0
 _LOG_LINES = 15
 _LOG_READ = 500
-_DISK_BYTES = 5 * 1024**3
 _MEMORY_BYTES = 2 * 1024**3
 # The clocks of engine and command are the same; its times are cut to whole seconds.
 _CLOCK_SLACK = timedelta(seconds=1)
@@ -64,7 +63,7 @@ def active_parts(checkout: Project) -> list[Part]:
 def check_machine(checkout: Project) -> None:
     """Raise StackError when disk or memory cannot be enough."""
     free = host.free_disk_bytes(checkout.state)
-    if free < _DISK_BYTES:
+    if free < host.STACK_DISK_BYTES:
         raise StackError(
             f"the stack needs 5 GiB of free disk at {checkout.state}, there are "
             f"{free / 1024**3:.1f}: free some"

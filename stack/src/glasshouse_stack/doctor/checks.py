@@ -21,7 +21,6 @@ Status = Literal["ok", "failed", "skipped"]
 _ARRIVAL_TIMEOUT_S = 20.0
 _REQUEST_TIMEOUT_S = 5.0
 _POLL_S = 0.3
-_DISK_BYTES = 5 * 1024**3
 _MEMORY_BYTES = 512 * 1024**2
 
 
@@ -56,7 +55,11 @@ def machine(checkout: Project) -> Iterator[Check]:
     yield _ok("memory", text) if enough else _failed("memory", text, "docker stats --no-stream")
     free = host.free_disk_bytes(checkout.state)
     text = f"{free / 1024**3:.1f} GiB free"
-    yield _ok("disk", text) if free >= _DISK_BYTES else _failed("disk", text, "docker system df")
+    yield (
+        _ok("disk", text)
+        if free >= host.STACK_DISK_BYTES
+        else _failed("disk", text, "docker system df")
+    )
 
 
 def port_clashes(checkout: Project) -> Iterator[Check]:

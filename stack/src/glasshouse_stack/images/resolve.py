@@ -180,9 +180,7 @@ def _record(checkout: Project, found: Iterable[Image]) -> None:
     file = checkout.images_env
     known = {variable for r in recipes.load_all(checkout.root) if (variable := r.variable)}
     values = (
-        {k: v for k, v in dotenv_values(file).items() if v and k in known}
-        if (file.is_file())
-        else {}
+        {k: v for k, v in dotenv_values(file).items() if v and k in known} if file.is_file() else {}
     )
     for image in found:
         values.pop(image.variable, None)
