@@ -16,7 +16,8 @@ from glasshouse_stack.parts import PARTS, PORT_VARIABLES
 from glasshouse_stack.project import Project, run_environment
 from support.ports import free
 
-PROJECT_NAME = "glasshouse-tests"
+# Two checkouts may run their tests on one machine at the same time.
+PROJECT_NAME = os.environ.get("GLASSHOUSE_TESTS_NAME") or "glasshouse-tests"
 READY_WITHIN_S = 90
 
 
