@@ -151,8 +151,13 @@ def _wait_ready(container: DockerContainer) -> None:
 
 
 @contextlib.contextmanager
-def in_stack(*, image: str, network: str, folder: Path, config: str) -> Iterator[str]:
-    """Run one more Collector inside a running stack; yield its OTLP/HTTP address."""
+def in_stack(
+    *, image: str, network: str, folder: Path, config: str, name: str = ""
+) -> Iterator[str]:
+    """Run one more Collector inside a running stack; yield its OTLP/HTTP address.
+
+    ``name`` is its host name in ``network``, where one is needed.
+    """
     user = container_user()
     queue = folder / "queue"
     queue.mkdir()
@@ -174,6 +179,8 @@ def in_stack(*, image: str, network: str, folder: Path, config: str) -> Iterator
         .with_env("PROMETHEUS_ENDPOINT", "http://prometheus:9090/api/v1/otlp")
         .with_exposed_ports(4318, 13133)
     )
+    if name:
+        container.with_name(name)
     with container:
         _wait_ready(container)
         yield _url(container, 4318)

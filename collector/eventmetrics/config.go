@@ -1,0 +1,132 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventmetrics
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+const (
+	defaultFlushInterval = 200 * time.Millisecond
+	defaultZeroFor       = 3 * time.Second
+	defaultEventKey      = "event"
+
+	// maxMore bounds what one label may learn; a family has the product of its labels.
+	maxMore   = 1000
+	maxSeries = 20000
+)
+
+// metricName is what Prometheus can carry after dots have become underscores.
+var metricName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.]*$`)
+
+// Config of the connector.
+type Config struct {
+	// StorageID names a storage extension. With it counts go on after a restart where they
+	// stopped; without it they start at zero.
+	StorageID *component.ID `mapstructure:"storage"`
+	// FlushInterval is how often changed counts are handed on.
+	FlushInterval time.Duration `mapstructure:"flush_interval"`
+	// ZeroFor is how long a new series shows 0 before its first count, so that increase() sees
+	// the step. Longer than the interval of the scrape.
+	ZeroFor time.Duration `mapstructure:"zero_for"`
+	// EventAttribute names the event where a record has no event name of its own.
+	EventAttribute string `mapstructure:"event_attribute"`
+	// Families are the metrics made.
+	Families []FamilyConfig `mapstructure:"families"`
+}
+
+// FamilyConfig is one metric. With Buckets it is a histogram of Value, with Value alone the sum
+// of it, else a count of events.
+type FamilyConfig struct {
+	Name        string `mapstructure:"name"`
+	Description string `mapstructure:"description"`
+	Unit        string `mapstructure:"unit"`
+	// Events are the event names counted, each with the value of EventLabel it gets.
+	Events     map[string]string `mapstructure:"events"`
+	EventLabel string            `mapstructure:"event_label"`
+	Labels     []LabelConfig     `mapstructure:"labels"`
+	// Value is the attribute that is measured. An event without a readable number there is left
+	// out of this family, and of no other.
+	Value   string    `mapstructure:"value"`
+	Buckets []float64 `mapstructure:"buckets"`
+}
+
+// LabelConfig makes a label of an attribute.
+type LabelConfig struct {
+	Name      string `mapstructure:"name"`
+	Attribute string `mapstructure:"attribute"`
+	// Known values have their place for certain and are shown at 0 from the start.
+	Known []string `mapstructure:"known"`
+	// More is how many further values get a series of their own. What comes after is "other".
+	More int `mapstructure:"more"`
+}
+
+// Validate names the first key that has to be mended.
+func (c *Config) Validate() error {
+	if c.FlushInterval <= 0 {
+		return errors.New("flush_interval: must be over 0, such as 200ms")
+	}
+	if c.ZeroFor < 0 {
+		return errors.New("zero_for: must not be negative")
+	}
+	if len(c.Families) == 0 {
+		return errors.New("families: name at least one metric")
+	}
+	names := map[string]bool{}
+	for i := range c.Families {
+		family := &c.Families[i]
+		if err := family.validate(); err != nil {
+			return fmt.Errorf("families[%d] (%s): %w", i, family.Name, err)
+		}
+		if names[family.Name] {
+			return fmt.Errorf("families[%d]: name %s is used twice", i, family.Name)
+		}
+		names[family.Name] = true
+	}
+	return nil
+}
+
+func (f *FamilyConfig) validate() error {
+	if !metricName.MatchString(f.Name) {
+		return errors.New("name: letters, digits, dots and underscores, a letter first")
+	}
+	if len(f.Events) == 0 {
+		return errors.New("events: name at least one event")
+	}
+	if len(f.Buckets) > 0 && f.Value == "" {
+		return errors.New("value: a histogram needs the attribute to measure")
+	}
+	if !slices.IsSorted(f.Buckets) || slices.ContainsFunc(f.Buckets, math.IsNaN) {
+		return errors.New("buckets: must rise")
+	}
+	series := 1
+	if f.EventLabel != "" {
+		series = len(f.Events)
+	}
+	seen := map[string]bool{f.EventLabel: true}
+	for i, label := range f.Labels {
+		if label.Name == "" || label.Attribute == "" {
+			return fmt.Errorf("labels[%d]: set both name and attribute", i)
+		}
+		if seen[label.Name] {
+			return fmt.Errorf("labels[%d]: name %s is used twice", i, label.Name)
+		}
+		seen[label.Name] = true
+		if label.More < 0 || label.More > maxMore {
+			return fmt.Errorf("labels[%d].more: must be 0 to %d", i, maxMore)
+		}
+		series *= len(label.Known) + label.More + 1
+	}
+	if series > maxSeries {
+		return fmt.Errorf("labels: up to %d series; %d is the most, lower more", series, maxSeries)
+	}
+	return nil
+}
