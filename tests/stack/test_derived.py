@@ -89,7 +89,8 @@ def _prometheus(project: Project, folder: Path, targets: list[str]) -> Iterator[
     image = images.resolve(["prometheus"], checkout=project)["PROMETHEUS_IMAGE"]
     container = (
         DockerContainer(image, read_only=True, labels=collector.LABEL)
-        .with_kwargs(network=NETWORK, tmpfs={"/data": "mode=1777"})
+        .with_kwargs(network=NETWORK)
+        .with_tmpfs_mount("/data")
         .with_command("--config.file=/etc/prometheus.yaml --storage.tsdb.path=/data")
         .with_volume_mapping(str(config), "/etc/prometheus.yaml", "ro")
         .with_exposed_ports(9090)
