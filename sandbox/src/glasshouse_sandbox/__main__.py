@@ -1,11 +1,13 @@
 """The command ``glasshouse-sandbox``."""
 
+import asyncio
+import logging
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
 import uvicorn
 
-from glasshouse_sandbox.app import create_app
+from glasshouse_sandbox.app import create_app, create_parts
 from glasshouse_sandbox.settings import Settings, SettingsError
 
 EXIT_SETTINGS: Final = 2
@@ -13,14 +15,20 @@ GRACEFUL_SHUTDOWN_S: Final = 3
 
 
 def main() -> None:
-    """Serve until SIGTERM. Exit code 2: a setting is invalid."""
+    """Serve until SIGTERM. Exit code 2: a setting is invalid, or a port is taken."""
     try:
         settings = Settings.load()
     except SettingsError as error:
-        sys.stderr.write(f"glasshouse-sandbox: {error}\n")
-        sys.exit(EXIT_SETTINGS)
-    uvicorn.run(
-        create_app(settings),
+        _fail(str(error))
+    # The mail server's own log quotes what clients send.
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    parts = create_parts(settings)
+    config = uvicorn.Config(
+        create_app(settings, parts),
         host=settings.host,
         port=settings.port,
         # One line a request would be most of what the sandbox writes.
@@ -29,6 +37,19 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
     )
+    for part in parts:
+        try:
+            await part.start()
+        except OSError as error:
+            _fail(f"{part.name} cannot listen: {error.strerror}")
+    await uvicorn.Server(config).serve()
+    for part in parts:
+        await part.stop()
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(f"glasshouse-sandbox: {message}\n")
+    sys.exit(EXIT_SETTINGS)
 
 
 if __name__ == "__main__":

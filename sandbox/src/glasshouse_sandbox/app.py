@@ -11,6 +11,9 @@ from starlette.responses import JSONResponse
 from glasshouse_sandbox.faults import Fault
 from glasshouse_sandbox.parts.alerts import Alerts
 from glasshouse_sandbox.parts.chain import Chain
+from glasshouse_sandbox.parts.provider import Provider
+from glasshouse_sandbox.parts.sentry import Sentry
+from glasshouse_sandbox.parts.smtp import Smtp
 from glasshouse_sandbox.settings import Settings
 from glasshouse_sandbox.world import Part
 
@@ -19,7 +22,21 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 
 def create_parts(settings: Settings) -> list[Part]:
     """Return the whole outside world."""
-    return [Alerts(settings.seed), Chain(settings.seed, settings.block_seconds)]
+    seed = settings.seed
+    return [
+        Alerts(seed),
+        Chain(seed, settings.block_seconds),
+        Provider("push", seed, settings.provider_secret),
+        Sentry(seed),
+        Provider("sms", seed, settings.provider_secret),
+        Smtp(
+            seed,
+            host=settings.host,
+            port=settings.smtp_port,
+            username=settings.smtp_username,
+            password=settings.smtp_password,
+        ),
+    ]
 
 
 def create_app(settings: Settings, parts: Sequence[Part] | None = None) -> FastAPI:

@@ -15,18 +15,23 @@ class Mode(StrEnum):
     DOWN = "down"
     SLOW = "slow"
     ERROR = "error"
+    LOST_REPLY = "lost_reply"
     REVERT = "revert"
     NEVER_MINE = "never_mine"
 
 
 class Fault(BaseModel):
-    """One part's fault. ``rate`` is the share of requests it hits; ``delay`` is in seconds."""
+    """One part's fault. ``rate`` is the share of requests it hits; ``delay`` is in seconds.
+
+    ``status`` is the HTTP status or SMTP reply code of an error; without it each part has its own.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: Mode = Mode.NONE
     rate: Annotated[float, Field(ge=0, le=1)] = 1.0
     delay: Annotated[float, Field(ge=0, le=60)] = 0.0
+    status: Annotated[int, Field(ge=400, le=599)] | None = None
 
 
 class Switch:

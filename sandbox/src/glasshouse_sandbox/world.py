@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from glasshouse_sandbox.faults import Mode, Switch
 
 MAX_RECEIVED: Final = 5_000
+DEFAULT_ERROR: Final = 500
 
 
 class Part:
@@ -30,12 +31,21 @@ class Part:
         """Forget what arrived."""
         self.received.clear()
 
+    async def start(self) -> None:
+        """Open what the routes do not cover, such as a port of its own."""
+
+    async def stop(self) -> None:
+        """Close what `start` opened."""
+
     async def suffer(self) -> JSONResponse | None:
-        """Be slow, or return the answer of a part that is down."""
-        fault = self.switch.hit(Mode.SLOW, Mode.DOWN)
+        """Be slow, or return the answer of a part that is down or fails."""
+        fault = self.switch.hit(Mode.SLOW, Mode.DOWN, Mode.ERROR)
         if fault is None:
             return None
         await asyncio.sleep(fault.delay)
         if fault.mode is Mode.DOWN:
             return JSONResponse({"detail": f"{self.name} is down"}, status_code=503)
+        if fault.mode is Mode.ERROR:
+            status = fault.status or DEFAULT_ERROR
+            return JSONResponse({"detail": f"{self.name} fails"}, status_code=status)
         return None

@@ -10,7 +10,13 @@ from pathlib import Path
 from glasshouse_stack.errors import StackError
 from glasshouse_stack.project import User, container_user
 
-NAMES = ("database_password", "internal_token", "hmac_key", "grafana_password")
+NAMES = (
+    "database_password",
+    "internal_token",
+    "hmac_key",
+    "grafana_password",
+    "provider_secret",
+)
 _BYTES = 32
 
 

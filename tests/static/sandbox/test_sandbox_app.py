@@ -1,6 +1,12 @@
 import json
+import os
+import re
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +17,7 @@ from glasshouse_sandbox.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.static
 
+PARTS = ("alerts", "chain", "push", "sentry", "sms", "smtp")
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
 WEBHOOK = {
     "version": "4",
@@ -38,23 +45,25 @@ async def test_it_is_healthy(client: httpx.AsyncClient):
 
 async def test_faults_are_set_shown_and_cleared(client: httpx.AsyncClient):
     await set_fault(client, "chain", mode="revert", rate=0.5)
-    none = {"mode": "none", "rate": 1.0, "delay": 0.0}
-    assert (await client.get("/faults")).json() == {
-        "alerts": none,
-        "chain": {"mode": "revert", "rate": 0.5, "delay": 0.0},
+    none = {"mode": "none", "rate": 1.0, "delay": 0.0, "status": None}
+    well = dict.fromkeys(PARTS, none)
+    assert (await client.get("/faults")).json() == well | {
+        "chain": none | {"mode": "revert", "rate": 0.5}
     }
     assert (await client.delete("/faults")).status_code == 204
-    assert (await client.get("/faults")).json() == {"alerts": none, "chain": none}
+    assert (await client.get("/faults")).json() == well
 
 
 @pytest.mark.parametrize(
     ("part", "body", "status", "word"),
     [
-        ("nowhere", {"mode": "none"}, 404, "alerts, chain"),
+        ("nowhere", {"mode": "none"}, 404, ", ".join(PARTS)),
         ("alerts", {"mode": "revert"}, 422, "mode of alerts must be one of"),
         ("chain", {"mode": "odd"}, 422, "body.mode"),
         ("chain", {"rate": 1.5}, 422, "body.rate"),
         ("chain", {"delay": 61}, 422, "body.delay"),
+        ("chain", {"status": 200}, 422, "body.status"),
+        ("smtp", {"mode": "revert"}, 422, "mode of smtp must be one of"),
         ("chain", {"odd": 1}, 422, "body.odd"),
     ],
 )
@@ -111,16 +120,48 @@ async def test_oversize_body_is_refused(client: httpx.AsyncClient):
     assert response.status_code == 413
 
 
-def test_settings_are_read():
+@pytest.mark.parametrize(("part", "body"), [("chain", CALL), ("alerts", WEBHOOK)])
+async def test_failing_part_answers_with_the_status_it_was_given(
+    client: httpx.AsyncClient, part: str, body: dict[str, Any]
+):
+    await set_fault(client, part, mode="error", status=502)
+    assert (await client.post(f"/{part}", json=body)).status_code == 502
+    assert (await client.get(f"/received/{part}")).json() == []
+
+
+async def test_the_mail_server_s_certificate_can_be_had(client: httpx.AsyncClient):
+    text = (await client.get("/smtp/certificate")).text
+    assert text.startswith("-----BEGIN CERTIFICATE-----")
+    assert "PRIVATE" not in text
+
+
+def test_settings_are_read(tmp_path: Path):
+    (tmp_path / "password").write_text("s3\n")
+    (tmp_path / "secret").write_text("s4\n")
     settings = Settings.load(
         {
             "SANDBOX_HOST": "::1",
             "SANDBOX_LISTEN_PORT": "9",
             "SANDBOX_SEED": "3",
             "SANDBOX_CHAIN_BLOCK_SECONDS": "0.5",
+            "SANDBOX_SMTP_PORT": "26",
+            "SANDBOX_SMTP_USERNAME": "shop",
+            "SANDBOX_SMTP_PASSWORD_FILE": str(tmp_path / "password"),
+            "SANDBOX_PROVIDER_SECRET_FILE": str(tmp_path / "secret"),
         }
     )
-    assert settings == Settings(host="::1", port=9, seed=3, block_seconds=0.5)
+    assert settings == Settings(
+        host="::1",
+        port=9,
+        seed=3,
+        block_seconds=0.5,
+        smtp_port=26,
+        smtp_username="shop",
+        smtp_password="s3",
+        provider_secret="s4",
+    )
+    assert "s3" not in repr(settings)
+    assert "s4" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +171,46 @@ def test_settings_are_read():
         ("SANDBOX_LISTEN_PORT", "0"),
         ("SANDBOX_SEED", "-1"),
         ("SANDBOX_CHAIN_BLOCK_SECONDS", "nan"),
+        ("SANDBOX_SMTP_PORT", "65536"),
     ],
 )
 def test_bad_setting_is_named(variable: str, value: str):
     with pytest.raises(SettingsError, match=f"^{variable} is invalid: set it to a"):
         Settings.load({variable: value})
+
+
+def test_every_variable_is_in_the_readme():
+    room = Path(__file__).parents[3] / "sandbox"
+    code = (room / "src" / "glasshouse_sandbox" / "settings.py").read_text(encoding="utf-8")
+    table = (room / "README.md").read_text(encoding="utf-8").partition("| variable |")[2]
+    named = re.compile(r"SANDBOX_[A-Z_]+")
+    assert set(named.findall(code)) == set(named.findall(table))
+
+
+@pytest.mark.parametrize("variable", ["SANDBOX_SMTP_PASSWORD_FILE", "SANDBOX_PROVIDER_SECRET_FILE"])
+@pytest.mark.parametrize("content", [None, b"", b"\xff"])
+def test_unreadable_secret_file_is_named(tmp_path: Path, variable: str, content: bytes | None):
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(SettingsError, match=f"^{variable} names a file"):
+        Settings.load({variable: str(tmp_path / "secret")})
+
+
+def test_name_without_password_is_refused():
+    with pytest.raises(SettingsError, match="set both or none"):
+        Settings.load({"SANDBOX_SMTP_USERNAME": "shop"})
+
+
+def test_port_that_is_taken_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = subprocess.run(
+            [sys.executable, "-m", "glasshouse_sandbox"],
+            env=os.environ | {"SANDBOX_SMTP_PORT": str(taken.getsockname()[1])},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("glasshouse-sandbox: smtp cannot listen: ")
+    assert ran.stderr.count("\n") == 1

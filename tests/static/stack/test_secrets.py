@@ -22,7 +22,13 @@ def mode(path: Path) -> int:
 def test_all_are_made_private(tmp_path: Path):
     made = secrets.ensure(tmp_path, ME)
 
-    assert sorted(made) == ["database_password", "grafana_password", "hmac_key", "internal_token"]
+    assert sorted(made) == [
+        "database_password",
+        "grafana_password",
+        "hmac_key",
+        "internal_token",
+        "provider_secret",
+    ]
     assert {mode(path) for path in made.values()} == {0o600}
     assert mode(tmp_path / "secrets") == 0o700
 

@@ -4,9 +4,8 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from glasshouse_sandbox.faults import Mode
 from glasshouse_sandbox.world import Part
 
 
@@ -41,10 +40,8 @@ class Alerts(Part):
 
         @router.post("/alerts")
         async def receive(group: AlertGroup) -> Response:
-            if (down := await self.suffer()) is not None:
-                return down
-            if self.switch.hit(Mode.ERROR):
-                return JSONResponse({"detail": "Internal error"}, status_code=500)
+            if (failure := await self.suffer()) is not None:
+                return failure
             payload: dict[str, Any] = group.model_dump(mode="json")
             self.received.append(payload)
             return Response(status_code=204)

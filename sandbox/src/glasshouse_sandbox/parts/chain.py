@@ -77,8 +77,11 @@ class Chain(Part):
 
         @router.post("/chain")
         async def rpc(request: Request) -> Response:
-            if (down := await self.suffer()) is not None:
-                return down
+            # An error without a status is one of JSON-RPC, call by call.
+            fault = self.switch.fault
+            rpc_error = fault.mode is Mode.ERROR and fault.status is None
+            if not rpc_error and (failure := await self.suffer()) is not None:
+                return failure
             answer = self.answer(await request.body())
             # A notification is not answered.
             return Response(status_code=204) if answer is None else JSONResponse(answer)
