@@ -15,7 +15,7 @@ import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg.rows import DictRow, dict_row
 
-from backend.database import CONNECT_TIMEOUT_S, MIGRATION_LOCK
+from backend.database import CONNECT_TIMEOUT_S, MIGRATION_LOCK, Pool
 from backend.queries import query
 from backend.settings import DatabaseSettings
 
@@ -69,6 +69,22 @@ def procrastinates() -> list[Migration]:
         Migration(PROCRASTINATE_PREFIX + file.name, file.read_text(encoding="utf-8"))
         for file in files
     ]
+
+
+async def missing(pool: Pool) -> list[str]:
+    """Return the names of migrations that this program needs and the database lacks.
+
+    Raises:
+        psycopg.Error: the database cannot be asked.
+    """
+    async with pool.connection() as connection:
+        cursor = await connection.execute(query("has_migrations_table"))
+        row = await cursor.fetchone()
+        applied: set[str] = set()
+        if row is not None and row["found"]:
+            cursor = await connection.execute(query("applied_migrations"))
+            applied = {row["name"] for row in await cursor.fetchall()}
+    return [one.name for one in (*procrastinates(), *ours()) if one.name not in applied]
 
 
 def _migrate_procrastinate(connection: _Connection, applied: set[str]) -> list[str]:

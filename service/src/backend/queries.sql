@@ -71,6 +71,11 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS success ON true;
 
+-- name: freshest_heartbeat
+-- Seconds since the freshest heartbeat of any worker; NULL without workers.
+SELECT extract(epoch FROM clock_timestamp() - max(last_heartbeat))::float8 AS age
+FROM procrastinate_workers;
+
 -- name: try_rescue_lock
 -- One worker at a time, until the transaction ends.
 SELECT pg_try_advisory_xact_lock(%(key)s) AS taken;
@@ -83,6 +88,9 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 
 -- name: applied_migrations
 SELECT name FROM schema_migrations;
+
+-- name: has_migrations_table
+SELECT to_regclass('schema_migrations') IS NOT NULL AS found;
 
 -- name: record_migration
 INSERT INTO schema_migrations (name) VALUES (%(name)s);

@@ -34,6 +34,9 @@ _REMEDIES: Final = {
     "PORT": "set it to a port number from 1 to 65535",
     "DB_POOL_MAX": "set it to a number of connections from 2 to 100",
     "MAX_BODY_BYTES": "set it to a number of bytes from 1024 to 16777216",
+    "REDIS_URL": "set it to redis://host:6379/0, or leave it empty",
+    "SMTP_PORT": "set it to a port number from 1 to 65535",
+    "WORKER_MAX_HEARTBEAT_AGE": "set it to a number of seconds from 5 to 3600",
     "WORKER_CONCURRENCY": "set it to a number of jobs from 1 to 200",
 }
 
@@ -103,10 +106,32 @@ class DatabaseSettings(_Settings):
         return make_conninfo(self.database_url.get_secret_value(), **parameters)
 
 
-class ApiSettings(DatabaseSettings):
-    """Settings of ``backend api``."""
+def _known_redis_url(url: SecretStr) -> SecretStr:
+    scheme, _, rest = url.get_secret_value().partition("://")
+    if scheme not in ("redis", "rediss", "unix") or not rest:
+        raise _complaint("is not a Redis URL")
+    return url
+
+
+class ErrorTrackingSettings(_Settings):
+    """Where errors are reported to; nowhere while it is empty."""
+
+    sentry_dsn: SecretStr | None = None
+
+
+class SmtpServerSettings(_Settings):
+    """Where the mail server is. Without a host there is none."""
+
+    smtp_host: str | None = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+
+
+class ApiSettings(DatabaseSettings, SmtpServerSettings, ErrorTrackingSettings):
+    """Settings of ``backend api``. Times are in seconds."""
 
     internal_token_file: Path
+    redis_url: Annotated[SecretStr, AfterValidator(_known_redis_url)] | None = None
+    worker_max_heartbeat_age: Annotated[float, Field(ge=5, le=3600)] = 30
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
@@ -124,7 +149,7 @@ class ApiSettings(DatabaseSettings):
         return token
 
 
-class WorkerSettings(DatabaseSettings):
+class WorkerSettings(DatabaseSettings, ErrorTrackingSettings):
     """Settings of ``backend worker``. Times are in seconds."""
 
     chain_rpc_url: HttpUrl

@@ -1,9 +1,6 @@
 """The worker process: runs jobs until it is told to stop."""
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import httpx
@@ -23,6 +20,7 @@ from backend.database import RESCUE_LOCK, Pool, create_pool
 from backend.gauges import REFRESH_INTERVAL_S, JobGauges
 from backend.jobs import CONFIRMATION_KEY, JOB_NAMES, create_app, report_job
 from backend.payments import Payments
+from backend.periodic import every
 from backend.queries import query
 from backend.settings import WorkerSettings
 
@@ -68,8 +66,8 @@ async def run(settings: WorkerSettings) -> int:
         gauges = JobGauges(pool, JOB_NAMES)
         gauges.register(get_meter("backend"))
         async with (
-            _every(REFRESH_INTERVAL_S, gauges.refresh),
-            _every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool)),
+            every(REFRESH_INTERVAL_S, gauges.refresh),
+            every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool)),
         ):
             return await _work(app, settings.worker_concurrency, confirmation)
 
@@ -129,18 +127,3 @@ async def _rescue(jobs: JobManager) -> None:
         await jobs.retry_job(job)
         extra = {"job": job.task_name, "jobId": job.id}
         _logger.warning("Job rescued from a dead worker", extra=extra)
-
-
-@contextlib.asynccontextmanager
-async def _every(interval: float, action: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    async def repeat() -> None:
-        while True:
-            await action()
-            await asyncio.sleep(interval)
-
-    task = asyncio.create_task(repeat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

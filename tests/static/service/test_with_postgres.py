@@ -18,11 +18,14 @@ import psycopg
 import pytest
 from procrastinate.jobs import Status
 from psycopg.sql import SQL, Identifier
+from psycopg_pool import PoolClosed
 
+from backend import health
 from backend.database import RESCUE_LOCK, Connection, Pool, create_pool
 from backend.gauges import JobGauges
+from backend.health import CheckFailedError
 from backend.jobs import CONFIRM_PAYMENT, JobQueue, create_app
-from backend.migrate import migrate, ours
+from backend.migrate import migrate, missing, ours
 from backend.payments import (
     Failure,
     IdempotencyConflictError,
@@ -128,6 +131,41 @@ def test_migrations_at_the_same_time_apply_each_once(empty: DatabaseSettings):
     applied = ["procrastinate/schema.sql", *(migration.name for migration in ours())]
     assert sorted(runs) == [[], [], [], applied]
     assert migrate(empty) == []
+
+
+async def test_missing_migrations_are_named(pool: Pool):
+    assert await missing(pool) == []
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM schema_migrations WHERE name LIKE '0001%'")
+    assert await missing(pool) == ["0001_payments.sql"]
+    async with pool.connection() as connection:
+        await connection.execute("DROP TABLE schema_migrations")
+    assert "0001_payments.sql" in await missing(pool)
+
+
+async def test_worker_check_wants_a_young_heartbeat(pool: Pool, app: procrastinate.App):
+    check = health.worker(pool, max_age=30)
+    with pytest.raises(CheckFailedError, match="no worker"):
+        await check()
+    await app.job_manager.register_worker()
+    assert 0 <= (await check())["heartbeatAgeSeconds"] < 5
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '31 s'"
+        )
+    with pytest.raises(CheckFailedError, match="heartbeat too old") as failed:
+        await check()
+    assert failed.value.details["heartbeatAgeSeconds"] == pytest.approx(31, abs=5)
+    # One that lives is enough.
+    await app.job_manager.register_worker()
+    assert (await check())["heartbeatAgeSeconds"] < 5
+
+
+async def test_postgres_check_fails_with_the_server(pool: Pool):
+    assert await health.postgres(pool)() == {}
+    await pool.close()
+    with pytest.raises(PoolClosed):
+        await health.postgres(pool)()
 
 
 async def test_same_key_at_the_same_time_makes_one_payment(

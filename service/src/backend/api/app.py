@@ -4,18 +4,44 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
+from opentelemetry.metrics import get_meter
 
-from backend import jobs
-from backend.api import health, payments, problems
+from backend import health, jobs
+from backend.api import health as health_api
+from backend.api import payments, problems
+from backend.api.auth import token_check
 from backend.api.middleware import (
     BodyLimitMiddleware,
     SecurityHeadersMiddleware,
     UnhandledErrorMiddleware,
 )
-from backend.database import create_pool
+from backend.database import Pool, create_pool
+from backend.health import HealthChecks
 from backend.payments import Payments
+from backend.periodic import every
 from backend.settings import ApiSettings
 from glasshouse import RequestContextMiddleware
+
+
+@contextlib.asynccontextmanager
+async def _health_checks(settings: ApiSettings, pool: Pool) -> AsyncIterator[HealthChecks]:
+    checks = {
+        "postgres": health.postgres(pool),
+        health.WORKER: health.worker(pool, settings.worker_max_heartbeat_age),
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.redis_url is not None:
+            url = settings.redis_url.get_secret_value()
+            checks["redis"] = await stack.enter_async_context(health.redis(url))
+        if settings.smtp_host is not None:
+            probe = health.SmtpProbe(settings.smtp_host, settings.smtp_port)
+            checks["smtp"] = probe.check
+            await stack.enter_async_context(every(health.SMTP_INTERVAL_S, probe.refresh))
+        all_checks = health.HealthChecks(checks)
+        all_checks.register(get_meter("backend"))
+        # The gauge stays fresh while nobody asks.
+        await stack.enter_async_context(every(health.REFRESH_INTERVAL_S, all_checks.current))
+        yield all_checks
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
@@ -23,7 +49,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with create_pool(settings, application="backend-api") as pool:
+        async with (
+            create_pool(settings, application="backend-api") as pool,
+            _health_checks(settings, pool) as app.state.health,
+        ):
             procrastinate = jobs.create_app()
             await procrastinate.open_async(pool)
             app.state.pool = pool
@@ -43,15 +72,16 @@ def create_app(settings: ApiSettings) -> FastAPI:
             "operation_spans": False,
             # Its records repeat exception messages; `middleware` logs errors.
             "logs": False,
-            "exclude": health.is_health_check,
+            "exclude": health_api.is_health_check,
         },
     )
+    app.state.accepts_token = token_check(settings.internal_token())
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(UnhandledErrorMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)
-    app.include_router(health.router)
+    app.include_router(health_api.router)
     app.include_router(payments.router)
     return app

@@ -1,46 +1,129 @@
-"""``/healthz`` and ``/livez``: open, short, and without telemetry of their own."""
+"""``/livez``, ``/healthz`` and ``/readyz``: without telemetry of their own."""
 
-import asyncio
-import logging
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast
 
-import psycopg
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request, Response
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from psycopg_pool import PoolTimeout, TooManyRequests
-from starlette.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, JsonValue
 
+from backend.api import problems
+from backend.api.auth import Internal, require_internal
 from backend.database import Pool
+from backend.health import WORKER, HealthChecks, Result
+from backend.migrate import missing
 
-PING_TIMEOUT_S: Final = 2.0
-PATHS: Final = frozenset({"/healthz", "/livez"})
+PATHS: Final = frozenset({"/healthz", "/livez", "/metrics", "/readyz"})
+_UNAVAILABLE: Final = 503
+Json = dict[str, JsonValue]
 
-_logger = logging.getLogger(__name__)
+router = APIRouter(tags=["health"])
 
-router = APIRouter(include_in_schema=False)
+Status = Literal["ok", "failed"]
+_OK: Final[Json] = {"postgres": "ok", "redis": "ok", "smtp": "ok", "worker": "ok"}
+_DETAIL: Final[Json] = {"postgres": {"status": "ok", "durationSeconds": 0.0012}}
 
 
 def is_health_check(scope: Any) -> bool:
-    """Tell whether a request is a health check, which telemetry leaves out."""
+    """Tell whether a request is asked for ever by a machine; telemetry leaves it out."""
     return scope.get("path") in PATHS
 
 
-@router.get("/livez")
-async def live() -> dict[str, str]:
+class Live(BaseModel):
     """The process answers."""
-    return {"status": "ok"}
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
+
+    status: Literal["ok"] = "ok"
 
 
-@router.get("/healthz")
-async def healthy(request: Request) -> JSONResponse:
-    """The process answers, and so does Postgres."""
+class Detail(BaseModel):
+    """What one check found, beside its status: durations and ages in seconds, an error's class."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Status
+
+
+class Health(BaseModel):
+    """One status a check; with the internal token one object a check."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "checks": _OK}]})
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, Status | Detail]
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served: each dependency, and migrations not applied yet."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"status": "ok", "checks": _DETAIL, "migrationsMissing": []}]
+        }
+    )
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, Detail]
+    migrationsMissing: list[str]
+
+
+def _checks(request: Request) -> HealthChecks:
+    return cast(HealthChecks, request.app.state.health)
+
+
+def _detailed(results: Mapping[str, Result]) -> dict[str, Detail]:
+    return {
+        name: Detail.model_validate({"status": result.status, **result.details})
+        for name, result in results.items()
+    }
+
+
+@router.get("/livez", summary="Does the process answer? For restarts")
+async def live() -> Live:
+    return Live()
+
+
+@router.get(
+    "/healthz",
+    summary="Is the service well?",
+    responses={503: {"model": Health, "description": "At least one check fails"}},
+)
+async def healthy(request: Request, response: Response, internal: Internal) -> Health:
+    """Asks Postgres, Redis and the mail server where they are set, and for a live worker.
+
+    Anybody may ask; with the internal token each check tells its details.
+    """
+    results = await _checks(request).current()
+    well = all(result.ok for result in results.values())
+    response.status_code = 200 if well else _UNAVAILABLE
+    short: dict[str, Any] = {name: result.status for name, result in results.items()}
+    checks: dict[str, Any] = {**_detailed(results)} if internal else short
+    return Health(status="ok" if well else "unavailable", checks=checks)
+
+
+@router.get(
+    "/readyz",
+    summary="May requests be sent here?",
+    dependencies=[Depends(require_internal)],
+    responses={
+        **problems.responses(401),
+        503: {"model": Readiness, "description": "A dependency or a migration is missing"},
+    },
+)
+async def ready(request: Request, response: Response) -> Readiness:
+    """All migrations are applied and every dependency answers. A missing worker is none."""
+    results = await _checks(request).current()
+    needed = {name: result for name, result in results.items() if name != WORKER}
     pool = cast(Pool, request.app.state.pool)
-    try:
+    absent: list[str] = []
+    if needed["postgres"].ok:
         with suppress_instrumentation():
-            async with asyncio.timeout(PING_TIMEOUT_S), pool.connection() as connection:
-                await connection.execute("SELECT 1")
-    except (TimeoutError, psycopg.Error, PoolTimeout, TooManyRequests) as error:
-        _logger.warning("Unhealthy", extra={"error.type": type(error).__qualname__})
-        body = {"status": "unavailable", "checks": {"postgres": "failed"}}
-        return JSONResponse(body, status_code=503)
-    return JSONResponse({"status": "ok"})
+            absent = await missing(pool)
+    well = not absent and all(result.ok for result in needed.values())
+    response.status_code = 200 if well else _UNAVAILABLE
+    return Readiness(
+        status="ok" if well else "unavailable",
+        checks=_detailed(needed),
+        migrationsMissing=absent,
+    )
