@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.request import urlopen
 
 if TYPE_CHECKING:
-    from backend.settings import SettingsT
+    from backend.settings import ErrorTrackingSettings, SettingsT
 
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
@@ -40,6 +40,7 @@ def _api() -> int:
     from backend.settings import ApiSettings
 
     settings = _prepare(ApiSettings)
+    _start_error_tracking(settings, "backend-api")
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -60,6 +61,7 @@ def _worker() -> int:
     from backend.worker import run
 
     settings = _prepare(WorkerSettings)
+    _start_error_tracking(settings, "backend-worker")
     return asyncio.run(run(settings))
 
 
@@ -86,6 +88,20 @@ def _healthcheck() -> int:
             return 0
     except (OSError, HTTPException) as error:
         return _fail(f"unhealthy: {error}", EXIT_FAILED)
+
+
+def _start_error_tracking(settings: "ErrorTrackingSettings", service: str) -> None:
+    from sentry_sdk.utils import BadDsn
+
+    from backend import error_tracking
+
+    service = os.environ.get("OTEL_SERVICE_NAME") or service
+    try:
+        error_tracking.start(settings, service=service, redact=error_tracking.mask_messages)
+    except BadDsn:
+        # Its text quotes the DSN.
+        message = "SENTRY_DSN is invalid: set it to https://key@host/project, or leave it empty"
+        sys.exit(_fail(message, EXIT_SETTINGS))
 
 
 def _prepare(settings: "type[SettingsT]") -> "SettingsT":

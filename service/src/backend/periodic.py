@@ -5,6 +5,8 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from backend import error_tracking
+
 _logger = logging.getLogger(__name__)
 
 
@@ -20,7 +22,8 @@ async def every(interval: float, action: Callable[[], Awaitable[object]]) -> Asy
             try:
                 await action()
             # The loop must outlive whatever goes wrong in one round.
-            except Exception:
+            except Exception as error:
+                error_tracking.capture(error)
                 _logger.exception("A periodic action failed")
             await asyncio.sleep(interval)
 

@@ -17,6 +17,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from backend.chain import TIMEOUT_S, Chain
 from backend.confirmation import Confirmation
 from backend.database import RESCUE_LOCK, Pool, create_pool
+from backend.error_tracking import report_failed_job
 from backend.gauges import REFRESH_INTERVAL_S, JobGauges
 from backend.jobs import CONFIRMATION_KEY, JOB_NAMES, create_app, report_job
 from backend.payments import Payments
@@ -82,7 +83,7 @@ async def _work(app: procrastinate.App, concurrency: int, confirmation: Confirma
         update_heartbeat_interval=HEARTBEAT_INTERVAL_S,
         stalled_worker_timeout=STALLED_AFTER_S,
         additional_context={CONFIRMATION_KEY: confirmation},
-        worker_middleware=[report_job],
+        worker_middleware=[report_job, report_failed_job],
         # Ours tell a stop on request from a worker that gave up.
         install_signal_handlers=False,
     )

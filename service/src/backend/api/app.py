@@ -1,12 +1,13 @@
 """The FastAPI application."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from opentelemetry.metrics import get_meter
 
-from backend import health, jobs
+from backend import error_tracking, health, jobs
 from backend.api import health as health_api
 from backend.api import payments, problems
 from backend.api.auth import token_check
@@ -59,6 +60,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
             app.state.payments = Payments(pool)
             app.state.queue = jobs.JobQueue(procrastinate)
             yield
+            # uvicorn ends the process by SIGTERM, before any exit handler.
+            await asyncio.to_thread(error_tracking.flush)
 
     app = FastAPI(
         title="Glasshouse backend",

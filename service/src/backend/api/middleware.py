@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend import error_tracking
 from backend.api.problems import internal_error, problem, too_large
 
 SECURITY_HEADERS: Final = {
@@ -67,7 +68,7 @@ class BodyLimitMiddleware:
 
 
 class UnhandledErrorMiddleware:
-    """Logs an unhandled exception once, with the request's ids, and answers 500.
+    """Logs and reports an unhandled exception once, with the request's ids, and answers 500.
 
     Starlette's own handler stands outside of the middleware that knows the ids, and uvicorn
     logs what passes it by a second time.
@@ -86,7 +87,8 @@ class UnhandledErrorMiddleware:
 
         try:
             await self.app(scope, receive, send_noting_start)
-        except Exception:
+        except Exception as error:
+            error_tracking.capture(error)
             if started or scope["type"] != "http":
                 raise
             _logger.exception("Unhandled error")

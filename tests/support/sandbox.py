@@ -1,0 +1,33 @@
+"""The sandbox in this process, on a free port."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+import uvicorn
+
+from glasshouse_sandbox.app import create_app
+from glasshouse_sandbox.settings import Settings
+
+STARTED_WITHIN_S = 10
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """Serve the whole outside world; give the base address."""
+    app = create_app(Settings(smtp_port=0))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        end = time.monotonic() + STARTED_WITHIN_S
+        while not server.started:
+            assert thread.is_alive(), "the sandbox did not start"
+            assert time.monotonic() < end, "the sandbox did not start in time"
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(STARTED_WITHIN_S)
