@@ -11,10 +11,13 @@ STAMP := .uv/.version-$(UV_VERSION)
 RUN := $(UV) run --frozen --no-sync
 PART ?=
 YES ?=
+DURATION ?= 120
+RATE ?= 10
+FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine test test-static lint collector dashboards venv
+.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +36,9 @@ clean: venv ## Delete the stack's data and secrets; asks first, not with YES=1
 
 doctor: venv ## Check every part and follow a canary through the stack
 	@$(RUN) glasshouse doctor
+
+demo: venv ## Send mixed traffic for DURATION seconds at RATE a second; with faults: FAULTS=1
+	@$(RUN) glasshouse-demo --duration $(DURATION) --rate $(RATE) $(if $(FAULTS),--faults)
 
 images: venv ## Get each image: present, else pulled, else built from images/
 	@$(RUN) glasshouse images
