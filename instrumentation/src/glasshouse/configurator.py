@@ -21,6 +21,8 @@ from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
 from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
+from glasshouse.propagation import hosts_from
+from glasshouse.propagation import install as install_propagation
 from glasshouse.pseudonym import hmac_key
 
 
@@ -32,6 +34,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             check_allowed()
             configure_logging()
             hmac_key()
+            hosts = hosts_from()
         except ConfigurationError as error:
             _refuse(error)
         # Tells two replicas' metrics apart.
@@ -43,6 +46,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             span_processors=[IdsSpanProcessor()],
             log_record_processors=[IdsLogRecordProcessor()],
         )
+        install_propagation(hosts)
         _bound_shutdown()
 
 

@@ -9,6 +9,7 @@ from opentelemetry.distro import OpenTelemetryDistro
 from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
 
 from glasshouse.errors import ConfigurationError
+from glasshouse.propagation import hosts_from
 
 ALLOWED_VARIABLE: Final = "GLASSHOUSE_INSTRUMENTATIONS"
 ALLOWED_BY_DEFAULT: Final = ("httpx", "logging", "procrastinate", "psycopg", "request_context")
@@ -91,6 +92,7 @@ def announce() -> None:
         extra={
             "instrumentations.active": sorted(GlasshouseDistro.active),
             "instrumentations.skipped": skipped,
+            "propagation.hosts": list(hosts_from().names),
         },
     )
 

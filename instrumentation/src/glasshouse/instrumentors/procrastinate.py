@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from wrapt import wrap_function_wrapper
 
 from glasshouse.context import extract_ids, inject_ids
+from glasshouse.propagation import inject_own
 
 CARRIER_KEY: Final = "_otel"
 _CARRIER_ATTRIBUTE: Final = "_otel_carrier"
@@ -109,7 +110,7 @@ def _producer_span(tracer: Tracer, jobs: list[Any]) -> Generator[list[Any]]:
         attributes["messaging.batch.message_count"] = len(jobs)
     with tracer.start_as_current_span(name, kind=SpanKind.PRODUCER, attributes=attributes):
         carrier: dict[str, str] = {}
-        propagate.inject(carrier)
+        inject_own(carrier)
         inject_ids(carrier)
         yield [job.evolve(task_kwargs={**job.task_kwargs, CARRIER_KEY: carrier}) for job in jobs]
 
