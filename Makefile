@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards venv
+.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ collector: ## Generate collector/distribution from collector/builder.yaml
 
 dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 	@$(RUN) python -W ignore -m glasshouse_dashboards
+
+rules: venv ## Write prometheus/rules/slos.yaml from prometheus/slos.yaml
+	@$(RUN) glasshouse rules
 
 venv: $(STAMP)
 	@$(UV) sync --frozen --quiet

@@ -1,4 +1,4 @@
-"""Metrics whose names or labels could be lost on the way arrive as rules and dashboards use them."""
+"""Metrics that could lose name or labels on the way arrive as rules and dashboards use them."""
 
 import httpx
 import pytest

@@ -4,13 +4,13 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from testcontainers.compose import DockerCompose
 
-from glasshouse_stack import images, plugin, readiness, secrets
+from glasshouse_stack import alerting, images, plugin, readiness, rules, secrets
 from glasshouse_stack.files import write_variables
 from glasshouse_stack.parts import PARTS, PORT_VARIABLES
 from glasshouse_stack.project import Project, run_environment
@@ -19,6 +19,8 @@ from support.ports import free
 # Two checkouts may run their tests on one machine at the same time.
 PROJECT_NAME = os.environ.get("GLASSHOUSE_TESTS_NAME") or "glasshouse-tests"
 READY_WITHIN_S = 90
+# Alerts fire and resolve this many times sooner: 5 minutes of a rule are 15 seconds here.
+SPEED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,10 @@ def running(project: Project, state: Path) -> Iterator[Stack]:
     ports = free(PORT_VARIABLES)
     values = {name: str(port) for name, port in ports.items()} | tags | run_environment()
     values["GLASSHOUSE_STATE"] = str(state)
+    values["GLASSHOUSE_RULES"] = str(state / "rules")
+    rules.write_fast(project, state / "rules", SPEED)
+    own = {**project.settings, "GLASSHOUSE_STATE": str(state)}
+    alerting.ensure(replace(project, settings=own), speed=SPEED)
     env_file = state / "tests.env"
     write_variables(env_file, "The stack of one test run.", values)
     compose = DockerCompose(

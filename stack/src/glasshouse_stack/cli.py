@@ -12,6 +12,7 @@ from glasshouse_stack import clean as cleaning
 from glasshouse_stack import compose, plugin, project
 from glasshouse_stack import engine as engines
 from glasshouse_stack import images as image_store
+from glasshouse_stack import rules as rule_files
 from glasshouse_stack import up as starting
 from glasshouse_stack.console import Terminal, plain_table
 from glasshouse_stack.doctor import examine
@@ -108,6 +109,13 @@ def clean(
         raise StackError("nothing deleted: answer yes, or pass --yes")
     checkout.prepare()
     cleaning.clean(checkout, Terminal(), built_images=built)
+
+
+@app.command()
+def rules() -> None:
+    """Write prometheus/rules/slos.yaml from prometheus/slos.yaml."""
+    checkout = project.load()
+    Terminal().say(f"wrote {rule_files.write(checkout).relative_to(checkout.root)}")
 
 
 @app.command()

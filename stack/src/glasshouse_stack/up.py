@@ -9,7 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from glasshouse_stack import compose, engine, host, images, plugin, ports, readiness, secrets
+from glasshouse_stack import (
+    alerting,
+    compose,
+    engine,
+    host,
+    images,
+    plugin,
+    ports,
+    readiness,
+    secrets,
+)
 from glasshouse_stack.compose import Container
 from glasshouse_stack.console import Terminal
 from glasshouse_stack.errors import StackError
@@ -50,6 +60,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     images.resolve(checkout=checkout, terminal=terminal)
     _check_password(checkout)
     secrets.ensure(checkout.state, container_user())
+    alerting.ensure(checkout)
     if not compose.has_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
     return _start(checkout, terminal)
