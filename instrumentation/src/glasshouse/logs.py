@@ -1,10 +1,12 @@
 """Console logs: one JSON object a line (or text for people), in one shape for all libraries."""
 
+import contextlib
 import datetime
 import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,6 +28,12 @@ _RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _TALKATIVE: Final = ("httpx", "httpcore", "procrastinate", "uvicorn.access", "psycopg.pool")
 
 
+_ENCODER: Final = json.JSONEncoder(
+    default=str, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
+UNLOGGABLE: Final = "[unloggable]"
+
+
 class JsonFormatter(logging.Formatter):
     """Write a record as one JSON object: the fixed keys first, the event's fields after."""
 
@@ -42,11 +50,13 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "service": self._service,
             **_correlation(),
-            **_fields(record),
         }
+        for key, value in _fields(record).items():
+            # A field cannot pass for one of the fixed keys.
+            line[f"{key}_" if key in line else key] = value
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
+        return _dump(line)
 
 
 class TextFormatter(logging.Formatter):
@@ -57,7 +67,27 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         fields = {**_fields(record), **_correlation()}
-        return " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
+        line = " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
+        # One record, one line: a text with a line break could pass for another record.
+        return _encodable(line.replace("\r", "\\r").replace("\n", "\\n"))
+
+
+def _dump(line: dict[str, Any]) -> str:
+    try:
+        text = _ENCODER.encode(line)
+    except (TypeError, ValueError):
+        # Keys that are no text, numbers that are none, circles.
+        text = _ENCODER.encode({key: _plain(value) for key, value in line.items()})
+    return _encodable(text)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def _encodable(text: str) -> str:
+    """Write half a surrogate pair as its escape, which is JSON, too."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _correlation() -> dict[str, str]:
@@ -99,9 +129,49 @@ def _without_color_message(record: logging.LogRecord) -> bool:
 class _ConsoleHandler(logging.StreamHandler[Any]):
     """Marks our handler, so that configuring twice adds nothing."""
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Write a marker in place of a record that cannot be written.
+
+        The standard library would print the message and its arguments as they are.
+        """
+        error = sys.exc_info()[0]
+        values = {"name": record.name, "levelno": record.levelno, "levelname": record.levelname}
+        marker = logging.makeLogRecord({**values, "created": record.created, "msg": UNLOGGABLE})
+        vars(marker)["error.type"] = error.__qualname__ if error else "unknown"
+        # The stream itself may be gone.
+        with contextlib.suppress(Exception):
+            self.stream.write(self.format(marker) + self.terminator)
+            self.flush()
+
+
+def _log_uncaught() -> None:
+    """Send exceptions that nobody catches through logging, in place of standard error."""
+    logger = logging.getLogger("glasshouse.uncaught")
+    main_hook = sys.excepthook
+
+    def in_main(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if not issubclass(kind, Exception):
+            main_hook(kind, error, traceback)  # Ctrl-C, and the like
+            return
+        logger.critical("Uncaught exception", exc_info=(kind, error, traceback))
+
+    def in_thread(failed: threading.ExceptHookArgs) -> None:
+        if failed.exc_value is not None:
+            triple = (failed.exc_type, failed.exc_value, failed.exc_traceback)
+            logger.error("Uncaught exception in a thread", exc_info=triple)
+
+    def in_clean_up(failed: Any) -> None:
+        triple = (failed.exc_type, failed.exc_value, failed.exc_traceback)
+        logger.error("Exception ignored", exc_info=triple)
+
+    sys.excepthook, threading.excepthook = in_main, in_thread
+    sys.unraisablehook = in_clean_up
+
 
 def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     """Send all logging of this process to standard output, in one shape. Safe to call twice.
+
+    Warnings go the same way, and so do exceptions that nobody catches.
 
     ``LOG_LEVEL`` is DEBUG, INFO (default), WARNING, ERROR or CRITICAL; ``LOG_FORMAT`` is json
     (default) or text; ``OTEL_SERVICE_NAME`` becomes the field ``service``.
@@ -120,6 +190,9 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
+    _log_uncaught()
+    # Other handlers' reports of a record that they could not format show it as it is.
+    logging.raiseExceptions = False
     # The SDK reports a failing export through logging. Exported in turn, that report would
     # fail, and report that, for as long as the Collector is away.
     sdk = logging.getLogger("opentelemetry")

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from opentelemetry import context as otel_context
@@ -60,6 +62,67 @@ def test_ids_and_trace_are_on_the_line() -> None:
 
 def test_text_ends_with_the_fields() -> None:
     assert TextFormatter().format(record(order=7)).endswith("INFO    shop: Paid order=7")
+
+
+def test_a_field_cannot_pass_for_a_fixed_key() -> None:
+    extra = {"level": "fatal", "service": "bank", "timestamp": "never", "order": 7}
+    fields = json.loads(JsonFormatter("api").format(record(**extra)))
+    assert (fields["level"], fields["service"]) == ("info", "api")
+    assert (fields["level_"], fields["service_"], fields["order"]) == ("fatal", "bank", 7)
+
+
+def test_a_line_is_json_whatever_the_fields_are() -> None:
+    extra = {"share": float("nan"), "pairs": {(1, 2): 3}, "half": "\ud800", "tags": {"a"}}
+    line = JsonFormatter("api").format(record(**extra))
+    assert json.loads(line, parse_constant=pytest.fail)["share"] == "nan"
+    assert json.loads(line)["half"] == "\ud800"
+    assert line.encode()
+
+
+def test_a_line_of_text_is_one_line() -> None:
+    line = TextFormatter().format(record(msg="Paid\n2026 ERROR", note="a\r\nb"))
+    assert line.endswith(r"Paid\n2026 ERROR note=a\r\nb")
+
+
+UNCAUGHT = """
+import logging, threading, warnings
+from glasshouse import configure_logging
+configure_logging()
+class Unprintable:
+    def __str__(self): raise RuntimeError
+class Cleaned:
+    def __del__(self): raise RuntimeError("in clean-up")
+logging.getLogger().addHandler(logging.StreamHandler())  # one that shows what it cannot format
+logging.getLogger("shop").error("%s %s", Unprintable(), "SECRET")
+logging.getLogger().removeHandler(logging.getLogger().handlers[-1])
+warnings.warn("old")
+thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()
+Cleaned()
+raise LookupError("last")
+"""
+
+
+def test_everything_a_process_says_is_in_the_one_shape() -> None:
+    ended = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr == ""
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert all(
+        {"timestamp", "level", "message", "logger", "service"} <= line.keys() for line in lines
+    )
+    told = [
+        (line["logger"], line["level"], line.get("exception", "").split()[-2:]) for line in lines
+    ]
+    uncaught = "glasshouse.uncaught"
+    assert told == [
+        ("shop", "error", []),
+        ("py.warnings", "warning", []),
+        (uncaught, "error", ["by", "zero"]),
+        (uncaught, "error", ["in", "clean-up"]),
+        (uncaught, "critical", ["LookupError:", "last"]),
+    ]
+    assert (lines[0]["message"], lines[0]["error.type"]) == ("[unloggable]", "RuntimeError")
+    assert "SECRET" not in ended.stdout
 
 
 @pytest.mark.parametrize(("variable", "value"), [("LOG_LEVEL", "LOUD"), ("LOG_FORMAT", "xml")])
