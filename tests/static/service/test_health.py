@@ -19,7 +19,7 @@ pytestmark = pytest.mark.static
 TOKEN = "0123456789abcdef"
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}
 SECRET = "hunter2-in-a-message"
-INTERNAL = ["/readyz"]
+INTERNAL = ["/readyz", "/metrics"]
 
 
 class Dependency:
@@ -73,6 +73,12 @@ async def test_internal_endpoint_refuses_all_but_the_right_token(
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.json()["requestId"] == response.headers["X-Request-ID"]
     assert TOKEN not in response.text
+
+
+async def test_metrics_say_how_to_switch_them_on(client: httpx.AsyncClient):
+    response = await client.get("/metrics", headers=RIGHT)
+    assert response.status_code == 404
+    assert "OTEL_METRICS_EXPORTER=otlp,glasshouse_prometheus" in response.json()["detail"]
 
 
 async def test_open_health_is_short(client: httpx.AsyncClient, dependency: Dependency):

@@ -9,7 +9,7 @@ from opentelemetry.metrics import get_meter
 
 from backend import error_tracking, health, jobs
 from backend.api import health as health_api
-from backend.api import payments, problems
+from backend.api import internal, payments, problems
 from backend.api.auth import token_check
 from backend.api.middleware import (
     BodyLimitMiddleware,
@@ -86,5 +86,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)
     app.include_router(health_api.router)
+    app.include_router(internal.router)
     app.include_router(payments.router)
     return app
