@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"sync"
+)
+
+// pseudonymLength is the number of hex digits kept of an HMAC, as glasshouse.user_pseudonym does.
+const pseudonymLength = 16
+
+type pseudonymiser struct {
+	pool sync.Pool
+}
+
+func newPseudonymiser(key []byte) *pseudonymiser {
+	key = append([]byte(nil), key...)
+	p := &pseudonymiser{}
+	p.pool.New = func() any { return hmac.New(sha256.New, key) }
+	return p
+}
+
+func (p *pseudonymiser) of(s string) string {
+	mac := p.pool.Get().(interface {
+		Write([]byte) (int, error)
+		Sum([]byte) []byte
+		Reset()
+	})
+	defer p.pool.Put(mac)
+	mac.Reset()
+	mac.Write([]byte(s))
+	var sum [sha256.Size]byte
+	return hex.EncodeToString(mac.Sum(sum[:0])[:pseudonymLength/2])
+}
+
+func isPseudonym(s string) bool {
+	if len(s) != pseudonymLength {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// canonicalEmail and canonicalPhone are what the pseudonym is taken of, so that one address gets
+// one name however it was written.
+func canonicalEmail(s string) string {
+	s = strings.ReplaceAll(s, "%40", "@")
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func canonicalPhone(s string) string {
+	return strings.TrimPrefix(onlyDigits(s), "00")
+}
+
+func onlyDigits(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+// maskEnd returns the end of the mask that begins at s[at], or -1: \[[a-z][a-z0-9_]{0,31}(?::[0-9a-f.:*]{1,48})?\]
+func maskEnd(s string, at int) int {
+	i := at + 1
+	if at >= len(s) || s[at] != '[' || i >= len(s) || s[i] < 'a' || s[i] > 'z' {
+		return -1
+	}
+	for i++; i < len(s) && i-at <= 32 && (s[i] >= 'a' && s[i] <= 'z' || isDigit(s[i]) || s[i] == '_'); i++ {
+	}
+	if i < len(s) && s[i] == ':' {
+		start := i + 1
+		for i++; i < len(s) && i-start < 48 && (isDigit(s[i]) || s[i] >= 'a' && s[i] <= 'f' || s[i] == '.' || s[i] == ':' || s[i] == '*'); i++ {
+		}
+		if i == start {
+			return -1
+		}
+	}
+	if i < len(s) && s[i] == ']' {
+		return i + 1
+	}
+	return -1
+}
+
+// longestMask is the length of the longest mask: brackets, 32, a colon and 48.
+const longestMask = 2 + 32 + 1 + 48
+
+func isMask(s string) bool { return s != "" && s[0] == '[' && maskEnd(s, 0) == len(s) }
+
+// insideMask tells whether s[start:end] lies wholly within a mask. A mask holds no `[` but its
+// first, so only the last one at or before start can begin it.
+func insideMask(s string, start, end int) bool {
+	low := max(0, start-longestMask)
+	open := strings.LastIndexByte(s[low:min(len(s), start+1)], '[')
+	if open < 0 {
+		return false
+	}
+	close := maskEnd(s, low+open)
+	return close >= end
+}
+
+// network is the masked form of an address: its first three bytes or groups.
+func networkMask(mask, network, separator string) string {
+	return "[" + mask + ":" + network + separator + "*]"
+}

@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+type asciiSet [128]bool
+
+func (s *asciiSet) has(c byte) bool { return c < 128 && s[c] }
+
+type replacement int
+
+const (
+	typed replacement = iota
+	lastFour
+	pseudonym
+	network
+)
+
+// rule is one entry of `rules`.
+type rule struct {
+	name, entity, mask  string
+	index               int
+	pairs               bool
+	triggers            []trigger
+	pattern             *regexp.Regexp
+	before, beforeDigit asciiSet
+	after, afterDigit   asciiSet
+	near                []string
+	rescan, loose       bool
+	validate            validator
+	as                  replacement
+}
+
+// The windows around a hit in which `near` looks, in characters.
+const (
+	nearBefore = 48
+	nearAfter  = 24
+)
+
+// apply runs one rule over the text.
+func (e *Engine) apply(r *rule, k *keyInfo, s string, h *Hits) (string, bool) {
+	if r.pairs {
+		return e.applyPairs(s, h)
+	}
+	var out strings.Builder
+	kept := 0 // s[:kept] is in out already
+	for pos := 0; pos < len(s); {
+		m := r.pattern.FindStringSubmatchIndex(s[pos:])
+		if m == nil {
+			break
+		}
+		matchStart, matchEnd := pos+m[0], pos+m[1]
+		start, end := matchStart, matchEnd
+		for g := 2; g < len(m); g += 2 {
+			if m[g] >= 0 {
+				start, end = pos+m[g], pos+m[g+1]
+				break
+			}
+		}
+		mask, end, ok := e.check(r, k, s, start, end)
+		if !ok {
+			if r.rescan {
+				_, size := utf8.DecodeRuneInString(s[matchStart:])
+				pos = matchStart + size
+			} else {
+				pos = matchEnd
+			}
+			continue
+		}
+		e.hit(h, r.index)
+		out.WriteString(s[kept:start])
+		out.WriteString(mask)
+		kept, pos = end, end
+	}
+	if kept == 0 {
+		return s, false
+	}
+	out.WriteString(s[kept:])
+	return out.String(), true
+}
+
+// check decides about one hit and returns what takes its place, and its end.
+func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask string, newEnd int, ok bool) {
+	if start >= end {
+		return "", end, false
+	}
+	if start > 0 {
+		if r.before.has(s[start-1]) {
+			return "", end, false
+		}
+		if start > 1 && isDigit(s[start-2]) && r.beforeDigit.has(s[start-1]) {
+			return "", end, false
+		}
+	}
+	if len(r.near) > 0 && !r.isNear(k, s, start, end) {
+		return "", end, false
+	}
+	form := ""
+	if r.validate != nil {
+		end, form, ok = r.validate(e, s, start, end)
+		if !ok {
+			return "", end, false
+		}
+	}
+	if end < len(s) {
+		if r.after.has(s[end]) {
+			return "", end, false
+		}
+		if end+1 < len(s) && isDigit(s[end+1]) && r.afterDigit.has(s[end]) {
+			return "", end, false
+		}
+	}
+	if insideMask(s, start, end) {
+		return "", end, false
+	}
+	hit := s[start:end]
+	switch r.as {
+	case lastFour:
+		digits := onlyDigits(hit)
+		return "[" + r.mask + ":" + digits[max(0, len(digits)-4):] + "]", end, true
+	case pseudonym:
+		canonical := canonicalPhone
+		if r.mask == "email" {
+			canonical = canonicalEmail
+		}
+		return "[" + r.mask + ":" + e.pseudonyms.of(canonical(hit)) + "]", end, true
+	case network:
+		return "[" + r.mask + ":" + form + "*]", end, true
+	}
+	return "[" + r.mask + "]", end, true
+}
+
+func (r *rule) isNear(k *keyInfo, s string, start, end int) bool {
+	for _, word := range r.near {
+		if k.words != "" && containsNear(k.words, 0, len(k.words), word) {
+			return true
+		}
+	}
+	low := start
+	for n := 0; n < nearBefore && low > 0; n++ {
+		_, size := utf8.DecodeLastRuneInString(s[:low])
+		low -= size
+	}
+	high := end
+	for n := 0; n < nearAfter && high < len(s); n++ {
+		_, size := utf8.DecodeRuneInString(s[high:])
+		high += size
+	}
+	for _, word := range r.near {
+		if containsNear(s, low, start, word) || containsNear(s, end, high, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// containsNear looks for word, which is lower-case, within s[low:high].
+func containsNear(s string, low, high int, word string) bool {
+	for i := low; i+len(word) <= high; i++ {
+		if lower(s[i]) != word[0] || !equalFoldASCII(s[i:i+len(word)], word) {
+			continue
+		}
+		if i > 0 {
+			before := s[i-1]
+			isLower := before >= 'a' && before <= 'z'
+			if (isLower && !(s[i] >= 'A' && s[i] <= 'Z')) || (before >= 'A' && before <= 'Z') {
+				continue
+			}
+		}
+		if end := i + len(word); end < len(s) && s[end] >= 'a' && s[end] <= 'z' {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isAlnum(c byte) bool {
+	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func lowerASCII(s string) string {
+	out := []byte(s)
+	for i, c := range out {
+		out[i] = lower(c)
+	}
+	return string(out)
+}
+
+// equalFoldASCII compares s, of the same length, with a lower-case word.
+func equalFoldASCII(s, word string) bool {
+	for i := range len(word) {
+		if lower(s[i]) != word[i] {
+			return false
+		}
+	}
+	return true
+}

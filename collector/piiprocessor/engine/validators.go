@@ -1,0 +1,349 @@
+package engine
+
+import (
+	"encoding/base64"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// validator decides about s[start:end]. It may shorten the hit at its end; form is what
+// `as: network` writes.
+type validator func(e *Engine, s string, start, end int) (newEnd int, form string, ok bool)
+
+// plain makes a validator of a test that sees the hit alone.
+func plain(test func(hit string) bool) validator {
+	return func(_ *Engine, s string, start, end int) (int, string, bool) {
+		return end, "", test(s[start:end])
+	}
+}
+
+var validators map[string]validator
+
+func init() {
+	validators = map[string]validator{
+		"card":         validateCard,
+		"luhn":         validateLuhn,
+		"iban":         validateIBAN,
+		"ssn":          plain(isSSN),
+		"email":        plain(isEmail),
+		"jwt":          plain(isJWT),
+		"basic_auth":   plain(isBasicAuth),
+		"tokenish":     plain(isTokenish),
+		"has_digit":    plain(hasDigit),
+		"mixed_case":   plain(isMixedCase),
+		"base58check":  plain(isBase58Check),
+		"bech32":       plain(isBech32),
+		"wallet_other": plain(isOtherWallet),
+		"ipv4":         validateIPv4,
+		"ipv6":         validateIPv6,
+		"mac":          plain(isMAC),
+		"e164":         validateE164,
+		"nanp":         plain(isNANP),
+		"trunk":        plain(isTrunkPhone),
+		"phone_digits": plain(isPhoneDigits),
+	}
+}
+
+// luhn checks ISO/IEC 7812-1 over a string of digits.
+func luhn(digits []byte) bool {
+	sum := 0
+	for i := range digits {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+func allSame(digits []byte) bool {
+	for _, d := range digits {
+		if d != digits[0] {
+			return false
+		}
+	}
+	return true
+}
+
+func number(digits []byte) int {
+	n := 0
+	for _, d := range digits {
+		n = n*10 + int(d-'0')
+	}
+	return n
+}
+
+// isCardIssuer checks prefix and length, by the issuers' published ranges.
+func isCardIssuer(d []byte) bool {
+	n := len(d)
+	two, three, four := number(d[:2]), number(d[:3]), number(d[:4])
+	switch {
+	case d[0] == '4':
+		return n == 13 || n == 16 || n == 19
+	case two >= 51 && two <= 55, four >= 2221 && four <= 2720:
+		return n == 16
+	case two == 34, two == 37:
+		return n == 15
+	case four == 6011, three >= 644 && three <= 649, two == 65, two == 62, four >= 3528 && four <= 3589, four >= 2200 && four <= 2204:
+		return n >= 16 && n <= 19
+	case three >= 300 && three <= 305, four == 3095:
+		return n == 14 || n == 16
+	case two == 36, two == 38, two == 39:
+		return n >= 14 && n <= 19
+	case four == 5019:
+		return n == 16
+	}
+	switch four {
+	case 5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763:
+		return n >= 12 && n <= 19
+	}
+	return false
+}
+
+// digitGroups collects the digits of a hit and the lengths of its groups.
+type digitGroups struct {
+	digits [19]byte
+	ends   [19]int // position after each digit
+	n      int
+}
+
+func collectDigits(s string, start, end int) (g digitGroups) {
+	for i := start; i < end && g.n < len(g.digits); i++ {
+		if isDigit(s[i]) {
+			g.digits[g.n], g.ends[g.n] = s[i], i+1
+			g.n++
+		}
+	}
+	return g
+}
+
+// shortestCard and longestCard are lengths in digits.
+const (
+	shortestCard = 12
+	longestCard  = 19
+)
+
+func validateCard(_ *Engine, s string, start, end int) (int, string, bool) {
+	g := collectDigits(s, start, end)
+	for n := g.n; n >= shortestCard; n-- {
+		stop := g.ends[n-1]
+		if stop < len(s) && isAlnum(s[stop]) {
+			continue
+		}
+		d := g.digits[:n]
+		if isCardIssuer(d) && isCardGrouping(s[start:stop]) && luhn(d) && !allSame(d) {
+			return stop, "", true
+		}
+	}
+	return end, "", false
+}
+
+func validateLuhn(_ *Engine, s string, start, end int) (int, string, bool) {
+	g := collectDigits(s, start, end)
+	for n := g.n; n >= shortestCard; n-- {
+		stop := g.ends[n-1]
+		if stop < len(s) && isAlnum(s[stop]) {
+			continue
+		}
+		if d := g.digits[:n]; luhn(d) && !allSame(d) {
+			return stop, "", true
+		}
+	}
+	return end, "", false
+}
+
+// isCardGrouping accepts one group, 4-4-4-k, 4-4-4-4-3, 4-6-5 and 4-6-4, with equal separators.
+func isCardGrouping(hit string) bool {
+	var groups [longestCard]int
+	count, separator := 0, byte(0)
+	for i := range len(hit) {
+		if isDigit(hit[i]) {
+			groups[count]++
+			continue
+		}
+		if separator != 0 && hit[i] != separator {
+			return false
+		}
+		separator = hit[i]
+		count++
+	}
+	switch count + 1 {
+	case 1:
+		return true
+	case 3:
+		return groups[0] == 4 && groups[1] == 6 && (groups[2] == 5 || groups[2] == 4)
+	case 4:
+		return groups[0] == 4 && groups[1] == 4 && groups[2] == 4 && groups[3] <= 4
+	case 5:
+		return groups[0] == 4 && groups[1] == 4 && groups[2] == 4 && groups[3] == 4 && groups[4] == 3
+	}
+	return false
+}
+
+// ibanLengths are the lengths of the SWIFT IBAN registry and of the countries that use IBANs
+// outside it.
+var ibanLengths = map[string]int{
+	"AD": 24, "AE": 23, "AL": 28, "AO": 25, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BF": 28, "BG": 22, "BH": 22, "BI": 27, "BJ": 28,
+	"BR": 29, "BY": 28, "CF": 27, "CG": 27, "CH": 21, "CI": 28, "CM": 27, "CR": 22, "CV": 25, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27,
+	"DK": 18, "DO": 28, "DZ": 26, "EE": 20, "EG": 29, "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GA": 27, "GB": 22, "GE": 22,
+	"GI": 23, "GL": 18, "GQ": 27, "GR": 27, "GT": 28, "GW": 25, "HN": 28, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IQ": 23, "IR": 26,
+	"IS": 26, "IT": 27, "JO": 30, "KM": 27, "KW": 30, "KZ": 20, "LB": 28, "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "LY": 25,
+	"MA": 28, "MC": 27, "MD": 24, "ME": 22, "MG": 27, "MK": 19, "ML": 28, "MN": 20, "MR": 27, "MT": 31, "MU": 30, "MZ": 25, "NE": 28,
+	"NI": 28, "NL": 18, "NO": 15, "OM": 23, "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29, "RO": 24, "RS": 22, "RU": 33, "SA": 24,
+	"SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "SN": 28, "SO": 23, "ST": 25, "SV": 28, "TD": 27, "TG": 28, "TL": 23,
+	"TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
+}
+
+func validateIBAN(_ *Engine, s string, start, end int) (int, string, bool) {
+	country := [2]byte{s[start] &^ 0x20, s[start+1] &^ 0x20}
+	length, known := ibanLengths[string(country[:])]
+	if !known {
+		return end, "", false
+	}
+	var chars [34]byte
+	n, uppers, lowers := 0, false, false
+	stop := start
+	for i := start; i < end && n < length; i++ {
+		c := s[i]
+		if !isAlnum(c) {
+			continue
+		}
+		uppers = uppers || (c >= 'A' && c <= 'Z')
+		lowers = lowers || (c >= 'a' && c <= 'z')
+		chars[n] = c
+		n++
+		stop = i + 1
+	}
+	if n < length || (uppers && lowers) {
+		return end, "", false
+	}
+	remainder := 0
+	for i := range n {
+		c := lower(chars[(i+4)%n])
+		if isDigit(c) {
+			remainder = (remainder*10 + int(c-'0')) % 97
+		} else {
+			remainder = (remainder*100 + int(c-'a') + 10) % 97
+		}
+	}
+	return stop, "", remainder == 1
+}
+
+func isSSN(hit string) bool {
+	separators := strings.Trim(hit, "0123456789")
+	_ = separators
+	var d [9]byte
+	n := 0
+	var seps []byte
+	for i := range len(hit) {
+		if isDigit(hit[i]) {
+			if n == len(d) {
+				return false
+			}
+			d[n] = hit[i]
+			n++
+		} else {
+			seps = append(seps, hit[i])
+		}
+	}
+	if n != len(d) || len(seps) == 1 || (len(seps) == 2 && seps[0] != seps[1]) {
+		return false
+	}
+	area, group, serial := number(d[:3]), number(d[3:5]), number(d[5:])
+	if area == 0 || area == 666 || group == 0 || serial == 0 {
+		return false
+	}
+	if area >= 900 { // an individual taxpayer number
+		return group >= 50 && group <= 65 || group >= 70 && group <= 88 || group >= 90 && group <= 92 || group >= 94
+	}
+	return true
+}
+
+func isEmail(hit string) bool {
+	at := strings.LastIndexByte(hit, '@')
+	size := 1
+	if at < 0 {
+		at, size = strings.LastIndex(hit, "%40"), 3
+	}
+	local, domain := hit[:at], hit[at+size:]
+	if local == "git" || local[0] == '.' || local[len(local)-1] == '.' {
+		return false
+	}
+	labels := strings.Split(domain, ".")
+	for _, label := range labels {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	first, _ := utf8.DecodeRuneInString(last)
+	if first < utf8.RuneSelf && !unicode.IsLetter(first) || utf8.RuneCountInString(last) < 2 {
+		return false
+	}
+	return strings.HasPrefix(lowerASCII(last), "xn--") || !strings.ContainsAny(last, "0123456789-")
+}
+
+// decodeBase64 takes both alphabets and ignores padding and unused bits.
+func decodeBase64(s string) ([]byte, bool) {
+	s = strings.TrimRight(s, "=")
+	standard := strings.NewReplacer("-", "+", "_", "/").Replace(s)
+	out, err := base64.RawStdEncoding.DecodeString(standard)
+	return out, err == nil
+}
+
+func isJWT(hit string) bool {
+	header, ok := decodeBase64(hit[:strings.IndexByte(hit, '.')])
+	if !ok || !strings.HasPrefix(string(header), `{"`) {
+		return false
+	}
+	for _, name := range [...]string{`"alg"`, `"enc"`, `"typ"`, `"kid"`} {
+		if strings.Contains(string(header), name) {
+			return true
+		}
+	}
+	return false
+}
+
+func isBasicAuth(hit string) bool {
+	decoded, ok := decodeBase64(hit)
+	if !ok {
+		return false
+	}
+	colon := false
+	for _, c := range decoded {
+		if c < 0x20 {
+			return false
+		}
+		colon = colon || c == ':'
+	}
+	return colon
+}
+
+func isTokenish(hit string) bool {
+	digit, letter := false, false
+	for i := range len(hit) {
+		digit = digit || isDigit(hit[i])
+		letter = letter || (isAlnum(hit[i]) && !isDigit(hit[i]))
+	}
+	return digit && letter
+}
+
+func isMixedCase(hit string) bool {
+	digit, upper, low := false, false, false
+	for i := range len(hit) {
+		c := hit[i]
+		digit = digit || isDigit(c)
+		upper = upper || (c >= 'A' && c <= 'Z')
+		low = low || (c >= 'a' && c <= 'z')
+	}
+	return digit && upper && low
+}
+
+func isMAC(hit string) bool {
+	digits := strings.NewReplacer(":", "", "-", "", ".", "").Replace(hit)
+	return strings.Trim(digits, "0") != "" && strings.Trim(digits, "Ff") != ""
+}
