@@ -1,6 +1,9 @@
 """The stack ring: everything at once, as `make up` runs it."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -27,3 +30,23 @@ def otlp_endpoint(
         config=collector.without_redaction(collector_config),
     ) as endpoint:
         yield endpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A finished run of the demo traffic: its exit code and what it wrote."""
+
+    code: int
+    output: str
+    errors: str
+
+
+@pytest.fixture(scope="session")
+def demo(stack: Stack) -> Demo:
+    """Some seconds of `make demo`, with faults, once for all tests of the ring."""
+    command = [sys.executable, "-m", "glasshouse_traffic", "--faults"]
+    command += ["--host", stack.api, "--sandbox", stack.url("sandbox")]
+    # Not in pounds: another test counts those.
+    command += ["--duration", "12", "--rate", "15", "--currencies", "EUR,JPY,USD"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    return Demo(code=ran.returncode, output=ran.stdout, errors=ran.stderr)
