@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Final
 
 from fastapi import FastAPI
 from opentelemetry.metrics import get_meter
 
 from backend import error_tracking, health, jobs
 from backend.api import health as health_api
-from backend.api import internal, payments, problems
+from backend.api import internal, openapi, payments, problems
 from backend.api.auth import token_check
 from backend.api.middleware import (
     BodyLimitMiddleware,
@@ -22,6 +23,11 @@ from backend.payments import Payments
 from backend.periodic import every
 from backend.settings import ApiSettings
 from glasshouse import RequestContextMiddleware
+
+_DESCRIPTION: Final = (
+    "A write answers 202 with an id; the work goes on after it. Every error is a problem document "
+    "(RFC 9457), and every answer has the request's id."
+)
 
 
 @contextlib.asynccontextmanager
@@ -71,6 +77,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        description=_DESCRIPTION,
+        generate_unique_id_function=openapi.operation_id,
         telemetry={
             "operation_spans": False,
             # Its records repeat exception messages; `middleware` logs errors.
@@ -85,6 +93,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)
+    openapi.install(app)
     app.include_router(health_api.router)
     app.include_router(internal.router)
     app.include_router(payments.router)
