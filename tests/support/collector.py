@@ -16,7 +16,7 @@ from glasshouse_stack.project import Project, container_user
 from support.waiting import until
 
 LABEL = {"dev.glasshouse.part": "tests"}
-REDACTORS = ("redaction", "transform/pii")
+REDACTORS = ("pii",)
 
 # Writes every request it gets, one JSON document a line.
 SINK_CONFIG: dict[str, Any] = {
@@ -99,7 +99,7 @@ def running(
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     (folder / "sink.yaml").write_text(yaml.safe_dump(SINK_CONFIG), encoding="utf-8")
     key = secrets / "hmac_key"
-    patterns = project.root / "collector" / "patterns.yaml"
+    policy = project.root / "redaction" / "rules.yaml"
     with Network() as network, contextlib.ExitStack() as stack:
         base = {"user": f"{user.uid}:{user.gid}", "read_only": True, "labels": LABEL}
         receiver = (
@@ -116,7 +116,7 @@ def running(
             DockerContainer(image, **base)
             .with_command("--config=/etc/otelcol/config.yaml")
             .with_volume_mapping(str(folder / "config.yaml"), "/etc/otelcol/config.yaml", "ro")
-            .with_volume_mapping(str(patterns), "/etc/otelcol/patterns.yaml", "ro")
+            .with_volume_mapping(str(policy), "/etc/otelcol/rules.yaml", "ro")
             .with_volume_mapping(str(key), "/run/secrets/hmac_key", "ro")
             .with_volume_mapping(str(own), "/var/lib/otelcol", "rw")
             .with_env("TEMPO_ENDPOINT", "http://sink:4318")

@@ -16,7 +16,6 @@ NAMES = (
     "hmac_key",
     "grafana_password",
     "provider_secret",
-    "data_key",
 )
 _BYTES = 32
 

@@ -1,0 +1,88 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package piiprocessor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+)
+
+const (
+	onErrorDrop = "drop"
+	onErrorMask = "mask"
+
+	defaultOnError  = onErrorDrop
+	defaultMaxDepth = 32
+	mostDepth       = 256
+	leastKeyBytes   = 16
+)
+
+// Config of the processor.
+type Config struct {
+	// Policy is the path of rules.yaml, the list of what is sensitive.
+	Policy string `mapstructure:"policy"`
+	// HMACKey is the key of pseudonyms, 16 bytes or more: ${env:…} or ${file:…}. White space
+	// around it does not count.
+	HMACKey configopaque.String `mapstructure:"hmac_key"`
+	// OnError tells what becomes of a record that cannot be checked: drop, or mask, which leaves
+	// its times and ids. Metrics are always dropped.
+	OnError string `mapstructure:"on_error"`
+	// MaxDepth is how deep maps and lists may be nested. Deeper ones cannot be checked.
+	MaxDepth int `mapstructure:"max_depth"`
+	// Entities switches single entities of the policy: on or off; ip: public, all or off.
+	Entities map[string]string `mapstructure:"entities"`
+
+	loading *loading
+}
+
+// loading keeps the policy once it is read: a configuration is validated and then used by three
+// signals.
+type loading struct {
+	once     sync.Once
+	redactor redactor
+	err      error
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{OnError: defaultOnError, MaxDepth: defaultMaxDepth, loading: &loading{}}
+}
+
+// Validate names the first key that has to be mended. It reads the policy.
+func (c *Config) Validate() error {
+	if c.Policy == "" {
+		return errors.New("policy: set the path of rules.yaml")
+	}
+	switch key := c.key(); {
+	case len(key) == 0:
+		return errors.New("hmac_key: set it, as ${env:NAME} or ${file:PATH}")
+	case len(key) < leastKeyBytes:
+		return fmt.Errorf("hmac_key: needs at least %d bytes, has %d", leastKeyBytes, len(key))
+	}
+	if c.OnError != onErrorDrop && c.OnError != onErrorMask {
+		return fmt.Errorf("on_error: is %q, must be drop or mask", c.OnError)
+	}
+	if c.MaxDepth < 1 || c.MaxDepth > mostDepth {
+		return fmt.Errorf("max_depth: is %d, must be 1 to %d", c.MaxDepth, mostDepth)
+	}
+	_, err := c.load()
+	return err
+}
+
+func (c *Config) key() []byte { return []byte(strings.TrimSpace(string(c.HMACKey))) }
+
+// load reads the policy, at the first call.
+func (c *Config) load() (redactor, error) {
+	if c.loading == nil {
+		c.loading = &loading{}
+	}
+	c.loading.once.Do(func() {
+		c.loading.redactor, c.loading.err = newRedactor(c.Policy, c.key(), c.Entities)
+	})
+	return c.loading.redactor, c.loading.err
+}

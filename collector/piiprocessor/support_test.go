@@ -1,0 +1,143 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package piiprocessor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+const (
+	policyPath = "../../redaction/rules.yaml"
+	testKey    = "0123456789abcdef0123456789abcdef"
+)
+
+func testConfig() *Config {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Policy = policyPath
+	cfg.HMACKey = configopaque.String(testKey)
+	return cfg
+}
+
+func testSettings(telemetry *componenttest.Telemetry) processor.Settings {
+	return processor.Settings{
+		ID:                component.NewID(componentType),
+		TelemetrySettings: telemetry.NewTelemetrySettings(),
+	}
+}
+
+// pipeline is the processor of one signal on encoded OTLP, so that one test can serve all three.
+type pipeline struct {
+	signal   string
+	surfaces []string
+	// run returns what is left of a request: nil when nothing is.
+	run func([]byte) ([]byte, error)
+}
+
+// pipelines makes the processors of all signals, each less the visit of the surface named.
+func pipelines(t testing.TB, set processor.Settings, cfg *Config, without string) []pipeline {
+	ctx := context.Background()
+	allTraces, allLogs, allMetrics := newTraceVisits(), newLogVisits(), newMetricVisits()
+	traceChecker, err := newChecker(set, cfg, "traces", less(allTraces, without))
+	fatal(t, err)
+	logChecker, err := newChecker(set, cfg, "logs", less(allLogs, without))
+	fatal(t, err)
+	metricChecker, err := newChecker(set, cfg, "metrics", less(allMetrics, without))
+	fatal(t, err)
+	doTraces, doLogs, doMetrics := processTraces(traceChecker), processLogs(logChecker), processMetrics(metricChecker)
+	return []pipeline{
+		{"traces", allTraces.surfaces(), func(in []byte) ([]byte, error) {
+			data, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(in)
+			if err != nil {
+				return nil, errNotOTLP
+			}
+			data, err = doTraces(ctx, data)
+			if err != nil {
+				return nil, unskip(err)
+			}
+			return (&ptrace.ProtoMarshaler{}).MarshalTraces(data)
+		}},
+		{"logs", allLogs.surfaces(), func(in []byte) ([]byte, error) {
+			data, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(in)
+			if err != nil {
+				return nil, errNotOTLP
+			}
+			data, err = doLogs(ctx, data)
+			if err != nil {
+				return nil, unskip(err)
+			}
+			return (&plog.ProtoMarshaler{}).MarshalLogs(data)
+		}},
+		{"metrics", allMetrics.surfaces(), func(in []byte) ([]byte, error) {
+			data, err := (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics(in)
+			if err != nil {
+				return nil, errNotOTLP
+			}
+			data, err = doMetrics(ctx, data)
+			if err != nil {
+				return nil, unskip(err)
+			}
+			return (&pmetric.ProtoMarshaler{}).MarshalMetrics(data)
+		}},
+	}
+}
+
+var errNotOTLP = errors.New("not OTLP")
+
+func unskip(err error) error {
+	if errors.Is(err, processorhelper.ErrSkipProcessingData) {
+		return nil
+	}
+	return err
+}
+
+func fatal(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// less returns the visits less that of one surface.
+func less[R resource, S scope, I any](v visits[R, S, I], surface string) visits[R, S, I] {
+	return visits[R, S, I]{
+		resource: drop(v.resource, surface),
+		scope:    drop(v.scope, surface),
+		item:     drop(v.item, surface),
+	}
+}
+
+func drop[T any](list []visit[T], surface string) []visit[T] {
+	return slices.DeleteFunc(slices.Clone(list), func(one visit[T]) bool {
+		return one.surface == surface
+	})
+}
+
+// counted returns what a counter shows, by its labels; zeros are left out.
+func counted(t testing.TB, telemetry *componenttest.Telemetry, name string) map[string]int64 {
+	found := map[string]int64{}
+	metric, err := telemetry.GetMetric(name)
+	if err != nil {
+		return found
+	}
+	for _, point := range metric.Data.(metricdata.Sum[int64]).DataPoints {
+		if point.Value != 0 {
+			found[point.Attributes.Encoded(attribute.DefaultEncoder())] = point.Value
+		}
+	}
+	return found
+}
