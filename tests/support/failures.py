@@ -41,6 +41,7 @@ async def request() -> dict[str, Any]:
                 "database_url": "postgresql://backend@127.0.0.1:1/backend",
                 "database_password": "nothing",
                 "internal_token_file": __file__,
+                "data_key_file": __file__,
             }
         )
     )

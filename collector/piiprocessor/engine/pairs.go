@@ -31,7 +31,7 @@ func (e *Engine) applyPairs(s string, h *Hits) (string, bool) {
 			}
 		}
 		pos = after
-		r := e.secretName(s, sep)
+		r, single := e.secretName(s, sep)
 		if r == nil {
 			continue
 		}
@@ -42,7 +42,7 @@ func (e *Engine) applyPairs(s string, h *Hits) (string, bool) {
 		pos = end
 		v := s[start:end]
 		if insideMask(s, start, end) || isPlaceholder(v) ||
-			(r.weak && colon && spaced && !quoted && !hasDigit(v)) {
+			(r.weak && single && colon && spaced && !quoted && !hasDigit(v)) {
 			continue
 		}
 		e.hit(h, r.index)
@@ -81,20 +81,45 @@ func nameBefore(s string, sep int) (name string, start int) {
 	for start > 0 && isNameChar(s[start-1]) && i-start <= longestName {
 		start--
 	}
-	return s[max(start, i-longestName):i], start
+	if i-start > longestName {
+		return s[i-longestName : i], 0
+	}
+	return s[start:i], start
 }
 
-// secretName returns the key rule for the name to the left of the separator at sep.
-func (e *Engine) secretName(s string, sep int) *keyRule {
+// secretName returns the key rule for the name to the left of the separator at sep; single tells
+// whether the name is one word.
+func (e *Engine) secretName(s string, sep int) (r *keyRule, single bool) {
 	name, start := nameBefore(s, sep)
 	if name == "" {
-		return nil
+		return nil, false
 	}
 	use := inPlainText
 	if start > 0 && (s[start-1] == '?' || s[start-1] == '&' || s[start-1] == ';') {
 		use = inQuery
 	}
-	return e.secretKey(normalise(name), use)
+	normal := normalise(name)
+	single = strings.IndexByte(normal, '_') < 0
+	if first := wordBefore(s, start); first != "" && normal != "" {
+		normal = normalise(first) + "_" + normal
+	}
+	return e.secretKey(normal, use), single
+}
+
+// longestFirstWord bounds the word before a name that is written with a space.
+const longestFirstWord = 32
+
+// wordBefore returns the word that stands before s[start:], one space away.
+func wordBefore(s string, start int) string {
+	end := start - 1
+	if end < 1 || s[end] != ' ' {
+		return ""
+	}
+	i := end
+	for i > 0 && isAlnum(s[i-1]) && end-i < longestFirstWord {
+		i--
+	}
+	return s[i:end]
 }
 
 // value finds the value to the right of a separator, from s[at:].

@@ -77,7 +77,7 @@ func areDigits(s string) bool {
 
 func isTrunkPhone(hit string) bool {
 	n := len(onlyDigits(hit))
-	return n >= 9 && n <= 12 && !startsWithDate(hit)
+	return n >= 9 && n <= 12 && !startsWithDate(hit) && !isSSNShape(hit)
 }
 
 func isPhoneDigits(hit string) bool {
@@ -85,10 +85,10 @@ func isPhoneDigits(hit string) bool {
 	if len(digits) < 7 || len(digits) > 15 || allSame([]byte(digits)) {
 		return false
 	}
-	if len(hit) == 10 && len(digits) == 8 {
-		iso := areDigits(hit[:4]) && areDigits(hit[5:7]) && areDigits(hit[8:]) && hit[4] == hit[7]
-		other := areDigits(hit[:2]) && areDigits(hit[3:5]) && areDigits(hit[6:]) && hit[2] == hit[5]
-		return !iso && !other
-	}
-	return true
+	return len(hit) < 10 || !isDate(hit[:10])
+}
+
+// isSSNShape recognises the groups 3-2-4, which are no phone number.
+func isSSNShape(hit string) bool {
+	return len(hit) == 11 && areDigits(hit[:3]) && !isDigit(hit[3]) && areDigits(hit[4:6]) && !isDigit(hit[6]) && areDigits(hit[7:])
 }

@@ -37,7 +37,7 @@ type rule struct {
 // The windows around a hit in which `near` looks, in characters.
 const (
 	nearBefore = 48
-	nearAfter  = 24
+	nearAfter  = 32
 )
 
 // apply runs one rule over the text.

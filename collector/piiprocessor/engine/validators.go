@@ -18,10 +18,10 @@ func plain(test func(hit string) bool) validator {
 	}
 }
 
-var validators map[string]validator
+var validators = map[string]validator{}
 
 func init() {
-	validators = map[string]validator{
+	for name, check := range map[string]validator{
 		"card":         validateCard,
 		"luhn":         validateLuhn,
 		"iban":         validateIBAN,
@@ -42,6 +42,8 @@ func init() {
 		"nanp":         plain(isNANP),
 		"trunk":        plain(isTrunkPhone),
 		"phone_digits": plain(isPhoneDigits),
+	} {
+		validators[name] = check
 	}
 }
 
@@ -234,8 +236,6 @@ func validateIBAN(_ *Engine, s string, start, end int) (int, string, bool) {
 }
 
 func isSSN(hit string) bool {
-	separators := strings.Trim(hit, "0123456789")
-	_ = separators
 	var d [9]byte
 	n := 0
 	var seps []byte
@@ -324,12 +324,16 @@ func isBasicAuth(hit string) bool {
 }
 
 func isTokenish(hit string) bool {
-	digit, letter := false, false
+	low, innerUpper := false, false
 	for i := range len(hit) {
-		digit = digit || isDigit(hit[i])
-		letter = letter || (isAlnum(hit[i]) && !isDigit(hit[i]))
+		c := hit[i]
+		if isDigit(c) {
+			return true
+		}
+		low = low || (c >= 'a' && c <= 'z')
+		innerUpper = innerUpper || (i > 0 && c >= 'A' && c <= 'Z')
 	}
-	return digit && letter
+	return utf8.RuneCountInString(hit) >= 20 || (low && innerUpper)
 }
 
 func isMixedCase(hit string) bool {

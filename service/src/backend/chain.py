@@ -69,6 +69,14 @@ class Chain:
             raise ChainUnreachableError("no status in the receipt")
         return Receipt(reverted=status == "0x0")
 
+    async def block_number(self) -> int:
+        """Return the number of the newest block."""
+        result = await self._call("eth_blockNumber")
+        try:
+            return int(result, 16)
+        except (TypeError, ValueError):
+            raise ChainUnreachableError("no block number in the answer") from None
+
     async def _call(self, method: str, *params: Any) -> Any:
         call = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         try:

@@ -5,7 +5,8 @@ created ──submit──▶ submitted ──receipt──▶ confirmed
    └──────failed────────┘
 
 Every step reads the state from the database, so a run may start anywhere and may be repeated:
-after a crash, or twice at once.
+after a crash, or twice at once. A run that has waited long enough hands the payment back, so that
+one which is never mined holds up no other.
 """
 
 import asyncio
@@ -15,44 +16,61 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from procrastinate.exceptions import JobRetry
+from procrastinate.retry import RetryDecision
+
 from backend.chain import Chain, ChainError, ChainRefusedError, ChainUnreachableError
 from backend.payments import Failure, Payment, PaymentId, Payments, State
 
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 5.0
+# Most payments are settled in less; the others cost a look every few seconds.
+PATIENCE_S: Final = 5.0
+COME_AGAIN_S: Final = 3
 _random = secrets.SystemRandom()
+
+
+class StillPendingError(JobRetry):
+    """The payment is neither confirmed nor failed yet. No fault: the job is to come again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmation:
-    """What settling needs. ``timeout`` and ``poll_interval`` are in seconds.
+    """What settling needs. ``timeout``, ``poll_interval`` and ``patience`` are in seconds.
 
-    ``timeout`` bounds the attempts to submit, and, from the submission on, the wait for the
-    receipt. However late a run starts, it asks the chain at least once.
+    ``timeout`` bounds the attempts to submit, from the creation on, and the wait for the receipt,
+    from the submission on. However late a run starts, it asks the chain at least once. After
+    ``patience`` a run hands the payment back.
     """
 
     payments: Payments
     chain: Chain
     timeout: float
     poll_interval: float
+    patience: float = PATIENCE_S
     clock: Callable[[], float] = time.monotonic
 
-    async def settle(self, payment_id: PaymentId) -> None:
+    async def settle(self, payment_id: PaymentId, *, again: bool = False) -> None:
         """Bring the payment to confirmed or failed. Safe to run twice.
 
+        With ``again`` (an earlier run handed it back) it looks once and does not wait.
+
         Raises:
+            StillPendingError: neither yet; come again.
             LookupError: there is no such payment.
         """
         payment = await self.payments.find(payment_id)
         if payment is None:
             raise LookupError("no such payment")
+        hand_back_at = self.clock() + (0 if again else self.patience)
         if payment.state is State.CREATED:
-            payment = await self._submit(payment)
+            payment = await self._submit(payment, hand_back_at)
         if payment and payment.state is State.SUBMITTED:
-            await self._await_receipt(payment)
+            await self._await_receipt(payment, hand_back_at)
 
-    async def _submit(self, payment: Payment) -> Payment | None:
-        deadline = self.clock() + self.timeout
+    async def _submit(self, payment: Payment, hand_back_at: float) -> Payment | None:
+        ages = await self.payments.ages(payment.id)
+        deadline = self.clock() + self.timeout - ages.created
         pause = FIRST_RETRY_S
         failure = Failure.CHAIN_UNREACHABLE
         while True:
@@ -68,18 +86,16 @@ class Confirmation:
                 changed = await self.payments.submitted(payment.id, tx_id)
                 # Another run was first: go on from what it wrote.
                 return changed or await self.payments.find(payment.id)
-            remaining = deadline - self.clock()
-            if remaining <= 0:
+            if not await self._pause(pause, deadline, hand_back_at):
                 break
-            await asyncio.sleep(min(_jittered(pause), remaining))
             pause = min(pause * 2, LAST_RETRY_S)
         return await self.payments.failed(payment.id, failure, from_state=State.CREATED)
 
-    async def _await_receipt(self, payment: Payment) -> None:
+    async def _await_receipt(self, payment: Payment, hand_back_at: float) -> None:
         if payment.blockchain_tx_id is None:
             raise LookupError("a submitted payment has no transaction hash")
-        spent = await self.payments.seconds_since_submission(payment.id)
-        deadline = self.clock() + self.timeout - spent
+        ages = await self.payments.ages(payment.id)
+        deadline = self.clock() + self.timeout - ages.submitted
         failure = Failure.CHAIN_UNREACHABLE
         pause = self.poll_interval
         while True:
@@ -95,11 +111,19 @@ class Confirmation:
                     return
                 failure = Failure.CONFIRMATION_TIMEOUT
                 pause = self.poll_interval
-            remaining = deadline - self.clock()
-            if remaining <= 0:
+            if not await self._pause(pause, deadline, hand_back_at):
                 break
-            await asyncio.sleep(min(_jittered(pause), remaining))
         await self.payments.failed(payment.id, failure, from_state=State.SUBMITTED)
+
+    async def _pause(self, pause: float, deadline: float, hand_back_at: float) -> bool:
+        """Wait, and tell whether time is left. Raises StillPendingError."""
+        now = self.clock()
+        if now >= deadline:
+            return False
+        if now >= hand_back_at:
+            raise StillPendingError(RetryDecision(retry_in={"seconds": COME_AGAIN_S}))
+        await asyncio.sleep(min(_jittered(pause), deadline - now))
+        return True
 
     async def _finish(self, payment: Payment, *, reverted: bool) -> None:
         if reverted:

@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.database import Pool
 from backend.queries import query
+from backend.schedule import Schedules
 
 REFRESH_INTERVAL_S: Final = 5.0
 
@@ -22,14 +23,16 @@ _logger = logging.getLogger(__name__)
 
 class JobGauges:
     """``jobs.backlog``, ``jobs.oldest_pending_age``, ``job.last_success_timestamp`` (each by
-    job) and ``worker.heartbeat_age``, the freshest of all workers.
+    job), ``job.schedule_interval`` (by scheduled job) and ``worker.heartbeat_age``, the freshest
+    of all workers. They are reported where no job runs, so that they outlive the workers.
 
     While the database cannot be read nothing is reported: an old value would look like news.
     """
 
-    def __init__(self, pool: Pool, jobs: Iterable[str]) -> None:
+    def __init__(self, pool: Pool, jobs: Iterable[str], schedules: Schedules) -> None:
         self._pool = pool
         self._jobs = list(jobs)
+        self._schedules = schedules
         self.rows: list[Mapping[str, Any]] = []
 
     def register(self, meter: Meter) -> None:
@@ -51,6 +54,12 @@ class JobGauges:
             [self._of_each_job("last_success")],
             unit="s",
             description="Unix time of the last run that succeeded",
+        )
+        meter.create_observable_gauge(
+            "job.schedule_interval",
+            [self._intervals],
+            unit="s",
+            description="Time between two runs of a scheduled job",
         )
         meter.create_observable_gauge(
             "worker.heartbeat_age",
@@ -82,6 +91,12 @@ class JobGauges:
             ]
 
         return observe
+
+    def _intervals(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(schedule.interval, {"job": job})
+            for job, schedule in self._schedules.items()
+        ]
 
     def _heartbeat_age(self, _: CallbackOptions) -> Iterable[Observation]:
         ages = [row["heartbeat_age"] for row in self.rows[:1]]

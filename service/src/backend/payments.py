@@ -1,21 +1,27 @@
 """Payments: the record, and every change of its row with the event that tells of it."""
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, NewType
+from typing import Any, Final, NamedTuple, NewType
 
+from backend.contacts import Contact
 from backend.database import Connection, Pool
 from backend.money import format_amount
+from backend.notifications import NewNotification, Notification, Notifications, tell
 from backend.queries import query
+from backend.vault import UnsealError, Vault
 from glasshouse import emit_event
 
 PaymentId = NewType("PaymentId", str)
 PAYMENT_ID_PATTERN: Final = r"^tx_[0-9a-f]{32}$"
+
+_logger = logging.getLogger(__name__)
 
 # Enqueues the job that settles a payment, in the transaction of the connection given.
 Enqueue = Callable[[PaymentId, Connection], Awaitable[None]]
@@ -43,11 +49,15 @@ class IdempotencyConflictError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class NewPayment:
-    """A checked request to pay. ``amount`` has the minor digits of ``currency``."""
+    """A checked request to pay. ``amount`` has the minor digits of ``currency``.
+
+    ``contact`` is told how the payment ended; without one nobody is.
+    """
 
     user_id: str
     amount: Decimal
     currency: str
+    contact: Contact | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +94,13 @@ class Payment:
         return (self.finished_at - self.created_at).total_seconds()
 
 
+class Ages(NamedTuple):
+    """Seconds since a payment's creation and since its submission; 0 if not submitted."""
+
+    created: float
+    submitted: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Created:
     payment: Payment
@@ -94,11 +111,14 @@ class Payments:
     """The payments in Postgres.
 
     Each method is one transaction. An event is emitted after its commit, and only by the
-    call that changed the row, so every method is safe to repeat.
+    call that changed the row, so every method is safe to repeat. The notification of an end is
+    written in the transaction of that end: one each, whatever crashes.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault, notifications: Notifications) -> None:
         self._pool = pool
+        self._vault = vault
+        self._notifications = notifications
 
     async def create(self, new: NewPayment, key: str | None, enqueue: Enqueue) -> Created:
         """Write a payment and enqueue its job, both or neither.
@@ -109,6 +129,7 @@ class Payments:
             IdempotencyConflictError: the key belongs to a payment with another body.
         """
         digest = hashlib.sha256(key.encode()).digest() if key is not None else None
+        contact = new.contact.as_dict() if new.contact else None
         async with self._pool.connection() as connection:
             payment_id = PaymentId(f"tx_{secrets.token_hex(16)}")
             cursor = await connection.execute(
@@ -119,6 +140,8 @@ class Payments:
                     "amount": new.amount,
                     "currency": new.currency,
                     "idempotency_key": digest,
+                    "contact_sealed": contact and self._vault.seal(contact, row=payment_id),
+                    "contact_digest": contact and self._vault.digest(contact),
                 },
             )
             row = await cursor.fetchone()
@@ -135,22 +158,34 @@ class Payments:
         cursor = await connection.execute(
             query("payment_by_idempotency_key"), {"idempotency_key": digest}
         )
-        payment = Payment.from_row(_present(await cursor.fetchone()))
-        was = NewPayment(user_id=payment.user_id, amount=payment.amount, currency=payment.currency)
-        if was != new:
+        row = _present(await cursor.fetchone())
+        payment = Payment.from_row(row)
+        contact = self._vault.digest(new.contact.as_dict()) if new.contact else None
+        was = (payment.user_id, payment.amount, payment.currency, row["contact_digest"])
+        if was != (new.user_id, new.amount, new.currency, contact):
             raise IdempotencyConflictError
         return Created(payment=payment, replayed=True)
 
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return await self._payment("payment_by_id", id=payment_id)
 
-    async def seconds_since_submission(self, payment_id: PaymentId) -> float:
-        """Return how long ago the payment was submitted, by the database's clock."""
+    async def ages(self, payment_id: PaymentId) -> Ages:
+        """Return how old the payment is, by the database's clock."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query("payment_ages"), {"id": payment_id})
+            row = _present(await cursor.fetchone())
+        return Ages(created=row["created"], submitted=row["submitted"] or 0.0)
+
+    async def stuck(self, older_than: float, limit: int) -> list[PaymentId]:
+        """Return open payments, oldest first, that no waiting or running job belongs to.
+
+        ``older_than``: seconds since their creation. A younger one may not have its job yet.
+        """
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
-                query("payment_submitted_seconds"), {"id": payment_id}
+                query("stuck_payments"), {"older_than": older_than, "limit": limit}
             )
-            return _present(await cursor.fetchone())["seconds"] or 0.0
+            return [PaymentId(row["id"]) for row in await cursor.fetchall()]
 
     async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         """Mark a created payment as submitted. ``None``: it was not in that state."""
@@ -163,21 +198,55 @@ class Payments:
 
     async def confirmed(self, payment_id: PaymentId) -> Payment | None:
         """Mark a submitted payment as confirmed. ``None``: it was not in that state."""
-        payment = await self._payment("confirm_payment", id=payment_id)
-        if payment:
-            _emit(payment, "payment.confirmed", "Payment confirmed")
-        return payment
+        return await self._ended("confirm_payment", "Payment confirmed", id=payment_id)
 
     async def failed(
         self, payment_id: PaymentId, failure: Failure, *, from_state: State
     ) -> Payment | None:
         """Mark a payment as failed. ``None``: it was not in ``from_state``."""
-        payment = await self._payment(
-            "fail_payment", id=payment_id, error_type=failure, from_states=[from_state]
+        return await self._ended(
+            "fail_payment",
+            "Payment failed",
+            id=payment_id,
+            error_type=failure,
+            from_states=[from_state],
         )
-        if payment:
-            _emit(payment, "payment.failed", "Payment failed")
+
+    async def _ended(self, name: str, message: str, **parameters: Any) -> Payment | None:
+        notification = None
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query(name), parameters)
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            payment = Payment.from_row(row)
+            if row["contact_sealed"] is not None:
+                notification = await self._notify(payment, row["contact_sealed"], connection)
+        _emit(payment, f"payment.{payment.state}", message)
+        if notification:
+            tell(notification)
         return payment
+
+    async def _notify(
+        self, payment: Payment, sealed: bytes, connection: Connection
+    ) -> Notification | None:
+        try:
+            contact = Contact.of(self._vault.open(sealed, row=payment.id))
+        except UnsealError:
+            # Money first: a lost key costs the message, not the payment's end.
+            _logger.exception("The contact of a payment cannot be opened")
+            return None
+        new = NewNotification(
+            user_id=payment.user_id,
+            contact=contact,
+            template=f"payment_{payment.state}",
+            data={
+                "amount": payment.amount_text,
+                "currency": payment.currency,
+                "transactionId": payment.id,
+            },
+        )
+        return await self._notifications.write(new, connection)
 
     async def _payment(self, name: str, **parameters: Any) -> Payment | None:
         async with self._pool.connection() as connection:

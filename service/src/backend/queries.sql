@@ -2,8 +2,12 @@
 
 -- name: insert_payment
 -- Write a new payment. No row comes back when the idempotency key is taken.
-INSERT INTO payments (id, user_id, amount, currency, idempotency_key)
-VALUES (%(id)s, %(user_id)s, %(amount)s, %(currency)s, %(idempotency_key)s)
+INSERT INTO payments
+    (id, user_id, amount, currency, idempotency_key, contact_sealed, contact_digest)
+VALUES (
+    %(id)s, %(user_id)s, %(amount)s, %(currency)s, %(idempotency_key)s, %(contact_sealed)s,
+    %(contact_digest)s
+)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *;
 
@@ -13,10 +17,25 @@ SELECT * FROM payments WHERE id = %(id)s;
 -- name: payment_by_idempotency_key
 SELECT * FROM payments WHERE idempotency_key = %(idempotency_key)s;
 
--- name: payment_submitted_seconds
--- How long ago the payment was handed to the chain, by the database's clock.
-SELECT extract(epoch FROM clock_timestamp() - submitted_at)::float8 AS seconds
+-- name: payment_ages
+-- Seconds since creation and submission, by the database's clock.
+SELECT
+    extract(epoch FROM clock_timestamp() - created_at)::float8 AS created,
+    extract(epoch FROM clock_timestamp() - submitted_at)::float8 AS submitted
 FROM payments WHERE id = %(id)s;
+
+-- name: stuck_payments
+-- Open payments without a job that waits or runs, oldest first.
+SELECT payments.id
+FROM payments
+WHERE payments.state IN ('created', 'submitted')
+    AND payments.created_at < clock_timestamp() - make_interval(secs => %(older_than)s)
+    AND NOT EXISTS (
+        SELECT FROM procrastinate_jobs AS job
+        WHERE job.args ->> 'payment_id' = payments.id AND job.status IN ('todo', 'doing')
+    )
+ORDER BY payments.created_at
+LIMIT %(limit)s;
 
 -- name: submit_payment
 -- created -> submitted. No row comes back when another run was first.
@@ -26,18 +45,146 @@ WHERE id = %(id)s AND state = 'created'
 RETURNING *;
 
 -- name: confirm_payment
--- submitted -> confirmed.
+-- submitted -> confirmed. The contact comes back as it was, and is gone from the row.
 UPDATE payments
-SET state = 'confirmed', finished_at = clock_timestamp()
-WHERE id = %(id)s AND state = 'submitted'
-RETURNING *;
+SET state = 'confirmed', finished_at = clock_timestamp(), contact_sealed = NULL
+FROM (SELECT id, contact_sealed FROM payments WHERE id = %(id)s FOR UPDATE) AS before
+WHERE payments.id = before.id AND payments.state = 'submitted'
+RETURNING payments.*, before.contact_sealed AS contact_sealed;
 
 -- name: fail_payment
--- created or submitted -> failed.
+-- created or submitted -> failed. The contact as above.
 UPDATE payments
-SET state = 'failed', error_type = %(error_type)s, finished_at = clock_timestamp()
-WHERE id = %(id)s AND state = ANY(%(from_states)s)
+SET
+    state = 'failed',
+    error_type = %(error_type)s,
+    finished_at = clock_timestamp(),
+    contact_sealed = NULL
+FROM (SELECT id, contact_sealed FROM payments WHERE id = %(id)s FOR UPDATE) AS before
+WHERE payments.id = before.id AND payments.state = ANY(%(from_states)s)
+RETURNING payments.*, before.contact_sealed AS contact_sealed;
+
+-- name: insert_notification
+INSERT INTO notifications (id, user_id, channel, template, sealed)
+VALUES (%(id)s, %(user_id)s, %(channel)s, %(template)s, %(sealed)s)
 RETURNING *;
+
+-- name: notification_by_id
+SELECT * FROM notifications WHERE id = %(id)s;
+
+-- name: deliver_notification
+-- queued -> delivered. No row comes back when it was not queued.
+UPDATE notifications
+SET
+    state = 'delivered',
+    provider_message_id = %(message_id)s,
+    sealed = NULL,
+    finished_at = clock_timestamp()
+WHERE id = %(id)s AND state = 'queued'
+RETURNING *;
+
+-- name: fail_notification
+-- queued -> failed.
+UPDATE notifications
+SET state = 'failed', error_type = %(error_type)s, sealed = NULL, finished_at = clock_timestamp()
+WHERE id = %(id)s AND state = 'queued'
+RETURNING *;
+
+-- name: automation_session
+-- The user's session of a strategy; made at its first run.
+INSERT INTO automation_sessions (id, user_id, strategy)
+VALUES (%(id)s, %(user_id)s, %(strategy)s)
+ON CONFLICT (user_id, strategy) DO UPDATE SET user_id = excluded.user_id
+RETURNING id;
+
+-- name: insert_run
+-- Write a requested run. No row comes back when its slot was filled before.
+INSERT INTO automation_runs (id, session_id, sla_seconds, contact_sealed, scheduled_for)
+VALUES (%(id)s, %(session_id)s, %(sla_seconds)s, %(contact_sealed)s, %(scheduled_for)s)
+ON CONFLICT (session_id, scheduled_for) DO NOTHING
+RETURNING id;
+
+-- name: run_by_id
+SELECT run.*, session.user_id, session.strategy
+FROM automation_runs AS run
+INNER JOIN automation_sessions AS session ON session.id = run.session_id
+WHERE run.id = %(id)s;
+
+-- name: run_steps
+SELECT name, result FROM automation_steps WHERE run_id = %(id)s ORDER BY position;
+
+-- name: insert_step
+-- Record a finished step. A step that another execution recorded first stays as it is.
+INSERT INTO automation_steps (run_id, position, name, result)
+VALUES (%(run_id)s, %(position)s, %(name)s, %(result)s)
+ON CONFLICT (run_id, position) DO NOTHING;
+
+-- name: end_run
+-- requested -> completed or failed. A failed run is never within its SLA.
+UPDATE automation_runs AS run
+SET
+    state = %(state)s,
+    error_type = %(error_type)s,
+    finished_at = ended.at,
+    within_sla = %(error_type)s::text IS NULL
+        AND ended.at - run.requested_at <= make_interval(secs => run.sla_seconds),
+    contact_sealed = NULL
+FROM
+    (SELECT id, contact_sealed FROM automation_runs WHERE id = %(id)s FOR UPDATE) AS before,
+    (SELECT clock_timestamp() AS at) AS ended,
+    automation_sessions AS session
+WHERE run.id = before.id AND run.state = 'requested' AND session.id = run.session_id
+RETURNING run.*, session.user_id, session.strategy, before.contact_sealed AS contact_sealed;
+
+-- name: payment_totals
+-- What a user has paid, by currency.
+SELECT currency, sum(amount) AS total, count(*) AS payments
+FROM payments WHERE user_id = %(user_id)s AND state = 'confirmed'
+GROUP BY currency ORDER BY currency;
+
+-- name: report_payments
+-- Payments of the last day by state and currency.
+SELECT state, currency, count(*) AS payments, sum(amount) AS total
+FROM payments WHERE created_at > clock_timestamp() - interval '1 day'
+GROUP BY state, currency ORDER BY state, currency;
+
+-- name: report_notifications
+-- Notifications of the last day by channel and state.
+SELECT channel, state, count(*) AS notifications
+FROM notifications WHERE created_at > clock_timestamp() - interval '1 day'
+GROUP BY channel, state ORDER BY channel, state;
+
+-- name: start_job_run
+-- An execution begins.
+INSERT INTO job_runs (job_id, job, attempt, worker, schedule, next_run_at)
+VALUES (
+    %(job_id)s, %(job)s, %(attempt)s, %(worker)s, %(schedule)s, %(next_run_at)s
+)
+ON CONFLICT (job_id, attempt) DO UPDATE
+SET started_at = clock_timestamp(), worker = excluded.worker, finished_at = NULL, outcome = NULL,
+    error_class = NULL;
+
+-- name: finish_job_run
+-- An execution ends. No row comes back when it was given up for lost before.
+UPDATE job_runs
+SET finished_at = clock_timestamp(), outcome = %(outcome)s, error_class = %(error_class)s
+WHERE job_id = %(job_id)s AND attempt = %(attempt)s AND finished_at IS NULL
+RETURNING *, extract(epoch FROM finished_at - started_at)::float8 AS duration;
+
+-- name: beat
+-- A worker lives.
+INSERT INTO worker_heartbeats (worker) VALUES (%(worker)s)
+ON CONFLICT (worker) DO UPDATE SET beat_at = clock_timestamp(), stopped_at = NULL;
+
+-- name: stop_beating
+-- A worker ends as asked.
+UPDATE worker_heartbeats SET stopped_at = clock_timestamp() WHERE worker = %(worker)s;
+
+-- name: forget_workers
+-- Workers of yesterday; the freshest stays, whatever its age.
+DELETE FROM worker_heartbeats
+WHERE beat_at < clock_timestamp() - interval '1 day'
+    AND beat_at < (SELECT max(beat_at) FROM worker_heartbeats);
 
 -- name: job_gauges
 -- One row a known job: waiting jobs that are due, seconds the oldest has been due, unix
@@ -47,7 +194,7 @@ SELECT
     coalesce(waiting.backlog, 0) AS backlog,
     coalesce(waiting.oldest_age, 0)::float8 AS oldest_pending_age,
     extract(epoch FROM success.at)::float8 AS last_success,
-    (SELECT extract(epoch FROM now() - max(last_heartbeat))::float8 FROM procrastinate_workers)
+    (SELECT extract(epoch FROM now() - max(beat_at))::float8 FROM worker_heartbeats)
         AS heartbeat_age
 FROM unnest(%(jobs)s::text[]) AS job (name)
 LEFT JOIN LATERAL (
@@ -63,18 +210,17 @@ LEFT JOIN LATERAL (
         AND coalesce(todo.scheduled_at, now()) <= now()
 ) AS waiting ON true
 LEFT JOIN LATERAL (
-    SELECT succeeded.at
-    FROM procrastinate_events AS succeeded
-    INNER JOIN procrastinate_jobs AS done ON done.id = succeeded.job_id
-    WHERE succeeded.type = 'succeeded' AND done.task_name = job.name
-    ORDER BY succeeded.at DESC
+    SELECT finished_at AS at
+    FROM job_runs
+    WHERE job_runs.job = job.name AND outcome = 'succeeded'
+    ORDER BY finished_at DESC
     LIMIT 1
 ) AS success ON true;
 
 -- name: freshest_heartbeat
--- Seconds since the freshest heartbeat of any worker; NULL without workers.
-SELECT extract(epoch FROM clock_timestamp() - max(last_heartbeat))::float8 AS age
-FROM procrastinate_workers;
+-- Seconds since the freshest heartbeat of any worker; NULL where none ever ran.
+SELECT extract(epoch FROM clock_timestamp() - max(beat_at))::float8 AS age
+FROM worker_heartbeats;
 
 -- name: try_rescue_lock
 -- One worker at a time, until the transaction ends.

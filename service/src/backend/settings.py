@@ -3,9 +3,11 @@
 They are built in `backend.__main__`, never at import.
 """
 
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Final, LiteralString, TypeVar, cast
 
+from croniter import croniter
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import (
@@ -20,6 +22,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_TOKEN_CHARACTERS: Final = 16
+MIN_KEY_CHARACTERS: Final = 32
+CRON_FIELDS: Final = 5
 
 _REMEDIES: Final = {
     "DATABASE_URL": "set it to postgresql://user@host:5432/database",
@@ -34,6 +38,18 @@ _REMEDIES: Final = {
     "PORT": "set it to a port number from 1 to 65535",
     "DB_POOL_MAX": "set it to a number of connections from 2 to 100",
     "MAX_BODY_BYTES": "set it to a number of bytes from 1024 to 16777216",
+    "DATA_KEY_FILE": (
+        f"set it to the path of a readable file with at least {MIN_KEY_CHARACTERS} characters"
+    ),
+    "AUTOMATION_SLA_SECONDS": "set it to a number of seconds over 0, such as 60",
+    "AUTOMATION_CRON": "set it to a cron expression of five fields, such as 0 2 * * *",
+    "PROVIDER_URL": "set it to the http(s) URL of the SMS and push provider, or leave it empty",
+    "PROVIDER_SECRET_FILE": "set it to the path of a readable file that holds the secret",
+    "SMTP_FROM": "set it to the sender's address, such as no-reply@example.com",
+    "SMTP_STARTTLS": "set it to true or false",
+    "SMTP_USERNAME": "set it together with SMTP_PASSWORD_FILE and SMTP_STARTTLS=true",
+    "SMTP_PASSWORD_FILE": "set it to the path of a readable file that holds the password",
+    "SMTP_CA_FILE": "set it to the path of a readable file with certificates in PEM",
     "REDIS_URL": "set it to redis://host:6379/0, or leave it empty",
     "SMTP_PORT": "set it to a port number from 1 to 65535",
     "WORKER_MAX_HEARTBEAT_AGE": "set it to a number of seconds from 5 to 3600",
@@ -126,7 +142,95 @@ class SmtpServerSettings(_Settings):
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
 
 
-class ApiSettings(DatabaseSettings, SmtpServerSettings, ErrorTrackingSettings):
+class DataKeySettings(_Settings):
+    """The key under which personal data is stored: the same in every process."""
+
+    data_key_file: Path
+
+    @model_validator(mode="after")
+    def _has_data_key(self) -> "DataKeySettings":
+        self.data_key()
+        return self
+
+    def data_key(self) -> SecretStr:
+        """Return the key's text."""
+        key = _read_secret("DATA_KEY_FILE", self.data_key_file)
+        if len(key) < MIN_KEY_CHARACTERS:
+            raise _complaint("DATA_KEY_FILE holds a short key")
+        return key
+
+
+def _known_cron(cron: str) -> str:
+    if len(cron.split()) != CRON_FIELDS or not croniter.is_valid(cron):
+        raise _complaint("is not a cron expression")
+    return cron
+
+
+class AutomationSettings(_Settings):
+    """How long a run may take, in seconds, and when the scheduled one starts, in UTC."""
+
+    automation_sla_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60
+    automation_cron: Annotated[str, AfterValidator(_known_cron)] = "0 2 * * *"
+
+
+class MailSettings(SmtpServerSettings):
+    """How mail is handed over. Without ``smtp_host`` the channel is off."""
+
+    smtp_starttls: bool = True
+    smtp_username: str | None = None
+    smtp_password_file: Path | None = None
+    smtp_ca_file: Path | None = None
+    smtp_from: str | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "MailSettings":
+        if self.smtp_host is None:
+            return self
+        if parseaddr(self.smtp_from or "")[1].count("@") != 1:
+            raise _complaint("SMTP_FROM is missing or invalid")
+        if (self.smtp_username is None) != (self.smtp_password_file is None):
+            raise _complaint("SMTP_USERNAME stands alone")
+        if self.smtp_username is not None and not self.smtp_starttls:
+            raise _complaint("SMTP_USERNAME would be sent in clear text")
+        if self.smtp_ca_file is not None and not self.smtp_ca_file.is_file():
+            raise _complaint("SMTP_CA_FILE names an unreadable file")
+        self.smtp_password()
+        return self
+
+    def smtp_password(self) -> SecretStr | None:
+        """Return the password of the login, if there is one."""
+        if self.smtp_password_file is None:
+            return None
+        return _read_secret("SMTP_PASSWORD_FILE", self.smtp_password_file)
+
+
+class ProviderSettings(_Settings):
+    """The provider of SMS and push. Without ``provider_url`` both channels are off."""
+
+    provider_url: HttpUrl | None = None
+    provider_secret_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_secret(self) -> "ProviderSettings":
+        if self.provider_url is not None:
+            self.provider_secret()
+        return self
+
+    def provider_secret(self) -> SecretStr:
+        """Return the secret that requests are signed with."""
+        if self.provider_secret_file is None:
+            raise _complaint("PROVIDER_SECRET_FILE is missing")
+        return _read_secret("PROVIDER_SECRET_FILE", self.provider_secret_file)
+
+
+# The last base's variables are the first that a complaint names.
+class ApiSettings(
+    ErrorTrackingSettings,
+    SmtpServerSettings,
+    AutomationSettings,
+    DataKeySettings,
+    DatabaseSettings,
+):
     """Settings of ``backend api``. Times are in seconds."""
 
     internal_token_file: Path
@@ -149,7 +253,14 @@ class ApiSettings(DatabaseSettings, SmtpServerSettings, ErrorTrackingSettings):
         return token
 
 
-class WorkerSettings(DatabaseSettings, ErrorTrackingSettings):
+class WorkerSettings(
+    ErrorTrackingSettings,
+    ProviderSettings,
+    MailSettings,
+    AutomationSettings,
+    DataKeySettings,
+    DatabaseSettings,
+):
     """Settings of ``backend worker``. Times are in seconds."""
 
     chain_rpc_url: HttpUrl

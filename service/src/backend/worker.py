@@ -7,23 +7,34 @@ import httpx
 import procrastinate
 import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.metrics import get_meter
 from procrastinate import signals
 from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from backend.automation import Runs
 from backend.chain import TIMEOUT_S, Chain
+from backend.channels import Sender
+from backend.channels.email import Email, MailServer
+from backend.channels.provider import Provider
 from backend.confirmation import Confirmation
+from backend.contacts import Channel
 from backend.database import RESCUE_LOCK, Pool, create_pool
+from backend.delivery import Delivery
 from backend.error_tracking import report_failed_job
-from backend.gauges import REFRESH_INTERVAL_S, JobGauges
-from backend.jobs import CONFIRMATION_KEY, JOB_NAMES, create_app, report_job
+from backend.execution import Execution
+from backend.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
+from backend.heartbeat import Heartbeat, worker_name
+from backend.job_runs import JobHistory
+from backend.jobs import DUTIES_KEY, Duties, JobQueue, create_app, schedules
+from backend.notifications import Notifications
 from backend.payments import Payments
 from backend.periodic import every
 from backend.queries import query
 from backend.settings import WorkerSettings
+from backend.strategies import Means
+from backend.vault import Vault
 
 # After it running jobs are cancelled and go back to the queue. Four seconds are left for that
 # and for the last telemetry: 8 in all.
@@ -53,37 +64,84 @@ async def run(settings: WorkerSettings) -> int:
         except PoolTimeout:
             _logger.error("The database cannot be reached", extra={"setting": "DATABASE_URL"})
             return 1
-        app = create_app()
+        by_clock = schedules(settings.automation_cron)
+        app = create_app(by_clock)
         await app.open_async(pool)
         if not await app.check_connection_async():
             _logger.error("The database has no tables: run `backend migrate` first")
             return 1
-        confirmation = Confirmation(
-            payments=Payments(pool),
-            chain=Chain(client, str(settings.chain_rpc_url)),
+        name = worker_name()
+        history = JobHistory(pool, by_clock, name)
+        heartbeat = Heartbeat(pool, name)
+        async with (
+            every(BEAT_INTERVAL_S, heartbeat.beat),
+            every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool, history)),
+        ):
+            code = await _work(app, settings, duties(settings, app, pool, client), history)
+        await heartbeat.stop()
+        return code
+
+
+def duties(
+    settings: WorkerSettings, app: procrastinate.App, pool: Pool, client: httpx.AsyncClient
+) -> Duties:
+    """Put together what the tasks work with."""
+    queue = JobQueue(app)
+    vault = Vault(settings.data_key())
+    notifications = Notifications(pool, vault, queue.deliver_notification)
+    payments = Payments(pool, vault, notifications)
+    runs = Runs(pool, vault, notifications)
+    chain = Chain(client, str(settings.chain_rpc_url))
+    means = Means(pool=pool, chain=chain, payments=payments, enqueue_payment=queue.confirm_payment)
+    return Duties(
+        confirmation=Confirmation(
+            payments=payments,
+            chain=chain,
             timeout=settings.payment_confirmation_timeout,
             poll_interval=settings.chain_poll_interval,
+        ),
+        payments=payments,
+        runs=runs,
+        execution=Execution(runs=runs, means=means),
+        delivery=Delivery(notifications=notifications, senders=_senders(settings, client)),
+        queue=queue,
+        automation_sla=settings.automation_sla_seconds,
+    )
+
+
+def _senders(settings: WorkerSettings, client: httpx.AsyncClient) -> dict[Channel, Sender]:
+    senders: dict[Channel, Sender] = {}
+    if settings.smtp_host is not None and settings.smtp_from is not None:
+        server = MailServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=settings.smtp_from,
+            starttls=settings.smtp_starttls,
+            username=settings.smtp_username,
+            password=settings.smtp_password(),
+            ca_file=settings.smtp_ca_file,
         )
-        gauges = JobGauges(pool, JOB_NAMES)
-        gauges.register(get_meter("backend"))
-        async with (
-            every(REFRESH_INTERVAL_S, gauges.refresh),
-            every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool)),
-        ):
-            return await _work(app, settings.worker_concurrency, confirmation)
+        senders[Channel.EMAIL] = Email(server)
+    if settings.provider_url is not None:
+        url, secret = str(settings.provider_url), settings.provider_secret()
+        for channel in (Channel.SMS, Channel.PUSH):
+            senders[channel] = Provider(client, url, channel, secret)
+    return senders
 
 
-async def _work(app: procrastinate.App, concurrency: int, confirmation: Confirmation) -> int:
+async def _work(
+    app: procrastinate.App, settings: WorkerSettings, tasks_duties: Duties, history: JobHistory
+) -> int:
     stopping = False
     worker = Worker(
         app,
-        concurrency=concurrency,
+        concurrency=settings.worker_concurrency,
         fetch_job_polling_interval=POLL_INTERVAL_S,
         shutdown_graceful_timeout=GRACEFUL_TIMEOUT_S,
         update_heartbeat_interval=HEARTBEAT_INTERVAL_S,
         stalled_worker_timeout=STALLED_AFTER_S,
-        additional_context={CONFIRMATION_KEY: confirmation},
-        worker_middleware=[report_job, report_failed_job],
+        additional_context={DUTIES_KEY: tasks_duties},
+        worker_middleware=[history.report, report_failed_job],
         # Ours tell a stop on request from a worker that gave up.
         install_signal_handlers=False,
     )
@@ -94,7 +152,7 @@ async def _work(app: procrastinate.App, concurrency: int, confirmation: Confirma
         worker.stop()
 
     with signals.on_stop(stop):
-        _logger.info("Worker started", extra={"concurrency": concurrency})
+        _logger.info("Worker started", extra={"concurrency": settings.worker_concurrency})
         try:
             await worker.run()
         except ConnectorException:
@@ -105,7 +163,7 @@ async def _work(app: procrastinate.App, concurrency: int, confirmation: Confirma
     return 0 if stopping else 1
 
 
-async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool) -> None:
+async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool, history: JobHistory) -> None:
     """Put jobs back into the queue whose worker died without handing them back.
 
     Only one worker does so at a time: a second could put back what the first already runs.
@@ -116,15 +174,16 @@ async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool) -> None:
                 cursor = await connection.execute(query("try_rescue_lock"), {"key": RESCUE_LOCK})
                 row = await cursor.fetchone()
                 if row is not None and row["taken"]:
-                    await _rescue(app.job_manager)
+                    await _rescue(app.job_manager, history)
     except (ConnectorException, psycopg.Error, PoolTimeout, TooManyRequests) as error:
         _logger.warning(
             "Stalled jobs could not be rescued", extra={"error.type": type(error).__qualname__}
         )
 
 
-async def _rescue(jobs: JobManager) -> None:
+async def _rescue(jobs: JobManager, history: JobHistory) -> None:
     for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
         await jobs.retry_job(job)
+        await history.lost(job)
         extra = {"job": job.task_name, "jobId": job.id}
         _logger.warning("Job rescued from a dead worker", extra=extra)

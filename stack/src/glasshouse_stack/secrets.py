@@ -16,6 +16,7 @@ NAMES = (
     "hmac_key",
     "grafana_password",
     "provider_secret",
+    "data_key",
 )
 _BYTES = 32
 

@@ -1,19 +1,26 @@
-"""The API without Postgres: payments live in a dictionary."""
+"""The API without Postgres, where payments live in a dictionary; and Postgres for the rest."""
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import procrastinate
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from backend.api.app import create_app
 from backend.api.payments import get_payments, get_queue
+from backend.database import Pool, create_pool
 from backend.jobs import JobQueue
+from backend.jobs import create_app as create_job_app
+from backend.migrate import migrate
+from backend.notifications import Notifications
 from backend.payments import (
+    Ages,
     Created,
     Enqueue,
     Failure,
@@ -23,7 +30,10 @@ from backend.payments import (
     PaymentId,
     State,
 )
-from backend.settings import ApiSettings
+from backend.settings import ApiSettings, DatabaseSettings
+from backend.vault import Vault
+from glasshouse_stack import images
+from support import postgres
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MAX_BODY_BYTES = 2048
@@ -45,6 +55,12 @@ def payment(number: int = 1, **changes: Any) -> Payment:
     return Payment(**fields | changes)
 
 
+def _fields(new: NewPayment) -> dict[str, Any]:
+    fields = dataclasses.asdict(new)
+    del fields["contact"]
+    return fields
+
+
 class FakePayments:
     """Keeps the promises of `backend.payments.Payments`, in memory."""
 
@@ -64,10 +80,10 @@ class FakePayments:
             raise self.error
         known = self.keys.get(key) if key else None
         if known:
-            if dataclasses.asdict(new).items() <= dataclasses.asdict(known).items():
+            if _fields(new).items() <= dataclasses.asdict(known).items():
                 return Created(payment=known, replayed=True)
             raise IdempotencyConflictError
-        row = self.add(payment(len(self.rows) + 1, **dataclasses.asdict(new)))
+        row = self.add(payment(len(self.rows) + 1, **_fields(new)))
         if key:
             self.keys[key] = row
         return Created(payment=row, replayed=False)
@@ -75,8 +91,8 @@ class FakePayments:
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return self.rows.get(payment_id)
 
-    async def seconds_since_submission(self, payment_id: PaymentId) -> float:
-        return self.waited
+    async def ages(self, payment_id: PaymentId) -> Ages:
+        return Ages(created=self.waited, submitted=self.waited)
 
     async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         return self._change(
@@ -108,11 +124,14 @@ def payments() -> FakePayments:
 def settings(tmp_path: Path) -> ApiSettings:
     token = tmp_path / "token"
     token.write_text("0123456789abcdef\n")
+    key = tmp_path / "data_key"
+    key.write_text("k" * 32)
     return ApiSettings.model_validate(
         {
             "database_url": "postgresql://backend@127.0.0.1:1/backend",
             "database_password": "nothing",
             "internal_token_file": token,
+            "data_key_file": key,
             "max_body_bytes": MAX_BODY_BYTES,
         }
     )
@@ -131,3 +150,49 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://backend") as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """How to connect to a server of this run: installed programs, else a container."""
+    folder = postgres.programs()
+    if folder is not None:
+        with postgres.installed(folder) as conninfo:
+            yield conninfo
+        return
+    request.getfixturevalue("docker")
+    checkout = request.getfixturevalue("project")
+    image = images.resolve(["postgres"], checkout=checkout)["POSTGRES_IMAGE"]
+    with postgres.contained(image) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def empty(server: str) -> DatabaseSettings:
+    """A database of this test's own, without tables."""
+    return postgres.new_database(server)
+
+
+@pytest.fixture
+async def pool(empty: DatabaseSettings) -> AsyncIterator[Pool]:
+    """A pool on a database of this test's own, with all tables."""
+    migrate(empty)
+    async with create_pool(empty, application="test") as pool:
+        yield pool
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault(SecretStr("v" * 32))
+
+
+@pytest.fixture
+async def jobs(pool: Pool) -> procrastinate.App:
+    app = create_job_app()
+    await app.open_async(pool)
+    return app
+
+
+@pytest.fixture
+def notifications(pool: Pool, vault: Vault, jobs: procrastinate.App) -> Notifications:
+    return Notifications(pool, vault, JobQueue(jobs).deliver_notification)

@@ -26,6 +26,9 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://backend@db:5432/backend")
     monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(password))
     monkeypatch.setenv("INTERNAL_TOKEN_FILE", str(token))
+    key = tmp_path / "data_key"
+    key.write_text("k" * 32)
+    monkeypatch.setenv("DATA_KEY_FILE", str(key))
     monkeypatch.setenv("CHAIN_RPC_URL", "http://chain:8025/chain")
     monkeypatch.setenv("PAYMENT_CONFIRMATION_TIMEOUT", "120")
 

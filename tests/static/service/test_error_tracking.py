@@ -116,12 +116,13 @@ def test_without_a_dsn_nothing_is_sent(outside: str, upstream: str):
 
 def test_bad_dsn_stops_the_start_with_one_line(tmp_path: Path):
     token = tmp_path / "token"
-    token.write_text("0123456789abcdef")
+    token.write_text("0123456789abcdef" * 2)
     ended = subprocess.run(
         [sys.executable, "-m", "backend", "api"],
         env={
             "DATABASE_URL": "postgresql://backend:hunter2@127.0.0.1:1/backend",
             "INTERNAL_TOKEN_FILE": str(token),
+            "DATA_KEY_FILE": str(token),
             "SENTRY_DSN": "https://hunter2.example",
         },
         capture_output=True,

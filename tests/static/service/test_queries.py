@@ -20,7 +20,7 @@ def test_names_are_unique():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_statement_starts_with_its_verb(name: str):
-    assert query(name).split()[0] in {"SELECT", "INSERT", "UPDATE", "CREATE"}
+    assert query(name).split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"}
     assert query(name).endswith(";")
 
 

@@ -1,31 +1,26 @@
-"""What only Postgres can prove. Runs a server of its own; skipped where none is installed."""
+"""What only Postgres can prove."""
 
 import asyncio
 import dataclasses
 import logging
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, LiteralString
 
 import procrastinate
-import psycopg
 import pytest
 from procrastinate.jobs import Status
-from psycopg.sql import SQL, Identifier
 from psycopg_pool import PoolClosed
 
 from backend import health
-from backend.database import RESCUE_LOCK, Connection, Pool, create_pool
+from backend.database import RESCUE_LOCK, Connection, Pool
 from backend.gauges import JobGauges
 from backend.health import CheckFailedError
-from backend.jobs import CONFIRM_PAYMENT, JobQueue, create_app
+from backend.heartbeat import Heartbeat
+from backend.job_runs import JobHistory
+from backend.jobs import CONFIRM_PAYMENT, JobQueue, schedules
 from backend.migrate import migrate, missing, ours
+from backend.notifications import Notifications
 from backend.payments import (
     Failure,
     IdempotencyConflictError,
@@ -36,6 +31,7 @@ from backend.payments import (
 )
 from backend.queries import query
 from backend.settings import DatabaseSettings
+from backend.vault import Vault
 from backend.worker import rescue_stalled_jobs
 
 pytestmark = pytest.mark.static
@@ -43,74 +39,19 @@ pytestmark = pytest.mark.static
 NEW = NewPayment(user_id="alice", amount=Decimal("10.50"), currency="EUR")
 
 
-def binaries() -> Path | None:
-    found = shutil.which("initdb")
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return Path(found).parent if found else (folders[-1] if folders else None)
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The folder of a server's socket. The server ends with the run."""
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL's server programs are not installed")
-    # Root may not run it; and only short paths fit into a socket's address.
-    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    home = Path(tempfile.mkdtemp(prefix="pg-"))
-    if user:
-        shutil.chown(home, **user)
-    run: dict[str, Any] = {**user, "check": True, "timeout": 60, "cwd": home}
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    data = home / "data"
-    options = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=off"
-    options += " -c dynamic_shared_memory_type=mmap"
-    control = [folder / "pg_ctl", "-D", data, "-w"]
-    try:
-        initdb = [folder / "initdb", "-D", data, "-U", "backend", "-A", "trust", "-E", "UTF8"]
-        subprocess.run(initdb, **run, **quiet)
-        log = ["-o", options, "-l", home / "log", "start"]
-        subprocess.run([*control, *log], **run, **quiet)
-        try:
-            yield str(home)
-        finally:
-            stop = ["-m", "immediate", "stop"]
-            subprocess.run([*control, *stop], **run, **quiet)
-    finally:
-        shutil.rmtree(home)
+@pytest.fixture
+def app(jobs: procrastinate.App) -> procrastinate.App:  # replaces the API
+    return jobs
 
 
 @pytest.fixture
-def empty(server: str, request: pytest.FixtureRequest) -> DatabaseSettings:
-    """A database of this test's own, without tables."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
-    with psycopg.connect(host=server, user="backend", dbname="postgres", autocommit=True) as admin:
-        admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-    return DatabaseSettings.model_validate(
-        {
-            "database_url": f"postgresql:///{name}?host={server}&user=backend",
-            "database_password": "none-asked",
-        }
-    )
+def payments(pool: Pool, vault: Vault, notifications: Notifications) -> Payments:
+    return Payments(pool, vault, notifications)  # replaces the fake
 
 
 @pytest.fixture
-async def pool(empty: DatabaseSettings) -> AsyncIterator[Pool]:
-    migrate(empty)
-    async with create_pool(empty, application="test") as pool:
-        yield pool
-
-
-@pytest.fixture
-async def app(pool: Pool) -> procrastinate.App:
-    app = create_app()
-    await app.open_async(pool)
-    return app
-
-
-@pytest.fixture
-def payments(pool: Pool) -> Payments:  # replaces the fake
-    return Payments(pool)
+def history(pool: Pool) -> JobHistory:
+    return JobHistory(pool, {}, "test")
 
 
 async def rows(pool: Pool, statement: LiteralString) -> list[tuple[Any, ...]]:
@@ -143,21 +84,19 @@ async def test_missing_migrations_are_named(pool: Pool):
     assert "0001_payments.sql" in await missing(pool)
 
 
-async def test_worker_check_wants_a_young_heartbeat(pool: Pool, app: procrastinate.App):
+async def test_worker_check_wants_a_young_heartbeat(pool: Pool):
     check = health.worker(pool, max_age=30)
     with pytest.raises(CheckFailedError, match="no worker"):
         await check()
-    await app.job_manager.register_worker()
+    await Heartbeat(pool, "first").beat()
     assert 0 <= (await check())["heartbeatAgeSeconds"] < 5
     async with pool.connection() as connection:
-        await connection.execute(
-            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '31 s'"
-        )
+        await connection.execute("UPDATE worker_heartbeats SET beat_at = now() - interval '31 s'")
     with pytest.raises(CheckFailedError, match="heartbeat too old") as failed:
         await check()
     assert failed.value.details["heartbeatAgeSeconds"] == pytest.approx(31, abs=5)
     # One that lives is enough.
-    await app.job_manager.register_worker()
+    await Heartbeat(pool, "second").beat()
     assert (await check())["heartbeatAgeSeconds"] < 5
 
 
@@ -220,7 +159,7 @@ async def test_each_change_happens_and_is_told_once(
     assert await payments.confirmed(identifier) is None  # not submitted yet
     twice = [await payments.submitted(identifier, f"0x{number}") for number in range(2)]
     assert [one is None for one in twice] == [False, True]
-    assert await payments.seconds_since_submission(identifier) < 5
+    assert (await payments.ages(identifier)).submitted < 5
     both = await asyncio.gather(payments.confirmed(identifier), payments.confirmed(identifier))
     assert sorted(one is None for one in both) == [False, True]
     late = await payments.failed(identifier, Failure.REVERTED, from_state=State.SUBMITTED)
@@ -249,7 +188,7 @@ async def test_failure_carries_its_type(
 
 
 async def test_only_jobs_of_dead_workers_are_rescued(
-    pool: Pool, app: procrastinate.App, payments: Payments
+    pool: Pool, app: procrastinate.App, payments: Payments, history: JobHistory
 ):
     queue = JobQueue(app)
     alive, dead = [await app.job_manager.register_worker() for _ in range(2)]
@@ -262,12 +201,16 @@ async def test_only_jobs_of_dead_workers_are_rescued(
             " WHERE id = %s",
             [dead],
         )
-    await asyncio.gather(rescue_stalled_jobs(app, pool), rescue_stalled_jobs(app, pool))
+    await asyncio.gather(
+        rescue_stalled_jobs(app, pool, history), rescue_stalled_jobs(app, pool, history)
+    )
     statement = "SELECT status::text, attempts FROM procrastinate_jobs ORDER BY id"
     assert await rows(pool, statement) == [("doing", 0), ("todo", 1)]
 
 
-async def test_one_worker_rescues_at_a_time(pool: Pool, app: procrastinate.App, payments: Payments):
+async def test_one_worker_rescues_at_a_time(
+    pool: Pool, app: procrastinate.App, payments: Payments, history: JobHistory
+):
     await payments.create(NEW, None, JobQueue(app).confirm_payment)
     gone = await app.job_manager.register_worker()
     assert await app.job_manager.fetch_job(queues=None, worker_id=gone)
@@ -275,9 +218,9 @@ async def test_one_worker_rescues_at_a_time(pool: Pool, app: procrastinate.App, 
     status = "SELECT status::text FROM procrastinate_jobs"
     async with pool.connection() as another:
         await another.execute(query("try_rescue_lock"), {"key": RESCUE_LOCK})
-        await rescue_stalled_jobs(app, pool)
+        await rescue_stalled_jobs(app, pool, history)
         assert await rows(pool, status) == [("doing",)]
-    await rescue_stalled_jobs(app, pool)
+    await rescue_stalled_jobs(app, pool, history)
     assert await rows(pool, status) == [("todo",)]
 
 
@@ -288,23 +231,25 @@ async def test_gauges_count_what_waits(pool: Pool, app: procrastinate.App, payme
     job = await app.job_manager.fetch_job(queues=None, worker_id=worker_id)
     assert job is not None
     await app.job_manager.finish_job(job, status=Status.SUCCEEDED, delete_job=False)
+    await Heartbeat(pool, "worker").beat()
     async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO job_runs (job_id, job, attempt, worker, finished_at, outcome) VALUES"
+            " (1, 'confirm_payment', 1, 'w', to_timestamp(1000), 'succeeded'),"
+            " (2, 'confirm_payment', 1, 'w', to_timestamp(900), 'succeeded'),"
+            " (3, 'confirm_payment', 1, 'w', to_timestamp(1100), 'failed')"
+        )
         await connection.execute(
             "UPDATE procrastinate_events SET at = now() - interval '1 minute' WHERE id ="
             " (SELECT max(id) FROM procrastinate_events WHERE type = 'deferred')"
         )
         later = "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 h' WHERE id = 2"
         await connection.execute(later)
-    gauges = JobGauges(pool, [CONFIRM_PAYMENT, "other"])
+    gauges = JobGauges(pool, [CONFIRM_PAYMENT, "other"], schedules("30 2 * * *"))
     await gauges.refresh()
     [ours, other] = sorted(gauges.rows, key=lambda row: row["job"])
     assert ours["backlog"] == 1  # one is done, one is for later
     assert ours["oldest_pending_age"] == pytest.approx(60, abs=5)
-    [[success]] = await rows(
-        pool,
-        "SELECT extract(epoch FROM max(at))::float8 FROM procrastinate_events"
-        " WHERE type = 'succeeded'",
-    )
-    assert ours["last_success"] == success
+    assert ours["last_success"] == 1000
     assert 0 <= ours["heartbeat_age"] < 5
     assert (other["backlog"], other["oldest_pending_age"], other["last_success"]) == (0, 0.0, None)

@@ -23,6 +23,7 @@ def test_all_are_made_private(tmp_path: Path):
     made = secrets.ensure(tmp_path, ME)
 
     assert sorted(made) == [
+        "data_key",
         "database_password",
         "grafana_password",
         "hmac_key",

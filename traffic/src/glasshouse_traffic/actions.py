@@ -63,47 +63,40 @@ _REMEMBERED: Final = 20
 
 
 def pay(visitor: Visitor) -> Call:
-    """Pay some amount; half of the clients name an idempotency key."""
+    """Pay some amount; half of the clients name a key, most want to be told how it ended."""
     dice = visitor.dice
     currency = dice.choice(visitor.currencies)
     cents = dice.randrange(100, 50_000)
     amount = str(cents) if currency == "JPY" else f"{cents // 100}.{cents % 100:02d}"
     headers = {"Idempotency-Key": f"demo-{dice.getrandbits(64):016x}"}
-    return _write(
-        visitor,
-        "pay",
-        "/payments",
-        {"userId": visitor.person.user_id, "amount": amount, "currency": currency},
-        headers if dice.random() < 0.5 else {},
-    )
+    body: dict[str, Any] = {"userId": visitor.person.user_id, "amount": amount}
+    body |= {"currency": currency, **_tell(visitor)}
+    return _write(visitor, "pay", "/payments", body, headers if dice.random() < 0.5 else {})
 
 
 def automate(visitor: Visitor) -> Call:
     """Ask for a run of one strategy."""
     strategy = visitor.dice.choice(STRATEGIES)
-    body = {"userId": visitor.person.user_id, "strategy": strategy}
+    body = {"userId": visitor.person.user_id, "strategy": strategy, **_tell(visitor)}
     return _write(visitor, f"run {strategy}", "/automation/runs", body)
 
 
 def notify(visitor: Visitor) -> Call:
     """Send a message by one channel, with what people write into messages."""
     person, dice = visitor.person, visitor.dice
-    channel = dice.choice(CHANNELS)
-    to = {"email": person.email, "sms": person.phone, "push": person.device}[channel]
+    contact = _contact(visitor)
+    # What any of the templates asks for, and a little more.
     data = {
         "name": person.name,
         "amount": f"{dice.randrange(1, 500)}.00",
         "currency": dice.choice(visitor.currencies),
+        "transactionId": f"order-{dice.getrandbits(32):08x}",
+        "strategy": dice.choice(STRATEGIES),
+        "runId": f"run-{dice.getrandbits(32):08x}",
         "note": f"card {person.card}, {person.street}",
     }
-    body = {
-        "userId": person.user_id,
-        "channel": channel,
-        "template": dice.choice(TEMPLATES),
-        "to": to,
-        "data": data,
-    }
-    return _write(visitor, f"notify by {channel}", "/notifications", body)
+    body = {"userId": person.user_id, "template": dice.choice(TEMPLATES), "data": data}
+    return _write(visitor, f"notify by {contact['channel']}", "/notifications", body | contact)
 
 
 def read(visitor: Visitor) -> Call:
@@ -181,6 +174,17 @@ ACTIONS: Final[Mapping[Callable[[Visitor], Call], int]] = {
     look_in_vain: 4,
     intrude: 3,
 }
+
+
+def _contact(visitor: Visitor) -> dict[str, str]:
+    person = visitor.person
+    channel = visitor.dice.choice(CHANNELS)
+    to = {"email": person.email, "sms": person.phone, "push": person.device}[channel]
+    return {"channel": channel, "to": to}
+
+
+def _tell(visitor: Visitor) -> dict[str, dict[str, str]]:
+    return {"notify": _contact(visitor)} if visitor.dice.random() < 0.7 else {}
 
 
 def _write(

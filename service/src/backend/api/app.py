@@ -9,19 +9,23 @@ from fastapi import FastAPI
 from opentelemetry.metrics import get_meter
 
 from backend import error_tracking, health, jobs
+from backend.api import automation, internal, notifications, openapi, payments, problems
 from backend.api import health as health_api
-from backend.api import internal, openapi, payments, problems
 from backend.api.auth import token_check
 from backend.api.middleware import (
     BodyLimitMiddleware,
     SecurityHeadersMiddleware,
     UnhandledErrorMiddleware,
 )
+from backend.automation import Runs
 from backend.database import Pool, create_pool
+from backend.gauges import REFRESH_INTERVAL_S, JobGauges
 from backend.health import HealthChecks
+from backend.notifications import Notifications
 from backend.payments import Payments
 from backend.periodic import every
 from backend.settings import ApiSettings
+from backend.vault import Vault
 from glasshouse import RequestContextMiddleware
 
 _DESCRIPTION: Final = (
@@ -63,9 +67,17 @@ def create_app(settings: ApiSettings) -> FastAPI:
             procrastinate = jobs.create_app()
             await procrastinate.open_async(pool)
             app.state.pool = pool
-            app.state.payments = Payments(pool)
-            app.state.queue = jobs.JobQueue(procrastinate)
-            yield
+            queue = jobs.JobQueue(procrastinate)
+            vault = Vault(settings.data_key())
+            notifications = Notifications(pool, vault, queue.deliver_notification)
+            app.state.queue = queue
+            app.state.notifications = notifications
+            app.state.payments = Payments(pool, vault, notifications)
+            app.state.runs = Runs(pool, vault, notifications)
+            gauges = JobGauges(pool, jobs.JOB_NAMES, jobs.schedules(settings.automation_cron))
+            gauges.register(get_meter("backend"))
+            async with every(REFRESH_INTERVAL_S, gauges.refresh):
+                yield
             # uvicorn ends the process by SIGTERM, before any exit handler.
             await asyncio.to_thread(error_tracking.flush)
 
@@ -86,6 +98,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
             "exclude": health_api.is_health_check,
         },
     )
+    app.state.automation_sla = settings.automation_sla_seconds
     app.state.accepts_token = token_check(settings.internal_token())
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
@@ -97,4 +110,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(health_api.router)
     app.include_router(internal.router)
     app.include_router(payments.router)
+    app.include_router(automation.router)
+    app.include_router(notifications.router)
     return app

@@ -11,16 +11,13 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Re
 from fastapi.routing import APIRoute
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
-    Field,
     ValidationInfo,
     field_validator,
 )
-from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from backend.api.models import In, NotifyIn, Out, UserId, contact_of
 from backend.jobs import JobQueue
 from backend.money import MINOR_DIGITS, AmountError, parse_amount
 from backend.payments import (
@@ -33,7 +30,6 @@ from backend.payments import (
 )
 from glasshouse import request_id
 
-USER_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,63}$"
 # Visible ASCII, as RFC 8941 strings allow it, without spaces.
 IDEMPOTENCY_KEY_PATTERN: Final = r"^[\x21-\x7e]{1,255}$"
 # Plain digits: no sign, exponent, blanks or separators.
@@ -81,17 +77,18 @@ def _known_currency(value: str) -> str:
     return value
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+class PaymentIn(In):
+    """The body of ``POST /payments``. An amount is a decimal string or a JSON number.
 
+    ``notify`` is told how the payment ended.
+    """
 
-class PaymentIn(_Model):
-    """The body of ``POST /payments``. An amount is a decimal string or a JSON number."""
-
-    user_id: Annotated[str, Field(pattern=USER_ID_PATTERN)]
+    user_id: UserId
     # Before the amount, whose precision depends on it.
     currency: Annotated[str, AfterValidator(_known_currency)]
     amount: Annotated[Decimal, BeforeValidator(_to_decimal, json_schema_input_type=str | float)]
+
+    notify: NotifyIn | None = None
 
     @field_validator("amount")
     @classmethod
@@ -106,12 +103,7 @@ class PaymentIn(_Model):
             raise PydanticCustomError(rule, message) from None
 
 
-class _Out(_Model):
-    # Our code fills it by the names of the fields.
-    model_config = ConfigDict(validate_by_name=True)
-
-
-class Accepted(_Out):
+class Accepted(Out):
     """The answer to a write: the work goes on after it."""
 
     transaction_id: str
@@ -119,7 +111,7 @@ class Accepted(_Out):
     request_id: str | None
 
 
-class PaymentOut(_Out):
+class PaymentOut(Out):
     """One payment. Times are in UTC; ``amount`` has the currency's decimal places."""
 
     transaction_id: str
@@ -166,7 +158,12 @@ async def create_payment(
     queue: Annotated[JobQueue, Depends(get_queue)],
     idempotency_key: Annotated[str | None, Header(pattern=IDEMPOTENCY_KEY_PATTERN)] = None,
 ) -> Accepted:
-    new = NewPayment(user_id=body.user_id, amount=body.amount, currency=body.currency)
+    new = NewPayment(
+        user_id=body.user_id,
+        amount=body.amount,
+        currency=body.currency,
+        contact=contact_of(body.notify),
+    )
     created = await payments.create(new, idempotency_key, queue.confirm_payment)
     payment = created.payment
     response.headers["Location"] = f"/payments/{payment.id}"

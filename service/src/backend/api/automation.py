@@ -1,0 +1,121 @@
+"""``/automation/runs``."""
+
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from backend.api.models import In, NotifyIn, Out, UserId, contact_of
+from backend.api.payments import get_queue
+from backend.api.problems import responses
+from backend.automation import RUN_ID_PATTERN, NewRun, Run, RunId, Runs, RunState
+from backend.jobs import JobQueue
+from backend.strategies import STRATEGIES
+from glasshouse import request_id
+
+
+def _known_strategy(name: str) -> str:
+    if name not in STRATEGIES:
+        allowed = ", ".join(STRATEGIES)
+        raise PydanticCustomError(
+            "strategy_unknown", "strategy must be one of {allowed}", {"allowed": allowed}
+        )
+    return name
+
+
+class RunIn(In):
+    """The body of ``POST /automation/runs``."""
+
+    user_id: UserId
+    strategy: Annotated[str, AfterValidator(_known_strategy)]
+    notify: NotifyIn | None = None
+
+
+class RunAccepted(Out):
+    """The answer to a write: the work goes on after it."""
+
+    run_id: str
+    automation_session_id: str
+    state: RunState
+    request_id: str | None
+
+
+class RunOut(Out):
+    """One run. Times are in UTC; ``duration`` is in seconds, from the request to the end."""
+
+    run_id: str
+    automation_session_id: str
+    strategy: str
+    state: RunState
+    steps: list[str]
+    sla_seconds: float
+    within_sla: bool | None
+    duration: float | None
+    error_type: str | None
+    requested_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: Run, steps: list[str]) -> "RunOut":
+        return cls(
+            run_id=run.id,
+            automation_session_id=run.session_id,
+            strategy=run.strategy,
+            state=run.state,
+            steps=steps,
+            sla_seconds=run.sla_seconds,
+            within_sla=run.within_sla,
+            duration=run.duration,
+            error_type=run.error_type,
+            requested_at=run.requested_at,
+            finished_at=run.finished_at,
+        )
+
+
+def get_runs(request: Request) -> Runs:
+    return cast(Runs, request.app.state.runs)
+
+
+def get_sla(request: Request) -> float:
+    return cast(float, request.app.state.automation_sla)
+
+
+Store = Annotated[Runs, Depends(get_runs)]
+
+router = APIRouter(prefix="/automation/runs", tags=["automation"])
+
+
+@router.post("", status_code=202, responses=responses(413, 422, 503))
+async def request_run(
+    body: RunIn,
+    response: Response,
+    runs: Store,
+    queue: Annotated[JobQueue, Depends(get_queue)],
+    sla: Annotated[float, Depends(get_sla)],
+) -> RunAccepted:
+    new = NewRun(
+        user_id=body.user_id, strategy=body.strategy, sla=sla, contact=contact_of(body.notify)
+    )
+    run = await runs.request(new, queue.run_automation)
+    if run is None:
+        raise LookupError("only a scheduled run can be there already")
+    response.headers["Location"] = f"/automation/runs/{run.id}"
+    return RunAccepted(
+        run_id=run.id,
+        automation_session_id=run.session_id,
+        state=run.state,
+        request_id=request_id(),
+    )
+
+
+@router.get("/{runId}", responses=responses(404, 422, 503))
+async def read_run(
+    run_id: Annotated[str, Path(alias="runId", pattern=RUN_ID_PATTERN)], runs: Store
+) -> RunOut:
+    run = await runs.find(RunId(run_id))
+    if run is None:
+        raise HTTPException(404, "There is no run with this id.")
+    steps = await runs.steps(run.id)
+    return RunOut.of(run, [step.name for step in steps])

@@ -1,0 +1,209 @@
+"""Automation: sessions, runs and steps, and the events that tell of them."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NewType
+
+from psycopg.types.json import Jsonb
+
+from backend.contacts import Contact
+from backend.database import Connection, Pool
+from backend.notifications import NewNotification, Notification, Notifications, tell
+from backend.queries import query
+from backend.vault import UnsealError, Vault
+from glasshouse import emit_event
+
+_logger = logging.getLogger(__name__)
+
+RunId = NewType("RunId", str)
+RUN_ID_PATTERN: Final = r"^run_[0-9a-f]{32}$"
+
+# Enqueues the job that executes a run, in the transaction of the connection given.
+Enqueue = Callable[[RunId, Connection], Awaitable[None]]
+
+
+class RunState(StrEnum):
+    REQUESTED = "requested"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """A checked request to run a strategy.
+
+    ``sla`` is in seconds. ``contact`` is told when the run is complete. ``scheduled_for`` is the
+    slot that a scheduled run fills.
+    """
+
+    user_id: str
+    strategy: str
+    sla: float
+    contact: Contact | None = None
+    scheduled_for: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One row with its session. All times have a zone."""
+
+    id: RunId
+    session_id: str
+    user_id: str
+    strategy: str
+    state: RunState
+    sla_seconds: float
+    within_sla: bool | None
+    error_type: str | None
+    requested_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Run":
+        fields: dict[str, Any] = {name: row[name] for name in cls.__dataclass_fields__}
+        fields["state"] = RunState(row["state"])
+        return cls(**fields)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the request to the end, by the database's clock."""
+        if self.finished_at is None:
+            return None
+        return (self.finished_at - self.requested_at).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    name: str
+    result: dict[str, Any]
+
+
+class Runs:
+    """The runs in Postgres.
+
+    Each method is one transaction; an event is emitted after its commit, and only by the call
+    that changed the row.
+    """
+
+    def __init__(self, pool: Pool, vault: Vault, notifications: Notifications) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._notifications = notifications
+
+    async def request(self, new: NewRun, enqueue: Enqueue) -> Run | None:
+        """Write a run and enqueue its job, both or neither. ``None``: its slot was filled."""
+        run_id = RunId(f"run_{secrets.token_hex(16)}")
+        contact = new.contact.as_dict() if new.contact else None
+        async with self._pool.connection() as connection:
+            session = await _one(
+                connection,
+                "automation_session",
+                id=f"as_{secrets.token_hex(16)}",
+                user_id=new.user_id,
+                strategy=new.strategy,
+            )
+            written = await _one(
+                connection,
+                "insert_run",
+                id=run_id,
+                session_id=session and session["id"],
+                sla_seconds=new.sla,
+                contact_sealed=contact and self._vault.seal(contact, row=run_id),
+                scheduled_for=new.scheduled_for,
+            )
+            if written is None:
+                return None
+            await enqueue(run_id, connection)
+            row = await _one(connection, "run_by_id", id=run_id)
+        run = Run.from_row(_present(row))
+        _emit(run, "Automation run requested")
+        return run
+
+    async def find(self, run_id: RunId) -> Run | None:
+        async with self._pool.connection() as connection:
+            row = await _one(connection, "run_by_id", id=run_id)
+        return Run.from_row(row) if row else None
+
+    async def steps(self, run_id: RunId) -> list[StepResult]:
+        """Return the finished steps, in order."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query("run_steps"), {"id": run_id})
+            return [StepResult(**row) for row in await cursor.fetchall()]
+
+    async def record(self, run_id: RunId, position: int, step: StepResult) -> None:
+        """Keep a step's result. The first one recorded counts."""
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                query("insert_step"),
+                {
+                    "run_id": run_id,
+                    "position": position,
+                    "name": step.name,
+                    "result": Jsonb(step.result),
+                },
+            )
+
+    async def completed(self, run_id: RunId) -> Run | None:
+        """Mark a requested run as completed. ``None``: it had ended before."""
+        return await self._ended(run_id, RunState.COMPLETED, None)
+
+    async def failed(self, run_id: RunId, error_type: str) -> Run | None:
+        """Mark a requested run as failed. ``None``: it had ended before."""
+        return await self._ended(run_id, RunState.FAILED, error_type)
+
+    async def _ended(self, run_id: RunId, state: RunState, error_type: str | None) -> Run | None:
+        notification = None
+        async with self._pool.connection() as connection:
+            row = await _one(connection, "end_run", id=run_id, state=state, error_type=error_type)
+            if row is None:
+                return None
+            run = Run.from_row(row)
+            if state is RunState.COMPLETED and row["contact_sealed"] is not None:
+                notification = await self._notify(run, row["contact_sealed"], connection)
+        _emit(run, f"Automation run {run.state}")
+        if notification:
+            tell(notification)
+        return run
+
+    async def _notify(self, run: Run, sealed: bytes, connection: Connection) -> Notification | None:
+        try:
+            contact = Contact.of(self._vault.open(sealed, row=run.id))
+        except UnsealError:
+            _logger.exception("The contact of a run cannot be opened")
+            return None
+        new = NewNotification(
+            user_id=run.user_id,
+            contact=contact,
+            template="run_completed",
+            data={"strategy": run.strategy, "runId": run.id},
+        )
+        return await self._notifications.write(new, connection)
+
+
+async def _one(connection: Connection, name: str, **parameters: Any) -> dict[str, Any] | None:
+    cursor = await connection.execute(query(name), parameters)
+    return await cursor.fetchone()
+
+
+def _present(row: dict[str, Any] | None) -> dict[str, Any]:
+    if row is None:
+        raise LookupError("the run's row is gone")
+    return row
+
+
+def _emit(run: Run, message: str) -> None:
+    emit_event(
+        f"automation.run.{run.state}",
+        message,
+        automationSessionId=run.session_id,
+        userId=run.user_id,
+        strategy=run.strategy,
+        runId=run.id,
+        duration=run.duration,
+        withinSla=run.within_sla,
+        error_type=run.error_type,
+    )

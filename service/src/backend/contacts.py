@@ -1,0 +1,53 @@
+"""How a person is reached: a channel, and an address on it."""
+
+import re
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    SMS = "sms"
+    PUSH = "push"
+
+
+# E-mail: RFC 5321 mailboxes without quoting and address literals. SMS: E.164. Push: a device
+# token.
+_ADDRESS: Final = {
+    Channel.EMAIL: re.compile(
+        r"(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+        r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}",
+        re.ASCII,
+    ),
+    Channel.SMS: re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII),
+    Channel.PUSH: re.compile(r"[A-Za-z0-9_:.-]{8,512}", re.ASCII),
+}
+EXPECTED: Final = {
+    Channel.EMAIL: "an e-mail address",
+    Channel.SMS: "a number such as +493012345678",
+    Channel.PUSH: "a device token of 8 to 512 characters",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """One way to reach somebody. ``to`` is personal data: it is stored sealed, never logged."""
+
+    channel: Channel
+    to: str
+
+    def __repr__(self) -> str:
+        return f"Contact(channel={self.channel.value!r}, to=…)"
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether ``to`` is an address of the channel."""
+        return _ADDRESS[self.channel].fullmatch(self.to) is not None
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "Contact":
+        return cls(channel=Channel(fields["channel"]), to=fields["to"])

@@ -1,0 +1,121 @@
+"""The history of jobs: one row and one event ``job.finished`` an execution.
+
+This is the one place that writes them; no job does.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import psycopg
+from procrastinate.exceptions import JobAborted
+from procrastinate.job_context import AbortReason, JobContext
+from procrastinate.jobs import Job
+from procrastinate.worker import Worker
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from backend.database import Pool
+from backend.queries import query
+from backend.schedule import Schedules
+from glasshouse import emit_event
+
+WORKER_LOST: Final = "WorkerLost"
+
+_logger = logging.getLogger(__name__)
+
+
+class JobHistory:
+    """Writes the history of what this worker runs. ``worker`` is its name in the rows."""
+
+    def __init__(self, pool: Pool, schedules: Schedules, worker: str) -> None:
+        self._pool = pool
+        self._schedules = schedules
+        self._worker = worker
+
+    async def report(
+        self, call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker
+    ) -> Any:
+        """Worker middleware: write one execution, whatever its end."""
+        started = time.monotonic()
+        outcome, error_class, begun = "succeeded", None, False
+        try:
+            await self._start(context.job)
+            begun = True
+            return await call_next()
+        except BaseException as error:
+            outcome, error_class = _outcome(error, context), type(error).__qualname__
+            if outcome == "aborted" and not isinstance(error, JobAborted):
+                # Cancelled on request. As it is, procrastinate would ask for a retry.
+                raise JobAborted from error
+            raise
+        finally:
+            duration = time.monotonic() - started
+            # Without a row there is still the event.
+            if not begun or await self._finish(context.job, outcome, error_class):
+                self._tell(context.job, outcome, duration, error_class)
+
+    async def lost(self, job: Job) -> None:
+        """Write the end of an execution whose worker died; the job goes back to the queue."""
+        if row := await self._finish(job, "retried", WORKER_LOST):
+            self._tell(job, "retried", row.get("duration"), WORKER_LOST)
+
+    async def _start(self, job: Job) -> None:
+        schedule = self._schedules.get(job.task_name)
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                query("start_job_run"),
+                {
+                    "job_id": job.id,
+                    "job": job.task_name,
+                    "attempt": job.attempts + 1,
+                    "worker": self._worker,
+                    "schedule": schedule and schedule.cron,
+                    "next_run_at": schedule and schedule.next_run(),
+                },
+            )
+
+    async def _finish(
+        self, job: Job, outcome: str, error_class: str | None
+    ) -> dict[str, Any] | None:
+        """Return what was written, ``None`` if this end was written before."""
+        written = {"outcome": outcome, "error_class": error_class}
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(
+                    query("finish_job_run"),
+                    {"job_id": job.id, "attempt": job.attempts + 1, **written},
+                )
+                return await cursor.fetchone()
+        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+            _logger.warning(
+                "A job's end could not be written", extra={"error.type": type(error).__qualname__}
+            )
+            return written
+
+    def _tell(
+        self, job: Job, outcome: str, duration: float | None, error_class: str | None
+    ) -> None:
+        schedule = self._schedules.get(job.task_name)
+        emit_event(
+            "job.finished",
+            "Job finished",
+            jobId=job.id,
+            job=job.task_name,
+            schedule=schedule and schedule.cron,
+            nextRunAt=schedule and schedule.next_run().isoformat().replace("+00:00", "Z"),
+            outcome=outcome,
+            duration=duration,
+            attempt=job.attempts + 1,
+            error_type=error_class,
+        )
+
+
+def _outcome(error: BaseException, context: JobContext) -> str:
+    cancelled = isinstance(error, JobAborted | asyncio.CancelledError)
+    if cancelled and context.abort_reason() is AbortReason.USER_REQUEST:
+        return "aborted"
+    if context.task.get_retry_exception(exception=error, job=context.job):
+        return "retried"
+    return "aborted" if isinstance(error, JobAborted) else "failed"

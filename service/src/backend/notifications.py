@@ -1,0 +1,159 @@
+"""Notifications: the record, and every change of its row with the event that tells of it."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NewType
+
+from backend.contacts import Channel, Contact
+from backend.database import Connection, Pool
+from backend.queries import query
+from backend.vault import Vault
+from glasshouse import emit_event
+
+NotificationId = NewType("NotificationId", str)
+NOTIFICATION_ID_PATTERN: Final = r"^nt_[0-9a-f]{32}$"
+
+# Enqueues the job that delivers a notification, in the transaction of the connection given.
+Enqueue = Callable[[NotificationId, Connection], Awaitable[None]]
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewNotification:
+    """A checked request to notify: the template exists and ``data`` has what it needs."""
+
+    user_id: str
+    contact: Contact
+    template: str
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notification:
+    """One row. All times have a zone."""
+
+    id: NotificationId
+    user_id: str
+    channel: Channel
+    template: str
+    state: DeliveryState
+    provider_message_id: str | None
+    error_type: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Notification":
+        fields: dict[str, Any] = {name: row[name] for name in cls.__dataclass_fields__}
+        fields["state"] = DeliveryState(row["state"])
+        fields["channel"] = Channel(row["channel"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """What is left to deliver. ``to`` and ``data`` are personal data."""
+
+    notification: Notification
+    to: str
+    data: Mapping[str, str]
+
+
+class Notifications:
+    """The notifications in Postgres. Recipient and data are sealed, and deleted at the end.
+
+    An event is emitted after the commit, and only by the call that changed the row.
+    """
+
+    def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._enqueue = enqueue
+
+    async def create(self, new: NewNotification) -> Notification:
+        """Write a notification and enqueue its job, both or neither."""
+        async with self._pool.connection() as connection:
+            notification = await self.write(new, connection)
+        tell(notification)
+        return notification
+
+    async def write(self, new: NewNotification, connection: Connection) -> Notification:
+        """Like `create` in a transaction of the caller, who calls `tell` after its commit."""
+        identifier = NotificationId(f"nt_{secrets.token_hex(16)}")
+        letter = {"to": new.contact.to, "data": dict(new.data)}
+        cursor = await connection.execute(
+            query("insert_notification"),
+            {
+                "id": identifier,
+                "user_id": new.user_id,
+                "channel": new.contact.channel,
+                "template": new.template,
+                "sealed": self._vault.seal(letter, row=identifier),
+            },
+        )
+        row = await cursor.fetchone()
+        await self._enqueue(identifier, connection)
+        if row is None:
+            raise LookupError("the notification's row is gone")
+        return Notification.from_row(row)
+
+    async def find(self, identifier: NotificationId) -> Notification | None:
+        row = await self._row("notification_by_id", id=identifier)
+        return Notification.from_row(row) if row else None
+
+    async def letter(self, identifier: NotificationId) -> Letter | None:
+        """Return what is to be delivered; ``None`` if it was delivered or has failed.
+
+        Raises:
+            LookupError: there is no such notification.
+            UnsealError: it was sealed with another key.
+        """
+        row = await self._row("notification_by_id", id=identifier)
+        if row is None:
+            raise LookupError("no such notification")
+        if row["sealed"] is None:
+            return None
+        opened = self._vault.open(row["sealed"], row=identifier)
+        return Letter(notification=Notification.from_row(row), to=opened["to"], data=opened["data"])
+
+    async def delivered(self, identifier: NotificationId, message_id: str) -> Notification | None:
+        """Mark a queued notification as delivered. ``None``: it was not queued."""
+        return await self._ended("deliver_notification", id=identifier, message_id=message_id)
+
+    async def failed(self, identifier: NotificationId, error_type: str) -> Notification | None:
+        """Mark a queued notification as failed. ``None``: it was not queued."""
+        return await self._ended("fail_notification", id=identifier, error_type=error_type)
+
+    async def _ended(self, name: str, **parameters: Any) -> Notification | None:
+        row = await self._row(name, **parameters)
+        if row is None:
+            return None
+        notification = Notification.from_row(row)
+        tell(notification)
+        return notification
+
+    async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query(name), parameters)
+            return await cursor.fetchone()
+
+
+def tell(notification: Notification) -> None:
+    """Emit the event of the state that the notification has reached."""
+    emit_event(
+        f"notification.{notification.state}",
+        f"Notification {notification.state}",
+        notificationId=notification.id,
+        channel=notification.channel,
+        template=notification.template,
+        deliveryStatus=notification.state,
+        error_type=notification.error_type,
+    )

@@ -1,0 +1,95 @@
+"""A Postgres server for tests: the installed programs, else a container."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+from testcontainers.core.container import DockerContainer
+
+from backend.settings import DatabaseSettings
+from support.waiting import until
+
+PASSWORD = "tests-only"
+
+
+def programs() -> Path | None:
+    """Return the folder of the server's programs, ``None`` where they are not installed."""
+    found = shutil.which("initdb")
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return Path(found).parent if found else (folders[-1] if folders else None)
+
+
+@contextlib.contextmanager
+def installed(folder: Path) -> Iterator[str]:
+    """Run a server from installed programs; yield how to connect."""
+    # Root may not run it; and only short paths fit into a socket's address.
+    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    if user:
+        shutil.chown(home, **user)
+    run: dict[str, Any] = {**user, "check": True, "timeout": 60, "cwd": home}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    data = home / "data"
+    options = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=off"
+    options += " -c dynamic_shared_memory_type=mmap"
+    control = [folder / "pg_ctl", "-D", data, "-w"]
+    try:
+        initdb = [folder / "initdb", "-D", data, "-U", "backend", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(initdb, **run, **quiet)
+        log = ["-o", options, "-l", home / "log", "start"]
+        subprocess.run([*control, *log], **run, **quiet)
+        try:
+            yield make_conninfo(host=str(home), user="backend", password=PASSWORD)
+        finally:
+            stop = ["-m", "immediate", "stop"]
+            subprocess.run([*control, *stop], **run, **quiet)
+    finally:
+        shutil.rmtree(home)
+
+
+@contextlib.contextmanager
+def contained(image: str) -> Iterator[str]:
+    """Run a server in a container; yield how to connect."""
+    container = (
+        DockerContainer(image, labels={"dev.glasshouse.part": "test"})
+        .with_env("POSTGRES_USER", "backend")
+        .with_env("POSTGRES_PASSWORD", PASSWORD)
+        .with_env("PGDATA", "/tmp/pgdata/data")  # noqa: S108 (inside of the container)
+        .with_exposed_ports(5432)
+    )
+    with container:
+        conninfo = make_conninfo(
+            host="127.0.0.1",
+            port=container.get_exposed_port(5432),
+            user="backend",
+            password=PASSWORD,
+        )
+
+        def probe() -> tuple[bool | None, object]:
+            try:
+                psycopg.connect(conninfo, dbname="postgres", connect_timeout=2).close()
+            except psycopg.OperationalError as error:
+                return None, str(error)
+            return True, None
+
+        until(probe, what="Postgres is ready", deadline_s=60)
+        yield conninfo
+
+
+def new_database(server: str) -> DatabaseSettings:
+    """Make a database without tables."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server, dbname="postgres", autocommit=True) as admin:
+        admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    return DatabaseSettings.model_validate(
+        {"database_url": make_conninfo(server, dbname=name), "database_password": PASSWORD}
+    )
