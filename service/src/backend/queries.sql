@@ -217,6 +217,70 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS success ON true;
 
+-- name: job_status
+-- One row a known job: counts (failed ones of the last day), seconds the oldest has been due,
+-- its last end and last success, and when a job that waits for its next attempt is due.
+SELECT
+    job.name AS job,
+    waiting.pending,
+    coalesce(waiting.oldest_pending_age, 0)::float8 AS oldest_pending_age,
+    waiting.next_attempt,
+    (SELECT count(*) FROM job_runs WHERE job_runs.job = job.name AND finished_at IS NULL)
+        AS running,
+    (
+        SELECT count(*) FROM job_runs
+        WHERE job_runs.job = job.name AND outcome = 'failed'
+            AND finished_at > now() - interval '1 day'
+    ) AS failed,
+    last.finished_at AS last_finished,
+    last.outcome AS last_outcome,
+    last.error_class AS last_error,
+    success.finished_at AS last_success
+FROM unnest(%(jobs)s::text[]) AS job (name)
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) FILTER (WHERE due.at <= now()) AS pending,
+        extract(epoch FROM now() - min(due.at) FILTER (WHERE due.at <= now()))
+            AS oldest_pending_age,
+        min(due.at) FILTER (WHERE due.at > now()) AS next_attempt
+    FROM procrastinate_jobs AS todo
+    CROSS JOIN LATERAL (
+        SELECT coalesce(
+            todo.scheduled_at,
+            (
+                SELECT min(at) FROM procrastinate_events
+                WHERE job_id = todo.id AND type = 'deferred'
+            ),
+            now()
+        ) AS at
+    ) AS due
+    WHERE todo.status = 'todo' AND todo.task_name = job.name
+) AS waiting
+LEFT JOIN LATERAL (
+    SELECT finished_at, outcome, error_class
+    FROM job_runs
+    WHERE job_runs.job = job.name AND finished_at IS NOT NULL
+    ORDER BY finished_at DESC
+    LIMIT 1
+) AS last ON true
+LEFT JOIN LATERAL (
+    SELECT finished_at
+    FROM job_runs
+    WHERE job_runs.job = job.name AND outcome = 'succeeded'
+    ORDER BY finished_at DESC
+    LIMIT 1
+) AS success ON true;
+
+-- name: worker_status
+SELECT
+    worker,
+    started_at,
+    stopped_at IS NOT NULL AS stopped,
+    extract(epoch FROM clock_timestamp() - beat_at)::float8 AS heartbeat_age
+FROM worker_heartbeats
+ORDER BY beat_at DESC
+LIMIT %(limit)s;
+
 -- name: freshest_heartbeat
 -- Seconds since the freshest heartbeat of any worker; NULL where none ever ran.
 SELECT extract(epoch FROM clock_timestamp() - max(beat_at))::float8 AS age

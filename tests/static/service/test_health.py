@@ -19,7 +19,7 @@ pytestmark = pytest.mark.static
 TOKEN = "0123456789abcdef"
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}
 SECRET = "hunter2-in-a-message"
-INTERNAL = ["/readyz", "/metrics"]
+INTERNAL = ["/readyz", "/metrics", "/jobs/status"]
 
 
 class Dependency:

@@ -98,6 +98,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
             "exclude": health_api.is_health_check,
         },
     )
+    app.state.schedules = jobs.schedules(settings.automation_cron)
+    app.state.worker_max_heartbeat_age = settings.worker_max_heartbeat_age
     app.state.automation_sla = settings.automation_sla_seconds
     app.state.accepts_token = token_check(settings.internal_token())
     # The last one added is the outermost.

@@ -1,0 +1,85 @@
+"""How the jobs and workers are, read with SQL in one go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from backend.database import Pool
+from backend.queries import query
+from backend.schedule import Schedules
+
+# A worker's heartbeat is due every 5 seconds.
+MAX_WORKERS: Final = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStatus:
+    """One job. Counts are of now, ``failed`` of the last 24 hours; ``oldest_pending_age`` is in
+    seconds and 0 when nothing waits. ``next_run`` is of the schedule, else of a retry."""
+
+    job: str
+    schedule: str | None
+    next_run: datetime | None
+    last_success: datetime | None
+    last_finished: datetime | None
+    last_outcome: str | None
+    last_error: str | None
+    running: int
+    pending: int
+    failed: int
+    oldest_pending_age: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerStatus:
+    """One worker process. ``heartbeat_age`` is in seconds."""
+
+    worker: str
+    state: str
+    started: datetime
+    heartbeat_age: float
+
+
+async def read_jobs(pool: Pool, schedules: Schedules, jobs: tuple[str, ...]) -> list[JobStatus]:
+    """Return each of ``jobs``, in that order."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(query("job_status"), {"jobs": list(jobs)})
+        rows = {row["job"]: row for row in await cursor.fetchall()}
+    return [_job(rows[name], schedules) for name in jobs]
+
+
+def _job(row: Mapping[str, Any], schedules: Schedules) -> JobStatus:
+    schedule = schedules.get(row["job"])
+    return JobStatus(
+        job=row["job"],
+        schedule=schedule.cron if schedule else None,
+        next_run=schedule.next_run() if schedule else row["next_attempt"],
+        last_success=row["last_success"],
+        last_finished=row["last_finished"],
+        last_outcome=row["last_outcome"],
+        last_error=row["last_error"],
+        running=row["running"],
+        pending=row["pending"],
+        failed=row["failed"],
+        oldest_pending_age=round(row["oldest_pending_age"], 3),
+    )
+
+
+async def read_workers(pool: Pool, max_age: float) -> list[WorkerStatus]:
+    """Return the workers of the last day, the freshest first.
+
+    One whose heartbeat is older than ``max_age`` seconds is lost, unless it said that it stops.
+    """
+    async with pool.connection() as connection:
+        cursor = await connection.execute(query("worker_status"), {"limit": MAX_WORKERS})
+        rows = await cursor.fetchall()
+    return [_worker(row, max_age) for row in rows]
+
+
+def _worker(row: Mapping[str, Any], max_age: float) -> WorkerStatus:
+    age: float = row["heartbeat_age"]
+    state = "stopped" if row["stopped"] else "alive" if age <= max_age else "lost"
+    return WorkerStatus(
+        worker=row["worker"], state=state, started=row["started_at"], heartbeat_age=round(age, 3)
+    )
