@@ -12,11 +12,13 @@ class Channel(StrEnum):
     PUSH = "push"
 
 
+EMAIL_MAX: Final = 254
+
 # E-mail: RFC 5321 mailboxes without quoting and address literals. SMS: E.164. Push: a device
 # token.
-_ADDRESS: Final = {
+ADDRESS: Final = {
     Channel.EMAIL: re.compile(
-        r"(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+        r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
         r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}",
         re.ASCII,
     ),
@@ -43,7 +45,8 @@ class Contact:
     @property
     def is_valid(self) -> bool:
         """Whether ``to`` is an address of the channel."""
-        return _ADDRESS[self.channel].fullmatch(self.to) is not None
+        too_long = self.channel is Channel.EMAIL and len(self.to) > EMAIL_MAX
+        return not too_long and ADDRESS[self.channel].fullmatch(self.to) is not None
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)

@@ -63,3 +63,17 @@ def test_internal_endpoints_need_the_token_and_others_do_not(document: dict[str,
         else:
             assert security == [], path
     assert document["components"]["securitySchemes"]["internalToken"]["scheme"] == "bearer"
+
+
+def test_every_body_has_an_example(document: dict[str, Any]):
+    schemas = document["components"]["schemas"]
+    seen: set[str] = set()
+    for name, operation in operations(document):
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for body in [*bodies, *operation["responses"].values()]:
+            for media, content in body["content"].items():
+                reference = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                exemplified = "example" in content or "examples" in schemas.get(reference, {})
+                assert exemplified, (name, media)
+                seen.add(reference)
+    assert {"PaymentIn", "RunIn", "NotificationIn", "JobsOut", "Problem"} <= seen

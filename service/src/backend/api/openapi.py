@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from backend.api.health import PATHS
 from backend.api.problems import MEDIA_TYPE
+from backend.api.schemas import refine
 
 _REFERENCE: Final = {"$ref": "#/components/schemas/Problem"}
 _TEXT: Final = {"type": "string"}
@@ -84,6 +85,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     for replaced in ("HTTPValidationError", "ValidationError"):
         schemas.pop(replaced, None)
     schemas["Problem"] = _PROBLEM
+    refine(schemas)
     for path, operation in _operations(document):
         responses: dict[str, Any] = operation["responses"]
         for status in _problems_of(path, operation):
