@@ -1,27 +1,74 @@
 """Writes grafana/dashboards/*.json. Run by `make dashboards`."""
 
 from pathlib import Path
+from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import (
+    Dashboard,
+    FieldConfig,
+    FieldConfigSource,
+    Panel,
+)
 
-from glasshouse_dashboards import payments
+from glasshouse_dashboards.boards import (
+    api,
+    automation,
+    jobs,
+    logs,
+    notifications,
+    payments,
+    pipeline,
+    postgres,
+    slos,
+    start,
+)
+from glasshouse_dashboards.quiet import QUIET
 
-FOLDER = Path(__file__).parents[2] / "dashboards"
-DASHBOARDS = {"payments": payments.build}
+FOLDER: Final = Path(__file__).parents[2] / "dashboards"
+# By uid, in the order in which a person goes through them.
+DASHBOARDS: Final = {
+    "start": start.build,
+    "slos": slos.build,
+    "api": api.build,
+    "payments": payments.build,
+    "automation": automation.build,
+    "notifications": notifications.build,
+    "jobs": jobs.build,
+    "postgres": postgres.build,
+    "logs": logs.build,
+    "pipeline": pipeline.build,
+}
 
 
 def rendered() -> dict[str, str]:
     """Return each dashboard's JSON by file name, keys sorted so that changes stay small."""
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return {
-        f"{name}.json": encoder.encode(build().build()) + "\n" for name, build in DASHBOARDS.items()
+        f"{uid}.json": encoder.encode(_finished(build().build())) + "\n"
+        for uid, build in DASHBOARDS.items()
     }
 
 
+def _finished(dashboard: Dashboard) -> Dashboard:
+    """Number the panels, and say in the empty ones why they may be."""
+    for number, panel in enumerate(dashboard.panels or [], start=1):
+        panel.id_val = number
+        reason = QUIET.get((str(dashboard.uid), str(panel.title)))
+        if reason and isinstance(panel, Panel):
+            panel.field_config = panel.field_config or FieldConfigSource(defaults=FieldConfig())
+            panel.field_config.defaults.no_value = reason
+    return dashboard
+
+
 def main() -> None:
-    """Write every dashboard."""
+    """Write every dashboard, and delete what no code makes any more."""
     FOLDER.mkdir(exist_ok=True)
-    for name, text in rendered().items():
+    files = rendered()
+    for path in FOLDER.glob("*.json"):
+        if path.name not in files:
+            path.unlink()
+    for name, text in files.items():
         (FOLDER / name).write_text(text, encoding="utf-8")
 
 

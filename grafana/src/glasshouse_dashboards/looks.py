@@ -1,63 +1,276 @@
 """What all panels share, so that a dashboard's module says only what it shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
+from grafana_foundation_sdk.builders import bargauge, logs, loki, prometheus, stat, table
 from grafana_foundation_sdk.builders import common as common_builders
-from grafana_foundation_sdk.builders import logs, loki, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import dashboard as dashboards
+from grafana_foundation_sdk.builders import timeseries as graphs
 from grafana_foundation_sdk.models import common
-from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.common import DataSourceRef as AnyDataSourceRef
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    DataSourceRef,
+    DataTransformerConfig,
+    DynamicConfigValue,
+    Threshold,
+    ThresholdsMode,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-PROMETHEUS = DataSourceRef(type_val="prometheus", uid="prometheus")
-LOKI = DataSourceRef(type_val="loki", uid="loki")
-_HEIGHT = 8
-_THIRD = 8
-_FULL = 24
+PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="prometheus")
+LOKI: Final = DataSourceRef(type_val="loki", uid="loki")
+TEMPO: Final = DataSourceRef(type_val="tempo", uid="tempo")
+
+# Widths in columns of Grafana's 24, heights in its rows.
+FULL: Final = 24
+HALF: Final = 12
+THIRD: Final = 8
+QUARTER: Final = 6
+_GRAPH: Final = 8
+_NUMBER: Final = 4
+
+GOOD: Final = "green"
+WARNING: Final = "orange"
+BAD: Final = "red"
 
 
-def lines(title: str, description: str, unit: str, queries: Mapping[str, str]) -> timeseries.Panel:
-    """Return a graph. ``queries`` maps a legend (with label templates) to PromQL."""
+class Limits(NamedTuple):
+    """Where a value turns from good to worth a look and to bad, in the panel's unit.
+
+    With `falling` small values are the bad ones.
+    """
+
+    warning: float
+    bad: float
+    falling: bool = False
+
+    def steps(self) -> list[Threshold]:
+        if self.falling:
+            return [
+                Threshold(value=None, color=BAD),
+                Threshold(value=self.bad, color=WARNING),
+                Threshold(value=self.warning, color=GOOD),
+            ]
+        return [
+            Threshold(value=None, color=GOOD),
+            Threshold(value=self.warning, color=WARNING),
+            Threshold(value=self.bad, color=BAD),
+        ]
+
+
+def _thresholds(limits: Limits | None) -> dashboards.ThresholdsConfig:
+    steps = limits.steps() if limits else [Threshold(value=None, color=GOOD)]
+    return dashboards.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def lines(
+    title: str,
+    description: str,
+    unit: str,
+    queries: Mapping[str, str],
+    *,
+    limits: Limits | None = None,
+    stacked: bool = False,
+    span: int = THIRD,
+) -> graphs.Panel:
+    """Return a graph. ``queries`` maps a legend (with label templates) to PromQL.
+
+    Its points carry exemplars, so that a slow request opens as a trace.
+    """
     panel = (
-        timeseries.Panel()
+        graphs.Panel()
         .title(title)
         .description(description)
         .unit(unit)
         .min(0)
-        .height(_HEIGHT)
-        .span(_THIRD)
+        .height(_GRAPH)
+        .span(span)
         .datasource(PROMETHEUS)
+        .line_width(2)
+        .fill_opacity(30 if stacked else 10)
         .show_points(common.VisibilityMode.NEVER)
         .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
+        .legend(
+            common_builders.VizLegendOptions()
+            .show_legend(True)
+            .display_mode(common.LegendDisplayMode.LIST)
+            .placement(common.LegendPlacement.BOTTOM)
+        )
+        .thresholds(_thresholds(limits))
     )
-    for legend, query in queries.items():
+    if limits:
+        style = common_builders.GraphThresholdsStyleConfig()
+        panel = panel.thresholds_style(style.mode(common.GraphThresholdsStyleMode.DASHED))
+    if stacked:
+        normal = common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
+        panel = panel.stacking(normal)
+    for reference, (legend, query) in zip("ABCDEF", queries.items(), strict=False):
         panel = panel.with_target(
-            prometheus.Dataquery().expr(query).legend_format(legend).exemplar(True)
+            prometheus.Dataquery()
+            .ref_id(reference)
+            .expr(query)
+            .legend_format(legend)
+            .range()
+            .exemplar("_bucket" in query)
         )
     return panel
 
 
-def number(title: str, description: str, unit: str, query: str) -> stat.Panel:
-    """Return one big number."""
+def number(
+    title: str,
+    description: str,
+    unit: str,
+    query: str,
+    *,
+    limits: Limits | None = None,
+    legend: str = "",
+    span: int = QUARTER,
+) -> stat.Panel:
+    """Return one big number, or one a series when ``legend`` names them."""
     return (
         stat.Panel()
         .title(title)
         .description(description)
         .unit(unit)
-        .height(_HEIGHT // 2)
-        .span(_THIRD)
+        .height(_NUMBER)
+        .span(span)
         .datasource(PROMETHEUS)
-        .with_target(prometheus.Dataquery().expr(query).instant())
+        .graph_mode(common.BigValueGraphMode.NONE)
+        .color_mode(
+            common.BigValueColorMode.BACKGROUND if limits else common.BigValueColorMode.NONE
+        )
+        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+        .thresholds(_thresholds(limits))
+        .with_target(prometheus.Dataquery().ref_id("A").expr(query).legend_format(legend).instant())
     )
 
 
-def log_lines(title: str, description: str, query: str) -> logs.Panel:
-    """Return log lines that LogQL selects."""
+def bars(
+    title: str,
+    description: str,
+    unit: str,
+    query: str,
+    *,
+    legend: str,
+    limits: Limits | None = None,
+    most: float | None = None,
+    span: int = THIRD,
+) -> bargauge.Panel:
+    """Return one horizontal bar a series; ``most`` is the value of a full one."""
+    panel = (
+        bargauge.Panel()
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .min(0)
+        .height(_GRAPH)
+        .span(span)
+        .datasource(PROMETHEUS)
+        .orientation(common.VizOrientation.HORIZONTAL)
+        .display_mode(common.BarGaugeDisplayMode.BASIC)
+        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+        .thresholds(_thresholds(limits))
+        .with_target(prometheus.Dataquery().ref_id("A").expr(query).legend_format(legend).instant())
+    )
+    return panel if most is None else panel.max(most)
+
+
+def rows(
+    title: str,
+    description: str,
+    unit: str,
+    query: str,
+    columns: Mapping[str, str],
+    *,
+    span: int = HALF,
+) -> table.Panel:
+    """Return a table. ``columns`` maps a label to its heading, in order; "Value" is the value."""
+    return (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .height(_GRAPH)
+        .span(span)
+        .datasource(PROMETHEUS)
+        .with_target(
+            prometheus.Dataquery().ref_id("A").expr(query).instant().format(PromQueryFormat.TABLE)
+        )
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="filterFieldsByName", options={"include": {"names": list(columns)}}
+            )
+        )
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="organize",
+                options={
+                    "excludeByName": {},
+                    "indexByName": {label: index for index, label in enumerate(columns)},
+                    "renameByName": dict(columns),
+                },
+            )
+        )
+        .override_by_name(
+            columns.get("Value", "Value"), [DynamicConfigValue(id_val="unit", value=unit)]
+        )
+    )
+
+
+def log_lines(title: str, description: str, query: str, *, span: int = FULL) -> logs.Panel:
+    """Return log lines that LogQL selects. An opened line links to its trace."""
     return (
         logs.Panel()
         .title(title)
         .description(description)
-        .height(_HEIGHT)
-        .span(_FULL)
+        .height(_GRAPH + 2)
+        .span(span)
         .datasource(LOKI)
         .show_time(True)
-        .with_target(loki.Dataquery().expr(query))
+        .wrap_log_message(True)
+        .enable_log_details(True)
+        .sort_order(common.LogsSortOrder.DESCENDING)
+        .with_target(loki.Dataquery().ref_id("A").expr(query).query_type("range").max_lines(200))
+    )
+
+
+def log_rate(title: str, description: str, unit: str, legend: str, query: str) -> graphs.Panel:
+    """Return a graph of a number that LogQL computes from logs."""
+    panel = lines(title, description, unit, {}, stacked=True, span=HALF)
+    return panel.datasource(LOKI).with_target(
+        loki.Dataquery().ref_id("A").expr(query).legend_format(legend).query_type("range")
+    )
+
+
+def row(title: str) -> dashboards.Row:
+    """Return the heading of the panels after it."""
+    return dashboards.Row(title)
+
+
+def link(title: str, url: str, tooltip: str) -> dashboards.DashboardLink:
+    """Return a link at the dashboard's top that keeps the chosen time."""
+    return (
+        dashboards.DashboardLink(title)
+        .type(DashboardLinkType.LINK)
+        .url(url)
+        .tooltip(tooltip)
+        .keep_time(url.startswith("/d/"))
+        .target_blank(not url.startswith("/d/"))
+    )
+
+
+def events(name: str, color: str, query: str, title: str, tags: Sequence[str] = ()):
+    """Return marks on all graphs, while ``query`` has a series."""
+    return (
+        dashboards.AnnotationQuery()
+        .name(name)
+        .datasource(AnyDataSourceRef(type_val="prometheus", uid="prometheus"))
+        .enable(True)
+        .icon_color(color)
+        .expr(query)
+        .step("15s")
+        .title_format(title)
+        .tag_keys(",".join(tags))
     )

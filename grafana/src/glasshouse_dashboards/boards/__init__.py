@@ -1,0 +1,1 @@
+"""One module a dashboard: which panels, in which order, and what they mean."""

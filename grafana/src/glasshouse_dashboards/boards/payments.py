@@ -1,0 +1,131 @@
+"""Payments: do they get confirmed, how fast, and what fails?"""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from glasshouse_dashboards.frame import frame
+from glasshouse_dashboards.looks import Limits, lines, log_lines, number, row, rows
+from glasshouse_dashboards.queries import payments as q
+
+
+def build() -> Dashboard:
+    """Return the dashboard. Rows go from symptom over cause to detail."""
+    return (
+        frame(
+            "payments",
+            "Do payments get confirmed, how fast, and what fails?",
+            areas=["payments"],
+            down=["jobs", "logs", "slos"],
+            runbooks=["PaymentOutage", "PaymentConfirmationStalled"],
+            variables={"currency": q.CURRENCIES},
+        )
+        .with_row(row("Symptom: do payments go through?"))
+        .with_panel(
+            number("Created", "Payments created in the chosen time.", "short", q.CREATED, span=5)
+        )
+        .with_panel(
+            number(
+                "Confirmed",
+                "Payments confirmed by the chain in the chosen time.",
+                "short",
+                q.CONFIRMED,
+                span=5,
+            )
+        )
+        .with_panel(
+            number(
+                "Failed",
+                "Payments that ended without confirmation in the chosen time.",
+                "short",
+                q.FAILED,
+                limits=Limits(1, 3),
+                span=5,
+            )
+        )
+        .with_panel(
+            number(
+                "Confirmed within 120 s",
+                "Share of the ended payments; 95 % is promised.",
+                "percentunit",
+                q.WITHIN_PROMISE,
+                limits=Limits(0.97, 0.95, falling=True),
+                span=9,
+            )
+        )
+        .with_panel(
+            lines(
+                "Payments by state",
+                "Created, submitted and confirmed should run together; failed should be flat.",
+                "ops",
+                q.STATES,
+            )
+        )
+        .with_panel(
+            lines(
+                "Confirmation delay",
+                "From creation to confirmation. Rises before payments fail; 120 s is promised.",
+                "s",
+                q.DELAY,
+                limits=Limits(90, 120),
+            )
+        )
+        .with_panel(
+            lines(
+                "Failed of ended",
+                "Share of payments that failed of those that ended.",
+                "percentunit",
+                q.FAILED_SHARE,
+                limits=Limits(0.03, 0.05),
+            )
+        )
+        .with_row(row("Cause: jobs and the chain"))
+        .with_panel(
+            lines(
+                "Confirmation jobs",
+                "Executions by outcome. Retries and failures point at the chain.",
+                "ops",
+                q.CONFIRMATION_JOBS,
+            )
+        )
+        .with_panel(
+            lines(
+                "Answers of the chain",
+                "How long calls of the worker to the outside take.",
+                "s",
+                q.CHAIN,
+            )
+        )
+        .with_panel(
+            lines(
+                "Waiting confirmation jobs",
+                "Jobs that are due and wait for a worker.",
+                "short",
+                q.WAITING,
+            )
+        )
+        .with_row(row("Detail: money and events"))
+        .with_panel(
+            lines(
+                "Confirmed amounts",
+                "Money confirmed each second, each in its own currency's unit.",
+                "none",
+                q.AMOUNTS,
+                span=12,
+            )
+        )
+        .with_panel(
+            rows(
+                "By currency and state",
+                "Payments in the chosen time.",
+                "short",
+                q.BY_CURRENCY,
+                {"currency": "Currency", "state": "State", "Value": "Payments"},
+            )
+        )
+        .with_panel(
+            log_lines(
+                "Events",
+                "Each payment's steps. Open a line and follow its trace.",
+                q.EVENTS,
+            )
+        )
+    )

@@ -1,0 +1,153 @@
+"""Telemetry pipeline: does what services send arrive, redacted, and in time?"""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from glasshouse_dashboards.frame import frame
+from glasshouse_dashboards.looks import HALF, QUARTER, Limits, lines, number, row, rows
+from glasshouse_dashboards.queries import pipeline as q
+from glasshouse_dashboards.queries.shared import QUEUES
+
+
+def build() -> Dashboard:
+    """Return the dashboard. Rows go from symptom over cause to detail."""
+    return (
+        frame(
+            "pipeline",
+            "Does what services send arrive, redacted and in time? Can other panels be trusted?",
+            areas=["pipeline"],
+            down=["logs"],
+            runbooks=[
+                "CollectorQueueFilling",
+                "ExporterFailing",
+                "DataRefused",
+                "TelemetryLost",
+                "RedactionDropping",
+                "RedactionRuleSurge",
+                "TargetDown",
+            ],
+        )
+        .with_row(row("Symptom: is anything lost?"))
+        .with_panel(
+            number(
+                "Parts that do not answer",
+                "Prometheus asks each part of the stack for its metrics.",
+                "short",
+                q.UP,
+                limits=Limits(1, 1),
+            )
+        )
+        .with_panel(
+            number(
+                "Fullest queue",
+                "Of the Collector's queues on disk. When full it slows its senders down.",
+                "percentunit",
+                q.QUEUE_NOW,
+                limits=Limits(0.3, 0.5),
+            )
+        )
+        .with_panel(
+            number(
+                "Given up",
+                "Items that a backend refused for good, or that did not fit, in the chosen time.",
+                "short",
+                q.LOST,
+                limits=Limits(1, 1),
+            )
+        )
+        .with_panel(
+            number(
+                "Not checked",
+                "Records that redaction could not check and did not pass on, in the chosen time.",
+                "short",
+                q.UNCHECKED,
+                limits=Limits(1, 1),
+            )
+        )
+        .with_panel(
+            lines(
+                "Freshness",
+                "Age of the newest sample. Everything older than a minute is history.",
+                "s",
+                q.FRESHNESS,
+                limits=Limits(30, 60),
+                span=HALF,
+            )
+        )
+        .with_panel(
+            lines(
+                "Queues",
+                "How full the Collector's queues on disk are, by backend.",
+                "percentunit",
+                QUEUES,
+                limits=Limits(0.3, 0.5),
+                span=HALF,
+            )
+        )
+        .with_row(row("Cause: where does it stick?"))
+        .with_panel(
+            lines(
+                "Received", "What the Collector took, by signal.", "cps", q.ACCEPTED, span=QUARTER
+            )
+        )
+        .with_panel(
+            lines(
+                "Sent on",
+                "What backends took. Follows what is received.",
+                "cps",
+                q.SENT,
+                span=QUARTER,
+            )
+        )
+        .with_panel(
+            lines(
+                "Refused",
+                "What the Collector did not take, for want of memory. Senders try again.",
+                "cps",
+                q.REFUSED,
+                limits=Limits(0.1, 1),
+                span=QUARTER,
+            )
+        )
+        .with_panel(
+            lines(
+                "Backends, 95th percentile",
+                "How long backends take to accept a batch.",
+                "s",
+                q.EXPORTS,
+                span=QUARTER,
+            )
+        )
+        .with_row(row("Detail: redaction and cost"))
+        .with_panel(
+            lines(
+                "Redacted by rule",
+                "A rule that suddenly hits is a new leak at its source. Nothing of it is stored.",
+                "ops",
+                q.REDACTED,
+                span=HALF,
+            )
+        )
+        .with_panel(
+            rows(
+                "Redacted: where",
+                "Hits in the chosen time, by rule, signal and surface.",
+                "short",
+                q.REDACTED_WHERE,
+                {"rule": "Rule", "signal": "Signal", "surface": "Surface", "Value": "Hits"},
+            )
+        )
+        .with_panel(lines("Memory", "Of each part.", "bytes", q.MEMORY, span=QUARTER))
+        .with_panel(lines("CPU", "Of each part, in cores.", "short", q.CPU, span=QUARTER))
+        .with_panel(
+            lines("Stored", "Bytes that Loki and Tempo take.", "Bps", q.STORED, span=QUARTER)
+        )
+        .with_panel(
+            lines(
+                "Series",
+                "Prometheus's active series. A steady rise is a label out of bounds.",
+                "short",
+                q.SERIES,
+                span=QUARTER,
+            )
+        )
+    )

@@ -1,0 +1,104 @@
+"""What every dashboard has beside its panels: question, links, marks, variables, defaults."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    VariableHide,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+)
+
+from glasshouse_dashboards.looks import events, link
+
+# Titles by uid: the uid is the file's name and what links name.
+TITLES: Final = {
+    "start": "Start here",
+    "api": "API",
+    "payments": "Payments",
+    "automation": "Automation",
+    "notifications": "Notifications",
+    "jobs": "Jobs and workers",
+    "slos": "SLOs",
+    "logs": "Logs and errors",
+    "pipeline": "Telemetry pipeline",
+    "postgres": "Postgres",
+}
+# Where people's browsers reach Prometheus, which serves the runbooks, too. A variable of each
+# dashboard, because a dashboard cannot read PROMETHEUS_PORT.
+PROMETHEUS_URL: Final = "http://127.0.0.1:9090"
+_DEPLOYS: Final = """\
+max by (service_name, service_version) (
+  target_info{service_name=~"backend-.+"} unless target_info offset 1m
+)"""
+
+
+def frame(
+    uid: str,
+    question: str,
+    *,
+    areas: Sequence[str] = (),
+    down: Sequence[str],
+    runbooks: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+    all_value: str = ".*",
+) -> dashboards.Dashboard:
+    """Return a dashboard without panels.
+
+    ``areas`` are those of the alerts marked on it, all if none. ``down`` are the dashboards to
+    look at next, ``runbooks`` the alerts whose pages help. ``variables`` maps a name to the
+    label_values() query that fills it; ``all_value`` is the pattern that stands for all of them.
+    """
+    chosen = f',area=~"{"|".join(areas)}"' if areas else ""
+    firing = f'ALERTS{{alertstate="firing",alertname!="Watchdog"{chosen}}}'
+    made = (
+        dashboards.Dashboard(TITLES[uid])
+        .uid(uid)
+        .description(question)
+        .tags(["glasshouse"])
+        .refresh("10s")
+        .time("now-1h", "now")
+        .timezone("browser")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .readonly()
+        .annotation(
+            events("Alerts", "red", firing, "{{alertname}}", ["severity", "area", "slo", "job"])
+        )
+        .annotation(events("Starts", "blue", _DEPLOYS, "{{service_name}} {{service_version}}"))
+        .with_variable(
+            dashboards.ConstantVariable("prometheus")
+            .label("Prometheus in your browser")
+            .value(PROMETHEUS_URL)
+        )
+    )
+    for name, query in (variables or {}).items():
+        made = made.with_variable(_variable(name, query, all_value))
+    for target in down:
+        made = made.link(link(TITLES[target], f"/d/{target}", "The next dashboard"))
+    for alert in runbooks:
+        made = made.link(
+            link(f"Runbook: {alert}", f"${{prometheus}}/user/{alert}.md", "What to do")
+        )
+    return made
+
+
+def _variable(name: str, query: str, all_value: str) -> dashboards.QueryVariable:
+    # A pattern and not the list of values: it also matches series without that label.
+    return (
+        dashboards.QueryVariable(name)
+        .label(name.capitalize())
+        .datasource(DataSourceRef(type_val="prometheus", uid="prometheus"))
+        .query({"query": query, "refId": name})
+        .definition(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .hide(VariableHide.DONT_HIDE)
+        .multi(True)
+        .include_all(True)
+        .all_value(all_value)
+        .current(VariableOption(selected=True, text="All", value="$__all"))
+    )

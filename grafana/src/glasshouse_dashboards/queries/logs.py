@@ -1,0 +1,15 @@
+"""Logs, by the variables `service`, `search` and `correlation`."""
+
+from typing import Final
+
+_CHOSEN: Final = 'service_name=~"$service"'
+SERVICES: Final = "label_values(target_info, service_name)"
+
+ERRORS_NOW: Final = (
+    "sum(increase(errors:increase5m[$__range])) or sum(errors:increase5m) or vector(0)"
+)
+BY_LEVEL: Final = f"sum by (severity_text) (count_over_time({{{_CHOSEN}}}[$__auto]))"
+BY_SERVICE: Final = f"sum by (service_name) (count_over_time({{{_CHOSEN}}}[$__auto]))"
+ERRORS: Final = f"{{{_CHOSEN}}} | severity_number >= 17"
+WARNINGS: Final = f"{{{_CHOSEN}}} | severity_number >= 13 | severity_number < 17"
+ALL: Final = f"{{{_CHOSEN}}} |~ `(?i)$search` | correlation_id=~`$correlation`"

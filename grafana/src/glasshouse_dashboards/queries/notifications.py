@@ -1,0 +1,42 @@
+"""Notifications, by the variable `channel`."""
+
+from typing import Final
+
+from glasshouse_dashboards.queries.shared import RANGE, RATE, quantiles, share
+
+_CHOSEN: Final = 'channel=~"$channel"'
+CHANNELS: Final = "label_values(notifications_total, channel)"
+
+
+def _in(status: str) -> str:
+    return f'sum(increase(notifications_total{{status="{status}",{_CHOSEN}}}{RANGE}))'
+
+
+QUEUED: Final = _in("queued")
+DELIVERED: Final = _in("delivered")
+FAILED: Final = _in("failed")
+DELIVERED_SHARE: Final = (
+    f'sum(increase(notifications_total{{status="delivered",{_CHOSEN}}}{RANGE})) / '
+    f'(sum(increase(notifications_total{{status=~"delivered|failed",{_CHOSEN}}}{RANGE})) > 0)'
+)
+STATUSES: Final = {"{{status}}": f"sum by (status) (rate(notifications_total{{{_CHOSEN}}}{RATE}))"}
+BY_CHANNEL: Final = {
+    "{{channel}}": (
+        f'sum by (channel) (rate(notifications_total{{status="delivered",{_CHOSEN}}}{RATE}))'
+    )
+}
+FAILED_BY_CHANNEL: Final = {
+    "{{channel}}": share(
+        f'sum by (channel) (rate(notifications_total{{status="failed",{_CHOSEN}}}{RATE}))',
+        "sum by (channel) "
+        f'(rate(notifications_total{{status=~"delivered|failed",{_CHOSEN}}}{RATE}))',
+    )
+}
+JOBS: Final = {
+    "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job="deliver_notification"}}{RATE}))'
+}
+JOB_DURATION: Final = quantiles("job_duration_seconds", 'job="deliver_notification"')
+WAITING: Final = {
+    "{{job}}": 'max by (job) (jobs_oldest_pending_age_seconds{job="deliver_notification"})'
+}
+EVENTS: Final = '{service_name=~"backend-.+"} | event=~`notification\\..+`'

@@ -1,0 +1,52 @@
+"""Payments, by the variable `currency`."""
+
+from typing import Final
+
+from glasshouse_dashboards.queries.shared import RANGE, RATE, quantile, quantiles, share
+
+_CHOSEN: Final = 'currency=~"$currency"'
+CURRENCIES: Final = "label_values(payments_total, currency)"
+
+
+def _in(state: str) -> str:
+    return f'sum(increase(payments_total{{state="{state}",{_CHOSEN}}}{RANGE}))'
+
+
+CREATED: Final = _in("created")
+CONFIRMED: Final = _in("confirmed")
+FAILED: Final = _in("failed")
+WITHIN_PROMISE: Final = (
+    f'sum(increase(payment_confirmation_delay_seconds_bucket{{le="120.0",{_CHOSEN}}}{RANGE})) / '
+    f'(sum(increase(payments_total{{state=~"confirmed|failed",{_CHOSEN}}}{RANGE})) > 0)'
+)
+STATES: Final = {"{{state}}": f"sum by (state) (rate(payments_total{{{_CHOSEN}}}{RATE}))"}
+DELAY: Final = quantiles("payment_confirmation_delay_seconds", _CHOSEN)
+FAILED_SHARE: Final = {
+    "failed": share(
+        f'sum(rate(payments_total{{state="failed",{_CHOSEN}}}{RATE}))',
+        f'sum(rate(payments_total{{state=~"confirmed|failed",{_CHOSEN}}}{RATE}))',
+    )
+}
+CONFIRMATION_JOBS: Final = {
+    "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job="confirm_payment"}}{RATE}))'
+}
+CHAIN: Final = {
+    "50th percentile": quantile(
+        50,
+        "http_client_request_duration_seconds",
+        'service_name="backend-worker",server_address="sandbox"',
+    ),
+    "95th percentile": quantile(
+        95,
+        "http_client_request_duration_seconds",
+        'service_name="backend-worker",server_address="sandbox"',
+    ),
+}
+WAITING: Final = {"{{job}}": 'max by (job) (jobs_backlog{job=~"confirm_payment|sweep_payments"})'}
+AMOUNTS: Final = {
+    "{{currency}}": (
+        f'sum by (currency) (rate(payments_amount_total{{state="confirmed",{_CHOSEN}}}{RATE}))'
+    )
+}
+BY_CURRENCY: Final = f"sum by (currency, state) (increase(payments_total{{{_CHOSEN}}}{RANGE})) > 0"
+EVENTS: Final = '{service_name=~"backend-.+"} | event=~`payment\\..+`'

@@ -1,0 +1,31 @@
+"""Pieces that more than one dashboard asks with. The same words as in prometheus/slos.yaml."""
+
+from typing import Final
+
+PROBES: Final = "/(healthz|readyz|livez|metrics|jobs/status)"
+API: Final = f'service_name="backend-api",http_route!~"{PROBES}"'
+QUEUES: Final = {
+    "{{exporter}}": "max by (exporter) "
+    "(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
+}
+RATE: Final = "[$__rate_interval]"
+RANGE: Final = "[$__range]"
+
+
+def quantile(share: int, histogram: str, selector: str, by: str = "") -> str:
+    """Return a percentile of a histogram over the graph's own interval."""
+    labels = f"le, {by}" if by else "le"
+    return (
+        f"histogram_quantile(0.{share:02d}, "
+        f"sum by ({labels}) (rate({histogram}_bucket{{{selector}}}{RATE})))"
+    )
+
+
+def quantiles(histogram: str, selector: str) -> dict[str, str]:
+    """Return median and 95th percentile by their legends."""
+    return {f"{share}th percentile": quantile(share, histogram, selector) for share in (50, 95)}
+
+
+def share(part: str, whole: str) -> str:
+    """Return part of whole as a ratio: 0 while nothing happened."""
+    return f"(({part}) or vector(0)) / (({whole}) > 0) or vector(0)"

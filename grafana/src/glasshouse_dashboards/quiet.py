@@ -1,0 +1,17 @@
+"""Panels that are empty while all is well, and why. Grafana shows the reason in their place.
+
+The one list of them: tests let no other panel be empty.
+"""
+
+from typing import Final
+
+# (dashboard's uid, panel's title): reason
+QUIET: Final = {
+    ("logs", "Errors"): "No errors in the chosen time.",
+    ("logs", "Warnings"): "No warnings in the chosen time.",
+    ("slos", "Burn alerts"): "No error budget burns too fast.",
+    ("postgres", "Errors"): "No statement failed in the chosen time.",
+    ("pipeline", "Redacted by rule"): "Redaction found nothing in the chosen time.",
+    ("pipeline", "Redacted: where"): "Redaction found nothing in the chosen time.",
+    ("jobs", "Schedules"): "No job has a schedule.",
+}

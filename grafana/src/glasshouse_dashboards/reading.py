@@ -1,0 +1,69 @@
+"""Reads the committed dashboards, and fills their variables in as Grafana does."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+_NAME: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)")
+_STEPS_ON_A_GRAPH: Final = 240
+_SCRAPE_S: Final = 15  # timeInterval in provisioning/datasources/stack.yaml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """The chosen time, in Unix seconds."""
+
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> int:
+        return round(self.end - self.start)
+
+    @property
+    def step(self) -> int:
+        """Seconds between the points of a graph."""
+        return max(1, self.seconds // _STEPS_ON_A_GRAPH)
+
+
+def dashboards(folder: Path) -> list[dict[str, Any]]:
+    """Return the committed dashboards, in the order of their files' names."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what shows data: all panels but the headings of rows."""
+    for panel in dashboard["panels"]:
+        if panel["type"] != "row":
+            yield panel
+
+
+def variables(dashboard: Mapping[str, Any]) -> dict[str, str]:
+    """Return what each variable stands for before anybody chose something."""
+    values: dict[str, str] = {}
+    for variable in dashboard.get("templating", {}).get("list", []):
+        if variable["type"] == "query":
+            values[variable["name"]] = variable["allValue"]
+        else:
+            values[variable["name"]] = variable.get("query", "")
+    return values
+
+
+def expanded(query: str, values: Mapping[str, str], span: Span) -> str:
+    """Fill in the variables of the dashboard, and those that Grafana itself provides.
+
+    Raises KeyError for a variable that nobody defines.
+    """
+    # As Grafana: at least four scrapes, and one more than the step.
+    rate = max(span.step + _SCRAPE_S, 4 * _SCRAPE_S)
+    known = {
+        "__rate_interval": f"{rate}s",
+        "__range": f"{span.seconds}s",
+        "__interval": f"{max(span.step, _SCRAPE_S)}s",
+        "__auto": f"{max(span.step, _SCRAPE_S)}s",
+        **values,
+    }
+    return _NAME.sub(lambda found: known[found[1] or found[2]], query)
