@@ -67,7 +67,7 @@ collector: ## Generate collector/distribution from collector/builder.yaml
 dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 	@$(RUN) python -W ignore -m glasshouse_dashboards
 
-rules: venv ## Write prometheus/rules/slos.yaml from prometheus/slos.yaml
+rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml, and the links in runbooks/
 	@$(RUN) glasshouse rules
 
 venv: $(STAMP)

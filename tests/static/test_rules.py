@@ -53,10 +53,15 @@ def test_an_alert_tells_what_a_person_needs(alert: dict[str, Any]) -> None:
     assert set(notes) == {"summary", "description", "runbook_url", "dashboard"}
     for text in ("summary", "description"):
         assert re.fullmatch(r"[A-Z{].*\.", notes[text]), text
-    assert notes["runbook_url"] == "{{ externalURL }}/user/" + name + ".md"
+    assert notes["runbook_url"] == "{{ $externalURL }}/user/" + name + ".md"
     base, _, uid = notes["dashboard"].rpartition("/d/")
     assert base == "{{ $externalLabels.grafana }}"
     assert uid in DASHBOARDS
+
+
+def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
+    pages = {path.stem for path in (ROOT / "runbooks").glob("*.md")} - {"README"}
+    assert pages == {alert["alert"] for alert in alerts()}
 
 
 def test_a_fast_copy_has_shorter_times_and_the_same_thresholds() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from glasshouse_stack import clean as cleaning
-from glasshouse_stack import compose, plugin, project
+from glasshouse_stack import compose, plugin, project, runbooks
 from glasshouse_stack import engine as engines
 from glasshouse_stack import images as image_store
 from glasshouse_stack import rules as rule_files
@@ -113,8 +113,9 @@ def clean(
 
 @app.command()
 def rules() -> None:
-    """Write prometheus/rules/slos.yaml from prometheus/slos.yaml."""
+    """Write prometheus/rules/slos.yaml and the links in the runbooks."""
     checkout = project.load()
+    runbooks.write(checkout)
     Terminal().say(f"wrote {rule_files.write(checkout).relative_to(checkout.root)}")
 
 

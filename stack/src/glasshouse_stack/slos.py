@@ -209,7 +209,7 @@ def _alert(slo: Slo, burn: BurnRate, slos: Slos) -> dict[str, Any]:
         "for": burn.wait,
         "labels": {"severity": burn.severity, "area": slo.area, "window": burn.long},
         "annotations": {
-            "summary": f"The error budget of {slo.name} burns {burn.factor:g} times too fast.",
+            "summary": f"The error budget of {slo.name} burns at {burn.factor:g} times its rate.",
             "description": (
                 f"Promised: {slo.promise}. Over the last {burn.long} "
                 "{{ $value | humanizePercentage }} were bad. At this rate the budget of "
@@ -217,7 +217,7 @@ def _alert(slo: Slo, burn: BurnRate, slos: Slos) -> dict[str, Any]:
                 f'{{{{ with query "{left}" }}}}{{{{ . | first | value | humanizePercentage }}}}'
                 "{{ else }}not known yet{{ end }}."
             ),
-            "runbook_url": f"{{{{ externalURL }}}}/user/{slo.alert}.md",
+            "runbook_url": f"{{{{ $externalURL }}}}/user/{slo.alert}.md",
             "dashboard": "{{ $externalLabels.grafana }}/d/slos",
         },
     }
