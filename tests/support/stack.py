@@ -121,6 +121,8 @@ def _stop_in_order(compose: DockerCompose) -> None:
     """Stop the parts; fail when one had to be killed: it may lose what it has in memory."""
     compose.stop(down=False)
     killed = [
-        item.Service for item in compose.get_containers(include_all=True) if item.ExitCode == KILLED
+        str(item.Service)
+        for item in compose.get_containers(include_all=True)
+        if item.ExitCode == KILLED
     ]
-    assert killed == [], "these did not stop within compose's stop_grace_period"
+    assert not killed, f"did not stop within compose's stop_grace_period: {', '.join(killed)}"

@@ -4,8 +4,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from backend.api.automation import RunIn
+from backend.api.notifications import NotificationIn
+from backend.api.payments import PaymentIn
 from backend.money import MINOR_DIGITS
+from backend.strategies import STRATEGIES
+from backend.templates import templates
 from glasshouse_sandbox.app import create_parts
 from glasshouse_sandbox.faults import Fault
 from glasshouse_sandbox.settings import Settings
@@ -15,7 +21,7 @@ from glasshouse_traffic.actions import Call, Visitor
 pytestmark = pytest.mark.static
 
 SEED = 7
-PEOPLE = people.make_people(20, SEED)
+PEOPLE = people.make_people(50, SEED)
 
 
 def new_visitor(seed: int = SEED, person: int = 0) -> Visitor:
@@ -41,7 +47,7 @@ def bodies(calls: list[Call], path: str) -> list[dict[str, Any]]:
 
 
 def test_people_repeat_with_the_same_seed():
-    assert people.make_people(20, SEED) == PEOPLE
+    assert people.make_people(50, SEED) == PEOPLE
     assert people.make_people(20, SEED + 1) != PEOPLE
 
 
@@ -89,6 +95,22 @@ def test_amounts_suit_their_currency():
     for body in bodies(session(), "/payments"):
         digits = len(body["amount"].partition(".")[2])
         assert digits == MINOR_DIGITS[body["currency"]], body
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [("/payments", PaymentIn), ("/automation/runs", RunIn), ("/notifications", NotificationIn)],
+)
+def test_the_service_takes_what_is_meant_to_be_taken(path: str, model: type[BaseModel]):
+    for number in range(len(PEOPLE)):
+        for body in bodies(session(number, number, 100), path):
+            text = json.dumps(body)
+            assert model.model_validate_json(text), text
+
+
+def test_every_strategy_and_template_is_tried():
+    assert set(actions.STRATEGIES) == set(STRATEGIES)
+    assert set(actions.TEMPLATES) == set(templates())
 
 
 def test_only_what_was_accepted_is_read_again():

@@ -6,6 +6,7 @@ from typing import Final
 
 from faker import Faker
 
+PEOPLE: Final = 200
 LOCALES: Final = ("de_DE", "en_GB", "en_US", "fr_FR", "it_IT")
 
 
@@ -47,7 +48,7 @@ def _person(faker: Faker, dice: random.Random) -> Person:
         device=f"{dice.getrandbits(256):064x}",
         card=faker.credit_card_number("visa16"),
         iban=faker.iban(),
-        street=faker.street_address(),
+        street=faker.street_address().replace("\n", ", "),
         address=faker.ipv4_public(),
         browser=faker.user_agent(),
     )

@@ -23,7 +23,6 @@ import gevent
 from glasshouse_traffic import actions, people
 
 USERS: Final = 10
-PEOPLE: Final = 200
 _TIMEOUT_S: Final = 15.0
 _LOOK_EVERY_S: Final = 0.25
 
@@ -126,7 +125,7 @@ def signals_noted() -> Iterator[list[int]]:
 
 
 def _user_class(load: Load) -> type[FastHttpUser]:
-    crowd = people.make_people(PEOPLE, load.seed)
+    crowd = people.make_people(people.PEOPLE, load.seed)
     numbers = itertools.count()
 
     class DemoUser(FastHttpUser):
