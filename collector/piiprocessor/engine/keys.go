@@ -38,7 +38,11 @@ type keyInfo struct {
 
 // normalise splits a name into words and joins them by an underscore.
 func normalise(name string) string {
-	out := make([]byte, 0, len(name)+4)
+	return string(appendNormal(make([]byte, 0, len(name)+4), name))
+}
+
+func appendNormal(out []byte, name string) []byte {
+	from := len(out)
 	gap := false
 	for i := range len(name) {
 		c := name[i]
@@ -55,7 +59,7 @@ func normalise(name string) string {
 				gap = true
 			}
 		}
-		if gap && len(out) > 0 {
+		if gap && len(out) > from {
 			out = append(out, '_')
 		}
 		gap = false
@@ -64,7 +68,7 @@ func normalise(name string) string {
 		}
 		out = append(out, c)
 	}
-	return string(out)
+	return out
 }
 
 func hasSuffixWords(name, words string) bool {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"strings"
+	"unsafe"
 )
 
 // longestName is how many of a name's last characters count in a text.
@@ -98,12 +100,18 @@ func (e *Engine) secretName(s string, sep int) (r *keyRule, single bool) {
 	if start > 0 && (s[start-1] == '?' || s[start-1] == '&' || s[start-1] == ';') {
 		use = inQuery
 	}
-	normal := normalise(name)
-	single = strings.IndexByte(normal, '_') < 0
-	if first := wordBefore(s, start); first != "" && normal != "" {
-		normal = normalise(first) + "_" + normal
+	// On the stack: this runs for every separator of a text that holds the word of a secret.
+	var buffer [2*longestName + 2*longestFirstWord + 1]byte
+	normal := appendNormal(buffer[:0], name)
+	single = bytes.IndexByte(normal, '_') < 0
+	if first := wordBefore(s, start); first != "" && len(normal) > 0 {
+		normal = appendNormal(buffer[:0], first)
+		normal = appendNormal(append(normal, '_'), name)
 	}
-	return e.secretKey(normal, use), single
+	if len(normal) == 0 {
+		return nil, false
+	}
+	return e.secretKey(unsafe.String(&normal[0], len(normal)), use), single
 }
 
 // longestFirstWord bounds the word before a name that is written with a space.

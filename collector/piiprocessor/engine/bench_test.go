@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+)
+
+// A log record and a span as services send them, nothing sensitive in them.
+var benignLog = [][2]string{
+	{"", "payment 0b6f1f4e-3c57-4a63-9a5c-6f1f0f6f2d11 confirmed after 12.4 s"},
+	{"event.name", "payment.confirmed"},
+	{"payment.transaction_id", "0b6f1f4e-3c57-4a63-9a5c-6f1f0f6f2d11"},
+	{"payment.currency", "EUR"},
+	{"payment.blockchain_tx_id", "0x88df016429689c079f3b2f6ad39fa052532c56795b733da78a91ebe6a713944b"},
+	{"correlation.id", "5f0c6f2a-0b7e-4d38-8d0e-1a2b3c4d5e6f"},
+	{"code.function.name", "backend.payments.confirm"},
+	{"code.file.path", "/usr/lib/python3.11/site-packages/backend/payments.py"},
+	{"log.iostream", "stdout"},
+}
+
+var benignSpan = [][2]string{
+	{"http.request.method", "GET"},
+	{"http.route", "/payments/{transactionId}"},
+	{"url.full", "https://shop.example.com/payments/0b6f1f4e-3c57-4a63-9a5c-6f1f0f6f2d11?expand=items&page=2"},
+	{"server.address", "shop.example.com"},
+	{"network.peer.address", "10.2.3.4"},
+	{"user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"},
+	{"network.protocol.version", "1.1"},
+	{"url.scheme", "https"},
+	{"db.query.text", "SELECT id, state, amount FROM payments WHERE transaction_id = $1 AND state <> $2"},
+	{"start_time", "2026-11-25T06:12:49.123456Z"},
+	{"trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"},
+	{"thread.name", "MainThread"},
+}
+
+func benchmarkRecord(b *testing.B, record [][2]string) {
+	e := loadEngine(b, Options{})
+	var hits Hits
+	for _, kv := range record {
+		if out, changed := e.String(kv[0], kv[1], &hits); changed {
+			b.Fatalf("%s: %s became %s", kv[0], kv[1], out)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, kv := range record {
+			e.Key(kv[0], &hits)
+			e.String(kv[0], kv[1], &hits)
+		}
+	}
+}
+
+func BenchmarkBenignLog(b *testing.B)  { benchmarkRecord(b, benignLog) }
+func BenchmarkBenignSpan(b *testing.B) { benchmarkRecord(b, benignSpan) }
+
+func BenchmarkHits(b *testing.B) {
+	e := loadEngine(b, Options{})
+	var hits Hits
+	b.ReportAllocs()
+	for b.Loop() {
+		e.String("", "paid by jane.doe@example.com with 4111 1111 1111 1111", &hits)
+	}
+}
+
+func TestNoAllocationWithoutHits(t *testing.T) {
+	e := loadEngine(t, Options{})
+	for _, record := range [][][2]string{benignLog, benignSpan} {
+		for _, kv := range record {
+			var hits Hits
+			e.String(kv[0], kv[1], &hits)
+			if n := testing.AllocsPerRun(100, func() { e.Key(kv[0], &hits); e.String(kv[0], kv[1], &hits) }); n > 0 {
+				t.Errorf("%s = %s: %v allocations", kv[0], kv[1], n)
+			}
+		}
+	}
+}
+
+// worstTexts are built so that a rule nearly matches again and again.
+var worstTexts = map[string]string{
+	"digits": "4", "digit pairs": "4 ", "at signs": "a@", "dots": "a@b.", "slashes": "://", "colons": "a:", "equals": "a=",
+	"password": "password=", "quotes": `password="\`, "jwt": "eyJ", "jwt dots": "eyJhbGci.", "hex": "ab:", "ipv6": "::1", "ipv4": "1.2.3.4.",
+	"iban": "DE89 ", "iban run": "de89", "begin": "-----BEGIN PRIVATE KEY-----", "phones": "+1 ", "trunk": "0 1 ", "base58": "1A2b",
+	"bearer": "bearer ", "basic": "basic abcd", "digest": "digest a=b,", "brackets": "[", "mask": "[a:", "xml": "<password>", "words": "is pin ",
+	"near": "passport 12345 ", "tokens": "ghp_", "underscores": "_", "dashes": "--password ", "commas": ",", "unicode": "é@ü.", "percent": "%40",
+	"json": `{"a":`, "json lists": "[[", "mysql": "mysql -", "curl": " -u a:", "basic58 near": "wallet 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV",
+	"seed": "mnemonic = abandon abandon ", "plus": "+49", "telephone": "tel 1-2-3-4-5-6-7-8-", "aws": "AKIA", "github": "://a:", "lines": "a\n",
+}
+
+// TestLinearTime compares a text with one eight times as long: the time may grow by little more.
+func TestLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	e := loadEngine(t, Options{})
+	measure := func(text string) float64 {
+		best := 0.0
+		for range 3 {
+			result := testing.Benchmark(func(b *testing.B) {
+				b.N = 1
+				e.String("", text, nil)
+			})
+			if ns := float64(result.T.Nanoseconds()); best == 0 || ns < best {
+				best = ns
+			}
+		}
+		return best
+	}
+	const short, factor = 8 << 10, 8
+	for name, unit := range worstTexts {
+		text := strings.Repeat(unit, short/len(unit)*factor)
+		small, large := measure(text[:short]), measure(text)
+		if large > small*factor*4 && large > 20e6 {
+			t.Errorf("%s: %.1f ms for %d bytes, %.1f ms for %d", name, small/1e6, short, large/1e6, len(text))
+		}
+	}
+}
+
+func BenchmarkWorst(b *testing.B) {
+	e := loadEngine(b, Options{})
+	for name, unit := range worstTexts {
+		text := strings.Repeat(unit, 16<<10/len(unit))
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				e.String("", text, nil)
+			}
+		})
+	}
+}
