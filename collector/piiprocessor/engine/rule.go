@@ -60,6 +60,12 @@ func (e *Engine) apply(r *rule, k *keyInfo, s string, h *Hits) (string, bool) {
 				break
 			}
 		}
+		if r.rescan && start == matchStart && start > 0 && r.before.has(s[start-1]) {
+			// No start is good until the character before it is.
+			for pos = start + 1; pos < len(s) && r.before.has(s[pos-1]); pos++ {
+			}
+			continue
+		}
 		mask, end, ok := e.check(r, k, s, start, end)
 		if !ok {
 			if r.rescan {
