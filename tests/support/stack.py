@@ -30,6 +30,7 @@ class Stack:
 
     compose: DockerCompose
     ports: dict[str, int]
+    state: Path
 
     def url(self, service: str) -> str:
         [variable] = [part.variable for part in PARTS if part.service == service]
@@ -42,6 +43,12 @@ class Stack:
     @property
     def otlp(self) -> str:
         return f"http://127.0.0.1:{self.ports['OTLP_HTTP_PORT']}"
+
+    @property
+    def internal(self) -> dict[str, str]:
+        """Headers with the token for the internal endpoints."""
+        token = (self.state / "secrets" / "internal_token").read_text(encoding="utf-8").strip()
+        return {"Authorization": f"Bearer {token}"}
 
     def docker(self, command: str, service: str) -> None:
         """Run one docker command, such as "stop" or "kill", on a service's container."""
@@ -109,7 +116,7 @@ def running(project: Project, state: Path) -> Iterator[Stack]:
         compose.stop()  # what an interrupted run may have left
         try:
             compose.start()
-            stack = Stack(compose=compose, ports=ports)
+            stack = Stack(compose=compose, ports=ports, state=state)
             stack.wait_ready(part.service for part in PARTS if part.profile is None)
             yield stack
             _stop_in_order(compose)
