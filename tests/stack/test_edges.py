@@ -160,16 +160,14 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
     canary = f"zoe.{secrets.token_hex(6)}@mail.example"
     # An argument that the task does not know: Python's own message repeats its name.
     arguments = json.dumps({"payment_id": "tx_none", canary: 1})
-    statement = (
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
-        f" VALUES ('default', 'confirm_payment', '{arguments}') RETURNING id"
-    )
+    into = "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+    statement = f"{into} VALUES ('default', 'confirm_payment', '{arguments}') RETURNING id"
     command = ["psql", "-U", "backend", "-d", "backend", "-qAt", "-c", statement]
     job_id, _, code = stack.compose.exec_in_container(command, "postgres")
     assert code == 0, job_id
 
     def status() -> tuple[str | None, object]:
-        command[-1] = f"SELECT status FROM procrastinate_jobs WHERE id = {int(job_id)}"
+        command[-1] = f"SELECT status FROM procrastinate_jobs WHERE id = {int(job_id)}"  # noqa: S608 (a number)
         answer, _, _ = stack.compose.exec_in_container(command, "postgres")
         return (answer if answer.strip() == "failed" else None), answer
 
