@@ -57,11 +57,15 @@ def by_name(followed: Followed, service: str, name: str) -> list[dict[str, Any]]
 
 def test_api_and_job_are_one_chain_of_spans(followed: Followed) -> None:
     [request] = by_name(followed, "backend-api", "POST /payments")
+    [create] = by_name(followed, "backend-api", "Payments.create")
     [send] = by_name(followed, "backend-api", "send confirm_payment")
     [process] = by_name(followed, "backend-worker", "process confirm_payment")
+    [settle] = by_name(followed, "backend-worker", "Confirmation.settle")
     assert not request.get("parentSpanId")
-    assert send["parentSpanId"] == request["spanId"]
+    assert create["parentSpanId"] == request["spanId"]
+    assert send["parentSpanId"] == create["spanId"]
     assert process["parentSpanId"] == send["spanId"]
+    assert settle["parentSpanId"] == process["spanId"]
 
 
 @pytest.mark.parametrize("service", ["backend-api", "backend-worker"])

@@ -11,6 +11,7 @@ from glasshouse.errors import ConfigurationError, GlasshouseError
 from glasshouse.events import emit_event
 from glasshouse.logs import configure_logging
 from glasshouse.pseudonym import user_pseudonym
+from glasshouse.tracing import traced
 
 __all__ = [
     "ConfigurationError",
@@ -20,5 +21,6 @@ __all__ = [
     "correlation_id",
     "emit_event",
     "request_id",
+    "traced",
     "user_pseudonym",
 ]

@@ -15,7 +15,7 @@ from backend.database import Connection, Pool
 from backend.notifications import NewNotification, Notification, Notifications, tell
 from backend.queries import query
 from backend.vault import UnsealError, Vault
-from glasshouse import emit_event
+from glasshouse import emit_event, traced
 
 _logger = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ class Runs:
         self._vault = vault
         self._notifications = notifications
 
+    @traced
     async def request(self, new: NewRun, enqueue: Enqueue) -> Run | None:
         """Write a run and enqueue its job, both or neither. ``None``: its slot was filled."""
         run_id = RunId(f"run_{secrets.token_hex(16)}")

@@ -21,6 +21,7 @@ from procrastinate.retry import RetryDecision
 
 from backend.chain import Chain, ChainError, ChainRefusedError, ChainUnreachableError
 from backend.payments import Failure, Payment, PaymentId, Payments, State
+from glasshouse import traced
 
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 5.0
@@ -50,6 +51,7 @@ class Confirmation:
     patience: float = PATIENCE_S
     clock: Callable[[], float] = time.monotonic
 
+    @traced
     async def settle(self, payment_id: PaymentId, *, again: bool = False) -> None:
         """Bring the payment to confirmed or failed. Safe to run twice.
 

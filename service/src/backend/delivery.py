@@ -8,6 +8,7 @@ from backend.contacts import Channel
 from backend.notifications import Letter, NotificationId, Notifications
 from backend.templates import templates
 from backend.vault import UnsealError
+from glasshouse import traced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,7 @@ class Delivery:
     notifications: Notifications
     senders: Mapping[Channel, Sender]
 
+    @traced
     async def deliver(self, identifier: NotificationId, *, last_attempt: bool) -> None:
         """Bring the notification to delivered, or on the last attempt to failed.
 

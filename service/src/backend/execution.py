@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from backend.automation import Run, RunId, Runs, RunState, StepResult
 from backend.chain import ChainError, ChainRefusedError, ChainUnreachableError
 from backend.strategies import STRATEGIES, Means, Step
+from glasshouse import traced
 
 _tracer = trace.get_tracer("backend")
 
@@ -29,6 +30,7 @@ class Execution:
     means: Means
     strategies: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: STRATEGIES)
 
+    @traced
     async def execute(self, run_id: RunId, *, last_attempt: bool) -> None:
         """Bring the run to completed, or on the last attempt to failed. Safe to repeat.
 

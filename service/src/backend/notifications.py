@@ -11,7 +11,7 @@ from backend.contacts import Channel, Contact
 from backend.database import Connection, Pool
 from backend.queries import query
 from backend.vault import Vault
-from glasshouse import emit_event
+from glasshouse import emit_event, traced
 
 NotificationId = NewType("NotificationId", str)
 NOTIFICATION_ID_PATTERN: Final = r"^nt_[0-9a-f]{32}$"
@@ -78,6 +78,7 @@ class Notifications:
         self._vault = vault
         self._enqueue = enqueue
 
+    @traced
     async def create(self, new: NewNotification) -> Notification:
         """Write a notification and enqueue its job, both or neither."""
         async with self._pool.connection() as connection:

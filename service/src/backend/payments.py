@@ -16,7 +16,7 @@ from backend.money import format_amount
 from backend.notifications import NewNotification, Notification, Notifications, tell
 from backend.queries import query
 from backend.vault import UnsealError, Vault
-from glasshouse import emit_event
+from glasshouse import emit_event, traced
 
 PaymentId = NewType("PaymentId", str)
 PAYMENT_ID_PATTERN: Final = r"^tx_[0-9a-f]{32}$"
@@ -120,6 +120,7 @@ class Payments:
         self._vault = vault
         self._notifications = notifications
 
+    @traced
     async def create(self, new: NewPayment, key: str | None, enqueue: Enqueue) -> Created:
         """Write a payment and enqueue its job, both or neither.
 
