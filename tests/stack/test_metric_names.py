@@ -11,10 +11,10 @@ pytestmark = pytest.mark.stack
 
 METRICS = [
     # Prometheus would overwrite an attribute "job" with the service's name.
-    'jobs_backlog{job="confirm_payment",service_name="backend-worker"}',
-    'jobs_oldest_pending_age_seconds{job="confirm_payment",service_name="backend-worker"}',
+    'jobs_backlog{job="confirm_payment",service_name="backend-api"}',
+    'jobs_oldest_pending_age_seconds{job="confirm_payment",service_name="backend-api"}',
     # What has no such attribute keeps the service's name as its job.
-    'worker_heartbeat_age_seconds{job="glasshouse/backend-worker",service_name="backend-worker"}',
+    'worker_heartbeat_age_seconds{job="glasshouse/backend-api",service_name="backend-api"}',
     # The Collector's own, with the endings that Prometheus names have.
     "otelcol_exporter_sent_log_records_total",
     "otelcol_receiver_refused_spans_total",
