@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import procrastinate
 import pytest
@@ -11,6 +12,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from procrastinate.exceptions import JobRetry
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.testing import InMemoryConnector
 
 from glasshouse import correlation_id, request_id
@@ -97,6 +101,74 @@ async def test_the_job_continues_the_trace_and_the_ids(
     assert process.attributes is not None
     assert process.attributes["messaging.system"] == "procrastinate"
     assert process.attributes["procrastinate.job.attempt"] == 1
+
+
+async def test_a_scheduled_job_has_a_trace_of_its_own_and_a_link(
+    spans: InMemorySpanExporter, app: procrastinate.App, seen: list[dict[str, object]]
+) -> None:
+    token = otel_context.attach(with_ids(Ids("request-1", "correlation-1")))
+    try:
+        async with app.open_async():
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            await app.tasks["remember"].configure(schedule_at=past).defer_async(to=SECRET)
+            await app.run_worker_async(wait=False, install_signal_handlers=False)
+    finally:
+        otel_context.detach(token)
+    assert seen == [{"to": SECRET, "request": "request-1", "correlation": "correlation-1"}]
+    assert_linked(by_name(spans, "send remember"), by_name(spans, "process remember"))
+
+
+async def test_a_periodic_job_links_to_its_deferral(
+    spans: InMemorySpanExporter, app: procrastinate.App
+) -> None:
+    timestamps: list[int] = []
+
+    @app.task(name="tick")
+    async def tick(timestamp: int) -> None:
+        timestamps.append(timestamp)
+
+    async with app.open_async():
+        job = tick.configure(task_kwargs={"timestamp": 60}).job
+        # Two workers try; one of them is told that the other did it.
+        deferred = [
+            await app.job_manager.defer_periodic_job(job, "", defer_timestamp=60) for _ in range(2)
+        ]
+        assert [one is None for one in deferred] == [False, True]
+        await app.run_worker_async(wait=False, install_signal_handlers=False)
+    assert timestamps == [60]
+    send = by_name(spans, "send tick")
+    assert send.kind is trace.SpanKind.PRODUCER
+    assert_linked(send, by_name(spans, "process tick"))
+
+
+def assert_linked(send: ReadableSpan, process: ReadableSpan) -> None:
+    assert process.parent is None
+    [link] = process.links
+    assert send.context is not None
+    assert process.context is not None
+    assert link.context.trace_id == send.context.trace_id
+    assert link.context.span_id == send.context.span_id
+    assert process.context.trace_id != send.context.trace_id
+
+
+async def test_a_job_that_is_to_come_again_has_not_failed(
+    spans: InMemorySpanExporter, app: procrastinate.App
+) -> None:
+    class Again(BaseRetryStrategy):
+        def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+            return RetryDecision() if job.attempts == 0 else None
+
+    @app.task(name="wait", retry=Again(), pass_context=True)
+    async def wait(context: procrastinate.JobContext) -> None:
+        if context.job.attempts == 0:
+            raise JobRetry(RetryDecision())
+
+    async with app.open_async():
+        await wait.defer_async()
+        await app.run_worker_async(wait=False, install_signal_handlers=False)
+    runs = [span for span in spans.get_finished_spans() if span.name == "process wait"]
+    assert [span.status.status_code for span in runs] == [StatusCode.UNSET] * 2
+    assert [span.attributes and span.attributes.get("error.type") for span in runs] == [None] * 2
 
 
 async def test_a_failure_is_on_the_span_by_its_type(

@@ -1,9 +1,11 @@
 """OpenTelemetry instrumentation for procrastinate, the job queue on Postgres.
 
 Deferring a job makes a producer span; running it makes a consumer span in the same trace,
-with the same request and correlation ids. The context travels in the job's arguments, under
-one reserved key that is taken out before the task sees them. No argument and no result gets
-into spans or logs: procrastinate itself would write all of them into its log lines.
+with the same request and correlation ids. A job that is scheduled (deferred for a later time, or
+periodic) runs in a trace of its own, linked to the deferral: hours may lie between the two. The
+context travels in the job's arguments, under one reserved key that is taken out before the task
+sees them. No argument and no result gets into spans or logs: procrastinate itself would write all
+of them into its log lines.
 
 Span names and attributes follow the semantic conventions for messaging.
 """
@@ -14,17 +16,20 @@ from typing import Any, Final, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
 from opentelemetry.instrumentation.utils import suppress_instrumentation, unwrap
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer
 from wrapt import wrap_function_wrapper
 
 from glasshouse.context import extract_ids, inject_ids
 from glasshouse.propagation import inject_own
 
 CARRIER_KEY: Final = "_otel"
+# In the carrier: the job was scheduled, so its span links to the deferral.
+_SCHEDULED: Final = "scheduled"
 _CARRIER_ATTRIBUTE: Final = "_otel_carrier"
 
 # The worker's own housekeeping: polled for ever, outside of any flow.
@@ -55,6 +60,9 @@ class ProcrastinateInstrumentor(BaseInstrumentor):
             manager.JobManager, "batch_defer_jobs_async", _traced_defer_async(tracer)
         )
         wrap_function_wrapper(manager.JobManager, "batch_defer_jobs", _traced_defer(tracer))
+        wrap_function_wrapper(
+            manager.JobManager, "defer_periodic_job", _traced_periodic_defer(tracer)
+        )
         wrap_function_wrapper(manager.JobManager, "fetch_job", _fetch_without_carrier)
         for name in _HOUSEKEEPING:
             wrap_function_wrapper(manager.JobManager, name, _unrecorded)
@@ -68,7 +76,13 @@ class ProcrastinateInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **kwargs: Any) -> None:
         from procrastinate import jobs, manager, worker
 
-        wrapped = ("batch_defer_jobs_async", "batch_defer_jobs", "fetch_job", *_HOUSEKEEPING)
+        wrapped = (
+            "batch_defer_jobs_async",
+            "batch_defer_jobs",
+            "defer_periodic_job",
+            "fetch_job",
+            *_HOUSEKEEPING,
+        )
         for name in wrapped:
             unwrap(manager.JobManager, name)
         unwrap(worker.Worker, "_process_job")
@@ -112,7 +126,12 @@ def _producer_span(tracer: Tracer, jobs: list[Any]) -> Generator[list[Any]]:
         carrier: dict[str, str] = {}
         inject_own(carrier)
         inject_ids(carrier)
-        yield [job.evolve(task_kwargs={**job.task_kwargs, CARRIER_KEY: carrier}) for job in jobs]
+        yield [_carrying(job, carrier, scheduled=job.scheduled_at is not None) for job in jobs]
+
+
+def _carrying(job: Any, carrier: dict[str, str], *, scheduled: bool) -> Any:
+    own = {**carrier, _SCHEDULED: "1"} if scheduled else carrier
+    return job.evolve(task_kwargs={**job.task_kwargs, CARRIER_KEY: own})
 
 
 def _restore_arguments(deferred: list[Any]) -> list[Any]:
@@ -141,6 +160,32 @@ def _traced_defer(tracer: Tracer) -> Callable[..., Any]:
             return wrapped(*args, **kwargs)
         with _producer_span(tracer, jobs) as carrying:
             return _restore_arguments(wrapped(jobs=carrying, **rest))
+
+    return defer
+
+
+def _traced_periodic_defer(tracer: Tracer) -> Callable[..., Any]:
+    async def defer(
+        wrapped: Callable[..., Awaitable[int | None]], _manager: Any, args: Any, kwargs: Any
+    ) -> int | None:
+        named = dict(zip(("job", "periodic_id", "defer_timestamp"), args, strict=False)) | kwargs
+        job = named.pop("job")
+        # Every worker tries, and all but one are told that it was done. A span that is never
+        # ended is never exported.
+        span = tracer.start_span(
+            f"send {job.task_name}",
+            context=Context(),
+            kind=SpanKind.PRODUCER,
+            attributes=_attributes(job, "send", "send"),
+        )
+        carrier: dict[str, str] = {}
+        with trace.use_span(span):
+            inject_own(carrier)
+        with suppress_instrumentation():
+            deferred = await wrapped(job=_carrying(job, carrier, scheduled=True), **named)
+        if deferred is not None:
+            span.end()
+        return deferred
 
     return defer
 
@@ -176,6 +221,16 @@ async def _unrecorded(
         return await wrapped(*args, **kwargs)
 
 
+def _cause(carrier: dict[str, str]) -> tuple[Context, list[Link]]:
+    """Return the context that a job runs in, and what its span links to."""
+    # From an empty context: the worker itself may have been started inside of a span.
+    extracted = propagate.extract(carrier, Context())
+    if _SCHEDULED not in carrier:
+        return extract_ids(carrier, extracted), []
+    sent = trace.get_current_span(extracted).get_span_context()
+    return extract_ids(carrier, Context()), [Link(sent)] if sent.is_valid else []
+
+
 def _traced_job(tracer: Tracer) -> Callable[..., Any]:
     async def process(
         wrapped: Callable[..., Awaitable[None]], _worker: Any, args: Any, kwargs: Any
@@ -183,7 +238,7 @@ def _traced_job(tracer: Tracer) -> Callable[..., Any]:
         job = (kwargs.get("context") or args[0]).job
         found = getattr(job, _CARRIER_ATTRIBUTE, None)
         carrier = cast("dict[str, str]", found) if isinstance(found, dict) else {}
-        context = extract_ids(carrier, propagate.extract(carrier))
+        context, links = _cause(carrier)
         attributes = _attributes(job, "process", "process") | {
             "messaging.message.id": str(job.id),
             "procrastinate.job.attempt": job.attempts + 1,
@@ -191,7 +246,10 @@ def _traced_job(tracer: Tracer) -> Callable[..., Any]:
         token = otel_context.attach(context)
         try:
             with tracer.start_as_current_span(
-                f"process {job.task_name}", kind=SpanKind.CONSUMER, attributes=attributes
+                f"process {job.task_name}",
+                kind=SpanKind.CONSUMER,
+                attributes=attributes,
+                links=links,
             ):
                 await wrapped(*args, **kwargs)
         finally:
@@ -204,8 +262,13 @@ async def _record_error(
     call_next: Callable[[], Awaitable[Any]], _context: Any, _worker: Any
 ) -> Any:
     """Worker middleware: the only place that sees a job's exception pass by."""
+    from procrastinate.exceptions import JobAborted, JobRetry
+
     try:
         return await call_next()
+    except (JobAborted, JobRetry):
+        # How a task says that it is to end, or to come again. Nothing went wrong.
+        raise
     except Exception as error:
         span = trace.get_current_span()
         span.record_exception(error)
