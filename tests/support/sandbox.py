@@ -1,5 +1,6 @@
 """The sandbox in this process, on a free port."""
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -7,18 +8,27 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from glasshouse_sandbox.app import create_app
+from glasshouse_sandbox.app import create_app, create_parts
 from glasshouse_sandbox.settings import Settings
 
 STARTED_WITHIN_S = 10
 
 
 @contextlib.contextmanager
-def running() -> Iterator[str]:
+def running(settings: Settings | None = None) -> Iterator[str]:
     """Serve the whole outside world; give the base address."""
-    app = create_app(Settings(smtp_port=0))
+    parts = create_parts(settings or Settings(smtp_port=0))
+    app = create_app(settings or Settings(smtp_port=0), parts)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run)
+
+    async def serve() -> None:
+        for part in parts:
+            await part.start()
+        await server.serve()
+        for part in parts:
+            await part.stop()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
         end = time.monotonic() + STARTED_WITHIN_S
