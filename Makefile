@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules venv
+.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules bench-service venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 
 rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml, and the links in runbooks/
 	@$(RUN) glasshouse rules
+
+bench-service: venv ## Measure the API's requests a second, telemetry off and on
+	@PYTHONPATH=tests $(RUN) python bench/service.py
 
 venv: $(STAMP)
 	@$(UV) sync --frozen --quiet
