@@ -1,9 +1,13 @@
 """Who gets trace context: real HTTP calls to a host that is named, and to one that is not."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -136,3 +140,57 @@ def test_names_match_as_a_whole(host: str, allowed: bool):
 def test_an_entry_that_is_no_host_is_refused(name: str):
     with pytest.raises(ConfigurationError, match=r"^GLASSHOUSE_PROPAGATION_HOSTS: "):
         hosts_from({"GLASSHOUSE_PROPAGATION_HOSTS": f"a.example,{name}"})
+
+
+CALLER = """
+import sys, httpx
+from opentelemetry import trace
+with trace.get_tracer("test").start_as_current_span("request"):
+    print(httpx.get(sys.argv[1], trust_env=False).text)
+"""
+
+
+@pytest.mark.parametrize("allowed", [None, "127.0.0.1"])
+def test_a_service_under_the_distro_tells_a_third_party_nothing(
+    third_party: int, allowed: str | None
+):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "OTEL_PYTHON_DISTRO": "glasshouse",
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "LOG_LEVEL": "ERROR",
+        **({"GLASSHOUSE_PROPAGATION_HOSTS": allowed} if allowed else {}),
+    }
+    instrument = Path(sys.executable).with_name("opentelemetry-instrument")
+    url = f"http://127.0.0.1:{third_party}/"
+    ended = subprocess.run(
+        [instrument, sys.executable, "-c", CALLER, url],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    headers = json.loads(ended.stdout.splitlines()[-1])
+    # The host on the list is the positive control.
+    assert HEADERS & headers.keys() == ({"traceparent"} if allowed else set())
+
+
+def test_a_url_in_the_list_stops_the_start_with_one_line():
+    instrument = Path(sys.executable).with_name("opentelemetry-instrument")
+    ended = subprocess.run(
+        [instrument, sys.executable, "-c", "pass"],
+        env={
+            "PATH": os.environ["PATH"],
+            "OTEL_PYTHON_DISTRO": "glasshouse",
+            "GLASSHOUSE_PROPAGATION_HOSTS": "https://a.example",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("glasshouse: GLASSHOUSE_PROPAGATION_HOSTS: 'https://a.example'")
