@@ -23,6 +23,8 @@ CHECK_TIMEOUT_S: Final = 2.0
 FRESH_S: Final = 1.0
 REFRESH_INTERVAL_S: Final = 5.0
 SMTP_INTERVAL_S: Final = 10.0
+# One that is away is looked for more often: at a start it may only be slower than we are.
+SMTP_RETRY_S: Final = 2.0
 SMTP_TIMEOUT_S: Final = 5.0
 _SMTP_READY: Final = b"220"
 _SMTP_LINE_BYTES: Final = 1024
@@ -176,6 +178,12 @@ class SmtpProbe:
         self._clock = clock
         self._at: float | None = None
         self._error: str | None = None
+
+    async def refresh_if_due(self) -> None:
+        """Ask if the last good answer is `SMTP_INTERVAL_S` old, or was none."""
+        well = self._at is not None and self._error is None
+        if not well or self._clock() - (self._at or 0) >= SMTP_INTERVAL_S:
+            await self.refresh()
 
     async def refresh(self) -> None:
         """Ask once. Raises nothing."""

@@ -221,6 +221,24 @@ async def test_mail_server_that_is_away_or_not_asked_any_more_fails(mail: MailSe
         await probe.check()
 
 
+async def test_mail_server_is_asked_again_sooner_while_it_is_away(mail: MailServer):
+    clock = Clock()
+    probe = SmtpProbe("127.0.0.1", mail.port, clock)
+    mail.greeting = b"421 later\r\n"
+    for _ in range(2):
+        await probe.refresh_if_due()
+    mail.greeting = b"220 ready\r\n"
+    await probe.refresh_if_due()
+    assert await probe.check()
+    mail.greeting = b"421 later\r\n"
+    await probe.refresh_if_due()
+    assert await probe.check()  # not due yet
+    clock.now += health.SMTP_INTERVAL_S
+    await probe.refresh_if_due()
+    with pytest.raises(CheckFailedError):
+        await probe.check()
+
+
 async def test_health_checks_are_described_with_their_security(client: httpx.AsyncClient):
     document = (await client.get("/openapi.json")).json()
     assert document["components"]["securitySchemes"]["internalToken"]["scheme"] == "bearer"

@@ -47,7 +47,7 @@ async def _health_checks(settings: ApiSettings, pool: Pool) -> AsyncIterator[Hea
         if settings.smtp_host is not None:
             probe = health.SmtpProbe(settings.smtp_host, settings.smtp_port)
             checks["smtp"] = probe.check
-            await stack.enter_async_context(every(health.SMTP_INTERVAL_S, probe.refresh))
+            await stack.enter_async_context(every(health.SMTP_RETRY_S, probe.refresh_if_due))
         all_checks = health.HealthChecks(checks)
         all_checks.register(get_meter("backend"))
         # The gauge stays fresh while nobody asks.
