@@ -38,6 +38,7 @@ type Engine struct {
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser
 	except     map[string]bool
+	masks      map[string]bool // the names that stand in brackets
 	exempt     []string
 	userKeys   []string
 	keepIPs    bool
@@ -110,14 +111,14 @@ func (e *Engine) String(key, s string, h *Hits) (out string, changed bool) {
 // stringValue treats a string under a known key; depth counts the JSON texts around it.
 func (e *Engine) stringValue(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 	if k.secret != nil && s != "" {
-		if isMask(s) || isPlaceholder(s) {
+		if e.isMask(s) || isPlaceholder(s) {
 			return s, false
 		}
 		e.hit(h, k.secret.index)
 		return k.secret.masked, true
 	}
 	if k.user && s != "" {
-		if isPseudonym(s) || isMask(s) {
+		if isPseudonym(s) || e.isMask(s) {
 			return s, false
 		}
 		e.hit(h, e.userRule)

@@ -170,7 +170,7 @@ func (e *Engine) classify(key string) *keyInfo {
 	}
 	for i, r := range e.rules {
 		for _, word := range r.near {
-			if containsNear(k.words, 0, len(k.words), word) {
+			if e.containsNear(k.words, 0, len(k.words), word) {
 				k.near.set(i)
 			}
 		}

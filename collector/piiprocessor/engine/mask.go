@@ -73,13 +73,17 @@ func onlyDigits(s string) string {
 	return string(out)
 }
 
-// maskEnd returns the end of the mask that begins at s[at], or -1: \[[a-z][a-z0-9_]{0,31}(?::[0-9a-f.:*]{1,48})?\]
-func maskEnd(s string, at int) int {
+// maskEnd returns the end of the mask that begins at s[at], or -1. It is one of the policy's names
+// in brackets, perhaps with `:` and 1 to 48 of [0-9a-f.:*].
+func (e *Engine) maskEnd(s string, at int) int {
 	i := at + 1
 	if at >= len(s) || s[at] != '[' || i >= len(s) || s[i] < 'a' || s[i] > 'z' {
 		return -1
 	}
 	for i++; i < len(s) && i-at <= 32 && (s[i] >= 'a' && s[i] <= 'z' || isDigit(s[i]) || s[i] == '_'); i++ {
+	}
+	if !e.masks[s[at+1:i]] {
+		return -1
 	}
 	if i < len(s) && s[i] == ':' {
 		start := i + 1
@@ -98,18 +102,17 @@ func maskEnd(s string, at int) int {
 // longestMask is the length of the longest mask: brackets, 32, a colon and 48.
 const longestMask = 2 + 32 + 1 + 48
 
-func isMask(s string) bool { return s != "" && s[0] == '[' && maskEnd(s, 0) == len(s) }
+func (e *Engine) isMask(s string) bool { return s != "" && s[0] == '[' && e.maskEnd(s, 0) == len(s) }
 
 // insideMask tells whether s[start:end] lies wholly within a mask. A mask holds no `[` but its
 // first, so only the last one at or before start can begin it.
-func insideMask(s string, start, end int) bool {
+func (e *Engine) insideMask(s string, start, end int) bool {
 	low := max(0, start-longestMask)
 	open := strings.LastIndexByte(s[low:min(len(s), start+1)], '[')
 	if open < 0 {
 		return false
 	}
-	close := maskEnd(s, low+open)
-	return close >= end
+	return e.maskEnd(s, low+open) >= end
 }
 
 // network is the masked form of an address: its first three bytes or groups.

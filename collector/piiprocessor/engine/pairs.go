@@ -37,13 +37,13 @@ func (e *Engine) applyPairs(s string, h *Hits) (string, bool) {
 		if r == nil {
 			continue
 		}
-		start, end, quoted, spaced := value(s, after, r.line)
+		start, end, quoted, spaced := e.value(s, after, r.line)
 		if start >= end {
 			continue
 		}
 		pos = end
 		v := s[start:end]
-		if insideMask(s, start, end) || isPlaceholder(v) ||
+		if e.insideMask(s, start, end) || isPlaceholder(v) ||
 			(r.weak && single && colon && spaced && !quoted && !hasDigit(v)) {
 			continue
 		}
@@ -85,6 +85,10 @@ func nameBefore(s string, sep int) (name string, start int) {
 	}
 	if i-start > longestName {
 		return s[i-longestName : i], 0
+	}
+	// An escaped bracket: user%5Bpassword%5D.
+	if i-start > 2 && start > 0 && s[start-1] == '%' && s[start] == '5' && (s[start+1] == 'B' || s[start+1] == 'b') {
+		start += 2
 	}
 	return s[start:i], start
 }
@@ -131,13 +135,13 @@ func wordBefore(s string, start int) string {
 }
 
 // value finds the value to the right of a separator, from s[at:].
-func value(s string, at int, line bool) (start, end int, quoted, spaced bool) {
+func (e *Engine) value(s string, at int, line bool) (start, end int, quoted, spaced bool) {
 	i := at
 	for n := 0; n < 3 && i < len(s) && isBlank(s[i]); n++ {
 		i++
 	}
 	spaced = i > at
-	if i < len(s) && s[i] == '[' && maskEnd(s, i) < 0 {
+	if i < len(s) && s[i] == '[' && e.maskEnd(s, i) < 0 {
 		i++
 		for n := 0; n < 3 && i < len(s) && s[i] == ' '; n++ {
 			i++
@@ -161,11 +165,14 @@ func value(s string, at int, line bool) (start, end int, quoted, spaced bool) {
 		}
 		return start, end, false, spaced
 	}
-	if m := maskEnd(s, i); m >= 0 {
-		return start, m, false, spaced
-	}
-	for end < len(s) && !endsBareValue(s[end]) {
-		end++
+	for end < len(s) {
+		if m := e.maskEnd(s, end); m >= 0 {
+			end = m
+		} else if endsBareValue(s[end]) {
+			break
+		} else {
+			end++
+		}
 	}
 	return start, end, false, spaced
 }

@@ -216,6 +216,13 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 		return nil, fmt.Errorf("policy %s: has %d rules, the engine takes %d", path, len(e.rules), maxRules)
 	}
 	e.userRule, e.uncheckedRule, e.unsettledRule = count("user_id"), count("unchecked"), count("unsettled")
+	e.masks = map[string]bool{"unchecked": true, "redacted": true}
+	for _, r := range e.keys {
+		e.masks[strings.Trim(r.masked, "[]")] = true
+	}
+	for _, r := range e.rules {
+		e.masks[r.mask] = true
+	}
 	e.scan = newScanner(e)
 	e.keyCache.Store(&map[string]*keyInfo{})
 	return e, nil

@@ -101,7 +101,7 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 			return "", end, false
 		}
 	}
-	if len(r.near) > 0 && !r.isNear(k, s, start, end) {
+	if len(r.near) > 0 && !e.isNear(r, k, s, start, end) {
 		return "", end, false
 	}
 	form := ""
@@ -119,7 +119,7 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 			return "", end, false
 		}
 	}
-	if insideMask(s, start, end) {
+	if e.insideMask(s, start, end) {
 		return "", end, false
 	}
 	hit := s[start:end]
@@ -139,9 +139,9 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 	return "[" + r.mask + "]", end, true
 }
 
-func (r *rule) isNear(k *keyInfo, s string, start, end int) bool {
+func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 	for _, word := range r.near {
-		if k.words != "" && containsNear(k.words, 0, len(k.words), word) {
+		if k.words != "" && e.containsNear(k.words, 0, len(k.words), word) {
 			return true
 		}
 	}
@@ -156,15 +156,16 @@ func (r *rule) isNear(k *keyInfo, s string, start, end int) bool {
 		high += size
 	}
 	for _, word := range r.near {
-		if containsNear(s, low, start, word) || containsNear(s, end, high, word) {
+		if e.containsNear(s, low, start, word) || e.containsNear(s, end, high, word) {
 			return true
 		}
 	}
 	return false
 }
 
-// containsNear looks for word, which is lower-case, within s[low:high].
-func containsNear(s string, low, high int, word string) bool {
+// containsNear looks for word, which is lower-case, within s[low:high]. The name of a mask does not
+// count: what stands beside [phone:…] is not a phone number for that.
+func (e *Engine) containsNear(s string, low, high int, word string) bool {
 	for i := low; i+len(word) <= high; i++ {
 		if lower(s[i]) != word[0] || !equalFoldASCII(s[i:i+len(word)], word) {
 			continue
@@ -175,6 +176,9 @@ func containsNear(s string, low, high int, word string) bool {
 			if (isLower && !(s[i] >= 'A' && s[i] <= 'Z')) || (before >= 'A' && before <= 'Z') {
 				continue
 			}
+		}
+		if i > 0 && s[i-1] == '[' && e.maskEnd(s, i-1) >= 0 {
+			continue
 		}
 		if end := i + len(word); end < len(s) && s[end] >= 'a' && s[end] <= 'z' {
 			continue

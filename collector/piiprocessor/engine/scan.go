@@ -398,6 +398,9 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 				if i+2 < n && s[i+1] == '4' && s[i+2] == '0' {
 					p.wanted.set(ids.email)
 				}
+				if i+5 < n && s[i+1] == '5' && (s[i+2] == 'B' || s[i+2] == 'b') {
+					c.wordAt(s, i+3, &p) // user%5Bpassword%5D
+				}
 			case '+':
 				if i+1 < n && s[i+1] >= '1' && s[i+1] <= '9' {
 					p.wanted.set(ids.phone)
