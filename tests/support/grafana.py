@@ -1,9 +1,11 @@
 """Asking the backends what a panel asks them through Grafana."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from glasshouse_dashboards.reading import Span
 from support.stack import Stack
@@ -33,3 +35,26 @@ def ask(
 def _numbers(series: Mapping[str, Any]) -> list[str]:
     values = series.get("values") or [series["value"]]
     return [value for _, value in values if value != "NaN"]
+
+
+def provisioned(root: Path) -> dict[str, dict[str, Any]]:
+    """Return the provisioned data sources by uid, with variables as Grafana reads them."""
+    text = (root / "grafana/provisioning/datasources/stack.yaml").read_text(encoding="utf-8")
+    return {
+        source["uid"]: source for source in yaml.safe_load(text.replace("$$", "$"))["datasources"]
+    }
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """Fill in `${name}` and `$name`, as Grafana does in links; fail on what it does not know."""
+    for name, value in values.items():
+        template = template.replace(f"${{{name}}}", value).replace(f"${name}", value)
+    assert "$" not in template, f"a variable is not known: {template}"
+    return template
+
+
+def tags(mapping: Sequence[Mapping[str, str]], attributes: Mapping[str, str]) -> str:
+    """Return what Grafana makes of `__tags`: matchers for the attributes that the span has."""
+    return ", ".join(
+        f'{tag["value"]}="{attributes[tag["key"]]}"' for tag in mapping if tag["key"] in attributes
+    )

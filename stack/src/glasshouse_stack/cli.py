@@ -12,6 +12,7 @@ from glasshouse_stack import clean as cleaning
 from glasshouse_stack import compose, plugin, project, runbooks
 from glasshouse_stack import engine as engines
 from glasshouse_stack import images as image_store
+from glasshouse_stack import preview as previewing
 from glasshouse_stack import rules as rule_files
 from glasshouse_stack import up as starting
 from glasshouse_stack.console import Terminal, plain_table
@@ -117,6 +118,18 @@ def rules() -> None:
     checkout = project.load()
     runbooks.write(checkout)
     Terminal().say(f"wrote {rule_files.write(checkout).relative_to(checkout.root)}")
+
+
+@app.command()
+def preview(
+    out: Annotated[Path, typer.Option(help="the page to write")] = Path("preview.html"),
+    minutes: Annotated[int, typer.Option(min=1, help="how far back")] = 15,
+    pictures: Annotated[
+        Path | None, typer.Option(help="also photograph two dashboards into this folder")
+    ] = None,
+) -> None:
+    """Draw the dashboards with the running stack's data into one static page."""
+    previewing.preview(project.load(), Terminal(), out=out, minutes=minutes, pictures=pictures)
 
 
 @app.command()

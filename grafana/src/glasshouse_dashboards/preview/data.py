@@ -1,0 +1,121 @@
+"""Asks the backends what the panels ask."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from glasshouse_dashboards.reading import Span
+
+_LABEL: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_LINES: Final = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backends:
+    """Where the data is, as base addresses."""
+
+    prometheus: str
+    loki: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line of a graph, or one row of a table: a name, its labels, and points in time."""
+
+    name: str
+    labels: Mapping[str, str]
+    times: list[float] = field(default_factory=list[float])
+    values: list[float] = field(default_factory=list[float])
+
+    @property
+    def last(self) -> float:
+        return self.values[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One log line. ``at`` in Unix seconds."""
+
+    at: float
+    text: str
+    labels: Mapping[str, str]
+
+
+class Reader:
+    """Reads Prometheus and Loki. Raises httpx.HTTPError for what cannot be asked."""
+
+    def __init__(self, http: httpx.Client, backends: Backends, span: Span) -> None:
+        self._http = http
+        self._backends = backends
+        self._span = span
+
+    def series(self, target: Mapping[str, Any], query: str) -> list[Series]:
+        """Return what a Prometheus target has, without what is no number."""
+        if target.get("range"):
+            window = {"start": self._span.start, "end": self._span.end, "step": self._span.step}
+            found = self._ask(f"{self._backends.prometheus}/api/v1/query_range", query, window)
+        else:
+            moment = {"time": self._span.end}
+            found = self._ask(f"{self._backends.prometheus}/api/v1/query", query, moment)
+        return _series(found, target.get("legendFormat", ""))
+
+    def log_series(self, target: Mapping[str, Any], query: str) -> list[Series]:
+        """Return the numbers that LogQL computes."""
+        return _series(self._loki(query), target.get("legendFormat", ""))
+
+    def lines(self, query: str) -> list[Line]:
+        """Return log lines, the newest first."""
+        found = [
+            Line(at=int(at) / 10**9, text=text, labels=stream["stream"])
+            for stream in self._loki(query)
+            for at, text in stream["values"]
+        ]
+        return sorted(found, key=lambda line: line.at, reverse=True)[:_LINES]
+
+    def marks(self, query: str) -> list[Series]:
+        """Return when an annotation's query had series."""
+        window = {"start": self._span.start, "end": self._span.end, "step": self._span.step}
+        found = self._ask(f"{self._backends.prometheus}/api/v1/query_range", query, window)
+        return _series(found, "")
+
+    def _loki(self, query: str) -> list[Any]:
+        window: dict[str, float] = {
+            "start": int(self._span.start * 10**9),
+            "end": int(self._span.end * 10**9),
+            "step": max(self._span.step, 15),
+            "limit": _LINES,
+        }
+        return self._ask(f"{self._backends.loki}/loki/api/v1/query_range", query, window)
+
+    def _ask(self, url: str, query: str, window: Mapping[str, float]) -> list[Any]:
+        answer = self._http.get(url, params={"query": query, **window})
+        answer.raise_for_status()
+        return answer.json()["data"]["result"]
+
+
+def _series(result: list[Any], legend: str) -> list[Series]:
+    made: list[Series] = []
+    for one in result:
+        labels: dict[str, str] = one["metric"]
+        points = [
+            (float(at), float(value))
+            for at, value in one.get("values") or [one["value"]]
+            if value not in {"NaN", "+Inf", "-Inf"}
+        ]
+        if points:
+            times, values = (list(column) for column in zip(*points, strict=True))
+            made.append(
+                Series(name=_named(legend, labels), labels=labels, times=times, values=values)
+            )
+    return sorted(made, key=lambda series: series.name)
+
+
+def _named(legend: str, labels: Mapping[str, str]) -> str:
+    if not legend:
+        shown = {key: value for key, value in labels.items() if key != "__name__"}
+        return ", ".join(shown.values())
+    filled = _LABEL.sub(lambda found: labels.get(found[1], ""), legend).strip()
+    return filled or "none"
