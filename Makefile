@@ -17,10 +17,10 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules bench-service venv
+.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules redaction-report bench-redaction bench-service venv
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 up: venv ## Start the stack: engine, images, secrets, containers; then run the doctor
 	@$(RUN) glasshouse up
@@ -60,9 +60,10 @@ lint: venv ## Check style and types
 	@$(RUN) ruff format --check .
 	@$(RUN) pyright
 
-collector: ## Generate collector/distribution from collector/builder.yaml
+collector: ## Generate the Collectors' Go modules from their builder.yaml
 	@cd collector/ocb && go build -mod=readonly -trimpath -o ../.builder go.opentelemetry.io/collector/cmd/builder
-	@cd collector && trap 'rm -f .builder' EXIT && ./.builder --config builder.yaml --skip-compilation
+	@trap 'rm -f collector/.builder' EXIT; for folder in collector bench/collector; do \
+	  (cd $$folder && $(CURDIR)/collector/.builder --config builder.yaml --skip-compilation); done
 
 dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 	@$(RUN) python -W ignore -m glasshouse_dashboards
@@ -72,6 +73,13 @@ rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml, and the links in
 
 bench-service: venv ## Measure the API's requests a second, telemetry off and on
 	@PYTHONPATH=tests $(RUN) python bench/service.py
+
+redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
+	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)
+
+bench-redaction: venv ## Measure redaction on one core, beside none and the stock one
+	@cd bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
+	@$(RUN) glasshouse-bench redaction-speed bench/collector/.otelcol $(ARGS)
 
 venv: $(STAMP)
 	@$(UV) sync --frozen --quiet

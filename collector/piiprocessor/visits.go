@@ -42,7 +42,9 @@ func resourceVisits[R resource]() []visit[R] {
 		{"resource.attributes", func(w *walk, r R) { w.attributes(r.Resource().Attributes(), 0) }},
 		{"resource.schema_url", func(w *walk, r R) { text(w, r.SchemaUrl(), r.SetSchemaUrl) }},
 		{"resource.entity_refs", func(w *walk, r R) {
-			for _, ref := range entity.ResourceEntityRefs(r.Resource()).All() {
+			refs := entity.ResourceEntityRefs(r.Resource())
+			for i := range refs.Len() {
+				ref := refs.At(i)
 				text(w, ref.SchemaUrl(), ref.SetSchemaUrl)
 				text(w, ref.Type(), ref.SetType)
 				w.keyNames(ref.IdKeys())

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,19 +51,27 @@ def without_redaction(config: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Rig:
-    """A running Collector: where to send, what it counted, what it passed on."""
+    """A running Collector: where to send, what it counted, what it passed on.
+
+    derived, own: addresses of the derived metrics and of its own. queue: its files on disk.
+    logs: all that it has written so far. stop_sink: takes every backend away.
+    """
 
     endpoint: str
     derived: str
+    own: str
     sink: Path
+    queue: Path
+    logs: Callable[[], str]
+    stop_sink: Callable[[], None]
 
-    def stored(self, signal: str) -> list[dict[str, Any]]:
-        """Return every whole request the sink has written for ``signal`` so far."""
+    def stored(self, signal: str, *, skip: int = 0) -> list[dict[str, Any]]:
+        """Return every whole request the sink has written for ``signal``, but the first ones."""
         path = self.sink / f"{signal}.jsonl"
         if not path.exists():
             return []
         lines = path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        return [json.loads(line) for line in lines[skip:-1]]
 
     def log_records(self) -> list[dict[str, Any]]:
         return [
@@ -123,7 +132,7 @@ def running(
             .with_env("LOKI_ENDPOINT", "http://sink:4318")
             .with_env("PROMETHEUS_ENDPOINT", "http://sink:4318")
             .with_network(network)
-            .with_exposed_ports(4318, 8889, 13133)
+            .with_exposed_ports(4318, 8888, 8889, 13133)
         )
         stack.enter_context(collector)
         for container in (receiver, collector):
@@ -131,7 +140,11 @@ def running(
         yield Rig(
             endpoint=_url(collector, 4318),
             derived=_url(collector, 8889) + "/metrics",
+            own=_url(collector, 8888) + "/metrics",
             sink=sink,
+            queue=own,
+            logs=lambda: b"".join(collector.get_logs()).decode(errors="replace"),
+            stop_sink=lambda: receiver.get_wrapped_container().stop(timeout=1),
         )
 
 
@@ -184,3 +197,27 @@ def in_stack(
     with container:
         _wait_ready(container)
         yield _url(container, 4318)
+
+
+def refusal(*, image: str, config: str, folder: Path, mounts: Mapping[Path, str]) -> list[str]:
+    """Start a Collector that cannot start; return the lines of error it ends with.
+
+    ``mounts``: the files it gets beside its configuration, with their place in the container.
+    """
+    user = container_user()
+    (folder / "config.yaml").write_text(config, encoding="utf-8")
+    command = ["docker", "run", "--rm", "--read-only", f"--user={user.uid}:{user.gid}"]
+    command += ["--label=dev.glasshouse.part=tests", "--tmpfs=/var/lib/otelcol:mode=1777"]
+    for name in ("TEMPO", "LOKI", "PROMETHEUS"):
+        command.append(f"--env={name}_ENDPOINT=http://127.0.0.1:1")
+    for source, target in {folder / "config.yaml": "/etc/otelcol/config.yaml", **mounts}.items():
+        command.append(f"--volume={source}:{target}:ro")
+    ended = subprocess.run(
+        [*command, image, "--config=/etc/otelcol/config.yaml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode != 0, "it has started, and stopped without an error"
+    return ended.stderr.splitlines()

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -65,6 +65,9 @@ def gauge(name: str, number: float, items: Attributes = NONE) -> dict[str, Any]:
     return {"name": name, "gauge": {"dataPoints": [point]}}
 
 
+_OUTER = {"logs": "resourceLogs", "traces": "resourceSpans", "metrics": "resourceMetrics"}
+
+
 class Sender:
     """Sends to one OTLP/HTTP endpoint, as one service."""
 
@@ -73,22 +76,28 @@ class Sender:
         self._resource = {"attributes": attributes({"service.name": service})}
 
     def logs(self, records: Iterable[dict[str, Any]]) -> None:
-        self._post("logs", "resourceLogs", "scopeLogs", "logRecords", records)
+        self._post("logs", "scopeLogs", "logRecords", records)
 
     def spans(self, spans: Iterable[dict[str, Any]]) -> None:
-        self._post("traces", "resourceSpans", "scopeSpans", "spans", spans)
+        self._post("traces", "scopeSpans", "spans", spans)
 
     def metrics(self, metrics: Iterable[dict[str, Any]]) -> None:
-        self._post("metrics", "resourceMetrics", "scopeMetrics", "metrics", metrics)
+        self._post("metrics", "scopeMetrics", "metrics", metrics)
 
-    def _post(
-        self, path: str, outer: str, inner: str, field: str, items: Iterable[dict[str, Any]]
-    ) -> None:
+    def _post(self, path: str, inner: str, field: str, items: Iterable[dict[str, Any]]) -> None:
         scopes = [{"scope": {"name": "tests"}, field: list(items)}]
-        answer = self._client.post(
-            f"/v1/{path}", json={outer: [{"resource": self._resource, inner: scopes}]}
-        )
+        self.entries(path, [{"resource": self._resource, inner: scopes}])
+
+    def entries(self, signal: str, resources: Iterable[dict[str, Any]]) -> None:
+        """Send whole resource entries of ``signal``: "logs", "traces" or "metrics"."""
+        answer = self._client.post(f"/v1/{signal}", json={_OUTER[signal]: list(resources)})
         answer.raise_for_status()
 
     def close(self) -> None:
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

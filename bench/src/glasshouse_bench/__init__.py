@@ -1,0 +1,1 @@
+"""What redaction catches and what it costs, measured on the real Collector."""

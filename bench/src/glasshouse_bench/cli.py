@@ -1,0 +1,82 @@
+"""The `glasshouse-bench` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glasshouse_bench import catch, corpus, report, speed, surfaces
+from glasshouse_stack import engine, images, project
+from glasshouse_stack.console import Terminal, plain_table
+from glasshouse_stack.errors import StackError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measures redaction.")
+
+
+@app.command("redaction-report")
+def redaction_report(
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    picture: Annotated[Path | None, typer.Option(help="where to draw it, as SVG")] = None,
+) -> None:
+    """Send every row of the corpus on every surface; tell what was caught, by entity."""
+    terminal = Terminal(quiet=as_script)
+    checkout = project.load()
+    engine.ensure(checkout)
+    image = images.resolve(["otelcol"], checkout=checkout)["COLLECTOR_IMAGE"]
+    rows = corpus.load(checkout.root / "tests" / "data" / "redaction-corpus.jsonl")
+    count = len(surfaces.SURFACES)
+    terminal.say(f"sending {len(rows)} rows on {count} surfaces")
+    failed = corpus.failures(rows, catch.stored(checkout, image, rows))
+    scored = corpus.scores(rows, failed)
+    if picture:
+        report.picture(scored, count, picture)
+    if as_script:
+        terminal.json(report.as_json(scored, failed, count))
+    else:
+        sys.stdout.write(report.table(scored) + "\n")
+
+
+@app.command("redaction-speed")
+def redaction_speed(
+    collector: Annotated[Path, typer.Argument(help="the program built from bench/collector")],
+    seconds: Annotated[float, typer.Option(help="for each candidate and signal")] = 10.0,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Compare our redaction with none and with the stock processors, on one core."""
+    terminal = Terminal(quiet=as_script)
+    figures = speed.run(project.load().root, collector.resolve(), seconds, terminal.say)
+    compared = speed.ratios(figures)
+    if as_script:
+        terminal.json({"figures": [one.as_dict() for one in figures], "ratios": compared})
+        return
+    table = plain_table(
+        "signal", "redaction", "records", "CPU µs a record", "records a core-second"
+    )
+    for one in sorted(figures, key=lambda one: one.signal):
+        table.add_row(
+            one.signal,
+            one.candidate,
+            f"{one.records:,}",
+            f"{one.us_per_record:.2f}",
+            f"{one.per_core_second:,.0f}",
+        )
+    terminal.table(table)
+    for one, ratio in compared.items():
+        terminal.say(
+            f"{one}: {ratio['against_stock']:.0f} times the stock processors "
+            f"(at least {speed.TARGET_STOCK:.0f} wanted), "
+            f"{ratio['against_none']:.2f} times no redaction "
+            f"(at least {speed.TARGET_NONE} wanted)"
+        )
+
+
+def main() -> None:
+    """Run the command; a fault is one line and exit code 1, never a traceback."""
+    try:
+        app()
+    except StackError as error:
+        Terminal().error(str(error), error.log)
+        sys.exit(1)
