@@ -47,6 +47,6 @@ def demo(stack: Stack) -> Demo:
     command = [sys.executable, "-m", "glasshouse_traffic", "--faults"]
     command += ["--host", stack.api, "--sandbox", stack.url("sandbox")]
     # Not in pounds: another test counts those.
-    command += ["--duration", "12", "--rate", "15", "--currencies", "EUR,JPY,USD"]
+    command += ["--duration", "16", "--rate", "20", "--currencies", "EUR,JPY,USD"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     return Demo(code=ran.returncode, output=ran.stdout, errors=ran.stderr)

@@ -158,7 +158,7 @@ def intrude(visitor: Visitor) -> Call:
     return Call(
         name="intrude",
         method="GET",
-        path=visitor.dice.choice(("/metrics", "/readyz")),
+        path=visitor.dice.choice(("/jobs/status", "/metrics", "/readyz")),
         headers=_headers(visitor),
         expected=frozenset({401, 403}),
     )

@@ -20,13 +20,13 @@ _LAST_SHARE: Final = 0.85
 # Title, part of the sandbox, fault. Each is played once, in an order the seed decides.
 KINDS: Final[tuple[tuple[str, str, Mapping[str, Any]], ...]] = (
     ("payment outage", "chain", {"mode": "down"}),
-    ("payments revert", "chain", {"mode": "revert", "rate": 0.5}),
+    ("payments revert", "chain", {"mode": "revert", "rate": 0.7}),
     ("payments are never mined", "chain", {"mode": "never_mine", "rate": 0.3}),
     ("slow chain", "chain", {"mode": "slow", "delay": 1.5}),
     ("slow mail server", "smtp", {"mode": "slow", "delay": 2.0}),
-    ("mailboxes refuse", "smtp", {"mode": "error", "status": 550, "rate": 0.5}),
+    ("mailboxes refuse", "smtp", {"mode": "error", "status": 550, "rate": 0.8}),
     ("SMS provider fails", "sms", {"mode": "error", "rate": 0.7}),
-    ("push provider limits", "push", {"mode": "error", "status": 429, "rate": 0.5}),
+    ("devices are gone", "push", {"mode": "error", "status": 410, "rate": 0.7}),
 )
 
 
@@ -50,8 +50,8 @@ def plan(duration: float, seed: int) -> list[Episode]:
     slot = duration * _LAST_SHARE / len(kinds)
     episodes: list[Episode] = []
     for number, (title, part, fault) in enumerate(kinds):
-        start = slot * (number + dice.uniform(0.1, 0.3))
-        end = start + slot * dice.uniform(0.5, 0.7)
+        start = slot * (number + dice.uniform(0.05, 0.15))
+        end = start + slot * dice.uniform(0.7, 0.8)
         episodes.append(Episode(title=title, part=part, fault=fault, start=start, end=end))
     return episodes
 
