@@ -1,0 +1,289 @@
+"""Redacts texts by a policy: the Python twin of the Collector's engine.
+
+Texts are bytes of UTF-8 in here, so that places in them mean the same in both engines.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from glasshouse.redaction import masks
+from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
+from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
+from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
+from glasshouse.redaction.masks import Pseudonyms, is_inside_mask, is_mask, is_pseudonym
+from glasshouse.redaction.pairs import is_placeholder, redact_pairs
+from glasshouse.redaction.policy import Policy, Rule
+from glasshouse.redaction.triggers import Triggers
+from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+
+# The windows around a hit in which `near` looks, in characters.
+NEAR_BEFORE: Final = 48
+NEAR_AFTER: Final = 32
+# The least number of digits that can be a phone number or a card.
+FEWEST_DIGITS: Final = 7
+# Names come from code and repeat; past this many the rest are classified each time.
+MOST_KEYS: Final = 4096
+LONGEST_CACHED_KEY: Final = 256
+_CONTINUATION: Final = frozenset(range(0x80, 0xC0))
+
+# Told the name of each rule that hit.
+Count = Callable[[str], None]
+
+
+def _ignore(rule: str) -> None:
+    pass
+
+
+class Engine:
+    """A policy with its key. Safe for use by many threads."""
+
+    def __init__(self, policy: Policy, key: bytes, *, mask_private_ips: bool = False) -> None:
+        self._policy = policy
+        self._secrets = SecretNames(policy)
+        self._pseudonyms = Pseudonyms(key)
+        self._keep_private = not mask_private_ips
+        self._keys: dict[str, KeyInfo] = {"": NO_KEY}
+        self._names: dict[str, bytes | None] = {}
+        self._triggers = Triggers(policy.rules)
+
+    def key_info(self, key: str) -> KeyInfo:
+        info = self._keys.get(key)
+        if info is None:
+            info = classify(self._policy, self._secrets, key)
+            if len(self._keys) < MOST_KEYS and len(key) <= LONGEST_CACHED_KEY:
+                self._keys[key] = info
+        return info
+
+    def name(self, key: str, count: Count = _ignore) -> bytes | None:
+        """Return a map key without what is sensitive in it; ``None`` without a change."""
+        if key in self._names:
+            return self._names[key]
+        changed = self.text(NO_KEY, key.encode("utf-8", "replace"), count)
+        if changed is None and len(self._names) < MOST_KEYS and len(key) <= LONGEST_CACHED_KEY:
+            self._names[key] = None
+        return changed
+
+    def string(
+        self, key: KeyInfo, text: bytes, count: Count = _ignore, depth: int = 0
+    ) -> bytes | None:
+        """Return a string value redacted; ``None`` without a change.
+
+        ``depth`` counts the JSON texts around it.
+        """
+        if key.secret is not None:
+            if not text or is_mask(text) or is_placeholder(text):
+                return None
+            count(key.secret.counted_as)
+            return key.secret.mask
+        if key.user:
+            if not text or is_pseudonym(text) or is_mask(text):
+                return None
+            count("user_id")
+            return self._pseudonyms.of(text)
+        return self.text(key, text, count, depth)
+
+    def number(self, key: KeyInfo, digits: bytes, count: Count = _ignore) -> bytes | None:
+        """Return what takes the place of an integer in decimal form, or ``None``."""
+        if key.secret is not None:
+            return self.secret(key, count)
+        if key.user:
+            count("user_id")
+            return self._pseudonyms.of(digits)
+        if digits[:1] == b"-" or len(digits) < FEWEST_DIGITS:
+            return None
+        return self.text(key, digits, count)
+
+    def secret(self, key: KeyInfo, count: Count = _ignore) -> bytes:
+        """Return what takes the place of any value under a secret key."""
+        if key.secret is None:
+            raise ValueError("the key is not secret")
+        count(key.secret.counted_as)
+        return key.secret.mask
+
+    def text(
+        self, key: KeyInfo, text: bytes, count: Count = _ignore, depth: int = 0
+    ) -> bytes | None:
+        """Return a text redacted; ``None`` without a change."""
+        limits = self._policy.limits
+        if len(text) > limits.max_bytes:
+            count("unchecked")
+            return masks.UNCHECKED.encode()
+        if depth < limits.max_nested_json and looks_like_json(text):
+            try:
+                return self._json(text, count, depth)
+            except NotJsonError:
+                pass
+        result: bytes | None = None
+        for _ in range(limits.max_passes):
+            changed = self._one_pass(key, text, count)
+            if changed is None:
+                return result
+            text = result = changed
+        count("unsettled")
+        return masks.UNSETTLED
+
+    def _one_pass(self, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
+        result: bytes | None = None
+        wanted = self._triggers.of(text, key)
+        while wanted:
+            bit = wanted & -wanted
+            wanted ^= bit
+            rule = self._policy.rules[bit.bit_length() - 1]
+            if rule.pattern is None:
+                changed = redact_pairs(self._secrets, text, count)
+            else:
+                changed = self._apply(rule, key, text, count)
+            if changed is not None:
+                text = result = changed
+                # What is left may trigger other rules than before; only later ones are due.
+                wanted = self._triggers.of(text, key) & ~((bit << 1) - 1)
+        return result
+
+    def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:
+        def on_string(key: KeyInfo, content: bytes) -> bytes | None:
+            return self.string(key, content, count, depth + 1)
+
+        def on_number(key: KeyInfo, digits: bytes, whole: bool) -> bytes | None:
+            if not whole:
+                return self.secret(key, count) if key.secret is not None else None
+            return self.number(key, digits, count)
+
+        def on_name(name: bytes) -> tuple[KeyInfo, bytes | None]:
+            key = name.decode("utf-8", "replace")
+            return self.key_info(key), self.name(key, count)
+
+        walk = Walk(
+            text,
+            self._policy.limits.max_json_depth,
+            on_string,
+            on_number,
+            on_name,
+            lambda key: self.secret(key, count),
+        )
+        return walk.run()
+
+    def _apply(self, rule: Rule, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
+        out: list[bytes] = []
+        kept = pos = 0
+        size = len(text)
+        while pos < size:
+            match = rule.pattern.search(text, pos)
+            if match is None:
+                break
+            start, end = match.start(), match.end()
+            for group, value in enumerate(match.groups(), 1):
+                if value is not None:
+                    start, end = match.start(group), match.end(group)
+                    break
+            found = self._check(rule, key, text, start, end)
+            if found is None:
+                pos = _next_character(text, match.start()) if rule.rescan else match.end()
+                continue
+            mask, pos = found
+            count(rule.name)
+            out += (text[kept:start], mask)
+            kept = pos
+        if not kept:
+            return None
+        return b"".join((*out, text[kept:]))
+
+    def _check(
+        self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int
+    ) -> tuple[bytes, int] | None:
+        """Decide about one hit; return what takes its place, and its end."""
+        if start >= end or not _fits_before(rule, text, start):
+            return None
+        if rule.near and not _is_near(rule, key, text, start, end):
+            return None
+        form = b""
+        name = rule.validate
+        if name in TESTS:
+            if not TESTS[name](text[start:end]):
+                return None
+        elif name in SHORTENERS:
+            shortened = SHORTENERS[name](text, start, end)
+            if shortened is None:
+                return None
+            end = shortened
+        elif name:
+            network = NETWORKS[name](text, start, end, keep_private=self._keep_private)
+            if network is None:
+                return None
+            end, form = network
+        if not _fits_after(rule, text, end) or is_inside_mask(text, start, end):
+            return None
+        return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
+
+    def _shown(self, rule: Rule, hit: bytes, form: bytes) -> bytes:
+        match rule.replacement:
+            case "last4":
+                return b":" + only_digits(hit)[-4:]
+            case "pseudonym":
+                named = self._pseudonyms
+                of = named.of_email if rule.mask == b"email" else named.of_phone
+                return b":" + of(hit)
+            case "network":
+                return b":" + form + b"*"
+            case _:
+                return b""
+
+
+def _next_character(text: bytes, at: int) -> int:
+    at += 1
+    while at < len(text) and text[at] in _CONTINUATION:
+        at += 1
+    return at
+
+
+def _fits_before(rule: Rule, text: bytes, start: int) -> bool:
+    if start == 0:
+        return True
+    if text[start - 1] in rule.before:
+        return False
+    return not (start > 1 and text[start - 2] in DIGITS and text[start - 1] in rule.before_digit)
+
+
+def _fits_after(rule: Rule, text: bytes, end: int) -> bool:
+    if end >= len(text):
+        return True
+    if text[end] in rule.after:
+        return False
+    return not (end + 1 < len(text) and text[end + 1] in DIGITS and text[end] in rule.after_digit)
+
+
+def _is_near(rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
+    if key.words and any(_contains(key.words, 0, len(key.words), word) for word in rule.near):
+        return True
+    low = start
+    for _ in range(NEAR_BEFORE):
+        if low == 0:
+            break
+        low -= 1
+        while low > 0 and text[low] in _CONTINUATION:
+            low -= 1
+    high = end
+    for _ in range(NEAR_AFTER):
+        if high >= len(text):
+            break
+        high = _next_character(text, high)
+    folded = text[low:high].lower()
+    return any(
+        word in folded and (_contains(text, low, start, word) or _contains(text, end, high, word))
+        for word in rule.near
+    )
+
+
+def _contains(text: bytes, low: int, high: int, word: bytes) -> bool:
+    """Look for a lower-case word within ``text[low:high]``, as a word of its own."""
+    window = text[low:high].lower()
+    at = window.find(word)
+    while at >= 0:
+        begin, stop = low + at, low + at + len(word)
+        before, after = text[begin - 1 : begin] if begin else b"", text[stop : stop + 1]
+        joined = bool(before) and (
+            before[0] in UPPER or (before[0] in LOWER and text[begin] not in UPPER)
+        )
+        if not joined and not (after and after[0] in LOWER):
+            return True
+        at = window.find(word, at + 1)
+    return False

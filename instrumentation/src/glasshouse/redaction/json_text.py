@@ -1,0 +1,205 @@
+"""JSON inside a string, walked and changed in place: every byte outside of a hit stays."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from glasshouse.redaction.keys import NO_KEY, KeyInfo
+
+_SPACE: Final = b" \t\r\n"
+_SKIP: Final = re.compile(rb"[ \t\r\n]*")
+_NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*|[0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_STRING: Final = re.compile(
+    rb'"([^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*)"'
+)
+_WORD: Final = re.compile(rb"true|false|null")
+_ESCAPE: Final = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_SIMPLE: Final = {b"b": "\b", b"f": "\f", b"n": "\n", b"r": "\r", b"t": "\t"}
+_TO_ESCAPE: Final = re.compile(rb'["\\\x00-\x1f]')
+_SHORT: Final = {b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t"}
+
+
+class NotJsonError(Exception):
+    """The text is no JSON, or nested too deeply."""
+
+
+def looks_like_json(text: bytes) -> bool:
+    """The cheap test before the walk."""
+    inner = text.strip(_SPACE)
+    return len(inner) > 1 and (inner[:1], inner[-1:]) in ((b"{", b"}"), (b"[", b"]"))
+
+
+def unescape(body: bytes) -> bytes:
+    """Decode the inside of a valid JSON string; a lone surrogate becomes U+FFFD."""
+    if b"\\" not in body:
+        return body
+    out: list[bytes] = []
+    pos, size = 0, len(body)
+    while pos < size:
+        found = _ESCAPE.search(body, pos)
+        if found is None:
+            break
+        out.append(body[pos : found.start()])
+        pos = found.end()
+        if found[1] is None:
+            out.append(_SIMPLE[found[2]].encode() if found[2] in _SIMPLE else found[2])
+            continue
+        code = int(found[1], 16)
+        if 0xD800 <= code < 0xE000:
+            low = _ESCAPE.match(body, pos)
+            if code < 0xDC00 and low and low[1] and 0xDC00 <= int(low[1], 16) < 0xE000:
+                code = 0x10000 + (code - 0xD800 << 10) + int(low[1], 16) - 0xDC00
+                pos = low.end()
+            else:
+                code = 0xFFFD
+        out.append(chr(code).encode())
+    return b"".join((*out, body[pos:]))
+
+
+def quote(text: bytes) -> bytes:
+    """Write a JSON string."""
+
+    def escaped(match: re.Match[bytes]) -> bytes:
+        c = match.group()
+        if c in (b'"', b"\\"):
+            return b"\\" + c
+        return _SHORT.get(c) or b"\\u00%02x" % c[0]
+
+    return b'"' + _TO_ESCAPE.sub(escaped, text) + b'"'
+
+
+# What the walk asks of the engine: the value of a string under a key, of a number, of a name.
+OnString = Callable[[KeyInfo, bytes], bytes | None]
+OnNumber = Callable[[KeyInfo, bytes, bool], bytes | None]
+OnName = Callable[[bytes], tuple[KeyInfo, bytes | None]]
+OnSecret = Callable[[KeyInfo], bytes]
+
+
+class Walk:
+    """One JSON text. ``run`` returns it changed, or ``None`` when nothing was."""
+
+    def __init__(
+        self,
+        text: bytes,
+        max_depth: int,
+        on_string: OnString,
+        on_number: OnNumber,
+        on_name: OnName,
+        on_secret: OnSecret,
+    ) -> None:
+        self._text = text
+        self._max_depth = max_depth
+        self._on_string = on_string
+        self._on_number = on_number
+        self._on_name = on_name
+        self._on_secret = on_secret
+        self._changes: list[tuple[int, int, bytes]] = []
+
+    def run(self, key: KeyInfo = NO_KEY) -> bytes | None:
+        """Raises NotJsonError; nothing has been asked of the engine then."""
+        end = self._skip(self._check(self._skip(0), 0))
+        if end != len(self._text):
+            raise NotJsonError
+        self._value(self._skip(0), key)
+        if not self._changes:
+            return None
+        out: list[bytes] = []
+        kept = 0
+        for start, stop, replacement in self._changes:
+            out += (self._text[kept:start], quote(replacement))
+            kept = stop
+        return b"".join((*out, self._text[kept:]))
+
+    def _skip(self, at: int) -> int:
+        found = _SKIP.match(self._text, at)
+        return found.end() if found else at
+
+    def _check(self, at: int, level: int) -> int:
+        """Return the end of the value at ``at``, which must be valid."""
+        first = self._text[at : at + 1]
+        if first in (b"{", b"["):
+            if level + 1 > self._max_depth:
+                raise NotJsonError
+            return self._check_container(at, level + 1)
+        pattern = _STRING if first == b'"' else _NUMBER if first in b"-0123456789" else _WORD
+        found = pattern.match(self._text, at) if first else None
+        if found is None or (pattern is _NUMBER and not _is_number(found.group())):
+            raise NotJsonError
+        return found.end()
+
+    def _check_container(self, at: int, level: int) -> int:
+        named = self._text[at : at + 1] == b"{"
+        closing = b"}" if named else b"]"
+        at = self._skip(at + 1)
+        if self._text[at : at + 1] == closing:
+            return at + 1
+        while True:
+            if named:
+                name = _STRING.match(self._text, self._skip(at))
+                if name is None:
+                    raise NotJsonError
+                at = self._skip(name.end())
+                if self._text[at : at + 1] != b":":
+                    raise NotJsonError
+                at += 1
+            at = self._skip(self._check(self._skip(at), level))
+            follower = self._text[at : at + 1]
+            if follower == closing:
+                return at + 1
+            if follower != b",":
+                raise NotJsonError
+            at += 1
+
+    def _value(self, at: int, key: KeyInfo) -> int:
+        """Treat the value at ``at``, which is valid; return its end."""
+        text = self._text
+        first = text[at : at + 1]
+        if first in (b"{", b"["):
+            if key.secret is not None:
+                end = self._check_container(at, -self._max_depth)
+                if text[at + 1 : end - 1].strip(_SPACE):
+                    self._changes.append((at, end, self._on_secret(key)))
+                return end
+            return self._container(at, key)
+        if first == b'"':
+            found = _STRING.match(text, at)
+            assert found is not None  # noqa: S101 (checked by _check)
+            content = unescape(found[1])
+            changed = self._on_string(key, content) if content else None
+            end = found.end()
+        elif first in b"-0123456789":
+            number = _NUMBER.match(text, at)
+            assert number is not None  # noqa: S101 (checked by _check)
+            whole = number[1] is None and number[2] is None
+            changed, end = self._on_number(key, number.group(), whole), number.end()
+        else:
+            return at + (5 if first == b"f" else 4)
+        if changed is not None:
+            self._changes.append((at, end, changed))
+        return end
+
+    def _container(self, at: int, key: KeyInfo) -> int:
+        text = self._text
+        named = text[at : at + 1] == b"{"
+        at = self._skip(at + 1)
+        if text[at : at + 1] in (b"}", b"]"):
+            return at + 1
+        while True:
+            inner = key
+            if named:
+                at = self._skip(at)
+                name = _STRING.match(text, at)
+                assert name is not None  # noqa: S101 (checked by _check)
+                inner, changed = self._on_name(unescape(name[1]))
+                if changed is not None:
+                    self._changes.append((at, name.end(), changed))
+                at = self._skip(name.end()) + 1
+            at = self._skip(self._value(self._skip(at), inner))
+            if text[at : at + 1] in (b"}", b"]"):
+                return at + 1
+            at += 1
+
+
+def _is_number(token: bytes) -> bool:
+    digits = token.lstrip(b"-")
+    return not (len(digits) > 1 and digits[:1] == b"0" and digits[1:2].isdigit())

@@ -1,0 +1,58 @@
+"""What takes the place of a hit: typed masks and keyed pseudonyms."""
+
+import hashlib
+import hmac
+import re
+from typing import Final
+
+from glasshouse.redaction.ascii import only_digits
+
+UNCHECKED: Final = "[unchecked]"
+UNSETTLED: Final = b"[redacted]"
+PSEUDONYM_LENGTH: Final = 16
+
+_MASK: Final = re.compile(rb"\[[a-z][a-z0-9_]{0,31}(?::[0-9a-f.:*]{1,48})?\]")
+_PSEUDONYM: Final = re.compile(rb"[0-9a-f]{16}")
+# Brackets, 32, a colon and 48.
+_LONGEST: Final = 2 + 32 + 1 + 48
+
+
+class Pseudonyms:
+    """HMAC-SHA256 (RFC 2104) under one key, the first 16 hex digits."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, text: bytes) -> bytes:
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:PSEUDONYM_LENGTH].encode()
+
+    def of_email(self, text: bytes) -> bytes:
+        """One name for an address, however its case; ``bytes.lower`` changes A to Z alone."""
+        return self.of(text.replace(b"%40", b"@").lower())
+
+    def of_phone(self, text: bytes) -> bytes:
+        """One name for a number, however its digits are grouped."""
+        return self.of(only_digits(text).removeprefix(b"00"))
+
+
+def mask_end(text: bytes, at: int) -> int:
+    """Return the end of the mask that begins at ``at``, or -1."""
+    found = _MASK.match(text, at)
+    return found.end() if found else -1
+
+
+def is_mask(text: bytes) -> bool:
+    return _MASK.fullmatch(text) is not None
+
+
+def is_pseudonym(text: bytes) -> bool:
+    return _PSEUDONYM.fullmatch(text) is not None
+
+
+def is_inside_mask(text: bytes, start: int, end: int) -> bool:
+    """Tell whether ``text[start:end]`` lies wholly within a mask.
+
+    A mask holds no ``[`` but its first, so only the last one at or before ``start`` can begin it.
+    """
+    opening = text.rfind(b"[", max(0, start - _LONGEST), start + 1)
+    return opening >= 0 and mask_end(text, opening) >= end

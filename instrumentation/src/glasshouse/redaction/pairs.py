@@ -1,0 +1,179 @@
+"""``name=value`` and ``name: value`` inside a text: the values of secret names."""
+
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from glasshouse.redaction.ascii import ALNUM
+from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query, normalise
+from glasshouse.redaction.masks import is_inside_mask, mask_end
+from glasshouse.redaction.policy import KeyRule
+from glasshouse.redaction.tokens import has_digit
+
+# How many of a name's last characters count.
+LONGEST_NAME: Final = 64
+# The word before a name that is written with a space.
+LONGEST_FIRST_WORD: Final = 32
+
+_NAME_CHARS: Final = ALNUM | frozenset(b"_.-")
+_SEPARATOR: Final = re.compile(rb"[=:]")
+_BARE_VALUE: Final = re.compile(rb"[^ \t\r\n\f\v\"'&,;<>\[\]{}\\]*")
+_LINE_VALUE: Final = re.compile(rb"[^\r\n\"']*")
+_PLACEHOLDER: Final = re.compile(
+    rb"(?i:null|none|nil|undefined|true|false|yes|no|empty|n/a|redacted|filtered|masked|hidden)"
+    rb"|\*+|[xX]{2,}|\.{2,}|-{2,}|\?|\$[0-9]+|\$\{[^}]*\}|\$[A-Z_][A-Z0-9_]*|%s"
+    rb"|%\([A-Za-z_][A-Za-z0-9_]*\)s|:[A-Za-z_][A-Za-z0-9_]*|\{\{[^}]+\}\}|\{[^}]*\}|<[^>]*>"
+)
+
+
+def is_placeholder(value: bytes) -> bool:
+    """Tell whether a value stands for a secret and is none."""
+    return _PLACEHOLDER.fullmatch(value) is not None
+
+
+class _Value(NamedTuple):
+    start: int
+    end: int
+    quoted: bool
+    spaced: bool
+
+
+def redact_pairs(names: SecretNames, text: bytes, hit: Callable[[str], None]) -> bytes | None:
+    """Return the text with masks for the values of secret names; ``None`` without a change."""
+    out: list[bytes] = []
+    kept = pos = 0
+    size = len(text)
+    while pos < size:
+        found = _SEPARATOR.search(text, pos)
+        if found is None:
+            break
+        at = found.start()
+        colon, after = text[at] == 0x3A, at + 1
+        follower = text[after : after + 1]
+        if not colon and follower == b">":
+            after += 1
+        elif follower == text[at : at + 1] or (colon and follower == b"="):  # == :: :=
+            pos = after + 1
+            continue
+        pos = after
+        rule, single = _secret_name(names, text, at)
+        if rule is None:
+            continue
+        value = _value(text, after, line=rule.line)
+        if value.start >= value.end:
+            continue
+        pos = value.end
+        content = text[value.start : value.end]
+        prose = (
+            rule.weak
+            and single
+            and colon
+            and value.spaced
+            and not value.quoted
+            and not has_digit(content)
+        )
+        if prose or is_inside_mask(text, value.start, value.end) or is_placeholder(content):
+            continue
+        hit(rule.counted_as)
+        out += (text[kept : value.start], rule.mask)
+        kept = value.end
+    if not kept:
+        return None
+    return b"".join((*out, text[kept:]))
+
+
+def _name_before(text: bytes, at: int) -> tuple[bytes, int]:
+    """Return the name to the left of the separator, and where its whole run begins."""
+    i = at
+    for _ in range(3):
+        if i > 0 and text[i - 1] in b" \t":
+            i -= 1
+    if i > 0 and text[i - 1] == 0x5D:
+        i -= 1
+    elif text[max(0, i - 3) : i] in (b"%5D", b"%5d"):
+        i -= 3
+    if i > 0 and text[i - 1] in b"\"'":
+        i -= 1
+        for _ in range(3):
+            if i > 0 and text[i - 1] == 0x5C:
+                i -= 1
+    start = i
+    # The run may be long, but only its last characters count, and whether one more precedes.
+    while start > 0 and text[start - 1] in _NAME_CHARS and i - start <= LONGEST_NAME:
+        start -= 1
+    if i - start > LONGEST_NAME:
+        return text[i - LONGEST_NAME : i], 0
+    return text[start:i], start
+
+
+def _secret_name(names: SecretNames, text: bytes, at: int) -> tuple[KeyRule | None, bool]:
+    """Return the key rule for the name to the left, and whether the name is one word."""
+    name, start = _name_before(text, at)
+    if not name:
+        return None, False
+    in_a_query = start > 0 and text[start - 1] in b"?&;"
+    normal = normalise(name.decode("ascii"))
+    single = "_" not in normal
+    first = _word_before(text, start)
+    if first and normal:
+        normal = f"{normalise(first.decode('ascii'))}_{normal}"
+    return names.find(normal, in_query if in_a_query else in_plain_text), single
+
+
+def _word_before(text: bytes, start: int) -> bytes:
+    end = start - 1
+    if end < 1 or text[end] != 0x20:
+        return b""
+    i = end
+    while i > 0 and text[i - 1] in ALNUM and end - i < LONGEST_FIRST_WORD:
+        i -= 1
+    return text[i:end]
+
+
+def _value(text: bytes, at: int, *, line: bool) -> _Value:
+    """Find the value to the right of a separator."""
+    size, i = len(text), at
+    for _ in range(3):
+        if i < size and text[i] in b" \t":
+            i += 1
+    spaced = i > at
+    if i < size and text[i] == 0x5B and mask_end(text, i) < 0:
+        i += 1
+        for _ in range(3):
+            if i < size and text[i] == 0x20:
+                i += 1
+    slashes = 0
+    while slashes < 3 and i + slashes < size and text[i + slashes] == 0x5C:
+        slashes += 1
+    quote = i + slashes
+    if quote < size and text[quote] in b"\"'":
+        start = quote + 1
+        return _Value(start, _closing_quote(text, start, text[quote], slashes), True, spaced)
+    if line:
+        found = _LINE_VALUE.match(text, i)
+        end = i + len(found.group().rstrip(b" \t")) if found else i
+        return _Value(i, end, False, spaced)
+    masked = mask_end(text, i)
+    if masked >= 0:
+        return _Value(i, masked, False, spaced)
+    bare = _BARE_VALUE.match(text, i)
+    return _Value(i, bare.end() if bare else i, False, spaced)
+
+
+def _closing_quote(text: bytes, start: int, quote: int, slashes: int) -> int:
+    """Return the end of a value that began after a quote with so many backslashes before it."""
+    run = 0
+    for i in range(start, len(text)):
+        c = text[i]
+        if c == 0x5C:
+            run += 1
+            continue
+        if c in b"\r\n":
+            return i
+        if c == quote:
+            if slashes == 0 and run % 2 == 0:
+                return i
+            if slashes > 0 and run <= slashes:
+                return i - run
+        run = 0
+    return len(text)

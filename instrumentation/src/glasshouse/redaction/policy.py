@@ -1,0 +1,337 @@
+"""The policy file: `redaction/rules.yaml` as frozen records.
+
+The meaning of every field is in `redaction/README.md`; this module only checks and holds them.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+import re2
+import yaml
+
+from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+
+VERSION: Final = 1
+CLASSES: Final = ("digits", "colons", "dashes", "dots", "word")
+# The one pattern that RE2 cannot run within its memory: 64 letters of any script. See `emails`.
+EMAIL_PATTERN_MARK: Final = r"\p{M}"
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_WORDS: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+_KEY_FIELDS: Final = frozenset(
+    {"name", "exact", "suffix", "anywhere", "text", "query", "line", "weak", "mask"}
+    | {"overrides_except"}
+)
+_RULE_FIELDS: Final = frozenset(
+    {"name", "entity", "builtin", "triggers", "pattern", "before", "before_digit", "after"}
+    | {"after_digit", "near", "rescan", "loose", "validate", "mask", "as"}
+)
+
+As = Literal["typed", "last4", "pseudonym", "network"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """``max_bytes`` of a text; ``max_json_depth`` in brackets; the others in times."""
+
+    max_bytes: int
+    max_json_depth: int
+    max_nested_json: int
+    max_passes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRule:
+    """Names whose whole value goes. Entries are words joined by underscores."""
+
+    name: str
+    mask: bytes
+    exact: frozenset[str]
+    suffix: tuple[str, ...]
+    anywhere: tuple[str, ...]
+    in_text: bool
+    query: bool
+    line: bool
+    weak: bool
+    overrides: bool
+
+    @property
+    def counted_as(self) -> str:
+        return f"key_{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One kind of value. ``pattern`` is ``None`` for the built-in pairs."""
+
+    name: str
+    entity: str
+    mask: bytes
+    pattern: Any
+    literals: tuple[bytes, ...]
+    counts: tuple[tuple[str, int], ...]
+    before: frozenset[int]
+    before_digit: frozenset[int]
+    after: frozenset[int]
+    after_digit: frozenset[int]
+    near: tuple[bytes, ...]
+    rescan: bool
+    loose: bool
+    validate: str
+    replacement: As
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What is sensitive, and what takes its place."""
+
+    limits: Limits
+    keys: tuple[KeyRule, ...]
+    rules: tuple[Rule, ...]
+    except_last: frozenset[str]
+    pseudonym_keys: tuple[str, ...]
+    exempt_keys: tuple[str, ...]
+    path: str = field(default="")
+
+
+def load(path: Path, disable: Sequence[str] = ()) -> Policy:
+    """Read a policy, without the rules, key rules and entities named in ``disable``.
+
+    Raises:
+        PolicyError: names the file, the line and the rule.
+    """
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_loader())
+    except OSError as error:
+        raise PolicyError(f"policy {path}: cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise PolicyError(f"policy {path}: {' '.join(str(error).split())}") from None
+    reader = _Reader(path)
+    document = reader.mapping(node)
+    values = {key: _value(child) for key, child in document.items()}
+    if values.get("version") != VERSION:
+        raise PolicyError(
+            f"policy {path}: version is {values.get('version')}, this engine reads {VERSION}"
+        )
+    try:
+        limits = Limits(**values.get("limits", {}))
+    except TypeError as error:
+        raise PolicyError(f"policy {path}: limits: {error}") from None
+    off = _Switch(disable)
+    keys = tuple(
+        rule
+        for item in reader.sequence(document.get("keys"))
+        if not off(*((rule := reader.key_rule(item)).name,))
+    )
+    rules = tuple(
+        rule
+        for item in reader.sequence(document.get("rules"))
+        if not off((rule := reader.rule(item)).name, rule.entity)
+    )
+    if not keys or not rules:
+        raise PolicyError(
+            f"policy {path}: has no rules or no keys; an empty policy would let everything pass"
+        )
+    if unknown := off.unused():
+        raise PolicyError(f"policy {path}: there is no rule or entity {unknown} to disable")
+    return Policy(
+        limits=limits,
+        keys=keys,
+        rules=rules,
+        except_last=frozenset(values.get("keys_except_last", ())),
+        pseudonym_keys=tuple(values.get("pseudonym_keys", ())),
+        exempt_keys=tuple(values.get("exempt_keys", ())),
+        path=str(path),
+    )
+
+
+def _loader() -> Any:
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _value(node: yaml.Node) -> Any:
+    return cast(Any, yaml.SafeLoader("")).construct_document(node)
+
+
+class _Switch:
+    def __init__(self, names: Sequence[str]) -> None:
+        self._used = dict.fromkeys(names, False)
+
+    def __call__(self, *names: str) -> bool:
+        found = [name for name in names if name in self._used]
+        self._used.update(dict.fromkeys(found, True))
+        return bool(found)
+
+    def unused(self) -> str:
+        return ", ".join(name for name, used in self._used.items() if not used)
+
+
+class _Reader:
+    """Turns nodes into rules; every complaint carries the line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: set[str] = set()
+
+    def mapping(self, node: yaml.Node | None) -> dict[str, yaml.Node]:
+        if not isinstance(node, yaml.MappingNode):
+            raise PolicyError(f"policy {self._path}: is no map")
+        return {key.value: value for key, value in node.value}
+
+    def sequence(self, node: yaml.Node | None) -> list[yaml.Node]:
+        return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+    def _complain(self, node: yaml.Node, kind: str, name: object, problem: str) -> PolicyError:
+        line = node.start_mark.line + 1
+        return PolicyError(f'policy {self._path}:{line}: {kind} "{name}": {problem}')
+
+    def _entry(self, node: yaml.Node, kind: str, fields: frozenset[str]) -> dict[str, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self._complain(node, kind, "", "is no map")
+        entry: dict[str, Any] = _value(node)
+        name = entry.get("name", "")
+        for key in entry:
+            if key not in fields:
+                raise self._complain(node, kind, name, f'unknown field "{key}"')
+        for text in (name, entry.get("mask") or name):
+            if not _NAME.fullmatch(str(text)):
+                raise self._complain(node, kind, name, f"name and mask must match {_NAME.pattern}")
+        return entry
+
+    def key_rule(self, node: yaml.Node) -> KeyRule:
+        entry = self._entry(node, "key rule", _KEY_FIELDS)
+        lists = {key: entry.get(key) or [] for key in ("exact", "suffix", "anywhere")}
+        for words in (words for items in lists.values() for words in items):
+            if not _WORDS.fullmatch(str(words)):
+                raise self._complain(
+                    node, "key rule", entry["name"], f'"{words}" is not in normal form'
+                )
+        query = bool(entry.get("query"))
+        return KeyRule(
+            name=entry["name"],
+            mask=f"[{entry.get('mask') or entry['name']}]".encode(),
+            exact=frozenset(lists["exact"]),
+            suffix=tuple(lists["suffix"]),
+            anywhere=tuple(lists["anywhere"]),
+            in_text=entry.get("text", True) is not False and not query,
+            query=query,
+            line=bool(entry.get("line")),
+            weak=bool(entry.get("weak")),
+            overrides=bool(entry.get("overrides_except")),
+        )
+
+    def rule(self, node: yaml.Node) -> Rule:
+        entry = self._entry(node, "rule", _RULE_FIELDS)
+        name = entry["name"]
+
+        def complain(problem: str) -> PolicyError:
+            return self._complain(node, "rule", name, problem)
+
+        if name in self._seen:
+            raise complain("the name is used twice")
+        self._seen.add(name)
+        builtin = entry.get("builtin")
+        if builtin not in (None, "pairs"):
+            raise complain(f'unknown builtin "{builtin}": there is only pairs')
+        if not builtin and not all(entry.get(key) for key in ("entity", "triggers", "pattern")):
+            raise complain("needs entity, triggers and pattern")
+        validate = entry.get("validate", "")
+        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS}:
+            raise complain(f'unknown validator "{validate}"')
+        mask = entry.get("mask") or name
+        literals, counts = _triggers(entry.get("triggers", ()), complain)
+        return Rule(
+            name=name,
+            entity=entry.get("entity", ""),
+            mask=mask.encode(),
+            pattern=None if builtin else _compile(entry["pattern"], complain),
+            literals=literals,
+            counts=counts,
+            before=_class(entry.get("before"), complain),
+            before_digit=_class(entry.get("before_digit"), complain),
+            after=_class(entry.get("after"), complain),
+            after_digit=_class(entry.get("after_digit"), complain),
+            near=_near(entry.get("near", ()), complain),
+            rescan=bool(entry.get("rescan")),
+            loose=bool(entry.get("loose")),
+            validate=validate,
+            replacement=_replacement(entry.get("as"), mask, validate, complain),
+        )
+
+
+def _triggers(
+    items: Sequence[Any], complain: Any
+) -> tuple[tuple[bytes, ...], tuple[tuple[str, int], ...]]:
+    literals: list[bytes] = []
+    counts: list[tuple[str, int]] = []
+    for item in items:
+        if isinstance(item, Mapping):
+            [(kind, count)] = cast(Mapping[str, int], item).items()
+            if kind not in CLASSES:
+                raise complain(f'unknown trigger class "{kind}": use {", ".join(CLASSES)}')
+            counts.append((kind, count))
+        elif str(item):
+            literals.append(str(item).encode())
+        else:
+            raise complain("an empty trigger")
+    return tuple(literals), tuple(counts)
+
+
+# Bytes that one pattern's automaton may take. With less the large ones fall back to a slow search.
+RE2_MEMORY: Final = 64 << 20
+
+
+def compile_quietly(pattern: str) -> Any:
+    """Compile for RE2, which would write its complaints to the standard error stream."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = RE2_MEMORY
+    return re2.compile(pattern, options)
+
+
+def _compile(pattern: str, complain: Any) -> Any:
+    if EMAIL_PATTERN_MARK in pattern:
+        from glasshouse.redaction.emails import EmailPattern
+
+        return EmailPattern(pattern)
+    try:
+        compiled = compile_quietly(pattern)
+    except re2.error as error:
+        text = error.args[0]
+        raise complain(f"pattern: {text.decode() if isinstance(text, bytes) else text}") from None
+    if compiled.fullmatch(b""):
+        raise complain("pattern: matches the empty text")
+    return compiled
+
+
+def _class(body: str | None, complain: Any) -> frozenset[int]:
+    if not body:
+        return frozenset()
+    try:
+        members = compile_quietly(f"[{body}]")
+    except re2.error:
+        raise complain("before or after is no class of characters") from None
+    return frozenset(c for c in range(128) if members.fullmatch(bytes([c])))
+
+
+def _near(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
+    for word in words:
+        if not word or word.encode().lower() != word.encode():
+            raise complain(f'near: "{word}" is not lower-case')
+    return tuple(word.encode() for word in words)
+
+
+def _replacement(text: str | None, mask: str, validate: str, complain: Any) -> As:
+    if text is None:
+        return "typed"
+    if text not in ("last4", "pseudonym", "network"):
+        raise complain(f'unknown as "{text}": use last4, pseudonym or network')
+    if text == "pseudonym" and mask not in ("email", "phone"):
+        raise complain("as: pseudonym is known for the masks email and phone")
+    if text == "network" and validate not in NETWORKS:
+        raise complain("as: network needs the validator ipv4 or ipv6")
+    return text

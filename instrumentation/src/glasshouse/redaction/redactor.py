@@ -1,0 +1,186 @@
+"""`Redactor`: the engine for Python values."""
+
+import functools
+import math
+import os
+from collections.abc import Mapping, Sequence, Set
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, cast
+
+from glasshouse.pseudonym import hmac_key
+from glasshouse.redaction import policy
+from glasshouse.redaction.engine import Engine
+from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.keys import KeyInfo
+from glasshouse.redaction.masks import UNCHECKED
+
+POLICY_VARIABLE: Final = "GLASSHOUSE_REDACTION_POLICY"
+DISABLED_VARIABLE: Final = "GLASSHOUSE_REDACTION_DISABLE"
+SHORTEST_KEY: Final = 16
+# Lists and maps in each other; what lies deeper is replaced whole.
+MOST_LEVELS: Final = 32
+_EXACT: Final = 2**53
+# Clean texts are remembered: the same few are most of what a service says.
+MOST_REMEMBERED: Final = 8192
+LONGEST_REMEMBERED: Final = 512
+
+
+class Redactor:
+    """Returns redacted copies of texts and values. Never raises, never changes its argument.
+
+    redactor.text("mail jane@example.com")          # "mail [email:60f1…]"
+    redactor.value({"password": "hunter2"})         # {"password": "[password]"}
+    redactor.value(4111111111111111)                # "[card:1111]"
+
+    What is sensitive, and what takes its place, is in `redaction/rules.yaml`; the exact meaning
+    in `redaction/README.md`. The Collector's `pii` processor gives the same bytes.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._clean: set[tuple[str, str]] = set()
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | None = None,
+        *,
+        key: bytes,
+        disable: Sequence[str] = (),
+        mask_private_ips: bool = False,
+    ) -> "Redactor":
+        """Read the policy at ``path``, by default the one that comes with this package.
+
+        ``key`` is the secret of the pseudonyms, 16 bytes or more. ``disable`` names rules and
+        entities that are not looked for.
+
+        Raises:
+            PolicyError: the policy or the key is unusable; names file, line and rule.
+        """
+        if len(key) < SHORTEST_KEY:
+            raise PolicyError(f"the HMAC key has {len(key)} bytes, it needs {SHORTEST_KEY}")
+        rules = policy.load(path or packaged_policy(), disable)
+        return cls(Engine(rules, key, mask_private_ips=mask_private_ips))
+
+    @classmethod
+    def default(cls) -> "Redactor":
+        """Return the redactor of this process, made once.
+
+        ``GLASSHOUSE_REDACTION_POLICY`` is the path of another policy,
+        ``GLASSHOUSE_REDACTION_DISABLE`` names rules to leave out, with commas. The key is that of
+        `glasshouse.user_pseudonym`.
+
+        Raises:
+            ConfigurationError: the policy or the key is unusable.
+        """
+        return _default()
+
+    def text(self, text: str) -> str:
+        """Return ``text`` without what is sensitive in it; the same object if there is nothing."""
+        return self._string("", text)
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """Return a redacted copy of any value that stands under ``key``.
+
+        Maps, lists, tuples, sets, numbers, bytes and strings are treated as what they are, other
+        objects as their text. What cannot be checked becomes ``[unchecked]``.
+        """
+        try:
+            return self._value(key, value, 0)
+        # The caller's objects run here (``__str__``, ``items``): they may raise anything.
+        except Exception:  # noqa: BLE001 (see above)
+            return UNCHECKED
+
+    def name(self, key: str) -> str:
+        """Return a map key without what is sensitive in it."""
+        try:
+            changed = self._engine.name(key)
+        except Exception:  # noqa: BLE001 (a defect of ours must not reach the application)
+            return UNCHECKED
+        return key if changed is None else changed.decode("utf-8", "replace")
+
+    def _string(self, key: str, text: str) -> str:
+        if (key, text) in self._clean:
+            return text
+        try:
+            info = self._engine.key_info(key)
+            raw = text.encode("utf-8", "replace")
+            changed = self._engine.string(info, raw)
+        except Exception:  # noqa: BLE001 (a defect of ours must not reach the application)
+            return UNCHECKED
+        if changed is not None:
+            return changed.decode("utf-8", "replace")
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self._clean) >= MOST_REMEMBERED:
+                self._clean = set()
+            self._clean.add((key, text))
+        return text
+
+    def _value(self, key: str, value: Any, level: int) -> Any:
+        if value is None or isinstance(value, bool):
+            return value
+        # A text of another class may say something else when it is printed.
+        if isinstance(value, str):
+            return self._string(key, str.__str__(value))
+        info = self._engine.key_info(key)
+        if isinstance(value, int):
+            changed = self._engine.number(info, b"%d" % value)
+            return value if changed is None else changed.decode()
+        if isinstance(value, float):
+            return self._float(info, value)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return self._bytes(info, bytes(value))
+        if isinstance(value, Mapping | Sequence | Set):
+            return self._container(key, info, value, level)
+        return self._string(key, str(value))
+
+    def _float(self, info: KeyInfo, value: float) -> float | str:
+        if info.secret is not None:
+            return self._engine.secret(info).decode()
+        if info.user or not math.isfinite(value) or not 1e6 <= value < _EXACT or value % 1:
+            return value
+        changed = self._engine.number(info, b"%d" % int(value))
+        return value if changed is None else changed.decode()
+
+    def _bytes(self, info: KeyInfo, value: bytes) -> bytes:
+        try:
+            value.decode("utf-8")
+        except UnicodeDecodeError:
+            wide = value.decode("latin-1").encode()
+            changed = self._engine.string(info, wide)
+            return value if changed is None else changed.decode().encode("latin-1", "replace")
+        changed = self._engine.string(info, value)
+        return value if changed is None else changed
+
+    def _container(self, key: str, info: KeyInfo, value: Any, level: int) -> Any:
+        if info.secret is not None:
+            return self._engine.secret(info).decode() if value else value
+        if level >= MOST_LEVELS:
+            return UNCHECKED
+        if isinstance(value, Mapping):
+            items = cast(Mapping[Any, Any], value).items()
+            return {
+                self.name(name if isinstance(name, str) else str(name)): self._value(
+                    str(name), item, level + 1
+                )
+                for name, item in items
+            }
+        redacted = [self._value(key, item, level + 1) for item in cast(Sequence[Any], value)]
+        return tuple(redacted) if isinstance(value, tuple) else redacted
+
+
+def packaged_policy() -> Path:
+    """Return the path of the policy that comes with this package."""
+    return Path(str(files("glasshouse.redaction") / "rules.yaml"))
+
+
+@functools.cache
+def _default() -> Redactor:
+    path = os.environ.get(POLICY_VARIABLE)
+    disabled = os.environ.get(DISABLED_VARIABLE, "")
+    return Redactor.load(
+        Path(path) if path else None,
+        key=hmac_key(),
+        disable=[name.strip() for name in disabled.split(",") if name.strip()],
+    )

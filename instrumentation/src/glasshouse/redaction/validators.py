@@ -1,0 +1,52 @@
+"""Validators by the names that the policy gives them."""
+
+from collections.abc import Callable
+from typing import Final
+
+from glasshouse.redaction import cards, identifiers, networks, phones, tokens, wallets
+from glasshouse.redaction.ascii import is_mixed_case
+from glasshouse.redaction.networks import Network
+
+# Sees the hit alone.
+Test = Callable[[bytes], bool]
+# Sees the hit in its text; returns the hit's end, which may be earlier, or None.
+Shortener = Callable[[bytes, int, int], int | None]
+# As a shortener, and tells the network.
+NetworkReader = Callable[..., Network | None]
+
+TESTS: Final[dict[str, Test]] = {
+    "aadhaar": identifiers.is_aadhaar,
+    "aba": identifiers.is_aba,
+    "base58check": wallets.is_base58check,
+    "basic_auth": tokens.is_basic_auth,
+    "bech32": wallets.is_bech32,
+    "cpf": identifiers.is_cpf,
+    "email": tokens.is_email,
+    "has_digit": tokens.has_digit,
+    "hetu": identifiers.is_hetu,
+    "id_like": identifiers.is_id_like,
+    "jwt": tokens.is_jwt,
+    "luhn9": identifiers.is_luhn9,
+    "mac": tokens.is_mac,
+    "mixed_case": is_mixed_case,
+    "nanp": phones.is_nanp,
+    "nhs": identifiers.is_nhs,
+    "nif": identifiers.is_nif,
+    "nric": identifiers.is_nric,
+    "phone_digits": phones.is_phone_digits,
+    "rrn": identifiers.is_rrn,
+    "ssn": identifiers.is_ssn,
+    "tckn": identifiers.is_tckn,
+    "tokenish": tokens.is_tokenish,
+    "trunk": phones.is_trunk,
+    "wallet_other": wallets.is_other_wallet,
+}
+
+SHORTENERS: Final[dict[str, Shortener]] = {
+    "card": cards.card,
+    "e164": phones.e164,
+    "iban": cards.iban,
+    "luhn": cards.luhn_number,
+}
+
+NETWORKS: Final[dict[str, NetworkReader]] = {"ipv4": networks.ipv4, "ipv6": networks.ipv6}
