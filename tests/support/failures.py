@@ -22,6 +22,7 @@ from backend import error_tracking
 from backend.api.app import create_app
 from backend.settings import ApiSettings, ErrorTrackingSettings
 from glasshouse.instrumentors.procrastinate import ProcrastinateInstrumentor
+from glasshouse.redaction import Redactor
 
 DSN, REDACTION, WHAT, TEXT, *UPSTREAM = sys.argv[1:]
 PERSON = TEXT.split()[-1]
@@ -92,7 +93,7 @@ def main() -> None:
     trace.set_tracer_provider(TracerProvider())
     HTTPXClientInstrumentor().instrument()
     ProcrastinateInstrumentor().instrument()
-    redact = error_tracking.mask_messages if REDACTION == "masked" else dict
+    redact = Redactor.default().value if REDACTION == "masked" else dict
     settings = ErrorTrackingSettings.model_validate({"sentry_dsn": DSN or None})
     error_tracking.start(settings, service="backend-test", redact=redact)
     if WHAT == "crash":

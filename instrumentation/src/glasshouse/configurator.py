@@ -23,7 +23,8 @@ from glasshouse.logs import configure_logging
 from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
 from glasshouse.propagation import hosts_from
 from glasshouse.propagation import install as install_propagation
-from glasshouse.pseudonym import hmac_key
+from glasshouse.redaction import Redactor
+from glasshouse.redaction.exporters import log_record_processor, redact_reader, span_processor
 
 
 class GlasshouseConfigurator(_OTelSDKConfigurator):
@@ -33,7 +34,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         try:
             check_allowed()
             configure_logging()
-            hmac_key()
+            Redactor.default()
             hosts = hosts_from()
         except ConfigurationError as error:
             _refuse(error)
@@ -45,7 +46,10 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             **kwargs,
             span_processors=[IdsSpanProcessor()],
             log_record_processors=[IdsLogRecordProcessor()],
+            export_span_processor=span_processor,
+            export_log_record_processor=log_record_processor,
         )
+        _redact_metrics()
         install_propagation(hosts)
         _bound_shutdown()
 
@@ -59,6 +63,14 @@ def _refuse(error: ConfigurationError) -> NoReturn:
     sys.stderr.write(f"glasshouse: {error}\n")
     sys.stderr.flush()
     os._exit(2)
+
+
+def _redact_metrics() -> None:
+    provider = get_meter_provider()
+    if isinstance(provider, MeterProvider):
+        # The SDK shows a provider's readers to nobody.
+        for reader in vars(provider)["_metric_readers"]:
+            redact_reader(reader)
 
 
 def _bound_shutdown() -> None:

@@ -15,6 +15,8 @@ from opentelemetry import trace
 from glasshouse.context import current_ids
 from glasshouse.errors import ConfigurationError
 from glasshouse.events import EVENT_ATTRIBUTE, EVENT_NAME_ATTRIBUTE, field_name
+from glasshouse.pseudonym import warn_of_random_key
+from glasshouse.redaction import Redactor
 
 LEVEL_VARIABLE: Final = "LOG_LEVEL"
 FORMAT_VARIABLE: Final = "LOG_FORMAT"
@@ -35,38 +37,49 @@ UNLOGGABLE: Final = "[unloggable]"
 
 
 class JsonFormatter(logging.Formatter):
-    """Write a record as one JSON object: the fixed keys first, the event's fields after."""
+    """Write a record as one JSON object: the fixed keys first, the event's fields after.
 
-    def __init__(self, service: str) -> None:
+    Everything that a caller may have put in is redacted.
+    """
+
+    def __init__(self, service: str, redactor: Redactor | None = None) -> None:
         super().__init__()
         self._service = service
+        self._redactor = redactor or Redactor.default()
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
         line: dict[str, Any] = {
             "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": self._redactor.text(record.getMessage()),
             "logger": record.name,
             "service": self._service,
             **_correlation(),
         }
         for key, value in _fields(record).items():
             # A field cannot pass for one of the fixed keys.
-            line[f"{key}_" if key in line else key] = value
+            name = self._redactor.name(key)
+            line[f"{name}_" if name in line else name] = self._redactor.value(value, key)
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = self._redactor.text(self.formatException(record.exc_info))
         return _dump(line)
 
 
 class TextFormatter(logging.Formatter):
-    """Write a record as one line for people, with its fields at the end."""
+    """Write a record as one line for people, with its fields at the end; redacted as in JSON."""
 
-    def __init__(self) -> None:
+    def __init__(self, redactor: Redactor | None = None) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        self._redactor = redactor or Redactor.default()
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Of all of it: the base class adds the exception's text at the end.
+        return self._redactor.text(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        fields = {**_fields(record), **_correlation()}
+        found = self._redactor.value(_fields(record))
+        fields = {**found, **_correlation()}
         line = " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
         # One record, one line: a text with a line break could pass for another record.
         return _encodable(line.replace("\r", "\\r").replace("\n", "\\n"))
@@ -177,7 +190,8 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     (default) or text; ``OTEL_SERVICE_NAME`` becomes the field ``service``.
 
     Raises:
-        ConfigurationError: one of them has another value.
+        ConfigurationError: one of them has another value, or the policy or key of redaction is
+            unusable.
     """
     level = _choice(LEVEL_VARIABLE, {LEVEL_VARIABLE: "INFO", **environ}, _LEVELS)
     style = _choice(FORMAT_VARIABLE, environ, _FORMATS)
@@ -186,7 +200,10 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
         return
     handler = _ConsoleHandler(sys.stdout)
     service = environ.get("OTEL_SERVICE_NAME", "unknown_service")
-    handler.setFormatter(JsonFormatter(service) if style == "json" else TextFormatter())
+    redactor = Redactor.default()
+    handler.setFormatter(
+        JsonFormatter(service, redactor) if style == "json" else TextFormatter(redactor)
+    )
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
@@ -202,3 +219,4 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     logging.getLogger("uvicorn.error").addFilter(_without_color_message)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    warn_of_random_key()

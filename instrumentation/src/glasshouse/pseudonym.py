@@ -23,6 +23,10 @@ _LENGTH: Final = 16
 _logger = logging.getLogger(__name__)
 
 
+class _RandomKey(bytes):
+    """Made here, for want of one that others know, too."""
+
+
 @cache
 def hmac_key() -> bytes:
     """Return the key, from ``GLASSHOUSE_HMAC_KEY_FILE`` or else ``GLASSHOUSE_HMAC_KEY``.
@@ -41,16 +45,21 @@ def hmac_key() -> bytes:
             message = f"{KEY_FILE_VARIABLE}: cannot read {path}: {error.strerror}"
             raise ConfigurationError(message) from error
     if not value:
-        _logger.warning(
-            "No HMAC key is set: pseudonyms are valid in this process only. "
-            "Set GLASSHOUSE_HMAC_KEY_FILE to join records across processes."
-        )
-        return secrets.token_bytes(32)
+        return _RandomKey(secrets.token_bytes(32))
     key = value.encode()
     if len(key) < _MINIMUM_KEY_BYTES:
         message = f"{KEY_FILE_VARIABLE if path else KEY_VARIABLE}: the key needs at least 16 bytes"
         raise ConfigurationError(message)
     return key
+
+
+def warn_of_random_key() -> None:
+    """Log a warning if nobody set a key."""
+    if isinstance(hmac_key(), _RandomKey):
+        _logger.warning(
+            "No HMAC key is set: pseudonyms are valid in this process only. "
+            "Set GLASSHOUSE_HMAC_KEY_FILE to join records across processes."
+        )
 
 
 def user_pseudonym(user_id: str) -> str:

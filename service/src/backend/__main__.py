@@ -94,10 +94,11 @@ def _start_error_tracking(settings: "ErrorTrackingSettings", service: str) -> No
     from sentry_sdk.utils import BadDsn
 
     from backend import error_tracking
+    from glasshouse.redaction import Redactor
 
     service = os.environ.get("OTEL_SERVICE_NAME") or service
     try:
-        error_tracking.start(settings, service=service, redact=error_tracking.mask_messages)
+        error_tracking.start(settings, service=service, redact=Redactor.default().value)
     except BadDsn:
         # Its text quotes the DSN.
         message = "SENTRY_DSN is invalid: set it to https://key@host/project, or leave it empty"

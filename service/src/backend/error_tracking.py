@@ -23,7 +23,6 @@ from backend.settings import ErrorTrackingSettings
 from glasshouse import correlation_id, request_id
 
 FLUSH_TIMEOUT_S: Final = 2.0
-UNCHECKED: Final = "[unchecked]"
 # Written out: an empty dictionary collects everything but what is named (sentry-sdk 2.75).
 _COLLECT_NOTHING: Final = {
     "user_info": False,
@@ -52,7 +51,8 @@ def start(settings: ErrorTrackingSettings, *, service: str, redact: Redact) -> N
 
     Args:
         service: becomes the tag ``service``.
-        redact: returns a copy of a JSON-like value without personal data.
+        redact: returns a copy of a JSON-like value without personal data, or another value if
+            it could not be checked. It does not raise.
     """
     if settings.sentry_dsn is None:
         return
@@ -94,29 +94,18 @@ def clean(event: dict[str, Any], *, service: str, redact: Redact) -> dict[str, A
     for exception in rest.get("exception", {}).get("values", ()):
         for frame in (exception.get("stacktrace") or {}).get("frames", ()):
             frame.pop("vars", None)
-    try:
-        redacted: dict[str, Any] = redact(rest)
-    # Sending it unchecked is the one thing that must not happen.
-    except Exception as error:  # noqa: BLE001 (see above)
-        extra = {"error.type": type(error).__qualname__}
-        _logger.warning("An error report could not be redacted and was dropped", extra=extra)
+    redacted = redact(rest)
+    if not isinstance(redacted, dict):
+        # A marker in its place: it could not be checked, and sending it is what must not happen.
+        _logger.warning("An error report could not be redacted and was dropped")
         return None
+    redacted = cast(dict[str, Any], redacted)
     if trace is not None:
         redacted.setdefault("contexts", {})["trace"] = trace
     ids = {"requestId": request_id(), "correlationId": correlation_id(), "service": service}
     tags = {name: value for name, value in ids.items() if value is not None}
     redacted["tags"] = {**redacted.get("tags", {}), **tags}
     return {**redacted, **kept}
-
-
-def mask_messages(event: Any) -> Any:
-    """Return a copy of an event without any exception's text: for want of a redactor."""
-    values = [
-        {**exception, "value": UNCHECKED}
-        for exception in event.get("exception", {}).get("values", ())
-    ]
-    free = ("logentry", "message")
-    return {k: v for k, v in event.items() if k not in free} | {"exception": {"values": values}}
 
 
 def capture(error: BaseException) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 
@@ -103,7 +104,10 @@ raise LookupError("last")
 
 
 def test_everything_a_process_says_is_in_the_one_shape() -> None:
-    ended = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, text=True)
+    environment = {**os.environ, "GLASSHOUSE_HMAC_KEY": "sixteen bytes or more"}
+    ended = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, env=environment
+    )
     assert ended.returncode == 1
     assert ended.stderr == ""
     lines = [json.loads(line) for line in ended.stdout.splitlines()]

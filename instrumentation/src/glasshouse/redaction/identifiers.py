@@ -9,11 +9,11 @@ _NIF_LETTERS: Final = b"TRWAGMYFPDXBNJZSQVHLCKE"
 _HETU_CHECKS: Final = b"0123456789ABCDEFHJKLMNPRSTUVWXY"
 # The dihedral group D5 and its permutations (Verhoeff, 1969).
 _MULTIPLY: Final = (
-    "0123456789 1234067895 2340178956 3401289567 4012395678 "
-    "5987604321 6598710432 7659821043 8765932104 9876543210"
+    b"0123456789 1234067895 2340178956 3401289567 4012395678 "
+    b"5987604321 6598710432 7659821043 8765932104 9876543210"
 ).split()
 _PERMUTE: Final = (
-    "0123456789 1576283094 5803796142 8916043527 9453126870 4286573901 2793806415 7046913258"
+    b"0123456789 1576283094 5803796142 8916043527 9453126870 4286573901 2793806415 7046913258"
 ).split()
 
 
@@ -62,7 +62,7 @@ def is_aadhaar(hit: bytes) -> bool:
     digits = only_digits(hit)
     check = 0
     for i, c in enumerate(reversed(digits)):
-        check = int(_MULTIPLY[check][int(_PERMUTE[i % 8][c - 48])])
+        check = _MULTIPLY[check][_PERMUTE[i % 8][c - 48] - 48] - 48
     return len(digits) == 12 and check == 0
 
 

@@ -8,17 +8,11 @@ from glasshouse.redaction.cards import collect
 # Assigned country calling codes: whole codes of two digits, and the first two digits of those
 # of three.
 _TWO: Final = frozenset(
-    map(
-        str.encode,
-        "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 "
-        "64 65 66 81 82 84 86 90 91 92 93 94 95 98".split(),
-    )
+    b"20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 "
+    b"64 65 66 81 82 84 86 90 91 92 93 94 95 98".split()
 )
 _THREE: Final = frozenset(
-    map(
-        str.encode,
-        "21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split(),
-    )
+    b"21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split()
 )
 
 
