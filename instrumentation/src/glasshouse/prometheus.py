@@ -31,7 +31,7 @@ class PullReader(PrometheusMetricReader):
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
     ) -> None:
         redacted = telemetry_redactor().metrics(metrics_data)
-        super()._receive_metrics(redacted, timeout_millis, **kwargs)
+        super()._receive_metrics(redacted, timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Stop being asked."""

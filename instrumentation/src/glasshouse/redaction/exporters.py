@@ -76,6 +76,9 @@ class RedactingLogExporter(LogRecordExporter):
     def shutdown(self) -> None:
         self._exporter.shutdown()
 
+    def force_flush(self, timeout_millis: int = 10_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
 
 class RedactingMetricExporter(MetricExporter):
     """Hands redacted copies of metrics to another exporter."""
@@ -88,10 +91,14 @@ class RedactingMetricExporter(MetricExporter):
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
     ) -> MetricExportResult:
         redacted = telemetry_redactor().metrics(metrics_data)
-        return self._exporter.export(redacted, timeout_millis=timeout_millis, **kwargs)
+        return self._exporter.export(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
+            redacted, timeout_millis=timeout_millis, **kwargs
+        )
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        self._exporter.shutdown(timeout_millis=timeout_millis, **kwargs)
+        self._exporter.shutdown(  # pyright: ignore[reportUnknownMemberType]  # as above
+            timeout_millis=timeout_millis, **kwargs
+        )
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         return self._exporter.force_flush(timeout_millis=timeout_millis)

@@ -130,7 +130,7 @@ class Redactor:
         if isinstance(value, float):
             return self._float(info, value)
         if isinstance(value, bytes | bytearray | memoryview):
-            return self._bytes(info, bytes(value))
+            return self._bytes(info, bytes(cast(bytes, value)))
         if isinstance(value, Mapping | Sequence | Set):
             return self._container(key, info, value, level)
         return self._string(key, str(value))

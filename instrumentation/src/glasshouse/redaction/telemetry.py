@@ -63,7 +63,7 @@ class TelemetryRedactor:
         """Return the same object where nothing is found."""
         if not attributes:
             return attributes
-        redacted = {}
+        redacted: dict[str, Any] = {}
         changed = False
         for key, value in attributes.items():
             name, new = self._redactor.name(key), self._attribute(key, value)
@@ -139,7 +139,10 @@ class TelemetryRedactor:
         context = span.context
         return ReadableSpan(
             name=UNCHECKED,
-            context=context and SpanContext(context.trace_id, context.span_id, context.is_remote),
+            context=context
+            and SpanContext(
+                context.trace_id, context.span_id, context.is_remote, context.trace_flags
+            ),
             resource=Resource({}),
             kind=span.kind,
             start_time=span.start_time,

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from glasshouse.redaction.ascii import NOT_DIGITS
 from glasshouse.redaction.keys import KeyInfo
-from glasshouse.redaction.policy import Rule, compile_quietly
+from glasshouse.redaction.patterns import compile_pattern
+from glasshouse.redaction.policy import Rule
 
 # Literals this long are looked for all at once, and one by one only if any is there.
 _LONG: Final = 3
@@ -31,7 +32,7 @@ class _Union:
     def __init__(self, rules: list[Rule]) -> None:
         sources = [rule.pattern.pattern for rule in rules if hasattr(rule.pattern, "pattern")]
         self._alone = [rule.pattern for rule in rules if not hasattr(rule.pattern, "pattern")]
-        self._all = compile_quietly("|".join(f"(?:{one})" for one in sources)) if sources else None
+        self._all = compile_pattern("|".join(f"(?:{one})" for one in sources)) if sources else None
 
     def matches(self, text: bytes) -> bool:
         if self._all is not None and self._all.search(text) is not None:
@@ -66,7 +67,7 @@ class Triggers:
         self._short = tuple(short.items())
         self._long = tuple(long.items())
         self._prefixes = frozenset(text for text in (*short, *long) if text.endswith(b"_"))
-        self._any_long = compile_quietly("|".join(re.escape(text.decode()) for text in long))
+        self._any_long = compile_pattern("|".join(re.escape(text.decode()) for text in long))
         long_bits = 0
         for bits in long.values():
             long_bits |= bits
