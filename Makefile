@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules redaction-report bench-redaction bench-service venv
+.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules redaction-report bench-redaction bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ redaction-report: engine ## Send the corpus through the Collector; table and doc
 bench-redaction: venv ## Measure redaction on one core, beside none and the stock one
 	@cd bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
 	@$(RUN) glasshouse-bench redaction-speed bench/collector/.otelcol $(ARGS)
+
+bench-python: venv ## Measure redaction in Python beside encoding JSON
+	@$(RUN) python bench/redaction_python.py $(ARGS)
 
 venv: $(STAMP)
 	@$(UV) sync --frozen --quiet
