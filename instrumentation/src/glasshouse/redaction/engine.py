@@ -6,11 +6,10 @@ Texts are bytes of UTF-8 in here, so that places in them mean the same in both e
 from collections.abc import Callable
 from typing import Final
 
-from glasshouse.redaction import masks
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
-from glasshouse.redaction.masks import Pseudonyms, is_inside_mask, is_mask, is_pseudonym
+from glasshouse.redaction.masks import UNCHECKED, UNSETTLED, Masks, Pseudonyms, is_pseudonym
 from glasshouse.redaction.pairs import is_placeholder, redact_pairs
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.triggers import Triggers
@@ -40,6 +39,9 @@ class Engine:
     def __init__(self, policy: Policy, key: bytes, *, mask_private_ips: bool = False) -> None:
         self._policy = policy
         self._secrets = SecretNames(policy)
+        self._masks = Masks(
+            [rule.mask.strip(b"[]") for rule in policy.keys] + [rule.mask for rule in policy.rules]
+        )
         self._pseudonyms = Pseudonyms(key)
         self._keep_private = not mask_private_ips
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
@@ -71,12 +73,12 @@ class Engine:
         ``depth`` counts the JSON texts around it.
         """
         if key.secret is not None:
-            if not text or is_mask(text) or is_placeholder(text):
+            if not text or self._masks.is_mask(text) or is_placeholder(text):
                 return None
             count(key.secret.counted_as)
             return key.secret.mask
         if key.user:
-            if not text or is_pseudonym(text) or is_mask(text):
+            if not text or is_pseudonym(text) or self._masks.is_mask(text):
                 return None
             count("user_id")
             return self._pseudonyms.of(text)
@@ -107,7 +109,7 @@ class Engine:
         limits = self._policy.limits
         if len(text) > limits.max_bytes:
             count("unchecked")
-            return masks.UNCHECKED.encode()
+            return UNCHECKED.encode()
         if depth < limits.max_nested_json and looks_like_json(text):
             try:
                 return self._json(text, count, depth)
@@ -120,7 +122,7 @@ class Engine:
                 return result
             text = result = changed
         count("unsettled")
-        return masks.UNSETTLED
+        return UNSETTLED
 
     def _one_pass(self, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
         result: bytes | None = None
@@ -130,7 +132,7 @@ class Engine:
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
             if rule.pattern is None:
-                changed = redact_pairs(self._secrets, text, count)
+                changed = redact_pairs(self._secrets, self._masks, text, count)
             else:
                 changed = self._apply(rule, key, text, count)
             if changed is not None:
@@ -175,6 +177,12 @@ class Engine:
                 if value is not None:
                     start, end = match.start(group), match.end(group)
                     break
+            if rule.rescan and start == match.start() and not _may_start(rule, text, start):
+                # No start is good until the character before it is.
+                pos = start + 1
+                while pos < size and not _may_start(rule, text, pos):
+                    pos += 1
+                continue
             found = self._check(rule, key, text, start, end)
             if found is None:
                 pos = _next_character(text, match.start()) if rule.rescan else match.end()
@@ -193,7 +201,7 @@ class Engine:
         """Decide about one hit; return what takes its place, and its end."""
         if start >= end or not _fits_before(rule, text, start):
             return None
-        if rule.near and not _is_near(rule, key, text, start, end):
+        if rule.near and not self._is_near(rule, key, text, start, end):
             return None
         form = b""
         name = rule.validate
@@ -210,7 +218,7 @@ class Engine:
             if network is None:
                 return None
             end, form = network
-        if not _fits_after(rule, text, end) or is_inside_mask(text, start, end):
+        if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
 
@@ -227,6 +235,47 @@ class Engine:
             case _:
                 return b""
 
+    def _is_near(self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
+        if key.words and any(
+            self._contains(key.words, 0, len(key.words), word) for word in rule.near
+        ):
+            return True
+        low = start
+        for _ in range(NEAR_BEFORE):
+            if low == 0:
+                break
+            low -= 1
+            while low > 0 and text[low] in _CONTINUATION:
+                low -= 1
+        high = end
+        for _ in range(NEAR_AFTER):
+            if high >= len(text):
+                break
+            high = _next_character(text, high)
+        folded = text[low:high].lower()
+        return any(
+            word in folded
+            and (self._contains(text, low, start, word) or self._contains(text, end, high, word))
+            for word in rule.near
+        )
+
+    def _contains(self, text: bytes, low: int, high: int, word: bytes) -> bool:
+        """Look for a lower-case word within ``text[low:high]``, as a word of its own."""
+        window = text[low:high].lower()
+        at = window.find(word)
+        while at >= 0:
+            begin, stop = low + at, low + at + len(word)
+            before, after = text[begin - 1 : begin] if begin else b"", text[stop : stop + 1]
+            joined = bool(before) and (
+                before[0] in UPPER or (before[0] in LOWER and text[begin] not in UPPER)
+            )
+            # The name of a mask: what stands beside [phone:…] is not a phone number for that.
+            masked = before == b"[" and self._masks.end(text, begin - 1) >= 0
+            if not joined and not masked and not (after and after[0] in LOWER):
+                return True
+            at = window.find(word, at + 1)
+        return False
+
 
 def _next_character(text: bytes, at: int) -> int:
     at += 1
@@ -235,10 +284,12 @@ def _next_character(text: bytes, at: int) -> int:
     return at
 
 
+def _may_start(rule: Rule, text: bytes, at: int) -> bool:
+    return at == 0 or text[at - 1] not in rule.before
+
+
 def _fits_before(rule: Rule, text: bytes, start: int) -> bool:
-    if start == 0:
-        return True
-    if text[start - 1] in rule.before:
+    if not _may_start(rule, text, start):
         return False
     return not (start > 1 and text[start - 2] in DIGITS and text[start - 1] in rule.before_digit)
 
@@ -249,41 +300,3 @@ def _fits_after(rule: Rule, text: bytes, end: int) -> bool:
     if text[end] in rule.after:
         return False
     return not (end + 1 < len(text) and text[end + 1] in DIGITS and text[end] in rule.after_digit)
-
-
-def _is_near(rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
-    if key.words and any(_contains(key.words, 0, len(key.words), word) for word in rule.near):
-        return True
-    low = start
-    for _ in range(NEAR_BEFORE):
-        if low == 0:
-            break
-        low -= 1
-        while low > 0 and text[low] in _CONTINUATION:
-            low -= 1
-    high = end
-    for _ in range(NEAR_AFTER):
-        if high >= len(text):
-            break
-        high = _next_character(text, high)
-    folded = text[low:high].lower()
-    return any(
-        word in folded and (_contains(text, low, start, word) or _contains(text, end, high, word))
-        for word in rule.near
-    )
-
-
-def _contains(text: bytes, low: int, high: int, word: bytes) -> bool:
-    """Look for a lower-case word within ``text[low:high]``, as a word of its own."""
-    window = text[low:high].lower()
-    at = window.find(word)
-    while at >= 0:
-        begin, stop = low + at, low + at + len(word)
-        before, after = text[begin - 1 : begin] if begin else b"", text[stop : stop + 1]
-        joined = bool(before) and (
-            before[0] in UPPER or (before[0] in LOWER and text[begin] not in UPPER)
-        )
-        if not joined and not (after and after[0] in LOWER):
-            return True
-        at = window.find(word, at + 1)
-    return False

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from glasshouse.redaction.ascii import only_digits
@@ -11,7 +12,9 @@ UNCHECKED: Final = "[unchecked]"
 UNSETTLED: Final = b"[redacted]"
 PSEUDONYM_LENGTH: Final = 16
 
-_MASK: Final = re.compile(rb"\[[a-z][a-z0-9_]{0,31}(?::[0-9a-f.:*]{1,48})?\]")
+_MASK: Final = re.compile(rb"\[([a-z][a-z0-9_]{0,31})(?::[0-9a-f.:*]{1,48})?\]")
+# What takes the place of a text that was not checked, or did not settle.
+_OWN: Final = frozenset({b"unchecked", b"redacted"})
 _PSEUDONYM: Final = re.compile(rb"[0-9a-f]{16}")
 # Brackets, 32, a colon and 48.
 _LONGEST: Final = 2 + 32 + 1 + 48
@@ -35,24 +38,29 @@ class Pseudonyms:
         return self.of(only_digits(text).removeprefix(b"00"))
 
 
-def mask_end(text: bytes, at: int) -> int:
-    """Return the end of the mask that begins at ``at``, or -1."""
-    found = _MASK.match(text, at)
-    return found.end() if found else -1
+class Masks:
+    """Recognises masks by the names that a policy gives them."""
 
+    def __init__(self, names: Iterable[bytes]) -> None:
+        self._names = _OWN | frozenset(names)
 
-def is_mask(text: bytes) -> bool:
-    return _MASK.fullmatch(text) is not None
+    def end(self, text: bytes, at: int) -> int:
+        """Return the end of the mask that begins at ``at``, or -1."""
+        found = _MASK.match(text, at)
+        return found.end() if found and found[1] in self._names else -1
+
+    def is_mask(self, text: bytes) -> bool:
+        return bool(text) and self.end(text, 0) == len(text)
+
+    def is_inside(self, text: bytes, start: int, end: int) -> bool:
+        """Tell whether ``text[start:end]`` lies wholly within a mask.
+
+        A mask holds no ``[`` but its first, so only the last one at or before ``start`` can
+        begin it.
+        """
+        opening = text.rfind(b"[", max(0, start - _LONGEST), start + 1)
+        return opening >= 0 and self.end(text, opening) >= end
 
 
 def is_pseudonym(text: bytes) -> bool:
     return _PSEUDONYM.fullmatch(text) is not None
-
-
-def is_inside_mask(text: bytes, start: int, end: int) -> bool:
-    """Tell whether ``text[start:end]`` lies wholly within a mask.
-
-    A mask holds no ``[`` but its first, so only the last one at or before ``start`` can begin it.
-    """
-    opening = text.rfind(b"[", max(0, start - _LONGEST), start + 1)
-    return opening >= 0 and mask_end(text, opening) >= end

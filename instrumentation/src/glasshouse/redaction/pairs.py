@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM
 from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query, normalise
-from glasshouse.redaction.masks import is_inside_mask, mask_end
+from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.policy import KeyRule
 from glasshouse.redaction.tokens import has_digit
 
@@ -17,7 +17,7 @@ LONGEST_FIRST_WORD: Final = 32
 
 _NAME_CHARS: Final = ALNUM | frozenset(b"_.-")
 _SEPARATOR: Final = re.compile(rb"[=:]")
-_BARE_VALUE: Final = re.compile(rb"[^ \t\r\n\f\v\"'&,;<>\[\]{}\\]*")
+_BARE_VALUE: Final = re.compile(rb"[^ \t\r\n\f\v\"'&,;<>\[\]{}\\]+")
 _LINE_VALUE: Final = re.compile(rb"[^\r\n\"']*")
 _PLACEHOLDER: Final = re.compile(
     rb"(?i:null|none|nil|undefined|true|false|yes|no|empty|n/a|redacted|filtered|masked|hidden)"
@@ -38,7 +38,9 @@ class _Value(NamedTuple):
     spaced: bool
 
 
-def redact_pairs(names: SecretNames, text: bytes, hit: Callable[[str], None]) -> bytes | None:
+def redact_pairs(
+    names: SecretNames, masks: Masks, text: bytes, hit: Callable[[str], None]
+) -> bytes | None:
     """Return the text with masks for the values of secret names; ``None`` without a change."""
     out: list[bytes] = []
     kept = pos = 0
@@ -59,7 +61,7 @@ def redact_pairs(names: SecretNames, text: bytes, hit: Callable[[str], None]) ->
         rule, single = _secret_name(names, text, at)
         if rule is None:
             continue
-        value = _value(text, after, line=rule.line)
+        value = _value(masks, text, after, line=rule.line)
         if value.start >= value.end:
             continue
         pos = value.end
@@ -72,7 +74,7 @@ def redact_pairs(names: SecretNames, text: bytes, hit: Callable[[str], None]) ->
             and not value.quoted
             and not has_digit(content)
         )
-        if prose or is_inside_mask(text, value.start, value.end) or is_placeholder(content):
+        if prose or masks.is_inside(text, value.start, value.end) or is_placeholder(content):
             continue
         hit(rule.counted_as)
         out += (text[kept : value.start], rule.mask)
@@ -103,6 +105,13 @@ def _name_before(text: bytes, at: int) -> tuple[bytes, int]:
         start -= 1
     if i - start > LONGEST_NAME:
         return text[i - LONGEST_NAME : i], 0
+    # An escaped bracket: user%5Bpassword%5D.
+    if (
+        i - start > 2
+        and text[start - 1 : start] == b"%"
+        and text[start : start + 2].upper() == b"5B"
+    ):
+        start += 2
     return text[start:i], start
 
 
@@ -130,14 +139,14 @@ def _word_before(text: bytes, start: int) -> bytes:
     return text[i:end]
 
 
-def _value(text: bytes, at: int, *, line: bool) -> _Value:
+def _value(masks: Masks, text: bytes, at: int, *, line: bool) -> _Value:
     """Find the value to the right of a separator."""
     size, i = len(text), at
     for _ in range(3):
         if i < size and text[i] in b" \t":
             i += 1
     spaced = i > at
-    if i < size and text[i] == 0x5B and mask_end(text, i) < 0:
+    if i < size and text[i] == 0x5B and masks.end(text, i) < 0:
         i += 1
         for _ in range(3):
             if i < size and text[i] == 0x20:
@@ -153,11 +162,17 @@ def _value(text: bytes, at: int, *, line: bool) -> _Value:
         found = _LINE_VALUE.match(text, i)
         end = i + len(found.group().rstrip(b" \t")) if found else i
         return _Value(i, end, False, spaced)
-    masked = mask_end(text, i)
-    if masked >= 0:
-        return _Value(i, masked, False, spaced)
-    bare = _BARE_VALUE.match(text, i)
-    return _Value(i, bare.end() if bare else i, False, spaced)
+    end = i
+    while end < size:
+        masked = masks.end(text, end)
+        if masked >= 0:
+            end = masked
+            continue
+        bare = _BARE_VALUE.match(text, end)
+        if bare is None:
+            break
+        end = bare.end()
+    return _Value(i, end, False, spaced)
 
 
 def _closing_quote(text: bytes, start: int, quote: int, slashes: int) -> int:
