@@ -15,10 +15,7 @@ pytestmark = pytest.mark.static
 ROOT = Path(__file__).parents[2]
 CHECKOUT = project.load(ROOT)
 FOLDER = rules.folder(CHECKOUT)
-DASHBOARDS = {
-    "start", "payments", "automation", "notifications", "jobs",
-    "api", "slos", "logs", "pipeline", "postgres",
-}  # fmt: skip
+DASHBOARDS = {path.stem for path in (ROOT / "grafana" / "dashboards").glob("*.json")}
 
 
 def alerts() -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
 """Each runbook is whole, its links are those of its queries, its commands name what there is."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -20,6 +22,8 @@ CHECKOUT = project.load(ROOT)
 PAGES = runbooks.pages(CHECKOUT)
 COMPOSE: dict[str, Any] = yaml.safe_load(CHECKOUT.compose_file.read_text(encoding="utf-8"))
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+SOURCES = ROOT / "grafana" / "provisioning" / "datasources" / "stack.yaml"
+PROVISIONED = {one["uid"] for one in yaml.safe_load(SOURCES.read_text())["datasources"]}
 DOCKER = {"inspect", "kill", "logs", "pause", "restart", "start", "stop", "unpause"}
 PORTS = {CHECKOUT.port(part.variable) for part in PARTS}
 
@@ -42,7 +46,15 @@ def test_a_page_has_its_sections_in_order_and_none_is_empty(page: Page) -> None:
 def test_the_links_into_explore_are_those_of_the_queries(page: Page) -> None:
     text = (ROOT / "runbooks" / f"{page.name}.md").read_text(encoding="utf-8")
     assert text == runbooks.linked(text), "run `make rules` and commit"
-    assert text.count("[Open in Explore]") == len(page.queries) > 0
+    links = re.findall(r"\[Open in Explore\]\((\S+)\)", text)
+    assert len(links) == len(page.queries) > 0
+    for link, query in zip(links, page.queries, strict=True):
+        [panes] = parse_qs(urlsplit(link).query)["panes"]
+        [pane] = json.loads(panes).values()
+        [asked] = pane["queries"]
+        assert asked.get("expr", asked.get("query")) == query.text
+        assert pane["datasource"] == asked["datasource"]["uid"] == query.source
+        assert query.source in PROVISIONED
 
 
 @every_page
@@ -69,9 +81,8 @@ def fault(command: str) -> str | None:
         port = re.match(r"http://127\.0\.0\.1:(\d+)/", url)
         return None if port and int(port[1]) in PORTS else url
     if program == "glasshouse":
-        return (
-            None if rest[0] in {c.callback.__name__ for c in app.registered_commands} else rest[0]
-        )
+        known = {one.callback.__name__ for one in app.registered_commands if one.callback}
+        return None if rest[0] in known else rest[0]
     return program
 
 
