@@ -54,7 +54,7 @@ type features struct {
 type literal struct {
 	text  string
 	exact bool
-	next  int // in the same bucket, or -1
+	next  int16 // in the same bucket, or -1
 	rules bits
 	near  bits
 	pairs byte
@@ -70,7 +70,7 @@ const (
 type scanner struct {
 	e        *Engine
 	trigrams [1 << 15 / 64]uint64 // first three characters of any literal
-	buckets  map[uint16]int
+	buckets  []int16              // by trigram: the first of its literals, or -1
 	literals []literal
 	shorts   []literal            // of two letters, which sit in no bucket
 	ends     [1 << 15 / 64]uint64 // last three characters of words before a blank
@@ -110,7 +110,10 @@ var prefixRules = map[string]bool{
 }
 
 func newScanner(e *Engine) *scanner {
-	c := &scanner{e: e, buckets: map[uint16]int{}, pairs: -1}
+	c := &scanner{e: e, buckets: make([]int16, 1<<15), pairs: -1}
+	for i := range c.buckets {
+		c.buckets[i] = -1
+	}
 	ids := &c.ids
 	known := map[string]*int{
 		"private_key": &ids.privateKey, "url_credentials": &ids.urlCredentials, "url_token": &ids.urlToken, "dsn_credentials": &ids.dsn,
@@ -203,21 +206,10 @@ func (c *scanner) file(i int) {
 	}
 	if len(l.text) > 2 {
 		t := trigram(l.text[0], l.text[1], l.text[2])
-		next, used := c.buckets[t]
-		if !used {
-			next = -1
-		}
-		l.next = next
-		c.buckets[t] = i
+		l.next, c.buckets[t] = c.buckets[t], int16(i)
 		return
 	}
 	c.shorts = append(c.shorts, *l)
-	for _, third := range thirds {
-		t := trigram(l.text[0], l.text[1], third)
-		if _, used := c.buckets[t]; !used {
-			c.buckets[t] = -1
-		}
-	}
 }
 
 func (c *scanner) addEnd(text string, rule int) {
@@ -272,6 +264,8 @@ type pass struct {
 	query        bool // ? & ;
 	ninoMaybe    bool
 	longMixed    bool
+	dashesSeen   bool // three of them: PRIVATE KEY was looked for
+	lastDot      int  // its place plus one, -1 for none, 0 while not looked for
 	features
 }
 
@@ -286,7 +280,7 @@ func (c *scanner) wordAt(s string, i int, p *pass) {
 }
 
 func (c *scanner) verify(s string, i int, t uint16, p *pass) {
-	for at, used := c.buckets[t]; used && at >= 0; at = c.literals[at].next {
+	for at := c.buckets[t]; at >= 0; at = c.literals[at].next {
 		l := &c.literals[at]
 		if len(s)-i < len(l.text) {
 			continue
@@ -296,7 +290,7 @@ func (c *scanner) verify(s string, i int, t uint16, p *pass) {
 			if part != l.text {
 				continue
 			}
-		} else if !equalFoldASCII(part, l.text) {
+		} else if !equalFoldASCII(part, l.text) || (i+len(l.text) < len(s) && classes[s[i+len(l.text)]]&classLower != 0) {
 			continue
 		}
 		p.wanted.add(&l.rules)
@@ -626,9 +620,10 @@ func (c *scanner) dash(s string, i int, p *pass) {
 		case 'u':
 			p.wanted.set(c.ids.cliUser)
 		case '-':
-			if strings.Contains(s, "PRIVATE KEY") {
+			if !p.dashesSeen && strings.Contains(s, "PRIVATE KEY") {
 				p.wanted.set(c.ids.privateKey)
 			}
+			p.dashesSeen = true
 		}
 	case next == 'u' || next == 'p' || next == 'a':
 		if i > 0 && s[i-1] == ' ' {
@@ -649,7 +644,13 @@ func (c *scanner) at(s string, i int, p *pass) {
 		p.wanted.set(c.ids.dsn)
 	}
 	// A domain has a dot, and a name stands before the sign.
-	if i > 0 && strings.IndexByte(s[i:], '.') > 0 {
+	if p.lastDot == 0 {
+		p.lastDot = 1 + strings.LastIndexByte(s, '.')
+		if p.lastDot == 0 {
+			p.lastDot = -1
+		}
+	}
+	if i > 0 && p.lastDot > i {
 		p.wanted.set(c.ids.email)
 	}
 }
