@@ -66,10 +66,11 @@ def redaction_speed(
     terminal.table(table)
     for one, ratio in compared.items():
         terminal.say(
-            f"{one}: {ratio['against_stock']:.0f} times the stock processors "
-            f"(at least {speed.TARGET_STOCK:.0f} wanted), "
-            f"{ratio['against_none']:.2f} times no redaction "
-            f"(at least {speed.TARGET_NONE} wanted)"
+            f"{one}: {ratio['against_none']:.2f} times no redaction "
+            f"(at least {speed.TARGET_NONE} wanted), {ratio['against_stock']:.0f} times the stock "
+            f"processors (at least {speed.TARGET_STOCK:.0f} wanted); "
+            f"redaction alone costs {ratio['added_us_per_record']:.1f} µs a record, "
+            f"{ratio['against_stock_alone']:.0f} times less than theirs"
         )
 
 
