@@ -10,7 +10,6 @@ from glasshouse_dashboards.__main__ import FOLDER
 from glasshouse_dashboards.quiet import QUIET
 from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
 from support.grafana import ask
-from support.payments import pay, wait_confirmed
 from support.stack import Stack
 from support.waiting import until
 
@@ -35,16 +34,7 @@ def recent() -> Span:
     return Span(start=now - WINDOW_S, end=now)
 
 
-@pytest.fixture(scope="module")
-def some_traffic(http: httpx.Client, stack: Stack) -> None:
-    for number in range(2):
-        transaction = pay(http, stack, "EUR", f"dashboard-{number}")
-        wait_confirmed(http, stack, transaction)
-    refused = http.post(f"{stack.api}/payments", json={"amount": "no number"})
-    assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
-
-
-@pytest.mark.usefixtures("some_traffic")
+@pytest.mark.usefixtures("demo")
 @pytest.mark.parametrize(("dashboard", "panel", "target"), targets())
 def test_a_panel_has_data(
     http: httpx.Client,
@@ -66,7 +56,7 @@ def test_a_panel_has_data(
     until(probe, what=f"{dashboard['uid']}: {panel['title']}", deadline_s=150)
 
 
-@pytest.mark.usefixtures("some_traffic")
+@pytest.mark.usefixtures("demo")
 @pytest.mark.parametrize("dashboard", dashboards(FOLDER), ids=lambda dashboard: dashboard["uid"])
 def test_variables_and_marks_can_be_asked(
     http: httpx.Client, stack: Stack, dashboard: dict[str, Any]

@@ -126,10 +126,16 @@ def number(
     *,
     limits: Limits | None = None,
     legend: str = "",
+    decimals: int | None = None,
     span: int = QUARTER,
 ) -> stat.Panel:
-    """Return one big number, or one a series when ``legend`` names them."""
-    return (
+    """Return one big number, or one a series when ``legend`` names them.
+
+    Counts are whole numbers, though increase() makes fractions of them.
+    """
+    if decimals is None and unit == "short":
+        decimals = 0
+    panel = (
         stat.Panel()
         .title(title)
         .description(description)
@@ -145,6 +151,7 @@ def number(
         .thresholds(_thresholds(limits))
         .with_target(prometheus.Dataquery().ref_id("A").expr(query).legend_format(legend).instant())
     )
+    return panel if decimals is None else panel.decimals(decimals)
 
 
 def bars(
@@ -190,6 +197,7 @@ def rows(
     return (
         table.Panel()
         .title(title)
+        .decimals(0 if unit == "short" else 1)
         .description(description)
         .unit(unit)
         .height(_GRAPH)

@@ -44,6 +44,7 @@ def build() -> Dashboard:
                 "Average of the last 5 minutes: how many connections are busy.",
                 "short",
                 q.BUSY_NOW,
+                decimals=2,
             )
         )
         .with_panel(

@@ -96,7 +96,7 @@ def build() -> Dashboard:
         .with_panel(
             lines(
                 "Latency, 95th percentile",
-                "Of requests and of job executions. 500 ms is what requests are promised.",
+                "Of requests and of job executions. 500 ms is promised for requests only.",
                 "s",
                 q.LATENCY,
                 limits=Limits(0.4, 0.5),

@@ -66,7 +66,7 @@ def graph(
             first, last = (
                 datetime.fromtimestamp(at, tz=UTC) for at in (min(mark.times), max(mark.times))
             )
-            axes.axvspan(first, last, color=COLORS[color], alpha=0.10, linewidth=0)  # type: ignore[arg-type]
+            axes.axvspan(first, last, color=COLORS[color], alpha=0.06, linewidth=0)  # type: ignore[arg-type]
             axes.axvline(first, color=COLORS[color], linewidth=0.8, linestyle=":")  # type: ignore[arg-type]
     highest = _stack(axes, series, span) if _stacked(panel) else _lines(axes, series, span)
     _limits(axes, defaults, highest)
@@ -80,7 +80,8 @@ def graph(
     axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=_TICKS))
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
     axes.grid(axis="y")
-    axes.tick_params(length=0)
+    axes.tick_params(axis="x", length=0, pad=6)
+    axes.tick_params(axis="y", length=0)
     return _svg(figure, f"{panel['id']}{panel['title']}{span.start}")
 
 

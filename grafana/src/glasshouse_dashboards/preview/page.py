@@ -79,13 +79,13 @@ def _numbers(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     for one in series:
         color = f' style="background:{draw.COLORS[draw.threshold(defaults, one.last)]}"'
         name = f"<small>{html.escape(one.name)}</small>" if len(series) > 1 else ""
-        number = html.escape(units.text(one.last, defaults["unit"]))
+        number = html.escape(units.text(one.last, defaults["unit"], defaults.get("decimals")))
         tiles.append(f"<div class=number{color if colored else ''}>{number}{name}</div>")
     return f"<div class=numbers>{''.join(tiles)}</div>"
 
 
 def _table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
-    unit = panel["fieldConfig"]["defaults"]["unit"]
+    defaults = panel["fieldConfig"]["defaults"]
     [names] = [
         change["options"]["renameByName"]
         for change in panel["transformations"]
@@ -95,7 +95,7 @@ def _table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     shown = sorted(series, key=lambda one: -one.last)[:_TABLE_ROWS]
     body = "".join(
         "<tr>"
-        + "".join(f"<td>{html.escape(_cell(one, label, unit))}</td>" for label in names)
+        + "".join(f"<td>{html.escape(_cell(one, label, defaults))}</td>" for label in names)
         + "</tr>"
         for one in shown
     )
@@ -104,8 +104,10 @@ def _table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     return f"<div class=scroll><table><tr>{head}</tr>{body}</table>{note}</div>"
 
 
-def _cell(one: Series, label: str, unit: str) -> str:
-    return units.text(one.last, unit) if label == "Value" else one.labels.get(label, "")
+def _cell(one: Series, label: str, defaults: Mapping[str, Any]) -> str:
+    if label != "Value":
+        return one.labels.get(label, "")
+    return units.text(one.last, defaults["unit"], defaults.get("decimals"))
 
 
 def _logs(lines: Iterable[Line]) -> str:

@@ -18,12 +18,15 @@ _AFTER: Final = {"short": "", "none": "", "reqps": " req/s", "ops": " /s", "cps"
 KNOWN: Final = frozenset({*_AFTER, "s", "percentunit", "bytes", "Bps"})
 
 
-def text(value: float, unit: str) -> str:
+def text(value: float, unit: str, decimals: int | None = None) -> str:
     """Return a value as Grafana shows it. Raises KeyError for a unit that is not known here."""
     if math.isnan(value):
         return "-"
+    if decimals is not None and abs(value) < 1000:
+        value = round(value, decimals)
     if unit == "percentunit":
-        return f"{_digits(value * 100)} %"
+        # Two places: 99.95 % and 100 % are not the same promise.
+        return f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"
     if unit == "s":
         return _scaled(value, _TIMES, " ")
     if unit in {"bytes", "Bps"}:
