@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestBadPolicy changes one line of the real policy; the error must name the file, the line of the
+// rule and the rule.
+func TestBadPolicy(t *testing.T) {
+	good, err := os.ReadFile(policyPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, old, with string
+		want            []string
+	}{
+		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern", "missing closing"}},
+		{"anchor", "pattern: '0[xX][0-9a-fA-F]{40}'", `pattern: '\b0x'`, []string{`rule "wallet_evm"`, "use before and after"}},
+		{"validator", "validate: mac", "validate: mack", []string{`rule "mac"`, `unknown validator "mack"`}},
+		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
+		{"trigger", "triggers: [{dots: 3}]", "triggers: [{stars: 3}]", []string{`unknown trigger class "stars"`}},
+		{"version", "version: 1", "version: 2", []string{"version is 2"}},
+		{"key", "suffix: [cookie, cookies", "suffix: [Cookie, cookies", []string{`key rule "cookie"`, `write "cookie"`}},
+		{"no rules", "\nrules:", "\nrulez:", []string{"has no rules"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := string(good)
+			at := strings.Index(text, c.old)
+			if at < 0 {
+				t.Fatalf("the policy no longer holds %q", c.old)
+			}
+			path := filepath.Join(t.TempDir(), "rules.yaml")
+			if err := os.WriteFile(path, []byte(text[:at]+c.with+text[at+len(c.old):]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Load(path, []byte(testKey), Options{})
+			if err == nil {
+				t.Fatal("loaded")
+			}
+			for _, want := range append(c.want, path) {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+			if strings.Contains(c.want[0], "rule ") && !strings.Contains(err.Error(), path+":") {
+				t.Errorf("%q names no line", err)
+			}
+		})
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	if _, err := Load(policyPath, []byte("short"), Options{}); err == nil || !strings.Contains(err.Error(), "at least 16") {
+		t.Errorf("a short key: %v", err)
+	}
+	if _, err := Load("nowhere.yaml", []byte(testKey), Options{}); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := Load(policyPath, []byte(testKey), Options{Disable: []string{"emial"}}); err == nil || !strings.Contains(err.Error(), `"emial"`) {
+		t.Errorf("an unknown entity: %v", err)
+	}
+}
+
+func TestSwitches(t *testing.T) {
+	const text = "jane@example.com from 10.0.0.1"
+	for name, c := range map[string]struct {
+		opts Options
+		want string
+	}{
+		"default":     {Options{}, "[email:d80746e7cbb19a23] from 10.0.0.1"},
+		"private too": {Options{MaskPrivateIPs: true}, "[email:d80746e7cbb19a23] from [ip:10.0.0.*]"},
+		"entity off":  {Options{Disable: []string{"email"}}, text},
+	} {
+		e := loadEngine(t, c.opts)
+		if got, _ := e.String("", text, nil); got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
