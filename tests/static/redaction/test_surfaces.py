@@ -85,7 +85,9 @@ def finished_span(**fill: Any) -> ReadableSpan:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource(fill.get("resource", {"service.name": "shop"})))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    with provider.get_tracer("tests").start_as_current_span(
+    with provider.get_tracer(
+        fill.get("scope", "tests"), attributes=fill.get("scope_attributes")
+    ).start_as_current_span(
         fill.get("name", "GET /orders"), links=fill.get("links"), attributes={"order": "word"}
     ) as span:
         span.set_attributes(fill.get("attributes", {}))
@@ -111,6 +113,8 @@ SPANS: dict[str, dict[str, Any]] = {
     "link": {"links": linked("fine")},
     "trace state": {"links": linked(EMAIL)},
     "resource": {"resource": {"service.name": "shop", "owner": EMAIL}},
+    "scope": {"scope": f"tests of {EMAIL}"},
+    "scope attribute": {"scope_attributes": {"owner": EMAIL}},
 }
 
 
@@ -122,6 +126,9 @@ def test_a_span(telemetry: TelemetryRedactor, redaction: str, surface: str) -> N
     shown = sent.to_json() + "".join(
         f"{link.context.trace_state} {link.attributes}" for link in sent.links
     )
+    scope = sent.instrumentation_scope
+    assert scope is not None
+    shown += scope.to_json()
     # The sentinel: the span itself is there, with what is harmless.
     assert '"order": "word"' in shown
     assert leaks(shown) is (redaction == "off")
@@ -129,6 +136,23 @@ def test_a_span(telemetry: TelemetryRedactor, redaction: str, surface: str) -> N
     assert span.to_json() == before
     assert sent.context == span.context
     assert (sent.start_time, sent.end_time) == (span.start_time, span.end_time)
+
+
+def test_a_span_without_hits_is_handed_on_as_it_is(redactor: Redactor) -> None:
+    telemetry = TelemetryRedactor(redactor, lambda _: None)
+    span = finished_span(attributes={"note": "fine", "code": 202, "tags": ("one", "two")})
+    assert telemetry.spans([span, span]) == [span, span]
+
+
+def test_a_known_attribute_does_not_hide_another(redactor: Redactor) -> None:
+    telemetry = TelemetryRedactor(redactor, lambda _: None)
+    values = {"note": "hunter2", "other": CARD}
+    for _ in range(2):
+        [sent] = telemetry.spans([finished_span(attributes=values)])
+        assert sent.attributes == {"order": "word", "note": "hunter2", "other": "[card:1111]"}
+    # The same text is a secret under another name.
+    [sent] = telemetry.spans([finished_span(attributes={"password": "hunter2"})])
+    assert sent.attributes == {"order": "word", "password": "[password]"}
 
 
 def emitted(record: LogRecord) -> Any:

@@ -6,12 +6,13 @@ A record in which nothing is found is handed on as it is.
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from glasshouse.redaction.masks import UNCHECKED
@@ -23,6 +24,9 @@ Unchecked = Callable[[str], None]
 _Item = TypeVar("_Item")
 # Resources are few and live as long as the process.
 _MOST_RESOURCES: Final = 64
+# Attributes that are known to be clean, name and value: most of them repeat.
+_MOST_KNOWN: Final = 4096
+_LONGEST_KNOWN: Final = 256
 
 
 class TelemetryRedactor:
@@ -32,6 +36,8 @@ class TelemetryRedactor:
         self._redactor = redactor
         self._unchecked = unchecked
         self._resources: dict[int, tuple[Resource, Resource]] = {}
+        self._scopes: dict[int, tuple[InstrumentationScope, InstrumentationScope]] = {}
+        self._known: set[tuple[str, str]] = set()
 
     def spans(self, spans: Sequence[ReadableSpan]) -> list[ReadableSpan]:
         return [self._guarded("traces", self._span, self._span_marker, span) for span in spans]
@@ -63,13 +69,28 @@ class TelemetryRedactor:
         """Return the same object where nothing is found."""
         if not attributes:
             return attributes
-        redacted: dict[str, Any] = {}
-        changed = False
-        for key, value in attributes.items():
+        items = _plain(attributes).items()
+        unknown = [
+            (key, value)
+            for key, value in items
+            # A text of another class may pass for one that is known.
+            if type(value) is not str or type(key) is not str or (key, value) not in self._known
+        ]
+        changed: dict[str, tuple[str, Any]] = {}
+        for key, value in unknown:
             name, new = self._redactor.name(key), self._attribute(key, value)
-            changed = changed or new is not value or name is not key
-            redacted[name] = new
-        return redacted if changed else attributes
+            if new is not value or name is not key:
+                changed[key] = (name, new)
+            elif type(value) is str and type(key) is str and len(value) <= _LONGEST_KNOWN:
+                self._remember(key, value)
+        if not changed:
+            return attributes
+        return dict(changed.get(key, (key, value)) for key, value in items)
+
+    def _remember(self, key: str, value: str) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known = set()
+        self._known.add((key, value))
 
     def _attribute(self, key: str, value: Any) -> Any:
         new = self._redactor.value(value, key)
@@ -92,6 +113,25 @@ class TelemetryRedactor:
         self._resources[id(resource)] = (resource, redacted)
         return redacted
 
+    def _scope(self, scope: InstrumentationScope | None) -> InstrumentationScope | None:
+        if scope is None:
+            return None
+        known = self._scopes.get(id(scope))
+        if known is not None and known[0] is scope:
+            return known[1]
+        redacted = InstrumentationScope(
+            self._redactor.text(scope.name),
+            self._text(scope.version),
+            self._text(scope.schema_url),
+            self._attributes(scope.attributes),
+        )
+        # Scopes are compared by what they say.
+        redacted = scope if redacted == scope else redacted
+        if len(self._scopes) >= _MOST_RESOURCES:
+            self._scopes.clear()
+        self._scopes[id(scope)] = (scope, redacted)
+        return redacted
+
     def _context(self, context: SpanContext | None) -> SpanContext | None:
         if context is None or not context.trace_state:
             return context
@@ -111,19 +151,37 @@ class TelemetryRedactor:
         )
 
     def _span(self, span: ReadableSpan) -> ReadableSpan:
+        before, state = span.attributes, span.status
+        name, description = self._redactor.text(span.name), self._text(state.description)
+        attributes = self._attributes(before)
+        context, parent = self._context(span.context), self._context(span.parent)
+        resource, scope = self._resource(span.resource), self._scope(span.instrumentation_scope)
+        events = [self._event(event) for event in span.events]
+        links = [self._link(link) for link in span.links]
+        same = (
+            name is span.name
+            and description is state.description
+            and attributes is before
+            and context is span.context
+            and parent is span.parent
+            and resource is span.resource
+            and scope is span.instrumentation_scope
+        )
+        if same and not events and not links:
+            return span
         return ReadableSpan(
-            name=self._redactor.text(span.name),
-            context=self._context(span.context),
-            parent=self._context(span.parent),
-            resource=self._resource(span.resource),
-            attributes=self._attributes(span.attributes),
-            events=[self._event(event) for event in span.events],
-            links=[self._link(link) for link in span.links],
+            name=name,
+            context=context,
+            parent=parent,
+            resource=resource,
+            attributes=attributes,
+            events=events,
+            links=links,
             kind=span.kind,
-            status=Status(span.status.status_code, self._text(span.status.description)),
+            status=Status(state.status_code, description),
             start_time=span.start_time,
             end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
+            instrumentation_scope=scope,
         )
 
     def _event(self, event: Event) -> Event:
@@ -147,7 +205,6 @@ class TelemetryRedactor:
             kind=span.kind,
             start_time=span.start_time,
             end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
         )
 
     def _log(self, record: ReadableLogRecord) -> ReadableLogRecord:
@@ -159,7 +216,10 @@ class TelemetryRedactor:
         # The exporter would take its text from the exception itself.
         log.exception = None
         resource = self._resource(record.resource)
-        return dataclasses.replace(record, log_record=log, resource=resource)
+        scope = self._scope(record.instrumentation_scope)
+        return dataclasses.replace(
+            record, log_record=log, resource=resource, instrumentation_scope=scope
+        )
 
     def _log_marker(self, record: ReadableLogRecord) -> ReadableLogRecord:
         log = copy.copy(record.log_record)
@@ -176,7 +236,9 @@ class TelemetryRedactor:
                     resource=self._resource(resource.resource),
                     scope_metrics=[
                         dataclasses.replace(
-                            scope, metrics=[self._metric(metric) for metric in scope.metrics]
+                            scope,
+                            scope=self._scope(scope.scope),
+                            metrics=[self._metric(metric) for metric in scope.metrics],
                         )
                         for scope in resource.scope_metrics
                     ],
@@ -191,6 +253,7 @@ class TelemetryRedactor:
             metric,
             name=self._redactor.text(metric.name),
             description=self._text(metric.description),
+            unit=self._text(metric.unit),
             data=dataclasses.replace(metric.data, data_points=points),
         )
 
@@ -205,3 +268,10 @@ class TelemetryRedactor:
                 for one in exemplars
             ]
         return dataclasses.replace(point, **changes)
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy. The SDK's attributes have a way to copy much faster than item by item."""
+    copied = getattr(attributes, "copy", None)
+    plain = copied() if callable(copied) else None
+    return cast(dict[str, Any], plain) if type(plain) is dict else dict(attributes)
