@@ -163,13 +163,20 @@ async def test_an_execution_whose_worker_died_ends_once(
     assert 0 <= fields["job.duration"] < 5
 
 
+@pytest.mark.parametrize("back", [False, True])
 async def test_a_database_that_is_away_costs_the_row_but_not_the_event(
-    jobs: procrastinate.App, pool: Pool, caplog: pytest.LogCaptureFixture
+    jobs: procrastinate.App, pool: Pool, caplog: pytest.LogCaptureFixture, back: bool
 ):
+    """Away at the start of the job; at its end ``back``, or not."""
     caplog.set_level(logging.INFO)
 
     class Away:
+        asked = 0
+
         def connection(self) -> Any:
+            self.asked += 1
+            if back and self.asked > 1:
+                return pool.connection()
             raise PoolTimeout
 
     away: Any = Away()
