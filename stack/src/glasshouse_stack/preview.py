@@ -15,7 +15,7 @@ from glasshouse_stack.errors import StackError
 from glasshouse_stack.project import Project
 
 # Dashboard, theme, and height in pixels: the README shows these two.
-_PICTURES: Final = (("start", "light", 1000), ("payments", "dark", 1000))
+_PICTURES: Final = (("start", "light", 890), ("payments", "dark", 890))
 _WIDTH: Final = 1440
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 _BROWSER_TIMEOUT_S: Final = 60

@@ -66,7 +66,8 @@ def graph(
             first, last = (
                 datetime.fromtimestamp(at, tz=UTC) for at in (min(mark.times), max(mark.times))
             )
-            axes.axvspan(first, last, color=COLORS[color], alpha=0.06, linewidth=0)  # type: ignore[arg-type]
+            # A band at the foot: a filled graph would hide what it is about.
+            axes.axvspan(first, last, ymax=0.03, color=COLORS[color], alpha=0.6, linewidth=0)  # type: ignore[arg-type]
             axes.axvline(first, color=COLORS[color], linewidth=0.8, linestyle=":")  # type: ignore[arg-type]
     highest = _stack(axes, series, span) if _stacked(panel) else _lines(axes, series, span)
     _limits(axes, defaults, highest)

@@ -86,11 +86,11 @@ def _numbers(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
 
 def _table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     defaults = panel["fieldConfig"]["defaults"]
-    [names] = [
-        change["options"]["renameByName"]
-        for change in panel["transformations"]
-        if change["id"] == "organize"
-    ]
+    [order] = [one["options"] for one in panel["transformations"] if one["id"] == "organize"]
+    names = {
+        label: order["renameByName"][label]
+        for label in sorted(order["indexByName"], key=order["indexByName"].__getitem__)
+    }
     head = "".join(f"<th>{html.escape(title)}</th>" for title in names.values())
     shown = sorted(series, key=lambda one: -one.last)[:_TABLE_ROWS]
     body = "".join(
