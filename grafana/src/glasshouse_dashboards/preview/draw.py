@@ -1,6 +1,7 @@
 """Graphs and bars as SVG that takes its text's colour from the page: one for light and dark."""
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,9 +9,9 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.dates import DateFormatter, date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from glasshouse_dashboards.preview import units
 from glasshouse_dashboards.preview.data import Series
@@ -27,6 +28,7 @@ _TEXT: Final = "#010203"
 _GRID: Final = "#030201"
 _DPI: Final = 72
 _TICKS: Final = 6
+_ROUND_S: Final = (60, 120, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 86400)
 
 mpl.rcParams.update(
     {
@@ -78,7 +80,7 @@ def graph(
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda value, _: units.text(value, defaults["unit"]))
     )
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=_TICKS))
+    axes.xaxis.set_major_locator(FixedLocator(_moments(span)))
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
     axes.grid(axis="y")
     axes.tick_params(axis="x", length=0, pad=6)
@@ -114,6 +116,16 @@ def threshold(defaults: Mapping[str, Any], value: float) -> str:
         if step["value"] is None or value >= step["value"]:
             color = step["color"]
     return color
+
+
+def _moments(span: Span) -> list[float]:
+    """Return round times, as few as fit below a graph."""
+    every = next((one for one in _ROUND_S if span.seconds / one <= _TICKS), _ROUND_S[-1])
+    first = math.ceil(span.start / every) * every
+    return [
+        float(date2num(datetime.fromtimestamp(at, tz=UTC)))
+        for at in range(first, math.floor(span.end) + 1, every)
+    ]
 
 
 def _canvas(size: tuple[int, int]) -> tuple[Figure, Axes]:
