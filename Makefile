@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo test test-static lint collector dashboards rules redaction-report bench-redaction bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo preview test test-static lint collector dashboards rules redaction-report bench-redaction bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ images: venv ## Get each image: present, else pulled, else built from images/
 
 engine: venv ## Make sure of the Docker engine and the compose plugin
 	@$(RUN) glasshouse engine
+
+preview: venv ## Draw every dashboard from live data into preview.html
+	@$(RUN) glasshouse preview $(ARGS)
 
 test: engine ## Run all tests; needs nothing running
 	@$(RUN) glasshouse images

@@ -57,7 +57,7 @@ def emit_event(
     name: str,
     message: str,
     *,
-    level: int = logging.INFO,
+    level: int | None = None,
     error_type: str | None = None,
     **fields: FieldValue,
 ) -> None:
@@ -68,13 +68,15 @@ def emit_event(
     Args:
         name: ``<domain>.<what happened>``, from a fixed list.
         message: for people; a constant, so that no value can slip into it.
-        level: a level of `logging`.
+        level: a level of `logging`; by default WARNING for what failed, else INFO.
         error_type: becomes ``error.type``; a class of failure, not its text.
         fields: camelCase names. ``None`` is left out. ``userId`` leaves as a pseudonym only.
 
     Raises:
         ConfigurationError: the key for pseudonyms is unusable.
     """
+    if level is None:
+        level = logging.WARNING if name.endswith(".failed") else logging.INFO
     attributes: dict[str, Any] = {EVENT_NAME_ATTRIBUTE: name, EVENT_ATTRIBUTE: name}
     for field, value in fields.items():
         if value is None:

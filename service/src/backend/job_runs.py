@@ -101,6 +101,7 @@ class JobHistory:
         emit_event(
             "job.finished",
             "Job finished",
+            level=logging.WARNING if outcome == "failed" else None,
             jobId=job.id,
             job=job.task_name,
             schedule=schedule and schedule.cron,

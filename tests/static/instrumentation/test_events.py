@@ -83,3 +83,12 @@ def test_a_missing_key_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ConfigurationError, match=r"^GLASSHOUSE_HMAC_KEY_FILE: cannot read /nowhere/key: No such"
     ):
         user_pseudonym("bob")
+
+
+@pytest.mark.parametrize(
+    ("event", "level"), [("payment.failed", "WARNING"), ("payment.confirmed", "INFO")]
+)
+def test_what_failed_is_a_warning(caplog: pytest.LogCaptureFixture, event: str, level: str) -> None:
+    with caplog.at_level("INFO", logger="glasshouse.events"):
+        emit_event(event, "Payment ended")
+    assert [record.levelname for record in caplog.records] == [level]

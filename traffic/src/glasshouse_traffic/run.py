@@ -90,11 +90,12 @@ def run(
     """
     environment = Environment(user_classes=[_user_class(load)], events=events, host=load.host)
     runner = environment.create_local_runner()
-    total = environment.stats.total
     started = time.monotonic()
     runner.start(USERS, spawn_rate=USERS)
     try:
         while (now := time.monotonic() - started) < load.duration and not stop:
+            # Asked anew: the runner starts its statistics afresh when the users are there.
+            total = environment.stats.total
             on_moment(
                 Moment(
                     seconds=now,
