@@ -1,7 +1,5 @@
 package engine
 
-import "strings"
-
 func init() {
 	for name, test := range map[string]func(string) bool{
 		"nif": isNIF, "hetu": isHETU, "nric": isNRIC, "aadhaar": isAadhaar, "rrn": isRRN, "cpf": isCPF, "tckn": isTCKN, "nhs": isNHS,
@@ -14,19 +12,18 @@ func init() {
 // ids are checked over their digits alone; each issuer's rule is in redaction/README.md.
 
 func isNIF(hit string) bool {
-	id := strings.ToUpper(strings.ReplaceAll(hit, "-", ""))
-	n, last := 0, id[len(id)-1]
-	for i, c := range []byte(id[:len(id)-1]) {
-		switch {
+	n, last := 0, len(hit)-1
+	for i := range last {
+		switch c := hit[i]; {
 		case isDigit(c):
 			n = n*10 + int(c-'0')
 		case i == 0:
-			n = int(c - 'X')
-		default:
+			n = int(c&^0x20 - 'X')
+		case c != '-':
 			return false
 		}
 	}
-	return "TRWAGMYFPDXBNJZSQVHLCKE"[n%23] == last
+	return "TRWAGMYFPDXBNJZSQVHLCKE"[n%23] == hit[last]&^0x20
 }
 
 func isHETU(hit string) bool {

@@ -262,9 +262,9 @@ type pass struct {
 	pairs        byte
 	separator    bool // = or :
 	query        bool // ? & ;
-	ninoMaybe    bool
 	longMixed    bool
 	dashesSeen   bool // three of them: PRIVATE KEY was looked for
+	grouped      int  // most digits in runs that one blank or dash divides
 	lastDot      int  // its place plus one, -1 for none, 0 while not looked for
 	features
 }
@@ -287,7 +287,7 @@ func (c *scanner) verify(s string, i int, t uint16, p *pass) {
 		}
 		part := s[i : i+len(l.text)]
 		if l.exact {
-			if part != l.text {
+			if part != l.text || (i > 0 && classes[s[i-1]]&classAlnum != 0) {
 				continue
 			}
 		} else if !equalFoldASCII(part, l.text) || (i+len(l.text) < len(s) && classes[s[i+len(l.text)]]&classLower != 0) {
@@ -303,7 +303,7 @@ func (c *scanner) verify(s string, i int, t uint16, p *pass) {
 func (c *scanner) shortWord(s string, i int, p *pass) {
 	for at := range c.shorts {
 		l := &c.shorts[at]
-		if part := s[i : i+2]; (l.exact && part == l.text) || (!l.exact && equalFoldASCII(part, l.text)) {
+		if part := s[i : i+2]; (l.exact && part == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0)) || (!l.exact && equalFoldASCII(part, l.text)) {
 			p.wanted.add(&l.rules)
 			p.near.add(&l.near)
 			p.pairs |= l.pairs
@@ -350,7 +350,7 @@ type chain struct {
 func (c *scanner) scan(s string, k *keyInfo) bits {
 	var p pass
 	var g groups
-	var card, trunk, dotted, hexColon, hexDash, hexDot chain
+	var card, plain, trunk, dotted, hexColon, hexDash, hexDot chain
 	dottedStart := 0
 	ids := &c.ids
 	n := len(s)
@@ -466,6 +466,8 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 			if card.digits >= shortestCard {
 				p.wanted.set(ids.card)
 			}
+			plain.follow(s, start, i, true, isPlainSeparator)
+			p.grouped = max(p.grouped, plain.digits)
 			trunk.near(start, i, s[start] == '0')
 			if trunk.digits >= 9 {
 				p.wanted.set(ids.trunk)
@@ -515,12 +517,9 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 			}
 		}
 	}
-	if p.ninoMaybe && p.digits >= 6 {
-		p.wanted.set(ids.nino)
-	}
 	p.near.add(&k.near)
 	for _, r := range c.nearDigits {
-		if p.digits >= r[1] && p.near.has(r[0]) {
+		if p.digits >= r[1] && p.near.has(r[0]) && (r[0] != ids.cardNear || p.grouped >= shortestCard) {
 			p.wanted.set(r[0])
 		}
 	}
@@ -538,6 +537,8 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 	p.wanted[unknownRule>>6] &^= 1 << (unknownRule & 63)
 	return p.wanted
 }
+
+func isPlainSeparator(c byte) bool { return c == ' ' || c == '-' }
 
 func isCardSeparator(c byte) bool { return c == ' ' || c == '-' || c == '+' }
 
@@ -662,8 +663,8 @@ func (c *scanner) word(s string, start, end int, next byte, p *pass) {
 		if lower(s[start]) == 'i' && lower(s[start+1]) == 's' {
 			p.wanted.set(c.ids.spoken)
 		}
-		if next == ' ' && end+1 < len(s) && isDigit(s[end+1]) {
-			p.ninoMaybe = true
+		if next == ' ' && end+1 < len(s) && isDigit(s[end+1]) && beginsNINO(s[start:]) {
+			p.wanted.set(c.ids.nino)
 		}
 	}
 	if length < 3 {
@@ -686,7 +687,8 @@ func (c *scanner) word(s string, start, end int, next byte, p *pass) {
 			p.wanted.set(c.ids.cvv)
 		}
 	case 'e':
-		if length >= 4 && equalFoldASCII(s[end-4:end], "code") {
+		// security code
+		if length == 4 && start > 1 && s[start-1] == ' ' && lower(s[start-2]) == 'y' && equalFoldASCII(s[start:end], "code") {
 			p.wanted.set(c.ids.cvv)
 		}
 		if length >= 6 && equalFoldASCII(s[end-6:end], "phrase") {
@@ -734,7 +736,7 @@ func (c *scanner) number(s string, start, end int, next byte, g *groups, p *pass
 			p.wanted.set(ids.hetu)
 		}
 	case 7, 8:
-		if next == '-' {
+		if next == '-' && standsNIF(s, start) {
 			p.wanted.set(ids.nif)
 		}
 		if length == 7 && g.are(6, 7) {
@@ -775,31 +777,31 @@ func (c *scanner) mixed(s string, start, end, digits int, seen byte, next byte, 
 		if next == '-' && end+4 < len(s) && s[end+4] == '-' {
 			p.wanted.set(ids.mbi)
 		}
-		if letters == 2 && next == ' ' {
-			p.ninoMaybe = true
+		if letters == 2 && next == ' ' && beginsNINO(s[start:]) {
+			p.wanted.set(ids.nino)
 		}
 	case 6:
-		if letters == 2 && next == ' ' {
-			p.ninoMaybe = true
-		}
-	case 7:
-		if letters == 1 && next == '-' {
-			p.wanted.set(ids.nif)
+		if letters == 2 && next == ' ' && beginsNINO(s[start:]) {
+			p.wanted.set(ids.nino)
 		}
 	case 8:
-		if letters <= 2 {
+		if letters == 2 && next == ' ' && beginsNINO(s[start:]) {
+			p.wanted.set(ids.nino)
+		}
+		if letters == 1 && standsNIF(s, start) {
 			p.wanted.set(ids.nif)
-			if letters == 2 && next == ' ' {
-				p.ninoMaybe = true
-			}
 		}
 	case 9:
-		if letters <= 3 {
-			p.wanted.set(ids.nif)
-			p.wanted.set(ids.nric)
-			if letters == 3 {
-				p.wanted.set(ids.nino)
+		switch {
+		case letters <= 2:
+			if standsNIF(s, start) {
+				p.wanted.set(ids.nif)
 			}
+			if letters == 2 && seen&classLower == 0 {
+				p.wanted.set(ids.nric)
+			}
+		case letters == 3 && beginsNINO(s[start:]):
+			p.wanted.set(ids.nino)
 		}
 	case 10:
 		if digits == 4 && isDigit(s[start+5]) && isDigit(s[start+8]) {
@@ -828,10 +830,68 @@ func (c *scanner) mixed(s string, start, end, digits int, seen byte, next byte, 
 			p.wanted.set(ids.evm)
 		}
 	}
-	if last := s[end-1]; last == '2' && length >= 4 {
+	if s[end-1] == '2' && length >= 4 && (equalFoldASCII(s[end-4:end], "cvv2") || equalFoldASCII(s[end-4:end], "cvc2")) {
 		p.wanted.set(ids.cvv)
 	}
 }
 
 // longestIBAN bounds the bytes of an IBAN in groups.
 const longestIBAN = 72
+
+// ninoLetters are those a National Insurance number may have in its first and second place.
+var ninoLetters = [2]asciiSet{letterSet("abceghjklmnoprstwxyz"), letterSet("abceghjklmnprstwxyz")}
+
+func letterSet(letters string) (set asciiSet) {
+	for _, c := range []byte(letters) {
+		set[c], set[c-'a'+'A'] = true, true
+	}
+	return set
+}
+
+// beginsNINO tells whether s begins as the pattern of nino does.
+func beginsNINO(s string) bool {
+	if len(s) < 9 || !ninoLetters[0].has(s[0]) || !ninoLetters[1].has(s[1]) {
+		return false
+	}
+	i := 2
+	for range 3 {
+		if s[i] == ' ' {
+			i++
+		}
+		if i+2 >= len(s) || !isDigit(s[i]) || !isDigit(s[i+1]) {
+			return false
+		}
+		i += 2
+	}
+	if s[i] == ' ' {
+		i++
+	}
+	return i < len(s) && lower(s[i]) >= 'a' && lower(s[i]) <= 'd'
+}
+
+// standsNIF tells whether a whole Spanish id with the right letter begins at s[start], which begins
+// a token: eight digits in seven of ten ids of other kinds would be worth a look otherwise.
+func standsNIF(s string, start int) bool {
+	if start > 0 && s[start-1] == '-' {
+		return false
+	}
+	i := start
+	if c := lower(s[i]); c >= 'x' && c <= 'z' {
+		i++
+	}
+	first := i
+	for i < len(s) && i < first+8 && isDigit(s[i]) {
+		i++
+	}
+	if i-first < 7 || (first > start && i-first > 7) {
+		return false
+	}
+	if i < len(s) && s[i] == '-' {
+		i++
+	}
+	if i >= len(s) || classes[s[i]]&classLetter == 0 {
+		return false
+	}
+	i++
+	return (i == len(s) || (classes[s[i]]&classAlnum == 0 && s[i] != '-')) && isNIF(s[start:i])
+}

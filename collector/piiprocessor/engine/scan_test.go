@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -78,4 +80,34 @@ func joined(texts []string) []string {
 		texts = append(texts, strings.ToUpper(texts[i]))
 	}
 	return texts
+}
+
+// idSeeds are texts of the rules that scan.go looks for by hand rather than by a count.
+var idSeeds = []string{
+	"id 12345678Z or 1234567-L", "X1234567L", "(y0123456-w)", "12345678-z.", "AB 12 34 56 C", "ab123456c", "TN1234 56 d", "S1234567D",
+	"cvv2: 123", "xCVC2=1234", "cvv 123", "security code is 123", "Security Code: 1234", "credit card 6250-9412 3456 7890", "cc 123456789012",
+	"visa 4000 0566 5566 5556", "0b6f1f4e-3cc7-4a63-9a5c-6f1f0f6f2d11", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "xSKab AC12", "a.sk-key-1",
+}
+
+// TestScanMissesNothingNearby changes single characters of ids, where a test by hand would be too
+// sharp if it were wrong.
+func TestScanMissesNothingNearby(t *testing.T) {
+	e := loadEngine(t, Options{})
+	random := rand.New(rand.NewPCG(1, 2))
+	const spare = " -_.:+xzAC09é"
+	for range 8_000 {
+		text := []rune(idSeeds[random.IntN(len(idSeeds))])
+		for range random.IntN(4) {
+			at, c := random.IntN(len(text)), []rune(spare)[random.IntN(len([]rune(spare)))]
+			switch random.IntN(3) {
+			case 0:
+				text[at] = c
+			case 1:
+				text = slices.Insert(text, at, c)
+			case 2:
+				text = slices.Delete(text, at, at+1)
+			}
+		}
+		agree(t, e, "", string(text))
+	}
 }
