@@ -14,16 +14,25 @@ MOST = 5000
 def loki_lines(http: httpx.Client, loki: str, query: str) -> list[dict[str, Any]]:
     """Return entries as {"line": …, "labels": …}; labels include structured metadata."""
     now = time.time_ns()
-    window = {"start": now - WINDOW_S * 10**9, "end": now + 60 * 10**9, "limit": MOST}
-    answer = http.get(f"{loki}/loki/api/v1/query_range", params={"query": query, **window})
-    answer.raise_for_status()
-    entries = [
-        {"line": line, "labels": stream["stream"]}
-        for stream in answer.json()["data"]["result"]
-        for _, line in stream["values"]
-    ]
-    assert len(entries) < MOST, "Loki holds more than one answer carries"
-    return entries
+    start, end = now - WINDOW_S * 10**9, now + 60 * 10**9
+    found: list[dict[str, Any]] = []
+    while True:
+        window = {"start": start, "end": end, "limit": MOST}
+        answer = http.get(f"{loki}/loki/api/v1/query_range", params={"query": query, **window})
+        answer.raise_for_status()
+        page = [
+            (int(moment), {"line": line, "labels": stream["stream"]})
+            for stream in answer.json()["data"]["result"]
+            for moment, line in stream["values"]
+        ]
+        if len(page) < MOST:
+            return found + [entry for _, entry in page]
+        # The newest come first. The oldest moment of a full page may have more lines: it is
+        # asked again, whole, with the next page.
+        oldest = min(moment for moment, _ in page)
+        assert oldest + 1 < end, "one moment has more lines than one answer carries"
+        found += [entry for moment, entry in page if moment > oldest]
+        end = oldest + 1
 
 
 def tempo_search(http: httpx.Client, tempo: str, query: str) -> list[str]:

@@ -23,6 +23,7 @@ from glasshouse.logs import configure_logging
 from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
 from glasshouse.propagation import hosts_from
 from glasshouse.propagation import install as install_propagation
+from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
 from glasshouse.redaction.exporters import log_record_processor, redact_reader, span_processor
 
@@ -35,6 +36,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             check_allowed()
             configure_logging()
             Redactor.default()
+            warn_of_random_key()
             hosts = hosts_from()
         except ConfigurationError as error:
             _refuse(error)

@@ -15,7 +15,6 @@ from opentelemetry import trace
 from glasshouse.context import current_ids
 from glasshouse.errors import ConfigurationError
 from glasshouse.events import EVENT_ATTRIBUTE, EVENT_NAME_ATTRIBUTE, field_name
-from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
 
 LEVEL_VARIABLE: Final = "LOG_LEVEL"
@@ -219,4 +218,3 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     logging.getLogger("uvicorn.error").addFilter(_without_color_message)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    warn_of_random_key()
