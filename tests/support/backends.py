@@ -46,15 +46,19 @@ def tempo_search(http: httpx.Client, tempo: str, query: str) -> list[str]:
     return traces
 
 
-def tempo_spans(http: httpx.Client, tempo: str, trace_id: str) -> list[dict[str, Any]]:
-    """Return the spans of one trace, each with its service's name as ``service``."""
+def tempo_trace(http: httpx.Client, tempo: str, trace_id: str) -> dict[str, Any]:
+    """Return one trace as OTLP, empty when there is none."""
     answer = http.get(f"{tempo}/api/v2/traces/{trace_id}")
     if answer.status_code == httpx.codes.NOT_FOUND:
-        return []
-    answer.raise_for_status()
+        return {}
+    return answer.raise_for_status().json()["trace"]
+
+
+def tempo_spans(http: httpx.Client, tempo: str, trace_id: str) -> list[dict[str, Any]]:
+    """Return the spans of one trace, each with its service's name as ``service``."""
     return [
         {**span, "service": attribute(resource["resource"], "service.name")}
-        for resource in answer.json()["trace"].get("resourceSpans", [])
+        for resource in tempo_trace(http, tempo, trace_id).get("resourceSpans", [])
         for scope in resource["scopeSpans"]
         for span in scope["spans"]
     ]
