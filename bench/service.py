@@ -4,7 +4,9 @@
 
 One API process on a fresh Postgres; 32 connections that each send the next request when the last
 is answered; rounds of off and on in turn. With telemetry on all three signals go over OTLP to a
-sink that throws them away. The load and the sink run on the same machine and take their share.
+sink that throws them away. The load, Postgres and the sink run on the same machine and take their
+share, so requests a second say as much about them. CPU time is the API process's own, all its
+threads, the exporters' too: one over it is what one process on one core can do.
 """
 
 import asyncio
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NamedTuple
 
 from backend.migrate import migrate
 from backend.settings import DatabaseSettings
@@ -31,6 +34,31 @@ SECONDS = float(os.environ.get("BENCH_SECONDS") or 4)
 WARM_UP_S = 1.0
 STARTED_WITHIN_S = 60
 BODY = json.dumps({"userId": "bench", "amount": "12.34", "currency": "EUR"}).encode()
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Figures(NamedTuple):
+    """``per_second``: answers. ``cpu_ms``: of the API process, for each of them."""
+
+    per_second: float
+    cpu_ms: float
+
+
+# Of each figure: how it is called, and written.
+UNITS = (("requests/s", "8.0f"), ("CPU ms/request", "8.3f"))
+
+
+class Api(NamedTuple):
+    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the process has used, user's and system's."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+        # After the name, which may have blanks, the fields start with the third.
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:
@@ -49,14 +77,14 @@ async def ask(
     return status, await reader.readexactly(length)
 
 
-async def load_with(port: int, sent: bytes, expected: int, seconds: float) -> float:
-    """Keep all connections busy; return answers a second. Any other answer ends the run."""
+async def load_with(api: Api, sent: bytes, expected: int, seconds: float) -> Figures:
+    """Keep all connections busy. Any other answer ends the run."""
     end = time.monotonic() + seconds
     answered = 0
 
     async def one() -> None:
         nonlocal answered
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         while time.monotonic() < end:
             status, body = await ask(reader, writer, sent)
             if status != expected:
@@ -64,9 +92,10 @@ async def load_with(port: int, sent: bytes, expected: int, seconds: float) -> fl
             answered += 1
         writer.close()
 
-    started = time.monotonic()
+    started, used = time.monotonic(), api.cpu_s()
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
-    return answered / (time.monotonic() - started)
+    cpu = api.cpu_s() - used
+    return Figures(answered / (time.monotonic() - started), cpu / answered * 1000)
 
 
 async def throw_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,8 +109,8 @@ async def throw_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 @contextlib.asynccontextmanager
-async def api(database: DatabaseSettings, folder: Path, sink: int | None) -> AsyncIterator[int]:
-    """Run the API; give its port. With a ``sink`` it sends telemetry there."""
+async def run_api(database: DatabaseSettings, folder: Path, sink: int | None) -> AsyncIterator[Api]:
+    """Run the API. With a ``sink`` it sends telemetry there."""
     port = free(["api"])["api"]
     secret = folder / "secret"
     secret.write_text("s" * 32, encoding="utf-8")
@@ -106,7 +135,7 @@ async def api(database: DatabaseSettings, folder: Path, sink: int | None) -> Asy
     )
     try:
         await _answers(port)
-        yield port
+        yield Api(port, process.pid)
     finally:
         process.terminate()
         await process.wait()
@@ -126,9 +155,9 @@ async def _answers(port: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def measure(database: DatabaseSettings, folder: Path, sink: int | None) -> dict[str, float]:
-    async with api(database, folder, sink) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def measure(database: DatabaseSettings, folder: Path, sink: int | None) -> dict[str, Figures]:
+    async with run_api(database, folder, sink) as api:
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         _, made = await ask(reader, writer, request("POST", "/payments", BODY))
         writer.close()
         path = f"/payments/{json.loads(made)['transactionId']}"
@@ -136,10 +165,10 @@ async def measure(database: DatabaseSettings, folder: Path, sink: int | None) ->
             "POST /payments": (request("POST", "/payments", BODY), 202),
             "GET /payments/{id}": (request("GET", path), 200),
         }
-        figures: dict[str, float] = {}
+        figures: dict[str, Figures] = {}
         for name, (sent, expected) in loads.items():
-            await load_with(port, sent, expected, WARM_UP_S)
-            figures[name] = await load_with(port, sent, expected, SECONDS)
+            await load_with(api, sent, expected, WARM_UP_S)
+            figures[name] = await load_with(api, sent, expected, SECONDS)
         return figures
 
 
@@ -148,17 +177,19 @@ async def compare(server: str) -> None:
     await asyncio.to_thread(migrate, database)
     sink = await asyncio.start_server(throw_away, "127.0.0.1", 0)
     sink_port = sink.sockets[0].getsockname()[1]
-    found: dict[str, list[dict[str, float]]] = {"off": [], "on": []}
+    found: dict[str, list[dict[str, Figures]]] = {"off": [], "on": []}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(ROUNDS):
             found["off"].append(await measure(database, Path(folder), None))
             found["on"].append(await measure(database, Path(folder), sink_port))
-    sys.stdout.write(
-        f"{'requests/s, median of ' + str(ROUNDS):24}{'off':>8}{'on':>8}{'on/off':>8}\n"
-    )
+    title = f"median of {ROUNDS}"
+    sys.stdout.write(f"{title:20}{'':16}{'off':>8}{'on':>8}{'on/off':>8}\n")
     for name in found["off"][0]:
-        off, on = (statistics.median(one[name] for one in found[way]) for way in ("off", "on"))
-        sys.stdout.write(f"{name:24}{off:8.0f}{on:8.0f}{on / off:8.2f}\n")
+        for place, (unit, digits) in enumerate(UNITS):
+            off, on = (
+                statistics.median(one[name][place] for one in found[way]) for way in ("off", "on")
+            )
+            sys.stdout.write(f"{name:20}{unit:16}{off:{digits}}{on:{digits}}{on / off:8.2f}\n")
 
 
 def main() -> None:

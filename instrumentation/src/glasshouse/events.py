@@ -4,6 +4,7 @@ One rule names the attributes: field ``transactionId`` of event ``payment.create
 ``payment.transaction_id`` over OTLP, and ``transactionId`` again on the console.
 """
 
+import functools
 import logging
 import re
 from typing import Any, Final
@@ -30,12 +31,15 @@ def domain_of(event: str) -> str:
     return event.partition(".")[0]
 
 
+# Names come from code, so they are few.
+@functools.lru_cache(maxsize=1024)
 def attribute_name(event: str, field: str) -> str:
     """Return the OTLP name of a console field: ``userId`` becomes ``payment.user_id``."""
     snake_case = _CAPITAL.sub(r"_\1", field).lower()
     return f"{domain_of(event)}.{snake_case}"
 
 
+@functools.lru_cache(maxsize=1024)
 def field_name(event: str, attribute: str) -> str:
     """Return the console name of an OTLP attribute; one of another domain stays as it is."""
     prefix = f"{domain_of(event)}."

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
 
 from backend.contacts import Contact
-from backend.database import Connection, Pool
+from backend.database import Connection, Pool, single_statement
 from backend.money import format_amount
 from backend.notifications import NewNotification, Notification, Notifications, tell
 from backend.queries import query
@@ -250,7 +250,7 @@ class Payments:
         return await self._notifications.write(new, connection)
 
     async def _payment(self, name: str, **parameters: Any) -> Payment | None:
-        async with self._pool.connection() as connection:
+        async with single_statement(self._pool) as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()
         return Payment.from_row(row) if row else None

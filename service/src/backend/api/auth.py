@@ -25,15 +25,15 @@ def token_check(token: SecretStr) -> Callable[[str], bool]:
     return lambda given: hmac.compare_digest(given.encode(), expected)
 
 
-def is_internal(request: Request, credentials: Credentials) -> bool:
+async def is_internal(request: Request, credentials: Credentials) -> bool:
     """Tell whether the request carries the internal token."""
     accepts: Callable[[str], bool] = request.app.state.accepts_token
     return credentials is not None and accepts(credentials.credentials)
 
 
-def require_internal(request: Request, credentials: Credentials) -> None:
+async def require_internal(request: Request, credentials: Credentials) -> None:
     """Answer 401 to a request without the internal token (RFC 6750)."""
-    if is_internal(request, credentials):
+    if await is_internal(request, credentials):
         return
     # Only a token that was sent can be an invalid one.
     challenge = _CHALLENGE if credentials is None else f'{_CHALLENGE}, error="invalid_token"'

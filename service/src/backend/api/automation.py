@@ -74,11 +74,11 @@ class RunOut(Out):
         )
 
 
-def get_runs(request: Request) -> Runs:
+async def get_runs(request: Request) -> Runs:
     return cast(Runs, request.app.state.runs)
 
 
-def get_sla(request: Request) -> float:
+async def get_sla(request: Request) -> float:
     return cast(float, request.app.state.automation_sla)
 
 

@@ -95,7 +95,7 @@ class NotificationOut(Out):
         )
 
 
-def get_notifications(request: Request) -> Notifications:
+async def get_notifications(request: Request) -> Notifications:
     return cast(Notifications, request.app.state.notifications)
 
 

@@ -139,11 +139,12 @@ class PaymentOut(Out):
         )
 
 
-def get_payments(request: Request) -> Payments:
+# Dependencies are coroutines: FastAPI runs a plain function in a thread, which costs more than it.
+async def get_payments(request: Request) -> Payments:
     return cast(Payments, request.app.state.payments)
 
 
-def get_queue(request: Request) -> JobQueue:
+async def get_queue(request: Request) -> JobQueue:
     return cast(JobQueue, request.app.state.queue)
 
 
