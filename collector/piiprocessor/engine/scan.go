@@ -69,10 +69,11 @@ const (
 // policy it knows, its test is sharper than the rule's triggers, yet never misses a match.
 type scanner struct {
 	e        *Engine
-	trigrams [1 << 15 / 64]uint64 // first three characters of any literal
+	trigrams [1 << 16 / 64]uint64 // first three characters of any literal
 	buckets  []int16              // by trigram: the first of its literals, or -1
 	literals []literal
 	shorts   []literal            // of two letters, which sit in no bucket
+	pairsOf  [1 << 10 / 64]uint64 // their letters
 	ends     [1 << 15 / 64]uint64 // last three characters of words before a blank
 	endWords []literal
 	generic  []int // rules left to genericScan
@@ -209,6 +210,8 @@ func (c *scanner) file(i int) {
 		l.next, c.buckets[t] = c.buckets[t], int16(i)
 		return
 	}
+	pair := trigram(l.text[0], l.text[1], 0)
+	c.pairsOf[pair>>6] |= 1 << (pair & 63)
 	c.shorts = append(c.shorts, *l)
 }
 
@@ -269,16 +272,10 @@ type pass struct {
 	features
 }
 
-// wordAt looks for literals that begin at s[i].
-func (c *scanner) wordAt(s string, i int, p *pass) {
-	t := trigram(s[i], s[i+1], s[i+2])
-	if c.trigrams[t>>6]&(1<<(t&63)) == 0 {
-		return
-	}
-	c.verify(s, i, t, p)
-	c.shortWord(s, i, p)
-}
+// begins tells whether a literal may begin with these three characters; few places need more.
+func (c *scanner) begins(t uint16) bool { return c.trigrams[t>>6]&(1<<(t&63)) != 0 }
 
+// verify looks for literals that begin at s[i] with these three characters.
 func (c *scanner) verify(s string, i int, t uint16, p *pass) {
 	for at := c.buckets[t]; at >= 0; at = c.literals[at].next {
 		l := &c.literals[at]
@@ -296,6 +293,9 @@ func (c *scanner) verify(s string, i int, t uint16, p *pass) {
 		p.wanted.add(&l.rules)
 		p.near.add(&l.near)
 		p.pairs |= l.pairs
+	}
+	if pair := t & 1023; c.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
+		c.shortWord(s, i, p)
 	}
 }
 
@@ -393,7 +393,9 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 					p.wanted.set(ids.email)
 				}
 				if i+5 < n && s[i+1] == '5' && (s[i+2] == 'B' || s[i+2] == 'b') {
-					c.wordAt(s, i+3, &p) // user%5Bpassword%5D
+					if t := trigram(s[i+3], s[i+4], s[i+5]); c.begins(t) { // user%5Bpassword%5D
+						c.verify(s, i+3, t, &p)
+					}
 				}
 			case '+':
 				if i+1 < n && s[i+1] >= '1' && s[i+1] <= '9' {
@@ -436,7 +438,9 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 				digits++
 			} else if before&classLetter == 0 || (cl&classUpper != 0 && (before&classLower != 0 || (i+1 < n && classes[s[i+1]]&classLower != 0))) {
 				if i > start && i+2 < n {
-					c.wordAt(s, i, &p)
+					if t := trigram(s[i], s[i+1], s[i+2]); c.begins(t) {
+						c.verify(s, i, t, &p)
+					}
 				} else if i > start && i+2 == n {
 					c.shortWord(s, i, &p)
 				}
@@ -446,7 +450,9 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 		}
 		length := i - start
 		if start+2 < n {
-			c.wordAt(s, start, &p)
+			if t := trigram(s[start], s[start+1], s[start+2]); c.begins(t) {
+				c.verify(s, start, t, &p)
+			}
 		} else if length == 2 {
 			c.shortWord(s, start, &p)
 		}

@@ -1,0 +1,65 @@
+"""The comparison of redaction's cost: what each pipeline is, and what is made of the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from glasshouse_bench import speed
+from glasshouse_bench.speed import Figure
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "storage", "compression"),
+    [("deployed", "file_storage", "gzip"), ("lean", None, "gzip"), ("bare", None, "none")],
+)
+def test_a_pipeline_has_the_parts_it_is_named_for(
+    pipeline: str, storage: str | None, compression: str
+) -> None:
+    document = speed.configuration(ROOT, "pii", pipeline)
+    assert document["service"]["extensions"] == list(document["extensions"])
+    for exporter in document["exporters"].values():
+        assert exporter["sending_queue"].get("storage") == storage
+        assert exporter["sending_queue"]["batch"]["min_size"] == 500
+        assert exporter["compression"] == compression
+    for part in document["service"]["pipelines"].values():
+        assert part["processors"] == ["memory_limiter", "pii"]
+
+
+def _figure(candidate: str, us: float, signal: str = "logs") -> Figure:
+    return Figure(
+        pipeline="lean",
+        candidate=candidate,
+        signal=signal,
+        records=1_000_000,
+        cpu_s=us,
+        wall_s=us,
+    )
+
+
+def test_the_best_round_counts() -> None:
+    kept = speed.best([_figure("pii", 14), _figure("pii", 12), _figure("pii", 13)])
+    assert [one.us_per_record for one in kept] == [12]
+
+
+def test_ratios() -> None:
+    figures = [_figure("none", 10), _figure("pii", 14), _figure("stock", 910)]
+    assert speed.ratios(figures) == {
+        "lean": {
+            "logs": {
+                "against_none": pytest.approx(10 / 14),
+                "against_stock": pytest.approx(65),
+                "most_against_stock": pytest.approx(91),
+                "added_us_per_record": pytest.approx(4),
+                "against_stock_alone": pytest.approx(225),
+            }
+        }
+    }
+
+
+def test_a_difference_within_the_noise_is_no_ratio() -> None:
+    figures = [_figure("none", 10), _figure("pii", 9.9), _figure("stock", 910)]
+    assert speed.ratios(figures)["lean"]["logs"]["against_stock_alone"] is None
