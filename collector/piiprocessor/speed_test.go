@@ -5,6 +5,7 @@ package piiprocessor
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -15,6 +16,21 @@ import (
 )
 
 const batchSize = 100
+
+// ids makes ids as services do, the same ones at each run: ids of one kind would hide what others
+// cost.
+type ids struct{ random *rand.Rand }
+
+func newIDs() ids { return ids{rand.New(rand.NewPCG(1, 2))} }
+
+func (i ids) hex(digits int) string {
+	return fmt.Sprintf("%016x%016x%016x%016x", i.random.Uint64(), i.random.Uint64(), i.random.Uint64(), i.random.Uint64())[:digits]
+}
+
+func (i ids) uuid() string {
+	h := i.hex(32)
+	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:]
+}
 
 func resourceAttributes(m pcommon.Map) {
 	m.PutStr("service.name", "backend-api")
@@ -31,18 +47,20 @@ func plainLogs(n int) plog.Logs {
 	resourceAttributes(resource.Resource().Attributes())
 	scope := resource.ScopeLogs().AppendEmpty()
 	scope.Scope().SetName("backend.payments")
-	for i := range n {
+	made := newIDs()
+	for range n {
 		record := scope.LogRecords().AppendEmpty()
 		record.SetSeverityText("INFO")
 		record.SetEventName("payment.confirmed")
-		record.Body().SetStr("Payment confirmed after 3 blocks in 12.4 s")
+		tx := made.uuid()
+		record.Body().SetStr("Payment " + tx + " confirmed after 3 blocks in 12.4 s")
 		attributes := record.Attributes()
-		attributes.PutStr("payment.transaction_id", fmt.Sprintf("7c9e6679-7425-40de-944b-e07fc1f9%04d", i))
+		attributes.PutStr("payment.transaction_id", tx)
 		attributes.PutStr("payment.currency", "EUR")
 		attributes.PutDouble("payment.amount", 12.5)
-		attributes.PutStr("payment.blockchain_tx_id", "0x88df016429689c079f3b2f6ad39fa052532c56795b733da78a91ebe6a713944b")
-		attributes.PutStr("correlation.id", "0af7651916cd43dd8448eb211c80319c")
-		attributes.PutStr("request.id", "b7ad6b7169203331")
+		attributes.PutStr("payment.blockchain_tx_id", "0x"+made.hex(64))
+		attributes.PutStr("correlation.id", made.hex(32))
+		attributes.PutStr("request.id", made.uuid())
 		attributes.PutStr("code.function.name", "backend.payments.confirm_payment")
 		attributes.PutInt("code.line.number", 184)
 	}
@@ -56,13 +74,14 @@ func plainSpans(n int) ptrace.Traces {
 	resourceAttributes(resource.Resource().Attributes())
 	scope := resource.ScopeSpans().AppendEmpty()
 	scope.Scope().SetName("opentelemetry.instrumentation.asgi")
-	for i := range n {
+	made := newIDs()
+	for range n {
 		span := scope.Spans().AppendEmpty()
 		span.SetName("GET /payments/{transaction_id}")
 		attributes := span.Attributes()
 		attributes.PutStr("http.request.method", "GET")
 		attributes.PutStr("url.scheme", "http")
-		attributes.PutStr("url.path", fmt.Sprintf("/payments/7c9e6679-7425-40de-944b-e07fc1f9%04d", i))
+		attributes.PutStr("url.path", "/payments/"+made.uuid())
 		attributes.PutStr("http.route", "/payments/{transaction_id}")
 		attributes.PutInt("http.response.status_code", 200)
 		attributes.PutStr("network.protocol.version", "1.1")
@@ -70,8 +89,8 @@ func plainSpans(n int) ptrace.Traces {
 		attributes.PutInt("server.port", 8000)
 		attributes.PutStr("client.address", "10.0.3.44")
 		attributes.PutStr("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36")
-		attributes.PutStr("request.id", "b7ad6b7169203331")
-		attributes.PutStr("correlation.id", "0af7651916cd43dd8448eb211c80319c")
+		attributes.PutStr("request.id", made.uuid())
+		attributes.PutStr("correlation.id", made.hex(32))
 	}
 	return data
 }

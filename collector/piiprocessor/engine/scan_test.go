@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -109,5 +110,33 @@ func TestScanMissesNothingNearby(t *testing.T) {
 			}
 		}
 		agree(t, e, "", string(text))
+	}
+}
+
+// TestIdsAreNotWorthALook: ids that services make up by chance are most of what a log holds, and a
+// rule that is tried on them costs more than the whole scan.
+func TestIdsAreNotWorthALook(t *testing.T) {
+	e := loadEngine(t, Options{})
+	random := rand.New(rand.NewPCG(3, 4))
+	const texts, most = 5_000, 150 // one rule in a hundred ids
+	tried := map[string]int{}
+	sum := 0
+	for range texts {
+		high, low := random.Uint64(), random.Uint64()
+		id := fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", high>>32, high>>16&0xffff, high&0xfff, low>>48&0xfff, low&0xffffffffffff)
+		for _, text := range []string{
+			id, fmt.Sprintf("%016x%016x", high, low), "HTTP request GET /payments/" + id + " returned 200 in 12 ms",
+		} {
+			wanted := e.scan.scan(text, noKey)
+			for i, r := range e.rules {
+				if wanted.has(i) {
+					tried[r.name]++
+					sum++
+				}
+			}
+		}
+	}
+	if sum > most {
+		t.Errorf("%d rules tried on %d ids: %v", sum, 3*texts, tried)
 	}
 }
