@@ -4,6 +4,8 @@ import copy
 import io
 import json
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -27,6 +29,7 @@ from glasshouse.redaction.telemetry import TelemetryRedactor
 
 pytestmark = pytest.mark.static
 
+KEY = b"glasshouse-test-key-0123456789abcdef"
 EMAIL = "jane.canary@mail.example"
 CARD = "4111 1111 1111 1111"
 TEXT = f"{EMAIL} paid with {CARD}"
@@ -295,6 +298,77 @@ def test_a_circle_ends_in_a_marker(redactor: Redactor) -> None:
     circle.append(circle)
     assert UNCHECKED in repr(redactor.value(circle))
     assert UNCHECKED in repr(redactor.value(Endless()))
+
+
+LONG = "x" * 2_000_000  # more than the policy lets be checked
+
+
+@pytest.mark.parametrize(
+    ("value", "times"),
+    [
+        (Hostile(), 1),
+        ({"note": Hostile()}, 1),
+        (LONG, 1),
+        ([LONG, "fine", LONG], 2),
+        ({LONG: "fine"}, 1),
+        (LONG.encode(), 1),
+        ({"note": TEXT, "number": 4111111111111111}, 0),
+    ],
+    ids=["object", "object in a map", "text", "texts", "name", "bytes", "checked"],
+)
+def test_each_value_that_becomes_a_marker_is_counted(value: Any, times: int) -> None:
+    counted: list[None] = []
+    redactor = Redactor.load(key=KEY, unchecked=lambda: counted.append(None))
+    assert repr(redactor.value(value)).count(UNCHECKED) == times
+    assert len(counted) == times
+
+
+def test_levels_without_end_are_counted() -> None:
+    counted: list[None] = []
+    redactor = Redactor.load(key=KEY, unchecked=lambda: counted.append(None))
+    assert UNCHECKED in repr(redactor.value(Endless()))
+    assert len(counted) == 1
+
+
+def test_a_counter_that_breaks_does_not_reach_the_application() -> None:
+    def broken() -> None:
+        raise RuntimeError("no counter")
+
+    redactor = Redactor.load(key=KEY, unchecked=broken)
+    assert redactor.text(LONG) == UNCHECKED
+    assert redactor.value(Hostile()) == UNCHECKED
+
+
+PROCESS = """
+from opentelemetry.metrics import set_meter_provider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from glasshouse.redaction import Redactor
+from glasshouse.redaction.exporters import telemetry_redactor
+
+reader = InMemoryMetricReader()
+Redactor.default().text("x" * 2_000_000)  # before there is a provider: not counted, no error
+set_meter_provider(MeterProvider([reader]))
+Redactor.default().text("x" * 2_000_000)
+telemetry_redactor().metrics(None)  # no metrics: the check breaks
+for resource in reader.get_metrics_data().resource_metrics:
+    for scope in resource.scope_metrics:
+        for metric in scope.metrics:
+            for point in metric.data.data_points:
+                print(metric.name, point.value, dict(point.attributes))
+"""
+
+
+def test_the_process_counts_records_and_values() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=30, check=False
+    )
+    name = "glasshouse.redaction.unchecked"
+    assert ran.stdout.splitlines() == [
+        f"{name} 1 {{'replaced': 'value'}}",
+        f"{name} 1 {{'replaced': 'record', 'signal': 'metrics'}}",
+    ], ran.stderr
 
 
 def test_the_callers_objects_are_not_changed(redactor: Redactor) -> None:

@@ -9,7 +9,14 @@ from typing import Final
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
-from glasshouse.redaction.masks import UNCHECKED, UNSETTLED, Masks, Pseudonyms, is_pseudonym
+from glasshouse.redaction.masks import (
+    UNCHECKED,
+    UNCHECKED_RULE,
+    UNSETTLED,
+    Masks,
+    Pseudonyms,
+    is_pseudonym,
+)
 from glasshouse.redaction.pairs import is_placeholder, redact_pairs
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.triggers import Triggers
@@ -108,7 +115,7 @@ class Engine:
         """Return a text redacted; ``None`` without a change."""
         limits = self._policy.limits
         if len(text) > limits.max_bytes:
-            count("unchecked")
+            count(UNCHECKED_RULE)
             return UNCHECKED.encode()
         if depth < limits.max_nested_json and looks_like_json(text):
             try:

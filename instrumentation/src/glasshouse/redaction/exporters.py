@@ -8,7 +8,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from opentelemetry.metrics import Counter, get_meter
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import (
     BatchLogRecordProcessor,
@@ -25,27 +24,15 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from glasshouse.redaction.counting import count_record
 from glasshouse.redaction.redactor import Redactor
 from glasshouse.redaction.telemetry import TelemetryRedactor
 
 
 @functools.cache
-def _counter() -> Counter:
-    return get_meter("glasshouse.redaction").create_counter(
-        "glasshouse.redaction.unchecked",
-        unit="{record}",
-        description="Records that could not be checked and were replaced by a marker",
-    )
-
-
-def _count(signal: str) -> None:
-    _counter().add(1, {"signal": signal})
-
-
-@functools.cache
 def telemetry_redactor() -> TelemetryRedactor:
     """Return the redactor of this process's records."""
-    return TelemetryRedactor(Redactor.default(), _count)
+    return TelemetryRedactor(Redactor.default(), count_record)
 
 
 class RedactingSpanExporter(SpanExporter):

@@ -9,6 +9,8 @@ from typing import Final
 from glasshouse.redaction.ascii import only_digits
 
 UNCHECKED: Final = "[unchecked]"
+# What the engine counts beside the names of rules.
+UNCHECKED_RULE: Final = "unchecked"
 UNSETTLED: Final = b"[redacted]"
 PSEUDONYM_LENGTH: Final = 16
 

@@ -1,19 +1,21 @@
 """`Redactor`: the engine for Python values."""
 
+import contextlib
 import functools
 import math
 import os
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
 
 from glasshouse.pseudonym import hmac_key
 from glasshouse.redaction import policy
+from glasshouse.redaction.counting import count_value
 from glasshouse.redaction.engine import Engine
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.keys import KeyInfo
-from glasshouse.redaction.masks import UNCHECKED
+from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE
 
 POLICY_VARIABLE: Final = "GLASSHOUSE_REDACTION_POLICY"
 DISABLED_VARIABLE: Final = "GLASSHOUSE_REDACTION_DISABLE"
@@ -37,8 +39,10 @@ class Redactor:
     in `redaction/README.md`. The Collector's `pii` processor gives the same bytes.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, unchecked: Callable[[], None] | None = None) -> None:
         self._engine = engine
+        self._unchecked = unchecked
+        self._count = self._counted  # bound once: it goes along with every text
         self._clean: set[tuple[str, str]] = set()
 
     @classmethod
@@ -49,11 +53,13 @@ class Redactor:
         key: bytes,
         disable: Sequence[str] = (),
         mask_private_ips: bool = False,
+        unchecked: Callable[[], None] | None = None,
     ) -> "Redactor":
         """Read the policy at ``path``, by default the one that comes with this package.
 
         ``key`` is the secret of the pseudonyms, 16 bytes or more. ``disable`` names rules and
-        entities that are not looked for.
+        entities that are not looked for. ``unchecked`` is called each time that something becomes
+        ``[unchecked]``.
 
         Raises:
             PolicyError: the policy or the key is unusable; names file, line and rule.
@@ -61,7 +67,7 @@ class Redactor:
         if len(key) < SHORTEST_KEY:
             raise PolicyError(f"the HMAC key has {len(key)} bytes, it needs {SHORTEST_KEY}")
         rules = policy.load(path or packaged_policy(), disable)
-        return cls(Engine(rules, key, mask_private_ips=mask_private_ips))
+        return cls(Engine(rules, key, mask_private_ips=mask_private_ips), unchecked)
 
     @classmethod
     def default(cls) -> "Redactor":
@@ -69,7 +75,8 @@ class Redactor:
 
         ``GLASSHOUSE_REDACTION_POLICY`` is the path of another policy,
         ``GLASSHOUSE_REDACTION_DISABLE`` names rules to leave out, with commas. The key is that of
-        `glasshouse.user_pseudonym`.
+        `glasshouse.user_pseudonym`. What becomes ``[unchecked]`` is counted in the metric
+        ``glasshouse.redaction.unchecked``.
 
         Raises:
             ConfigurationError: the policy or the key is unusable.
@@ -90,15 +97,25 @@ class Redactor:
             return self._value(key, value, 0)
         # The caller's objects run here (``__str__``, ``items``): they may raise anything.
         except Exception:  # noqa: BLE001 (see above)
-            return UNCHECKED
+            return self._marker()
 
     def name(self, key: str) -> str:
         """Return a map key without what is sensitive in it."""
         try:
-            changed = self._engine.name(key)
+            changed = self._engine.name(key, self._count)
         except Exception:  # noqa: BLE001 (a defect of ours must not reach the application)
-            return UNCHECKED
+            return self._marker()
         return key if changed is None else changed.decode("utf-8", "replace")
+
+    def _marker(self) -> str:
+        self._count(UNCHECKED_RULE)
+        return UNCHECKED
+
+    def _counted(self, rule: str) -> None:
+        if rule == UNCHECKED_RULE and self._unchecked is not None:
+            # A counter that breaks must not reach the application.
+            with contextlib.suppress(Exception):
+                self._unchecked()
 
     def _string(self, key: str, text: str) -> str:
         if (key, text) in self._clean:
@@ -106,9 +123,9 @@ class Redactor:
         try:
             info = self._engine.key_info(key)
             raw = text.encode("utf-8", "replace")
-            changed = self._engine.string(info, raw)
+            changed = self._engine.string(info, raw, self._count)
         except Exception:  # noqa: BLE001 (a defect of ours must not reach the application)
-            return UNCHECKED
+            return self._marker()
         if changed is not None:
             return changed.decode("utf-8", "replace")
         if len(text) <= LONGEST_REMEMBERED:
@@ -125,7 +142,7 @@ class Redactor:
             return self._string(key, str.__str__(value))
         info = self._engine.key_info(key)
         if isinstance(value, int):
-            changed = self._engine.number(info, b"%d" % value)
+            changed = self._engine.number(info, b"%d" % value, self._count)
             return value if changed is None else changed.decode()
         if isinstance(value, float):
             return self._float(info, value)
@@ -140,7 +157,7 @@ class Redactor:
             return self._engine.secret(info).decode()
         if info.user or not math.isfinite(value) or not 1e6 <= value < _EXACT or value % 1:
             return value
-        changed = self._engine.number(info, b"%d" % int(value))
+        changed = self._engine.number(info, b"%d" % int(value), self._count)
         return value if changed is None else changed.decode()
 
     def _bytes(self, info: KeyInfo, value: bytes) -> bytes:
@@ -148,16 +165,16 @@ class Redactor:
             value.decode("utf-8")
         except UnicodeDecodeError:
             wide = value.decode("latin-1").encode()
-            changed = self._engine.string(info, wide)
+            changed = self._engine.string(info, wide, self._count)
             return value if changed is None else changed.decode().encode("latin-1", "replace")
-        changed = self._engine.string(info, value)
+        changed = self._engine.string(info, value, self._count)
         return value if changed is None else changed
 
     def _container(self, key: str, info: KeyInfo, value: Any, level: int) -> Any:
         if info.secret is not None:
             return self._engine.secret(info).decode() if value else value
         if level >= MOST_LEVELS:
-            return UNCHECKED
+            return self._marker()
         if isinstance(value, Mapping):
             items = cast(Mapping[Any, Any], value).items()
             return {
@@ -183,4 +200,5 @@ def _default() -> Redactor:
         Path(path) if path else None,
         key=hmac_key(),
         disable=[name.strip() for name in disabled.split(",") if name.strip()],
+        unchecked=count_value,
     )
