@@ -154,6 +154,32 @@ SELECT channel, state, count(*) AS notifications
 FROM notifications WHERE created_at > clock_timestamp() - interval '1 day'
 GROUP BY channel, state ORDER BY channel, state;
 
+-- name: forget_jobs
+-- Delete jobs that ended over so many days ago. Looks only at the oldest of the queue, so that a
+-- round ends soon however much there is.
+DELETE FROM procrastinate_jobs AS job
+USING (SELECT id FROM procrastinate_jobs ORDER BY id LIMIT %(limit)s) AS oldest
+WHERE job.id = oldest.id
+    AND job.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+    AND NOT EXISTS (
+        SELECT FROM procrastinate_events AS event
+        WHERE event.job_id = job.id AND event.at > now() - make_interval(days => %(days)s)
+    );
+
+-- name: forget_job_runs
+-- Delete runs that ended over so many days ago, likewise. The last run of a job stays, and so does
+-- its last success: gauges and alerts live on them.
+DELETE FROM job_runs AS run
+USING (SELECT id FROM job_runs ORDER BY id LIMIT %(limit)s) AS oldest
+WHERE run.id = oldest.id
+    AND run.finished_at < now() - make_interval(days => %(days)s)
+    AND EXISTS (
+        SELECT FROM job_runs AS newer
+        WHERE newer.job = run.job
+            AND newer.finished_at > run.finished_at
+            AND (newer.outcome = 'succeeded' OR run.outcome <> 'succeeded')
+    );
+
 -- name: start_job_run
 -- An execution begins.
 INSERT INTO job_runs (job_id, job, attempt, worker, schedule, next_run_at)

@@ -53,6 +53,7 @@ _REMEDIES: Final = {
     "REDIS_URL": "set it to redis://host:6379/0, or leave it empty",
     "SMTP_PORT": "set it to a port number from 1 to 65535",
     "WORKER_MAX_HEARTBEAT_AGE": "set it to a number of seconds from 5 to 3600",
+    "JOB_RETENTION_DAYS": "set it to a number of days from 1 to 3650",
     "WORKER_CONCURRENCY": "set it to a number of jobs from 1 to 200",
 }
 
@@ -261,12 +262,13 @@ class WorkerSettings(
     DataKeySettings,
     DatabaseSettings,
 ):
-    """Settings of ``backend worker``. Times are in seconds."""
+    """Settings of ``backend worker``. Times are in seconds, but for the one in days."""
 
     chain_rpc_url: HttpUrl
     payment_confirmation_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     chain_poll_interval: Annotated[float, Field(ge=0.05, le=60)] = 0.5
     worker_concurrency: Annotated[int, Field(ge=1, le=200)] = 20
+    job_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
 
 
 SettingsT = TypeVar("SettingsT", bound=_Settings)

@@ -32,6 +32,8 @@ from backend.notifications import Notifications
 from backend.payments import Payments
 from backend.periodic import every
 from backend.queries import query
+from backend.retention import INTERVAL_S as RETENTION_INTERVAL_S
+from backend.retention import Retention
 from backend.settings import WorkerSettings
 from backend.strategies import Means
 from backend.vault import Vault
@@ -73,9 +75,11 @@ async def run(settings: WorkerSettings) -> int:
         name = worker_name()
         history = JobHistory(pool, by_clock, name)
         heartbeat = Heartbeat(pool, name)
+        retention = Retention(pool, settings.job_retention_days)
         async with (
             every(BEAT_INTERVAL_S, heartbeat.beat),
             every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool, history)),
+            every(RETENTION_INTERVAL_S, retention.apply),
         ):
             code = await _work(app, settings, duties(settings, app, pool, client), history)
         await heartbeat.stop()

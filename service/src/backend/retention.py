@@ -1,0 +1,44 @@
+"""Forgets what the job queue and its history need no more."""
+
+import logging
+from typing import Final
+
+import psycopg
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from backend.database import Pool, single_statement
+from backend.queries import query
+
+INTERVAL_S: Final = 60.0
+# Rows that one statement looks at: it holds its locks for well under a second.
+BATCH: Final = 2_000
+
+_logger = logging.getLogger(__name__)
+
+
+class Retention:
+    """Deletes jobs and runs that ended over ``days`` days ago. Any number of workers may."""
+
+    def __init__(self, pool: Pool, days: int, batch: int = BATCH) -> None:
+        self._pool = pool
+        self._days = days
+        self._batch = batch
+
+    async def apply(self) -> None:
+        """Delete what is due. A database that is away is logged, not raised."""
+        try:
+            # Housekeeping: no spans of it.
+            with suppress_instrumentation():
+                for name in ("forget_jobs", "forget_job_runs"):
+                    while await self._delete(name):
+                        pass
+        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+            _logger.warning(
+                "Old jobs could not be deleted", extra={"error.type": type(error).__qualname__}
+            )
+
+    async def _delete(self, name: str) -> int:
+        async with single_statement(self._pool) as connection:
+            parameters = {"days": self._days, "limit": self._batch}
+            return (await connection.execute(query(name), parameters)).rowcount
