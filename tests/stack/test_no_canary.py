@@ -20,15 +20,21 @@ def everything(http: httpx.Client, stack: Stack) -> dict[str, str]:
     return backends.everything_in(http, urls)
 
 
-def wait_for_sentinel(http: httpx.Client, stack: Stack, word: str) -> dict[str, str]:
-    """Return all that is stored, once the sentinel has arrived in every backend."""
+def wait_for_sentinel(http: httpx.Client, stack: Stack, word: str) -> None:
+    """Wait until the sentinel has arrived, as an attribute or a request id, in each backend that
+    gets requests: everything sent before it has arrived, too."""
+    loki, tempo = stack.url("loki"), stack.url("tempo")
+    line = f'{{service_name=~".+"}} | word="{word}" or request_id="{word}"'
+    span = f'{{span.word="{word}" || span.request.id="{word}"}}'
 
-    def probe() -> tuple[dict[str, str] | None, object]:
-        stored = everything(http, stack)
-        missing = [name for name, text in stored.items() if word not in text]
-        return (None if missing else stored), f"the sentinel is missing in {missing}"
+    def probe() -> tuple[bool | None, object]:
+        found = {
+            "loki": bool(backends.loki_lines(http, loki, line)),
+            "tempo": bool(backends.tempo_search(http, tempo, span)),
+        }
+        return (True if all(found.values()) else None), found
 
-    return until(probe, what=f"the sentinel {word} in every backend", deadline_s=60)
+    until(probe, what=f"the sentinel {word}", deadline_s=60)
 
 
 def test_what_is_sent_by_otlp_is_stored_redacted(
@@ -43,7 +49,19 @@ def test_what_is_sent_by_otlp_is_stored_redacted(
     sender.metrics([otlp.gauge("canary.orders", 1.0, items)])
     sender.close()
 
-    stored = wait_for_sentinel(http, stack, canary.word)
+    wait_for_sentinel(http, stack, canary.word)
+    prometheus = stack.url("prometheus")
+
+    def gauge() -> tuple[Any, object]:
+        series = backends.prometheus_query(
+            http, prometheus, f'canary_orders{{word="{canary.word}"}}'
+        )
+        return (series or None), series
+
+    until(gauge, what="the sentinel in Prometheus", deadline_s=60)
+    # Once, and all of it: the other tests have filled the backends, too.
+    stored = everything(http, stack)
+    assert {name for name, text in stored.items() if canary.word not in text} == set()
 
     expected = [] if redaction == "on" else ["email", "card", "token"]
     assert {name: canary.leaks(text) for name, text in stored.items()} == dict.fromkeys(
@@ -101,13 +119,17 @@ def test_what_comes_through_the_api_stays_out_of_backends_and_container_logs(
     )
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
 
-    def probe() -> tuple[dict[str, str] | None, object]:
-        stored = everything(http, stack) | stack.container_logs()
-        places = ("loki", "tempo", "api's log", "worker's log")
-        missing = [name for name in places if canary.word not in stored[name]]
-        return (None if missing else stored), f"the sentinel is missing in {missing}"
+    wait_for_sentinel(http, stack, canary.word)
 
-    stored = until(probe, what="the sentinel in Loki, Tempo and both logs", deadline_s=60)
+    def written() -> tuple[dict[str, str] | None, object]:
+        logs = stack.container_logs()
+        missing = [name for name in ("api's log", "worker's log") if canary.word not in logs[name]]
+        return (None if missing else logs), f"the sentinel is missing in {missing}"
+
+    logs = until(written, what="the sentinel in both logs", deadline_s=60)
+    stored = everything(http, stack) | logs
+    places = ("loki", "tempo", "api's log", "worker's log")
+    assert [name for name in places if canary.word not in stored[name]] == []
     assert {name: canary.leaks(text) for name, text in stored.items()} == {
         name: [] for name in stored
     }
