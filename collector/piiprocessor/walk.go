@@ -31,6 +31,10 @@ type walk struct {
 	lost    map[string]int64 // records by action
 	scratch []byte
 	err     error
+
+	// plain has, by place in a map, the last key in which nothing was found: records of one kind
+	// have theirs in one order.
+	plain [32]string
 }
 
 func (w *walk) reset() {
@@ -106,16 +110,30 @@ func (w *walk) attributes(m pcommon.Map, depth int) {
 		w.fail(errTooDeep)
 		return
 	}
-	rename := false
+	rename, place := false, 0
 	for key, value := range m.All() {
 		w.value(key, value, depth)
-		if _, changed := w.redactor.Key(key, nil); changed {
+		if !w.isPlain(key, place) {
 			rename = true
 		}
+		place++
 	}
 	if rename {
 		w.rename(m)
 	}
+}
+
+// isPlain tells whether nothing is found in a key itself.
+func (w *walk) isPlain(key string, place int) bool {
+	last := &w.plain[place%len(w.plain)]
+	if *last == key {
+		return true
+	}
+	if _, changed := w.redactor.Key(key, nil); changed {
+		return false
+	}
+	*last = key
+	return true
 }
 
 // rename writes a map anew under the keys that are left of those it has. A map cannot have its
