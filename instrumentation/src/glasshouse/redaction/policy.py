@@ -5,7 +5,7 @@ The meaning of every field is in `redaction/README.md`; this module only checks 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -95,7 +95,6 @@ class Policy:
     except_last: frozenset[str]
     pseudonym_keys: tuple[str, ...]
     exempt_keys: tuple[str, ...]
-    path: str = field(default="")
 
 
 def load(path: Path, disable: Sequence[str] = ()) -> Policy:
@@ -139,7 +138,6 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         except_last=frozenset(values.get("keys_except_last", ())),
         pseudonym_keys=tuple(values.get("pseudonym_keys", ())),
         exempt_keys=tuple(values.get("exempt_keys", ())),
-        path=str(path),
     )
 
 
