@@ -63,7 +63,7 @@ func batch[R resource, S scope, I, B any](
 	ctx context.Context, c *checker[R, S, I], data B, each func(*walk, B) int,
 ) (_ B, err error) {
 	w := c.walks.Get().(*walk)
-	w.reset()
+	w.reset(ctx)
 	defer func() {
 		if recover() != nil {
 			err = errBatch
@@ -73,6 +73,9 @@ func batch[R resource, S scope, I, B any](
 	}()
 	left := each(w, data)
 	c.telemetry.report(ctx, w.hits, w.lost)
+	if w.gone != nil { // nothing of it is passed on: some of it was not looked at
+		return data, w.gone
+	}
 	if left == 0 {
 		return data, processorhelper.ErrSkipProcessingData
 	}
@@ -85,6 +88,9 @@ func keep[R resource, S scope, I, T any](
 	c *checker[R, S, I], w *walk, list []visit[T], first int, item T,
 	records func(T) int, mask func(T),
 ) bool {
+	if w.abandoned() {
+		return true
+	}
 	err := run(w, list, first, item)
 	if err == nil {
 		return true

@@ -4,13 +4,18 @@
 package piiprocessor
 
 import (
+	"context"
 	"errors"
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata"
 
 	"glasshouse.example/collector/piiprocessor/engine"
 )
+
+// checkEvery is how many items are checked between two looks at the request's context.
+const checkEvery = 64
 
 // unchecked stands where a value was that could not be checked.
 const unchecked = "[unchecked]"
@@ -32,15 +37,30 @@ type walk struct {
 	scratch []byte
 	err     error
 
+	ctx  context.Context // of the batch
+	gone error           // the sender no longer waits for the answer
+	seen int
+
 	// plain has, by place in a map, the last key in which nothing was found: records of one kind
 	// have theirs in one order.
 	plain [32]string
 }
 
-func (w *walk) reset() {
+func (w *walk) reset(ctx context.Context) {
+	w.ctx, w.gone, w.seen = ctx, nil, 0
 	clear(w.hits)
 	clear(w.lost)
 	w.found.Reset()
+}
+
+// abandoned tells whether the sender has gone. Then nothing more is looked at, and the batch is
+// refused as a whole.
+func (w *walk) abandoned() bool {
+	w.seen++
+	if w.gone == nil && w.seen%checkEvery == 0 {
+		w.gone = w.ctx.Err()
+	}
+	return w.gone != nil
 }
 
 func (w *walk) lose(action string, records int) {
@@ -137,22 +157,22 @@ func (w *walk) isPlain(key string, place int) bool {
 }
 
 // rename writes a map anew under the keys that are left of those it has. A map cannot have its
-// keys changed in place.
+// keys changed in place, and its Put looks at all keys each time.
 func (w *walk) rename(m pcommon.Map) {
-	renamed := pcommon.NewMap()
+	var renamed xpdata.MapBuilder
 	renamed.EnsureCapacity(m.Len())
+	taken := make(map[string]int, m.Len()) // how often a key has been met
 	for key, value := range m.All() {
 		out, _ := w.redactor.Key(key, &w.found)
 		name := out
-		for n := 2; ; n++ { // two cards have the same mask: neither value may be lost
-			if _, taken := renamed.Get(name); !taken {
-				break
-			}
-			name = out + "#" + strconv.Itoa(n)
+		for taken[name] > 0 { // two cards have the same mask: neither value may be lost
+			taken[out]++
+			name = out + "#" + strconv.Itoa(taken[out])
 		}
-		value.MoveTo(renamed.PutEmpty(name))
+		taken[name]++
+		value.MoveTo(renamed.AppendEmpty(name))
 	}
-	renamed.MoveTo(m)
+	renamed.UnsafeIntoMap(m)
 }
 
 // value checks what is under a key, to any depth up to the bound. key is the nearest one: items of

@@ -1,0 +1,118 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// point is what the points of all types have in common.
+type point interface {
+	Attributes() pcommon.Map
+	Timestamp() pcommon.Timestamp
+	SetTimestamp(pcommon.Timestamp)
+	StartTimestamp() pcommon.Timestamp
+	SetStartTimestamp(pcommon.Timestamp)
+	Flags() pmetric.DataPointFlags
+}
+
+// points makes the points of a metric acceptable, each alone.
+func (v *visit) points(m pmetric.Metric, from origin) {
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		m.Gauge().DataPoints().RemoveIf(func(p pmetric.NumberDataPoint) bool {
+			return !v.number(p) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.Gauge().DataPoints().AppendEmpty()) })
+		})
+	case pmetric.MetricTypeSum:
+		m.Sum().DataPoints().RemoveIf(func(p pmetric.NumberDataPoint) bool {
+			return !v.number(p) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.Sum().DataPoints().AppendEmpty()) })
+		})
+	case pmetric.MetricTypeHistogram:
+		m.Histogram().DataPoints().RemoveIf(func(p pmetric.HistogramDataPoint) bool {
+			return !v.histogram(p) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.Histogram().DataPoints().AppendEmpty()) })
+		})
+	case pmetric.MetricTypeExponentialHistogram:
+		m.ExponentialHistogram().DataPoints().RemoveIf(func(p pmetric.ExponentialHistogramDataPoint) bool {
+			return !v.exponential(p) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.ExponentialHistogram().DataPoints().AppendEmpty()) })
+		})
+	case pmetric.MetricTypeSummary:
+		m.Summary().DataPoints().RemoveIf(func(p pmetric.SummaryDataPoint) bool {
+			return !v.summary(p) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.Summary().DataPoints().AppendEmpty()) })
+		})
+	default:
+	}
+}
+
+// take moves a point that is set aside. It always tells that the point goes.
+func (v *visit) take(from origin, move func(pmetric.Metric)) bool {
+	if v.verdict == setAside {
+		move(from.to(v.why, 1))
+	}
+	return true
+}
+
+// The checks tell whether a point stays. Once the sender has gone all stay as they are.
+
+func (v *visit) number(p pmetric.NumberDataPoint) bool {
+	return !v.goneOn() || v.item(1, func() {
+		if p.ValueType() == pmetric.NumberDataPointValueTypeEmpty && !p.Flags().NoRecordedValue() {
+			v.hit(noValue)
+		}
+		v.exemplars(p.Exemplars())
+		common(v, p)
+	})
+}
+
+func (v *visit) histogram(p pmetric.HistogramDataPoint) bool {
+	return !v.goneOn() || v.item(1, func() {
+		v.exemplars(p.Exemplars())
+		common(v, p)
+	})
+}
+
+func (v *visit) exponential(p pmetric.ExponentialHistogramDataPoint) bool {
+	return !v.goneOn() || v.item(1, func() {
+		v.buckets(p)
+		v.exemplars(p.Exemplars())
+		common(v, p)
+	})
+}
+
+func (v *visit) summary(p pmetric.SummaryDataPoint) bool {
+	return !v.goneOn() || v.item(1, func() { common(v, p) })
+}
+
+// common mends labels and times.
+func common[P point](v *visit, p P) {
+	v.bytes += 32 + v.attributes(p.Attributes(), 0, false).bytes
+	switch at := p.Timestamp(); {
+	case v.window.has(at):
+	case at != 0 && at < v.window.oldest:
+		v.hit(late)
+	case v.hit(timestamp): // none, or ahead of all clocks
+		p.SetTimestamp(v.window.now)
+	}
+	// A series cannot begin after its point. Without a beginning it has an unknown one.
+	if start := p.StartTimestamp(); start > p.Timestamp() && v.hit(timestamp) {
+		p.SetStartTimestamp(0)
+	}
+}
+
+// exemplars drops those without a value, for which a backend refuses the whole batch.
+func (v *visit) exemplars(all pmetric.ExemplarSlice) {
+	if all.Len() == 0 {
+		return
+	}
+	all.RemoveIf(func(one pmetric.Exemplar) bool {
+		if one.ValueType() == pmetric.ExemplarValueTypeEmpty && v.hit(exemplar) {
+			return true
+		}
+		v.attributes(one.FilteredAttributes(), 0, false)
+		if at := one.Timestamp(); at != 0 && !v.window.has(at) && v.hit(timestamp) {
+			one.SetTimestamp(v.window.now)
+		}
+		return false
+	})
+}

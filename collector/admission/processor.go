@@ -1,0 +1,216 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.uber.org/zap"
+
+	"glasshouse.example/collector/deadletter"
+)
+
+const (
+	// repairedKey lists, on a log record or span, what was mended of it.
+	repairedKey = "admission.repaired"
+	// originalTimeKey has the time that was sent where it was out of range.
+	originalTimeKey = "admission.original_time"
+	// warnEvery bounds how often the log tells of records that are not passed on. The counters
+	// have all.
+	warnEvery = 10 * time.Second
+)
+
+// resource is what the resources of the three signals have in common.
+type resource interface {
+	Resource() pcommon.Resource
+	schemed
+}
+
+// signal is what the three signals do each in their own way. B is a batch, R one of its resources.
+type signal[B any, R resource] struct {
+	name      string
+	resources func(B) slice[R]
+	// records tells how many records a resource has.
+	records func(R) int
+	// admit looks at the records of one resource.
+	admit func(*visit, *aside[B, R], R)
+	// takeAll sets a whole resource aside.
+	takeAll func(*aside[B, R], reason, R)
+	empty   func() B
+	put     func(deadletter.Store, context.Context, string, string, B) error
+}
+
+// slice is what pdata's slices have in common.
+type slice[E any] interface {
+	Len() int
+	At(int) E
+	RemoveIf(func(E) bool)
+}
+
+// admission is the processor of one signal.
+type admission[B any, R resource] struct {
+	id         component.ID
+	signal     signal[B, R]
+	deadLetter *component.ID
+	times      TimeConfig
+	index      indexing
+	services   *table
+	telemetry  *telemetry
+	logger     *zap.Logger
+	letters    deadletter.Store
+	visits     sync.Pool
+	clock      func() time.Time
+	warned     atomic.Int64
+}
+
+// part is what one signal takes from the configuration.
+type part struct {
+	times   TimeConfig
+	text    limits
+	index   indexing
+	bounds  bounds
+	actions map[string]string
+}
+
+func newAdmission[B any, R resource](
+	set processor.Settings, config *Config, one signal[B, R], own part,
+) (*admission[B, R], error) {
+	actions, err := actionsOf(one.name, own.actions)
+	if err != nil {
+		return nil, err
+	}
+	counters, err := newTelemetry(set.MeterProvider, one.name)
+	if err != nil {
+		return nil, err
+	}
+	if config.DeadLetter == nil { // nowhere to set anything aside
+		for i, does := range actions {
+			if does == setAside {
+				actions[i] = refuse
+			}
+		}
+	}
+	if config.shared == nil {
+		config.shared = &shared{}
+	}
+	p := &admission[B, R]{
+		id: set.ID, signal: one, deadLetter: config.DeadLetter, times: own.times, index: own.index,
+		services: config.shared.services(config.Services), telemetry: counters, logger: set.Logger,
+		clock: time.Now,
+	}
+	p.visits.New = func() any {
+		return &visit{walk: walk{limits: own.text, actions: actions}, bounds: own.bounds}
+	}
+	return p, nil
+}
+
+// start finds the extension that keeps dead letters.
+func (p *admission[B, R]) start(_ context.Context, host component.Host) error {
+	if p.deadLetter == nil {
+		return nil
+	}
+	found, present := host.GetExtensions()[*p.deadLetter]
+	if !present {
+		return fmt.Errorf("dead_letter: there is no extension %s", p.deadLetter)
+	}
+	letters, ok := found.(deadletter.Store)
+	if !ok {
+		return fmt.Errorf("dead_letter: the extension %s keeps no dead letters", p.deadLetter)
+	}
+	p.letters = letters
+	return nil
+}
+
+// process makes one batch acceptable. It returns what is left of it.
+func (p *admission[B, R]) process(ctx context.Context, data B) (B, error) {
+	now := p.clock()
+	resources := p.signal.resources(data)
+	if err := p.throttle(ctx, resources, now); err != nil {
+		return data, err
+	}
+	v := p.visits.Get().(*visit)
+	v.start(ctx, p.times.around(now))
+	letters := aside[B, R]{empty: p.signal.empty}
+	resources.RemoveIf(func(r R) bool {
+		return v.err == nil && !p.admit(v, &letters, r, now)
+	})
+	err := v.err
+	p.visits.Put(v)
+	p.send(ctx, &letters)
+	switch {
+	case err != nil:
+		return data, err
+	case resources.Len() == 0:
+		return data, processorhelper.ErrSkipProcessingData
+	default:
+		return data, nil
+	}
+}
+
+// admit looks at one resource with its records. It tells whether anything of it stays.
+func (p *admission[B, R]) admit(v *visit, letters *aside[B, R], r R, now time.Time) bool {
+	before := p.signal.records(r)
+	if before == 0 {
+		return false
+	}
+	sender := p.services.overflow
+	v.bytes = 0
+	stays := v.item(before, func() {
+		sender = v.resource(r, p.index, p.services, now)
+	})
+	letters.sender = sender.label
+	switch {
+	case stays:
+		v.bytes += v.shared.bytes
+		p.signal.admit(v, letters, r)
+	case v.verdict == setAside:
+		p.signal.takeAll(letters, v.why, r)
+	}
+	p.services.charge(sender, before, v.bytes)
+	if why, any := v.tally.refused(); any {
+		p.warn(why, refuse)
+	}
+	p.telemetry.report(v.ctx, &v.tally, sender.label)
+	return stays && (p.signal.records(r) > 0 || v.err != nil)
+}
+
+// send puts what was set aside into the dead letters. What finds no room there is refused.
+func (p *admission[B, R]) send(ctx context.Context, letters *aside[B, R]) {
+	for why := range letters.batches {
+		if letters.batches[why] == nil {
+			continue
+		}
+		does := setAside
+		// What is set aside has left its request: it is kept although the sender has gone.
+		kept := context.WithoutCancel(ctx)
+		if err := p.signal.put(p.letters, kept, reasonNames[why], p.id.String(), *letters.batches[why]); err != nil {
+			does = refuse
+		}
+		for _, one := range letters.counted {
+			if one.why == reason(why) {
+				p.telemetry.count(ctx, does, one.why, one.service, one.records)
+			}
+		}
+		p.warn(reason(why), does)
+	}
+}
+
+// warn tells of records that are not passed on, without a word of what is in them.
+func (p *admission[B, R]) warn(why reason, does action) {
+	now, last := p.clock().UnixNano(), p.warned.Load()
+	if now-last < int64(warnEvery) || !p.warned.CompareAndSwap(last, now) {
+		return
+	}
+	p.logger.Warn("Records are not passed on; the counters tell how many",
+		zap.String("signal", p.signal.name), zap.String("reason", reasonNames[why]),
+		zap.String("action", actionNames[does]))
+}
