@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo preview test test-static lint collector dashboards rules redaction-report bench-redaction bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-static lint collector dashboards rules redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,12 @@ images: venv ## Get each image: present, else pulled, else built from images/
 
 engine: venv ## Make sure of the Docker engine and the compose plugin
 	@$(RUN) glasshouse engine
+
+dead-letters: venv ## List what no backend took and the Collector keeps
+	@$(RUN) glasshouse dead-letters $(ARGS)
+
+replay: venv ## Send dead letters again; some only with ARGS="--reason late"
+	@$(RUN) glasshouse dead-letters --replay $(ARGS)
 
 preview: venv ## Draw every dashboard from live data into preview.html
 	@$(RUN) glasshouse preview $(ARGS)
@@ -80,9 +86,14 @@ bench-service: venv ## Measure the API's requests a second, telemetry off and on
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)
 
-bench-redaction: venv ## Measure redaction on one core, beside none and the stock one
-	@cd bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
+bench-redaction: venv bench-collector ## Measure redaction on one core, beside none and the stock one
 	@$(RUN) glasshouse-bench redaction-speed bench/collector/.otelcol $(ARGS)
+
+bench-admission: venv bench-collector ## Measure the parts that keep records apart, beside none
+	@$(RUN) glasshouse-bench admission-speed bench/collector/.otelcol $(ARGS)
+
+bench-collector:
+	@cd bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
 
 bench-python: venv ## Measure redaction in Python beside encoding JSON
 	@$(RUN) python bench/redaction_python.py $(ARGS)

@@ -14,7 +14,7 @@ type aside[B any, R resource] struct {
 
 // place is where the last item of a reason went, so that items that share a resource, scope or
 // metric still do. from are the ones it was taken of, to their copies.
-type place struct{ fromResource, fromScope, fromMetric, toScope, toMetric any }
+type place struct{ fromResource, fromScope, fromMetric, toResource, toScope, toMetric any }
 
 type counted struct {
 	why     reason

@@ -14,9 +14,19 @@ import (
 // Bounds that keep a wrong number in the configuration from undoing the whole.
 const (
 	leastBytes      = 256
-	leastAttributes = 32
+	mostBytes       = 64 << 20
+	leastAttributes = 128
+	mostAttributes  = 100_000
 	mostServices    = 100_000
 	mostLabelled    = 1_000
+	// mostIndex is how many attributes a backend may file by, with those that name a service.
+	mostIndex = 16
+	// serviceBytes is the longest text that names a service of traces, whose backend has no index.
+	serviceBytes = 512
+	// mostTime keeps the arithmetic of times away from their ends.
+	mostTime = 10 * 365 * 24 * time.Hour
+	// coarsest is the lowest scale of the protocol.
+	coarsest = -10
 )
 
 // Config of the processor. The limits are those of the backends behind it; the defaults are what
@@ -139,54 +149,59 @@ func (c *Config) Validate() error {
 		{signalTraces, traces.TimeConfig, traces.Actions},
 		{signalMetrics, metrics.TimeConfig, metrics.Actions},
 	} {
-		if one.times.Oldest <= 0 {
-			return fmt.Errorf("%s.oldest: must be over 0, such as 24h", one.signal)
+		if one.times.Oldest <= 0 || one.times.Oldest > mostTime {
+			return fmt.Errorf("%s.oldest: must be over 0, such as 24h, and at most ten years", one.signal)
 		}
-		if one.times.Newest <= 0 {
-			return fmt.Errorf("%s.newest: must be over 0, such as 5m", one.signal)
+		if one.times.Newest <= 0 || one.times.Newest > mostTime {
+			return fmt.Errorf("%s.newest: must be over 0, such as 5m, and at most ten years", one.signal)
 		}
 		if _, err := actionsOf(one.signal, one.actions); err != nil {
 			return fmt.Errorf("%s.%w", one.signal, err)
 		}
 	}
 	for _, one := range []struct {
-		key          string
-		is, at_least int //nolint:revive // reads as the sentence it becomes
+		key             string
+		is, least, most int
 	}{
-		{"logs.body_bytes", logs.BodyBytes, leastBytes},
-		{"logs.value_bytes", logs.ValueBytes, leastBytes},
-		{"logs.attributes", logs.Attributes, leastAttributes},
-		{"logs.attributes_bytes", logs.AttributesBytes, 16 * leastBytes},
-		{"logs.index_bytes", logs.IndexBytes, 64},
-		{"traces.value_bytes", traces.ValueBytes, leastBytes},
-		{"traces.attributes", traces.Attributes, leastAttributes},
-		{"metrics.value_bytes", metrics.ValueBytes, 128},
-		{"metrics.name_bytes", metrics.NameBytes, 128},
-		{"metrics.index_bytes", metrics.IndexBytes, 64},
-		{"services.most", c.Services.Most, 1},
-		{"services.labelled", c.Services.Labelled, 1},
+		{"logs.body_bytes", logs.BodyBytes, leastBytes, mostBytes},
+		{"logs.value_bytes", logs.ValueBytes, leastBytes, mostBytes},
+		{"logs.attributes", logs.Attributes, leastAttributes, mostAttributes},
+		{"logs.attributes_bytes", logs.AttributesBytes, 256 * leastBytes, mostBytes},
+		{"logs.index_bytes", logs.IndexBytes, 64, mostBytes},
+		{"traces.value_bytes", traces.ValueBytes, leastBytes, mostBytes},
+		{"traces.attributes", traces.Attributes, leastAttributes, mostAttributes},
+		{"metrics.value_bytes", metrics.ValueBytes, leastBytes, mostBytes},
+		{"metrics.name_bytes", metrics.NameBytes, 128, mostBytes},
+		{"metrics.index_bytes", metrics.IndexBytes, 64, mostBytes},
+		{"metrics.least_scale", int(metrics.LeastScale), coarsest, finest},
+		{"services.most", c.Services.Most, 1, mostServices},
+		{"services.labelled", c.Services.Labelled, 1, mostLabelled},
 	} {
-		if one.is < one.at_least {
-			return fmt.Errorf("%s: is %d, must be at least %d", one.key, one.is, one.at_least)
+		if one.is < one.least || one.is > one.most {
+			return fmt.Errorf("%s: is %d, must be %d to %d", one.key, one.is, one.least, one.most)
+		}
+	}
+	for key, index := range map[string][]string{"logs.index": logs.Index, "metrics.index": metrics.Index} {
+		if len(newIndexing(index, 0).keys) > mostIndex {
+			return fmt.Errorf("%s: has %d names, which are too many", key, len(index))
 		}
 	}
 	if logs.ValueBytes > logs.AttributesBytes {
 		return errors.New("logs.value_bytes: must not be over logs.attributes_bytes")
+	}
+	if n := len(newIndexing(logs.Index, 0).keys); n*logs.IndexBytes > logs.AttributesBytes/32 {
+		return fmt.Errorf("logs.index_bytes: %d times that must not be over a 32nd of logs.attributes_bytes", n)
 	}
 	return c.Services.validate()
 }
 
 func (s *ServicesConfig) validate() error {
 	switch {
-	case s.Most > mostServices:
-		return fmt.Errorf("services.most: is %d, must be at most %d", s.Most, mostServices)
-	case s.Labelled > mostLabelled:
-		return fmt.Errorf("services.labelled: is %d, must be at most %d", s.Labelled, mostLabelled)
 	case s.RecordsPerSecond < 0:
 		return errors.New("services.records_per_second: must not be negative; 0 is no bound")
 	case s.BytesPerSecond < 0:
 		return errors.New("services.bytes_per_second: must not be negative; 0 is no bound")
-	case s.Burst < time.Second && s.RecordsPerSecond+s.BytesPerSecond > 0:
+	case s.Burst < time.Second && (s.RecordsPerSecond > 0 || s.BytesPerSecond > 0):
 		return errors.New("services.burst: must be at least 1s")
 	}
 	return nil

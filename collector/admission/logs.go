@@ -28,9 +28,12 @@ var logs = signal[plog.Logs, plog.ResourceLogs]{
 
 func (c *LogsConfig) part() part {
 	return part{
-		times:   c.TimeConfig,
-		text:    limits{valueBytes: c.ValueBytes, bodyBytes: c.BodyBytes, fileable: true},
-		index:   indexing{c.Index, c.IndexBytes},
+		times: c.TimeConfig,
+		text: limits{
+			valueBytes: c.ValueBytes, shortBytes: min(c.ValueBytes, c.AttributesBytes/64),
+			bodyBytes: c.BodyBytes, fileable: true, asJSON: true,
+		},
+		index:   newIndexing(c.Index, c.IndexBytes),
 		bounds:  bounds{size{c.Attributes, c.AttributesBytes}},
 		actions: c.Actions,
 	}
@@ -45,7 +48,7 @@ func logRecords(r plog.ResourceLogs) (n int) {
 
 func admitLogs(v *visit, letters *asideLogs, r plog.ResourceLogs) {
 	r.ScopeLogs().RemoveIf(func(s plog.ScopeLogs) bool {
-		if v.err != nil {
+		if !v.goneOn() {
 			return false
 		}
 		var shared size
@@ -71,12 +74,12 @@ func admitLogs(v *visit, letters *asideLogs, r plog.ResourceLogs) {
 
 // log makes one record acceptable. most is what its own attributes may take.
 func (v *visit) log(record plog.LogRecord, most size) {
-	bytes := v.text(record.EventName(), record.SetEventName)
-	bytes += v.text(record.SeverityText(), record.SetSeverityText)
-	bytes += v.line(record)
+	severity := v.short(record.SeverityText(), record.SetSeverityText)
+	most.bytes -= severity // the backend stores it as one more attribute
+	bytes := severity + v.text(record.EventName(), record.SetEventName) + v.line(record)
+	v.logTime(record) // before the attributes are counted: it may add one
 	is := v.attributes(record.Attributes(), 0, false)
 	is = v.boundKnown(record.Attributes(), is, most, nil)
-	v.logTime(record)
 	v.bytes += bytes + is.bytes
 	if v.repaired != 0 {
 		record.Attributes().PutStr(repairedKey, v.repaired.String())
@@ -96,16 +99,17 @@ func (v *visit) line(record plog.LogRecord) int {
 			content.SetStr(s)
 		}
 		if len(s) > most && v.hit(body) {
-			content.SetStr(cut(s, most))
+			s = v.shorten(s, most)
+			content.SetStr(s)
 		}
 		return len(s)
 	}
-	v.value(content, 0)
-	bytes := v.jsonBytes(content)
-	if bytes*escapes > most {
-		if s := content.AsString(); len(s) > most && v.hit(body) {
-			content.SetStr(cut(s, most))
-		}
+	v.mend(content)
+	bytes := jsonLen(content)
+	if bytes > most && v.hit(body) {
+		s := v.textOf(content, bytes, most)
+		content.SetStr(s)
+		bytes = len(s)
 	}
 	return bytes
 }
@@ -129,14 +133,17 @@ func (v *visit) logTime(record plog.LogRecord) {
 
 func takeLog(letters *asideLogs, why reason, r plog.ResourceLogs, s plog.ScopeLogs, record plog.LogRecord) {
 	batch, at := letters.batch(why, 1)
-	if at.fromResource != r || at.fromScope != s {
+	if at.fromResource != r {
 		into := batch.ResourceLogs().AppendEmpty()
 		r.Resource().CopyTo(into.Resource())
 		into.SetSchemaUrl(r.SchemaUrl())
-		scope := into.ScopeLogs().AppendEmpty()
+		*at = place{fromResource: r, toResource: into}
+	}
+	if at.fromScope != s {
+		scope := at.toResource.(plog.ResourceLogs).ScopeLogs().AppendEmpty()
 		s.Scope().CopyTo(scope.Scope())
 		scope.SetSchemaUrl(s.SchemaUrl())
-		*at = place{fromResource: r, fromScope: s, toScope: scope}
+		at.fromScope, at.toScope = s, scope
 	}
 	record.MoveTo(at.toScope.(plog.ScopeLogs).LogRecords().AppendEmpty())
 }

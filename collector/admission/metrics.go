@@ -13,7 +13,7 @@ import (
 	"glasshouse.example/collector/deadletter"
 )
 
-// originalNameKey is the label with a metric's name where nothing was left of it.
+// originalNameKey is the label with a metric's name where it was replaced or cut.
 const originalNameKey = "admission.original_name"
 
 type asideMetrics = aside[pmetric.Metrics, pmetric.ResourceMetrics]
@@ -34,10 +34,10 @@ func (c *MetricsConfig) part() part {
 	return part{
 		times: c.TimeConfig,
 		text: limits{
-			valueBytes: c.ValueBytes, nameBytes: c.NameBytes, fileable: true, identifies: true,
-			leastScale: c.LeastScale,
+			valueBytes: c.ValueBytes, shortBytes: c.ValueBytes, nameBytes: c.NameBytes,
+			fileable: true, identifies: true, asJSON: true, leastScale: c.LeastScale,
 		},
-		index:   indexing{c.Index, c.IndexBytes},
+		index:   newIndexing(c.Index, c.IndexBytes),
 		actions: c.Actions,
 	}
 }
@@ -76,7 +76,7 @@ func pointsOf(m pmetric.Metric) int {
 
 func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
 	r.ScopeMetrics().RemoveIf(func(s pmetric.ScopeMetrics) bool {
-		if v.err != nil {
+		if !v.goneOn() {
 			return false
 		}
 		if !v.item(pointsOfScope(s), func() { v.scope(s) }) {
@@ -86,7 +86,7 @@ func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
 			return true
 		}
 		s.Metrics().RemoveIf(func(m pmetric.Metric) bool {
-			if v.err != nil {
+			if !v.goneOn() {
 				return false
 			}
 			from := origin{letters, r, s, m}
@@ -96,8 +96,9 @@ func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
 				}
 				return true
 			}
+			had := pointsOf(m)
 			v.points(m, from)
-			return pointsOf(m) == 0
+			return had > 0 && pointsOf(m) == 0
 		})
 		return s.Metrics().Len() == 0
 	})
@@ -118,7 +119,7 @@ func (v *visit) metric(m pmetric.Metric) {
 	}
 }
 
-// metricName mends a name. Where nothing of it can be kept, each point carries the original.
+// metricName mends a name. Where it is no longer to be read, each point carries the original.
 func (v *visit) metricName(m pmetric.Metric) {
 	original := m.Name()
 	if !utf8.ValidString(original) && v.hit(encoding) {
@@ -128,12 +129,13 @@ func (v *visit) metricName(m pmetric.Metric) {
 	switch {
 	case !isFileable(original) && v.hit(name):
 		m.SetName("metric_" + digest(original)[:8])
-		each(m, func(attributes pcommon.Map) {
-			attributes.PutStr(originalNameKey, prefix(mended(original), most))
-		})
 	case len(m.Name()) > most && v.hit(name):
 		m.SetName(prefix(m.Name(), most-markRoom) + "_" + digest(original)[:8])
+	default:
+		return
 	}
+	original = prefix(mended(original), most)
+	each(m, func(attributes pcommon.Map) { attributes.PutStr(originalNameKey, original) })
 }
 
 // each calls f with the attributes of each point.

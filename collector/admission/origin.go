@@ -17,14 +17,17 @@ type origin struct {
 // to returns the metric among the dead letters that takes points of this one.
 func (o origin) to(why reason, records int) pmetric.Metric {
 	batch, at := o.letters.batch(why, records)
-	if at.fromResource != o.resource || at.fromScope != o.scope {
+	if at.fromResource != o.resource {
 		into := batch.ResourceMetrics().AppendEmpty()
 		o.resource.Resource().CopyTo(into.Resource())
 		into.SetSchemaUrl(o.resource.SchemaUrl())
-		scope := into.ScopeMetrics().AppendEmpty()
+		*at = place{fromResource: o.resource, toResource: into}
+	}
+	if at.fromScope != o.scope {
+		scope := at.toResource.(pmetric.ResourceMetrics).ScopeMetrics().AppendEmpty()
 		o.scope.Scope().CopyTo(scope.Scope())
 		scope.SetSchemaUrl(o.scope.SchemaUrl())
-		*at = place{fromResource: o.resource, fromScope: o.scope, toScope: scope}
+		at.fromScope, at.toScope, at.fromMetric = o.scope, scope, nil
 	}
 	if at.fromMetric != o.metric {
 		made := at.toScope.(pmetric.ScopeMetrics).Metrics().AppendEmpty()

@@ -34,8 +34,9 @@ func (v *visit) points(m pmetric.Metric, from origin) {
 			return !v.histogram(p) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.Histogram().DataPoints().AppendEmpty()) })
 		})
 	case pmetric.MetricTypeExponentialHistogram:
+		delta := m.ExponentialHistogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta
 		m.ExponentialHistogram().DataPoints().RemoveIf(func(p pmetric.ExponentialHistogramDataPoint) bool {
-			return !v.exponential(p) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.ExponentialHistogram().DataPoints().AppendEmpty()) })
+			return !v.exponential(p, delta) && v.take(from, func(to pmetric.Metric) { p.MoveTo(to.ExponentialHistogram().DataPoints().AppendEmpty()) })
 		})
 	case pmetric.MetricTypeSummary:
 		m.Summary().DataPoints().RemoveIf(func(p pmetric.SummaryDataPoint) bool {
@@ -72,9 +73,9 @@ func (v *visit) histogram(p pmetric.HistogramDataPoint) bool {
 	})
 }
 
-func (v *visit) exponential(p pmetric.ExponentialHistogramDataPoint) bool {
+func (v *visit) exponential(p pmetric.ExponentialHistogramDataPoint, delta bool) bool {
 	return !v.goneOn() || v.item(1, func() {
-		v.buckets(p)
+		v.buckets(p, delta)
 		v.exemplars(p.Exemplars())
 		common(v, p)
 	})
@@ -110,7 +111,8 @@ func (v *visit) exemplars(all pmetric.ExemplarSlice) {
 			return true
 		}
 		v.attributes(one.FilteredAttributes(), 0, false)
-		if at := one.Timestamp(); at != 0 && !v.window.has(at) && v.hit(timestamp) {
+		// An old one stays: senders repeat the last they have, and a backend leaves it out alone.
+		if at := one.Timestamp(); at > v.window.newest && v.hit(timestamp) {
 			one.SetTimestamp(v.window.now)
 		}
 		return false

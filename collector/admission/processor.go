@@ -5,12 +5,15 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
@@ -64,11 +67,13 @@ type admission[B any, R resource] struct {
 	times      TimeConfig
 	index      indexing
 	services   *table
+	actions    [reasonCount]action
 	telemetry  *telemetry
 	logger     *zap.Logger
 	letters    deadletter.Store
 	visits     sync.Pool
 	clock      func() time.Time
+	random     func() uint64 // for ids, which are no secret
 	warned     atomic.Int64
 }
 
@@ -104,11 +109,12 @@ func newAdmission[B any, R resource](
 	}
 	p := &admission[B, R]{
 		id: set.ID, signal: one, deadLetter: config.DeadLetter, times: own.times, index: own.index,
-		services: config.shared.services(config.Services), telemetry: counters, logger: set.Logger,
-		clock: time.Now,
+		services: config.shared.services(config.Services), actions: actions, telemetry: counters,
+		logger: set.Logger,
+		clock:  time.Now, random: rand.Uint64,
 	}
 	p.visits.New = func() any {
-		return &visit{walk: walk{limits: own.text, actions: actions}, bounds: own.bounds}
+		return &visit{walk: walk{limits: own.text, actions: actions}, bounds: own.bounds, random: p.random}
 	}
 	return p, nil
 }
@@ -127,8 +133,17 @@ func (p *admission[B, R]) start(_ context.Context, host component.Host) error {
 		return fmt.Errorf("dead_letter: the extension %s keeps no dead letters", p.deadLetter)
 	}
 	p.letters = letters
+	if shows, ok := found.(deadletter.Announcer); ok {
+		for why, does := range p.actions {
+			if does == setAside {
+				shows.Announce(p.signal.name, reasonNames[why])
+			}
+		}
+	}
 	return nil
 }
+
+var errBatch = consumererror.NewPermanent(errors.New("admission: this batch breaks the check and is refused"))
 
 // process makes one batch acceptable. It returns what is left of it.
 func (p *admission[B, R]) process(ctx context.Context, data B) (B, error) {
@@ -140,13 +155,21 @@ func (p *admission[B, R]) process(ctx context.Context, data B) (B, error) {
 	v := p.visits.Get().(*visit)
 	v.start(ctx, p.times.around(now))
 	letters := aside[B, R]{empty: p.signal.empty}
-	resources.RemoveIf(func(r R) bool {
-		return v.err == nil && !p.admit(v, &letters, r, now)
+	done := run(func() {
+		resources.RemoveIf(func(r R) bool {
+			return v.err == nil && !p.admit(v, &letters, r, now)
+		})
 	})
 	err := v.err
-	p.visits.Put(v)
+	if done {
+		v.ctx = nil // a pool must not keep what the request holds
+		p.visits.Put(v)
+	}
 	p.send(ctx, &letters)
 	switch {
+	case !done: // outside of single records; what is left of it is nothing that can be passed on
+		p.refuseAll(ctx, resources)
+		return data, errBatch
 	case err != nil:
 		return data, err
 	case resources.Len() == 0:
@@ -162,12 +185,13 @@ func (p *admission[B, R]) admit(v *visit, letters *aside[B, R], r R, now time.Ti
 	if before == 0 {
 		return false
 	}
-	sender := p.services.overflow
-	v.bytes = 0
-	stays := v.item(before, func() {
-		sender = v.resource(r, p.index, p.services, now)
-	})
+	id := identityOf(r.Resource().Attributes())
+	sender := p.services.of(id, now)
 	letters.sender = sender.label
+	v.bytes, v.cutAway, v.shared = 0, 0, size{}
+	stays := v.item(before, func() {
+		v.resource(r, p.index, sender.others && !id.others())
+	})
 	switch {
 	case stays:
 		v.bytes += v.shared.bytes
@@ -175,12 +199,24 @@ func (p *admission[B, R]) admit(v *visit, letters *aside[B, R], r R, now time.Ti
 	case v.verdict == setAside:
 		p.signal.takeAll(letters, v.why, r)
 	}
-	p.services.charge(sender, before, v.bytes)
+	p.services.charge(sender, before, v.bytes+v.cutAway)
 	if why, any := v.tally.refused(); any {
 		p.warn(why, refuse)
 	}
 	p.telemetry.report(v.ctx, &v.tally, sender.label)
 	return stays && (p.signal.records(r) > 0 || v.err != nil)
+}
+
+// refuseAll counts a batch that is given up.
+func (p *admission[B, R]) refuseAll(ctx context.Context, resources slice[R]) {
+	records := 0
+	run(func() {
+		for i := range resources.Len() {
+			records += p.signal.records(resources.At(i))
+		}
+	})
+	p.telemetry.count(ctx, refuse, broken, otherService, records)
+	p.warn(broken, refuse)
 }
 
 // send puts what was set aside into the dead letters. What finds no room there is refused.

@@ -24,11 +24,11 @@ type reason uint8
 // The reasons, in the order in which a record is looked at.
 const (
 	encoding    reason = iota // text that is no UTF-8
-	name                      // a name without an ASCII letter or digit, which backends cannot file
+	name                      // one without an ASCII letter or digit, which cannot be filed, or twice
 	value                     // a value longer than the backend takes
 	body                      // a log body longer than the backend takes
 	attributes                // more attributes, or more bytes in them, than the backend takes
-	index                     // a value that is too long, or no text, for an index
+	index                     // a value that is too long, or no text, to file or name a service by
 	services                  // one service more than the bound
 	timestamp                 // a time outside of what the backend can find again
 	ids                       // a trace or span id that is missing or zero
@@ -82,7 +82,7 @@ var tables = map[string][]rule{
 	},
 	signalTraces: {
 		{encoding, repair, true}, {name, repair, true}, {value, repair, true},
-		{attributes, repair, true}, {services, repair, true},
+		{attributes, repair, true}, {index, repair, true}, {services, repair, true},
 		{timestamp, repair, true}, {ids, repair, true}, {broken, setAside, false},
 	},
 	signalMetrics: {

@@ -5,9 +5,10 @@ package admission
 
 import (
 	"slices"
-	"time"
+	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
 // Attributes that name a service.
@@ -18,27 +19,76 @@ const (
 	originalService    = "admission.service.name"
 )
 
+// identityOf takes what was sent, as it is: the bound on services must not depend on how a signal
+// mends names.
 func identityOf(m pcommon.Map) identity {
 	text := func(key string) string {
-		if v, present := m.Get(key); present && v.Type() == pcommon.ValueTypeStr {
-			return v.Str()
+		v, present := m.Get(key)
+		if !present {
+			return ""
 		}
-		return ""
+		s := v.Str()
+		if v.Type() != pcommon.ValueTypeStr {
+			s = v.AsString()
+		}
+		if len(s) > identityBytes {
+			s = s[:identityBytes-16] + digest(s)
+		}
+		return s
 	}
 	return identity{text(serviceName), text(serviceNamespace), text(serviceEnvironment)}
 }
 
-// indexing is what a backend files by.
+// identityBytes bounds what is remembered of one text of an identity.
+const identityBytes = 256
+
+// indexing is what a backend files by, and what names a service. These stand once, are short texts,
+// and stay when others are gathered.
 type indexing struct {
 	keys  []string
 	bytes int
 }
 
-// indexed mends the attributes by which a backend files: they must be texts, and short.
-func (w *walk) indexed(m pcommon.Map, by indexing) {
-	if len(by.keys) == 0 {
+func newIndexing(filedBy []string, bytes int) indexing {
+	keys := []string{serviceName, serviceNamespace, serviceEnvironment} // at most mostIndex
+	for _, key := range filedBy {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return indexing{keys, bytes}
+}
+
+// single gives each but the first of attributes that must stand once another name. Of two
+// with one name each backend takes another, and the bound on services looks at one.
+func (w *walk) single(m pcommon.Map, keys []string) {
+	var met [mostIndex]int
+	twice := false
+	for key := range m.All() {
+		if at := slices.Index(keys, key); at >= 0 {
+			met[at]++
+			twice = twice || met[at] > 1
+		}
+	}
+	if !twice || !w.hit(name) {
 		return
 	}
+	met = [mostIndex]int{}
+	var renamed xpdata.MapBuilder
+	renamed.EnsureCapacity(m.Len())
+	for key, v := range m.All() {
+		if at := slices.Index(keys, key); at >= 0 {
+			if met[at]++; met[at] > 1 {
+				key += "_" + strconv.Itoa(met[at])
+			}
+		}
+		v.MoveTo(renamed.AppendEmpty(key))
+	}
+	renamed.UnsafeIntoMap(m)
+}
+
+// indexed makes short texts of them.
+func (w *walk) indexed(m pcommon.Map, by indexing) {
 	for key, v := range m.All() {
 		if !slices.Contains(by.keys, key) {
 			continue
@@ -78,18 +128,18 @@ type schemed interface {
 	SetSchemaUrl(string)
 }
 
-// resource mends what all records of a resource share, and finds its service.
-func (v *visit) resource(r resource, by indexing, among *table, now time.Time) *service {
+// resource mends what all records of a resource share. nameless tells that its service is one of
+// those that are not told apart.
+func (v *visit) resource(r resource, by indexing, nameless bool) {
 	m := r.Resource().Attributes()
 	v.text(r.SchemaUrl(), r.SetSchemaUrl)
 	v.attributes(m, 0, false)
+	v.single(m, by.keys)
 	v.indexed(m, by)
-	sender := among.of(identityOf(m), now)
-	if sender.others {
+	if nameless {
 		v.bounded(m)
 	}
 	v.shared = v.bound(m, v.bounds.resource(), by.keys)
-	return sender
 }
 
 // scope mends what all records of a scope share. It returns the size of what each record has of it
@@ -101,7 +151,7 @@ func (v *visit) scope(s interface {
 ) size {
 	scope := s.Scope()
 	v.text(s.SchemaUrl(), s.SetSchemaUrl)
-	named := v.text(scope.Name(), scope.SetName) + v.text(scope.Version(), scope.SetVersion)
+	named := v.short(scope.Name(), scope.SetName) + v.short(scope.Version(), scope.SetVersion)
 	v.attributes(scope.Attributes(), 0, false)
 	is := v.bound(scope.Attributes(), v.bounds.scope(), nil)
 	return size{v.shared.count + is.count, v.shared.bytes + is.bytes + named}

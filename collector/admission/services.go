@@ -43,6 +43,9 @@ type table struct {
 // identity is what a backend tells services apart by.
 type identity struct{ name, namespace, environment string }
 
+// others tells whether the bound has been applied already, by a Collector before this one.
+func (id identity) others() bool { return id == identity{name: otherService} }
+
 // service is one sender: its label in our own metrics, and what it may still send.
 type service struct {
 	label  string
@@ -72,6 +75,9 @@ func (t *table) fresh(label string, now time.Time) *service {
 
 // of returns the service with this identity, or the one for all that have no place.
 func (t *table) of(id identity, now time.Time) *service {
+	if id.others() {
+		return t.overflow
+	}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if s := t.known[id]; s != nil {

@@ -16,7 +16,7 @@ const scopeName = "glasshouse.example/collector/admission"
 // What becomes of records of a service that is over its bound.
 const (
 	waited = "waited" // refused for now; the sender tries again
-	shed   = "shed"   // dropped
+	shed   = "shed"   // dropped, in a batch with records of other services
 )
 
 // telemetry is what the processor tells of itself: reasons, bounded names of services, numbers.

@@ -30,8 +30,11 @@ func prefix(s string, most int) string {
 }
 
 // cut shortens a text to most bytes, with a mark that tells how long it was.
-func cut(s string, most int) string {
-	return prefix(s, max(0, most-markRoom)) + fmt.Sprintf("… [cut, was %d bytes]", len(s))
+func cut(s string, most int) string { return cutOf(s, len(s), most) }
+
+// cutOf is cut for a text of which only the beginning is there.
+func cutOf(beginning string, was, most int) string {
+	return prefix(beginning, max(0, most-markRoom)) + fmt.Sprintf("… [cut, was %d bytes]", was)
 }
 
 // cutUnique is cut for what identifies: two texts that differ only behind the cut stay different.

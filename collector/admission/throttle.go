@@ -16,7 +16,7 @@ import (
 // overBound is the answer to a sender whose service is over its bound. It tells when to try
 // again, on gRPC and HTTP alike (OTLP specification, "OTLP/gRPC Throttling").
 func overBound(wait time.Duration) error {
-	wait = max(wait.Round(time.Second), time.Second)
+	wait = max((wait + time.Second - 1).Truncate(time.Second), time.Second)
 	answer := status.New(codes.ResourceExhausted,
 		"admission: this service is over its bound (services.records_per_second or bytes_per_second)")
 	if told, err := answer.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}); err == nil {
@@ -29,42 +29,45 @@ func overBound(wait time.Duration) error {
 // bound, the sender has to wait, and nothing is lost. Otherwise, as behind a gateway that joins
 // many senders, what is over is shed: the others in the batch are not to wait for it.
 func (p *admission[B, R]) throttle(ctx context.Context, resources slice[R], now time.Time) error {
-	over := func(r R) (*service, time.Duration) {
-		sender := p.services.of(identityOf(r.Resource().Attributes()), now)
-		return sender, p.services.wait(sender, now)
-	}
 	var longest time.Duration
-	limited, others := 0, 0
+	var over map[*service]bool // decided once: others charge the same services meanwhile
 	for i := range resources.Len() {
-		r := resources.At(i)
-		if p.signal.records(r) == 0 {
+		if p.signal.records(resources.At(i)) == 0 {
 			continue
 		}
-		if _, wait := over(r); wait > 0 {
-			limited++
+		sender := p.sender(resources.At(i), now)
+		if wait := p.services.wait(sender, now); wait > 0 {
+			if over == nil {
+				over = map[*service]bool{}
+			}
+			over[sender] = true
 			longest = max(longest, wait)
-		} else {
-			others++
 		}
 	}
-	if limited == 0 {
+	if over == nil {
 		return nil
 	}
-	if others == 0 {
-		for i := range resources.Len() {
-			r := resources.At(i)
-			sender, _ := over(r)
-			p.telemetry.throttle(ctx, waited, sender.label, p.signal.records(r))
+	outcome := waited
+	for i := range resources.Len() {
+		if r := resources.At(i); p.signal.records(r) > 0 && !over[p.sender(r, now)] {
+			outcome = shed
 		}
-		return overBound(longest)
 	}
 	resources.RemoveIf(func(r R) bool {
-		sender, wait := over(r)
-		if wait == 0 {
+		sender := p.sender(r, now)
+		if !over[sender] {
 			return false
 		}
-		p.telemetry.throttle(ctx, shed, sender.label, p.signal.records(r))
-		return true
+		p.telemetry.throttle(ctx, outcome, sender.label, p.signal.records(r))
+		return outcome == shed
 	})
+	if outcome == waited {
+		return overBound(longest)
+	}
 	return nil
+}
+
+// sender is the service of a resource.
+func (p *admission[B, R]) sender(r R, now time.Time) *service {
+	return p.services.of(identityOf(r.Resource().Attributes()), now)
 }

@@ -26,7 +26,8 @@ func (c TimeConfig) around(now time.Time) window {
 
 func (w window) has(at pcommon.Timestamp) bool { return w.oldest <= at && at <= w.newest }
 
-// longest is what a duration may be that is kept when both ends of a span are out of range.
+// longest is what a duration may be that is kept when both ends of a span are out of range, in a
+// window that is as long.
 const longest = pcommon.Timestamp(24 * time.Hour)
 
 // fit brings the two ends of a span into the window. An end that is in it stays.
@@ -36,7 +37,7 @@ func (w window) fit(start, end pcommon.Timestamp) (pcommon.Timestamp, pcommon.Ti
 		return start, start
 	case w.has(end):
 		return end, end
-	case end >= start && end-start <= longest:
+	case end >= start && end-start <= min(longest, w.now-w.oldest):
 		return w.now - (end - start), w.now
 	default:
 		return w.now, w.now

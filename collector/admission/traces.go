@@ -6,7 +6,6 @@ package admission
 import (
 	"context"
 	"encoding/binary"
-	"math/rand/v2"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -31,7 +30,8 @@ var traces = signal[ptrace.Traces, ptrace.ResourceSpans]{
 func (c *TracesConfig) part() part {
 	return part{
 		times: c.TimeConfig,
-		text:  limits{valueBytes: c.ValueBytes},
+		text:  limits{valueBytes: c.ValueBytes, shortBytes: c.ValueBytes},
+		index: newIndexing(nil, min(c.ValueBytes, serviceBytes)),
 		// Attributes are bounded in number alone; the bytes by the length of each.
 		bounds:  bounds{size{c.Attributes + reserved.count, c.Attributes * c.ValueBytes}},
 		actions: c.Actions,
@@ -47,7 +47,7 @@ func spans(r ptrace.ResourceSpans) (n int) {
 
 func admitTraces(v *visit, letters *asideTraces, r ptrace.ResourceSpans) {
 	r.ScopeSpans().RemoveIf(func(s ptrace.ScopeSpans) bool {
-		if v.err != nil {
+		if !v.goneOn() {
 			return false
 		}
 		if !v.item(s.Spans().Len(), func() { v.scope(s) }) {
@@ -75,7 +75,7 @@ func (v *visit) span(span ptrace.Span) {
 	v.bytes += v.text(span.Name(), span.SetName)
 	v.bytes += v.text(span.Status().Message(), span.Status().SetMessage)
 	v.bytes += v.text(span.TraceState().AsRaw(), span.TraceState().FromRaw)
-	v.spanAttributes(span.Attributes())
+	v.spanTimes(span) // before the attributes are counted: it may add some
 	for _, event := range span.Events().All() {
 		v.bytes += v.text(event.Name(), event.SetName)
 		v.spanAttributes(event.Attributes())
@@ -84,7 +84,7 @@ func (v *visit) span(span ptrace.Span) {
 		v.bytes += v.text(link.TraceState().AsRaw(), link.TraceState().FromRaw)
 		v.spanAttributes(link.Attributes())
 	}
-	v.spanTimes(span)
+	v.spanAttributes(span.Attributes()) // last: the list of repairs must find room in them
 	if v.repaired != 0 {
 		span.Attributes().PutStr(repairedKey, v.repaired.String())
 	}
@@ -99,22 +99,23 @@ func (v *visit) spanAttributes(m pcommon.Map) {
 func (v *visit) spanIDs(span ptrace.Span) {
 	if span.TraceID().IsEmpty() && v.hit(ids) {
 		var id pcommon.TraceID
-		binary.BigEndian.PutUint64(id[:8], rand.Uint64()|1) //nolint:gosec // an id, no secret
-		binary.BigEndian.PutUint64(id[8:], rand.Uint64())   //nolint:gosec // an id, no secret
+		binary.BigEndian.PutUint64(id[:8], v.random()|1)
+		binary.BigEndian.PutUint64(id[8:], v.random())
 		span.SetTraceID(id)
 	}
 	if span.SpanID().IsEmpty() && v.hit(ids) {
 		var id pcommon.SpanID
-		binary.BigEndian.PutUint64(id[:], rand.Uint64()|1) //nolint:gosec // an id, no secret
+		binary.BigEndian.PutUint64(id[:], v.random()|1)
 		span.SetSpanID(id)
 	}
 }
 
 // spanTimes brings a span into the range in which it can be found. Its duration stays where it can
-// be one. A time from 2^63 ns on hides the neighbours of its block from every search in Tempo.
+// be one. A time from 2^63 ns on hides the neighbours of its block from every search in Tempo, and
+// an end before the start is a duration of that size there.
 func (v *visit) spanTimes(span ptrace.Span) {
 	start, end := span.StartTimestamp(), span.EndTimestamp()
-	if !v.window.has(start) || !v.window.has(end) {
+	if !v.window.has(start) || !v.window.has(end) || end < start {
 		if !v.hit(timestamp) {
 			return
 		}
@@ -133,14 +134,17 @@ func (v *visit) spanTimes(span ptrace.Span) {
 
 func takeSpan(letters *asideTraces, why reason, r ptrace.ResourceSpans, s ptrace.ScopeSpans, span ptrace.Span) {
 	batch, at := letters.batch(why, 1)
-	if at.fromResource != r || at.fromScope != s {
+	if at.fromResource != r {
 		into := batch.ResourceSpans().AppendEmpty()
 		r.Resource().CopyTo(into.Resource())
 		into.SetSchemaUrl(r.SchemaUrl())
-		scope := into.ScopeSpans().AppendEmpty()
+		*at = place{fromResource: r, toResource: into}
+	}
+	if at.fromScope != s {
+		scope := at.toResource.(ptrace.ResourceSpans).ScopeSpans().AppendEmpty()
 		s.Scope().CopyTo(scope.Scope())
 		scope.SetSchemaUrl(s.SchemaUrl())
-		*at = place{fromResource: r, fromScope: s, toScope: scope}
+		at.fromScope, at.toScope = s, scope
 	}
 	span.MoveTo(at.toScope.(ptrace.ScopeSpans).Spans().AppendEmpty())
 }

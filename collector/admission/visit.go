@@ -15,6 +15,7 @@ const checkEvery = 256
 // visit is the way through the records of one batch.
 type visit struct {
 	walk
+	random func() uint64
 	bounds bounds
 	window window
 
@@ -69,8 +70,11 @@ func run(check func()) (done bool) {
 // bounds of the attributes of one record, with what it shares with others.
 type bounds struct{ most size }
 
-// reserved is what a backend adds of a record's own fields, and what is added here.
+// reserved is what a backend adds of a record's own fields.
 var reserved = size{count: 16, bytes: 4096}
+
+// mark is what the list of repairs takes, which is added when all else is done.
+var mark = size{count: 1, bytes: 256}
 
 // resource and scope may take a part of what a record may have. Their bytes count with each record:
 // Loki stores them with every line.
@@ -90,10 +94,12 @@ func (v *visit) bound(m pcommon.Map, most size, always []string) size {
 }
 
 func (v *visit) boundKnown(m pcommon.Map, is, most size, always []string) size {
-	if v.bounds.most.count == 0 || is.count <= most.count && is.bytes <= most.bytes {
+	if v.bounds.most.count == 0 || v.repaired == 0 && is.within(most) {
 		return is
 	}
-	if !v.hit(attributes) {
+	// With room for the list of repairs: what has been here once must fit when it comes again.
+	most = size{most.count - mark.count, most.bytes - mark.bytes}
+	if is.within(most) || !v.hit(attributes) {
 		return is
 	}
 	v.gather(m, most, always)

@@ -4,6 +4,7 @@
 package admission
 
 import (
+	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -14,15 +15,16 @@ import (
 const (
 	// overflowKey is the attribute into which those are gathered that are too many.
 	overflowKey = "admission.attributes"
-	// numberBytes is taken for a number or boolean as text.
-	numberBytes = 20
-	// escapes is how many bytes JSON needs for one, at worst.
-	escapes = 6
+	// numberBytes is what a number or boolean takes as text, at most.
+	numberBytes = 25
 )
 
 // limits of the text in one signal's records.
 type limits struct {
 	valueBytes int
+	// shortBytes is the longest text that each record of a scope, or each record itself, has beside
+	// its attributes: the name of a scope, the text of a severity.
+	shortBytes int
 	// bodyBytes is the longest line, of logs alone.
 	bodyBytes int
 	// nameBytes is the longest name; 0 is no bound.
@@ -32,6 +34,8 @@ type limits struct {
 	leastScale int32 // of exponential histograms
 	// identifies: values tell series apart, so what is cut keeps a hash of the whole.
 	identifies bool
+	// asJSON: the backend stores lists as JSON, in which only finite numbers have a form.
+	asJSON bool
 }
 
 // walk looks at the records of one batch. It is used by one goroutine at a time.
@@ -43,12 +47,14 @@ type walk struct {
 	repaired reasons
 	verdict  action
 	why      reason
-	original pcommon.Timestamp
+
+	// cutAway is how many bytes were shortened away, of the resource.
+	cutAway int
 }
 
 // begin starts with the next item.
 func (w *walk) begin() {
-	w.repaired, w.verdict, w.why, w.original = 0, keep, 0, 0
+	w.repaired, w.verdict, w.why = 0, keep, 0
 }
 
 // hit notes what is wrong with the item at hand, and tells whether it is to be mended. Of several
@@ -67,11 +73,17 @@ func (w *walk) hit(one reason) bool {
 	return false
 }
 
-// rejected tells whether the item at hand is not passed on.
-func (w *walk) rejected() bool { return w.verdict >= setAside }
-
 // text mends a string that stands alone. It returns its length.
 func (w *walk) text(s string, set func(string)) int {
+	return w.within(s, w.limits.valueBytes, set)
+}
+
+// short is text for what has to be shorter.
+func (w *walk) short(s string, set func(string)) int {
+	return w.within(s, w.limits.shortBytes, set)
+}
+
+func (w *walk) within(s string, most int, set func(string)) int {
 	if s == "" {
 		return 0
 	}
@@ -79,30 +91,36 @@ func (w *walk) text(s string, set func(string)) int {
 		s = mended(s)
 		set(s)
 	}
-	if len(s) > w.limits.valueBytes && w.hit(value) {
-		s = w.shorten(s)
+	if len(s) > most && w.hit(value) {
+		s = w.shorten(s, most)
 		set(s)
 	}
 	return len(s)
 }
 
-func (w *walk) shorten(s string) string {
+func (w *walk) shorten(s string, most int) string {
+	short := ""
 	if w.limits.identifies {
-		return cutUnique(s, w.limits.valueBytes)
+		short = cutUnique(s, most)
+	} else {
+		short = cut(s, most)
 	}
-	return cut(s, w.limits.valueBytes)
+	w.cutAway += len(s) - len(short)
+	return short
 }
 
 // size of attributes: how many there are once nested maps are taken apart, and the bytes of their
 // names and values.
 type size struct{ count, bytes int }
 
+func (s size) within(most size) bool { return s.count <= most.count && s.bytes <= most.bytes }
+
 func (s *size) add(other size) {
 	s.count += other.count
 	s.bytes += other.bytes
 }
 
-// map mends names and values of a map and returns its size. path is the length of the name under
+// attributes mends names and values of a map and returns its size. path is the length of the name under
 // which a backend files what is nested.
 func (w *walk) attributes(m pcommon.Map, path int, nested bool) (total size) {
 	rename := false
@@ -120,10 +138,11 @@ func (w *walk) attributes(m pcommon.Map, path int, nested bool) (total size) {
 }
 
 func (w *walk) nameIsFine(key string, nested bool) bool {
-	if !utf8.ValidString(key) || w.limits.nameBytes > 0 && len(key) > w.limits.nameBytes {
+	if !utf8.ValidString(key) {
 		return false
 	}
-	return nested || key != "" && (!w.limits.fileable || isFileable(key))
+	return nested || key != "" && (!w.limits.fileable || isFileable(key)) &&
+		(w.limits.nameBytes == 0 || len(key) <= w.limits.nameBytes)
 }
 
 // newName returns the name that a backend can file; unnamed tells that nothing is left of the old
@@ -136,7 +155,7 @@ func (w *walk) newName(key string, nested bool) (_ string, unnamed bool) {
 	if !nested && (key == "" || w.limits.fileable && !isFileable(key)) && w.hit(name) {
 		return "attribute_" + digest(key)[:8], true
 	}
-	if most := w.limits.nameBytes; most > 0 && len(key) > most && w.hit(name) {
+	if most := w.limits.nameBytes; !nested && most > 0 && len(key) > most && w.hit(name) {
 		return prefix(key, most-markRoom) + "_" + digest(key)[:8], true
 	}
 	return key, false
@@ -168,57 +187,71 @@ func (w *walk) value(v pcommon.Value, path int) size {
 		}
 		return size{1, path + len(s)}
 	case pcommon.ValueTypeMap:
-		inner := w.attributes(v.Map(), path+1, true)
-		if w.limits.identifies { // one label of JSON
-			return w.whole(v, path)
+		if !w.limits.identifies {
+			return w.attributes(v.Map(), path+1, true)
 		}
-		return inner
-	case pcommon.ValueTypeSlice:
-		for _, item := range v.Slice().All() {
-			w.value(item, 0)
-		}
-		return w.whole(v, path)
-	case pcommon.ValueTypeBytes:
+		return w.whole(v, path) // one label of JSON
+	case pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
 		return w.whole(v, path)
 	default:
 		return size{1, path + numberBytes}
 	}
 }
 
-// whole bounds a value that a backend stores as one text.
+// whole mends a value that a backend stores as one text, and bounds that.
 func (w *walk) whole(v pcommon.Value, path int) size {
-	bytes := w.jsonBytes(v)
-	if bytes*escapes > w.limits.valueBytes {
-		if text := v.AsString(); len(text) > w.limits.valueBytes && w.hit(value) {
-			text = w.shorten(text)
-			v.SetStr(text)
-			bytes = len(text)
-		} else {
-			bytes = len(text)
-		}
+	w.mend(v)
+	is := jsonLen(v)
+	if is > w.limits.valueBytes && w.hit(value) {
+		text := w.textOf(v, is, w.limits.valueBytes)
+		v.SetStr(text)
+		is = len(text)
 	}
-	return size{1, path + bytes}
+	return size{1, path + is}
 }
 
-// jsonBytes estimates the length of a value as text, without escapes.
-func (w *walk) jsonBytes(v pcommon.Value) (bytes int) {
+// textOf returns the beginning of a value of that many bytes of JSON.
+func (w *walk) textOf(v pcommon.Value, bytes, most int) string {
+	if w.limits.identifies {
+		// With its keys in one order, as the backend writes it: the same labels are one series.
+		if text := v.AsString(); len(text) > most {
+			return w.shorten(text, most)
+		} else if text != "" {
+			return text
+		}
+	}
+	text := jsonText{most: most}
+	text.value(v)
+	short := text.cut()
+	w.cutAway += bytes - len(short)
+	return short
+}
+
+// mend makes what is stored as one text writable as such, to any depth.
+func (w *walk) mend(v pcommon.Value) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return len(v.Str()) + 2
-	case pcommon.ValueTypeBytes:
-		return v.Bytes().Len()*4/3 + 4
-	case pcommon.ValueTypeMap:
-		for key, item := range v.Map().All() {
-			bytes += len(key) + 4 + w.jsonBytes(item)
+		if s := v.Str(); !utf8.ValidString(s) && w.hit(encoding) {
+			v.SetStr(mended(s))
 		}
-		return bytes + 2
+	case pcommon.ValueTypeDouble:
+		if d := v.Double(); w.limits.asJSON && (math.IsNaN(d) || math.IsInf(d, 0)) && w.hit(encoding) {
+			v.SetStr(v.AsString()) // with such a number in it the whole would be stored as nothing
+		}
+	case pcommon.ValueTypeMap:
+		rename := false
+		for key, item := range v.Map().All() {
+			rename = rename || !utf8.ValidString(key)
+			w.mend(item)
+		}
+		if rename {
+			w.rename(v.Map(), true)
+		}
 	case pcommon.ValueTypeSlice:
 		for _, item := range v.Slice().All() {
-			bytes += 1 + w.jsonBytes(item)
+			w.mend(item)
 		}
-		return bytes + 2
 	default:
-		return numberBytes
 	}
 }
 
@@ -231,13 +264,19 @@ func (w *walk) measure(m pcommon.Map, path int) (total size) {
 }
 
 func (w *walk) sizeOf(v pcommon.Value, path int) size {
-	if v.Type() == pcommon.ValueTypeMap && !w.limits.identifies {
-		return w.measure(v.Map(), path+1)
-	}
-	if v.Type() == pcommon.ValueTypeStr {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
 		return size{1, path + len(v.Str())}
+	case pcommon.ValueTypeMap:
+		if !w.limits.identifies {
+			return w.measure(v.Map(), path+1)
+		}
+		return size{1, path + jsonLen(v)}
+	case pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
+		return size{1, path + jsonLen(v)}
+	default:
+		return size{1, path + numberBytes}
 	}
-	return size{1, path + w.jsonBytes(v)}
 }
 
 // gather leaves in a map what fits into most, and puts the rest as JSON into one attribute. What
@@ -259,7 +298,7 @@ func (w *walk) gather(m pcommon.Map, most size, always []string) {
 	}
 	front, back := 0, len(sizes)
 	fits := func(one, most size) bool {
-		return used.count+one.count <= most.count && used.bytes+one.bytes <= most.bytes
+		return size{used.count + one.count, used.bytes + one.bytes}.within(most)
 	}
 	for front < back && fits(sizes[front], size{most.count * 2 / 3, most.bytes * 2 / 3}) {
 		used.add(sizes[front])
@@ -269,23 +308,22 @@ func (w *walk) gather(m pcommon.Map, most size, always []string) {
 		back--
 		used.add(sizes[back])
 	}
-	var kept, rest xpdata.MapBuilder
-	kept.EnsureCapacity(m.Len() - (back - front) + 1)
+	var kept xpdata.MapBuilder
+	kept.EnsureCapacity(m.Len() - (back - front) + 1 + len(always))
+	rest, mark := jsonText{most: room}, "{"
 	place := 0
 	for key, v := range m.All() {
-		into := &kept
 		if front <= place && place < back && !slices.Contains(always, key) {
-			into = &rest
+			rest.entry(mark, key, v)
+			mark = ","
+		} else {
+			v.MoveTo(kept.AppendEmpty(key))
 		}
-		v.MoveTo(into.AppendEmpty(key))
 		place++
 	}
-	gathered := pcommon.NewValueMap()
-	rest.UnsafeIntoMap(gathered.Map())
-	text := gathered.AsString()
-	if len(text) > room {
-		text = cut(text, room)
-	}
+	rest.close(mark, "{", "}")
+	text := rest.cut()
+	w.cutAway += rest.bytes - len(text)
 	kept.AppendEmpty(overflowKey).SetStr(text)
 	kept.UnsafeIntoMap(m)
 }

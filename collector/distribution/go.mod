@@ -15,6 +15,8 @@ require (
 	glasshouse.example/collector/admission v0.0.0
 	glasshouse.example/collector/deadletter v0.0.0
 	glasshouse.example/collector/eventmetrics v0.0.0
+	glasshouse.example/collector/otlpbisect v0.0.0
+	glasshouse.example/collector/otlplimits v0.0.0
 	glasshouse.example/collector/piiprocessor v0.0.0
 	go.opentelemetry.io/collector/component v1.67.0
 	go.opentelemetry.io/collector/confmap v1.67.0
@@ -274,8 +276,14 @@ require (
 
 replace glasshouse.example/collector/eventmetrics v0.0.0 => ../eventmetrics
 
+replace glasshouse.example/collector/otlplimits v0.0.0 => ../otlplimits
+
 replace glasshouse.example/collector/deadletter v0.0.0 => ../deadletter
+
+replace glasshouse.example/collector/otlpbisect v0.0.0 => ../otlpbisect
 
 replace glasshouse.example/collector/piiprocessor v0.0.0 => ../piiprocessor
 
 replace glasshouse.example/collector/admission v0.0.0 => ../admission
+
+replace glasshouse.example/collector/casetest => ../casetest

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -18,10 +17,14 @@ const (
 	defaultFlushInterval = 200 * time.Millisecond
 	defaultZeroFor       = 3 * time.Second
 	defaultEventKey      = "event"
+	defaultWindow        = 10 * time.Minute
+	defaultIDs           = 200_000
 
 	// maxMore bounds what one label may learn; a family has the product of its labels.
 	maxMore   = 1000
 	maxSeries = 20000
+	// maxIDs bounds the memory of the window: twice as many are kept at most.
+	maxIDs = 2_000_000
 )
 
 // metricName is what Prometheus can carry after dots have become underscores.
@@ -39,8 +42,19 @@ type Config struct {
 	ZeroFor time.Duration `mapstructure:"zero_for"`
 	// EventAttribute names the event where a record has no event name of its own.
 	EventAttribute string `mapstructure:"event_attribute"`
+	// Repeats is how an event that is sent again is known.
+	Repeats RepeatsConfig `mapstructure:"repeats"`
 	// Families are the metrics made.
 	Families []FamilyConfig `mapstructure:"families"`
+}
+
+// RepeatsConfig bounds the memory of what was counted. A sender that got an error sends its batch
+// again, though it was counted.
+type RepeatsConfig struct {
+	// Window is for how long an event is known after it came. 0 switches it off.
+	Window time.Duration `mapstructure:"window"`
+	// IDs is how many events are known for that long; with more, the oldest are forgotten early.
+	IDs int `mapstructure:"ids"`
 }
 
 // FamilyConfig is one metric. With Buckets it is a histogram of Value, with Value alone the sum
@@ -55,7 +69,10 @@ type FamilyConfig struct {
 	Labels     []LabelConfig     `mapstructure:"labels"`
 	// Value is the attribute that is measured. An event without a readable number there is left
 	// out of this family, and of no other.
-	Value   string    `mapstructure:"value"`
+	Value string `mapstructure:"value"`
+	// Max is the largest number that is taken. One that is far too large would hide all that are
+	// added after it. 0: any that is finite.
+	Max     float64   `mapstructure:"max"`
 	Buckets []float64 `mapstructure:"buckets"`
 }
 
@@ -76,6 +93,12 @@ func (c *Config) Validate() error {
 	}
 	if c.ZeroFor < 0 {
 		return errors.New("zero_for: must not be negative")
+	}
+	if c.Repeats.Window < 0 {
+		return errors.New("repeats.window: must not be negative; 0 switches it off")
+	}
+	if c.Repeats.Window > 0 && (c.Repeats.IDs < 1 || c.Repeats.IDs > maxIDs) {
+		return fmt.Errorf("repeats.ids: must be 1 to %d", maxIDs)
 	}
 	if len(c.Families) == 0 {
 		return errors.New("families: name at least one metric")
@@ -104,8 +127,17 @@ func (f *FamilyConfig) validate() error {
 	if len(f.Buckets) > 0 && f.Value == "" {
 		return errors.New("value: a histogram needs the attribute to measure")
 	}
-	if !slices.IsSorted(f.Buckets) || slices.ContainsFunc(f.Buckets, math.IsNaN) {
-		return errors.New("buckets: must rise")
+	// The bucket to infinity is there by itself; infinity could not be stored.
+	for i, bound := range f.Buckets {
+		if math.IsNaN(bound) || math.IsInf(bound, 0) || i > 0 && bound <= f.Buckets[i-1] {
+			return errors.New("buckets: must be finite and rise")
+		}
+	}
+	if math.IsNaN(f.Max) || math.IsInf(f.Max, 0) || f.Max < 0 {
+		return errors.New("max: must be over 0, or 0 for any")
+	}
+	if f.Max > 0 && f.Value == "" {
+		return errors.New("value: max needs the attribute to measure")
 	}
 	series := 1
 	if f.EventLabel != "" {

@@ -5,7 +5,10 @@ package eventmetrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +16,8 @@ import (
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 )
 
@@ -37,12 +39,18 @@ type eventMetrics struct {
 	telemetry *telemetry
 	client    storage.Client
 	clock     func() time.Time
+	interests map[string][]interest // only read once started
+	requests  sync.Pool
 
-	mutex     sync.Mutex
-	families  []*family
-	interests map[string][]interest
-	dirty     bool
+	// mutex guards what is counted. It is held for sums and look-ups alone, never while a record
+	// is read or anything is encoded, stored or handed on.
+	mutex    sync.Mutex
+	families []*family
+	repeats  *repeats
+	pending  pending
 
+	flusher flusher
+	watched metric.Registration
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -50,14 +58,20 @@ type eventMetrics struct {
 func newConnector(
 	set connector.Settings, config *Config, next consumer.Metrics,
 ) (*eventMetrics, error) {
-	telemetry, err := newTelemetry(set.MeterProvider)
+	telemetry, err := newTelemetry(set.MeterProvider, config.Families)
 	if err != nil {
 		return nil, err
 	}
-	return &eventMetrics{
+	seeds := newSeeds()
+	c := &eventMetrics{
 		config: config, id: set.ID, next: next, logger: set.Logger, telemetry: telemetry,
 		clock: time.Now, interests: map[string][]interest{},
-	}, nil
+		flusher: flusher{told: map[string]time.Time{}},
+	}
+	c.requests.New = func() any {
+		return &request{writer: writer{seeds: seeds}, ordinals: map[identity]uint32{}}
+	}
+	return c, nil
 }
 
 // Capabilities tells that log records are only read.
@@ -68,8 +82,9 @@ func (*eventMetrics) Capabilities() consumer.Capabilities {
 // Start restores the counts and begins to hand them on.
 func (c *eventMetrics) Start(ctx context.Context, host component.Host) error {
 	now := c.clock()
+	c.repeats = newRepeats(c.config.Repeats, now)
 	for i := range c.config.Families {
-		f := newFamily(&c.config.Families[i], now)
+		f := newFamily(&c.config.Families[i], i, now)
 		c.families = append(c.families, f)
 		for event, value := range f.config.Events {
 			c.interests[event] = append(c.interests[event], interest{f, value})
@@ -78,8 +93,18 @@ func (c *eventMetrics) Start(ctx context.Context, host component.Host) error {
 	if err := c.openStorage(ctx, host); err != nil {
 		return err
 	}
+	// What stands behind knows nothing yet: everything is shown once.
+	for _, f := range c.families {
+		for _, key := range slices.Sorted(maps.Keys(f.series)) {
+			c.pending.add(f.series[key], now)
+		}
+	}
+	var err error
+	if c.watched, err = c.telemetry.watch(c.behind); err != nil {
+		return err
+	}
 	c.stop, c.stopped = make(chan struct{}), make(chan struct{})
-	go c.run()
+	go c.run(c.stop, c.stopped)
 	return nil
 }
 
@@ -100,140 +125,90 @@ func (c *eventMetrics) openStorage(ctx context.Context, host component.Host) err
 		return fmt.Errorf("storage: %s: %w", c.config.StorageID, err)
 	}
 	c.client = client
-	data, err := client.Get(ctx, stateKey)
-	if err != nil {
+	if err := c.restore(ctx); err != nil {
+		_ = client.Close(ctx) // the first error tells more
 		return fmt.Errorf("storage: %s: %w", c.config.StorageID, err)
-	}
-	if data == nil {
-		return nil
-	}
-	changed, err := restoreState(data, c.families)
-	if err != nil {
-		// Refusing to start would stop all telemetry for the sake of old counts.
-		c.logger.Error("Counts start at zero", zap.Error(err))
-	}
-	if len(changed) > 0 {
-		c.logger.Warn("Counts of changed families start at zero", zap.Strings("families", changed))
 	}
 	return nil
 }
 
-// Shutdown hands on and stores what has been counted.
+// Shutdown stores and hands on what has been counted.
 func (c *eventMetrics) Shutdown(ctx context.Context) error {
 	if c.stop == nil {
 		return nil
 	}
 	close(c.stop)
-	<-c.stopped
 	c.stop = nil
-	err := c.flush(ctx)
+	err := c.watched.Unregister()
+	select {
+	case <-c.stopped:
+	case <-ctx.Done(): // a storage that hangs
+		return ctx.Err()
+	}
+	err = errors.Join(err, c.flush(ctx))
 	if c.client != nil {
-		if closing := c.client.Close(ctx); err == nil {
-			err = closing
-		}
+		err = errors.Join(err, c.client.Close(ctx))
 	}
 	return err
 }
 
-func (c *eventMetrics) run() {
-	defer close(c.stopped)
+func (c *eventMetrics) run(stop <-chan struct{}, stopped chan<- struct{}) {
+	defer close(stopped)
 	ticker := time.NewTicker(c.config.FlushInterval)
 	defer ticker.Stop()
-	c.tick()
 	for {
+		_ = c.flush(context.Background()) // told and counted where it failed
 		select {
-		case <-c.stop:
+		case <-stop:
 			return
 		case <-ticker.C:
-			c.tick()
 		}
-	}
-}
-
-func (c *eventMetrics) tick() {
-	if err := c.flush(context.Background()); err != nil {
-		c.logger.Error("Counts could not be handed on", zap.Error(err))
 	}
 }
 
 // ConsumeLogs counts the events among the records.
 func (c *eventMetrics) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	now := c.clock()
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	for i := range logs.ResourceLogs().Len() {
-		scopes := logs.ResourceLogs().At(i).ScopeLogs()
-		for j := range scopes.Len() {
-			records := scopes.At(j).LogRecords()
-			for k := range records.Len() {
-				c.count(ctx, records.At(k), now)
-			}
-		}
+	r := c.requests.Get().(*request)
+	c.read(logs, r)
+	if len(r.events) > 0 {
+		c.count(r)
+	}
+	c.telemetry.report(ctx, r)
+	if !r.isLarge() {
+		r.reset()
+		c.requests.Put(r)
 	}
 	return nil
 }
 
-func (c *eventMetrics) count(ctx context.Context, record plog.LogRecord, now time.Time) {
-	event := record.EventName()
-	if event == "" {
-		attribute, present := record.Attributes().Get(c.config.EventAttribute)
-		if !present || attribute.Type() != pcommon.ValueTypeStr {
-			return
-		}
-		event = attribute.Str()
-	}
-	for _, interested := range c.interests[event] {
-		readable, others := interested.family.record(interested.value, record, now)
-		name := interested.family.config.Name
-		if !readable {
-			c.telemetry.unreadable(ctx, name)
-			continue
-		}
-		for _, label := range others {
-			c.telemetry.other(ctx, name, label)
-		}
-		c.dirty = true
-	}
-}
-
-// flush stores the counts, then hands them on. In this order a count that was shown is never
-// forgotten: a counter that falls would be taken for one that began anew, and counted double.
-func (c *eventMetrics) flush(ctx context.Context) error {
-	metrics, state, err := c.snapshot()
-	if err != nil || metrics.MetricCount() == 0 {
-		return err
-	}
-	if c.client != nil {
-		if err := c.client.Set(ctx, stateKey, state); err != nil {
-			// Counts are still shown; only a restart would miss them.
-			c.logger.Error("Counts could not be stored", zap.Error(err))
-		}
-	}
-	return c.next.ConsumeMetrics(ctx, metrics)
-}
-
-// snapshot returns what is to be shown now, and what is to be stored; no metrics when nothing
-// has changed.
-func (c *eventMetrics) snapshot() (pmetric.Metrics, []byte, error) {
+// count adds what a request brings. What was counted before is left out.
+func (c *eventMetrics) count(r *request) {
 	now := c.clock()
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	metrics := pmetric.NewMetrics()
-	stepped := false
-	for _, f := range c.families {
-		for _, s := range f.series {
-			stepped = s.step(now, c.config.ZeroFor) || stepped
+	begin := 0
+	for i := range r.events {
+		e := &r.events[i]
+		again := c.repeats.seen(e.id, now)
+		if again {
+			r.repeated++
 		}
+		for j := begin; j < e.end; j++ {
+			m := &r.measurements[j]
+			switch {
+			case again:
+				m.outcome = repeated
+			case m.outcome == counted:
+				s := m.family.find(r, m, now)
+				if s.add(m.number, e, now) {
+					s.unstored = true
+					c.pending.add(s, now)
+				} else {
+					m.outcome = outOfRange
+				}
+			}
+		}
+		begin = e.end
 	}
-	if !c.dirty && !stepped {
-		return metrics, nil, nil
-	}
-	c.dirty = false
-	scope := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty()
-	scope.Scope().SetName(scopeName)
-	for _, f := range c.families {
-		f.write(scope.Metrics(), pcommon.NewTimestampFromTime(now))
-	}
-	state, err := encodeState(c.families)
-	return metrics, state, err
+	r.forgotten = c.repeats.lost()
 }

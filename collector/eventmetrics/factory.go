@@ -29,6 +29,7 @@ func createDefaultConfig() component.Config {
 		FlushInterval:  defaultFlushInterval,
 		ZeroFor:        defaultZeroFor,
 		EventAttribute: defaultEventKey,
+		Repeats:        RepeatsConfig{Window: defaultWindow, IDs: defaultIDs},
 	}
 }
 

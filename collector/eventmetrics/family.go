@@ -8,12 +8,10 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 )
 
 const (
@@ -27,8 +25,13 @@ const (
 // family is one metric: its series by the values of their labels.
 type family struct {
 	config *FamilyConfig
+	// place is where it stands among the families.
+	place  int
 	labels []*label
 	series map[string]*series
+	slots  slots
+	// key is where the key of a series is put together.
+	key []byte
 }
 
 // label decides which values get a series of their own.
@@ -48,6 +51,7 @@ type exemplar struct {
 
 // series is what has been counted under one set of label values.
 type series struct {
+	family    *family
 	values    []string
 	start     time.Time
 	count     uint64
@@ -57,6 +61,10 @@ type series struct {
 	// shown is when the series was first handed on, at 0. announced: long enough ago.
 	shown     time.Time
 	announced bool
+	// listed: among the changed ones. unstored: what is on disk is older.
+	listed, unstored bool
+	// storedAs is its key in the storage, once it has one.
+	storedAs string
 }
 
 // sum adds floats without losing cents (Neumaier's compensated summation, 1974).
@@ -64,7 +72,8 @@ type sum struct {
 	Total, Lost float64
 }
 
-func (s *sum) add(x float64) {
+// plus returns the sum with x added; false when that leaves what a float can hold.
+func (s sum) plus(x float64) (sum, bool) {
 	total := s.Total + x
 	if math.Abs(s.Total) >= math.Abs(x) {
 		s.Lost += (s.Total - total) + x
@@ -72,12 +81,19 @@ func (s *sum) add(x float64) {
 		s.Lost += (x - total) + s.Total
 	}
 	s.Total = total
+	return s, s.isFinite()
 }
 
-func (s *sum) value() float64 { return s.Total + s.Lost }
+func (s sum) value() float64 { return s.Total + s.Lost }
 
-func newFamily(config *FamilyConfig, now time.Time) *family {
-	f := &family{config: config, series: map[string]*series{}}
+// isFinite is false, too, when only one of the parts is not: their sum is then infinite or NaN.
+func (s sum) isFinite() bool {
+	value := s.value()
+	return !math.IsInf(value, 0) && !math.IsNaN(value)
+}
+
+func newFamily(config *FamilyConfig, place int, now time.Time) *family {
+	f := &family{config: config, place: place, series: map[string]*series{}}
 	for i := range config.Labels {
 		l := &label{config: &config.Labels[i], known: map[string]bool{}, learnt: map[string]bool{}}
 		for _, value := range l.config.Known {
@@ -119,7 +135,7 @@ func (f *family) at(values []string, now time.Time) *series {
 	key := strings.Join(values, separator)
 	s := f.series[key]
 	if s == nil {
-		s = &series{values: values, start: now}
+		s = &series{family: f, values: values, start: now, unstored: true}
 		exemplars := 1
 		if f.isHistogram() {
 			s.buckets = make([]uint64, len(f.config.Buckets)+1)
@@ -133,56 +149,79 @@ func (f *family) at(values []string, now time.Time) *series {
 
 func (f *family) isHistogram() bool { return len(f.config.Buckets) > 0 }
 
-// record counts one event. readable is false when the number to measure is missing or none;
-// others are the labels that were full.
-func (f *family) record(
-	eventValue string, log plog.LogRecord, now time.Time,
-) (readable bool, others []string) {
-	value := 1.0
-	if f.config.Value != "" {
-		attribute, present := log.Attributes().Get(f.config.Value)
-		// An event need not have it: a failed payment has no delay.
-		if !present {
-			return true, nil
-		}
-		var ok bool
-		if value, ok = number(attribute); !ok {
-			return false, nil
-		}
-	}
-	values := make([]string, 0, len(f.labels)+1)
+func (f *family) labelNames() []string {
+	var names []string
 	if f.config.EventLabel != "" {
-		values = append(values, eventValue)
+		names = append(names, f.config.EventLabel)
 	}
 	for _, l := range f.labels {
-		text := ""
-		if attribute, present := log.Attributes().Get(l.config.Attribute); present {
-			text = attribute.AsString()
-		}
-		kept := l.keep(text)
-		if kept == otherValue && text != otherValue {
-			others = append(others, l.config.Name)
-		}
-		values = append(values, kept)
+		names = append(names, l.config.Name)
 	}
-	f.at(values, now).add(value, f.config.Buckets, log)
-	return true, others
+	return names
 }
 
-func (s *series) add(value float64, bounds []float64, log plog.LogRecord) {
+// find returns the series of a measurement, made when new. A label that is full gets "other",
+// which the request is told.
+func (f *family) find(r *request, m *measurement, now time.Time) *series {
+	kept := r.texts[m.texts : m.texts+len(f.labels)]
+	f.key = f.key[:0]
+	if f.config.EventLabel != "" {
+		f.key = append(append(f.key, m.value...), separator...)
+	}
+	for i, l := range f.labels {
+		value := l.keep(kept[i])
+		if value == otherValue && kept[i] != otherValue {
+			r.others = append(r.others, full{f, i})
+		}
+		kept[i] = value
+		f.key = append(append(f.key, value...), separator...)
+	}
+	if n := len(f.key); n > 0 {
+		f.key = f.key[:n-len(separator)]
+	}
+	if s := f.series[string(f.key)]; s != nil {
+		return s
+	}
+	values := make([]string, 0, len(kept)+1)
+	if f.config.EventLabel != "" {
+		values = append(values, m.value)
+	}
+	for _, value := range kept {
+		values = append(values, strings.Clone(value)) // the request's memory is not kept
+	}
+	return f.at(values, now)
+}
+
+// add counts one measurement. false: it would leave what can be held, and is left out.
+func (s *series) add(value float64, e *occurrence, now time.Time) bool {
+	added, finite := s.sum.plus(value)
+	if !finite || s.count == math.MaxUint64 {
+		return false
+	}
+	s.sum = added
 	s.count++
-	s.sum.add(value)
 	index := 0
 	if len(s.buckets) > 0 {
 		// A bucket includes its bound.
-		index = sort.SearchFloat64s(bounds, value)
+		index = sort.SearchFloat64s(s.family.config.Buckets, value)
 		s.buckets[index]++
 	}
-	if !log.TraceID().IsEmpty() {
+	if !e.trace.IsEmpty() {
 		s.exemplars[index] = exemplar{
-			value: value, at: log.Timestamp(), trace: log.TraceID(), span: log.SpanID(),
+			value: value, at: notAfter(e.at, now), trace: e.trace, span: e.span,
 		}
 	}
+	return true
+}
+
+// notAfter is the time of an exemplar. Prometheus takes none that is older than the last: one from
+// the future would keep out all that follow.
+func notAfter(at pcommon.Timestamp, now time.Time) pcommon.Timestamp {
+	newest := pcommon.NewTimestampFromTime(now)
+	if at == 0 || at > newest {
+		return newest
+	}
+	return at
 }
 
 // keep returns the value itself, or "other" where there is no place for it.
@@ -193,7 +232,7 @@ func (l *label) keep(value string) string {
 	if len(l.learnt) >= l.config.More || !isName(value) {
 		return otherValue
 	}
-	l.learnt[value] = true
+	l.learnt[strings.Clone(value)] = true
 	return value
 }
 
@@ -209,23 +248,4 @@ func isName(value string) bool {
 		}
 	}
 	return true
-}
-
-// number reads a finite number that is not negative: a counter cannot fall.
-func number(value pcommon.Value) (float64, bool) {
-	var n float64
-	switch value.Type() {
-	case pcommon.ValueTypeDouble:
-		n = value.Double()
-	case pcommon.ValueTypeInt:
-		n = float64(value.Int())
-	case pcommon.ValueTypeStr:
-		var err error
-		if n, err = strconv.ParseFloat(value.Str(), 64); err != nil {
-			return 0, false
-		}
-	default:
-		return 0, false
-	}
-	return n, n >= 0 && !math.IsInf(n, 0)
 }

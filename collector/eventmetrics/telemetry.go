@@ -10,36 +10,126 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// telemetry counts what could not be counted as sent. Labels are names from the configuration,
-// never a value from a record.
+// Stages at which a family can fail.
+const (
+	stageRestore = "restore"
+	stageEncode  = "encode"
+	stageStore   = "store"
+	stageShow    = "show"
+)
+
+// telemetry counts what could not be counted as sent, and what keeps counts from being shown.
+// Labels are names from the configuration, never a value from a record.
 type telemetry struct {
+	meter       metric.Meter
 	unreadables metric.Int64Counter
+	outOfRanges metric.Int64Counter
 	others      metric.Int64Counter
+	repeats     metric.Int64Counter
+	forgets     metric.Int64Counter
+	failures    metric.Int64Counter
+	behind      metric.Float64ObservableGauge
+
+	families []familyTelemetry
 }
 
-func newTelemetry(provider metric.MeterProvider) (*telemetry, error) {
-	meter := provider.Meter(scopeName)
-	unreadables, err := meter.Int64Counter(
-		"otelcol_connector_event_metrics_unreadable",
-		metric.WithDescription("Events whose number to measure is none"),
-		metric.WithUnit("{event}"),
-	)
+// familyTelemetry are the labels of one family.
+type familyTelemetry struct {
+	family metric.MeasurementOption
+	labels []metric.MeasurementOption
+	stages map[string]metric.MeasurementOption
+}
+
+func newTelemetry(provider metric.MeterProvider, families []FamilyConfig) (*telemetry, error) {
+	t := &telemetry{meter: provider.Meter(scopeName)}
+	for _, one := range []struct {
+		counter                 *metric.Int64Counter
+		name, description, unit string
+	}{
+		{&t.unreadables, "unreadable", "Events whose number to measure is none", "{event}"},
+		{&t.outOfRanges, "out_of_range", "Events whose number is too large, or would make the sum infinite", "{event}"},
+		{&t.others, "other", "Label values counted as other, because there was no place for more", "{value}"},
+		{&t.repeats, "repeated", "Events that were sent again and not counted again", "{event}"},
+		{&t.forgets, "forgotten", "Ids of events that were forgotten before their window was over", "{event}"},
+		{&t.failures, "failed", "Times that counts of a family could not be restored, encoded, stored or shown", "{failure}"},
+	} {
+		var err error
+		*one.counter, err = t.meter.Int64Counter("otelcol_connector_event_metrics_"+one.name,
+			metric.WithDescription(one.description), metric.WithUnit(one.unit))
+		if err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	t.behind, err = t.meter.Float64ObservableGauge("otelcol_connector_event_metrics_behind",
+		metric.WithDescription("For how long the oldest change has waited to be stored and shown"),
+		metric.WithUnit("s"))
 	if err != nil {
 		return nil, err
 	}
-	others, err := meter.Int64Counter(
-		"otelcol_connector_event_metrics_other",
-		metric.WithDescription("Label values counted as other, because there was no place for more"),
-		metric.WithUnit("{value}"),
-	)
-	return &telemetry{unreadables, others}, err
+	for i := range families {
+		t.families = append(t.families, t.family(&families[i]))
+	}
+	ctx := context.Background()
+	t.repeats.Add(ctx, 0)
+	t.forgets.Add(ctx, 0)
+	return t, nil
 }
 
-func (t *telemetry) unreadable(ctx context.Context, family string) {
-	t.unreadables.Add(ctx, 1, metric.WithAttributes(attribute.String("family", family)))
+// family makes the labels of one family, and shows its counters from the start, so that
+// increase() sees the first event.
+func (t *telemetry) family(config *FamilyConfig) familyTelemetry {
+	ctx, name := context.Background(), attribute.String("family", config.Name)
+	made := familyTelemetry{family: with(name), stages: map[string]metric.MeasurementOption{}}
+	t.unreadables.Add(ctx, 0, made.family)
+	t.outOfRanges.Add(ctx, 0, made.family)
+	for _, l := range config.Labels {
+		option := with(name, attribute.String("label", l.Name))
+		made.labels = append(made.labels, option)
+		t.others.Add(ctx, 0, option)
+	}
+	for _, stage := range []string{stageRestore, stageEncode, stageStore, stageShow} {
+		made.stages[stage] = with(name, attribute.String("stage", stage))
+		t.failures.Add(ctx, 0, made.stages[stage])
+	}
+	return made
 }
 
-func (t *telemetry) other(ctx context.Context, family, label string) {
-	t.others.Add(ctx, 1, metric.WithAttributes(
-		attribute.String("family", family), attribute.String("label", label)))
+func with(labels ...attribute.KeyValue) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(labels...))
+}
+
+// report adds what one request had that was not counted as sent.
+func (t *telemetry) report(ctx context.Context, r *request) {
+	for i := range r.measurements {
+		m := &r.measurements[i]
+		switch m.outcome {
+		case unreadable:
+			t.unreadables.Add(ctx, 1, t.families[m.family.place].family)
+		case outOfRange:
+			t.outOfRanges.Add(ctx, 1, t.families[m.family.place].family)
+		case counted, repeated:
+		}
+	}
+	for _, one := range r.others {
+		t.others.Add(ctx, 1, t.families[one.family.place].labels[one.label])
+	}
+	if r.repeated > 0 {
+		t.repeats.Add(ctx, r.repeated)
+	}
+	if r.forgotten > 0 {
+		t.forgets.Add(ctx, r.forgotten)
+	}
+}
+
+func (t *telemetry) failed(ctx context.Context, f *family, stage string, n int) {
+	t.failures.Add(ctx, int64(n), t.families[f.place].stages[stage])
+}
+
+// watch shows how far behind the counts are, until the registration ends.
+func (t *telemetry) watch(seconds func() float64) (metric.Registration, error) {
+	return t.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
+		to.ObserveFloat64(t.behind, seconds())
+		return nil
+	}, t.behind)
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/protobuf/proto"
 
+	"glasshouse.example/collector/casetest"
 	"glasshouse.example/collector/piiprocessor/engine"
 )
 
@@ -86,7 +87,7 @@ func TestARecordThatBreaksTheCheckIsNotPassedOn(t *testing.T) {
 				}
 			}
 			action := map[string]string{onErrorDrop: dropped, onErrorMask: masked}[onError]
-			got := counted(t, telemetry, "otelcol_processor_pii_unchecked")
+			got := casetest.Counted(t, telemetry, "otelcol_processor_pii_unchecked")
 			want := map[string]int64{
 				"action=" + action + ",signal=logs":     1,
 				"action=" + action + ",signal=traces":   1,

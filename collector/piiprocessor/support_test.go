@@ -17,8 +17,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
 const (
@@ -125,19 +123,4 @@ func drop[T any](list []visit[T], surface string) []visit[T] {
 	return slices.DeleteFunc(slices.Clone(list), func(one visit[T]) bool {
 		return one.surface == surface
 	})
-}
-
-// counted returns what a counter shows, by its labels; zeros are left out.
-func counted(t testing.TB, telemetry *componenttest.Telemetry, name string) map[string]int64 {
-	found := map[string]int64{}
-	metric, err := telemetry.GetMetric(name)
-	if err != nil {
-		return found
-	}
-	for _, point := range metric.Data.(metricdata.Sum[int64]).DataPoints {
-		if point.Value != 0 {
-			found[point.Attributes.Encoded(attribute.DefaultEncoder())] = point.Value
-		}
-	}
-	return found
 }

@@ -9,6 +9,10 @@ require (
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.161.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/processor/redactionprocessor v0.161.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor v0.161.0
+	glasshouse.example/collector/admission v0.0.0
+	glasshouse.example/collector/deadletter v0.0.0
+	glasshouse.example/collector/otlpbisect v0.0.0
+	glasshouse.example/collector/otlplimits v0.0.0
 	glasshouse.example/collector/piiprocessor v0.0.0
 	go.opentelemetry.io/collector/component v1.67.0
 	go.opentelemetry.io/collector/confmap v1.67.0
@@ -146,7 +150,7 @@ require (
 	go.opentelemetry.io/collector/extension/extensionmiddleware v0.161.0 // indirect
 	go.opentelemetry.io/collector/extension/extensiontest v0.161.0 // indirect
 	go.opentelemetry.io/collector/extension/xextension v0.161.0 // indirect
-	go.opentelemetry.io/collector/featuregate v1.67.0 // indirect
+	go.opentelemetry.io/collector/featuregate v1.71.0 // indirect
 	go.opentelemetry.io/collector/internal/componentalias v0.161.0 // indirect
 	go.opentelemetry.io/collector/internal/fanoutconsumer v0.161.0 // indirect
 	go.opentelemetry.io/collector/internal/memorylimiter v0.161.0 // indirect
@@ -228,4 +232,14 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
+replace glasshouse.example/collector/otlplimits v0.0.0 => ../../../collector/otlplimits
+
+replace glasshouse.example/collector/deadletter v0.0.0 => ../../../collector/deadletter
+
+replace glasshouse.example/collector/otlpbisect v0.0.0 => ../../../collector/otlpbisect
+
 replace glasshouse.example/collector/piiprocessor v0.0.0 => ../../../collector/piiprocessor
+
+replace glasshouse.example/collector/admission v0.0.0 => ../../../collector/admission
+
+replace glasshouse.example/collector/casetest => ../../../collector/casetest

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from glasshouse_bench import catch, corpus, report, speed, surfaces
+from glasshouse_bench import admission, catch, corpus, report, speed, surfaces
 from glasshouse_stack import engine, images, project
 from glasshouse_stack.console import Terminal, plain_table
 from glasshouse_stack.errors import StackError
@@ -66,19 +66,7 @@ def redaction_speed(
     if as_script:
         terminal.json({"figures": [one.as_dict() for one in figures], "ratios": compared})
         return
-    table = plain_table(
-        "pipeline", "signal", "redaction", "records", "CPU µs a record", "records a core-second"
-    )
-    for one in sorted(figures, key=lambda one: (one.pipeline, one.signal)):
-        table.add_row(
-            one.pipeline,
-            one.signal,
-            one.candidate,
-            f"{one.records:,}",
-            f"{one.us_per_record:.2f}",
-            f"{one.per_core_second:,.0f}",
-        )
-    terminal.table(table)
+    _show(terminal, figures, "redaction")
     for name, signals in compared.items():
         for signal, ratio in signals.items():
             alone = ratio["against_stock_alone"]
@@ -90,6 +78,55 @@ def redaction_speed(
                 f"{ratio['added_us_per_record']:.1f} µs a record, "
                 + (f"{alone:.0f} times less than theirs" if alone else "which is lost in the noise")
             )
+
+
+def _show(terminal: Terminal, figures: list[speed.Figure], what: str) -> None:
+    table = plain_table(
+        "pipeline", "signal", what, "records", "CPU µs a record", "records a core-second"
+    )
+    for one in sorted(figures, key=lambda one: (one.pipeline, one.signal)):
+        table.add_row(
+            one.pipeline,
+            one.signal,
+            one.candidate,
+            f"{one.records:,}",
+            f"{one.us_per_record:.2f}",
+            f"{one.per_core_second:,.0f}",
+        )
+    terminal.table(table)
+
+
+@app.command("admission-speed")
+def admission_speed(
+    collector: Annotated[Path, typer.Argument(help="the program built from bench/collector")],
+    pipeline: Annotated[Pipeline, typer.Option(help="see bench/README.md")] = Pipeline.DEPLOYED,
+    seconds: Annotated[float, typer.Option(help="for each candidate and signal")] = 3.0,
+    rounds: Annotated[int, typer.Option(min=1, help="of which the best counts")] = 3,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Measure what each part costs that keeps records from costing each other their place."""
+    terminal = Terminal(quiet=as_script)
+    chosen = speed.PIPELINES if pipeline is Pipeline.ALL else (pipeline.value,)
+    figures = speed.run(
+        project.load().root,
+        collector.resolve(),
+        chosen,
+        seconds,
+        rounds,
+        terminal.say,
+        admission.CANDIDATES,
+        admission.configuration,
+    )
+    costs = admission.added(figures)
+    if as_script:
+        terminal.json({"figures": [one.as_dict() for one in figures], "added": costs})
+        return
+    _show(terminal, figures, "parts")
+    for name, signals in costs.items():
+        for signal, parts in signals.items():
+            told = ", ".join(f"{part} {us:.2f}" for part, us in parts.items())
+            wanted = f"admission: at most {admission.TARGET_US:.0f} wanted"
+            terminal.say(f"{name}, {signal}, added µs a record: {told} ({wanted})")
 
 
 def main() -> None:

@@ -235,19 +235,19 @@ def _drain(collector: _Collector, http: httpx.Client, expected: float) -> None:
 
 
 def measure(
-    root: Path,
+    document: dict[str, Any],
     binary: Path,
     candidate: str,
     pipeline: str,
     requests: dict[str, list[bytes]],
     seconds: float,
 ) -> list[Figure]:
-    """Run one candidate on all signals, one after the other, for ``seconds`` each."""
+    """Run one candidate's ``document`` on all signals, one after the other, ``seconds`` each."""
     figures: list[Figure] = []
     headers = {"Content-Type": "application/x-protobuf"}
     with (
         _sink() as sink,
-        _running(binary, configuration(root, candidate, pipeline), sink) as collector,
+        _running(binary, document, sink) as collector,
         httpx.Client(timeout=60, headers=headers, trust_env=False) as http,
     ):
         total = 0
@@ -272,6 +272,9 @@ def measure(
     return figures
 
 
+Configure = Callable[[Path, str, str], dict[str, Any]]
+
+
 def run(
     root: Path,
     binary: Path,
@@ -279,10 +282,13 @@ def run(
     seconds: float,
     rounds: int,
     say: Callable[[str], None],
+    candidates: Sequence[str] = CANDIDATES,
+    configure: Configure = configuration,
 ) -> list[Figure]:
     """Measure every candidate in every pipeline, ``rounds`` times; keep the best of each.
 
-    Load beside it only ever adds to CPU time, by caches that are not one's own.
+    Load beside it only ever adds to CPU time, by caches that are not one's own. ``configure``
+    makes the Collector's configuration of a root folder, a candidate and a pipeline.
     """
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {DRIVER_CORE})
@@ -294,9 +300,10 @@ def run(
     figures: list[Figure] = []
     for turn in range(rounds):
         for pipeline in pipelines:
-            for candidate in CANDIDATES:
+            for candidate in candidates:
                 say(f"round {turn + 1} of {rounds}, {pipeline} pipeline: measuring {candidate}")
-                figures += measure(root, binary, candidate, pipeline, requests, seconds)
+                document = configure(root, candidate, pipeline)
+                figures += measure(document, binary, candidate, pipeline, requests, seconds)
     return best(figures)
 
 

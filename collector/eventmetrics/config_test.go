@@ -1,0 +1,56 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventmetrics
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestValidateNamesTheKeyToMend(t *testing.T) {
+	cases := map[string]struct {
+		spoil func(*Config)
+		want  string
+	}{
+		"no families":    {func(c *Config) { c.Families = nil }, "families: name at least one metric"},
+		"flush interval": {func(c *Config) { c.FlushInterval = 0 }, "flush_interval: must be over 0, such as 200ms"},
+		"a window":       {func(c *Config) { c.Repeats.Window = -1 }, "repeats.window: must not be negative; 0 switches it off"},
+		"no ids":         {func(c *Config) { c.Repeats = RepeatsConfig{Window: 1} }, "repeats.ids: must be 1 to 2000000"},
+		"many ids":       {func(c *Config) { c.Repeats = RepeatsConfig{Window: 1, IDs: 2_000_001} }, "repeats.ids: must be 1 to 2000000"},
+		"a name twice":   {func(c *Config) { c.Families[1].Name = "payments" }, "families[1]: name payments is used twice"},
+		"no events":      {func(c *Config) { c.Families[0].Events = nil }, "families[0] (payments): events: name at least one event"},
+		"a bad name":     {func(c *Config) { c.Families[0].Name = "pay ments" }, "families[0] (pay ments): name: letters, digits, dots and underscores, a letter first"},
+		"no value":       {func(c *Config) { c.Families[2].Value = "" }, "families[2] (payment.delay): value: a histogram needs the attribute to measure"},
+		"falling":        {func(c *Config) { c.Families[2].Buckets = []float64{2, 1} }, "families[2] (payment.delay): buckets: must be finite and rise"},
+		"level":          {func(c *Config) { c.Families[2].Buckets = []float64{1, 1} }, "families[2] (payment.delay): buckets: must be finite and rise"},
+		"infinite":       {func(c *Config) { c.Families[2].Buckets = []float64{1, math.Inf(1)} }, "families[2] (payment.delay): buckets: must be finite and rise"},
+		"no number":      {func(c *Config) { c.Families[2].Buckets = []float64{math.NaN()} }, "families[2] (payment.delay): buckets: must be finite and rise"},
+		"a negative max": {func(c *Config) { c.Families[1].Max = -1 }, "families[1] (payments.amount): max: must be over 0, or 0 for any"},
+		"an endless max": {func(c *Config) { c.Families[1].Max = math.Inf(1) }, "families[1] (payments.amount): max: must be over 0, or 0 for any"},
+		"max of a count": {func(c *Config) { c.Families[0].Max = 1 }, "families[0] (payments): value: max needs the attribute to measure"},
+		"too many":       {func(c *Config) { c.Families[0].Labels[0].More = 1001 }, "families[0] (payments): labels[0].more: must be 0 to 1000"},
+		"label twice":    {func(c *Config) { c.Families[0].Labels[0].Name = "state" }, "families[0] (payments): labels[0]: name state is used twice"},
+	}
+	for name, one := range cases {
+		t.Run(name, func(t *testing.T) {
+			config := payments()
+			one.spoil(config)
+			if err := config.Validate(); err == nil || err.Error() != one.want {
+				t.Errorf("got %v, want %s", err, one.want)
+			}
+		})
+	}
+}
+
+func TestTheDefaultsKnowRepeats(t *testing.T) {
+	config := NewFactory().CreateDefaultConfig().(*Config)
+	if want := (RepeatsConfig{Window: 10 * time.Minute, IDs: 200_000}); config.Repeats != want {
+		t.Errorf("got %v, want %v", config.Repeats, want)
+	}
+	config.Families = payments().Families
+	if err := config.Validate(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,298 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventmetrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
+)
+
+// tellEvery bounds how often the log tells of a stage that fails. The counter has every time.
+const tellEvery = 10 * time.Second
+
+// pending is what has to be stored and shown.
+type pending struct {
+	changed []*series
+	// oldest is since when the first of these waits; taken is the same of those that are being
+	// stored and shown just now.
+	oldest, taken time.Time
+	// waiting are shown at 0, and not yet for long enough.
+	waiting []*series
+}
+
+func (p *pending) add(s *series, since time.Time) {
+	if p.oldest.IsZero() || since.Before(p.oldest) {
+		p.oldest = since
+	}
+	if !s.listed {
+		s.listed = true
+		p.changed = append(p.changed, s)
+	}
+}
+
+// announce ends the 0 of series that have shown it for long enough.
+func (p *pending) announce(now time.Time, zeroFor time.Duration) {
+	p.waiting = slices.DeleteFunc(p.waiting, func(s *series) bool {
+		if now.Sub(s.shown) < zeroFor {
+			return false
+		}
+		s.announced = true
+		if s.count > 0 {
+			s.unstored = true
+			p.add(s, now)
+		}
+		return true
+	})
+}
+
+// flusher is what flushes need. Its mutex lets one run at a time.
+type flusher struct {
+	mutex sync.Mutex
+	// told is when the log last told of a stage that failed.
+	told map[string]time.Time
+	// outdated: the counts as the former version stored them are still there.
+	outdated bool
+	// stamp is the newest time handed on.
+	stamp pcommon.Timestamp
+}
+
+// reading is a series as it was at one moment. What is stored and what is shown come from the
+// same one, so nothing is shown that is not on disk.
+type reading struct {
+	series    *series
+	key       string
+	start     time.Time
+	count     uint64
+	sum       sum
+	buckets   []uint64
+	exemplars []exemplar
+	announced bool
+	// store: what is on disk is older. failed: it cannot be encoded.
+	store, failed bool
+}
+
+// portion is what has changed of one family, and how far it has come.
+type portion struct {
+	family        *family
+	readings      []reading
+	operations    []*storage.Operation
+	stored, shown bool
+}
+
+// flush stores what has changed, then hands it on. In this order a count that was shown is never
+// forgotten: a counter that falls would be taken for one that began anew, and counted double.
+// What fails, fails for its family alone, and is tried again with the next flush.
+func (c *eventMetrics) flush(ctx context.Context) error {
+	c.flusher.mutex.Lock()
+	defer c.flusher.mutex.Unlock()
+	portions := c.take()
+	stored := c.attempt(ctx, stageStore, c.encode(ctx, portions), c.store)
+	for _, p := range stored {
+		p.stored = true
+	}
+	for _, p := range c.attempt(ctx, stageShow, stored, c.show) {
+		p.shown = true
+	}
+	unstored, unshown := c.settle(portions)
+	if c.flusher.outdated && unstored == 0 {
+		c.removeOutdated(ctx)
+	}
+	if unshown > 0 {
+		return fmt.Errorf("%d series could not be stored and shown", unshown)
+	}
+	return nil
+}
+
+// take reads what has changed, by family.
+func (c *eventMetrics) take() []*portion {
+	now := c.clock()
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.repeats.age(now)
+	p := &c.pending
+	p.announce(now, c.config.ZeroFor)
+	byFamily := make([]*portion, len(c.families))
+	for _, s := range p.changed {
+		s.listed = false
+		s.announced = s.announced || c.config.ZeroFor == 0
+		if s.storedAs == "" {
+			s.storedAs = s.family.slots.next(s.family)
+		}
+		to := byFamily[s.family.place]
+		if to == nil {
+			to = &portion{family: s.family}
+			byFamily[s.family.place] = to
+		}
+		to.readings = append(to.readings, reading{
+			series: s, key: s.storedAs, start: s.start, count: s.count, sum: s.sum,
+			buckets: slices.Clone(s.buckets), exemplars: slices.Clone(s.exemplars),
+			announced: s.announced, store: s.unstored,
+		})
+		s.unstored = false
+	}
+	clear(p.changed)
+	p.changed, p.taken, p.oldest = p.changed[:0], p.oldest, time.Time{}
+	return slices.DeleteFunc(byFamily, func(one *portion) bool { return one == nil })
+}
+
+// encode makes of the portions what is to be stored. It returns those of which something can be.
+func (c *eventMetrics) encode(ctx context.Context, portions []*portion) (encoded []*portion) {
+	if c.client == nil {
+		return portions
+	}
+	for _, p := range portions {
+		failed := 0
+		for i := range p.readings {
+			one := &p.readings[i]
+			if !one.store {
+				continue
+			}
+			value, err := one.encode(p.family)
+			if err != nil {
+				one.failed = true
+				failed++
+				continue
+			}
+			p.operations = append(p.operations, storage.SetOperation(one.key, value))
+		}
+		if failed > 0 {
+			c.failed(ctx, stageEncode, p.family, 1, fmt.Errorf("%d series", failed))
+		}
+		if failed < len(p.readings) {
+			encoded = append(encoded, p)
+		}
+	}
+	return encoded
+}
+
+// attempt does something with all portions together. When that fails it does it with each alone,
+// so that one family does not stop the others. It returns those that it was done with.
+func (c *eventMetrics) attempt(
+	ctx context.Context, stage string, portions []*portion, do func(context.Context, []*portion) error,
+) []*portion {
+	if len(portions) == 0 {
+		return nil
+	}
+	err := guarded(func() error { return do(ctx, portions) })
+	if err == nil {
+		return portions
+	}
+	if len(portions) == 1 {
+		c.failed(ctx, stage, portions[0].family, 1, err)
+		return nil
+	}
+	var done []*portion
+	for i := range portions {
+		done = append(done, c.attempt(ctx, stage, portions[i:i+1], do)...)
+	}
+	return done
+}
+
+// guarded makes an error of a panic: a storage that is damaged is not to stop the Collector.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("what stands behind panicked")
+		}
+	}()
+	return do()
+}
+
+func (c *eventMetrics) store(ctx context.Context, portions []*portion) error {
+	var operations []*storage.Operation
+	for _, p := range portions {
+		operations = append(operations, p.operations...)
+	}
+	if len(operations) == 0 {
+		return nil
+	}
+	return c.client.Batch(ctx, operations...)
+}
+
+func (c *eventMetrics) show(ctx context.Context, portions []*portion) error {
+	// A clock that was set back must not hide what is new: the exporter keeps the newest point.
+	c.flusher.stamp = max(c.flusher.stamp, pcommon.NewTimestampFromTime(c.clock()))
+	metrics := pmetric.NewMetrics()
+	scope := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty()
+	scope.Scope().SetName(scopeName)
+	for _, p := range portions {
+		p.write(scope.Metrics().AppendEmpty(), c.flusher.stamp)
+	}
+	return c.next.ConsumeMetrics(ctx, metrics)
+}
+
+// settle notes what was shown, and takes back what was not. It returns how many series are not
+// stored, and how many not shown.
+func (c *eventMetrics) settle(portions []*portion) (unstored, unshown int) {
+	now := c.clock()
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for _, p := range portions {
+		for i := range p.readings {
+			one := &p.readings[i]
+			s := one.series
+			if one.store && (one.failed || !p.stored) {
+				s.unstored = true
+				unstored++
+			}
+			if one.failed || !p.shown {
+				c.pending.add(s, c.pending.taken)
+				unshown++
+				continue
+			}
+			if s.shown.IsZero() {
+				s.shown = now
+				if !s.announced {
+					c.pending.waiting = append(c.pending.waiting, s)
+				}
+			}
+		}
+	}
+	c.pending.taken = time.Time{}
+	return unstored, unshown
+}
+
+// failed counts what failed, and tells of it now and then.
+func (c *eventMetrics) failed(ctx context.Context, stage string, f *family, n int, err error) {
+	c.telemetry.failed(ctx, f, stage, n)
+	if c.mayTell(stage) {
+		c.logger.Error("Counts failed; otelcol_connector_event_metrics_failed has every time",
+			zap.String("stage", stage), zap.String("family", f.config.Name), zap.Error(err))
+	}
+}
+
+// mayTell tells whether the log has been silent about a stage for long enough.
+func (c *eventMetrics) mayTell(stage string) bool {
+	now := c.clock()
+	if last, told := c.flusher.told[stage]; told && now.Sub(last) < tellEvery {
+		return false
+	}
+	c.flusher.told[stage] = now
+	return true
+}
+
+// behind is for how long the oldest change has waited, in seconds: the flush interval at most,
+// while everything works.
+func (c *eventMetrics) behind() float64 {
+	now := c.clock()
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	oldest := c.pending.taken
+	if oldest.IsZero() {
+		oldest = c.pending.oldest
+	}
+	if oldest.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(oldest).Seconds())
+}

@@ -1,0 +1,133 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package otlpbisect is an exporter of OTLP over HTTP for which a refused record costs itself: a
+// batch that the backend refuses is halved until the record is alone.
+package otlpbisect
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+)
+
+var componentType = component.MustNewType("otlp_bisect")
+
+// NewFactory returns the factory of the exporter.
+func NewFactory() exporter.Factory {
+	return exporter.NewFactory(
+		componentType,
+		createDefaultConfig,
+		exporter.WithTraces(createTraces, component.StabilityLevelBeta),
+		exporter.WithMetrics(createMetrics, component.StabilityLevelBeta),
+		exporter.WithLogs(createLogs, component.StabilityLevelBeta),
+	)
+}
+
+func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+	config := cfg.(*Config)
+	p, address, err := newPusher(set, config, traces(), config.TracesEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := exporterhelper.NewTraces(ctx, set, cfg, p.push, options(config, address, p.start)...)
+	if err != nil {
+		return nil, err
+	}
+	return stoppableTraces{inner, p.stop}, nil
+}
+
+func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+	config := cfg.(*Config)
+	p, address, err := newPusher(set, config, metrics(), config.MetricsEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := exporterhelper.NewMetrics(ctx, set, cfg, p.push, options(config, address, p.start)...)
+	if err != nil {
+		return nil, err
+	}
+	return stoppableMetrics{inner, p.stop}, nil
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	config := cfg.(*Config)
+	p, address, err := newPusher(set, config, logs(), config.LogsEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := exporterhelper.NewLogs(ctx, set, cfg, p.push, options(config, address, p.start)...)
+	if err != nil {
+		return nil, err
+	}
+	return stoppableLogs{inner, p.stop}, nil
+}
+
+func options(config *Config, address *url.URL, start component.StartFunc) []exporterhelper.Option {
+	made := []exporterhelper.Option{
+		exporterhelper.WithStart(start),
+		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
+		// The client's own timeout bounds each request. A bound here would end a batch that is
+		// being halved.
+		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
+		exporterhelper.WithRetry(config.RetryConfig),
+		exporterhelper.WithQueue(config.QueueConfig),
+	}
+	// The labels that the stock exporter's metrics have.
+	labels := []attribute.KeyValue{semconv.ServerAddress(address.Hostname())}
+	if address.Path != "" {
+		labels = append(labels, semconv.URLPath(address.Path))
+	}
+	if port, err := strconv.Atoi(address.Port()); err == nil {
+		labels = append(labels, semconv.ServerPort(port))
+	}
+	return append(made, exporterhelper.WithAttrs(labels...))
+}
+
+// signalURL is where a signal goes, composed as the stock exporter does.
+func signalURL(config *Config, own, name string) (*url.URL, error) {
+	if own != "" {
+		return url.Parse(own)
+	}
+	return url.Parse(strings.TrimSuffix(config.ClientConfig.Endpoint, "/") + "/v1/" + name)
+}
+
+// The helper stops its queue, which waits for all that is being pushed, before it tells the
+// exporter. So a push that waits for its backend has to be told first.
+type (
+	stoppableTraces struct {
+		exporter.Traces
+		stop func()
+	}
+	stoppableMetrics struct {
+		exporter.Metrics
+		stop func()
+	}
+	stoppableLogs struct {
+		exporter.Logs
+		stop func()
+	}
+)
+
+func (s stoppableTraces) Shutdown(ctx context.Context) error {
+	s.stop()
+	return s.Traces.Shutdown(ctx)
+}
+
+func (s stoppableMetrics) Shutdown(ctx context.Context) error {
+	s.stop()
+	return s.Metrics.Shutdown(ctx)
+}
+
+func (s stoppableLogs) Shutdown(ctx context.Context) error {
+	s.stop()
+	return s.Logs.Shutdown(ctx)
+}

@@ -1,0 +1,167 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlplimits
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// patience is how long a call may take to arrive while others wait for its place.
+const patience = 2 * time.Second
+
+// call is one gRPC call, from its headers to its end. All of it is under the lock of calls.
+type call struct {
+	began    time.Time
+	cancel   context.CancelFunc
+	clock    *time.Timer
+	users    int  // of it: its stream and its handler
+	arriving bool // its message is not here yet
+
+	finding
+}
+
+// finding is what the codec found in a message: why it is refused, or the room it has reserved.
+type finding struct {
+	refusal *refusal
+	held    int64
+}
+
+// calls knows all gRPC calls.
+type calls struct {
+	room        *room
+	telemetry   *telemetry
+	most        int
+	readTimeout time.Duration
+
+	mu   sync.Mutex
+	open map[*call]struct{}
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// begin takes a call in, or tells why not. The context it returns ends when the call's reading has
+// to end early.
+func (s *calls) begin(ctx context.Context) (context.Context, *refusal) {
+	c := &call{began: time.Now(), arriving: true, users: 1}
+	if !s.admit(c) {
+		return nil, tooMany
+	}
+	s.room.enter()
+	ctx, c.cancel = context.WithCancel(context.WithValue(ctx, callKey{}, c))
+	c.clock = time.AfterFunc(s.readTimeout, func() { s.end(c, forSlowness) })
+	context.AfterFunc(ctx, func() { s.leave(c) }) // however the stream ends
+	return ctx, nil
+}
+
+// admit gives a call a place. Where there is none, one that has taken too long to arrive loses its
+// own.
+func (s *calls) admit(c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) >= s.most {
+		slow := s.oldest(1)
+		if len(slow) == 0 || time.Since(slow[0].began) < patience {
+			return false
+		}
+		s.endLocked(slow[0], forConcurrency)
+	}
+	s.open[c] = struct{}{}
+	return true
+}
+
+// oldest returns calls that are still arriving, those first that began first.
+func (s *calls) oldest(n int) []*call {
+	var arriving []*call
+	for c := range s.open {
+		if c.arriving {
+			arriving = append(arriving, c)
+		}
+	}
+	slices.SortFunc(arriving, func(a, b *call) int { return a.began.Compare(b.began) })
+	return arriving[:min(n, len(arriving))]
+}
+
+// end makes an end of a call that is still arriving.
+func (s *calls) end(c *call, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endLocked(c, why)
+}
+
+func (s *calls) endLocked(c *call, why string) {
+	if !c.arriving {
+		return
+	}
+	c.arriving = false
+	s.telemetry.refused(overGRPC, why)
+	c.cancel()
+}
+
+// endOldest makes an end of a quarter of the calls that are still arriving, to get back the memory
+// they hold. It tells how many it ended. One that is alone in the Collector may go on.
+func (s *calls) endOldest() int {
+	if s.room.requests.Load() <= 1 {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.oldest(len(s.open))
+	for _, c := range all[:(len(all)+3)/4] {
+		s.endLocked(c, forInFlight)
+	}
+	return (len(all) + 3) / 4
+}
+
+// arrived notes that the message of a call is here, and what its codec found.
+func (s *calls) arrived(c *call, found finding) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.arriving && found.refusal != nil {
+		s.telemetry.refused(overGRPC, found.refusal.reason)
+	}
+	c.arriving = false
+	c.clock.Stop()
+	c.finding = found
+}
+
+// unfinished tells whether a call ended before its message was here, and not by us.
+func (s *calls) unfinished(c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.arriving
+}
+
+// use notes that a handler works on the call.
+func (s *calls) use(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.users == 0 { // its stream has ended before the handler began
+		s.open[c] = struct{}{}
+		s.room.enter()
+	}
+	c.users++
+}
+
+// leave notes that the call's stream or its handler has ended. The second of them gives back what
+// the call had.
+func (s *calls) leave(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.users--
+	if c.users > 0 {
+		return
+	}
+	c.clock.Stop()
+	delete(s.open, c)
+	s.room.give(c.held)
+	s.room.leave()
+}

@@ -1,0 +1,81 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlplimits
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+)
+
+var (
+	_ extension.Extension            = (*limits)(nil)
+	_ extensionmiddleware.HTTPServer = (*limits)(nil)
+	_ extensionmiddleware.GRPCServer = (*limits)(nil)
+)
+
+// limits is one extension. All receivers that name it share its room in memory.
+type limits struct {
+	component.StartFunc
+	component.ShutdownFunc
+
+	maxRequest int
+	scanners   *scanners
+	room       *room
+	calls      *calls
+	pool       *countingPool
+	telemetry  *telemetry
+	paths      map[string]messageID
+}
+
+func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
+	room := &room{most: int64(cfg.MaxInFlightMiB) * mib}
+	telemetry, err := newTelemetry(set.MeterProvider, room)
+	if err != nil {
+		return nil, err
+	}
+	calls := &calls{
+		room:        room,
+		telemetry:   telemetry,
+		most:        cfg.MaxConcurrent,
+		readTimeout: cfg.ReadTimeout,
+		open:        map[*call]struct{}{},
+	}
+	return &limits{
+		maxRequest: cfg.MaxRequestMiB * mib,
+		scanners:   newScanners(cfg.bounds()),
+		room:       room,
+		calls:      calls,
+		pool:       newCountingPool(room, mem.DefaultBufferPool(), calls.endOldest),
+		telemetry:  telemetry,
+		paths:      cfg.paths(),
+	}, nil
+}
+
+// take reserves memory for a request, and tells whether there was room.
+func (l *limits) take(bytes int64) bool {
+	if l.room.take(bytes) {
+		return true
+	}
+	l.pool.reclaim()
+	return l.room.take(bytes)
+}
+
+// GetHTTPHandler is called by the receiver for each HTTP server.
+func (l *limits) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
+	return func(_ context.Context, next http.Handler) (http.Handler, error) {
+		return &httpHandler{limits: l, next: next}, nil
+	}, nil
+}
+
+// GetGRPCServerOptions is called by the receiver for each gRPC server.
+func (l *limits) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+	return (&grpcServer{limits: l, stock: encoding.GetCodecV2("proto")}).options()
+}

@@ -1,0 +1,399 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlplimits
+
+// messageID names a message of OTLP.
+type messageID uint8
+
+const (
+	unknownMessage messageID = iota
+	logsRequest
+	traceRequest
+	metricsRequest
+	resourceLogs
+	resourceSpans
+	resourceMetrics
+	scopeLogs
+	scopeSpans
+	scopeMetrics
+	resource
+	entityRef
+	scope
+	logRecord
+	span
+	spanEvent
+	spanLink
+	spanStatus
+	metricMessage
+	gauge
+	sum
+	histogram
+	exponentialHistogram
+	summary
+	numberPoint
+	histogramPoint
+	exponentialPoint
+	exponentialBuckets
+	summaryPoint
+	quantile
+	exemplar
+	keyValue
+	keyValueList
+	arrayValue
+	anyValue
+	messageCount
+)
+
+// kind tells how a field looks in JSON.
+type kind uint8
+
+const (
+	messageKind kind = iota
+	stringKind
+	bytesKind // base64, or hex of an id: in quotes and without escapes
+	boolKind
+	int32Kind
+	uint32Kind
+	int64Kind
+	uint64Kind
+	fixed64Kind // like uint64Kind, but eight bytes each on the wire
+	floatKind
+	enumKind
+	anyKind // of a field that OTLP does not have
+)
+
+// field is one field of a message.
+type field struct {
+	number int32
+	name   string // in JSON
+	alias  string // in JSON of senders that keep the names of the .proto files
+	kind   kind
+	list   bool
+	child  messageID
+	// cost is what one of it needs once decoded, beyond its bytes on the wire: the struct, its
+	// pointer, its share of a list that grows.
+	cost int64
+}
+
+// attributes tells whether the field is a list of key-value pairs, which max_attributes bounds.
+func (f *field) attributes() bool { return f.child == keyValue && f.list }
+
+// deeper tells whether what is in the field lies one level below the value that has it.
+func (f *field) deeper() bool { return f.child == arrayValue || f.child == keyValueList }
+
+// lastIndexed is the highest number that is looked up by index; deprecatedNumber is where the
+// decoder still reads lists of scopes by their old name.
+const (
+	lastIndexed      = 16
+	deprecatedNumber = 1000
+)
+
+// message is what has to be known of a message to walk through its bytes.
+type message struct {
+	fields   []field
+	byNumber [lastIndexed + 1]*field
+}
+
+// field returns the field of a number, nil if OTLP has none.
+func (m *message) field(number int32) *field {
+	if number >= 0 && number <= lastIndexed {
+		return m.byNumber[number]
+	}
+	if number == deprecatedNumber && len(m.fields) > 0 {
+		if last := &m.fields[len(m.fields)-1]; last.number == number {
+			return last
+		}
+	}
+	return nil
+}
+
+// named returns the field of a name in JSON, nil if OTLP has none.
+func (m *message) named(name []byte) *field {
+	for i := range m.fields {
+		if f := &m.fields[i]; string(name) == f.name || string(name) == f.alias {
+			return f
+		}
+	}
+	return nil
+}
+
+func (m *message) set(fields ...field) {
+	m.fields = fields
+	for i := range fields {
+		fields[i].alias = snake(fields[i].name)
+		if n := fields[i].number; n <= lastIndexed {
+			m.byNumber[n] = &fields[i]
+		}
+	}
+}
+
+// snake writes logRecords as log_records.
+func snake(camel string) string {
+	var out []byte
+	for i := range len(camel) {
+		if c := camel[i]; c >= 'A' && c <= 'Z' {
+			out = append(out, '_', c-'A'+'a')
+		} else {
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+// What decoded things need, in bytes. TestCosts holds them to the decoder's own types.
+const (
+	listItemCost  = 10 // a pointer or number in a list that grows
+	stringCost    = 20 // a string's head in a list that grows
+	keyValueCost  = 64
+	anyValueCost  = 24
+	numberBoxCost = 8  // a number that is a value
+	stringBoxCost = 16 // a text that is a value
+	bytesBoxCost  = 32
+	listBoxCost   = 40 // a map or list that is a value
+)
+
+func scalar(number int32, name string, kind kind) field {
+	return field{number: number, name: name, kind: kind}
+}
+
+func boxed(number int32, name string, kind kind, cost int64) field {
+	return field{number: number, name: name, kind: kind, cost: cost}
+}
+
+func scalars(number int32, name string, kind kind, cost int64) field {
+	return field{number: number, name: name, kind: kind, list: true, cost: cost}
+}
+
+func one(number int32, name string, child messageID, cost int64) field {
+	return field{number: number, name: name, child: child, cost: cost}
+}
+
+func many(number int32, name string, child messageID, cost int64) field {
+	return field{number: number, name: name, child: child, list: true, cost: cost}
+}
+
+func attributes(number int32, name string) field {
+	return many(number, name, keyValue, keyValueCost)
+}
+
+// messages is OTLP as the decoder reads it. TestMessagesAreOTLP compares it with OTLP's own
+// descriptors, TestDecoderReadsNoOtherMessage with the decoder.
+var messages = func() (m [messageCount]message) {
+	m[logsRequest].set(many(1, "resourceLogs", resourceLogs, 144+listItemCost))
+	m[traceRequest].set(many(1, "resourceSpans", resourceSpans, 144+listItemCost))
+	m[metricsRequest].set(many(1, "resourceMetrics", resourceMetrics, 144+listItemCost))
+
+	m[resourceLogs].set(
+		one(1, "resource", resource, 0),
+		many(2, "scopeLogs", scopeLogs, 128+listItemCost),
+		scalar(3, "schemaUrl", stringKind),
+		many(deprecatedNumber, "deprecatedScopeLogs", scopeLogs, 128+listItemCost),
+	)
+	m[resourceSpans].set(
+		one(1, "resource", resource, 0),
+		many(2, "scopeSpans", scopeSpans, 128+listItemCost),
+		scalar(3, "schemaUrl", stringKind),
+		many(deprecatedNumber, "deprecatedScopeSpans", scopeSpans, 128+listItemCost),
+	)
+	m[resourceMetrics].set(
+		one(1, "resource", resource, 0),
+		many(2, "scopeMetrics", scopeMetrics, 128+listItemCost),
+		scalar(3, "schemaUrl", stringKind),
+		many(deprecatedNumber, "deprecatedScopeMetrics", scopeMetrics, 128+listItemCost),
+	)
+	m[scopeLogs].set(
+		one(1, "scope", scope, 0),
+		many(2, "logRecords", logRecord, 144+listItemCost),
+		scalar(3, "schemaUrl", stringKind),
+	)
+	m[scopeSpans].set(
+		one(1, "scope", scope, 0),
+		many(2, "spans", span, 256+listItemCost),
+		scalar(3, "schemaUrl", stringKind),
+	)
+	m[scopeMetrics].set(
+		one(1, "scope", scope, 0),
+		many(2, "metrics", metricMessage, 96+listItemCost),
+		scalar(3, "schemaUrl", stringKind),
+	)
+
+	m[resource].set(
+		attributes(1, "attributes"),
+		scalar(2, "droppedAttributesCount", uint32Kind),
+		many(3, "entityRefs", entityRef, 80+listItemCost),
+	)
+	m[entityRef].set(
+		scalar(1, "schemaUrl", stringKind),
+		scalar(2, "type", stringKind),
+		scalars(3, "idKeys", stringKind, stringCost),
+		scalars(4, "descriptionKeys", stringKind, stringCost),
+	)
+	m[scope].set(
+		scalar(1, "name", stringKind),
+		scalar(2, "version", stringKind),
+		attributes(3, "attributes"),
+		scalar(4, "droppedAttributesCount", uint32Kind),
+	)
+
+	m[logRecord].set(
+		scalar(1, "timeUnixNano", uint64Kind),
+		scalar(2, "severityNumber", enumKind),
+		scalar(3, "severityText", stringKind),
+		one(5, "body", anyValue, 0),
+		attributes(6, "attributes"),
+		scalar(7, "droppedAttributesCount", uint32Kind),
+		scalar(8, "flags", uint32Kind),
+		scalar(9, "traceId", bytesKind),
+		scalar(10, "spanId", bytesKind),
+		scalar(11, "observedTimeUnixNano", uint64Kind),
+		scalar(12, "eventName", stringKind),
+	)
+
+	m[span].set(
+		scalar(1, "traceId", bytesKind),
+		scalar(2, "spanId", bytesKind),
+		scalar(3, "traceState", stringKind),
+		scalar(4, "parentSpanId", bytesKind),
+		scalar(5, "name", stringKind),
+		scalar(6, "kind", enumKind),
+		scalar(7, "startTimeUnixNano", uint64Kind),
+		scalar(8, "endTimeUnixNano", uint64Kind),
+		attributes(9, "attributes"),
+		scalar(10, "droppedAttributesCount", uint32Kind),
+		many(11, "events", spanEvent, 64+listItemCost),
+		scalar(12, "droppedEventsCount", uint32Kind),
+		many(13, "links", spanLink, 80+listItemCost),
+		scalar(14, "droppedLinksCount", uint32Kind),
+		one(15, "status", spanStatus, 0),
+		scalar(16, "flags", uint32Kind),
+	)
+	m[spanEvent].set(
+		scalar(1, "timeUnixNano", uint64Kind),
+		scalar(2, "name", stringKind),
+		attributes(3, "attributes"),
+		scalar(4, "droppedAttributesCount", uint32Kind),
+	)
+	m[spanLink].set(
+		scalar(1, "traceId", bytesKind),
+		scalar(2, "spanId", bytesKind),
+		scalar(3, "traceState", stringKind),
+		attributes(4, "attributes"),
+		scalar(5, "droppedAttributesCount", uint32Kind),
+		scalar(6, "flags", uint32Kind),
+	)
+	m[spanStatus].set(
+		scalar(2, "message", stringKind),
+		scalar(3, "code", enumKind),
+	)
+
+	m[metricMessage].set(
+		scalar(1, "name", stringKind),
+		scalar(2, "description", stringKind),
+		scalar(3, "unit", stringKind),
+		one(5, "gauge", gauge, 40),
+		one(7, "sum", sum, 40),
+		one(9, "histogram", histogram, 40),
+		one(10, "exponentialHistogram", exponentialHistogram, 40),
+		one(11, "summary", summary, 40),
+		attributes(12, "metadata"),
+	)
+	m[gauge].set(many(1, "dataPoints", numberPoint, 112+listItemCost))
+	m[sum].set(
+		many(1, "dataPoints", numberPoint, 112+listItemCost),
+		scalar(2, "aggregationTemporality", enumKind),
+		scalar(3, "isMonotonic", boolKind),
+	)
+	m[histogram].set(
+		many(1, "dataPoints", histogramPoint, 176+listItemCost),
+		scalar(2, "aggregationTemporality", enumKind),
+	)
+	m[exponentialHistogram].set(
+		many(1, "dataPoints", exponentialPoint, 240+listItemCost),
+		scalar(2, "aggregationTemporality", enumKind),
+	)
+	m[summary].set(many(1, "dataPoints", summaryPoint, 96+listItemCost))
+
+	m[numberPoint].set(
+		scalar(2, "startTimeUnixNano", uint64Kind),
+		scalar(3, "timeUnixNano", uint64Kind),
+		boxed(4, "asDouble", floatKind, numberBoxCost),
+		many(5, "exemplars", exemplar, 96),
+		boxed(6, "asInt", int64Kind, numberBoxCost),
+		attributes(7, "attributes"),
+		scalar(8, "flags", uint32Kind),
+	)
+	m[histogramPoint].set(
+		scalar(2, "startTimeUnixNano", uint64Kind),
+		scalar(3, "timeUnixNano", uint64Kind),
+		scalar(4, "count", uint64Kind),
+		scalar(5, "sum", floatKind),
+		scalars(6, "bucketCounts", fixed64Kind, listItemCost),
+		scalars(7, "explicitBounds", floatKind, listItemCost),
+		many(8, "exemplars", exemplar, 96),
+		attributes(9, "attributes"),
+		scalar(10, "flags", uint32Kind),
+		scalar(11, "min", floatKind),
+		scalar(12, "max", floatKind),
+	)
+	m[exponentialPoint].set(
+		attributes(1, "attributes"),
+		scalar(2, "startTimeUnixNano", uint64Kind),
+		scalar(3, "timeUnixNano", uint64Kind),
+		scalar(4, "count", uint64Kind),
+		scalar(5, "sum", floatKind),
+		scalar(6, "scale", int32Kind),
+		scalar(7, "zeroCount", uint64Kind),
+		one(8, "positive", exponentialBuckets, 0),
+		one(9, "negative", exponentialBuckets, 0),
+		scalar(10, "flags", uint32Kind),
+		many(11, "exemplars", exemplar, 96),
+		scalar(12, "min", floatKind),
+		scalar(13, "max", floatKind),
+		scalar(14, "zeroThreshold", floatKind),
+	)
+	m[exponentialBuckets].set(
+		scalar(1, "offset", int32Kind),
+		scalars(2, "bucketCounts", uint64Kind, listItemCost),
+	)
+	m[summaryPoint].set(
+		scalar(2, "startTimeUnixNano", uint64Kind),
+		scalar(3, "timeUnixNano", uint64Kind),
+		scalar(4, "count", uint64Kind),
+		scalar(5, "sum", floatKind),
+		many(6, "quantileValues", quantile, 16+listItemCost),
+		attributes(7, "attributes"),
+		scalar(8, "flags", uint32Kind),
+	)
+	m[quantile].set(
+		scalar(1, "quantile", floatKind),
+		scalar(2, "value", floatKind),
+	)
+	m[exemplar].set(
+		scalar(2, "timeUnixNano", uint64Kind),
+		boxed(3, "asDouble", floatKind, numberBoxCost),
+		scalar(4, "spanId", bytesKind),
+		scalar(5, "traceId", bytesKind),
+		boxed(6, "asInt", int64Kind, numberBoxCost),
+		attributes(7, "filteredAttributes"),
+	)
+
+	m[keyValue].set(
+		scalar(1, "key", stringKind),
+		one(2, "value", anyValue, 0),
+		scalar(3, "keyStrindex", int32Kind),
+	)
+	m[keyValueList].set(attributes(1, "values"))
+	m[arrayValue].set(many(1, "values", anyValue, anyValueCost))
+	m[anyValue].set(
+		boxed(1, "stringValue", stringKind, stringBoxCost),
+		boxed(2, "boolValue", boolKind, numberBoxCost),
+		boxed(3, "intValue", int64Kind, numberBoxCost),
+		boxed(4, "doubleValue", floatKind, numberBoxCost),
+		one(5, "arrayValue", arrayValue, listBoxCost),
+		one(6, "kvlistValue", keyValueList, listBoxCost),
+		boxed(7, "bytesValue", bytesKind, bytesBoxCost),
+		boxed(8, "stringValueStrindex", int32Kind, numberBoxCost),
+	)
+	return m
+}()

@@ -1,0 +1,156 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlplimits
+
+import (
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+	"weak"
+
+	"google.golang.org/grpc/mem"
+)
+
+const (
+	// shareToArrive: while messages that arrive have less than this part of all room, it is not
+	// theirs to make.
+	shareToArrive = 4
+	// reliefRounds is how often making room is tried before the reader goes on anyway.
+	reliefRounds = 8
+	// reliefPause is the least time between two collections of garbage while calls are ended, and
+	// idlePause while requests are only refused.
+	reliefPause = 100 * time.Millisecond
+	idlePause   = time.Second
+)
+
+// countingPool lends gRPC its buffers and counts them, so that what is being read is seen before
+// any message is whole. gRPC has no other place for that: it reads each message to its end, up to
+// max_recv_msg_size_mib, and streams that break off leave their buffers to the garbage collector.
+// Buffers of 1 KiB or less are not lent, and not counted.
+type countingPool struct {
+	stock mem.BufferPool
+	room  *room
+	// endOldest ends some of the calls that are still arriving.
+	endOldest func() int
+
+	mu    sync.Mutex
+	lent  map[weak.Pointer[byte]]int64
+	total int64
+
+	relief    sync.Mutex // held while room is made; who needs memory waits
+	collected time.Time
+}
+
+func newCountingPool(room *room, stock mem.BufferPool, endOldest func() int) *countingPool {
+	return &countingPool{
+		stock: stock, room: room, endOldest: endOldest, lent: map[weak.Pointer[byte]]int64{},
+	}
+}
+
+// Get lends a buffer.
+func (p *countingPool) Get(length int) *[]byte {
+	buffer := p.stock.Get(length)
+	size := cap(*buffer)
+	if mem.IsBelowBufferPoolingThreshold(size) {
+		return buffer // gRPC does not give these back
+	}
+	key := weak.Make(unsafe.SliceData(*buffer))
+	p.mu.Lock()
+	p.lent[key] = int64(size)
+	p.total += int64(size)
+	p.mu.Unlock()
+	p.room.force(int64(size))
+	if p.over() {
+		p.makeRoom()
+	}
+	return buffer
+}
+
+// Put takes a buffer back.
+func (p *countingPool) Put(buffer *[]byte) {
+	if cap(*buffer) > 0 {
+		key := weak.Make(unsafe.SliceData(*buffer))
+		p.mu.Lock()
+		p.forget(key)
+		p.mu.Unlock()
+	}
+	p.stock.Put(buffer)
+}
+
+// forget is called under the lock.
+func (p *countingPool) forget(key weak.Pointer[byte]) {
+	size := p.lent[key]
+	delete(p.lent, key)
+	p.total -= size
+	p.room.give(size)
+}
+
+// over tells whether memory is short and messages that arrive have a good part of it.
+func (p *countingPool) over() bool {
+	if !p.room.full() {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.total > p.room.most/shareToArrive
+}
+
+// makeRoom ends calls that have been arriving longest until there is room again. Meanwhile nobody
+// else reads on, so that memory does not grow.
+func (p *countingPool) makeRoom() {
+	p.relief.Lock()
+	defer p.relief.Unlock()
+	for range reliefRounds {
+		p.sweep()
+		if !p.over() {
+			return
+		}
+		if p.endOldest() == 0 {
+			if time.Since(p.collected) >= idlePause {
+				p.collect()
+			}
+			return // all that is left has arrived
+		}
+		if wait := reliefPause - time.Since(p.collected); wait > 0 {
+			time.Sleep(wait) // those that were ended let go
+		}
+		p.collect()
+	}
+}
+
+// reclaim looks for buffers that are garbage, when a request finds no room: without requests
+// nothing else would.
+func (p *countingPool) reclaim() {
+	p.sweep()
+	if !p.over() || !p.relief.TryLock() {
+		return
+	}
+	if time.Since(p.collected) < idlePause {
+		p.relief.Unlock()
+		return
+	}
+	go func() {
+		defer p.relief.Unlock()
+		p.collect()
+	}()
+}
+
+// collect is called with relief held.
+func (p *countingPool) collect() {
+	runtime.GC()
+	p.collected = time.Now()
+	p.sweep()
+}
+
+// sweep forgets buffers that have become garbage.
+func (p *countingPool) sweep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key := range p.lent {
+		if key.Value() == nil {
+			p.forget(key)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlplimits
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// retryDelay is when a sender that found no room should come back.
+const retryDelay = time.Second
+
+// refusal is an answer to a request that is not handed on.
+type refusal struct {
+	reason string // in the metric, none if it is not counted
+	http   int
+	code   codes.Code
+	text   string
+	later  bool // the sender should try again
+}
+
+// What a sender is told. None of it holds a value.
+var (
+	noRoom = &refusal{forInFlight, http.StatusServiceUnavailable, codes.Unavailable,
+		"no room for another request at present", true}
+	tooMany = &refusal{forConcurrency, http.StatusServiceUnavailable, codes.Unavailable,
+		"too many calls are open at present", true}
+	tooBig = &refusal{forSize, http.StatusRequestEntityTooLarge, codes.ResourceExhausted,
+		"the request is larger than the receiver takes", false}
+	tooBigDecoded = &refusal{forDecodedSize, http.StatusRequestEntityTooLarge, codes.ResourceExhausted,
+		"the request needs more memory than one may have: send fewer records at a time", false}
+	tooSlow = &refusal{forSlowness, http.StatusRequestTimeout, codes.DeadlineExceeded,
+		"the request took too long to arrive", false}
+	unreadable = &refusal{forForm, http.StatusBadRequest, codes.InvalidArgument,
+		"the request's body cannot be read", false}
+	unknownCoding = &refusal{forForm, http.StatusUnsupportedMediaType, codes.InvalidArgument,
+		"the request's Content-Encoding is not known", false}
+	unfinished = &refusal{"", http.StatusBadRequest, codes.InvalidArgument,
+		"the request ends in its middle", false} // most often its sender has gone
+	notOTLP = &refusal{forForm, http.StatusBadRequest, codes.InvalidArgument,
+		"the request is not OTLP", false}
+	notOTLPGroups = &refusal{forForm, http.StatusBadRequest, codes.InvalidArgument,
+		"the request has groups, which OTLP has not", false}
+	notKnown = &refusal{"", http.StatusNotFound, codes.Unimplemented,
+		"otlp_limits takes traces, metrics and logs", false}
+)
+
+// refusalOf tells how to answer after a scan, nil if the request goes on.
+func refusalOf(o outcome) *refusal {
+	switch o {
+	case passed:
+		return nil
+	case tooLarge:
+		return tooBigDecoded
+	case grouped:
+		return notOTLPGroups
+	}
+	return notOTLP
+}
+
+func (r *refusal) status() *status.Status {
+	s := status.New(r.code, r.text)
+	if !r.later {
+		return s
+	}
+	if detailed, err := s.WithDetails(
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)}); err == nil {
+		return detailed
+	}
+	return s
+}
+
+// write answers in the encoding of the request, as OTLP asks for.
+func (r *refusal) write(w http.ResponseWriter, contentType string) {
+	marshal := proto.Marshal
+	if contentType == jsonType {
+		marshal = protojson.Marshal
+	}
+	body, err := marshal(r.status().Proto())
+	if err != nil {
+		body = nil // the code says it all
+	}
+	w.Header().Set("Content-Type", contentType)
+	if r.later {
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryDelay/time.Second)))
+	}
+	w.WriteHeader(r.http)
+	_, _ = w.Write(body) // nobody is left to tell
+}

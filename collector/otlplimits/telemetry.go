@@ -1,0 +1,122 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlplimits
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+const scopeName = "glasshouse.example/collector/otlplimits"
+
+// Protocols.
+const (
+	overGRPC = "grpc"
+	overHTTP = "http"
+)
+
+// Reasons to refuse a request, and to mend one.
+const (
+	forSize        = "size"
+	forDecodedSize = "decoded_size"
+	forInFlight    = "in_flight"
+	forConcurrency = "concurrency"
+	forSlowness    = "slow"
+	forForm        = "malformed"
+
+	forDepth      = "depth"
+	forAttributes = "attributes"
+)
+
+// telemetry is what the extension tells of itself: numbers and fixed words, never a value.
+type telemetry struct {
+	refusals, repairs metric.Int64Counter
+	labels            map[[2]string]metric.MeasurementOption
+}
+
+func newTelemetry(provider metric.MeterProvider, room *room) (*telemetry, error) {
+	meter := provider.Meter(scopeName)
+	refusals, err := meter.Int64Counter(
+		"otelcol_extension_otlp_limits_refused",
+		metric.WithDescription("Requests refused before they were decoded, by protocol and reason"),
+		metric.WithUnit("{request}"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	repairs, err := meter.Int64Counter(
+		"otelcol_extension_otlp_limits_repaired",
+		metric.WithDescription("Values emptied and lists of attributes shortened, by protocol and reason"),
+		metric.WithUnit("{value}"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	t := &telemetry{refusals, repairs, map[[2]string]metric.MeasurementOption{}}
+	for _, protocol := range []string{overGRPC, overHTTP} {
+		// Shown from the start, so that increase() sees the first one.
+		for _, reason := range []string{
+			forSize, forDecodedSize, forInFlight, forConcurrency, forSlowness, forForm,
+		} {
+			refusals.Add(context.Background(), 0, t.label(protocol, reason))
+		}
+		for _, reason := range []string{forDepth, forAttributes} {
+			repairs.Add(context.Background(), 0, t.label(protocol, reason))
+		}
+	}
+	return t, t.observe(meter, room)
+}
+
+// label makes the labels once, before the first request.
+func (t *telemetry) label(protocol, reason string) metric.MeasurementOption {
+	key := [2]string{protocol, reason}
+	if _, known := t.labels[key]; !known {
+		t.labels[key] = metric.WithAttributeSet(attribute.NewSet(
+			attribute.String("protocol", protocol), attribute.String("reason", reason)))
+	}
+	return t.labels[key]
+}
+
+func (t *telemetry) observe(meter metric.Meter, room *room) error {
+	used, err := meter.Int64ObservableGauge(
+		"otelcol_extension_otlp_limits_in_flight",
+		metric.WithDescription("Memory that requests in flight have reserved"),
+		metric.WithUnit("By"),
+	)
+	if err != nil {
+		return err
+	}
+	most, err := meter.Int64ObservableGauge(
+		"otelcol_extension_otlp_limits_in_flight_capacity",
+		metric.WithDescription("Memory that requests in flight may reserve"),
+		metric.WithUnit("By"),
+	)
+	if err != nil {
+		return err
+	}
+	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(used, room.used.Load())
+		o.ObserveInt64(most, room.most)
+		return nil
+	}, used, most)
+	return err
+}
+
+func (t *telemetry) refused(protocol, reason string) {
+	if reason == "" {
+		return
+	}
+	t.refusals.Add(context.Background(), 1, t.labels[[2]string{protocol, reason}])
+}
+
+func (t *telemetry) repaired(protocol string, r report) {
+	if r.emptied > 0 {
+		t.repairs.Add(context.Background(), r.emptied, t.labels[[2]string{protocol, forDepth}])
+	}
+	if r.shortened > 0 {
+		t.repairs.Add(context.Background(), r.shortened, t.labels[[2]string{protocol, forAttributes}])
+	}
+}
