@@ -96,11 +96,15 @@ func TestAnyDifferenceIsAnotherEvent(t *testing.T) {
 		"shorter list": func(l plog.Logs) {
 			get(l, "list").Slice().RemoveIf(func(v pcommon.Value) bool { return v.Type() == pcommon.ValueTypeStr })
 		},
-		"map in list":  func(l plog.Logs) { get(l, "list").Slice().At(1).Map().PutStr("b", "d") },
-		"end of long":  func(l plog.Logs) { get(l, "long").SetStr(strings.Repeat("x", 5*longText-1) + "y") },
-		"one less":     func(l plog.Logs) { recordOf(l).Attributes().Remove("none") },
-		"one more":     func(l plog.Logs) { recordOf(l).Attributes().PutEmpty("none2") },
-		"renamed":      func(l plog.Logs) { recordOf(l).Attributes().Remove("n"); recordOf(l).Attributes().PutInt("m", 1) },
+		"map in list": func(l plog.Logs) { get(l, "list").Slice().At(1).Map().PutStr("b", "d") },
+		"end of long": func(l plog.Logs) { get(l, "long").SetStr(strings.Repeat("x", 5*longText-1) + "y") },
+		"one less":    func(l plog.Logs) { recordOf(l).Attributes().Remove("none") },
+		"one more":    func(l plog.Logs) { recordOf(l).Attributes().PutEmpty("none2") },
+		"renamed": func(l plog.Logs) {
+			value := get(l, "long").Str()
+			recordOf(l).Attributes().Remove("long") // the last one
+			recordOf(l).Attributes().PutStr("gnol", value)
+		},
 		"a later time": func(l plog.Logs) { recordOf(l).Attributes().PutStr(originalTimeKey, "1970-01-01T00:00:00.000001002Z") },
 		"a uid":        func(l plog.Logs) { recordOf(l).Attributes().PutStr(uidKey, "01J") },
 		"another uid":  func(l plog.Logs) { recordOf(l).Attributes().PutStr(uidKey, "01K") },
@@ -189,7 +193,7 @@ func TestAHugeRecordIsIdentifiedInLittleMemory(t *testing.T) {
 	huge := func(end string) plog.Logs {
 		logs := complete()
 		attributes := recordOf(logs).Attributes()
-		for i := range 5_000 {
+		for i := range 8_000 {
 			attributes.PutEmpty(fmt.Sprint("key", i)).SetStr("some value")
 		}
 		deep := attributes.PutEmptySlice("deep")

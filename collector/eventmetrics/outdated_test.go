@@ -44,6 +44,9 @@ func TestTheCountsOfVersionOneAreTakenOver(t *testing.T) {
 	}
 	r.send(t, paid(1))
 	r.shutdown(t)
+	if batches := store.batches()[2:]; len(batches) != 1 || slices.Contains(batches[0], outdatedKey) {
+		t.Errorf("wrote %v", batches)
+	}
 	again := start(t, kept(), store)
 	defer again.shutdown(t)
 	want := page(asOfVersionOne)

@@ -112,6 +112,14 @@ func TestOtherServicesAndOtherEventsAreNoRepeats(t *testing.T) {
 	named.ResourceLogs().At(0).ScopeLogs().At(0).Scope().SetName("cart")
 	r.post(t, named)
 	r.expectPaid(t, 3, 0)
+	// The same two scopes in one request.
+	both := batchOf("shop", paid(2))
+	named = batchOf("shop", paid(2))
+	named.ResourceLogs().At(0).ScopeLogs().At(0).Scope().SetName("cart")
+	named.ResourceLogs().At(0).ScopeLogs().At(0).CopyTo(both.ResourceLogs().At(0).ScopeLogs().AppendEmpty())
+	r.post(t, both)
+	r.post(t, named)
+	r.expectPaid(t, 5, 1)
 }
 
 func TestAWindowEnds(t *testing.T) {

@@ -22,16 +22,21 @@ GIVE_UP_AFTER_S = 60
 
 
 def post(stack: Stack, request: int) -> None:
-    """Send one batch; again while nobody listens, as every OTLP exporter does."""
+    """Send one batch; the same again while nobody listens, as every OTLP exporter does."""
     items = {"payment.currency": CURRENCY, "payment.amount": AMOUNT}
+    events = [
+        otlp.log(
+            "Payment created",
+            items | {"payment.transaction_id": f"{request}-{n}"},
+            event="payment.created",
+        )
+        for n in range(EVENTS_PER_REQUEST)
+    ]
     give_up = time.monotonic() + GIVE_UP_AFTER_S
     with closing(otlp.Sender(stack.otlp, f"sender-{request % SENDERS}")) as sender:
         while True:
             try:
-                sender.logs(
-                    otlp.log("Payment created", items, event="payment.created")
-                    for _ in range(EVENTS_PER_REQUEST)
-                )
+                sender.logs(events)
             except (httpx.TransportError, httpx.HTTPStatusError):
                 if time.monotonic() > give_up:
                     raise
