@@ -18,6 +18,7 @@ RULES = Path(__file__).parents[2] / "prometheus" / "rules"
 ONLY_AFTER = {
     "otelcol_processor_pii_redacted_total": "redaction masked something",
     "otelcol_processor_pii_unchecked_total": "redaction could not check something",
+    "otelcol_deltatocumulative_datapoints_total": "a point was a delta",
     "redaction:hits:increase10m": "redaction masked something",
     "errors:increase5m": "an error",
     "errors:ratio_rate5m": "a request or a job in the last 5 minutes",

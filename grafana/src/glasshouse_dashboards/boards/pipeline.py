@@ -21,6 +21,14 @@ def build() -> Dashboard:
                 "ExporterFailing",
                 "DataRefused",
                 "TelemetryLost",
+                "RecordsRefused",
+                "RecordsSetAside",
+                "DeadLettersFilling",
+                "ServiceThrottled",
+                "BackendDiscarding",
+                "RepairsSurge",
+                "EventCountingStalled",
+                "EventValuesOutOfRange",
                 "RedactionDropping",
                 "RedactionRuleSurge",
                 "TargetDown",
@@ -48,7 +56,7 @@ def build() -> Dashboard:
         .with_panel(
             number(
                 "Given up",
-                "Items that a backend refused for good, or that did not fit, in the chosen time.",
+                "Items that a backend left out, or that did not fit, in the chosen time.",
                 "short",
                 q.LOST,
                 limits=Limits(1, 1),
@@ -60,6 +68,42 @@ def build() -> Dashboard:
                 "Records that redaction could not check and did not pass on, in the chosen time.",
                 "short",
                 q.UNCHECKED,
+                limits=Limits(1, 1),
+            )
+        )
+        .with_panel(
+            number(
+                "Dropped",
+                "Records that no backend could have taken, or over a bound, in the chosen time.",
+                "short",
+                q.DROPPED,
+                limits=Limits(1, 1),
+            )
+        )
+        .with_panel(
+            number(
+                "Set aside",
+                "Records that went to the dead letters in the chosen time. They can be replayed.",
+                "short",
+                q.SET_ASIDE,
+                limits=Limits(1, 1),
+            )
+        )
+        .with_panel(
+            number(
+                "Dead letters",
+                "How full they are. When they are full, what would go there is lost.",
+                "percentunit",
+                q.LETTERS,
+                limits=Limits(0.5, 0.8),
+            )
+        )
+        .with_panel(
+            number(
+                "Dropped by backends",
+                "What Loki, Tempo and Prometheus dropped by themselves, in the chosen time.",
+                "short",
+                q.DISCARDED,
                 limits=Limits(1, 1),
             )
         )
@@ -117,7 +161,86 @@ def build() -> Dashboard:
                 span=QUARTER,
             )
         )
-        .with_row(row("Detail: redaction and cost"))
+        .with_panel(
+            lines(
+                "Dropped: why",
+                "Records in 10 minutes, by reason and service. Others of their request are stored.",
+                "short",
+                q.DROPPED_WHY,
+                span=QUARTER,
+            )
+        )
+        .with_panel(
+            lines(
+                "Set aside: why",
+                "Records in 10 minutes that went to the dead letters, by signal and reason.",
+                "short",
+                q.SET_ASIDE_WHY,
+                span=QUARTER,
+            )
+        )
+        .with_panel(
+            lines(
+                "Over their bound",
+                "Records of services that send more than they may: they wait, or are shed.",
+                "cps",
+                q.THROTTLED,
+                span=QUARTER,
+            )
+        )
+        .with_panel(
+            lines(
+                "Halved batches",
+                "A backend refuses a record: its batch is halved until that one is alone.",
+                "ops",
+                q.HALVED,
+                span=QUARTER,
+            )
+        )
+        .with_row(row("Detail: repairs, counts, redaction and cost"))
+        .with_panel(
+            lines(
+                "Repaired by reason",
+                "Repairs in 10 minutes. A backend would have refused these records as they came.",
+                "short",
+                q.REPAIRED_WHY,
+                span=HALF,
+            )
+        )
+        .with_panel(
+            rows(
+                "Not as sent: where",
+                "Records in the chosen time that were repaired, set aside or dropped.",
+                "short",
+                q.NOT_AS_SENT,
+                {
+                    "service": "Service",
+                    "signal": "Signal",
+                    "reason": "Reason",
+                    "outcome": "Outcome",
+                    "Value": "Records",
+                },
+            )
+        )
+        .with_panel(
+            lines(
+                "Dropped by backends",
+                "Records in 10 minutes that backends dropped by themselves, by their own reasons.",
+                "short",
+                q.DISCARDED_WHY,
+                span=HALF,
+            )
+        )
+        .with_panel(
+            lines(
+                "Event counts behind",
+                "How long the oldest change has waited to be shown. Usually a fifth of a second.",
+                "s",
+                q.BEHIND,
+                limits=Limits(5, 30),
+                span=HALF,
+            )
+        )
         .with_panel(
             lines(
                 "Redacted by rule",

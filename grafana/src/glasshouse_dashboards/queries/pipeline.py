@@ -6,10 +6,22 @@ from glasshouse_dashboards.queries.shared import RATE
 
 UP: Final = "count(up == 0) or vector(0)"
 QUEUE_NOW: Final = "max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
-LOST: Final = (
-    "sum(increase({__name__=~"
-    '"otelcol_exporter_(send|enqueue)_failed_(spans|log_records|metric_points)_total"}'
-    "[$__range])) or vector(0)"
+
+
+def _in_all(record: str) -> str:
+    """Add up, over the chosen time, what a rule records as the increase in 10 minutes.
+
+    The rules count the first value of a new series, which increase() would leave out.
+    """
+    return f"sum(sum_over_time({record}[$__range:10m])) or vector(0)"
+
+
+LOST: Final = _in_all("exporter:lost:increase10m")
+DROPPED: Final = _in_all("pipeline:refused:increase10m")
+SET_ASIDE: Final = _in_all("dead_letter:written:increase10m")
+DISCARDED: Final = _in_all("backend:discarded:increase10m")
+LETTERS: Final = (
+    "max(otelcol_extension_dead_letter_used_bytes / otelcol_extension_dead_letter_capacity_bytes)"
 )
 UNCHECKED: Final = "sum(increase(otelcol_processor_pii_unchecked_total[$__range])) or vector(0)"
 
@@ -22,10 +34,42 @@ def _each(template: str) -> dict[str, str]:
 ACCEPTED: Final = _each(f"sum(rate(otelcol_receiver_accepted_KIND_total{RATE}))")
 SENT: Final = _each(f"sum(rate(otelcol_exporter_sent_KIND_total{RATE}))")
 REFUSED: Final = _each(f"sum(rate(otelcol_receiver_refused_KIND_total{RATE}))")
+DROPPED_WHY: Final = {
+    "{{reason}} {{service}}": "sum by (reason, service) (pipeline:refused:increase10m) > 0"
+}
+SET_ASIDE_WHY: Final = {
+    "{{signal}} {{reason}}": "sum by (signal, reason) (dead_letter:written:increase10m) > 0"
+}
+THROTTLED: Final = {
+    "{{service}} {{outcome}}": "sum by (service, outcome) "
+    f"(rate(otelcol_processor_admission_throttled_total{RATE}))"
+}
+HALVED: Final = {
+    "{{exporter}}": f"sum by (exporter) (rate(otelcol_exporter_otlp_bisect_splits_total{RATE}))"
+}
 FRESHNESS: Final = {
     "{{job}}": "time() - max by (job) (timestamp(up))",
     "services": 'time() - max(timestamp(target_info{service_name=~"backend-.+"}))',
 }
+REPAIRED_WHY: Final = {
+    "{{reason}}": "sum by (reason) (admission:repaired:increase10m) > 0",
+}
+NOT_AS_SENT: Final = (
+    "sum by (service, signal, reason, outcome) ("
+    + " or ".join(
+        f'label_replace(sum_over_time({record}[$__range:10m]), "outcome", "{outcome}", "", "")'
+        for outcome, record in (
+            ("repaired", "admission:repaired:increase10m"),
+            ("set aside", "dead_letter:written:increase10m"),
+            ("dropped", "pipeline:refused:increase10m"),
+        )
+    )
+    + ") > 0"
+)
+DISCARDED_WHY: Final = {
+    "{{job}} {{reason}}": "sum by (job, reason) (backend:discarded:increase10m)"
+}
+BEHIND: Final = {"counts": "max(otelcol_connector_event_metrics_behind_seconds)"}
 REDACTED: Final = {"{{rule}}": f"sum by (rule) (rate(otelcol_processor_pii_redacted_total{RATE}))"}
 REDACTED_WHERE: Final = (
     "sum by (rule, signal, surface) (increase(otelcol_processor_pii_redacted_total[$__range])) > 0"
