@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-static lint collector dashboards rules redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-static compatibility lint collector dashboards rules redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ test: engine ## Run all tests; needs nothing running
 	@mkdir -p reports
 	@code=0; $(RUN) pytest --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
 	$(RUN) glasshouse summary reports/junit.xml || true; exit $$code
+
+compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
+	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/compatibility/test_every_row.py $(ARGS)
 
 test-static: venv ## Run the tests that need no containers
 	@$(RUN) pytest -m static $(ARGS)

@@ -72,7 +72,8 @@ func TestTheFirstAndTheLastAttributesStay(t *testing.T) {
 	config := testConfig()
 	for _, n := range []int{130, 1000, 5000} {
 		for what, value := range map[string]string{
-			"short": "v", "long": strings.Repeat("v", 500), "escaped": strings.Repeat("\x01", 100),
+			"short": "v", "long": strings.Repeat("v", 500), "longer": strings.Repeat("v", 4000),
+			"escaped": strings.Repeat("\x01", 100),
 		} {
 			t.Run(fmt.Sprintf("%d %s", n, what), func(t *testing.T) {
 				data := plog.NewLogs()
@@ -104,7 +105,11 @@ func TestTheFirstAndTheLastAttributesStay(t *testing.T) {
 				if n >= 1000 && count < config.Logs.Attributes/2 && size < config.Logs.AttributesBytes/4 {
 					t.Errorf("only %d attributes of %d bytes are left", count, size)
 				}
-				for _, m := range []pcommon.Map{r.Resource().Attributes(), s.Scope().Attributes(), record.Attributes()} {
+				maps := []pcommon.Map{r.Resource().Attributes(), record.Attributes()}
+				if len(value) < 1000 { // or not even the first has room in a scope
+					maps = append(maps, s.Scope().Attributes())
+				}
+				for _, m := range maps {
 					if m.Len() >= n {
 						continue // nothing was to be done
 					}
@@ -117,6 +122,41 @@ func TestTheFirstAndTheLastAttributesStay(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestNestedNamesCountWhole: a backend that takes maps apart stores the outer name with each leaf.
+func TestNestedNamesCountWhole(t *testing.T) {
+	config := testConfig()
+	data := plog.NewLogs()
+	r := data.ResourceLogs().AppendEmpty()
+	s := r.ScopeLogs().AppendEmpty()
+	record := s.LogRecords().AppendEmpty()
+	for i := range 3 {
+		outer := record.Attributes().PutEmptyMap(fmt.Sprint(i) + strings.Repeat("k", 1000))
+		appendAll(outer.PutEmptyMap(strings.Repeat("k", 1000)), 60, func(i int) string { return fmt.Sprint(i) })
+	}
+	p := newLogs(t, config, testSettings(componenttest.NewTelemetry()), &recorder{})
+	_, err := p.process(t.Context(), data)
+	must(t, err)
+	if _, size := storedByLoki(r, s, record, nil); size > config.Logs.AttributesBytes {
+		t.Errorf("Loki stores attributes of %d bytes", size)
+	}
+}
+
+// TestNewNamesCountToo renames attributes, which doubles their number: beside each stands the old name.
+func TestNewNamesCountToo(t *testing.T) {
+	config := testConfig()
+	data := plog.NewLogs()
+	r := data.ResourceLogs().AppendEmpty()
+	s := r.ScopeLogs().AppendEmpty()
+	record := s.LogRecords().AppendEmpty()
+	appendAll(record.Attributes(), 200, func(i int) string { return strings.Repeat("_", i+1) })
+	p := newLogs(t, config, testSettings(componenttest.NewTelemetry()), &recorder{})
+	_, err := p.process(t.Context(), data)
+	must(t, err)
+	if count, _ := storedByLoki(r, s, record, nil); count > config.Logs.Attributes {
+		t.Errorf("Loki stores %d attributes", count)
 	}
 }
 

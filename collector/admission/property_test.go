@@ -108,9 +108,9 @@ func pmetricPoints(m pmetric.Metric) int {
 func TestWhateverIsSent(t *testing.T) {
 	random, seed := seeded(t)
 	o := odd{random}
-	rounds := 150
+	rounds := 60
 	if testing.Short() {
-		rounds = 30
+		rounds = 15
 	}
 	for what, config := range map[string]*Config{"narrow limits": narrow(), "deployed limits": testConfig()} {
 		config.Services.RecordsPerSecond, config.Services.BytesPerSecond = 0, 0

@@ -6,6 +6,7 @@ package admission
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata"
@@ -93,13 +94,15 @@ func (w *walk) indexed(m pcommon.Map, by indexing) {
 		if !slices.Contains(by.keys, key) {
 			continue
 		}
-		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) <= by.bytes {
+		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) <= by.bytes &&
+			!strings.Contains(v.Str(), replacement) {
 			continue
 		}
 		if !w.hit(index) {
 			continue
 		}
-		text := v.AsString()
+		// Loki takes U+FFFD in a label for a sign of text that is no UTF-8, and refuses it.
+		text := strings.ReplaceAll(v.AsString(), replacement, "?")
 		if len(text) > by.bytes {
 			text = cutUnique(text, by.bytes)
 		}

@@ -34,14 +34,11 @@ type pieces[T any] struct {
 	reserved time.Time
 }
 
-// soonest finds the first piece that may be sent now, or that which may be so the soonest. So
-// what waits is overtaken, and the rest keeps its order.
-func (p *pieces[T]) soonest(now time.Time) int {
+// soonest finds the piece that may be sent first: the first of those that have not waited, else
+// that whose wait ends first. So what waits is overtaken, and the rest keeps its order.
+func (p *pieces[T]) soonest() int {
 	best := 0
 	for i := range p.all {
-		if !p.all[i].next.After(now) {
-			return i
-		}
 		if p.all[i].next.Before(p.all[best].next) {
 			best = i
 		}

@@ -98,18 +98,32 @@ func (p *pusher[T]) start(ctx context.Context, host component.Host) error {
 // stop ends all waits. What they hold goes back to the queue.
 func (p *pusher[T]) stop() { p.stopOnce.Do(func() { close(p.stopping) }) }
 
+func (p *pusher[T]) stopped() bool {
+	select {
+	case <-p.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
 // push delivers a batch. What is refused alone is set aside. What nobody said anything about is
 // returned with the error, for the helper to go on with.
 func (p *pusher[T]) push(ctx context.Context, data T) error {
 	batch := pieces[T]{all: []piece[T]{{data: data}}, splits: p.config.MaxSplits}
 	for len(batch.all) > 0 {
-		i := batch.soonest(p.clock())
+		i := batch.soonest()
 		one := &batch.all[i]
 		if err := p.wait(ctx, batch.mayGo(one)); err != nil {
 			return p.left(&batch, err)
 		}
 		got := p.send(ctx, one)
-		switch p.decide(&batch, one, got) {
+		what := p.decide(&batch, one, got)
+		if p.stopped() && (what == later || what == pause) {
+			// Else each piece that has not been tried yet could take a whole timeout.
+			return p.left(&batch, errStopping)
+		}
+		switch what {
 		case done:
 			p.delivered.Store(p.clock().UnixNano())
 			p.partial(ctx, one, got)
@@ -270,10 +284,8 @@ func (p *pusher[T]) wait(ctx context.Context, until time.Time) error {
 	if left <= 0 {
 		return ctx.Err()
 	}
-	select {
-	case <-p.stopping:
+	if p.stopped() {
 		return errStopping
-	default:
 	}
 	select {
 	case <-p.after(left):

@@ -189,6 +189,28 @@ func awayNowAndThen[T any](t *testing.T, trial trial[T]) {
 	expectSame(t, "dead letters", r.letters.names["status_400"], onlyBad(names))
 }
 
+func TestABackendThatGoesAwayMidwayIsNotAskedWithoutEnd(t *testing.T) {
+	r := assemble(t, logTrial(), nil, nil)
+	var away time.Time
+	r.backend.say = func(names []string, size int) reply {
+		if len(names) == 1000 {
+			away = r.watch.now().Add(10 * time.Minute)
+		} else if r.watch.now().Before(away) {
+			return reply{status: http.StatusBadGateway}
+		}
+		return dislikes(http.StatusBadRequest)(names, size)
+	}
+	names := numbered(1000, 700)
+	if left := r.send(t, names, 0); left != nil {
+		t.Errorf("%d are left", len(left))
+	}
+	r.expectStored(t, good(names))
+	r.expectRefused(t, map[string]int64{"400": 1})
+	if _, requests := r.backend.seen(); requests > 150 { // every 5 to 15 s, then the halving
+		t.Errorf("%d requests", requests)
+	}
+}
+
 // TestAnErrorCarriesOnlyTheRest: with an end to retries the helper has to keep the time.
 func TestAnErrorCarriesOnlyTheRest(t *testing.T) {
 	turn := 0
@@ -233,14 +255,9 @@ func TestARequestThatIsTooLargeIsSentInParts(t *testing.T) {
 		names := append(numbered(5000), strings.Repeat("x", 2*most))
 		r.send(t, names, 0)
 		r.expectStored(t, names) // the last one alone, although it is too large
-		larger := 0
-		for _, size := range r.backend.sizes {
-			if size > most {
-				larger++
-			}
-		}
-		if larger != 1 {
-			t.Errorf("%d requests are larger", larger)
+		larger := slices.DeleteFunc(slices.Clone(r.backend.sizes), func(size int) bool { return size <= most })
+		if len(larger) != 1 || larger[0] > 3*most || len(r.backend.sizes) < 5 {
+			t.Errorf("requests have %v bytes", r.backend.sizes)
 		}
 	})
 }
@@ -345,6 +362,20 @@ func TestARecordThatGets500WhileNothingElseGoesIsGivenUpInTheEnd(t *testing.T) {
 	if waited := r.watch.waited(); waited < hopelessTimes*r.config.ThrottledFor {
 		t.Errorf("it was given up after %v", waited)
 	}
+}
+
+func TestARecordThatGetsNoAnswerWhileNothingElseGoesIsNotGivenUp(t *testing.T) {
+	r := assemble(t, logTrial(), nil, nil)
+	back := r.watch.now().Add(2 * hopelessTimes * r.config.ThrottledFor)
+	r.backend.say = func([]string, int) reply {
+		if r.watch.now().Before(back) {
+			return reply{} // hangs up
+		}
+		return reply{status: http.StatusOK}
+	}
+	r.send(t, numbered(1), 0)
+	r.expectStored(t, numbered(1))
+	r.expectRefused(t, map[string]int64{})
 }
 
 func TestRetryAfterIsHonoured(t *testing.T) {
@@ -461,6 +492,23 @@ func TestAStopEndsTheWaitAndKeepsTheRest(t *testing.T) {
 	// After the stop a batch is tried, but not waited for.
 	expectSame(t, "what is left", r.send(t, numbered(5, 1), 1), numbered(5, 1))
 	r.send(t, numbered(5), 0)
+}
+
+func TestAStopDoesNotTryEachPieceOfABackendInTrouble(t *testing.T) {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable, 0} {
+		r := assemble(t, logTrial(), nil, nil)
+		r.backend.say = func(names []string, _ int) reply {
+			if len(names) == 8 {
+				return reply{status: http.StatusBadRequest}
+			}
+			r.stop()
+			return reply{status: status}
+		}
+		expectSame(t, "what is left", r.send(t, numbered(8), 0), numbered(8))
+		if _, requests := r.backend.seen(); requests != 2 {
+			t.Errorf("%d: %d requests", status, requests)
+		}
+	}
 }
 
 func TestAContextThatEndsKeepsTheRest(t *testing.T) {

@@ -80,7 +80,20 @@ func (b *body) decompress(from io.Reader, encoding string) *refusal {
 		return refusalOfRead(err)
 	}
 	defer done()
-	return b.read(plain)
+	if refusal := b.read(plain); refusal != nil {
+		return refusal
+	}
+	return readEnd(from)
+}
+
+// readEnd sees to the end of a body whose last byte was needed to decompress it. net/http watches for
+// the sender to go away only from there on.
+func readEnd(from io.Reader) *refusal {
+	var rest [1]byte // which nobody asked for
+	if _, err := from.Read(rest[:]); err != nil && err != io.EOF {
+		return refusalOfRead(err)
+	}
+	return nil
 }
 
 // snappyBlock decompresses a body that tells its length at the beginning.

@@ -4,8 +4,8 @@
 package otlplimits
 
 import (
-	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 const (
@@ -46,7 +46,7 @@ type jsonScan struct {
 func (s *scanner) jsonText(body []byte, root messageID) {
 	j := jsonScan{scanner: s, body: body, stack: s.json[:0]}
 	request := field{child: root}
-	if !j.value(&request, &jsonFrame{}, false) {
+	if j.value(&request, &jsonFrame{}, false) != good {
 		s.report.outcome = malformed
 		return
 	}
@@ -108,8 +108,11 @@ func (j *jsonScan) item(top *jsonFrame) bool {
 			return j.overflow(top, from)
 		}
 		j.report.decoded += top.item.cost
+		if top.item.child.record() {
+			j.report.records++
+		}
 	}
-	return j.value(top.item, top, true)
+	return j.keep(top.item, top, true, from)
 }
 
 // overflow takes an attribute over the bound out of sight, with the comma before it.
@@ -132,6 +135,7 @@ func (j *jsonScan) member(top *jsonFrame) bool {
 	if c == '}' {
 		return j.pop()
 	}
+	from := j.pos
 	if top.items > 0 {
 		if c != ',' {
 			return false
@@ -164,63 +168,134 @@ func (j *jsonScan) member(top *jsonFrame) bool {
 	if known != nil && !known.list {
 		j.report.decoded += known.cost
 	}
-	return j.value(known, top, false)
+	return j.keep(known, top, false, from)
+}
+
+// keep reads a value, of a name or in an array. One that the decoder would refuse, and the request
+// with it, goes out of sight with its name and one comma; from is where that begins. It is false
+// where there is no JSON.
+func (j *jsonScan) keep(f *field, top *jsonFrame, item bool, from int) bool {
+	start := j.pos
+	if j.next() == 'n' && f != nil && !f.takesNull(item) { // null says that there is nothing
+		return j.literal(null) && j.drop(top, from, j.pos)
+	}
+	switch j.value(f, top, item) {
+	case good:
+		return true
+	case odd:
+		j.pos = start
+		end, ok := j.wellFormed()
+		j.report.odd++
+		return ok && j.drop(top, from, end)
+	}
+	return false
+}
+
+// takesNull tells whether the decoder reads null in the place of the field, or of one of its items.
+func (f *field) takesNull(item bool) bool {
+	return f.list && !item || f.kind == messageKind || f.kind == stringKind
+}
+
+// drop fills what stood in an object or array with spaces.
+func (j *jsonScan) drop(top *jsonFrame, from, end int) bool {
+	fill(j.body[from:end])
+	j.pos = end
+	if top.items == 1 {
+		top.items = 0
+		if j.next() == ',' {
+			j.body[j.pos] = ' '
+		}
+	}
+	return true
+}
+
+// wellFormed finds the end of a value that is to be dropped.
+func (j *jsonScan) wellFormed() (end int, ok bool) {
+	switch c := j.next(); c {
+	case '{', '[':
+		end, _, ok = j.skip()
+		return end, ok
+	case '"':
+		_, ok = j.text()
+	case 't':
+		ok = j.literal("true")
+	case 'f':
+		ok = j.literal("false")
+	default:
+		_, ok = j.number()
+	}
+	return j.pos, ok
+}
+
+// verdict on a value.
+type verdict uint8
+
+const (
+	good   verdict = iota
+	odd            // the decoder would refuse it
+	broken         // it is no JSON
+)
+
+func goodIf(ok bool) verdict {
+	if ok {
+		return good
+	}
+	return broken
 }
 
 // value reads one value. Of an object or array it reads the beginning.
-func (j *jsonScan) value(f *field, around *jsonFrame, item bool) bool {
+func (j *jsonScan) value(f *field, around *jsonFrame, item bool) verdict {
 	array := f != nil && f.list && !item
 	message := f != nil && !array && f.kind == messageKind
 	switch c := j.next(); c {
 	case '{', '[':
 		switch {
 		case f == nil:
-			return j.unknown(around, c == '[')
+			return goodIf(j.unknown(around, c == '['))
 		case c == '[' && array:
 			j.pos++
 			j.stack = append(j.stack, jsonFrame{item: f, array: true, level: around.level})
-			return true
+			return good
 		case c == '{' && message:
 			level := around.level
 			if f.deeper() {
 				level++
 				if level > j.bounds.depth {
 					if cut, ok := j.tooDeep(); cut || !ok {
-						return ok
+						return goodIf(ok)
 					}
 				}
 			}
 			j.pos++
 			j.stack = append(j.stack, jsonFrame{message: f.child, level: level})
-			return true
+			return good
 		}
-		return false
+		return odd
 	case '"':
-		if f == nil {
-			_, ok := j.text()
-			return ok
+		start := j.pos
+		escaped, ok := j.text()
+		if f == nil || !ok {
+			return goodIf(ok)
 		}
-		if array || message || f.kind == boolKind {
-			return false
+		if array || message {
+			return odd
 		}
-		if f.kind == bytesKind {
-			return j.plainText()
-		}
-		_, ok := j.text()
-		return ok
+		return j.textFor(f, start, escaped)
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		if f != nil && (array || message) {
-			return false
+		number, ok := j.number()
+		if f != nil && ok && (array || message || !number.fits(f.kind)) {
+			return odd
 		}
-		return j.number(f)
-	case 't':
-		return (f == nil || f.kind == boolKind && !array) && j.literal("true")
-	case 'f':
-		return (f == nil || f.kind == boolKind && !array) && j.literal("false")
+		return goodIf(ok && len(number.text) <= longestNumber)
+	case 't', 'f':
+		if f != nil && (array || f.kind != boolKind) {
+			return odd
+		}
+		return goodIf(j.literal("true") || j.literal("false"))
 	case 'n':
-		return (f == nil || array || message || f.kind == stringKind) && j.literal("null")
+		return goodIf(j.literal(null))
 	}
-	return false
+	return broken
 }
 
 // unknown begins an object or array that OTLP does not have. One nested too deep becomes null.
@@ -339,10 +414,11 @@ func (j *jsonScan) text() (escaped, ok bool) {
 			found := (quote - ones) & ^quote
 			found |= (slash - ones) & ^slash
 			found |= (w - ones*' ') & ^w
-			if found&highs == 0 {
+			if found &= highs; found == 0 {
 				i += 8
 				continue
 			}
+			i += bits.TrailingZeros64(found) / 8 // the first is right; those above it need not be
 		}
 		switch c := b[i]; {
 		case c == '"':
@@ -388,17 +464,6 @@ func hexDigit(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// plainText reads base64 or hex. The decoder ends these at the first quotation mark, and accepts no
-// escape in them.
-func (j *jsonScan) plainText() bool {
-	n := bytes.IndexByte(j.body[j.pos+1:], '"')
-	if n < 0 || bytes.IndexByte(j.body[j.pos+1:j.pos+1+n], '\\') >= 0 {
-		return false
-	}
-	j.pos += n + 2
-	return true
-}
-
 // unescape writes a name without escapes into out. One that no field has ends early.
 func unescape(out, name []byte) []byte {
 	for i := 0; i < len(name); i++ {
@@ -432,74 +497,4 @@ func hexValue(c byte) byte {
 		return c - 'A' + 10
 	}
 	return c - 'a' + 10
-}
-
-// number reads a number in the form JSON prescribes. Of a whole number the decoder has to read all
-// digits, or it would go on in their middle.
-func (j *jsonScan) number(f *field) bool {
-	b, i := j.body, j.pos
-	negative := b[i] == '-'
-	if negative {
-		i++
-	}
-	first := i
-	i = digits(b, i)
-	if i == first || b[first] == '0' && i-first > 1 {
-		return false
-	}
-	whole := b[first:i]
-	fraction := false
-	if i < len(b) && b[i] == '.' {
-		fraction = true
-		from := i + 1
-		if i = digits(b, from); i == from {
-			return false
-		}
-	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		fraction = true
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		from := i
-		if i = digits(b, from); i == from {
-			return false
-		}
-	}
-	j.pos = i
-	if f == nil {
-		return true
-	}
-	switch f.kind {
-	case floatKind:
-		return true
-	case uint32Kind, int32Kind, enumKind:
-		return !fraction && (!negative || f.kind != uint32Kind) && readWhole(whole, 32)
-	case uint64Kind, fixed64Kind, int64Kind:
-		return !fraction && (!negative || f.kind == int64Kind) && readWhole(whole, 64)
-	}
-	return false
-}
-
-func digits(b []byte, i int) int {
-	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
-		i++
-	}
-	return i
-}
-
-// readWhole tells whether the decoder reads a whole number to its end. It gives up where a product
-// becomes smaller than its factor, which is later than where the number is too large.
-func readWhole(digits []byte, bits int) bool {
-	most := ^uint64(0) >> (64 - bits)
-	value := uint64(0)
-	for _, c := range digits {
-		next := (value*10 + uint64(c-'0')) & most
-		if value > most/10-1 && next < value {
-			return false
-		}
-		value = next
-	}
-	return true
 }

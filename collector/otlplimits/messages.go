@@ -45,6 +45,19 @@ const (
 	messageCount
 )
 
+// record tells whether the message is one of those that senders count.
+func (id messageID) record() bool {
+	switch id {
+	case logRecord, span, numberPoint, histogramPoint, exponentialPoint, summaryPoint:
+		return true
+	}
+	return false
+}
+
+// apart tells whether the message can be taken out of a request alone. Without a resource or a scope
+// those in it are nobody's.
+func (id messageID) apart() bool { return id >= logRecord || id == entityRef }
+
 // kind tells how a field looks in JSON.
 type kind uint8
 
@@ -55,12 +68,13 @@ const (
 	boolKind
 	int32Kind
 	uint32Kind
+	fixed32Kind // like uint32Kind, but four bytes on the wire
 	int64Kind
+	sfixed64Kind // like int64Kind, but eight bytes on the wire
 	uint64Kind
-	fixed64Kind // like uint64Kind, but eight bytes each on the wire
+	fixed64Kind // like uint64Kind, but eight bytes on the wire
 	floatKind
 	enumKind
-	anyKind // of a field that OTLP does not have
 )
 
 // field is one field of a message.
@@ -71,6 +85,15 @@ type field struct {
 	kind   kind
 	list   bool
 	child  messageID
+	// idBytes is how long an id must be where it is not empty: with any other the decoder refuses the
+	// whole request. 0: no id.
+	idBytes int
+	// names are what an enum may be called in JSON.
+	names []string
+	// wires has a bit for each form of protobuf that the decoder takes it in; sized is set if it does
+	// not take each length.
+	wires uint8
+	sized bool
 	// cost is what one of it needs once decoded, beyond its bytes on the wire: the struct, its
 	// pointer, its share of a list that grows.
 	cost int64
@@ -78,6 +101,25 @@ type field struct {
 
 // attributes tells whether the field is a list of key-value pairs, which max_attributes bounds.
 func (f *field) attributes() bool { return f.child == keyValue && f.list }
+
+// wire is how a field of its kind is written in protobuf.
+func (f *field) wire() uint64 {
+	switch f.kind {
+	case messageKind, stringKind, bytesKind:
+		return wireBytes
+	case fixed64Kind, sfixed64Kind, floatKind:
+		return wireFixed8
+	case fixed32Kind:
+		return wireFixed4
+	}
+	return wireVarint
+}
+
+// packed tells whether the field may be written as bytes that are numbers, one after the other.
+func (f *field) packed() bool { return f.list && f.wire() != wireBytes }
+
+// takes tells whether the decoder reads the field in a form. In any other it refuses the request.
+func (f *field) takes(wire uint64) bool { return f.wires>>wire&1 != 0 }
 
 // deeper tells whether what is in the field lies one level below the value that has it.
 func (f *field) deeper() bool { return f.child == arrayValue || f.child == keyValueList }
@@ -93,6 +135,7 @@ const (
 type message struct {
 	fields   []field
 	byNumber [lastIndexed + 1]*field
+	spare    int32 // the first number of one byte that OTLP does not use, 0 if there is none
 }
 
 // field returns the field of a number, nil if OTLP has none.
@@ -121,9 +164,20 @@ func (m *message) named(name []byte) *field {
 func (m *message) set(fields ...field) {
 	m.fields = fields
 	for i := range fields {
-		fields[i].alias = snake(fields[i].name)
+		f := &fields[i]
+		f.alias = snake(f.name)
+		f.wires = 1 << f.wire()
+		if f.packed() {
+			f.wires |= 1 << wireBytes
+		}
+		f.sized = f.packed() || f.idBytes > 0
 		if n := fields[i].number; n <= lastIndexed {
 			m.byNumber[n] = &fields[i]
+		}
+	}
+	for n := int32(1); n < 16 && m.spare == 0; n++ {
+		if m.byNumber[n] == nil {
+			m.spare = n
 		}
 	}
 }
@@ -157,6 +211,18 @@ func scalar(number int32, name string, kind kind) field {
 	return field{number: number, name: name, kind: kind}
 }
 
+func enum(number int32, name string, names []string) field {
+	f := scalar(number, name, enumKind)
+	f.names = names
+	return f
+}
+
+func identifier(number int32, name string, size int) field {
+	f := scalar(number, name, bytesKind)
+	f.idBytes = size
+	return f
+}
+
 func boxed(number int32, name string, kind kind, cost int64) field {
 	return field{number: number, name: name, kind: kind, cost: cost}
 }
@@ -176,6 +242,30 @@ func many(number int32, name string, child messageID, cost int64) field {
 func attributes(number int32, name string) field {
 	return many(number, name, keyValue, keyValueCost)
 }
+
+// Names of enums. The decoder lacks SEVERITY_NUMBER_TRACE: it has it with a space behind it.
+var (
+	spanKindNames = []string{
+		"SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER", "SPAN_KIND_CLIENT",
+		"SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER",
+	}
+	statusNames      = []string{"STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"}
+	temporalityNames = []string{
+		"AGGREGATION_TEMPORALITY_UNSPECIFIED", "AGGREGATION_TEMPORALITY_DELTA",
+		"AGGREGATION_TEMPORALITY_CUMULATIVE",
+	}
+	severityNames = func() []string {
+		names := []string{"SEVERITY_NUMBER_UNSPECIFIED"}
+		for _, level := range []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"} {
+			for _, step := range []string{"", "2", "3", "4"} {
+				if level+step != "TRACE" {
+					names = append(names, "SEVERITY_NUMBER_"+level+step)
+				}
+			}
+		}
+		return names
+	}()
+)
 
 // messages is OTLP as the decoder reads it. TestMessagesAreOTLP compares it with OTLP's own
 // descriptors, TestDecoderReadsNoOtherMessage with the decoder.
@@ -237,28 +327,28 @@ var messages = func() (m [messageCount]message) {
 	)
 
 	m[logRecord].set(
-		scalar(1, "timeUnixNano", uint64Kind),
-		scalar(2, "severityNumber", enumKind),
+		scalar(1, "timeUnixNano", fixed64Kind),
+		enum(2, "severityNumber", severityNames),
 		scalar(3, "severityText", stringKind),
 		one(5, "body", anyValue, 0),
 		attributes(6, "attributes"),
 		scalar(7, "droppedAttributesCount", uint32Kind),
-		scalar(8, "flags", uint32Kind),
-		scalar(9, "traceId", bytesKind),
-		scalar(10, "spanId", bytesKind),
-		scalar(11, "observedTimeUnixNano", uint64Kind),
+		scalar(8, "flags", fixed32Kind),
+		identifier(9, "traceId", 16),
+		identifier(10, "spanId", 8),
+		scalar(11, "observedTimeUnixNano", fixed64Kind),
 		scalar(12, "eventName", stringKind),
 	)
 
 	m[span].set(
-		scalar(1, "traceId", bytesKind),
-		scalar(2, "spanId", bytesKind),
+		identifier(1, "traceId", 16),
+		identifier(2, "spanId", 8),
 		scalar(3, "traceState", stringKind),
-		scalar(4, "parentSpanId", bytesKind),
+		identifier(4, "parentSpanId", 8),
 		scalar(5, "name", stringKind),
-		scalar(6, "kind", enumKind),
-		scalar(7, "startTimeUnixNano", uint64Kind),
-		scalar(8, "endTimeUnixNano", uint64Kind),
+		enum(6, "kind", spanKindNames),
+		scalar(7, "startTimeUnixNano", fixed64Kind),
+		scalar(8, "endTimeUnixNano", fixed64Kind),
 		attributes(9, "attributes"),
 		scalar(10, "droppedAttributesCount", uint32Kind),
 		many(11, "events", spanEvent, 64+listItemCost),
@@ -266,25 +356,25 @@ var messages = func() (m [messageCount]message) {
 		many(13, "links", spanLink, 80+listItemCost),
 		scalar(14, "droppedLinksCount", uint32Kind),
 		one(15, "status", spanStatus, 0),
-		scalar(16, "flags", uint32Kind),
+		scalar(16, "flags", fixed32Kind),
 	)
 	m[spanEvent].set(
-		scalar(1, "timeUnixNano", uint64Kind),
+		scalar(1, "timeUnixNano", fixed64Kind),
 		scalar(2, "name", stringKind),
 		attributes(3, "attributes"),
 		scalar(4, "droppedAttributesCount", uint32Kind),
 	)
 	m[spanLink].set(
-		scalar(1, "traceId", bytesKind),
-		scalar(2, "spanId", bytesKind),
+		identifier(1, "traceId", 16),
+		identifier(2, "spanId", 8),
 		scalar(3, "traceState", stringKind),
 		attributes(4, "attributes"),
 		scalar(5, "droppedAttributesCount", uint32Kind),
-		scalar(6, "flags", uint32Kind),
+		scalar(6, "flags", fixed32Kind),
 	)
 	m[spanStatus].set(
 		scalar(2, "message", stringKind),
-		scalar(3, "code", enumKind),
+		enum(3, "code", statusNames),
 	)
 
 	m[metricMessage].set(
@@ -301,32 +391,32 @@ var messages = func() (m [messageCount]message) {
 	m[gauge].set(many(1, "dataPoints", numberPoint, 112+listItemCost))
 	m[sum].set(
 		many(1, "dataPoints", numberPoint, 112+listItemCost),
-		scalar(2, "aggregationTemporality", enumKind),
+		enum(2, "aggregationTemporality", temporalityNames),
 		scalar(3, "isMonotonic", boolKind),
 	)
 	m[histogram].set(
 		many(1, "dataPoints", histogramPoint, 176+listItemCost),
-		scalar(2, "aggregationTemporality", enumKind),
+		enum(2, "aggregationTemporality", temporalityNames),
 	)
 	m[exponentialHistogram].set(
 		many(1, "dataPoints", exponentialPoint, 240+listItemCost),
-		scalar(2, "aggregationTemporality", enumKind),
+		enum(2, "aggregationTemporality", temporalityNames),
 	)
 	m[summary].set(many(1, "dataPoints", summaryPoint, 96+listItemCost))
 
 	m[numberPoint].set(
-		scalar(2, "startTimeUnixNano", uint64Kind),
-		scalar(3, "timeUnixNano", uint64Kind),
+		scalar(2, "startTimeUnixNano", fixed64Kind),
+		scalar(3, "timeUnixNano", fixed64Kind),
 		boxed(4, "asDouble", floatKind, numberBoxCost),
 		many(5, "exemplars", exemplar, 96),
-		boxed(6, "asInt", int64Kind, numberBoxCost),
+		boxed(6, "asInt", sfixed64Kind, numberBoxCost),
 		attributes(7, "attributes"),
 		scalar(8, "flags", uint32Kind),
 	)
 	m[histogramPoint].set(
-		scalar(2, "startTimeUnixNano", uint64Kind),
-		scalar(3, "timeUnixNano", uint64Kind),
-		scalar(4, "count", uint64Kind),
+		scalar(2, "startTimeUnixNano", fixed64Kind),
+		scalar(3, "timeUnixNano", fixed64Kind),
+		scalar(4, "count", fixed64Kind),
 		scalar(5, "sum", floatKind),
 		scalars(6, "bucketCounts", fixed64Kind, listItemCost),
 		scalars(7, "explicitBounds", floatKind, listItemCost),
@@ -338,12 +428,12 @@ var messages = func() (m [messageCount]message) {
 	)
 	m[exponentialPoint].set(
 		attributes(1, "attributes"),
-		scalar(2, "startTimeUnixNano", uint64Kind),
-		scalar(3, "timeUnixNano", uint64Kind),
-		scalar(4, "count", uint64Kind),
+		scalar(2, "startTimeUnixNano", fixed64Kind),
+		scalar(3, "timeUnixNano", fixed64Kind),
+		scalar(4, "count", fixed64Kind),
 		scalar(5, "sum", floatKind),
 		scalar(6, "scale", int32Kind),
-		scalar(7, "zeroCount", uint64Kind),
+		scalar(7, "zeroCount", fixed64Kind),
 		one(8, "positive", exponentialBuckets, 0),
 		one(9, "negative", exponentialBuckets, 0),
 		scalar(10, "flags", uint32Kind),
@@ -357,9 +447,9 @@ var messages = func() (m [messageCount]message) {
 		scalars(2, "bucketCounts", uint64Kind, listItemCost),
 	)
 	m[summaryPoint].set(
-		scalar(2, "startTimeUnixNano", uint64Kind),
-		scalar(3, "timeUnixNano", uint64Kind),
-		scalar(4, "count", uint64Kind),
+		scalar(2, "startTimeUnixNano", fixed64Kind),
+		scalar(3, "timeUnixNano", fixed64Kind),
+		scalar(4, "count", fixed64Kind),
 		scalar(5, "sum", floatKind),
 		many(6, "quantileValues", quantile, 16+listItemCost),
 		attributes(7, "attributes"),
@@ -370,11 +460,11 @@ var messages = func() (m [messageCount]message) {
 		scalar(2, "value", floatKind),
 	)
 	m[exemplar].set(
-		scalar(2, "timeUnixNano", uint64Kind),
+		scalar(2, "timeUnixNano", fixed64Kind),
 		boxed(3, "asDouble", floatKind, numberBoxCost),
-		scalar(4, "spanId", bytesKind),
-		scalar(5, "traceId", bytesKind),
-		boxed(6, "asInt", int64Kind, numberBoxCost),
+		identifier(4, "spanId", 8),
+		identifier(5, "traceId", 16),
+		boxed(6, "asInt", sfixed64Kind, numberBoxCost),
 		attributes(7, "filteredAttributes"),
 	)
 

@@ -6,6 +6,7 @@ package otlplimits
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
@@ -38,18 +39,31 @@ func kindOf(f protoreflect.FieldDescriptor) kind {
 		return enumKind
 	case protoreflect.DoubleKind:
 		return floatKind
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind:
 		return int32Kind
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+	case protoreflect.Uint32Kind:
 		return uint32Kind
-	case protoreflect.Int64Kind, protoreflect.Sfixed64Kind:
+	case protoreflect.Fixed32Kind:
+		return fixed32Kind
+	case protoreflect.Int64Kind:
 		return int64Kind
+	case protoreflect.Sfixed64Kind:
+		return sfixed64Kind
 	case protoreflect.Uint64Kind:
 		return uint64Kind
 	case protoreflect.Fixed64Kind:
 		return fixed64Kind
 	}
 	panic(f.FullName())
+}
+
+func enumNames(f protoreflect.FieldDescriptor) (names []string) {
+	if f.Kind() == protoreflect.EnumKind {
+		for i := range f.Enum().Values().Len() {
+			names = append(names, string(f.Enum().Values().Get(i).Name()))
+		}
+	}
+	return names
 }
 
 // The table has each field of OTLP's own descriptors, and no other but the deprecated ones.
@@ -75,16 +89,17 @@ func TestMessagesAreOTLP(t *testing.T) {
 				continue
 			}
 			known++
-			wantKind := kindOf(f)
-			if wantKind == fixed64Kind && !f.IsList() {
-				wantKind = uint64Kind // how one number is written matters in no place
-			}
 			if got.name != f.JSONName() || got.alias != string(f.Name()) ||
-				got.list != f.IsList() || got.kind != wantKind {
+				got.list != f.IsList() || got.kind != kindOf(f) || got.idBytes != idLength(f) {
 				t.Errorf("%s is %+v", f.FullName(), *got)
 			}
 			if m.named([]byte(f.JSONName())) != got || m.named([]byte(f.Name())) != got {
 				t.Errorf("%s is not found by its names", f.FullName())
+			}
+			for _, name := range enumNames(f) {
+				if known := slices.Contains(got.names, name); known == (name == "SEVERITY_NUMBER_TRACE") {
+					t.Errorf("%s: %s is a name: %v", f.FullName(), name, known)
+				}
 			}
 			if f.Kind() == protoreflect.MessageKind {
 				compare(got.child, f.Message())
@@ -139,7 +154,7 @@ func TestDecoderReadsNoOtherMessage(t *testing.T) {
 				_, err := decode(root, wrap(tagged(number, zeros)), false)
 				known := messages[id].field(int32(number))
 				wantError := known != nil && (known.child != unknownMessage ||
-					!(known.kind == stringKind || known.kind == bytesKind || known.list) || known.name == "traceId")
+					!known.takes(wireBytes) || known.idBytes == 16)
 				if (err != nil) != wantError {
 					t.Errorf("field %d of message %d: %v", number, id, err)
 				}
@@ -243,15 +258,11 @@ func boxes(decoded reflect.Type, name string) reflect.Type {
 }
 
 func oneField(f *field) []byte {
-	switch f.kind {
-	case messageKind, stringKind, bytesKind:
+	switch f.wire() {
+	case wireBytes:
 		return tagged(int(f.number), nil)
-	case floatKind:
+	case wireFixed8:
 		return append([]byte{byte(f.number<<3 | wireFixed8)}, make([]byte, 8)...)
-	case int64Kind:
-		if f.name == "asInt" {
-			return append([]byte{byte(f.number<<3 | wireFixed8)}, make([]byte, 8)...)
-		}
 	}
 	return []byte{byte(f.number<<3 | wireVarint), 0}
 }

@@ -8,6 +8,8 @@ const (
 	wireVarint = 0
 	wireFixed8 = 1
 	wireBytes  = 2
+	wireGroup  = 3
+	wireEnd    = 4 // of a group
 	wireFixed4 = 5
 )
 
@@ -16,16 +18,17 @@ const protoFramesPerLevel = 3
 
 // protoFrame is a message that the scan is inside of.
 type protoFrame struct {
-	end   int // of its bytes
-	level int // maps and lists around it
-	pairs int // seen in its list of attributes
+	start, end int // of its field
+	level      int // maps and lists around it
+	pairs      int // seen in its list of attributes
 	// cut is where the last run of attributes over the bound begins, cutEnd where it ends.
 	cut, cutEnd int
 	message     messageID
 }
 
 // protobuf walks through a request as the decoder will: same numbers, same wire types, same ends.
-// Where it finds no protobuf it stops, since the decoder stops there too.
+// Where the decoder would refuse the request for one field, that is hidden from it; where a message
+// does not hold together, that message.
 func (s *scanner) protobuf(body []byte, root messageID, write bool) {
 	stack := s.proto[:0]
 	f := protoFrame{message: root, end: len(body)}
@@ -39,102 +42,171 @@ func (s *scanner) protobuf(body []byte, root messageID, write bool) {
 			f = stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
 		}
+		if s.report.decoded > budget {
+			s.report.outcome = tooLarge
+			return
+		}
 		start := pos
 		tag, ok := uint64(body[pos]), true
 		if pos++; tag >= 0x80 {
 			tag, pos, ok = varint(body, start, f.end)
 		}
 		number := int32(tag >> 3) // cut off like the decoder does
-		if !ok || number <= 0 {
-			s.report.outcome = malformed
-			return
+		ok = ok && number > 0
+		var known *field
+		if ok {
+			known = messages[f.message].field(number)
 		}
-		known := messages[f.message].field(number)
-		switch tag & 7 {
+		wire := tag & 7
+		size := 0
+		switch wire {
 		case wireVarint:
 			_, pos, ok = varint(body, pos, f.end)
 		case wireFixed8:
 			pos += 8
-			ok = pos <= f.end
 		case wireFixed4:
 			pos += 4
-			ok = pos <= f.end
 		case wireBytes:
-			var size uint64
+			var length uint64
 			if pos < f.end && body[pos] < 0x80 {
-				size = uint64(body[pos])
+				length = uint64(body[pos])
 				pos++
 			} else {
-				size, pos, ok = varint(body, pos, f.end)
+				var whole bool
+				length, pos, whole = varint(body, pos, f.end)
+				ok = ok && whole
 			}
-			ok = ok && size <= uint64(f.end-pos)
-			if !ok {
-				break
+			if ok = ok && length <= uint64(f.end-pos); ok {
+				size = int(length)
+				pos += size
 			}
-			end := pos + int(size)
-			if known == nil {
-				pos = end
-				continue
-			}
-			if known.child == unknownMessage {
-				s.report.decoded += scalarsCost(known, body[pos:end])
-				pos = end
-				break
-			}
-			s.report.decoded += known.cost
-			child := protoFrame{message: known.child, end: end, level: f.level}
-			if s.report.decoded > budget {
-				s.report.outcome = tooLarge
+		case wireGroup:
+			pos, ok = groupEnd(body, pos, f.end)
+		default:
+			ok = false
+		}
+		if !ok || number <= 0 || pos > f.end {
+			// What follows cannot be told apart. The message around it can.
+			if len(stack) == 0 || !f.message.apart() {
+				s.report.outcome = malformed
 				return
 			}
-			if known.deeper() {
-				child.level++
-				if child.level > s.bounds.depth && size > 0 {
-					if !write {
-						s.report.outcome = unwritable
-						return
-					}
-					blank(body[start:end])
-					s.report.emptied++
-					s.report.decoded -= known.cost
-					pos = end
-					continue
-				}
+			if !write {
+				s.report.outcome = unwritable
+				return
 			}
-			if known.attributes() {
-				f.pairs++
-				if f.pairs > s.bounds.attributes {
-					if !write {
-						s.report.outcome = unwritable
-						return
-					}
-					s.overflow(&f, known, body, start, end)
-					pos = end
-					continue
-				}
-			}
-			if known.child == keyValue || known.child == anyValue { // most have one number or text in them
-				if cost, plain := plainCost(known.child, body[pos:end]); plain {
-					s.report.decoded += cost
-					pos = end
-					continue
-				}
-			}
-			stack = append(stack, f)
-			f = child
+			blank(body[f.start:f.end])
+			s.report.odd++
+			pos = f.end
 			continue
+		}
+		if known == nil {
+			if wire == wireGroup && pos-start >= leastBlank { // the decoder loses its place in groups
+				if !write {
+					s.report.outcome = unwritable
+					return
+				}
+				blank(body[start:pos])
+			}
+			continue
+		}
+		value := body[pos-size : pos]
+		if !known.takes(wire) || known.sized && size > 0 && !known.fits(value) {
+			if !write {
+				s.report.outcome = unwritable
+				return
+			}
+			switch {
+			case known.idBytes > 0 && wire == wireBytes:
+				s.report.ids++ // one that is missing is made by the processor admission
+			default:
+				s.report.odd++
+			}
+			if !hide(body[start:pos], messages[f.message].spare) {
+				blank(body[f.start:f.end])
+				pos = f.end
+			}
+			continue
+		}
+		if known.child == unknownMessage {
+			if wire == wireBytes {
+				s.report.decoded += scalarsCost(known, value)
+			} else {
+				s.report.decoded += known.cost
+			}
+			continue
+		}
+		if known.attributes() {
+			if f.pairs++; f.pairs > s.bounds.attributes {
+				if !write {
+					s.report.outcome = unwritable
+					return
+				}
+				s.overflow(&f, known, body, start, pos)
+				continue
+			}
+		}
+		level := f.level
+		if known.deeper() {
+			if level++; level > s.bounds.depth && size > 0 {
+				if !write {
+					s.report.outcome = unwritable
+					return
+				}
+				blank(body[start:pos])
+				s.report.emptied++
+				continue
+			}
+		}
+		s.report.decoded += known.cost
+		if known.child.record() {
+			s.report.records++
+		}
+		if known.child == keyValue || known.child == anyValue { // most have one number or text in them
+			if cost, plain := plainCost(known.child, value); plain {
+				s.report.decoded += cost
+				continue
+			}
+		}
+		stack = append(stack, f)
+		f = protoFrame{message: known.child, start: start, end: pos, level: level}
+		pos -= size
+	}
+}
+
+// groupEnd finds the end of a group, and of those in it.
+func groupEnd(body []byte, pos, end int) (int, bool) {
+	for depth := 1; depth > 0; {
+		tag, next, ok := varint(body, pos, end)
+		if !ok || int32(tag>>3) <= 0 {
+			return pos, false
+		}
+		pos = next
+		switch tag & 7 {
+		case wireVarint:
+			_, pos, ok = varint(body, pos, end)
+		case wireFixed8:
+			pos += 8
+		case wireFixed4:
+			pos += 4
+		case wireBytes:
+			var size uint64
+			size, pos, ok = varint(body, pos, end)
+			if ok = ok && size <= uint64(end-pos); ok {
+				pos += int(size)
+			}
+		case wireGroup:
+			depth++
+		case wireEnd:
+			depth--
 		default:
-			s.report.outcome = grouped
-			return
+			ok = false
 		}
-		if !ok {
-			s.report.outcome = malformed
-			return
-		}
-		if known != nil && tag&7 != wireBytes {
-			s.report.decoded += known.cost
+		if !ok || pos > end {
+			return pos, false
 		}
 	}
+	return pos, true
 }
 
 // overflow takes an attribute over the bound out of sight, together with those right before it.
@@ -148,67 +220,69 @@ func (s *scanner) overflow(f *protoFrame, known *field, body []byte, start, end 
 	}
 	f.cutEnd = end
 	if end-f.cut < leastBlank {
+		s.report.decoded += known.cost
 		return
 	}
 	blank(body[f.cut:end])
-	s.report.decoded -= known.cost
-	if start-f.cut > 0 && start-f.cut < leastBlank {
-		s.report.decoded -= known.cost // of the one before, which had stayed
-	}
 }
 
 // plainCost is what an attribute or value needs that has no map or list in it, and is written the
 // way all senders write it. Others are looked at field by field.
 func plainCost(id messageID, b []byte) (cost int64, plain bool) {
-	switch id {
-	case keyValue:
-		const key, value = 1<<3 | wireBytes, 2<<3 | wireBytes
-		at, ok := plainBytes(b, key)
-		if !ok || at == len(b) {
-			return 0, ok
-		}
-		b = b[at:]
-		if at, ok = plainBytes(b, value); !ok || at != len(b) {
+	if id == anyValue {
+		return plainValueCost(b)
+	}
+	for len(b) > 0 { // SDKs write the key first, Collectors the value
+		from, end, ok := plainBytes(b)
+		if !ok {
 			return 0, false
 		}
-		if b[1] < 0x80 {
-			b = b[2:]
-		} else {
-			b = b[3:]
+		switch b[0] {
+		case 1<<3 | wireBytes:
+		case 2<<3 | wireBytes:
+			one, plain := plainValueCost(b[from:end])
+			if !plain {
+				return 0, false
+			}
+			cost += one
+		default:
+			return 0, false
 		}
-	case anyValue:
-	default:
-		return 0, false
+		b = b[end:]
 	}
+	return cost, true
+}
+
+func plainValueCost(b []byte) (cost int64, plain bool) {
 	if len(b) == 0 {
 		return 0, true
 	}
 	switch b[0] {
 	case 1<<3 | wireBytes:
-		at, ok := plainBytes(b, b[0])
-		return stringBoxCost, ok && at == len(b)
+		_, end, ok := plainBytes(b)
+		return stringBoxCost, ok && end == len(b)
 	case 2<<3 | wireVarint, 3<<3 | wireVarint:
-		_, at, ok := varint(b, 1, len(b))
-		return numberBoxCost, ok && at == len(b)
+		_, end, ok := varint(b, 1, len(b))
+		return numberBoxCost, ok && end == len(b)
 	case 4<<3 | wireFixed8:
 		return numberBoxCost, len(b) == 9
 	}
 	return 0, false
 }
 
-// plainBytes returns the end of a field of less than 16 KiB at the beginning of b.
-func plainBytes(b []byte, tag byte) (end int, ok bool) {
-	if len(b) < 2 || b[0] != tag {
-		return 0, false
+// plainBytes returns where the first field of b has its bytes, less than 16 KiB of them.
+func plainBytes(b []byte) (from, end int, ok bool) {
+	if len(b) < 2 {
+		return 0, 0, false
 	}
-	end = 2 + int(b[1])
+	from, end = 2, 2+int(b[1])
 	if b[1] >= 0x80 {
 		if len(b) < 3 || b[2] >= 0x80 || b[2] == 0 {
-			return 0, false
+			return 0, 0, false
 		}
-		end = 3 + (int(b[1]&0x7f) | int(b[2])<<7)
+		from, end = 3, 3+(int(b[1]&0x7f)|int(b[2])<<7)
 	}
-	return end, end <= len(b)
+	return from, end, end <= len(b)
 }
 
 // scalarsCost is what a text, or numbers one after the other, need once decoded.
@@ -226,6 +300,42 @@ func scalarsCost(f *field, packed []byte) int64 {
 		}
 	}
 	return f.cost * n
+}
+
+// fits tells whether the decoder takes so many bytes for an id, or for numbers.
+func (f *field) fits(value []byte) bool {
+	switch {
+	case f.idBytes > 0:
+		return len(value) == f.idBytes
+	case f.wire() == wireFixed8:
+		return len(value)%8 == 0
+	}
+	run := 0 // bytes of the number at hand
+	for _, b := range value {
+		if run++; b < 0x80 {
+			run = 0
+		} else if run >= longestVarint {
+			return false
+		}
+	}
+	return run == 0
+}
+
+// hide takes one field from the decoder, and tells whether there was a way to: for one of two bytes
+// the message must have a number that OTLP does not use.
+func hide(field []byte, spare int32) bool {
+	if len(field) >= leastBlank {
+		blank(field)
+		return true
+	}
+	if spare == 0 {
+		return false
+	}
+	field[0] = byte(spare<<3) | field[0]&7
+	if field[0]&7 == wireGroup {
+		field[1] = byte(spare<<3) | wireEnd
+	}
+	return true
 }
 
 // leastBlank is the fewest bytes that blank can hide.
@@ -249,6 +359,9 @@ func blank(fields []byte) {
 		fields[2+i] = b
 	}
 }
+
+// longestVarint is the most bytes of a number.
+const longestVarint = 10
 
 // varint reads a number that ends before end. Like the decoder it takes up to ten bytes, also more
 // than the number needs.

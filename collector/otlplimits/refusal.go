@@ -48,8 +48,6 @@ var (
 		"the request ends in its middle", false} // most often its sender has gone
 	notOTLP = &refusal{forForm, http.StatusBadRequest, codes.InvalidArgument,
 		"the request is not OTLP", false}
-	notOTLPGroups = &refusal{forForm, http.StatusBadRequest, codes.InvalidArgument,
-		"the request has groups, which OTLP has not", false}
 	notKnown = &refusal{"", http.StatusNotFound, codes.Unimplemented,
 		"otlp_limits takes traces, metrics and logs", false}
 )
@@ -61,8 +59,6 @@ func refusalOf(o outcome) *refusal {
 		return nil
 	case tooLarge:
 		return tooBigDecoded
-	case grouped:
-		return notOTLPGroups
 	}
 	return notOTLP
 }

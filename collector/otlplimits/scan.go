@@ -30,7 +30,17 @@ type report struct {
 	decoded int64
 	// emptied counts values that were too deep, shortened lists with too many attributes.
 	emptied, shortened int64
+	// ids counts those of a length, or in JSON of a form, that no id has.
+	ids int64
+	// odd counts fields and messages that the decoder would have refused, and the request with them.
+	odd int64
+	// records counts log records, spans and data points.
+	records int64
 }
+
+// mistaken tells whether a request has so much in it that is no OTLP that it seems to be something
+// else altogether, such as spans sent to where logs go.
+func (r *report) mistaken() bool { return r.odd > r.records+1 }
 
 // scanner goes through the bytes of one request after the other. It never recurses: what a sender
 // nests costs places in a stack of ours that has an end.
@@ -82,6 +92,9 @@ func (s *scanners) run(scan func(*scanner), size int64) (r report) {
 	}()
 	one.report = report{}
 	scan(one)
+	if one.report.outcome == passed && one.report.mistaken() {
+		one.report.outcome = malformed
+	}
 	if one.report.outcome == passed && one.report.decoded+size > one.bounds.decoded {
 		one.report.outcome = tooLarge
 	}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +22,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 var wide = bounds{depth: defaultMaxDepth, attributes: defaultMaxAttributes, decoded: math.MaxInt64}
@@ -236,27 +239,30 @@ func judge(t *testing.T, b bounds, root messageID, body []byte, json bool) {
 	}
 	errBefore := unmarshal(before, body)
 	if found.outcome != passed {
-		if errBefore == nil && found.outcome == malformed && (!json || properJSON(body)) {
+		if errBefore == nil && found.outcome == malformed &&
+			(!json && properProtobuf(root, body) || json && properJSON(body)) {
 			t.Fatalf("refused, but the decoder takes it: %q", body)
 		}
 		return
 	}
-	errAfter := unmarshal(after, out)
-	if errBefore == nil && errAfter != nil {
-		t.Fatalf("the decoder took it before the scan, and not after it: %v\n%q\n%q", errAfter, body, out)
+	if err := unmarshal(after, out); err != nil {
+		t.Fatalf("passed, but the decoder refuses it: %v\n%q\n%q", err, body, out)
 	}
-	// Also a decoder that fails has decoded something by then.
+	proper := !json && properProtobuf(root, body) || json && properJSON(body)
+	if errBefore == nil && found.odd+found.ids > 0 && proper {
+		t.Fatalf("mended %+v, but the decoder takes it: %q", found, body)
+	}
 	if held := holdsOf(after); held > found.decoded {
 		t.Fatalf("decoded it holds %d, estimated were %d: %q", held, found.decoded, body)
 	}
-	if errBefore != nil {
+	if errBefore != nil || !proper {
 		return
 	}
 	depth, widest := deepest(before)
 	if afterDepth, _ := deepest(after); afterDepth > b.depth {
 		t.Fatalf("%d levels are left: %q", afterDepth, body)
 	}
-	if found.emptied == 0 && found.shortened == 0 && !bytes.Equal(out, body) {
+	if found.emptied == 0 && found.shortened == 0 && !bytes.Equal(written(t, before), written(t, after)) {
 		t.Fatalf("changed and not counted: %q to %q", body, out)
 	}
 	if depth > b.depth && found.emptied+found.shortened == 0 {
@@ -275,6 +281,12 @@ func properJSON(body []byte) bool {
 	return stdjson.Valid(body) && !emptyName.Match(body)
 }
 
+// properProtobuf tells whether OTLP's own decoder takes a request: the receiver's takes some broken
+// groups as well.
+func properProtobuf(root messageID, body []byte) bool {
+	return proto.Unmarshal(body, dynamicpb.NewMessage(descriptors[root])) == nil
+}
+
 var emptyName = regexp.MustCompile(`""\s*:`)
 
 func written(t *testing.T, request exportRequest) []byte {
@@ -288,7 +300,7 @@ const seed = 20261126
 
 func TestOrdinaryRequestsAreLeftAlone(t *testing.T) {
 	t.Log("seed", seed)
-	for i := range uint64(2000) {
+	for i := range uint64(300) {
 		for _, odd := range []bool{false, true} {
 			for root, descriptor := range descriptors {
 				g := newGenerator(seed+i, 5, odd)
@@ -397,16 +409,131 @@ func TestDepthWithLongTags(t *testing.T) {
 	}
 }
 
-func TestGroupsAreRefused(t *testing.T) {
-	for _, group := range [][]byte{
-		{0x9b, 0x06, 0x9c, 0x06},             // an empty one
-		{0x9b, 0x06},                         // one that does not end
-		{0x9b, 0x06, 0x08, 0x01, 0x9c, 0x06}, // one with a number
-		{0x0b, 0x0c},
+// The decoder loses its place in groups: it takes what is in them for fields of the message around.
+func TestGroupsAreHidden(t *testing.T) {
+	for name, c := range map[string]struct {
+		group []byte
+		odd   int64
+	}{
+		"an empty one":                {[]byte{0x6b, 0x6c}, 0},
+		"a long empty one":            {[]byte{0x9b, 0x06, 0x9c, 0x06}, 0},
+		"one with a number":           {[]byte{0x9b, 0x06, 0x08, 0x01, 0x9c, 0x06}, 0},
+		"one with a record's text":    {join([]byte{0x9b, 0x06}, tagged(3, []byte("x")), []byte{0x9c, 0x06}), 0},
+		"one in one":                  {[]byte{0x6b, 0x6b, 0x08, 0x01, 0x6c, 0x6c}, 0},
+		"one in the place of a field": {[]byte{0x0b, 0x0c}, 1},
+		"one that does not end":       {[]byte{0x9b, 0x06}, 1},
+		"an end of none":              {[]byte{0x9c, 0x06}, 1},
 	} {
-		body := logsOf(join(group, record("b")))
-		if _, found := scan(wide, logsRequest, body, false); found.outcome != grouped {
-			t.Errorf("%x: %+v", group, found)
+		body := logsOf(join(c.group, record("b")), record("next"))
+		out, found := scan(wide, logsRequest, body, false)
+		if found.outcome != passed || found.odd != c.odd {
+			t.Errorf("%s: %+v", name, found)
+			continue
+		}
+		request := plogotlp.NewExportRequest()
+		fatal(t, request.UnmarshalProto(out))
+		left := request.Logs().ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+		last := left.At(left.Len() - 1)
+		if last.Body().Str() != "next" || last.SeverityText() != "" {
+			t.Errorf("%s: the next record is %q", name, last.Body().Str())
+		}
+		if c.odd == 0 && (left.Len() != 2 || left.At(0).Body().Str() != "b") {
+			t.Errorf("%s: the record is lost", name)
+		}
+		judge(t, wide, logsRequest, body, false)
+	}
+}
+
+// What the decoder would refuse the whole request for costs its field, or the message that does not
+// hold together.
+func TestOddFieldsOfProtobuf(t *testing.T) {
+	varint, fixed8, fixed4 := []byte{0x01}, make([]byte, 8), make([]byte, 4)
+	for name, c := range map[string]struct {
+		root messageID
+		odd  []byte // in a record
+		kept bool   // the record itself
+	}{
+		"a time that is a varint":       {logsRequest, join([]byte{1<<3 | wireVarint}, varint), true},
+		"a time that is a text":         {logsRequest, tagged(1, []byte("12:00")), true},
+		"a severity of eight bytes":     {logsRequest, join([]byte{2<<3 | wireFixed8}, fixed8), true},
+		"flags that are a varint":       {logsRequest, join([]byte{8<<3 | wireVarint}, varint), true},
+		"a text that is a number":       {logsRequest, join([]byte{3<<3 | wireVarint}, varint), true},
+		"attributes that are a number":  {logsRequest, join([]byte{6<<3 | wireFixed4}, fixed4), true},
+		"an empty text for a number":    {logsRequest, tagged(2, nil), true},
+		"a trace id of five bytes":      {logsRequest, tagged(9, []byte("short")), true},
+		"a trace id that is a number":   {logsRequest, join([]byte{9<<3 | wireVarint}, varint), true},
+		"a broken attribute":            {logsRequest, tagged(6, []byte{0x0a, 0x7f}), true},
+		"a broken value":                {logsRequest, tagged(6, pair("k", []byte{0x0a, 0x7f})), true},
+		"a value of a broken list":      {logsRequest, tagged(5, tagged(5, []byte{0x0a, 0x7f})), true},
+		"field number 0":                {logsRequest, []byte{0x00, 0x01}, false},
+		"a length beyond the end":       {logsRequest, []byte{0x1a, 0x7f, 'x'}, false},
+		"a length of 2^63":              {logsRequest, join([]byte{0x1a}, bytes.Repeat([]byte{0x80}, 9), varint), false},
+		"an endless varint":             {logsRequest, join([]byte{2 << 3}, bytes.Repeat([]byte{0xff}, 20)), false},
+		"a number cut off":              {logsRequest, []byte{1<<3 | wireFixed8, 1, 2}, false},
+		"wire type 7":                   {logsRequest, []byte{0x0f, 0x01}, false},
+		"a span's status, a number":     {traceRequest, join([]byte{15<<3 | wireFixed8}, fixed8), true},
+		"a span's kind, an empty text":  {traceRequest, tagged(6, nil), false},    // two bytes, and
+		"a span's time, a varint":       {traceRequest, []byte{7 << 3, 1}, false}, // no number to spare
+		"a span's event that is broken": {traceRequest, tagged(11, []byte{0x0a}), true},
+	} {
+		put := func(record []byte) []byte {
+			good := tagged(2, tagged(5, text("good")))
+			return tagged(1, tagged(2, join(good, tagged(2, join(record, tagged(5, text("odd")))), good)))
+		}
+		body := put(c.odd)
+		if _, err := decode(c.root, body, false); err == nil {
+			t.Errorf("%s: the decoder takes it", name)
+		}
+		out, found := scan(wide, c.root, body, false)
+		if found.outcome != passed || found.odd+found.ids != 1 {
+			t.Errorf("%s: %+v", name, found)
+			continue
+		}
+		left := newRequest(c.root)
+		fatal(t, left.UnmarshalProto(out))
+		want := put(nil)
+		if !c.kept {
+			want = tagged(1, tagged(2, bytes.Repeat(tagged(2, tagged(5, text("good"))), 2)))
+		}
+		reference := newRequest(c.root)
+		fatal(t, reference.UnmarshalProto(want))
+		if got, want := written(t, left), written(t, reference); !bytes.Equal(got, want) &&
+			!strings.Contains(name, "broken") { // these leave an empty value or event
+			t.Errorf("%s: %q became %q", name, want, got)
+		}
+		if found := newScanners(wide).protobuf(body, c.root, false); found.outcome != unwritable {
+			t.Errorf("%s, read only: %+v", name, found)
+		}
+		judge(t, wide, c.root, body, false)
+	}
+	// Above records, nobody else is left who could be spared.
+	for name, body := range map[string][]byte{
+		"request":  {0x0a, 0x7f},
+		"resource": join(logsOf(record("b")), tagged(1, []byte{0x1a, 0x7f})),
+		"scope":    tagged(1, join(tagged(2, tagged(2, record("b"))), tagged(2, []byte{0x1a, 0x7f}))),
+	} {
+		if _, found := scan(wide, logsRequest, body, false); found.outcome != malformed {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}
+
+// What was meant for somewhere else is refused, rather than mended until nothing is left of it.
+func TestMistakenRequests(t *testing.T) {
+	for _, n := range []int{1, 2, 50} {
+		logsProto, _ := sampleLogs(t, n)
+		spansProto, _ := sampleSpans(t, n)
+		for root, body := range map[messageID][]byte{logsRequest: spansProto, traceRequest: logsProto} {
+			if _, found := scan(wide, root, body, false); found.outcome != malformed {
+				t.Errorf("%d records: %+v", n, found)
+			}
+		}
+	}
+	junk := newGenerator(seed, 0, false)
+	for range 1000 {
+		body := junk.bytes(200)
+		if _, found := scan(wide, logsRequest, body, false); found.outcome == passed && found.odd > 1 {
+			t.Errorf("%+v: %q", found, body)
 		}
 	}
 }
@@ -509,27 +636,113 @@ func TestJSONThatIsNone(t *testing.T) {
 		`{"resourceLogs":,"scopeLogs":,,"logRecords":,,"body":,"arrayValue":,"values":,,"arrayValue":,"values":,`,
 		`{"resourceLogs" []}`, `{resourceLogs:[]}`, `{'resourceLogs':[]}`, `{"resourceLogs":[],}`,
 		`{"resourceLogs":[{},]}`, `{"resourceLogs":[{}{}]}`, `{"resourceLogs":[,{}]}`, `{"":{"resourceLogs":[]}}`,
-		`{"resourceLogs":{}}`, `{"resourceLogs":"[{},{},{}]"}`, `{"resourceLogs":5}`, `{"resourceLogs":[5]}`,
-		`{"resourceLogs":true}`, `{"resourceLogs":[[]]}`, `{"x":nul}`, `{"x":tru}`, `{"x":falsy}`, `{"x":nan}`,
-		string(jsonLog(`{"timeUnixNano":{"attributes":[{}]}}`)),
-		string(jsonLog(`{"timeUnixNano":true}`)), string(jsonLog(`{"timeUnixNano":null}`)),
-		string(jsonLog(`{"timeUnixNano":-1}`)), string(jsonLog(`{"timeUnixNano":1.5}`)),
-		string(jsonLog(`{"timeUnixNano":01}`)), string(jsonLog(`{"timeUnixNano":1e3}`)),
-		string(jsonLog(`{"timeUnixNano":99999999999999999999999}`)), string(jsonLog(`{"timeUnixNano":1x}`)),
-		string(jsonLog(`{"severityText":5}`)), string(jsonLog(`{"severityText":{"a":1}}`)),
-		string(jsonLog(`{"traceId":"\"{}"}`)), string(jsonLog(`{"traceId":null}`)), string(jsonLog(`{"traceId":5}`)),
-		string(jsonLog(`{"body":{"boolValue":null}}`)), string(jsonLog(`{"body":{"boolValue":1}}`)),
-		string(jsonLog(`{"body":[]}`)), string(jsonLog(`{"body":"[{},{}]"}`)),
+		`{"x":nul}`, `{"x":tru}`, `{"x":falsy}`, `{"x":nan}`,
+		string(jsonLog(`{"timeUnixNano":01}`)), string(jsonLog(`{"timeUnixNano":1x}`)),
 		string(jsonLog(`{"body":{"stringValue":"a` + "\n" + `b"}}`)), string(jsonLog(`{"body":{"stringValue":"\x"}}`)),
 		string(jsonLog(`{"body":{"stringValue":"\u12g4"}}`)), string(jsonLog(`{"body":{"stringValue":"\u12`)),
 		string(jsonLog(`{"body":{"doubleValue":.5}}`)), string(jsonLog(`{"body":{"doubleValue":1.}}`)),
 		string(jsonLog(`{"body":{"doubleValue":-}}`)), string(jsonLog(`{"body":{"doubleValue":NaN}}`)),
+		string(jsonLog(`{"unknown":1` + repeat(longestNumber, "0") + `}`)),
 		string(jsonLog(`{"unknown":-0` + repeat(1000, "1") + `e1}`)),
 	} {
 		if _, found := scan(wide, logsRequest, []byte(body), true); found.outcome != malformed {
 			t.Errorf("passed: %.200s", body)
 		}
 	}
+}
+
+// What the decoder would refuse the whole request for costs its field: first, last or between others.
+func TestOddFieldsOfJSON(t *testing.T) {
+	for _, member := range []string{
+		`"timeUnixNano":{"attributes":[{}]}`, `"timeUnixNano":true`, `"timeUnixNano":-1`, `"timeUnixNano":1.5`,
+		`"timeUnixNano":1e3`, `"timeUnixNano":99999999999999999999999`, `"timeUnixNano":` + repeat(5000, "9"),
+		`"timeUnixNano":"noon"`, `"timeUnixNano":""`, `"timeUnixNano":"-1"`, `"timeUnixNano":"18446744073709551616"`,
+		`"severityText":5`, `"severityText":{"a":1}`, `"severityText":[]`, `"severityNumber":"LOUD"`,
+		`"severityNumber":"SEVERITY_NUMBER_TRACE"`, `"severityNumber":2147483648`, `"severityNumber":[9]`,
+		`"traceId":5`, `"traceId":["\"{}"]`, `"flags":"1.0"`, `"flags":-1`,
+		`"body":"a text"`, `"body":[]`, `"body":5`, `"attributes":{}`, `"attributes":"[{},{}]"`, `"attributes":7`,
+		`"droppedAttributesCount":"x"`, `"droppedAttributesCount" : [ { "deep" : [[[[]]]] } ] `,
+	} {
+		for form, record := range map[string]string{
+			"alone": `{` + member + `}`, "first": `{ ` + member + ` , "eventName":"kept"}`,
+			"last": `{"eventName":"kept" , ` + member + `}`, "between": `{"eventName":"kept",` + member + `,"unknown":1}`,
+		} {
+			body := jsonLog(`{},` + record + `,{"eventName":"next"}`)
+			if _, err := decode(logsRequest, body, true); err == nil {
+				t.Errorf("the decoder takes %.100s", member)
+			}
+			out, found := scan(wide, logsRequest, body, true)
+			if found.outcome != passed || found.odd != 1 {
+				t.Errorf("%s, %.100s: %+v", form, member, found)
+				continue
+			}
+			request := plogotlp.NewExportRequest()
+			if err := request.UnmarshalJSON(out); err != nil {
+				t.Errorf("%s, %.100s: %v\n%s", form, member, err, out)
+				continue
+			}
+			left := request.Logs().ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+			if left.Len() != 3 || left.At(2).EventName() != "next" || form != "alone" && left.At(1).EventName() != "kept" {
+				t.Errorf("%s, %.100s: %.300s", form, member, out)
+			}
+			judge(t, wide, logsRequest, body, true)
+		}
+	}
+	for _, value := range []string{
+		`"boolValue":1`, `"boolValue":"true"`, `"intValue":1.5`, `"intValue":"1.5"`, `"intValue":9223372036854775808`,
+		`"doubleValue":"x"`, `"doubleValue":1e999`,
+		`"bytesValue":"a"`, `"bytesValue":"a-_b"`, `"bytesValue":5`, `"intValue":"` + repeat(longestNumber+1, "1") + `"`,
+		`"arrayValue":[]`, `"arrayValue":{"values":{}}`, `"arrayValue":{"values":[5,{"intValue":1},"x"]}`,
+		`"kvlistValue":{"values":[[]]}`, `"stringValue":5`, `"stringValue":null,"boolValue":null,"intValue":null`,
+	} {
+		body := jsonLog(`{"body":{` + value + `}},{"eventName":"next"}`)
+		out, found := scan(wide, logsRequest, body, true)
+		request := plogotlp.NewExportRequest()
+		if err := request.UnmarshalJSON(out); err != nil || found.outcome != passed || request.Logs().LogRecordCount() != 2 {
+			t.Errorf("%.100s: %+v, %v\n%.300s", value, found, err, out)
+		}
+		judge(t, wide, logsRequest, body, true)
+	}
+}
+
+// null says that there is nothing, in JSON: the decoder takes it for some fields only.
+func TestNullInEachField(t *testing.T) {
+	for root := range descriptors {
+		for id, wrap := range jsonWays(root) {
+			for _, f := range messages[id].fields {
+				body := []byte(wrap(`{"` + f.name + `":null}`))
+				out, found := scan(wide, root, body, true)
+				if found.outcome != passed || found.odd != 0 {
+					t.Errorf("%s: %+v", body, found)
+				}
+				if _, err := decode(root, out, true); err != nil {
+					t.Errorf("%s: %v", out, err)
+				}
+			}
+		}
+	}
+}
+
+// jsonWays is ways in JSON.
+func jsonWays(root messageID) map[messageID]func(string) string {
+	found := map[messageID]func(string) string{root: func(b string) string { return b }}
+	for again := true; again; {
+		again = false
+		for id, outer := range found {
+			for _, f := range messages[id].fields {
+				if _, known := found[f.child]; f.child != unknownMessage && !known {
+					found[f.child] = func(b string) string {
+						if f.list {
+							b = "[" + b + "]"
+						}
+						return outer(`{"` + f.name + `":` + b + `}`)
+					}
+					again = true
+				}
+			}
+		}
+	}
+	return found
 }
 
 func TestJSONThatIsOne(t *testing.T) {
@@ -542,6 +755,8 @@ func TestJSONThatIsOne(t *testing.T) {
 		string(jsonLog(`{"traceId":"","spanId":"0123456789abcdef","body":{"bytesValue":"aGk="}}`)),
 		string(jsonLog(`{"body":{"arrayValue":{"values":[null,{},{"intValue":"-5"},{"intValue":-5},{"doubleValue":-1.5E+3}]}}}`)),
 		string(jsonLog(`{"attributes":[{"key":"\ud83d\ude00 \ud800 \\ \/","value":{"boolValue":true}}]}`)),
+		string(jsonLog(`{"body":{"doubleValue":"0.` + repeat(1000, "1") + `"},"unknown":-0.` + repeat(1000, "1") + `e-5}`)),
+		string(jsonLog(`{"body":{"stringValue":"` + repeat(10000, "1") + `"}}`)),
 		string(jsonLog(`{"body":{"stringValue":"` + "caf\xc3\xa9 \xff" + `"}}`)),
 	} {
 		if _, err := decode(logsRequest, []byte(body), true); err != nil {
@@ -662,6 +877,45 @@ func TestPanicIsARefusal(t *testing.T) {
 	}
 }
 
+// What is estimated is near to what the decoded request keeps.
+func TestEstimateIsNearTheHeap(t *testing.T) {
+	logs, _ := sampleLogs(t, 20_000)
+	spans, _ := sampleSpans(t, 10_000)
+	small := pair("k", []byte{3 << 3, 1})
+	point := join(tagged(7, small), tagged(7, small), append([]byte{3<<3 | wireFixed8}, make([]byte, 8)...),
+		append([]byte{4<<3 | wireFixed8}, make([]byte, 8)...))
+	for name, c := range map[string]struct {
+		root messageID
+		body []byte
+	}{
+		"logs":              {logsRequest, logs},
+		"spans":             {traceRequest, spans},
+		"small attributes":  {logsRequest, logsOf(attributesOf(5_000, record("b", attributesOf(50, small)...))...)},
+		"small points":      {metricsRequest, tagged(1, tagged(2, tagged(2, tagged(5, join(attributesOf(50_000, tagged(1, point))...)))))},
+		"empty records":     {logsRequest, tagged(1, tagged(2, bytes.Repeat([]byte{0x12, 0}, 200_000)))},
+		"empty attributes":  {logsRequest, logsOf(attributesOf(100, join(attributesOf(4_000, tagged(6, nil))...))...)},
+		"values of a list":  {logsRequest, logsOf(tagged(5, tagged(5, bytes.Repeat([]byte{0x0a, 0}, 1_000_000))))},
+		"numbers of a list": {logsRequest, logsOf(tagged(5, tagged(5, bytes.Repeat([]byte{0x0a, 2, 3 << 3, 1}, 500_000))))},
+	} {
+		_, found := scan(wide, c.root, c.body, false)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		request := newRequest(c.root)
+		fatal(t, request.UnmarshalProto(c.body))
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		kept := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+		runtime.KeepAlive(request)
+		estimate := found.decoded + int64(len(c.body))
+		t.Logf("%s: %d bytes, kept %.1f times that, estimated %.1f times", name, len(c.body),
+			float64(kept)/float64(len(c.body)), float64(estimate)/float64(len(c.body)))
+		if float64(estimate) < 0.8*float64(kept) || estimate > 2*kept {
+			t.Errorf("%s: %d bytes are kept, %d were estimated", name, kept, estimate)
+		}
+	}
+}
+
 func TestScanAllocatesNothing(t *testing.T) {
 	asProto, asJSON := sampleLogs(t, 100)
 	s := newScanners(wide)
@@ -735,6 +989,16 @@ func bothWays(t testing.TB, request exportRequest) (asProto, asJSON []byte) {
 	return asProto, asJSON
 }
 
+// asSDK writes a request with the fields in the order of their numbers. A Collector has it the other
+// way around.
+func asSDK(t testing.TB, root messageID, body []byte) []byte {
+	m := dynamicpb.NewMessage(descriptors[root])
+	fatal(t, proto.Unmarshal(body, m))
+	out, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	fatal(t, err)
+	return out
+}
+
 // cpuTime is what this process has used: on a busy machine the clock tells of others as well.
 func cpuTime(b *testing.B) int64 {
 	var usage syscall.Rusage
@@ -746,6 +1010,7 @@ func BenchmarkScan(b *testing.B) {
 	const records = 500
 	logsProto, logsJSON := sampleLogs(b, records)
 	spansProto, spansJSON := sampleSpans(b, records)
+	logsProto, spansProto = asSDK(b, logsRequest, logsProto), asSDK(b, traceRequest, spansProto)
 	b.Logf("bytes per record: log %d, JSON %d; span %d, JSON %d", len(logsProto)/records,
 		len(logsJSON)/records, len(spansProto)/records, len(spansJSON)/records)
 	s := newScanners(bounds{defaultMaxDepth, defaultMaxAttributes, defaultMaxDecoded * mib})

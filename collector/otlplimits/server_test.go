@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -263,7 +265,7 @@ func (g gate) pass(context.Context) error {
 func large() []byte { return logsOf(record(repeat(9<<20, "x"))) }
 
 func TestInFlight(t *testing.T) {
-	s := start(t, settings{"max_in_flight_mib": 16, "max_decoded_mib": 16}, nil, nil)
+	s := start(t, settings{"max_in_flight_mib": 16, "max_decoded_mib": 16, "max_request_mib": 16}, nil, nil)
 	ways := s.senders(t)
 	refused := func() int64 {
 		return s.counted(t, "refused", overHTTP, forInFlight) + s.counted(t, "refused", overGRPC, forInFlight)
@@ -311,7 +313,7 @@ func TestInFlight(t *testing.T) {
 }
 
 func TestDecodedSize(t *testing.T) {
-	s := start(t, settings{"max_decoded_mib": 1}, nil, nil)
+	s := start(t, settings{"max_decoded_mib": 1, "max_request_mib": 1}, nil, nil)
 	body := logsOf(attributesOf(9000, record("b"))...)
 	request := plogotlp.NewExportRequest()
 	fatal(t, request.UnmarshalProto(body))
@@ -338,7 +340,7 @@ func TestDecodedSize(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	s := start(t, nil, nil, nil)
 	for _, way := range s.senders(t) {
-		for _, body := range []string{"\x0a\xff\xff", "{", "\x9b\x06\x9c\x06"} {
+		for _, body := range []string{"\x0a\xff\xff", "{", "\x9c\x06"} {
 			if got, later := told(way.send(logsRequest, []byte(body))); got != codes.InvalidArgument || later {
 				t.Errorf("%s, %q: %v", way.name, body, got)
 			}
@@ -346,17 +348,52 @@ func TestMalformed(t *testing.T) {
 	}
 	s.wantCounted(t, "refused", overHTTP, forForm, 12)
 	s.wantCounted(t, "refused", overGRPC, forForm, 6)
-	// What only the decoder sees is told by it.
+	s.wantIdle(t)
+}
+
+// Nine good records and one that the decoder would refuse the request for.
+func TestOneOddRecordCostsNobodyElse(t *testing.T) {
+	s := start(t, nil, nil, nil)
+	good := attributesOf(9, record("good"))
+	goodJSON := strings.Join(slices.Repeat([]string{`{"body":{"stringValue":"good"}}`}, 9), ",")
 	for _, way := range s.senders(t) {
-		body := logsOf(tagged(9, []byte("short")))
-		if way.json {
-			body = jsonLog(`{"traceId":"abc"}`)
+		bodies := [][]byte{
+			logsOf(append(good, tagged(9, []byte("short")))...),                 // an id
+			logsOf(append(good, tagged(1, []byte("12:00")))...),                 // a time
+			logsOf(append(good, []byte{0x0a, 0x7f})...),                         // no protobuf
+			logsOf(append(good, []byte{0x9b, 0x06, 0x08, 0x01, 0x9c, 0x06})...), // a group
 		}
-		if err := way.send(logsRequest, body); err == nil {
-			t.Errorf("%s: a trace id of 5 bytes arrived", way.name)
+		if way.json {
+			bodies = [][]byte{
+				jsonLog(goodJSON + `,{"traceId":"abc"}`), jsonLog(goodJSON + `,{"timeUnixNano":"12:00"}`),
+				jsonLog(goodJSON + `,{"body":"a text"}`), jsonLog(goodJSON + `,{"flags":null,"timeUnixNano":null}`),
+			}
+		}
+		for _, body := range bodies {
+			if _, err := decode(logsRequest, body, way.json); err == nil {
+				t.Fatalf("%s: the decoder takes %q", way.name, body)
+			}
+			if err := way.send(logsRequest, body); err != nil {
+				t.Errorf("%s, %q: %v", way.name, body, err)
+			}
+			arrived := 0
+			for _, ld := range s.logs.AllLogs() {
+				for _, r := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+					if r.Body().Str() == "good" {
+						arrived++
+					}
+				}
+			}
+			s.logs.Reset()
+			if arrived != 9 {
+				t.Errorf("%s, %q: %d of 9 arrived", way.name, body, arrived)
+			}
 		}
 	}
-	s.wantIdle(t)
+	s.wantCounted(t, "repaired", overHTTP, forIDs, 4)
+	s.wantCounted(t, "repaired", overGRPC, forIDs, 2)
+	s.wantCounted(t, "repaired", overHTTP, forForm, 8)
+	s.wantCounted(t, "repaired", overGRPC, forForm, 4)
 }
 
 func TestTheReceiverToldOfWhatIsNotOTLP(t *testing.T) {
@@ -447,4 +484,32 @@ func TestTextThatIsNoUTF8Arrives(t *testing.T) {
 		}
 		s.logs.Reset()
 	}
+}
+
+// Nothing at all is a request too, in protobuf.
+func TestEmptyRequest(t *testing.T) {
+	s := start(t, nil, nil, nil)
+	for _, way := range s.senders(t) {
+		body := ""
+		if way.json {
+			body = "{}"
+		}
+		if err := way.send(logsRequest, []byte(body)); err != nil {
+			t.Errorf("%s: %v", way.name, err)
+		}
+	}
+	s.wantIdle(t)
+}
+
+// Headers come before all other bounds.
+func TestHeadersOfGRPCAreBounded(t *testing.T) {
+	s := start(t, nil, nil, nil)
+	conn := s.dial(t)
+	for size, fits := range map[int]bool{20_000: true, 100_000: false} {
+		ctx := metadata.AppendToOutgoingContext(context.Background(), "x", repeat(size, "x"))
+		if err := export(ctx, conn, logsRequest, logsOf(record("b"))); (err == nil) != fits {
+			t.Errorf("headers of %d bytes: %v", size, err)
+		}
+	}
+	s.wantIdle(t)
 }

@@ -29,7 +29,14 @@ type rawConn struct {
 	framer *http2.Framer
 	ended  chan uint32 // streams that the server has ended
 	stream uint32
+
+	flow   sync.Mutex
+	more   *sync.Cond
+	window map[uint32]int // bytes that may be sent, by stream; 0 is the connection
+	over   map[uint32]bool
 }
+
+const firstWindow = 65535
 
 func (s *server) rawGRPC(t testing.TB) *rawConn {
 	t.Helper()
@@ -38,16 +45,28 @@ func (s *server) rawGRPC(t testing.TB) *rawConn {
 	t.Cleanup(func() { conn.Close() })
 	_, err = io.WriteString(conn, http2.ClientPreface)
 	fatal(t, err)
-	c := &rawConn{Conn: conn, framer: http2.NewFramer(conn, conn), ended: make(chan uint32, 1000)}
+	c := &rawConn{Conn: conn, framer: http2.NewFramer(conn, conn), ended: make(chan uint32, 1000),
+		window: map[uint32]int{0: firstWindow}, over: map[uint32]bool{}}
+	c.more = sync.NewCond(&c.flow)
 	fatal(t, c.framer.WriteSettings())
 	go c.read()
 	return c
 }
 
 func (c *rawConn) read() {
+	end := func(id uint32) {
+		c.flow.Lock()
+		c.over[id] = true
+		c.more.Broadcast()
+		c.flow.Unlock()
+		if id != 0 {
+			c.ended <- id
+		}
+	}
 	for {
 		frame, err := c.framer.ReadFrame()
 		if err != nil {
+			end(0)
 			return
 		}
 		switch f := frame.(type) {
@@ -59,12 +78,17 @@ func (c *rawConn) read() {
 			if !f.IsAck() {
 				c.write(func() error { return c.framer.WritePing(true, f.Data) })
 			}
+		case *http2.WindowUpdateFrame:
+			c.flow.Lock()
+			c.window[f.StreamID] += int(f.Increment)
+			c.more.Broadcast()
+			c.flow.Unlock()
 		case *http2.HeadersFrame:
 			if f.StreamEnded() {
-				c.ended <- f.StreamID
+				end(f.StreamID)
 			}
 		case *http2.RSTStreamFrame:
-			c.ended <- f.StreamID
+			end(f.StreamID)
 		}
 	}
 }
@@ -88,6 +112,9 @@ func (c *rawConn) open(t testing.TB, root messageID, length int) uint32 {
 	}
 	c.stream += 2
 	id := c.stream - 1
+	c.flow.Lock()
+	c.window[id] = firstWindow
+	c.flow.Unlock()
 	c.write(func() error {
 		return c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
 	})
@@ -95,7 +122,21 @@ func (c *rawConn) open(t testing.TB, root messageID, length int) uint32 {
 	return id
 }
 
+// data sends a piece of a message, when the server is ready for it and has not ended the call.
 func (c *rawConn) data(id uint32, b []byte) {
+	c.flow.Lock()
+	for (c.window[0] < len(b) || c.window[id] < len(b)) && !c.over[id] && !c.over[0] {
+		c.more.Wait()
+	}
+	over := c.over[id] || c.over[0]
+	if !over {
+		c.window[0] -= len(b)
+		c.window[id] -= len(b)
+	}
+	c.flow.Unlock()
+	if over {
+		return
+	}
 	c.write(func() error { return c.framer.WriteData(id, false, b) })
 }
 
@@ -153,7 +194,7 @@ func TestReadTimeoutIsOnlyForReading(t *testing.T) {
 // Many messages that arrive at once, and never end, hold no more than all room and a quarter. Those
 // that began first make place, and others are served meanwhile.
 func TestUnfinishedMessagesAreBounded(t *testing.T) {
-	s := start(t, settings{"max_in_flight_mib": 16, "max_decoded_mib": 16}, nil, nil)
+	s := start(t, settings{"max_in_flight_mib": 16, "max_decoded_mib": 16, "max_request_mib": 16}, nil, nil)
 	const streams, size = 32, 4 << 20
 	var most atomic.Int64
 	watch := make(chan struct{})
@@ -176,8 +217,6 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 		}
 		wg.Go(func() {
 			piece := make([]byte, 16<<10)
-			// Windows are not kept: the server opens them for the whole message, and a stream that
-			// goes beyond is ended as well.
 			for sent := 0; sent < size-len(piece); sent += len(piece) {
 				for _, id := range ids {
 					conn.data(id, piece)

@@ -10,11 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,11 +95,11 @@ func (s *server) received(ctx context.Context) error {
 
 type settings map[string]any
 
-// start runs a receiver. receiverConfig is merged into grpc's and http's part.
+// start runs a receiver with the extension. Its own settings come on top of the defaults, and so do
+// those of the receiver's two parts.
 func start(t testing.TB, own settings, grpcPart, httpPart settings) *server {
 	t.Helper()
 	s := &server{
-		grpc: freeAddress(t), http: freeAddress(t),
 		telemetry: componenttest.NewTelemetry(),
 		logs:      new(consumertest.LogsSink),
 		traces:    new(consumertest.TracesSink),
@@ -113,21 +115,39 @@ func start(t testing.TB, own settings, grpcPart, httpPart settings) *server {
 	fatal(t, err)
 	s.limits = ext.(*limits)
 
+	for attempt := 1; ; attempt++ {
+		running, err := s.receive(t, host{component.NewID(componentType): ext}, grpcPart, httpPart)
+		if err == nil {
+			t.Cleanup(func() {
+				s.onReceipt(nil)
+				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+				defer cancel()
+				_ = running.Shutdown(ctx)
+				_ = s.telemetry.Shutdown(context.Background())
+			})
+			return s
+		}
+		if attempt == 5 || !errors.Is(err, syscall.EADDRINUSE) { // somebody else was faster
+			t.Fatal(err)
+		}
+	}
+}
+
+// receive starts the receiver on ports that are free.
+func (s *server) receive(t testing.TB, host host, grpcPart, httpPart settings) (component.Component, error) {
+	t.Helper()
+	ctx := context.Background()
+	s.grpc, s.http = freeAddress(t), freeAddress(t)
 	factory := otlpreceiver.NewFactory()
 	middlewares := []any{map[string]any{"id": componentType.String()}}
 	grpcConfig := settings{"endpoint": s.grpc, "max_recv_msg_size_mib": 20, "middlewares": middlewares}
 	httpConfig := settings{"endpoint": s.http, "middlewares": middlewares, "compression_algorithms": []any{}}
-	for key, value := range grpcPart {
-		grpcConfig[key] = value
-	}
-	for key, value := range httpPart {
-		httpConfig[key] = value
-	}
+	maps.Copy(grpcConfig, grpcPart)
+	maps.Copy(httpConfig, httpPart)
 	receiverConfig := factory.CreateDefaultConfig()
 	fatal(t, confmap.NewFromStringMap(map[string]any{"protocols": map[string]any{
 		"grpc": map[string]any(grpcConfig), "http": map[string]any(httpConfig),
 	}}).Unmarshal(receiverConfig))
-
 	set := receiver.Settings{
 		ID: component.NewID(factory.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings(),
 	}
@@ -149,15 +169,7 @@ func start(t testing.TB, own settings, grpcPart, httpPart settings) *server {
 	fatal(t, err)
 	_, err = factory.CreateMetrics(ctx, set, receiverConfig, metrics)
 	fatal(t, err)
-	fatal(t, running.Start(ctx, host{component.NewID(componentType): ext}))
-	t.Cleanup(func() {
-		s.onReceipt(nil)
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		_ = running.Shutdown(ctx)
-		_ = s.telemetry.Shutdown(context.Background())
-	})
-	return s
+	return running, running.Start(ctx, host)
 }
 
 type host map[component.ID]component.Component

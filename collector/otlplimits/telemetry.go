@@ -29,6 +29,7 @@ const (
 
 	forDepth      = "depth"
 	forAttributes = "attributes"
+	forIDs        = "ids"
 )
 
 // telemetry is what the extension tells of itself: numbers and fixed words, never a value.
@@ -49,7 +50,7 @@ func newTelemetry(provider metric.MeterProvider, room *room) (*telemetry, error)
 	}
 	repairs, err := meter.Int64Counter(
 		"otelcol_extension_otlp_limits_repaired",
-		metric.WithDescription("Values emptied and lists of attributes shortened, by protocol and reason"),
+		metric.WithDescription("Values, lists and fields mended in place, by protocol and reason"),
 		metric.WithUnit("{value}"),
 	)
 	if err != nil {
@@ -63,7 +64,7 @@ func newTelemetry(provider metric.MeterProvider, room *room) (*telemetry, error)
 		} {
 			refusals.Add(context.Background(), 0, t.label(protocol, reason))
 		}
-		for _, reason := range []string{forDepth, forAttributes} {
+		for _, reason := range []string{forDepth, forAttributes, forIDs, forForm} {
 			repairs.Add(context.Background(), 0, t.label(protocol, reason))
 		}
 	}
@@ -113,10 +114,12 @@ func (t *telemetry) refused(protocol, reason string) {
 }
 
 func (t *telemetry) repaired(protocol string, r report) {
-	if r.emptied > 0 {
-		t.repairs.Add(context.Background(), r.emptied, t.labels[[2]string{protocol, forDepth}])
-	}
-	if r.shortened > 0 {
-		t.repairs.Add(context.Background(), r.shortened, t.labels[[2]string{protocol, forAttributes}])
+	for _, one := range []struct {
+		reason string
+		n      int64
+	}{{forDepth, r.emptied}, {forAttributes, r.shortened}, {forIDs, r.ids}, {forForm, r.odd}} {
+		if one.n > 0 {
+			t.repairs.Add(context.Background(), one.n, t.labels[[2]string{protocol, one.reason}])
+		}
 	}
 }

@@ -3,8 +3,8 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -89,9 +89,34 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@dataclass
+class _Compose(DockerCompose):
+    """A compose project that is found by its own environment: two may run at the same time."""
+
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    def _run_command(
+        self, cmd: str | list[str], context: str | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        with _environment(self.environment):
+            return super()._run_command(cmd, context)
+
+
 @contextlib.contextmanager
-def running(project: Project, state: Path) -> Iterator[Stack]:
-    """Start everything but Grafana, wait until each part answers, sweep it at the end."""
+def running(
+    project: Project,
+    state: Path,
+    *,
+    name: str = PROJECT_NAME,
+    services: Sequence[str] = (),
+    overrides: Sequence[Path] = (),
+) -> Iterator[Stack]:
+    """Start everything but Grafana, wait until each part answers, sweep it at the end.
+
+    name: of the compose project. services: only these, and what they depend on. overrides: more
+    compose files, laid over the real one. The whole stack is what our own commands find, by the
+    variables of this process; a part of it is not.
+    """
     plugin.ensure(project)
     tags = images.resolve(checkout=project)
     secrets.ensure(state)
@@ -105,18 +130,25 @@ def running(project: Project, state: Path) -> Iterator[Stack]:
     alerting.ensure(replace(project, settings=own), speed=SPEED)
     env_file = state / "tests.env"
     write_variables(env_file, "The stack of one test run.", values)
-    compose = DockerCompose(
+    environment = {"COMPOSE_PROJECT_NAME": name, **values}
+    compose = _Compose(
         project.root,
-        compose_file_name=project.compose_file.name,
+        compose_file_name=[project.compose_file.name, *map(str, overrides)],
         env_file=[str(project.root / ".env"), str(env_file)],
         wait=False,
+        environment=environment,
     )
-    with _environment({"COMPOSE_PROJECT_NAME": PROJECT_NAME, **values}):
+    with _environment({} if services else environment):
         compose.stop()  # what an interrupted run may have left
         try:
-            compose.start()
+            # Only to start: with services named, `down` would leave the network and the volumes.
+            replace(compose, services=list(services)).start()
             stack = Stack(compose=compose, ports=ports, state=state)
-            stack.wait_ready(part.service for part in PARTS if part.profile is None)
+            stack.wait_ready(
+                part.service
+                for part in PARTS
+                if part.profile is None and part.service in (services or [part.service])
+            )
             yield stack
         finally:
             compose.stop()

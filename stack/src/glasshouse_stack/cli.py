@@ -19,6 +19,8 @@ from glasshouse_stack.console import Terminal, plain_table
 from glasshouse_stack.doctor import examine
 from glasshouse_stack.errors import StackError
 from glasshouse_stack.images.resolve import as_json
+from glasshouse_stack.letters import command as dead
+from glasshouse_stack.letters.letter import Signal
 from glasshouse_stack.process import run_attached
 from glasshouse_stack.project import Project
 from glasshouse_stack.summary import summarize
@@ -130,6 +132,46 @@ def preview(
 ) -> None:
     """Draw the dashboards with the running stack's data into one static page."""
     previewing.preview(project.load(), Terminal(), out=out, minutes=minutes, pictures=pictures)
+
+
+@app.command()
+def dead_letters(
+    replay: Annotated[
+        bool, typer.Option("--replay", help="send them again, take away what is accepted")
+    ] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="delete them; asks first")] = False,
+    reason: Annotated[list[str] | None, typer.Option(help="only these reasons")] = None,
+    signal: Annotated[list[Signal] | None, typer.Option(help="only these signals")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="a folder on this machine, not the stack's")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="with --folder: the OTLP/HTTP address to send to")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """List what no backend took and the Collector keeps; send it again; delete it."""
+    chosen = dead.Choice(
+        signals=tuple(dict.fromkeys(signal or Signal)), reasons=tuple(reason or ()), folder=folder
+    )
+    terminal = Terminal(quiet=as_script)
+    if not replay and not discard:
+        dead.show(chosen, terminal, as_script=as_script)
+        return
+    if replay and discard:
+        raise StackError("--replay and --discard: choose one")
+    if replay:
+        outcome = dead.replay(chosen, terminal, endpoint=endpoint)
+    else:
+        question = "Delete dead letters for good?"
+        if not yes and not (sys.stdin.isatty() and typer.confirm(question)):
+            raise StackError("nothing deleted: answer yes, or pass --yes")
+        outcome = dead.discard(chosen, terminal)
+    if as_script:
+        terminal.json(outcome.as_dict())
+    if outcome.refused:
+        raise typer.Exit(dead.REFUSED)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from glasshouse_stack import (
 from glasshouse_stack.compose import Container
 from glasshouse_stack.console import Terminal
 from glasshouse_stack.errors import StackError
+from glasshouse_stack.limits import check as limits
 from glasshouse_stack.parts import PARTS, PORT_VARIABLES, Part
 from glasshouse_stack.process import run_logged
 from glasshouse_stack.project import Project, container_user
@@ -47,11 +48,12 @@ class Started:
 
 
 def up(checkout: Project, terminal: Terminal) -> list[Started]:
-    """Engine, images, secrets, containers; returns once every part is ready.
+    """Limits, engine, images, secrets, containers; returns once every part is ready.
 
     Raises StackError with one line and the log that explains it.
     """
     wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    limits.ensure(checkout.root)
     checkout.prepare()
     plugin.ensure(checkout, terminal)
     if found := ports.clashes(wanted, compose.published_ports(checkout)):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from glasshouse_stack.console import Terminal, plain_table
 from glasshouse_stack.doctor import checks
 from glasshouse_stack.doctor.checks import Check
+from glasshouse_stack.doctor.limits import limits
 from glasshouse_stack.errors import StackError
 from glasshouse_stack.project import Project
 
@@ -14,6 +15,7 @@ _STYLES = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
 _GROUPS = (
     ("machine", checks.machine),
     ("ports", checks.port_clashes),
+    ("limits", limits),
     ("parts", checks.parts),
     ("data's way", checks.data_way),
 )
