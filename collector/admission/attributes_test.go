@@ -125,6 +125,26 @@ func TestTheFirstAndTheLastAttributesStay(t *testing.T) {
 	}
 }
 
+// TestWhatIsBesideTheAttributesCounts fills up what they may have, to the byte.
+func TestWhatIsBesideTheAttributesCounts(t *testing.T) {
+	config := testConfig()
+	data := plog.NewLogs()
+	r := data.ResourceLogs().AppendEmpty()
+	s := r.ScopeLogs().AppendEmpty()
+	record := s.LogRecords().AppendEmpty()
+	record.SetSeverityText(strings.Repeat("s", 4096))
+	for _, room := range []int{65536, 65536, 65536, config.Logs.AttributesBytes - 3*65536 - reserved.bytes} {
+		key := fmt.Sprint(record.Attributes().Len())
+		record.Attributes().PutStr(key, strings.Repeat("v", room-len(key)))
+	}
+	p := newLogs(t, config, testSettings(componenttest.NewTelemetry()), &recorder{})
+	_, err := p.process(t.Context(), data)
+	must(t, err)
+	if _, size := storedByLoki(r, s, record, nil); size > config.Logs.AttributesBytes {
+		t.Errorf("Loki stores attributes of %d bytes", size)
+	}
+}
+
 // TestNestedNamesCountWhole: a backend that takes maps apart stores the outer name with each leaf.
 func TestNestedNamesCountWhole(t *testing.T) {
 	config := testConfig()

@@ -161,6 +161,34 @@ func TestWorkStopsWhenTheSenderHasGone(t *testing.T) {
 	}
 }
 
+// TestWorkStopsInEmptyScopes: one record is enough to have any number of scopes looked at.
+func TestWorkStopsInEmptyScopes(t *testing.T) {
+	telemetry := componenttest.NewTelemetry()
+	set := testSettings(telemetry)
+	empty := func(scope pcommon.InstrumentationScope) { scope.Attributes().PutStr("", "x") }
+	logs, traces, metrics := plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()
+	rl, rt, rm := logs.ResourceLogs().AppendEmpty(), traces.ResourceSpans().AppendEmpty(), metrics.ResourceMetrics().AppendEmpty()
+	for range 20 * checkEvery {
+		empty(rl.ScopeLogs().AppendEmpty().Scope())
+		empty(rt.ScopeSpans().AppendEmpty().Scope())
+		empty(rm.ScopeMetrics().AppendEmpty().Scope())
+	}
+	rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	rt.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	_, inLogs := newLogs(t, testConfig(), set, &recorder{}).process(&cancelled{Context: t.Context(), after: 1}, logs)
+	_, inTraces := newTraces(t, testConfig(), set, &recorder{}).process(&cancelled{Context: t.Context(), after: 1}, traces)
+	_, inMetrics := newMetrics(t, testConfig(), set, &recorder{}).process(&cancelled{Context: t.Context(), after: 1}, metrics)
+	for signal, err := range map[string]error{signalLogs: inLogs, signalTraces: inTraces, signalMetrics: inMetrics} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: the error is %v", signal, err)
+		}
+		if n := casetest.Counted(t, telemetry, counters["repaired"])["reason=name,service=,signal="+signal]; n == 0 || n > 2*checkEvery {
+			t.Errorf("%s: %d scopes were looked at", signal, n)
+		}
+	}
+}
+
 // TestWorkStopsInMetrics: a metric without points is work, too, and so is each point.
 func TestWorkStopsInMetrics(t *testing.T) {
 	const records = 20 * checkEvery

@@ -93,11 +93,14 @@ func common[P point](v *visit, p P) {
 	case at != 0 && at < v.window.oldest:
 		v.hit(late)
 	case v.hit(timestamp): // none, or ahead of all clocks
-		p.SetTimestamp(v.window.now)
+		// One after the other: of two points of a series at once delta_to_cumulative drops one.
+		p.SetTimestamp(v.window.now + v.stamped)
+		v.stamped++
 	}
-	// A series cannot begin after its point. Without a beginning it has an unknown one.
-	if start := p.StartTimestamp(); start > p.Timestamp() && v.hit(timestamp) {
-		p.SetStartTimestamp(0)
+	// A series cannot begin after its point. With that point it has an unknown beginning; with a zero
+	// one, delta_to_cumulative takes the point for one of an older series and drops it.
+	if p.StartTimestamp() > p.Timestamp() && v.hit(timestamp) {
+		p.SetStartTimestamp(p.Timestamp())
 	}
 }
 

@@ -25,10 +25,12 @@ type visit struct {
 	shared size // what all records of the resource carry along
 	bytes  int  // looked at, of the resource
 	tally  tally
+	// stamped is how many points were given a time.
+	stamped pcommon.Timestamp
 }
 
 func (v *visit) start(ctx context.Context, in window) {
-	v.ctx, v.err, v.seen, v.window = ctx, nil, 0, in
+	v.ctx, v.err, v.seen, v.stamped, v.window = ctx, nil, 0, 0, in
 }
 
 // goneOn counts a record, and tells whether the sender still waits for the answer.

@@ -16,8 +16,9 @@ const (
 	directoryMode = 0o700 // records may tell of people
 	fileMode      = 0o600
 
-	// mostTries is how often a file is opened anew that somebody renames away just then.
-	mostTries = 10
+	// mostTries is how often a file is opened anew that somebody renames away just then. It
+	// bounds what a reader without a pause can do.
+	mostTries = 1000
 )
 
 var signals = []string{signalLogs, signalTraces, signalMetrics}
@@ -102,20 +103,24 @@ func (f *files) add(signal string, line []byte) error {
 	return errors.Join(err, target.Close())
 }
 
-// take opens a file for a line. The lock tells a reader that has renamed the file to wait for
-// the line; a file that has gone from its place before it was locked is left to the reader. A
-// lock that somebody keeps does not keep the line out.
+// take opens a file for a line. The lock tells a reader that renames the file from now on to wait
+// for the line; a file that has gone from its place before is left to the reader. A lock that
+// somebody has on a file in its place is no reader's, and does not keep the line out.
 func (f *files) take(path string) (file, error) {
-	for try := 1; ; try++ {
+	for range mostTries {
 		target, err := f.open(path)
 		if err != nil {
 			return nil, err
 		}
-		if try == mostTries || share(target) && inPlace(target, path) {
+		share(target)
+		if inPlace(target, path) {
 			return target, nil
 		}
-		target.Close()
+		if err := target.Close(); err != nil {
+			return nil, err
+		}
 	}
+	return nil, fmt.Errorf("%s is renamed away all the time", path)
 }
 
 func inPlace(target file, path string) bool {

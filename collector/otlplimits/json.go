@@ -183,6 +183,9 @@ func (j *jsonScan) keep(f *field, top *jsonFrame, item bool, from int) bool {
 	case good:
 		return true
 	case odd:
+		if !item && f.child != unknownMessage && top.message.holder() {
+			return false
+		}
 		j.pos = start
 		end, ok := j.wellFormed()
 		j.report.odd++

@@ -58,6 +58,10 @@ func (id messageID) record() bool {
 // those in it are nobody's.
 func (id messageID) apart() bool { return id >= logRecord || id == entityRef }
 
+// holder tells whether the message holds records of others: what is in a field of it that cannot be
+// read would be lost with one mend.
+func (id messageID) holder() bool { return id <= scopeMetrics }
+
 // kind tells how a field looks in JSON.
 type kind uint8
 

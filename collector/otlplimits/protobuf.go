@@ -112,6 +112,10 @@ func (s *scanner) protobuf(body []byte, root messageID, write bool) {
 		}
 		value := body[pos-size : pos]
 		if !known.takes(wire) || known.sized && size > 0 && !known.fits(value) {
+			if known.child != unknownMessage && f.message.holder() {
+				s.report.outcome = malformed
+				return
+			}
 			if !write {
 				s.report.outcome = unwritable
 				return

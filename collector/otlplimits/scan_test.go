@@ -508,13 +508,46 @@ func TestOddFieldsOfProtobuf(t *testing.T) {
 	}
 	// Above records, nobody else is left who could be spared.
 	for name, body := range map[string][]byte{
-		"request":  {0x0a, 0x7f},
-		"resource": join(logsOf(record("b")), tagged(1, []byte{0x1a, 0x7f})),
-		"scope":    tagged(1, join(tagged(2, tagged(2, record("b"))), tagged(2, []byte{0x1a, 0x7f}))),
+		"request":                   {0x0a, 0x7f},
+		"records that are a number": tagged(1, tagged(2, join(tagged(2, record("b")), []byte{2<<3 | wireVarint, 1}))),
+		"a resource that is one":    tagged(1, join([]byte{1<<3 | wireVarint, 1}, tagged(2, tagged(2, record("b"))))),
+		"resource":                  join(logsOf(record("b")), tagged(1, []byte{0x1a, 0x7f})),
+		"scope":                     tagged(1, join(tagged(2, tagged(2, record("b"))), tagged(2, []byte{0x1a, 0x7f}))),
 	} {
 		if _, found := scan(wide, logsRequest, body, false); found.outcome != malformed {
 			t.Errorf("%s: %+v", name, found)
 		}
+	}
+}
+
+// Numbers one after the other have to be whole ones.
+func TestOddPackedNumbers(t *testing.T) {
+	histogram := func(field []byte) []byte {
+		return tagged(1, tagged(2, tagged(2, tagged(9, tagged(1, field)))))
+	}
+	exponential := func(field []byte) []byte {
+		return tagged(1, tagged(2, tagged(2, tagged(10, tagged(1, tagged(8, field))))))
+	}
+	for name, c := range map[string]struct {
+		body []byte
+		odd  int64
+	}{
+		"two counts":            {histogram(tagged(6, make([]byte, 16))), 0},
+		"counts cut off":        {histogram(tagged(6, make([]byte, 15))), 1},
+		"bounds cut off":        {histogram(tagged(7, make([]byte, 9))), 1},
+		"no counts":             {histogram(tagged(6, nil)), 0},
+		"three varints":         {exponential(tagged(2, []byte{1, 0xff, 0x7f, 2})), 0},
+		"the longest varint":    {exponential(tagged(2, append(bytes.Repeat([]byte{0xff}, 9), 1))), 0},
+		"too long a varint":     {exponential(tagged(2, append(bytes.Repeat([]byte{0xff}, 10), 1))), 1},
+		"a varint without end":  {exponential(tagged(2, []byte{1, 0xff})), 1},
+		"one count, not packed": {exponential([]byte{2 << 3, 7}), 0},
+	} {
+		_, err := decode(metricsRequest, c.body, false)
+		_, found := scan(wide, metricsRequest, c.body, false)
+		if found.outcome != passed || found.odd != c.odd || (err == nil) != (c.odd == 0) {
+			t.Errorf("%s: %+v, the decoder says %v", name, found, err)
+		}
+		judge(t, wide, metricsRequest, c.body, false)
 	}
 }
 
@@ -635,7 +668,9 @@ func TestJSONThatIsNone(t *testing.T) {
 		``, ` `, `[]`, `1`, `"x"`, `{`, `{"resourceLogs":[`, `{"resourceLogs":[}`, `{"resourceLogs":[{]}`,
 		`{"resourceLogs":,"scopeLogs":,,"logRecords":,,"body":,"arrayValue":,"values":,,"arrayValue":,"values":,`,
 		`{"resourceLogs" []}`, `{resourceLogs:[]}`, `{'resourceLogs':[]}`, `{"resourceLogs":[],}`,
-		`{"resourceLogs":[{},]}`, `{"resourceLogs":[{}{}]}`, `{"resourceLogs":[,{}]}`, `{"":{"resourceLogs":[]}}`,
+		`{"resourceLogs":[{},]}`, `{"resourceLogs":[{}{}]}`, `{"resourceLogs":[,{}]}`, `{"resourceLogs":{}}`, `{"resourceLogs":"[{},{},{}]"}`, `{"resourceLogs":5}`,
+		`{"resourceLogs":true}`, `{"resourceLogs":[{"scopeLogs":{"logRecords":[{}]}}]}`, `{"resourceLogs":[{"resource":"x"}]}`,
+		`{"":{"resourceLogs":[]}}`,
 		`{"x":nul}`, `{"x":tru}`, `{"x":falsy}`, `{"x":nan}`,
 		string(jsonLog(`{"timeUnixNano":01}`)), string(jsonLog(`{"timeUnixNano":1x}`)),
 		string(jsonLog(`{"body":{"stringValue":"a` + "\n" + `b"}}`)), string(jsonLog(`{"body":{"stringValue":"\x"}}`)),
@@ -835,6 +870,34 @@ func TestReadOnlyScanOnlyTells(t *testing.T) {
 			t.Errorf("%+v", found)
 		}
 	}
+}
+
+// The short way through attributes estimates what the long one does. A field that OTLP does not have
+// leads to the long one.
+func TestShortWayEstimatesTheSame(t *testing.T) {
+	unknown := []byte{0xa0, 0x06, 0x01}
+	for name, value := range map[string][]byte{
+		"text": text("x"), "bool": {2 << 3, 1}, "int": {3 << 3, 0xff, 0x01}, "nothing": nil,
+		"double": append([]byte{4<<3 | wireFixed8}, make([]byte, 8)...), "bytes": tagged(7, []byte("x")),
+		"list": tagged(5, tagged(1, text("x"))), "long text": text(repeat(300, "x")),
+	} {
+		for _, attribute := range [][]byte{
+			pair("k", value), join(tagged(2, value), tagged(1, []byte("k"))), tagged(2, value),
+		} {
+			_, short := scan(wide, logsRequest, logsOf(record("b", attribute)), false)
+			_, long := scan(wide, logsRequest, logsOf(record("b", join(attribute, unknown))), false)
+			_, longer := scan(wide, logsRequest, logsOf(record("b", pair("k", join(value, unknown)))), false)
+			if short.decoded != long.decoded || short.decoded != longer.decoded {
+				t.Errorf("%s: %d, %d and %d", name, short.decoded, long.decoded, longer.decoded)
+			}
+		}
+	}
+}
+
+// Attributes that stay because they are too short to hide are counted as memory.
+func TestLoneAttributesCount(t *testing.T) {
+	narrow := bounds{depth: 32, attributes: 3, decoded: math.MaxInt64}
+	judge(t, narrow, logsRequest, logsOf(bytes.Repeat([]byte{0x32, 0, 0x1a, 0}, 1000)), false)
 }
 
 // A scan stops where it has seen too much, also in lists of one value.

@@ -13,6 +13,9 @@ from support.oddities.sending import Answer
 STORED, REPAIRED, REFUSED, SET_ASIDE = "stored", "repaired", "refused", "set aside"
 REQUEST_REFUSED = "request refused"
 LOST = "lost"
+# The reason of otlp_limits for what it cuts out of a request. Where an item goes with it, it is
+# counted by that.
+CUT = "malformed"
 # A reason of what is stored: no search finds it.
 BY_ID = "found by its id only"
 STATES = (STORED, REPAIRED, SET_ASIDE, REFUSED, REQUEST_REFUSED, LOST)
@@ -74,7 +77,7 @@ def judge(sent: Sent, found: Found) -> Verdict:
         missing = []
     # What admission sets aside is counted by it and found among the dead letters.
     aside = max(_count(sent, "set aside"), sum(sent.aside.values()))
-    counted = _count(sent, "refused") + aside
+    counted = _count(sent, "refused") + aside + _cut(sent)
     if len(missing) > counted:
         lost.append(f"{len(missing)} of {len(row.odd)} odd ones, {counted} counted")
     state = LOST if lost else _state(sent, missing)
@@ -85,7 +88,7 @@ def _state(sent: Sent, missing: Iterable[str]) -> str:
     if any(missing) or not sent.row.odd:
         if _count(sent, "set aside") or sent.aside:
             return SET_ASIDE
-        if _count(sent, "refused"):
+        if _count(sent, "refused") or _cut(sent):
             return REFUSED
     return REPAIRED if _count(sent, "repaired") else STORED
 
@@ -111,6 +114,11 @@ def _verdict(
 
 def _count(sent: Sent, became: str) -> int:
     return sum(count for (what, _), count in sent.reasons.items() if what == became)
+
+
+def _cut(sent: Sent) -> int:
+    """Return how many parts were cut out before decoding, since no decoder can read them."""
+    return sent.reasons["repaired", CUT]
 
 
 def _why(sent: Sent, became: str) -> list[str]:
