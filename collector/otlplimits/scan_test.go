@@ -695,7 +695,7 @@ func TestOddFieldsOfJSON(t *testing.T) {
 		`"severityText":5`, `"severityText":{"a":1}`, `"severityText":[]`, `"severityNumber":"LOUD"`,
 		`"severityNumber":"SEVERITY_NUMBER_TRACE"`, `"severityNumber":2147483648`, `"severityNumber":[9]`,
 		`"traceId":5`, `"traceId":["\"{}"]`, `"flags":"1.0"`, `"flags":-1`,
-		`"body":"a text"`, `"body":[]`, `"body":5`, `"attributes":{}`, `"attributes":"[{},{}]"`, `"attributes":7`,
+		`"body":"a text"`, `"body":"5"`, `"body":[]`, `"body":5`, `"attributes":{}`, `"attributes":"[{},{}]"`, `"attributes":7`,
 		`"droppedAttributesCount":"x"`, `"droppedAttributesCount" : [ { "deep" : [[[[]]]] } ] `,
 	} {
 		for form, record := range map[string]string{
@@ -737,6 +737,18 @@ func TestOddFieldsOfJSON(t *testing.T) {
 			t.Errorf("%.100s: %+v, %v\n%.300s", value, found, err, out)
 		}
 		judge(t, wide, logsRequest, body, true)
+	}
+}
+
+func TestOddListsOfJSON(t *testing.T) {
+	for _, member := range []string{`"bucketCounts":"5"`, `"bucketCounts":5`, `"explicitBounds":{}`, `"exemplars":true`} {
+		body := []byte(`{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"histogram":{"dataPoints":[{` + member + `},{"count":7}]}}]}]}]}`)
+		out, found := scan(wide, metricsRequest, body, true)
+		request := pmetricotlp.NewExportRequest()
+		if err := request.UnmarshalJSON(out); err != nil || found.odd != 1 || request.Metrics().DataPointCount() != 2 {
+			t.Errorf("%s: %+v, %v", member, found, err)
+		}
+		judge(t, wide, metricsRequest, body, true)
 	}
 }
 
