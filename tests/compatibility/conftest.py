@@ -18,7 +18,8 @@ FOUND_WITHIN_S = 60
 _LINES = pytest.StashKey[list[str]]()
 
 
-@pytest.fixture(scope="session")
+# Of the package, not of the session: its four containers are not to run beside the stack ring.
+@pytest.fixture(scope="package")
 def ring(
     project: Project,
     docker: None,
@@ -37,7 +38,7 @@ def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
     return pytestconfig.stash.setdefault(_LINES, []).append
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def outcome(ring: Ring, project: Project, tell: Callable[[str], None]) -> Outcome:
     """Send every row, one after the other, with a neighbour beside them; judge each."""
     run = trial.new_run()

@@ -62,29 +62,67 @@ def mutants(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{rule['alert']} {how}", {"groups": [*others, {**group, "rules": broken}]}
 
 
+def only(alert: str, document: dict[str, Any], broken: dict[str, Any]) -> dict[str, Any]:
+    """Return of ``broken`` what the tests of one alert ask for: it, and what it is recorded from.
+
+    Evaluating the others for each mutant takes most of the time. document: the rules as they are.
+    """
+    all_rules = [rule for group in document["groups"] for rule in group["rules"]]
+    wanted = [rule["expr"] for rule in all_rules if rule.get("alert") == alert]
+    records: set[str] = set()
+    while wanted:
+        text = wanted.pop()
+        for rule in all_rules:
+            if (name := rule.get("record", "")) and name in text and name not in records:
+                records.add(name)
+                wanted.append(rule["expr"])
+    groups = [
+        {
+            **group,
+            "rules": [
+                rule
+                for rule in group["rules"]
+                if rule.get("alert") == alert or rule.get("record") in records
+            ],
+        }
+        for group in broken["groups"]
+    ]
+    return {"groups": [group for group in groups if group["rules"]]}
+
+
 def test_the_tests_notice_each_alert_that_is_broken(
     project: Project, tags: dict[str, str], tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o755)
     folder = project.root / "prometheus"
     expected: dict[str, str] = {}
+    sound: set[str] = set()  # the control: as it is, each passes
     for path in sorted((folder / "tests").glob("*.yaml")):
         if path.name == "slos.yaml":  # slow, and made by one function: next test
             continue
         source = yaml.safe_load((folder / "rules" / path.name).read_text(encoding="utf-8"))
-        for name, broken in mutants(source):
+        alerts = {
+            rule["alert"]
+            for group in source["groups"]
+            for rule in group["rules"]
+            if "alert" in rule
+        }
+        unbroken = ((f"{alert} as it is", source) for alert in sorted(alerts))
+        for name, document in (*mutants(source), *unbroken):
             stem = f"{len(expected):03}"
             tests = yaml.safe_load(path.read_text(encoding="utf-8"))
             alert = name.partition(" ")[0]
             tests["tests"] = [one for one in tests["tests"] if one["name"].startswith(alert)]
             tests["rule_files"] = [f"rules-{stem}.yaml"]
-            (tmp_path / f"rules-{stem}.yaml").write_text(rules.dump(broken))
+            (tmp_path / f"rules-{stem}.yaml").write_text(rules.dump(only(alert, source, document)))
             (tmp_path / f"test-{stem}.yaml").write_text(rules.dump(tests))
             expected[f"/p/test-{stem}.yaml"] = name
+            if document is source:
+                sound.add(name)
     _, output = promtool(tags, tmp_path, "test", "rules", *expected)
     passed = {part.partition("\n")[0]: "SUCCESS" in part for part in output.split("test file: ")}
-    assert {name for file, name in expected.items() if passed[file]} == set()
-    assert len(expected) > 50
+    assert {name for file, name in expected.items() if passed[file]} == sound
+    assert len(expected) - len(sound) > 50
 
 
 # What is done to the rules: a text in an expression, what is put in its place, and the beginning
