@@ -69,8 +69,9 @@ def test_a_bad_policy_is_told_by_line_and_rule(
 
 
 def files(rig: Rig) -> str:
-    """Return all bytes of the queues, as text."""
-    return "".join(path.read_bytes().decode("latin-1") for path in sorted(rig.queue.iterdir()))
+    """Return all bytes of the queues and of what was set aside, as text."""
+    files = sorted(path for path in rig.queue.rglob("*") if path.is_file())
+    return "".join(path.read_bytes().decode("latin-1") for path in files)
 
 
 def test_queues_on_disk_and_logs_hold_no_canary(

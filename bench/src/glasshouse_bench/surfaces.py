@@ -108,7 +108,12 @@ def _attributes(signal: str, name: str, path: str, field: str = "attributes") ->
         attributes(entry).append(attribute(text, "x"))
 
     def get_key(entry: Entry) -> str:
-        return attributes(entry)[-1]["key"]  # its value may be gone: the key may name a secret
+        # Its value may be gone: the key may name a secret. Behind it stands what admission adds.
+        sent = [one for one in attributes(entry) if not one["key"].startswith("admission.")]
+        key = sent[-1]["key"]
+        if key.startswith("attribute_") and key.endswith("_name"):  # of one that had no letters
+            return sent[-1]["value"]["stringValue"]
+        return key
 
     yield Surface(signal=signal, name=f"{name} (key)", put=put_key, get=get_key)
 
@@ -205,6 +210,11 @@ def _tags(entry: Entry, signal: str) -> list[Json]:
     return entry.item[kind]["dataPoints"][0].setdefault("attributes", [])
 
 
+def _exemplar(entry: Entry) -> Json:
+    kind = next(kind for kind in POINTS if kind in entry.item)
+    return entry.item[kind]["dataPoints"][0]["exemplars"][0]
+
+
 def build(surface: Surface, row: int, text: str) -> Json:
     """Return one resource entry with ``text`` at ``surface``."""
     scopes, items = LISTS[surface.signal][1:]
@@ -216,6 +226,8 @@ def build(surface: Surface, row: int, text: str) -> Json:
         [{"key": ROW, "value": {"intValue": str(row)}}, attribute(SURFACE, surface.name)]
     )
     surface.put(entry, text)
+    if surface.name.startswith("exemplar."):
+        _exemplar(entry)["asDouble"] = 1.0  # without a value it is none
     return resource | {scopes: [scope]}
 
 
@@ -237,4 +249,7 @@ def read(signal: str, request: Json) -> Iterator[tuple[str, int, str]]:
         tags = _tags(entry, signal)
         row, name = find(tags, ROW).get("intValue"), find(tags, SURFACE).get("stringValue")
         if row is not None and name in _BY_NAME:
-            yield name, int(row), _BY_NAME[name].get(entry)
+            text = _BY_NAME[name].get(entry)
+            if name == "metric.name":  # one that had no letters has another, and tells of its own
+                text = find(tags, "admission.original_name").get("stringValue", text)
+            yield name, int(row), text
