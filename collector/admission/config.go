@@ -6,6 +6,8 @@ package admission
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -157,6 +159,12 @@ func (c *Config) Validate() error {
 		}
 		if _, err := actionsOf(one.signal, one.actions); err != nil {
 			return fmt.Errorf("%s.%w", one.signal, err)
+		}
+		for _, reason := range slices.Sorted(maps.Keys(one.actions)) {
+			if one.actions[reason] == actionNames[setAside] && c.DeadLetter == nil {
+				return fmt.Errorf("%s.actions.%s: set_aside needs dead_letter, the extension that keeps it",
+					one.signal, reason)
+			}
 		}
 	}
 	for _, one := range []struct {

@@ -87,6 +87,15 @@ func TestValidateNamesTheKeyToMend(t *testing.T) {
 	must(t, createDefaultConfig().(*Config).Validate())
 }
 
+func TestSettingAsideNeedsDeadLetters(t *testing.T) {
+	config := configured(t, set("traces.actions.ids", "set_aside"))
+	must(t, config.Validate())
+	config.DeadLetter = nil
+	if says := errorText(config.Validate()); !strings.HasPrefix(says, "traces.actions.ids: set_aside needs dead_letter") {
+		t.Errorf("says %q", says)
+	}
+}
+
 func TestAnUnknownReasonIsToldWithThoseThereAre(t *testing.T) {
 	for signal, missing := range map[string]string{signalLogs: "late", signalTraces: "body", signalMetrics: "ids"} {
 		err := configured(t, set(signal+".actions."+missing, "keep")).Validate()

@@ -84,7 +84,7 @@ type filled struct {
 	buckets     pmetric.ExponentialHistogramDataPointBuckets
 	first, last int64 // positions; first is over last when there is none
 	sum         uint64
-	over        bool // the sum, or a count, is no number of Prometheus'
+	over        bool // the sum is over all numbers
 }
 
 func filledOf(b pmetric.ExponentialHistogramDataPointBuckets) filled {
@@ -100,7 +100,7 @@ func filledOf(b pmetric.ExponentialHistogramDataPointBuckets) filled {
 		f.last = at
 		var carry uint64
 		f.sum, carry = bits.Add64(f.sum, n, 0)
-		f.over = f.over || carry > 0 || n > math.MaxInt64
+		f.over = f.over || carry > 0
 	}
 	return f
 }

@@ -113,6 +113,10 @@ func (j *jsonText) double(d float64) {
 }
 
 func (j *jsonText) binary(b pcommon.ByteSlice) {
+	if b.Len() == 0 {
+		j.add("null") // as pdata does
+		return
+	}
 	j.add(`"`)
 	var in [3]byte
 	var out [4]byte

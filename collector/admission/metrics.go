@@ -52,26 +52,9 @@ func points(r pmetric.ResourceMetrics) (n int) {
 
 func pointsOfScope(s pmetric.ScopeMetrics) (n int) {
 	for _, m := range s.Metrics().All() {
-		n += max(1, pointsOf(m))
+		n += max(1, deadletter.Points(m))
 	}
 	return n
-}
-
-func pointsOf(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return m.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	default:
-		return 0
-	}
 }
 
 func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
@@ -90,15 +73,15 @@ func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
 				return false
 			}
 			from := origin{letters, r, s, m}
-			if !v.item(max(1, pointsOf(m)), func() { v.metric(m) }) {
+			if !v.item(max(1, deadletter.Points(m)), func() { v.metric(m) }) {
 				if v.verdict == setAside {
 					from.takeAll(v.why)
 				}
 				return true
 			}
-			had := pointsOf(m)
+			had := deadletter.Points(m)
 			v.points(m, from)
-			return had > 0 && pointsOf(m) == 0
+			return had > 0 && deadletter.Points(m) == 0
 		})
 		return s.Metrics().Len() == 0
 	})
@@ -106,7 +89,7 @@ func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
 
 // metric makes all but the points acceptable.
 func (v *visit) metric(m pmetric.Metric) {
-	if pointsOf(m) == 0 {
+	if deadletter.Points(m) == 0 {
 		v.hit(noData)
 		return
 	}

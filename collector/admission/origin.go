@@ -3,7 +3,11 @@
 
 package admission
 
-import "go.opentelemetry.io/collector/pdata/pmetric"
+import (
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"glasshouse.example/collector/deadletter"
+)
 
 // origin is where a point stands, so that one that is set aside keeps its resource, scope and
 // metric.
@@ -27,7 +31,7 @@ func (o origin) to(why reason, records int) pmetric.Metric {
 		scope := at.toResource.(pmetric.ResourceMetrics).ScopeMetrics().AppendEmpty()
 		o.scope.Scope().CopyTo(scope.Scope())
 		scope.SetSchemaUrl(o.scope.SchemaUrl())
-		at.fromScope, at.toScope, at.fromMetric = o.scope, scope, nil
+		at.fromScope, at.toScope = o.scope, scope
 	}
 	if at.fromMetric != o.metric {
 		made := at.toScope.(pmetric.ScopeMetrics).Metrics().AppendEmpty()
@@ -38,7 +42,7 @@ func (o origin) to(why reason, records int) pmetric.Metric {
 }
 
 func (o origin) takeAll(why reason) {
-	o.metric.MoveTo(o.to(why, max(1, pointsOf(o.metric))))
+	o.metric.MoveTo(o.to(why, max(1, deadletter.Points(o.metric))))
 }
 
 // describe copies a metric without its points.

@@ -22,6 +22,9 @@ func called(name string) identity { return identity{name: name} }
 func TestServicesAreBounded(t *testing.T) {
 	services := newTable(ServicesConfig{Most: 3, Labelled: 2, Burst: time.Second})
 	now := casetest.Now
+	if !services.of(called(otherService), now).others || len(services.known) > 0 {
+		t.Error("what a Collector before this one gave that name takes a place")
+	}
 	first := services.of(called("a"), now)
 	for _, name := range []string{"b", "c", "d", "e"} {
 		services.of(called(name), now)

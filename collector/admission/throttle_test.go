@@ -4,12 +4,14 @@
 package admission
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor/processorhelper"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -64,6 +66,9 @@ func (a *throttled) send(parts ...share) (map[string]int, error) {
 	a.t.Helper()
 	data := request(parts...)
 	left, err := a.process(data)
+	if errors.Is(err, processorhelper.ErrSkipProcessingData) {
+		return nil, nil
+	}
 	if err != nil {
 		if data.LogRecordCount() != request(parts...).LogRecordCount() {
 			a.t.Error("of a request that is refused something is missing: it could not be sent again")
@@ -132,6 +137,7 @@ func TestAServiceOverItsBoundWaits(t *testing.T) {
 		t.Errorf("the sender is to wait %s", wait)
 	}
 	a.must(7, share{"quiet", 7})
+	a.must(0, share{"busy", 0}) // nothing is to wait
 	a.counted(map[string]int64{"outcome=waited,service=busy": 1})
 
 	a.now = a.now.Add(400 * time.Millisecond)
@@ -168,6 +174,21 @@ func TestBytesAreBoundedToo(t *testing.T) {
 	if wait := a.refused(share{"busy", 1}); wait < 2*time.Second || wait > 20*time.Second {
 		t.Errorf("the sender is to wait %s", wait)
 	}
+}
+
+// TestEachServiceIsChargedItsOwn: the bytes of one are not another's, and a resource has some, too.
+func TestEachServiceIsChargedItsOwn(t *testing.T) {
+	a := newThrottled(t, func(c *ServicesConfig) { c.RecordsPerSecond, c.BytesPerSecond = 0, 1000 })
+	data := request(share{"large", 1}, share{"small", 1}, share{"described", 1})
+	data.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Body().SetStr(strings.Repeat("x", 20_000))
+	for _, key := range []string{"a", "b", "c"} {
+		data.ResourceLogs().At(2).Resource().Attributes().PutStr(key, strings.Repeat("x", 4_000))
+	}
+	_, err := a.process(data)
+	must(t, err)
+	a.must(1, share{"small", 1})
+	a.refused(share{"large", 1})
+	a.refused(share{"described", 1})
 }
 
 // TestWhatIsCutIsChargedWhole: a service does not get more by sending what is cut.

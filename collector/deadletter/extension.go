@@ -142,14 +142,15 @@ func countPoints(metrics pmetric.Metrics) int {
 	for _, resource := range metrics.ResourceMetrics().All() {
 		for _, scope := range resource.ScopeMetrics().All() {
 			for _, metric := range scope.Metrics().All() {
-				count += max(1, points(metric))
+				count += max(1, Points(metric))
 			}
 		}
 	}
 	return count
 }
 
-func points(metric pmetric.Metric) int {
+// Points is the number of points of a metric, of any type.
+func Points(metric pmetric.Metric) int {
 	switch metric.Type() {
 	case pmetric.MetricTypeGauge:
 		return metric.Gauge().DataPoints().Len()

@@ -56,24 +56,7 @@ func countPoints(data pmetric.Metrics) int {
 
 // items of a metric. One without points is an item too: a backend may refuse it, and it has to
 // be found then.
-func items(metric pmetric.Metric) int { return max(1, points(metric)) }
-
-func points(metric pmetric.Metric) int {
-	switch metric.Type() {
-	case pmetric.MetricTypeGauge:
-		return metric.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return metric.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return metric.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return metric.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return metric.Summary().DataPoints().Len()
-	default:
-		return 0
-	}
-}
+func items(metric pmetric.Metric) int { return max(1, deadletter.Points(metric)) }
 
 func partMetrics(data pmetric.Metrics, from, to int) pmetric.Metrics {
 	made := pmetric.NewMetrics()

@@ -121,6 +121,13 @@ func (s *calls) endOldest() int {
 	return (len(all) + 3) / 4
 }
 
+// anyArriving tells whether there is a call whose message is not here yet.
+func (s *calls) anyArriving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.oldest(1)) > 0
+}
+
 // arrived notes that the message of a call is here, and what its codec found.
 func (s *calls) arrived(c *call, found finding) {
 	s.mu.Lock()

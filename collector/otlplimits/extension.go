@@ -23,13 +23,11 @@ var (
 
 // limits is one extension. All receivers that name it share its room in memory.
 type limits struct {
-	component.StartFunc
-	component.ShutdownFunc
-
 	maxRequest int
 	scanners   *scanners
 	room       *room
 	calls      *calls
+	watch      watch
 	pool       *countingPool
 	telemetry  *telemetry
 	paths      map[string]messageID
@@ -53,10 +51,23 @@ func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
 		scanners:   newScanners(cfg.bounds()),
 		room:       room,
 		calls:      calls,
+		watch:      watch{calls: calls},
 		pool:       newCountingPool(room, mem.DefaultBufferPool(), calls.endOldest),
 		telemetry:  telemetry,
 		paths:      cfg.paths(),
 	}, nil
+}
+
+// Start begins to watch the memory.
+func (l *limits) Start(context.Context, component.Host) error {
+	l.watch.start()
+	return nil
+}
+
+// Shutdown ends that. Requests in flight go on: receivers end before extensions.
+func (l *limits) Shutdown(context.Context) error {
+	l.watch.end()
+	return nil
 }
 
 // take reserves memory for a request, and tells whether there was room.

@@ -9,7 +9,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"time"
 )
 
 const (
@@ -54,9 +53,6 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refusal.write(w, contentType)
 		return
 	}
-	// The whole body is here. The receiver's read_timeout has done its work: left running, it would
-	// end the request's context as if the sender had gone. Where it cannot be lifted, it stays.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	r.Header.Del("Content-Encoding")
 	r.Header.Del("Content-Length")
 	r.ContentLength = int64(len(*body.buffer))

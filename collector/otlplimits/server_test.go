@@ -301,6 +301,7 @@ func TestInFlight(t *testing.T) {
 		s.wantIdle(t)
 	}
 	// Alone, a request gets what it needs, also more than all room.
+	s.onReceipt(func(ctx context.Context) error { return ctx.Err() })
 	for _, way := range ways {
 		if way.json {
 			continue

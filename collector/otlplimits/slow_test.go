@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -195,7 +196,6 @@ func TestReadTimeoutIsOnlyForReading(t *testing.T) {
 // that began first make place, and others are served meanwhile.
 func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	s := start(t, settings{"max_in_flight_mib": 16, "max_decoded_mib": 16, "max_request_mib": 16}, nil, nil)
-	const streams, size = 32, 4 << 20
 	var most atomic.Int64
 	watch := make(chan struct{})
 	go func() {
@@ -208,6 +208,21 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 			}
 		}
 	}()
+	s.flood(t, 16<<10)
+	close(watch)
+	if got := most.Load(); got > 24<<20 {
+		t.Errorf("%d MiB were in use", got>>20)
+	}
+	if n := s.counted(t, "refused", overGRPC, forInFlight); n == 0 {
+		t.Error("no call was ended")
+	}
+	s.wantIdle(t)
+	fatal(t, export(context.Background(), s.dial(t), logsRequest, logsOf(record("b"))))
+}
+
+// flood sends 32 messages of 4 MiB at once, in frames of one size, and ends none of them.
+func (s *server) flood(t testing.TB, frame int) {
+	const streams, size = 32, 4 << 20
 	conns := []*rawConn{s.rawGRPC(t), s.rawGRPC(t), s.rawGRPC(t), s.rawGRPC(t)}
 	var wg sync.WaitGroup
 	for _, conn := range conns {
@@ -216,7 +231,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 			ids = append(ids, conn.open(t, logsRequest, size))
 		}
 		wg.Go(func() {
-			piece := make([]byte, 16<<10)
+			piece := make([]byte, frame)
 			for sent := 0; sent < size-len(piece); sent += len(piece) {
 				for _, id := range ids {
 					conn.data(id, piece)
@@ -225,18 +240,21 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	close(watch)
-	if got := most.Load(); got > 24<<20 {
-		t.Errorf("%d MiB were in use", got>>20)
-	}
-	if n := s.counted(t, "refused", overGRPC, forInFlight); n == 0 {
-		t.Error("no call was ended")
-	}
 	for _, conn := range conns {
 		conn.Close()
 	}
+}
+
+// Small frames are in no buffer that is counted. The memory of the process tells of them.
+func TestUnfinishedMessagesInSmallFramesAreBounded(t *testing.T) {
+	s := start(t, nil, nil, nil)
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(heapAlive() + 60<<20))
+	peak := heapPeak(func() { s.flood(t, 1000) })
+	t.Logf("heap and stack grew by %d MiB at most", peak/mib)
+	if n := s.counted(t, "refused", overGRPC, forInFlight); n == 0 || peak > 100*mib {
+		t.Errorf("%d calls were ended, heap and stack grew by %d MiB", n, peak/mib)
+	}
 	s.wantIdle(t)
-	fatal(t, export(context.Background(), s.dial(t), logsRequest, logsOf(record("b"))))
 }
 
 // Where all places are taken, a call that has been arriving for long loses its own to one that has
@@ -356,6 +374,36 @@ func TestGoneSenderEndsWork(t *testing.T) {
 		<-sent
 		s.wantIdle(t)
 	}
+}
+
+// A compressed body that is whole in a request that is not is not handed on: its sender would send it
+// again.
+func TestEndOfBodyIsRead(t *testing.T) {
+	s := start(t, nil, nil, nil)
+	for encoding, to := range encoders(t, mostWindow) {
+		var out bytes.Buffer
+		w := to(&out)
+		_, err := w.Write(logsOf(record("b")))
+		fatal(t, err)
+		fatal(t, w.Close())
+		for _, end := range []string{"", "0\r\n\r\n"} {
+			conn, err := net.Dial("tcp", s.http)
+			fatal(t, err)
+			_, err = fmt.Fprintf(conn, "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n"+
+				"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n%s", protobufType, encoding, out.Len(), out.Bytes(), end)
+			fatal(t, err)
+			fatal(t, conn.(*net.TCPConn).CloseWrite())
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			fatal(t, err)
+			response.Body.Close()
+			conn.Close()
+			if want := len(end) / 5; s.logs.LogRecordCount() != want {
+				t.Errorf("%s, end %q: %d records, %s", encoding, end, s.logs.LogRecordCount(), response.Status)
+			}
+			s.logs.Reset()
+		}
+	}
+	s.wantIdle(t)
 }
 
 func postUntil(ctx context.Context, s *server, encoding string, body io.Reader) error {

@@ -114,6 +114,8 @@ func start(t testing.TB, own settings, grpcPart, httpPart settings) *server {
 	}, cfg)
 	fatal(t, err)
 	s.limits = ext.(*limits)
+	fatal(t, ext.Start(ctx, host{}))
+	t.Cleanup(func() { fatal(t, ext.Shutdown(context.Background())) })
 
 	for attempt := 1; ; attempt++ {
 		running, err := s.receive(t, host{component.NewID(componentType): ext}, grpcPart, httpPart)

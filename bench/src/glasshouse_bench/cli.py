@@ -16,10 +16,12 @@ from glasshouse_stack.errors import StackError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measures redaction.")
 
+AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
+
 
 @app.command("redaction-report")
 def redaction_report(
-    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_script: AsScript = False,
     picture: Annotated[Path | None, typer.Option(help="where to draw it, as SVG")] = None,
 ) -> None:
     """Send every row of the corpus on every surface; tell what was caught, by entity."""
@@ -49,13 +51,19 @@ class Pipeline(StrEnum):
     ALL = "all"
 
 
+Program = Annotated[Path, typer.Argument(help="the program built from bench/collector")]
+Chosen = Annotated[Pipeline, typer.Option("--pipeline", help="see bench/README.md")]
+Seconds = Annotated[float, typer.Option(help="for each candidate and signal")]
+Rounds = Annotated[int, typer.Option(min=1, help="of which the best counts")]
+
+
 @app.command("redaction-speed")
 def redaction_speed(
-    collector: Annotated[Path, typer.Argument(help="the program built from bench/collector")],
-    pipeline: Annotated[Pipeline, typer.Option(help="see bench/README.md")] = Pipeline.ALL,
-    seconds: Annotated[float, typer.Option(help="for each candidate and signal")] = 3.0,
-    rounds: Annotated[int, typer.Option(min=1, help="of which the best counts")] = 3,
-    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    collector: Program,
+    pipeline: Chosen = Pipeline.ALL,
+    seconds: Seconds = 3.0,
+    rounds: Rounds = 3,
+    as_script: AsScript = False,
 ) -> None:
     """Compare our redaction with none and with the stock processors, on one core."""
     terminal = Terminal(quiet=as_script)
@@ -98,11 +106,11 @@ def _show(terminal: Terminal, figures: list[speed.Figure], what: str) -> None:
 
 @app.command("admission-speed")
 def admission_speed(
-    collector: Annotated[Path, typer.Argument(help="the program built from bench/collector")],
-    pipeline: Annotated[Pipeline, typer.Option(help="see bench/README.md")] = Pipeline.DEPLOYED,
-    seconds: Annotated[float, typer.Option(help="for each candidate and signal")] = 3.0,
-    rounds: Annotated[int, typer.Option(min=1, help="of which the best counts")] = 3,
-    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    collector: Program,
+    pipeline: Chosen = Pipeline.DEPLOYED,
+    seconds: Seconds = 3.0,
+    rounds: Rounds = 3,
+    as_script: AsScript = False,
 ) -> None:
     """Measure what each part costs that keeps records from costing each other their place."""
     terminal = Terminal(quiet=as_script)
