@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-static compatibility lint collector dashboards rules redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit compatibility lint collector dashboards rules redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -40,7 +40,7 @@ doctor: venv ## Check every part and follow a canary through the stack
 demo: venv ## Send mixed traffic for DURATION seconds at RATE a second; with faults: FAULTS=1
 	@$(RUN) glasshouse-demo --duration $(DURATION) --rate $(RATE) $(if $(FAULTS),--faults)
 
-images: venv ## Get each image: present, else pulled, else built from images/
+images: venv ## Get each image: present, else pulled, else built from dev/images/
 	@$(RUN) glasshouse images
 
 engine: venv ## Make sure of the Docker engine and the compose plugin
@@ -62,10 +62,10 @@ test: engine ## Run all tests; needs nothing running
 	$(RUN) glasshouse summary reports/junit.xml || true; exit $$code
 
 compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
-	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/compatibility/test_every_row.py $(ARGS)
+	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/integration/compatibility/test_every_row.py $(ARGS)
 
-test-static: venv ## Run the tests that need no containers
-	@$(RUN) pytest -m static $(ARGS)
+test-unit: venv ## Run the tests that need no containers
+	@$(RUN) pytest -m unit $(ARGS)
 
 lint: venv ## Check style and types
 	@$(RUN) ruff check .
@@ -74,7 +74,7 @@ lint: venv ## Check style and types
 
 collector: ## Generate the Collectors' Go modules from their builder.yaml
 	@cd collector/ocb && go build -mod=readonly -trimpath -o ../.builder go.opentelemetry.io/collector/cmd/builder
-	@trap 'rm -f collector/.builder' EXIT; for folder in collector bench/collector; do \
+	@trap 'rm -f collector/.builder' EXIT; for folder in collector dev/bench/collector; do \
 	  (cd $$folder && $(CURDIR)/collector/.builder --config builder.yaml --skip-compilation); done
 
 dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
@@ -84,22 +84,22 @@ rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml, and the links in
 	@$(RUN) glasshouse rules
 
 bench-service: venv ## Measure the API's requests a second, telemetry off and on
-	@PYTHONPATH=tests $(RUN) python bench/service.py
+	@PYTHONPATH=tests $(RUN) python dev/bench/service.py
 
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)
 
 bench-redaction: venv bench-collector ## Measure redaction on one core, beside none and the stock one
-	@$(RUN) glasshouse-bench redaction-speed bench/collector/.otelcol $(ARGS)
+	@$(RUN) glasshouse-bench redaction-speed dev/bench/collector/.otelcol $(ARGS)
 
 bench-admission: venv bench-collector ## Measure the parts that keep records apart, beside none
-	@$(RUN) glasshouse-bench admission-speed bench/collector/.otelcol $(ARGS)
+	@$(RUN) glasshouse-bench admission-speed dev/bench/collector/.otelcol $(ARGS)
 
 bench-collector:
-	@cd bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
+	@cd dev/bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
 
 bench-python: venv ## Measure redaction in Python beside encoding JSON
-	@$(RUN) python bench/redaction_python.py $(ARGS)
+	@$(RUN) python dev/bench/redaction_python.py $(ARGS)
 
 venv: $(STAMP)
 	@$(UV) sync --frozen --quiet

@@ -1,4 +1,4 @@
-"""Fixtures of all rings. Containers are made by testcontainers and swept by label."""
+"""Fixtures of all levels. Containers are made by testcontainers and swept by label."""
 
 import os
 from collections.abc import Iterator
@@ -10,9 +10,17 @@ import pytest
 # Set before testcontainers is imported: its reaper is an image that cannot always be had.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
-from glasshouse_stack import engine, images, secrets
-from glasshouse_stack.project import Project, load
+from glasshouse_cli import engine, images, secrets
+from glasshouse_cli.project import Project, load
 from support.stack import Stack, running
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test with its level, which is the folder it stands in."""
+    level, *below = item.path.relative_to(Path(__file__).parent).parts
+    item.add_marker(level)
+    if "compatibility" in below:
+        item.add_marker("compatibility")
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,10 @@ import time
 from contextlib import closing
 
 import httpx
-import pytest
 
 from support import backends, otlp
 from support.stack import Stack
 from support.waiting import until
-
-pytestmark = pytest.mark.chaos
 
 SENDERS = 16
 REQUESTS = 400

@@ -12,8 +12,6 @@ from support import backends, otlp
 from support.stack import Stack
 from support.waiting import until
 
-pytestmark = pytest.mark.chaos
-
 COUNT = 200
 BATCHES = 10
 

@@ -13,7 +13,7 @@ import yaml
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-from glasshouse_stack.project import Project, container_user
+from glasshouse_cli.project import Project, container_user
 from support.waiting import until
 
 LABEL = {"dev.glasshouse.part": "tests"}

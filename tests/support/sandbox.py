@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from glasshouse_sandbox.app import create_app, create_parts
-from glasshouse_sandbox.settings import Settings
+from glasshouse_fakes.app import create_app, create_parts
+from glasshouse_fakes.settings import Settings
 
 STARTED_WITHIN_S = 10
 

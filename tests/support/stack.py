@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from testcontainers.compose import DockerCompose
 
-from glasshouse_stack import alerting, images, plugin, readiness, rules, secrets
-from glasshouse_stack.files import write_variables
-from glasshouse_stack.parts import PARTS, PORT_VARIABLES
-from glasshouse_stack.project import Project, run_environment
+from glasshouse_cli import alerting, images, plugin, readiness, rules, secrets
+from glasshouse_cli.files import write_variables
+from glasshouse_cli.parts import PARTS, PORT_VARIABLES
+from glasshouse_cli.project import Project, run_environment
 from support.ports import free
 
 # Two checkouts may run their tests on one machine at the same time.

@@ -24,8 +24,8 @@ HEAD = f"""\
 No record costs another: whatever a sender brings through the Collector, its neighbours are stored
 and findable, and the odd record itself is stored, repaired or counted.
 
-This table is made by `tests/compatibility`, which fails when it is not what was seen. Write it
-anew with `{COMMAND}`. Each row of the suite is one request, through the Collector as it is
+This table is made by `tests/integration/compatibility`, which fails when it is not what was seen.
+Write it anew with `{COMMAND}`. Each row of the suite is one request, through the Collector as it is
 deployed into the real backends: nine good items, and among them, or in a resource beside them,
 one that is odd. Rows with a field's name, such as `KeyValue.key`, are made from OTLP's own
 descriptor, in every place where the field can stand: missing, empty, zero, largest, negative, of

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from glasshouse_stack.project import Project
+from glasshouse_cli.project import Project
 from support.oddities.found import Backends, marked_letters
 from support.oddities.neighbour import Neighbour
 from support.oddities.rows import HTTP

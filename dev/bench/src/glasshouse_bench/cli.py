@@ -1,0 +1,146 @@
+"""The `glasshouse-bench` command."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glasshouse_bench import admission, catch, corpus, report, speed, surfaces
+from glasshouse_cli import engine, images, project
+from glasshouse_cli.console import Terminal, plain_table
+from glasshouse_cli.errors import StackError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measures redaction.")
+
+AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
+
+
+@app.command("redaction-report")
+def redaction_report(
+    as_script: AsScript = False,
+    picture: Annotated[Path | None, typer.Option(help="where to draw it, as SVG")] = None,
+) -> None:
+    """Send every row of the corpus on every surface; tell what was caught, by entity."""
+    terminal = Terminal(quiet=as_script)
+    checkout = project.load()
+    engine.ensure(checkout)
+    image = images.resolve(["otelcol"], checkout=checkout)["COLLECTOR_IMAGE"]
+    rows = corpus.load(checkout.root / "tests" / "data" / "redaction-corpus.jsonl")
+    count = len(surfaces.SURFACES)
+    terminal.say(f"sending {len(rows)} rows on {count} surfaces")
+    failed = corpus.failures(rows, catch.stored(checkout, image, rows))
+    scored = corpus.scores(rows, failed)
+    if picture:
+        report.picture(scored, count, picture)
+    if as_script:
+        terminal.json(report.as_json(scored, failed, count))
+    else:
+        sys.stdout.write(report.table(scored) + "\n")
+
+
+class Pipeline(StrEnum):
+    """Which pipelines to measure in."""
+
+    DEPLOYED = "deployed"
+    LEAN = "lean"
+    BARE = "bare"
+    ALL = "all"
+
+
+Program = Annotated[Path, typer.Argument(help="the program built from bench/collector")]
+Chosen = Annotated[Pipeline, typer.Option("--pipeline", help="see dev/bench/README.md")]
+Seconds = Annotated[float, typer.Option(help="for each candidate and signal")]
+Rounds = Annotated[int, typer.Option(min=1, help="of which the best counts")]
+
+
+@app.command("redaction-speed")
+def redaction_speed(
+    collector: Program,
+    pipeline: Chosen = Pipeline.ALL,
+    seconds: Seconds = 3.0,
+    rounds: Rounds = 3,
+    as_script: AsScript = False,
+) -> None:
+    """Compare our redaction with none and with the stock processors, on one core."""
+    terminal = Terminal(quiet=as_script)
+    chosen = speed.PIPELINES if pipeline is Pipeline.ALL else (pipeline.value,)
+    root = project.load().root
+    figures = speed.run(root, collector.resolve(), chosen, seconds, rounds, terminal.say)
+    compared = speed.ratios(figures)
+    if as_script:
+        terminal.json({"figures": [one.as_dict() for one in figures], "ratios": compared})
+        return
+    _show(terminal, figures, "redaction")
+    for name, signals in compared.items():
+        for signal, ratio in signals.items():
+            alone = ratio["against_stock_alone"]
+            terminal.say(
+                f"{name}, {signal}: {ratio['against_none']:.2f} times no redaction (at least "
+                f"{speed.TARGET_NONE} wanted), {ratio['against_stock']:.0f} times the stock "
+                f"processors (at least {speed.TARGET_STOCK:.0f} wanted; a redaction that costs "
+                f"nothing would reach {ratio['most_against_stock']:.0f}); redaction alone costs "
+                f"{ratio['added_us_per_record']:.1f} µs a record, "
+                + (f"{alone:.0f} times less than theirs" if alone else "which is lost in the noise")
+            )
+
+
+def _show(terminal: Terminal, figures: list[speed.Figure], what: str) -> None:
+    table = plain_table(
+        "pipeline", "signal", what, "records", "CPU µs a record", "records a core-second"
+    )
+    for one in sorted(figures, key=lambda one: (one.pipeline, one.signal)):
+        table.add_row(
+            one.pipeline,
+            one.signal,
+            one.candidate,
+            f"{one.records:,}",
+            f"{one.us_per_record:.2f}",
+            f"{one.per_core_second:,.0f}",
+        )
+    terminal.table(table)
+
+
+@app.command("admission-speed")
+def admission_speed(
+    collector: Program,
+    pipeline: Chosen = Pipeline.DEPLOYED,
+    seconds: Seconds = 3.0,
+    rounds: Rounds = 3,
+    as_script: AsScript = False,
+) -> None:
+    """Measure what each part costs that keeps records from costing each other their place."""
+    terminal = Terminal(quiet=as_script)
+    chosen = speed.PIPELINES if pipeline is Pipeline.ALL else (pipeline.value,)
+    figures = speed.run(
+        project.load().root,
+        collector.resolve(),
+        chosen,
+        seconds,
+        rounds,
+        terminal.say,
+        admission.CANDIDATES,
+        admission.configuration,
+    )
+    costs = admission.added(figures)
+    if as_script:
+        terminal.json({"figures": [one.as_dict() for one in figures], "added": costs})
+        return
+    _show(terminal, figures, "parts")
+    for name, signals in costs.items():
+        for signal, parts in signals.items():
+            told = ", ".join(f"{part} {us:.2f}" for part, us in parts.items())
+            wanted = f"admission: at most {admission.TARGET_US:.0f} wanted"
+            terminal.say(f"{name}, {signal}, added µs a record: {told} ({wanted})")
+
+
+def main() -> None:
+    """Run the command; a fault is one line and exit code 1, never a traceback."""
+    try:
+        app()
+    except StackError as error:
+        Terminal().error(str(error), error.log)
+        sys.exit(1)

@@ -1,0 +1,217 @@
+"""The `glasshouse` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glasshouse_cli import clean as cleaning
+from glasshouse_cli import compose, plugin, project, runbooks
+from glasshouse_cli import engine as engines
+from glasshouse_cli import images as image_store
+from glasshouse_cli import preview as previewing
+from glasshouse_cli import rules as rule_files
+from glasshouse_cli import up as starting
+from glasshouse_cli.console import Terminal, plain_table
+from glasshouse_cli.doctor import examine
+from glasshouse_cli.errors import StackError
+from glasshouse_cli.images.resolve import as_json
+from glasshouse_cli.letters import command as dead
+from glasshouse_cli.letters.letter import Signal
+from glasshouse_cli.process import run_attached
+from glasshouse_cli.project import Project
+from glasshouse_cli.summary import summarize
+
+_INTERRUPTED = 130  # what typer exits with after Ctrl-C
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Runs the Glasshouse stack on this machine."
+)
+
+
+@app.command()
+def engine() -> None:
+    """Make sure of the Docker engine and the compose plugin."""
+    terminal = Terminal()
+    plugin.ensure(terminal=terminal)
+    terminal.say(f"Docker {engines.version()}, compose {plugin.version()}")
+
+
+@app.command()
+def images(
+    names: Annotated[list[str] | None, typer.Argument(help="only these; all if none")] = None,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    rebuild: Annotated[bool, typer.Option(help="build anew, with today's packages")] = False,
+) -> None:
+    """Get each image: present, else pulled, else built from images/."""
+    terminal = Terminal()
+    found = image_store.obtain(names or (), terminal=terminal, rebuild=rebuild)
+    if as_script:
+        terminal.json(as_json(found))
+        return
+    table = plain_table("image", "how", "seconds", "MB", "tag")
+    for image in found:
+        size = f"{image.size_bytes / 1e6:.0f}" if image.size_bytes else "-"
+        table.add_row(image.name, image.how, f"{image.seconds:.1f}", size, image.tag)
+    terminal.table(table)
+
+
+@app.command()
+def up() -> None:
+    """Start the stack: engine, images, secrets, containers; then run the doctor."""
+    terminal = Terminal()
+    checkout = project.load()
+    started = starting.up(checkout, terminal)
+    table = plain_table("part", "URL", "seconds to ready")
+    for one in started:
+        table.add_row(one.part.name, one.url, f"{one.seconds:.1f}")
+    terminal.table(table)
+    _doctor(checkout, terminal)
+
+
+@app.command()
+def doctor(
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    color: Annotated[bool, typer.Option(help="colours in the table")] = True,
+) -> None:
+    """Check the machine and every part, then follow a canary through the stack."""
+    terminal = Terminal(color=color, quiet=as_script)
+    _doctor(project.load(), terminal, as_script=as_script)
+
+
+@app.command()
+def down() -> None:
+    """Stop the stack; its data stays."""
+    checkout = _ready_for_compose()
+    _compose(checkout, "--profile", "*", "down", "--remove-orphans")
+
+
+@app.command()
+def logs(
+    part: Annotated[str | None, typer.Argument(help="service name; all if none")] = None,
+) -> None:
+    """Follow the containers' logs."""
+    checkout = _ready_for_compose()
+    _compose(checkout, "logs", "--follow", "--tail", "100", *([part] if part else []))
+
+
+@app.command()
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    built: Annotated[
+        bool, typer.Option("--images", help="delete the images built here, too")
+    ] = False,
+) -> None:
+    """Stop the stack and delete its data and secrets."""
+    checkout = project.load()
+    question = f"Delete the stack's volumes and {checkout.state} (secrets)?"
+    if not yes and not (sys.stdin.isatty() and typer.confirm(question)):
+        raise StackError("nothing deleted: answer yes, or pass --yes")
+    checkout.prepare()
+    cleaning.clean(checkout, Terminal(), built_images=built)
+
+
+@app.command()
+def rules() -> None:
+    """Write prometheus/rules/slos.yaml and the links in the runbooks."""
+    checkout = project.load()
+    runbooks.write(checkout)
+    Terminal().say(f"wrote {rule_files.write(checkout).relative_to(checkout.root)}")
+
+
+@app.command()
+def preview(
+    out: Annotated[Path, typer.Option(help="the page to write")] = Path("preview.html"),
+    minutes: Annotated[int, typer.Option(min=1, help="how far back")] = 15,
+    pictures: Annotated[
+        Path | None, typer.Option(help="also photograph two dashboards into this folder")
+    ] = None,
+) -> None:
+    """Draw the dashboards with the running stack's data into one static page."""
+    previewing.preview(project.load(), Terminal(), out=out, minutes=minutes, pictures=pictures)
+
+
+@app.command()
+def dead_letters(
+    replay: Annotated[
+        bool, typer.Option("--replay", help="send them again, take away what is accepted")
+    ] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="delete them; asks first")] = False,
+    reason: Annotated[list[str] | None, typer.Option(help="only these reasons")] = None,
+    signal: Annotated[list[Signal] | None, typer.Option(help="only these signals")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="a folder on this machine, not the stack's")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="with --folder: the OTLP/HTTP address to send to")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """List what no backend took and the Collector keeps; send it again; delete it."""
+    chosen = dead.Choice(
+        signals=tuple(dict.fromkeys(signal or Signal)), reasons=tuple(reason or ()), folder=folder
+    )
+    terminal = Terminal(quiet=as_script)
+    if not replay and not discard:
+        dead.show(chosen, terminal, as_script=as_script)
+        return
+    if replay and discard:
+        raise StackError("--replay and --discard: choose one")
+    if replay:
+        outcome = dead.replay(chosen, terminal, endpoint=endpoint)
+    else:
+        question = "Delete dead letters for good?"
+        if not yes and not (sys.stdin.isatty() and typer.confirm(question)):
+            raise StackError("nothing deleted: answer yes, or pass --yes")
+        outcome = dead.discard(chosen, terminal)
+    if as_script:
+        terminal.json(outcome.as_dict())
+    if outcome.refused:
+        raise typer.Exit(dead.REFUSED)
+
+
+@app.command()
+def summary(report: Annotated[Path, typer.Argument(help="a JUnit file")]) -> None:
+    """Say in one line how a test run went."""
+    Terminal().say(summarize(report))
+
+
+def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -> None:
+    rows = examine.examine(checkout, terminal)
+    if as_script:
+        terminal.json([row.as_dict() for row in rows])
+    else:
+        examine.show(rows, terminal)
+    if any(row.status == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+def _ready_for_compose() -> Project:
+    checkout = project.load()
+    checkout.prepare()
+    if plugin.version() is None:
+        raise StackError("`docker compose` does not work: `glasshouse engine` mends it")
+    return checkout
+
+
+def _compose(checkout: Project, *arguments: str) -> None:
+    code = run_attached(compose.command(checkout, *arguments))
+    if code != 0:
+        raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command; a fault is one line and exit code 1, never a traceback."""
+    try:
+        app()
+    except StackError as error:
+        Terminal().error(str(error), error.log)
+        sys.exit(1)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            Terminal().say("interrupted; the next run goes on from here")
+        raise

@@ -1,0 +1,123 @@
+"""Runs `docker compose` on our file and reads the containers' states."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dotenv import dotenv_values
+
+from glasshouse_cli.errors import StackError
+from glasshouse_cli.process import run
+from glasshouse_cli.project import Project
+
+_ASK_TIMEOUT_S = 30.0
+GRAFANA_PROFILE = "grafana"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """One container of the stack. `finished` is when it last ended, None if it never did."""
+
+    id: str
+    service: str
+    state: str
+    exit_code: int
+    health: str
+    restarts: int
+    finished: datetime | None
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+
+def command(checkout: Project, *arguments: str) -> list[str]:
+    """The command line of `docker compose` with our files; arguments come last."""
+    line = ["docker", "compose", "--project-directory", str(checkout.root)]
+    line += ["--file", str(checkout.compose_file), "--env-file", str(checkout.root / ".env")]
+    for file in (checkout.images_env, checkout.run_env):
+        if file.is_file():
+            line += ["--env-file", str(file)]
+    if has_grafana(checkout):
+        line += ["--profile", GRAFANA_PROFILE]
+    return [*line, *arguments]
+
+
+def has_grafana(checkout: Project) -> bool:
+    """Whether Grafana's image could be had; without it the stack starts without Grafana."""
+    file = checkout.images_env
+    return file.is_file() and bool(dotenv_values(file).get("GRAFANA_IMAGE"))
+
+
+def containers(checkout: Project) -> list[Container]:
+    """The stack's containers, running or not. Raises StackError when compose fails."""
+    listed = run(command(checkout, "ps", "--all", "--quiet"), timeout=_ASK_TIMEOUT_S)
+    if not listed.ok:
+        raise StackError(f"docker compose ps failed: {listed.last_line}")
+    ids = listed.out.split()
+    if not ids:
+        return []
+    # A container that went away meanwhile is left out of the answer.
+    answer = run(["docker", "container", "inspect", *ids], timeout=_ASK_TIMEOUT_S)
+    return [_container(item) for item in json.loads(answer.out or "[]")]
+
+
+def logs(checkout: Project, service: str, lines: int) -> list[str]:
+    """The last lines a service wrote."""
+    answer = run(
+        command(checkout, "logs", "--no-color", "--no-log-prefix", "--tail", str(lines), service),
+        timeout=_ASK_TIMEOUT_S,
+    )
+    return (answer.out or answer.err).splitlines()
+
+
+def published_ports(checkout: Project) -> set[int]:
+    """Ports on this machine that the stack's own containers hold."""
+    name = f"label=com.docker.compose.project={project_name(checkout)}"
+    answer = run(
+        ["docker", "ps", "--filter", name, "--format", "{{.Ports}}"], timeout=_ASK_TIMEOUT_S
+    )
+    return set(parse_ports(answer.out.splitlines())) if answer.ok else set()
+
+
+def parse_ports(lines: Iterable[str]) -> Iterable[int]:
+    """Host ports in lines as `docker ps` writes them.
+
+    127.0.0.1:8000->8000/tcp, neighbours together as 127.0.0.1:4317-4318->4317-4318/tcp, and
+    ports that are not published as 80/tcp.
+    """
+    for line in lines:
+        for item in line.split(","):
+            host, arrow, _ = item.strip().partition("->")
+            if arrow:
+                first, _, last = host.rpartition(":")[2].partition("-")
+                yield from range(int(first), int(last or first) + 1)
+
+
+def project_name(checkout: Project) -> str:
+    """The compose project's name."""
+    return os.environ.get("COMPOSE_PROJECT_NAME") or "glasshouse"
+
+
+def _container(item: dict[str, Any]) -> Container:
+    state = item["State"]
+    return Container(
+        id=item["Id"],
+        service=item["Config"]["Labels"].get("com.docker.compose.service", item["Name"]),
+        state=state["Status"],
+        exit_code=state["ExitCode"],
+        health=state.get("Health", {}).get("Status", ""),
+        restarts=item["RestartCount"],
+        finished=_time(state["FinishedAt"]),
+    )
+
+
+def _time(text: str) -> datetime | None:
+    # Nanoseconds are more than the standard library reads; whole seconds are enough.
+    moment = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    return moment if moment.year > 1 else None

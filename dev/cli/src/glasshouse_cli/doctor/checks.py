@@ -1,0 +1,185 @@
+"""The single checks. Each returns rows and never raises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import httpx
+
+from glasshouse_cli import compose, engine, host, plugin, ports, readiness
+from glasshouse_cli.doctor import canary as canaries
+from glasshouse_cli.errors import StackError
+from glasshouse_cli.parts import PARTS, PORT_VARIABLES
+from glasshouse_cli.project import Project
+
+Status = Literal["ok", "failed", "skipped"]
+
+_ARRIVAL_TIMEOUT_S = 20.0
+_REQUEST_TIMEOUT_S = 5.0
+_POLL_S = 0.3
+_MEMORY_BYTES = 512 * 1024**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One row: what was checked, how it went, and after a failure the command to run next."""
+
+    name: str
+    status: Status
+    detail: str
+    next: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """For scripts."""
+        return asdict(self)
+
+
+def machine(checkout: Project) -> Iterator[Check]:
+    """Engine, compose plugin, memory, disk."""
+    try:
+        yield _ok("engine", f"Docker {engine.version()}")
+    except StackError as error:
+        yield _failed("engine", str(error), "make up")
+    compose_version = plugin.version()
+    if compose_version:
+        yield _ok("compose plugin", compose_version)
+    else:
+        yield _failed("compose plugin", "`docker compose` does not work", "glasshouse engine")
+    total, available = host.memory_bytes()
+    text = f"{available / 1024**3:.1f} of {total / 1024**3:.1f} GiB available"
+    enough = available >= _MEMORY_BYTES
+    yield _ok("memory", text) if enough else _failed("memory", text, "docker stats --no-stream")
+    free = host.free_disk_bytes(checkout.state)
+    text = f"{free / 1024**3:.1f} GiB free"
+    yield (
+        _ok("disk", text)
+        if free >= host.STACK_DISK_BYTES
+        else _failed("disk", text, "docker system df")
+    )
+
+
+def port_clashes(checkout: Project) -> Iterator[Check]:
+    """Ports that another program holds."""
+    try:
+        wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    except StackError as error:
+        yield _failed("ports", str(error), "edit .env")
+        return
+    found = ports.clashes(wanted, compose.published_ports(checkout))
+    for clash in found:
+        yield _failed("ports", str(clash), "edit .env")
+    if not found:
+        yield _ok("ports", f"{min(wanted.values())} to {max(wanted.values())}, no clash")
+
+
+def parts(checkout: Project) -> Iterator[Check]:
+    """Readiness of each part, from outside."""
+    grafana = compose.has_grafana(checkout)
+    with readiness.client() as http:
+        for part in PARTS:
+            if part.profile is not None and not grafana:
+                yield Check(name=part.name, status="skipped", detail="its image cannot be had here")
+                continue
+            url = checkout.url(part.variable)
+            state = readiness.probe(http, url + part.ready)
+            if state is None:
+                yield _ok(part.name, url)
+            else:
+                yield _failed(
+                    part.name, f"{url}{part.ready}: {state}", f"make logs PART={part.service}"
+                )
+
+
+def data_way(checkout: Project) -> Iterator[Check]:
+    """One log, span and metric through the Collector, read back, with nothing personal left."""
+    yield from follow(
+        otlp=checkout.url("OTLP_HTTP_PORT"),
+        loki=checkout.url("LOKI_PORT"),
+        tempo=checkout.url("TEMPO_PORT"),
+        prometheus=checkout.url("PROMETHEUS_PORT"),
+    )
+
+
+def follow(*, otlp: str, loki: str, tempo: str, prometheus: str) -> Iterator[Check]:
+    """As `data_way`, for any base addresses."""
+    canary = canaries.make()
+    ways = (
+        ("logs", canaries.log_payload, "Loki", canaries.stored_log, loki),
+        ("traces", canaries.span_payload, "Tempo", canaries.stored_trace, tempo),
+        ("metrics", canaries.metric_payload, "Prometheus", canaries.stored_metric, prometheus),
+    )
+    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as http:
+        started = time.monotonic()
+        accepted: list[bool] = []
+        for signal, payload, *_ in ways:
+            refusal = canaries.send(http, otlp, signal, payload(canary))
+            accepted.append(refusal is None)
+            name = f"{signal} → Collector"
+            if refusal is None:
+                yield _ok(name, "accepted")
+            else:
+                yield _failed(name, refusal, "make logs PART=collector")
+
+        def arrive(index: int) -> Check:
+            signal, _, backend, read, url = ways[index]
+            name = f"{signal} → {backend}"
+            if not accepted[index]:
+                return Check(name=name, status="skipped", detail="the Collector did not take it")
+            return _arrival(name, backend, canary, started, lambda: read(http, url, canary))
+
+        # At once, so that each is timed from the moment it was sent.
+        with ThreadPoolExecutor(max_workers=len(ways)) as pool:
+            yield from pool.map(arrive, range(len(ways)))
+
+
+def _arrival(
+    name: str,
+    backend: str,
+    canary: canaries.Canary,
+    started: float,
+    read: Callable[[], str | None],
+) -> Check:
+    last = "not there"
+    while time.monotonic() - started < _ARRIVAL_TIMEOUT_S:
+        try:
+            stored = read()
+        except httpx.HTTPStatusError as error:
+            last = f"HTTP {error.response.status_code}"
+        except httpx.HTTPError as error:
+            last = type(error).__name__
+        except (KeyError, ValueError):
+            last = "an answer that cannot be read"
+        else:
+            if stored is not None:
+                return _verdict(name, canary, stored, time.monotonic() - started)
+            last = "not there"
+        time.sleep(_POLL_S)
+    return _failed(
+        name,
+        f"accepted by the Collector, but {last} after {_ARRIVAL_TIMEOUT_S:.0f} s",
+        f"make logs PART=collector, then PART={backend.lower()}",
+    )
+
+
+def _verdict(name: str, canary: canaries.Canary, stored: str, seconds: float) -> Check:
+    if leaked := canary.leaks(stored):
+        detail = f"stored unredacted: {', '.join(leaked)}"
+        return _failed(name, detail, "look at the redaction rules in collector/")
+    return _ok(name, f"arrived after {seconds:.1f} s, redacted")
+
+
+def _ok(name: str, detail: str) -> Check:
+    return Check(name=name, status="ok", detail=detail)
+
+
+def _failed(name: str, detail: str, following: str) -> Check:
+    return Check(name=name, status="failed", detail=detail, next=following)
+
+
+def unexpected(name: str, error: Exception) -> Check:
+    """A row for a group of checks that could not be made."""
+    return _failed(name, str(error), "mend what is named above first")

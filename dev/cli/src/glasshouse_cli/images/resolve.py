@@ -1,0 +1,214 @@
+"""Gets each image: present, else pulled, else built from its recipe."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from glasshouse_cli import engine, host, project
+from glasshouse_cli.console import Step, Terminal
+from glasshouse_cli.errors import StackError
+from glasshouse_cli.files import write_variables
+from glasshouse_cli.images import build_debian, build_go, build_python
+from glasshouse_cli.images import recipe as recipes
+from glasshouse_cli.images.recipe import Recipe
+from glasshouse_cli.images.registry import Registry
+from glasshouse_cli.process import run_logged
+from glasshouse_cli.project import Project
+
+_STAGE = {"go": build_go.stage, "debian": build_debian.stage, "python": build_python.stage}
+_DOCKER_BUILD_TIMEOUT_S = 900.0
+_BUILD_DISK_BYTES = 15 * 1024**3
+_LOCK_WAIT_S = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image and how it was obtained: "present", "pulled", "built" or "left out"."""
+
+    name: str
+    variable: str
+    tag: str
+    how: str
+    seconds: float
+    size_bytes: int
+
+
+def resolve(
+    names: Iterable[str] = (),
+    *,
+    checkout: Project | None = None,
+    terminal: Terminal | None = None,
+) -> dict[str, str]:
+    """Make sure of the images called `names` (all if none) and return variable -> tag.
+
+    An image that can be neither found, pulled nor built (Grafana) is not in the answer.
+    Raises StackError when one fails.
+    """
+    found = obtain(names, checkout=checkout, terminal=terminal)
+    return {image.variable: image.tag for image in found if image.how != "left out"}
+
+
+def obtain(
+    names: Iterable[str] = (),
+    *,
+    checkout: Project | None = None,
+    terminal: Terminal | None = None,
+    rebuild: bool = False,
+) -> list[Image]:
+    """As `resolve`, with how each image was obtained. `rebuild` builds ours anew."""
+    checkout = checkout or project.load()
+    terminal = terminal or Terminal()
+    checkout.prepare()
+    engine.ensure(checkout, terminal)
+    chosen = recipes.select(recipes.load_all(checkout.root), names)
+    with _alone(checkout.state / "images.lock", terminal):
+        registry = Registry(checkout.state / "registry-unreachable")
+        getter = _Getter(checkout, terminal, registry, rebuild)
+        found = [getter.get(recipe) for recipe in chosen]
+        _record(checkout, found)
+    return found
+
+
+class _Getter:
+    def __init__(
+        self, checkout: Project, terminal: Terminal, registry: Registry, rebuild: bool
+    ) -> None:
+        self._checkout = checkout
+        self._terminal = terminal
+        self._registry = registry
+        self._rebuild = rebuild
+        self._tags: dict[str, str] = {}
+
+    def get(self, recipe: Recipe) -> Image:
+        variable = recipe.variable
+        assert variable is not None  # noqa: S101  # load_all leaves the others out
+        started = time.monotonic()
+        how, tag = self._find(recipe, variable)
+        self._tags[variable] = tag
+        size = engine.image_size(tag) or 0
+        return Image(
+            name=recipe.name,
+            variable=variable,
+            tag=tag,
+            how=how,
+            seconds=round(time.monotonic() - started, 1),
+            size_bytes=size,
+        )
+
+    def _find(self, recipe: Recipe, variable: str) -> tuple[str, str]:
+        published = self._checkout.settings.get(variable, "")
+        if recipe.upstream and not published:
+            raise StackError(f"{variable} is missing in .env")
+        base_tag = self._tags[recipe.base] if recipe.base else ""
+        ours = recipe.tag(base_tag)
+        log = self._checkout.logs / f"{recipe.name}.log"
+        if recipe.upstream and engine.image_size(published) is not None:
+            return "present", published
+        buildable = recipe.builder != "none"
+        if buildable and not self._rebuild and engine.image_size(ours) is not None:
+            return "present", ours
+        log.unlink(missing_ok=True)
+        if recipe.upstream and not self._rebuild and self._registry.reachable:
+            with self._terminal.step(f"pulling {published}") as step:
+                if self._registry.pull(published, log, step.note):
+                    return "pulled", published
+            if not self._registry.reachable:
+                self._terminal.say("no image registry answers: what is missing is built here")
+        if not buildable:
+            return "left out", published
+        self._check_disk(recipe)
+        with self._terminal.step(f"building {recipe.name}") as step:
+            self._build(recipe, ours, base_tag, log, step)
+            seconds = step.seconds
+        self._terminal.say(f"built {recipe.name} in {seconds:.0f} s")
+        return "built", ours
+
+    def _build(self, recipe: Recipe, tag: str, base_tag: str, log: Path, step: Step) -> None:
+        work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=self._checkout.state))
+        try:
+            arguments = _STAGE[recipe.builder](recipe, work, log, step.note)
+            if recipe.base:
+                arguments |= {recipe.base: base_tag}
+            for file in recipe.folder.iterdir():
+                if file.is_file():
+                    shutil.copy2(file, work)
+            _keep_out(work)
+            step.note("packing the image")
+            command = ["docker", "build", "--tag", tag]
+            for key, value in arguments.items():
+                command += ["--build-arg", f"{key}={value}"]
+            command += ["--label", f"dev.glasshouse.image={recipe.name}", str(work)]
+            code = run_logged(
+                command,
+                log=log,
+                timeout=_DOCKER_BUILD_TIMEOUT_S,
+                # The classic builder is the one every engine has.
+                env={"DOCKER_BUILDKIT": "0"},
+            )
+            if code != 0:
+                raise StackError(f"{recipe.name}: docker build failed, see {log}", log=log)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _check_disk(self, recipe: Recipe) -> None:
+        free = host.free_disk_bytes(self._checkout.state)
+        if free < _BUILD_DISK_BYTES:
+            raise StackError(
+                f"building {recipe.name} needs 15 GiB of free disk, there are "
+                f"{free / 1024**3:.1f}: free some, or make an image registry reachable"
+            )
+
+
+def _keep_out(work: Path) -> None:
+    # Only what the Dockerfile copies goes to the engine.
+    kept = ("rootfs", "rootfs.tar", "deps", "own", "bin", "Dockerfile", "entrypoint.sh")
+    lines = ["*", *(f"!{name}" for name in kept)]
+    (work / ".dockerignore").write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def _record(checkout: Project, found: Iterable[Image]) -> None:
+    file = checkout.images_env
+    known = {variable for r in recipes.load_all(checkout.root) if (variable := r.variable)}
+    values = (
+        {k: v for k, v in dotenv_values(file).items() if v and k in known} if file.is_file() else {}
+    )
+    for image in found:
+        values.pop(image.variable, None)
+        if image.how != "left out":
+            values[image.variable] = image.tag
+    write_variables(file, "Written by glasshouse images; overrides .env.", values)
+
+
+@contextmanager
+def _alone(file: Path, terminal: Terminal) -> Iterator[None]:
+    """Hold the lock: two runs at once would build the same image twice."""
+    with file.open("w") as lock:
+        deadline = time.monotonic() + _LOCK_WAIT_S
+        told = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StackError(f"another run holds {file} for an hour: end it") from None
+                if not told:
+                    terminal.say("another run is getting images: waiting for it")
+                    told = True
+                time.sleep(0.5)
+        yield
+
+
+def as_json(found: Iterable[Image]) -> list[dict[str, object]]:
+    """The images as plain values, for scripts."""
+    return [json.loads(json.dumps(image.__dict__)) for image in found]

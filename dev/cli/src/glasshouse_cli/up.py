@@ -1,0 +1,168 @@
+"""Brings the stack up and waits until every part answers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from glasshouse_cli import (
+    alerting,
+    compose,
+    engine,
+    host,
+    images,
+    plugin,
+    ports,
+    readiness,
+    secrets,
+)
+from glasshouse_cli.compose import Container
+from glasshouse_cli.console import Terminal
+from glasshouse_cli.errors import StackError
+from glasshouse_cli.limits import check as limits
+from glasshouse_cli.parts import PARTS, PORT_VARIABLES, Part
+from glasshouse_cli.process import run_logged
+from glasshouse_cli.project import Project, container_user
+
+_READY_TIMEOUT_S = 180.0
+_COMPOSE_TIMEOUT_S = 300.0
+_LOOK_EVERY_S = 2.0
+_LOG_LINES = 15
+_LOG_READ = 500
+_MEMORY_BYTES = 2 * 1024**3
+# The clocks of engine and command are the same; its times are cut to whole seconds.
+_CLOCK_SLACK = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A part that answers: its address and the seconds from the start until it did."""
+
+    part: Part
+    url: str
+    seconds: float
+
+
+def up(checkout: Project, terminal: Terminal) -> list[Started]:
+    """Limits, engine, images, secrets, containers; returns once every part is ready.
+
+    Raises StackError with one line and the log that explains it.
+    """
+    wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    limits.ensure(checkout.root)
+    checkout.prepare()
+    plugin.ensure(checkout, terminal)
+    if found := ports.clashes(wanted, compose.published_ports(checkout)):
+        raise StackError(str(found[0]))
+    check_machine(checkout)
+    images.resolve(checkout=checkout, terminal=terminal)
+    _check_password(checkout)
+    secrets.ensure(checkout.state, container_user())
+    alerting.ensure(checkout)
+    if not compose.has_grafana(checkout):
+        terminal.say("Grafana's image cannot be had here: the stack starts without it")
+    return _start(checkout, terminal)
+
+
+def active_parts(checkout: Project) -> list[Part]:
+    """The parts that run here: Grafana only where its image could be had."""
+    return [part for part in PARTS if part.profile is None or compose.has_grafana(checkout)]
+
+
+def check_machine(checkout: Project) -> None:
+    """Raise StackError when disk or memory cannot be enough."""
+    free = host.free_disk_bytes(checkout.state)
+    if free < host.STACK_DISK_BYTES:
+        raise StackError(
+            f"the stack needs 5 GiB of free disk at {checkout.state}, there are "
+            f"{free / 1024**3:.1f}: free some"
+        )
+    total, _ = host.memory_bytes()
+    if total < _MEMORY_BYTES * 0.95:  # firmware and kernel keep a part for themselves
+        raise StackError(f"the stack needs 2 GiB of memory, this machine has {total / 1024**3:.1f}")
+
+
+def _check_password(checkout: Project) -> None:
+    # A new password would not open the old database, which tells only after a long wait.
+    volume = f"{compose.project_name(checkout)}_postgres-data"
+    if not secrets.has(checkout.state, "database_password") and engine.has_volume(volume):
+        raise StackError(
+            f"the volume {volume} knows a password that {checkout.state}/secrets has lost: "
+            "restore the file, or delete the data with `make clean`"
+        )
+
+
+def telling(lines: Sequence[str], limit: int) -> list[str]:
+    """The last `limit` lines that differ in more than numbers: the cause, not its echoes."""
+    seen: dict[str, str] = {}
+    for line in lines:
+        # The first of its kind: what comes first is nearer to the cause.
+        seen.setdefault(re.sub(r"\d+", "", line), line)
+    return list(seen.values())[-limit:]
+
+
+def _start(checkout: Project, terminal: Terminal) -> list[Started]:
+    log = checkout.logs / "up.log"
+    log.unlink(missing_ok=True)
+    watch = _Watch(checkout)
+    line = compose.command(checkout, "up", "--detach", "--remove-orphans")
+    urls = {part.name: checkout.url(part.variable) for part in active_parts(checkout)}
+    probes = {part.name: urls[part.name] + part.ready for part in active_parts(checkout)}
+    with ThreadPoolExecutor(max_workers=1) as pool, terminal.step("starting the stack") as step:
+        starting = pool.submit(run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S)
+
+        def look() -> None:
+            if starting.done() and starting.result() != 0:
+                watch.explain(force=True)
+                raise StackError(f"docker compose up failed, see {log}", log=log)
+            watch.explain()
+
+        def show(states: Mapping[str, str]) -> None:
+            step.note("waiting for " + ", ".join(states))
+
+        ready = readiness.wait(probes, deadline=_READY_TIMEOUT_S, on_change=show, give_up=look)
+        starting.result()  # worker and migrations publish no port: compose waits for them
+        look()
+    return [
+        Started(part=part, url=urls[part.name], seconds=ready[part.name])
+        for part in active_parts(checkout)
+    ]
+
+
+class _Watch:
+    """Notices a container that ended or restarts, and says what it wrote last."""
+
+    def __init__(self, checkout: Project) -> None:
+        self._checkout = checkout
+        self._since = datetime.now(tz=UTC) - _CLOCK_SLACK
+        self._restarts = {c.id: c.restarts for c in compose.containers(checkout)}
+        self._looked = time.monotonic()
+
+    def explain(self, *, force: bool = False) -> None:
+        """Raise StackError naming the first container at fault; looks only now and then."""
+        if not force and time.monotonic() - self._looked < _LOOK_EVERY_S:
+            return
+        self._looked = time.monotonic()
+        for container in compose.containers(self._checkout):
+            if self._at_fault(container):
+                raise self._fault(container)
+
+    def _at_fault(self, container: Container) -> bool:
+        if container.restarts > self._restarts.get(container.id, 0):
+            return True
+        ended = container.state in {"exited", "dead"} and container.exit_code != 0
+        return ended and container.finished is not None and container.finished >= self._since
+
+    def _fault(self, container: Container) -> StackError:
+        log = self._checkout.logs / f"{container.service}.container.log"
+        lines = telling(compose.logs(self._checkout, container.service, _LOG_READ), _LOG_LINES)
+        log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        what = "restarts" if container.restarts else "ended"
+        return StackError(
+            f"{container.service} {what} with exit code {container.exit_code}; its last lines:",
+            log=log,
+        )

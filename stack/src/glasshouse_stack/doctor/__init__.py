@@ -1,5 +1,0 @@
-"""Finds out what does not work, and says what to look at."""
-
-from glasshouse_stack.doctor.checks import Check, follow
-
-__all__ = ["Check", "follow"]

@@ -1,0 +1,52 @@
+"""The stack ring: everything at once, as `make up` runs it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from support import collector
+from support.stack import PROJECT_NAME, Stack
+
+
+@pytest.fixture(scope="session")
+def otlp_endpoint(
+    redaction: str,
+    stack: Stack,
+    collector_config: str,
+    collector_image: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The stack's Collector, or one beside it without redaction, into the same backends."""
+    if redaction == "on":
+        yield stack.otlp
+        return
+    with collector.in_stack(
+        image=collector_image,
+        network=f"{PROJECT_NAME}_default",
+        folder=tmp_path_factory.mktemp("unredacted"),
+        config=collector.without_redaction(collector_config),
+    ) as endpoint:
+        yield endpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A finished run of the demo traffic: its exit code and what it wrote."""
+
+    code: int
+    output: str
+    errors: str
+
+
+@pytest.fixture(scope="session")
+def demo(stack: Stack) -> Demo:
+    """Some seconds of `make demo`, with faults, once for all tests of the ring."""
+    command = [sys.executable, "-m", "glasshouse_loadgen", "--faults"]
+    command += ["--host", stack.api, "--sandbox", stack.url("sandbox")]
+    # Not in pounds: another test counts those.
+    command += ["--duration", "16", "--rate", "20", "--currencies", "EUR,JPY,USD"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    return Demo(code=ran.returncode, output=ran.stdout, errors=ran.stderr)

@@ -1,0 +1,136 @@
+"""Three alerts, each caused by a fault: they arrive at the receiver, and are resolved after it.
+
+The stack runs the committed rules with windows and waits `support.stack.SPEED` times shorter.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from support.payments import pay
+from support.stack import Stack
+from support.waiting import until
+
+CAUSED = ("PaymentOutage", "NotificationFailures", "WorkerHeartbeatLost")
+TEXT_MESSAGES = 5
+PAYMENT_EVERY_S = 0.5
+
+
+@pytest.fixture
+def outside(http: httpx.Client, stack: Stack) -> Iterator[str]:
+    """The sandbox's address; faults are cleared and the worker runs again afterwards."""
+    sandbox = stack.url("sandbox")
+    http.delete(f"{sandbox}/faults").raise_for_status()
+    yield sandbox
+    http.delete(f"{sandbox}/faults").raise_for_status()
+    stack.docker("start", "worker")
+
+
+@pytest.fixture
+def payments(stack: Stack) -> Iterator[threading.Event]:
+    """Payments go on being made until the event is set."""
+    end = threading.Event()
+
+    def keep_paying() -> None:
+        with httpx.Client(timeout=10, trust_env=False) as client:
+            while not end.wait(PAYMENT_EVERY_S):
+                pay(client, stack, "USD", f"alerts-{secrets.token_hex(8)}")
+
+    thread = threading.Thread(target=keep_paying)
+    thread.start()
+    yield end
+    end.set()
+    thread.join(30)
+
+
+def set_fault(http: httpx.Client, sandbox: str, part: str) -> None:
+    answer = http.put(f"{sandbox}/faults/{part}", json={"mode": "down"})
+    assert answer.status_code == httpx.codes.OK, answer.text
+
+
+def send_text(http: httpx.Client, stack: Stack) -> None:
+    body = {
+        "userId": "user-1",
+        "channel": "sms",
+        "template": "welcome",
+        "to": "+4915112345678",
+        "data": {"name": "Ada"},
+    }
+    answer = http.post(f"{stack.api}/notifications", json=body)
+    assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+
+
+def wait_received(
+    http: httpx.Client, sandbox: str, name: str, status: str, since: datetime, deadline_s: float
+) -> dict[str, Any]:
+    """Wait until the receiver has an alert that began (or ended) after ``since``."""
+    when = {"firing": "startsAt", "resolved": "endsAt"}[status]
+
+    def probe() -> tuple[dict[str, Any] | None, object]:
+        groups = http.get(f"{sandbox}/received/alerts").json()
+        alerts = [alert for group in groups for alert in group["alerts"]]
+        seen = [alert for alert in alerts if alert["labels"]["alertname"] == name]
+        found = [
+            alert
+            for alert in seen
+            if alert["status"] == status and datetime.fromisoformat(alert[when]) >= since
+        ]
+        return (found[-1] if found else None), seen[-3:]
+
+    return until(probe, what=f"{name} {status} at the receiver", deadline_s=deadline_s)
+
+
+def wait_quiet(http: httpx.Client, stack: Stack) -> None:
+    def probe() -> tuple[bool | None, object]:
+        alerts = http.get(f"{stack.url('prometheus')}/api/v1/alerts").json()["data"]["alerts"]
+        active = {alert["labels"]["alertname"] for alert in alerts} & set(CAUSED)
+        return (None if active else True), active
+
+    until(probe, what="none of the three alerts is active", deadline_s=90)
+
+
+def test_three_faults_are_told_and_their_ends_too(
+    http: httpx.Client, stack: Stack, outside: str, payments: threading.Event
+) -> None:
+    wait_quiet(http, stack)
+    began = datetime.now(tz=UTC)
+    set_fault(http, outside, "chain")
+    set_fault(http, outside, "sms")
+    for _ in range(TEXT_MESSAGES):
+        send_text(http, stack)
+
+    outage = wait_received(http, outside, "PaymentOutage", "firing", began, 60)
+    failures = wait_received(http, outside, "NotificationFailures", "firing", began, 60)
+    assert outage["labels"] == {
+        "alertname": "PaymentOutage",
+        "severity": "page",
+        "area": "payments",
+    }
+    assert failures["labels"] == {
+        "alertname": "NotificationFailures",
+        "severity": "page",
+        "area": "notifications",
+        "channel": "sms",
+    }
+    # Where the page says that it leads.
+    page = http.get(outage["annotations"]["runbook_url"])
+    assert page.text.startswith("# PaymentOutage\n")
+
+    mended = datetime.now(tz=UTC)
+    http.delete(f"{outside}/faults").raise_for_status()
+    wait_received(http, outside, "PaymentOutage", "resolved", mended, 60)
+    payments.set()
+
+    killed = datetime.now(tz=UTC)
+    stack.docker("kill", "worker")
+    wait_received(http, outside, "WorkerHeartbeatLost", "firing", killed, 90)
+    wait_received(http, outside, "NotificationFailures", "resolved", mended, 60)
+
+    started = datetime.now(tz=UTC)
+    stack.docker("start", "worker")
+    wait_received(http, outside, "WorkerHeartbeatLost", "resolved", started, 60)

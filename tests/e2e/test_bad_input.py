@@ -1,0 +1,95 @@
+"""Bad input: a problem document with the request's id, and nothing half-written."""
+
+import concurrent.futures
+import secrets
+from typing import Any
+
+import httpx
+import pytest
+
+from support.stack import Stack
+
+GOOD: dict[str, Any] = {"userId": "user-1", "amount": "5.00", "currency": "EUR"}
+CONCURRENT = 20
+
+
+def rows(stack: Stack) -> tuple[int, int]:
+    """Return how many payments and jobs the database holds."""
+    query = "SELECT (SELECT count(*) FROM payments), (SELECT count(*) FROM procrastinate_jobs)"
+    command = ["psql", "-U", "backend", "-d", "backend", "-At", "-F", " ", "-c", query]
+    answer, _, code = stack.compose.exec_in_container(command, "postgres")
+    assert code == 0, answer
+    payments, jobs = answer.split()
+    return int(payments), int(jobs)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 422),
+        (b"[]", 422),
+        (b"\xff\xfe", 422),
+        (GOOD | {"currency": "XXX"}, 422),
+        (GOOD | {"currency": "eur"}, 422),
+        (GOOD | {"amount": "-5.00"}, 422),
+        (GOOD | {"amount": "0"}, 422),
+        (GOOD | {"amount": "5.001"}, 422),
+        (GOOD | {"amount": "1e400"}, 422),
+        (GOOD | {"amount": "NaN"}, 422),
+        (GOOD | {"amount": None}, 422),
+        (GOOD | {"currency": "JPY", "amount": "5.50"}, 422),
+        (GOOD | {"userId": ""}, 422),
+        (GOOD | {"userId": "x" * 65}, 422),
+        (GOOD | {"extra": 1}, 422),
+        ({"userId": "user-1"}, 422),
+        (GOOD | {"userId": "x" * 70_000}, 413),
+    ],
+    ids=str,
+)
+def test_a_bad_payment_is_a_problem_and_no_row(
+    http: httpx.Client, stack: Stack, body: bytes | dict[str, Any], status: int
+) -> None:
+    before = rows(stack)
+    headers = {"Content-Type": "application/json", "X-Request-ID": "bad-input-1"}
+    content: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
+    answer = http.post(f"{stack.api}/payments", headers=headers, **content)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["requestId"] == answer.headers["X-Request-ID"] == "bad-input-1"
+    assert rows(stack) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/payments/tx_" + "0" * 32, 404), ("/payments/nonsense", 422), ("/nothing", 404)],
+)
+def test_what_is_not_there_is_a_problem(
+    http: httpx.Client, stack: Stack, path: str, status: int
+) -> None:
+    answer = http.get(f"{stack.api}{path}")
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["requestId"] == answer.headers["X-Request-ID"]
+
+
+def test_one_key_makes_one_payment(http: httpx.Client, stack: Stack) -> None:
+    payments, jobs = rows(stack)
+    headers = {"Idempotency-Key": secrets.token_hex(16)}
+
+    def post(_: int) -> httpx.Response:
+        return http.post(f"{stack.api}/payments", json=GOOD, headers=headers)
+
+    with concurrent.futures.ThreadPoolExecutor(CONCURRENT) as pool:
+        answers = list(pool.map(post, range(CONCURRENT)))
+    assert {answer.status_code for answer in answers} == {httpx.codes.ACCEPTED}
+    assert len({answer.json()["transactionId"] for answer in answers}) == 1
+    replayed = [answer.headers.get("Idempotent-Replayed") for answer in answers]
+    assert replayed.count("true") == CONCURRENT - 1
+    assert rows(stack) == (payments + 1, jobs + 1)
+
+    other = http.post(f"{stack.api}/payments", json=GOOD | {"amount": "6.00"}, headers=headers)
+    assert other.status_code == 422
+    assert rows(stack) == (payments + 1, jobs + 1)

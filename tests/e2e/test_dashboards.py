@@ -1,0 +1,82 @@
+"""Every panel of every dashboard, asked as Grafana asks: no error, and data."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from glasshouse_dashboards.__main__ import FOLDER
+from glasshouse_dashboards.quiet import QUIET
+from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
+from support.grafana import ask
+from support.stack import Stack
+from support.waiting import until
+
+WINDOW_S = 900
+
+
+def targets() -> list[Any]:
+    return [
+        pytest.param(
+            dashboard, panel, target, id=f"{dashboard['uid']}: {panel['title']} {target['refId']}"
+        )
+        for dashboard in dashboards(FOLDER)
+        for panel in panels(dashboard)
+        for target in panel["targets"]
+    ]
+
+
+def recent() -> Span:
+    now = time.time()
+    return Span(start=now - WINDOW_S, end=now)
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(("dashboard", "panel", "target"), targets())
+def test_a_panel_has_data(
+    http: httpx.Client,
+    stack: Stack,
+    dashboard: dict[str, Any],
+    panel: dict[str, Any],
+    target: dict[str, Any],
+) -> None:
+    source = panel["datasource"]["uid"]
+    may_be_empty = (dashboard["uid"], panel["title"]) in QUIET
+
+    def probe() -> tuple[list[Any] | None, object]:
+        span = recent()
+        query = expanded(target["expr"], variables(dashboard), span)
+        found = ask(http, stack, source, target, query, span)
+        return (found if found or may_be_empty else None), query
+
+    # A rate needs two scrapes, and the slowest rules are evaluated every two minutes.
+    until(probe, what=f"{dashboard['uid']}: {panel['title']}", deadline_s=150)
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize("dashboard", dashboards(FOLDER), ids=lambda dashboard: dashboard["uid"])
+def test_variables_and_marks_can_be_asked(
+    http: httpx.Client, stack: Stack, dashboard: dict[str, Any]
+) -> None:
+    prometheus = stack.url("prometheus")
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] != "query":
+            continue
+        inner = variable["query"]["query"].removeprefix("label_values(").removesuffix(")")
+        selector, label = inner.rsplit(",", 1)
+        answer = http.get(
+            f"{prometheus}/api/v1/label/{label.strip()}/values", params={"match[]": selector}
+        )
+        assert answer.json().get("data"), f"{variable['name']}: {inner}"
+    marks = {mark["name"]: mark for mark in dashboard["annotations"]["list"]}
+    assert marks.keys() == {"Alerts", "Starts"}
+    span = recent()
+    params: dict[str, Any] = {"start": span.start, "end": span.end, "step": 15}
+    for name, mark in marks.items():
+        answer = http.get(
+            f"{prometheus}/api/v1/query_range", params={"query": mark["expr"], **params}
+        )
+        assert answer.status_code == httpx.codes.OK, answer.text
+        if name == "Starts":  # the stack has just been started
+            assert answer.json()["data"]["result"]

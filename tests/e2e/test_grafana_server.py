@@ -1,0 +1,123 @@
+"""Grafana itself, where its image can be had: data sources, panels, a picture of each dashboard."""
+
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from glasshouse_cli import images
+from glasshouse_cli.project import Project
+from glasshouse_dashboards.__main__ import FOLDER
+from glasshouse_dashboards.quiet import QUIET
+from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
+from support.ports import free
+from support.stack import PROJECT_NAME, Stack
+from support.waiting import until
+
+WINDOW_S = 900
+SOURCES = ("prometheus", "loki", "tempo", "alertmanager")
+LEAST_BYTES = 10_000  # an empty page is smaller
+
+
+@pytest.fixture(scope="module")
+def grafana(project: Project, stack: Stack, demo: Any) -> Iterator[httpx.Client]:
+    """A Grafana beside the stack with what is provisioned, and a client that is signed in."""
+    image = images.resolve(checkout=project).get("GRAFANA_IMAGE")
+    if image is None:
+        pytest.skip("Grafana's image can be neither found nor pulled here")
+    port = free(["GRAFANA_PORT"])["GRAFANA_PORT"]
+    name, password = f"{PROJECT_NAME}-grafana-test", uuid.uuid4().hex
+    folder = project.root / "grafana"
+    command = ["docker", "run", "--detach", "--rm", "--name", name]
+    command += ["--network", f"{PROJECT_NAME}_default", "--publish", f"127.0.0.1:{port}:3000"]
+    command += ["--env", f"GF_SECURITY_ADMIN_PASSWORD={password}"]
+    for part in ("provisioning", "dashboards"):
+        command += ["--volume", f"{folder / part}:/etc/grafana/{part}:ro"]
+    subprocess.run([*command, image], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    try:
+        base = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=base, auth=("admin", password), trust_env=False) as client:
+
+            def probe() -> tuple[bool | None, object]:
+                try:
+                    answer = client.get("/api/health")
+                except httpx.TransportError as error:
+                    return None, error
+                return (answer.is_success or None), answer.text
+
+            until(probe, what="Grafana answers", deadline_s=60)
+            yield client
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_nobody_is_let_in_without_a_password(grafana: httpx.Client) -> None:
+    assert grafana.get("/api/org", auth=("", "")).status_code == httpx.codes.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("uid", SOURCES)
+def test_a_data_source_is_well(grafana: httpx.Client, uid: str) -> None:
+    source = grafana.get(f"/api/datasources/uid/{uid}").raise_for_status().json()
+    assert source["readOnly"] is True
+    if uid != "alertmanager":  # it has no health check of that kind
+        assert grafana.get(f"/api/datasources/uid/{uid}/health").json()["status"] == "OK"
+
+
+@pytest.mark.parametrize("dashboard", dashboards(FOLDER), ids=lambda dashboard: dashboard["uid"])
+def test_grafana_answers_every_panel(grafana: httpx.Client, dashboard: dict[str, Any]) -> None:
+    meta = grafana.get(f"/api/dashboards/uid/{dashboard['uid']}").raise_for_status().json()["meta"]
+    assert meta["provisioned"] is True
+    now = time.time()
+    span = Span(start=now - WINDOW_S, end=now)
+    values = variables(dashboard)
+    empty: list[str] = []
+    for panel in panels(dashboard):
+        queries = [
+            {
+                **target,
+                "expr": expanded(target["expr"], values, span),
+                "datasource": panel["datasource"],
+                "intervalMs": 15_000,
+                "maxDataPoints": 500,
+            }
+            for target in panel["targets"]
+        ]
+        asked = {"queries": queries, "from": f"now-{WINDOW_S}s", "to": "now"}
+        answer = grafana.post("/api/ds/query", json=asked, timeout=30)
+        assert answer.is_success, f"{panel['title']}: {answer.text}"
+        frames = [frame for one in answer.json()["results"].values() for frame in one["frames"]]
+        if not any(frame["data"]["values"] for frame in frames):
+            empty.append(panel["title"])
+    assert {(dashboard["uid"], title) for title in empty} <= set(QUIET)
+
+
+@pytest.mark.parametrize("uid", [dashboard["uid"] for dashboard in dashboards(FOLDER)])
+def test_a_browser_draws_a_dashboard(grafana: httpx.Client, uid: str, tmp_path: Path) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    picture = tmp_path / f"{uid}.png"
+    auth = grafana.auth
+    assert isinstance(auth, httpx.BasicAuth)
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1440,1400"]
+    header = auth._auth_header  # pyright: ignore[reportPrivateUsage]
+    site = str(grafana.base_url).replace("://", f"://{_credentials(header)}@")
+    subprocess.run(
+        [browser, *flags, "--virtual-time-budget=15000", f"--screenshot={picture}",
+         f"{site}/d/{uid}?kiosk"],
+        check=True, timeout=90, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert picture.stat().st_size > LEAST_BYTES
+
+
+def _credentials(header: str) -> str:
+    import base64
+
+    return base64.b64decode(header.removeprefix("Basic ")).decode()

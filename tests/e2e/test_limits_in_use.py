@@ -1,0 +1,45 @@
+"""The limits in the configuration files are those that the running backends use."""
+
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from glasshouse_cli.limits import pairs
+from glasshouse_cli.limits.settings import LOKI, PROMETHEUS, TEMPO, Ref, load, step
+from glasshouse_cli.project import Project
+from support.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def in_use(stack: Stack, http: httpx.Client) -> dict[str, Any]:
+    """What each program says it runs with, by the file it was configured with."""
+
+    def ask(service: str, path: str) -> httpx.Response:
+        return http.get(f"{stack.url(service)}{path}").raise_for_status()
+
+    told = ask("prometheus", "/api/v1/status/config").json()["data"]["yaml"]
+    return {
+        LOKI: yaml.safe_load(ask("loki", "/config").text),
+        # Its first line is the request.
+        TEMPO: list(yaml.safe_load_all(ask("tempo", "/status/config").text))[-1],
+        PROMETHEUS: yaml.safe_load(told),
+    }
+
+
+@pytest.mark.parametrize("ref", pairs.BACKENDS, ids=lambda ref: f"{ref.file}: {ref.path[-1]}")
+def test_a_backend_uses_what_its_file_says(project: Project, in_use: dict[str, Any], ref: Ref):
+    setting = ref.find(load(project.root))
+    used = step(in_use[ref.file], ref.path)
+
+    assert used is not None, f"{setting} is not among what the program tells"
+    if isinstance(setting.value, bool):
+        assert used is setting.value
+    else:
+        assert ref.parse(used) == ref.parse(setting.value), f"{setting}: used is {used}"
+
+
+def test_late_logs_have_streams_of_an_hour(in_use: dict[str, Any]):
+    # STREAMS_PER_SERVICE counts on it: half of the age at which a chunk is full.
+    assert step(in_use[LOKI], ("ingester", "max_chunk_age")) == "2h0m0s"

@@ -1,0 +1,31 @@
+"""Metrics that could lose name or labels on the way arrive as rules and dashboards use them."""
+
+import httpx
+import pytest
+
+from support import backends
+from support.stack import Stack
+from support.waiting import until
+
+METRICS = [
+    # Prometheus would overwrite an attribute "job" with the service's name.
+    'jobs_backlog{job="confirm_payment",service_name="backend-api"}',
+    'jobs_oldest_pending_age_seconds{job="confirm_payment",service_name="backend-api"}',
+    # What has no such attribute keeps the service's name as its job.
+    'worker_heartbeat_age_seconds{job="glasshouse/backend-api",service_name="backend-api"}',
+    # The Collector's own, with the endings that Prometheus names have.
+    "otelcol_exporter_sent_log_records_total",
+    "otelcol_receiver_refused_spans_total",
+    'http_client_request_duration_seconds_count{job="collector",server_address="loki"}',
+]
+
+
+@pytest.mark.parametrize("query", METRICS)
+def test_a_metric_has_the_name_and_labels_that_queries_use(
+    http: httpx.Client, stack: Stack, query: str
+) -> None:
+    def probe() -> tuple[bool | None, object]:
+        found = backends.prometheus_query(http, stack.url("prometheus"), query)
+        return (True if found else None), found
+
+    until(probe, what=query, deadline_s=60)

@@ -1,0 +1,149 @@
+"""One payment, followed from the request to Tempo, Loki and Prometheus."""
+
+import concurrent.futures
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from support import backends
+from support.backends import attribute
+from support.payments import pay, wait_confirmed
+from support.stack import Stack
+from support.waiting import until
+
+CONCURRENT = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    transaction: str
+    request_id: str
+    trace_id: str
+    spans: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def followed(http: httpx.Client, stack: Stack) -> Followed:
+    """A confirmed payment and its whole trace."""
+    request_id = "follow-" + secrets.token_hex(8)
+    transaction = pay(http, stack, "EUR", request_id)
+    body = wait_confirmed(http, stack, transaction)
+    assert body["amount"] == "19.99"
+    assert body["blockchainTxId"].startswith("0x")
+
+    def probe() -> tuple[Followed | None, object]:
+        query = f'{{span.request.id="{request_id}" && name="process confirm_payment"}}'
+        found = backends.tempo_search(http, stack.url("tempo"), query)
+        if not found:
+            return None, "no trace found"
+        spans = backends.tempo_spans(http, stack.url("tempo"), found[0])
+        names = sorted({span["name"] for span in spans})
+        followed = Followed(
+            transaction=transaction, request_id=request_id, trace_id=found[0], spans=spans
+        )
+        return (followed if "POST /payments" in names else None), names
+
+    return until(probe, what="the payment's trace with API and job", deadline_s=30)
+
+
+def by_name(followed: Followed, service: str, name: str) -> list[dict[str, Any]]:
+    return [span for span in followed.spans if span["service"] == service and span["name"] == name]
+
+
+def test_api_and_job_are_one_chain_of_spans(followed: Followed) -> None:
+    [request] = by_name(followed, "backend-api", "POST /payments")
+    [create] = by_name(followed, "backend-api", "Payments.create")
+    [send] = by_name(followed, "backend-api", "send confirm_payment")
+    [process] = by_name(followed, "backend-worker", "process confirm_payment")
+    [settle] = by_name(followed, "backend-worker", "Confirmation.settle")
+    assert not request.get("parentSpanId")
+    assert create["parentSpanId"] == request["spanId"]
+    assert send["parentSpanId"] == create["spanId"]
+    assert process["parentSpanId"] == send["spanId"]
+    assert settle["parentSpanId"] == process["spanId"]
+
+
+@pytest.mark.parametrize("service", ["backend-api", "backend-worker"])
+def test_both_services_have_database_spans(followed: Followed, service: str) -> None:
+    statements = {
+        span["name"]
+        for span in followed.spans
+        if span["service"] == service and attribute(span, "db.system.name") == "postgresql"
+    }
+    assert {"backend-api": "INSERT", "backend-worker": "UPDATE"}[service] in statements
+
+
+def test_the_chain_calls_are_client_spans_of_the_job(followed: Followed) -> None:
+    calls = [
+        span
+        for span in followed.spans
+        if span["service"] == "backend-worker" and attribute(span, "http.request.method") == "POST"
+    ]
+    assert len(calls) >= 2  # submitted, then asked for the receipt
+    assert {span["kind"] for span in calls} == {"SPAN_KIND_CLIENT"}
+
+
+def test_every_span_carries_the_request_id(followed: Followed) -> None:
+    assert {attribute(span, "request.id") for span in followed.spans} == {followed.request_id}
+
+
+def test_its_logs_are_in_loki_under_the_same_trace(
+    http: httpx.Client, stack: Stack, followed: Followed
+) -> None:
+    expected = {
+        ("backend-api", "payment.created"),
+        ("backend-worker", "payment.submitted"),
+        ("backend-worker", "payment.confirmed"),
+        ("backend-worker", "job.finished"),
+    }
+    query = f'{{service_name=~"backend-.+"}} | trace_id="{followed.trace_id}"'
+
+    def probe() -> tuple[list[dict[str, Any]] | None, object]:
+        lines = backends.loki_lines(http, stack.url("loki"), query)
+        found = {(line["labels"]["service_name"], line["labels"].get("event")) for line in lines}
+        return (lines if expected <= found else None), found
+
+    lines = until(probe, what="the payment's events in Loki", deadline_s=15)
+    events = [line["labels"] for line in lines if line["labels"].get("event")]
+    assert {(e["service_name"], e["event"]) for e in events} == expected
+    assert {e["request_id"] for e in events} == {followed.request_id}
+    payments = [e for e in events if e["event"].startswith("payment.")]
+    assert {e["payment_transaction_id"] for e in payments} == {followed.transaction}
+    # The person is a pseudonym: 16 hex digits, the same in every event.
+    [user] = {e["payment_user_id"] for e in payments}
+    assert len(user) == 16
+    assert int(user, 16) >= 0
+
+
+def test_fifty_concurrent_payments_are_counted_exactly(http: httpx.Client, stack: Stack) -> None:
+    def counted(query: str) -> float:
+        series = backends.prometheus_query(http, stack.url("prometheus"), query)
+        return sum(item["value"] for item in series)
+
+    # Other tests pay in pounds, too, but none at the same time.
+    states = ("created", "submitted", "confirmed")
+    queries = {state: f'payments_total{{currency="GBP",state="{state}"}}' for state in states}
+    amount = 'payments_amount_total{currency="GBP",state="confirmed"}'
+    delays = 'payment_confirmation_delay_seconds_count{currency="GBP"}'
+    before = {query: counted(query) for query in [*queries.values(), amount, delays]}
+
+    with concurrent.futures.ThreadPoolExecutor(CONCURRENT) as pool:
+        ids = [f"many-{secrets.token_hex(8)}" for _ in range(CONCURRENT)]
+        transactions = list(pool.map(lambda id_: pay(http, stack, "GBP", id_), ids))
+    assert len(set(transactions)) == CONCURRENT
+    for transaction in transactions:
+        wait_confirmed(http, stack, transaction)
+
+    def probe() -> tuple[bool | None, object]:
+        counts = {state: counted(query) - before[query] for state, query in queries.items()}
+        return (True if min(counts.values()) >= CONCURRENT else None), counts
+
+    until(probe, what="fifty payments in each state", deadline_s=30)
+    assert {state: counted(query) - before[query] for state, query in queries.items()} == (
+        dict.fromkeys(states, CONCURRENT)
+    )
+    assert round(counted(amount) - before[amount], 2) == round(CONCURRENT * 19.99, 2)
+    assert counted(delays) - before[delays] == CONCURRENT

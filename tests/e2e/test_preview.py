@@ -1,0 +1,37 @@
+"""`glasshouse preview`: one page of all dashboards, with data, that needs no network."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from glasshouse_dashboards.__main__ import FOLDER
+from glasshouse_dashboards.preview import Backends, write
+from glasshouse_dashboards.reading import dashboards, panels
+from support.stack import Stack
+
+MOST_BYTES = 4_000_000
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_page_shows_every_panel_and_asks_nobody(stack: Stack, tmp_path: Path) -> None:
+    page = tmp_path / "preview.html"
+    backends = Backends(prometheus=stack.url("prometheus"), loki=stack.url("loki"))
+    write(FOLDER, page, backends, minutes=15)
+    text = page.read_text(encoding="utf-8")
+    boards = dashboards(FOLDER)
+    for board in boards:
+        assert f'<section id="{board["uid"]}">' in text
+        for panel in panels(board):
+            assert f"<h3>{html.escape(panel['title'])}</h3>" in text
+    graphs = [panel for board in boards for panel in panels(board) if panel["type"] == "timeseries"]
+    # Most have a line to draw after some seconds of traffic.
+    assert text.count("<svg") > len(graphs) / 2
+    # Names of XML name spaces are the only addresses: nothing is loaded from anywhere.
+    assert set(re.findall(r"https?://[^\s\"'<>]+", text)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert not re.search(r"<(link|img|iframe)\b|\bsrc=|@import", text)
+    assert page.stat().st_size < MOST_BYTES

@@ -1,0 +1,75 @@
+"""Every metric that a rule reads is one that the running stack has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from support.stack import Stack
+from support.waiting import until
+
+RULES = Path(__file__).parents[2] / "prometheus" / "rules"
+# Made only by a fault or by what has a reason to be missing at first.
+ONLY_AFTER = {
+    "otelcol_processor_pii_redacted_total": "redaction masked something",
+    "otelcol_processor_pii_unchecked_total": "redaction could not check something",
+    "otelcol_deltatocumulative_datapoints_total": "a point was a delta",
+    "redaction:hits:increase10m": "redaction masked something",
+    "errors:increase5m": "an error",
+    "errors:ratio_rate5m": "a request or a job in the last 5 minutes",
+}
+
+
+def expressions() -> set[str]:
+    return {
+        rule["expr"]
+        for path in RULES.glob("*.yaml")
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+    }
+
+
+def selected(node: Any) -> Iterator[str]:
+    """Yield the name of each metric that a parsed query selects."""
+    if isinstance(node, dict):
+        if node.get("type") in {"vectorSelector", "matrixSelector"} and node.get("name"):
+            yield node["name"]
+        for value in node.values():
+            yield from selected(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from selected(value)
+
+
+def test_the_stack_has_every_metric_that_a_rule_reads(http: httpx.Client, stack: Stack) -> None:
+    prometheus = stack.url("prometheus")
+    wanted: set[str] = set()
+    for expression in expressions():
+        answer = http.get(f"{prometheus}/api/v1/parse_query", params={"query": expression})
+        wanted |= set(selected(answer.raise_for_status().json()["data"]))
+    assert {"payments_total", "up", "slo:bad:rate5m", "health_check_status"} <= wanted
+    assert ONLY_AFTER.keys() <= wanted
+
+    def probe() -> tuple[bool | None, object]:
+        names = http.get(f"{prometheus}/api/v1/label/__name__/values").json()["data"]
+        missing = wanted - set(names) - ONLY_AFTER.keys()
+        return (None if missing else True), missing
+
+    # A scheduled job runs once a minute; before its first success there is no time of it.
+    until(probe, what="metrics that rules read", deadline_s=90)
+
+
+def test_no_rule_fails_when_it_is_evaluated(http: httpx.Client, stack: Stack) -> None:
+    def probe() -> tuple[list[dict[str, Any]] | None, object]:
+        answer = http.get(f"{stack.url('prometheus')}/api/v1/rules").json()
+        found = [rule for group in answer["data"]["groups"] for rule in group["rules"]]
+        pending = [rule["name"] for rule in found if rule["health"] == "unknown"]
+        return (None if pending else found), pending
+
+    evaluated = until(probe, what="every rule is evaluated", deadline_s=30)
+    assert len(evaluated) > 70
+    assert {
+        rule["name"]: rule.get("lastError") for rule in evaluated if rule["health"] != "ok"
+    } == {}

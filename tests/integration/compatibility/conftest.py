@@ -1,0 +1,70 @@
+"""The compatibility ring: the Collector and the three backends, and what became of each row."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from glasshouse_cli.project import Project
+from support.oddities import report, trial
+from support.oddities import ring as rings
+from support.oddities.counters import Counters
+from support.oddities.neighbour import Neighbour
+from support.oddities.ring import Outcome, Ring
+from support.oddities.table import all_rows
+
+FOUND_WITHIN_S = 60
+_LINES = pytest.StashKey[list[str]]()
+
+
+# Of the package, not of the session: its four containers are not to run beside the stack ring.
+@pytest.fixture(scope="package")
+def ring(
+    project: Project,
+    docker: None,
+    http: httpx.Client,
+    collector_config: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Ring]:
+    state = tmp_path_factory.mktemp("compatibility")
+    with rings.start(project, state, http, collector_config) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Tell a line at the end of the run, whether or not it has failed."""
+    return pytestconfig.stash.setdefault(_LINES, []).append
+
+
+@pytest.fixture(scope="package")
+def outcome(ring: Ring, project: Project, tell: Callable[[str], None]) -> Outcome:
+    """Send every row, one after the other, with a neighbour beside them; judge each."""
+    run = trial.new_run()
+    neighbour = Neighbour(ring.stack.otlp, f"neighbour-{run}")
+    counters = Counters(ring.own, neighbour.service)
+    with neighbour, counters, ring.sender() as sender:
+        sent = trial.send(all_rows(), sender, run, counters)
+    verdicts = ring.looking.verdicts(sent, run, FOUND_WITHIN_S)
+    reports = project.root / "reports"
+    reports.mkdir(exist_ok=True)
+    (reports / "compatibility.jsonl").write_text(report.dump(verdicts), encoding="utf-8")
+    for line in report.summary(verdicts):
+        tell(line)
+    return Outcome(verdicts=verdicts, neighbour=neighbour)
+
+
+@pytest.fixture(scope="session")
+def write() -> bool:
+    """Whether to write docs/compatibility.md instead of holding it against what was seen."""
+    return os.environ.get("GLASSHOUSE_WRITE_COMPATIBILITY") == "1"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests have told."""
+    lines = terminalreporter.config.stash.get(_LINES, [])
+    if lines:
+        terminalreporter.section("compatibility")
+        for line in lines:
+            terminalreporter.write_line(line)

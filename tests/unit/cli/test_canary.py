@@ -1,0 +1,119 @@
+"""The canary is recognised however a backend stores it."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from glasshouse_cli import readiness
+from glasshouse_cli.doctor import canary as canaries
+from glasshouse_cli.doctor.checks import follow
+
+
+@pytest.mark.parametrize(
+    ("digits", "expected"), [("7992739871", "3"), ("411111111111111", "1"), ("0", "0")]
+)
+def test_luhn_digit(digits: str, expected: str):
+    assert canaries.luhn_digit(digits) == expected
+
+
+def test_no_two_canaries_are_alike():
+    one, other = canaries.make(), canaries.make()
+
+    assert not {one.word, one.email, one.token} & {other.word, other.email, other.token}
+
+
+def test_every_form_of_a_leak_is_seen():
+    canary = canaries.make()
+
+    assert canary.leaks(canary.text) == ["email", "card", "token"]
+    assert canary.leaks(canary.card.replace(" ", "")) == ["card"]
+    assert canary.leaks(canary.card.replace(" ", "-")) == ["card"]
+    assert canary.leaks(canary.email.upper()) == ["email"]
+    assert canary.leaks(json.dumps({"a": {"b": canary.token}})) == ["token"]
+
+
+def test_the_word_alone_is_no_leak():
+    canary = canaries.make()
+
+    assert canary.leaks(f"{canary.word} wrote from ****, paid with **** and used ****") == []
+
+
+@pytest.mark.parametrize("build", ["log_payload", "span_payload", "metric_payload"])
+def test_every_payload_carries_all_of_it(build: str):
+    canary = canaries.make()
+    payload = json.dumps(getattr(canaries, build)(canary))
+
+    assert canary.word in payload
+    assert canary.leaks(payload) == ["email", "card", "token"]
+
+
+class Backend(BaseHTTPRequestHandler):
+    """Collector, Loki, Tempo and Prometheus in one: answers with what was sent."""
+
+    received: str = ""
+    redact = True
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        type(self).received += self.rfile.read(length).decode()
+        self._answer({})
+
+    def do_GET(self) -> None:
+        stored = type(self).received
+        if self.redact:
+            words = [w for w in stored.replace('"', " ").split() if w.startswith("sentinel")]
+            stored = words[0]
+        self._answer({"data": {"result": [stored]}, "traces": [stored]})
+
+    def _answer(self, value: object) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silence."""
+
+
+@pytest.fixture(params=[True, False], ids=["redacting", "leaking"])
+def backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, bool]]:
+    handler = type("Handler", (Backend,), {"redact": request.param, "received": ""})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", request.param
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=5)
+
+
+def test_a_leak_fails_each_way_and_redaction_passes(backend: tuple[str, bool]):
+    url, redacting = backend
+
+    rows = list(follow(otlp=url, loki=url, tempo=url, prometheus=url))
+
+    assert [row.status for row in rows[:3]] == ["ok"] * 3
+    expected = "ok" if redacting else "failed"
+    assert [row.status for row in rows[3:]] == [expected] * 3
+    if not redacting:
+        assert {row.detail for row in rows[3:]} == {"stored unredacted: email, card, token"}
+
+
+def test_a_dead_collector_is_the_only_hop_blamed():
+    dead = "http://127.0.0.1:1"
+
+    rows = list(follow(otlp=dead, loki=dead, tempo=dead, prometheus=dead))
+
+    assert [row.status for row in rows] == ["failed"] * 3 + ["skipped"] * 3
+    assert rows[0].next == "make logs PART=collector"
+
+
+def test_waiting_reports_the_last_state():
+    with pytest.raises(readiness.NotReady, match=r"Loki \(no connection\)") as caught:
+        readiness.wait({"Loki": "http://127.0.0.1:1/ready"}, deadline=0.3)
+
+    assert caught.value.states == {"Loki": "no connection"}

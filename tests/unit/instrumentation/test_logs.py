@@ -1,0 +1,133 @@
+"""The console's lines: one JSON object each, in one shape."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+from glasshouse.context import Ids, with_ids
+from glasshouse.errors import ConfigurationError
+from glasshouse.logs import JsonFormatter, TextFormatter, configure_logging
+
+
+def record(**extra: object) -> logging.LogRecord:
+    values = {"name": "shop", "levelno": logging.INFO, "levelname": "INFO", "msg": "Paid"}
+    return logging.makeLogRecord({**values, "created": 1700000000.25, **extra})
+
+
+def test_a_line_has_the_fixed_keys_first() -> None:
+    line = JsonFormatter("api").format(record())
+    assert json.loads(line) == {
+        "timestamp": "2023-11-14T22:13:20.250Z",
+        "level": "info",
+        "message": "Paid",
+        "logger": "shop",
+        "service": "api",
+    }
+    assert list(json.loads(line)) == ["timestamp", "level", "message", "logger", "service"]
+
+
+def test_an_event_shows_its_fields_by_their_console_names() -> None:
+    extra = {
+        "otel.event.name": "payment.created",
+        "event": "payment.created",
+        "payment.transaction_id": "tx_1",
+    }
+    fields = json.loads(JsonFormatter("api").format(record(**extra)))
+    assert fields["event"] == "payment.created"
+    assert fields["transactionId"] == "tx_1"
+    assert not any("." in key for key in fields)
+
+
+def test_ids_and_trace_are_on_the_line() -> None:
+    span = NonRecordingSpan(SpanContext(trace_id=0xAB, span_id=0xCD, is_remote=False))
+    context = trace.set_span_in_context(span, with_ids(Ids("request-1", "correlation-1")))
+    token = otel_context.attach(context)
+    try:
+        fields = json.loads(JsonFormatter("api").format(record()))
+    finally:
+        otel_context.detach(token)
+    assert fields["requestId"] == "request-1"
+    assert fields["correlationId"] == "correlation-1"
+    assert fields["traceId"] == f"{0xAB:032x}"
+    assert fields["spanId"] == f"{0xCD:016x}"
+
+
+def test_text_ends_with_the_fields() -> None:
+    assert TextFormatter().format(record(order=7)).endswith("INFO    shop: Paid order=7")
+
+
+def test_a_field_cannot_pass_for_a_fixed_key() -> None:
+    extra = {"level": "fatal", "service": "bank", "timestamp": "never", "order": 7}
+    fields = json.loads(JsonFormatter("api").format(record(**extra)))
+    assert (fields["level"], fields["service"]) == ("info", "api")
+    assert (fields["level_"], fields["service_"], fields["order"]) == ("fatal", "bank", 7)
+
+
+def test_a_line_is_json_whatever_the_fields_are() -> None:
+    extra = {"share": float("nan"), "pairs": {(1, 2): 3}, "half": "\ud800", "tags": {"a"}}
+    line = JsonFormatter("api").format(record(**extra))
+    assert json.loads(line, parse_constant=pytest.fail)["share"] == "nan"
+    assert json.loads(line)["half"] == "\ud800"
+    assert line.encode()
+
+
+def test_a_line_of_text_is_one_line() -> None:
+    line = TextFormatter().format(record(msg="Paid\n2026 ERROR", note="a\r\nb"))
+    assert line.endswith(r"Paid\n2026 ERROR note=a\r\nb")
+
+
+UNCAUGHT = """
+import logging, threading, warnings
+from glasshouse import configure_logging
+configure_logging()
+class Unprintable:
+    def __str__(self): raise RuntimeError
+class Cleaned:
+    def __del__(self): raise RuntimeError("in clean-up")
+logging.getLogger().addHandler(logging.StreamHandler())  # one that shows what it cannot format
+logging.getLogger("shop").error("%s %s", Unprintable(), "SECRET")
+logging.getLogger().removeHandler(logging.getLogger().handlers[-1])
+warnings.warn("old")
+thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()
+Cleaned()
+raise LookupError("last")
+"""
+
+
+def test_everything_a_process_says_is_in_the_one_shape() -> None:
+    environment = {**os.environ, "GLASSHOUSE_HMAC_KEY": "sixteen bytes or more"}
+    ended = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == ""
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert all(
+        {"timestamp", "level", "message", "logger", "service"} <= line.keys() for line in lines
+    )
+    told = [
+        (line["logger"], line["level"], line.get("exception", "").split()[-2:]) for line in lines
+    ]
+    uncaught = "glasshouse.uncaught"
+    assert told == [
+        ("shop", "error", []),
+        ("py.warnings", "warning", []),
+        (uncaught, "error", ["by", "zero"]),
+        (uncaught, "error", ["in", "clean-up"]),
+        (uncaught, "critical", ["LookupError:", "last"]),
+    ]
+    assert (lines[0]["message"], lines[0]["error.type"]) == ("[unloggable]", "RuntimeError")
+    assert "SECRET" not in ended.stdout
+
+
+@pytest.mark.parametrize(("variable", "value"), [("LOG_LEVEL", "LOUD"), ("LOG_FORMAT", "xml")])
+def test_another_value_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^{variable}: '{value}' is not one of "):
+        configure_logging({variable: value})

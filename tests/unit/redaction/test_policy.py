@@ -1,0 +1,70 @@
+"""A bad policy is refused with file, line and rule."""
+
+from pathlib import Path
+
+import pytest
+
+from glasshouse.redaction import PolicyError, Redactor
+
+POLICY = Path(__file__).parents[3] / "redaction" / "rules.yaml"
+KEY = b"glasshouse-test-key-0123456789abcdef"
+
+
+def changed(folder: Path, before: str, after: str) -> Path:
+    text = POLICY.read_text(encoding="utf-8")
+    assert before in text
+    path = folder / "rules.yaml"
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("validate: iban", "validate: ibam", 'rule "iban": unknown validator "ibam"'),
+        (
+            "name: private_key\n    entity",
+            "name: private_key\n    entitty",
+            'unknown field "entitty"',
+        ),
+        ("pattern: 'eyJ[", "pattern: 'eyJ([", 'rule "jwt": pattern: '),
+        ("version: 1", "version: 2", "version is 2, this engine reads 1"),
+        ("builtin: pairs", "builtin: pears", 'rule "pairs": unknown builtin "pears"'),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, complaint: str) -> None:
+    path = changed(tmp_path, before, after)
+    with pytest.raises(PolicyError) as caught:
+        Redactor.load(path, key=KEY)
+    message = str(caught.value)
+    assert message.startswith(f"policy {path}")
+    assert complaint in message
+    assert "\n" not in message
+
+
+def test_a_missing_policy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        Redactor.load(tmp_path / "nowhere.yaml", key=KEY)
+
+
+def test_an_empty_policy_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("version: 1\n", encoding="utf-8")
+    with pytest.raises(PolicyError, match="limits"):
+        Redactor.load(path, key=KEY)
+
+
+def test_a_short_key_is_refused() -> None:
+    with pytest.raises(PolicyError, match="the HMAC key has 5 bytes, it needs 16"):
+        Redactor.load(POLICY, key=b"short")
+
+
+def test_a_switch_that_names_nothing_is_refused() -> None:
+    with pytest.raises(PolicyError, match="there is no rule or entity phones to disable"):
+        Redactor.load(POLICY, key=KEY, disable=["phones"])
+
+
+def test_an_entity_can_be_switched_off() -> None:
+    without = Redactor.load(POLICY, key=KEY, disable=["email"])
+    assert without.text("mail jane@example.com") == "mail jane@example.com"
+    assert without.text("card 4111111111111111") == "card [card:1111]"

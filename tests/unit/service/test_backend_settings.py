@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from backend.settings import (
+    ApiSettings,
+    DatabaseSettings,
+    SettingsError,
+    WorkerSettings,
+    load_settings,
+)
+
+SECRET = "hunter2-in-the-url"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    password, token = tmp_path / "password", tmp_path / "token"
+    password.write_text("from-the-file\n")
+    token.write_text("0123456789abcdef\n")
+    for name in (*ApiSettings.model_fields, *WorkerSettings.model_fields):
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://backend@db:5432/backend")
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(password))
+    monkeypatch.setenv("INTERNAL_TOKEN_FILE", str(token))
+    key = tmp_path / "data_key"
+    key.write_text("k" * 32)
+    monkeypatch.setenv("DATA_KEY_FILE", str(key))
+    monkeypatch.setenv("CHAIN_RPC_URL", "http://chain:8025/chain")
+    monkeypatch.setenv("PAYMENT_CONFIRMATION_TIMEOUT", "120")
+
+
+def test_password_comes_from_its_file():
+    conninfo = conninfo_to_dict(load_settings(DatabaseSettings).conninfo(connect_timeout=5))
+    assert conninfo == {
+        "user": "backend",
+        "password": "from-the-file",
+        "host": "db",
+        "port": "5432",
+        "dbname": "backend",
+        "connect_timeout": "5",
+    }
+
+
+def test_password_may_stand_in_the_url(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DATABASE_PASSWORD_FILE")
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://backend:{SECRET}@db/backend")
+    conninfo = conninfo_to_dict(load_settings(DatabaseSettings).conninfo())
+    assert conninfo["password"] == SECRET
+
+
+def test_defaults_of_the_worker():
+    settings = load_settings(WorkerSettings)
+    assert settings.payment_confirmation_timeout == 120
+    assert settings.chain_poll_interval == 0.5
+    assert settings.worker_concurrency == 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable", "value", "message"),
+    [
+        (DatabaseSettings, "DATABASE_URL", None, "DATABASE_URL is missing: set it to postgresql:"),
+        (DatabaseSettings, "DATABASE_URL", "", "DATABASE_URL is missing: set it to postgresql:"),
+        (
+            DatabaseSettings,
+            "DATABASE_URL",
+            f"mysql://{SECRET}@db",
+            "DATABASE_URL is invalid: set it to postgresql:",
+        ),
+        (
+            DatabaseSettings,
+            "DATABASE_PASSWORD_FILE",
+            None,
+            "DATABASE_PASSWORD_FILE is missing: set it to the path",
+        ),
+        (
+            DatabaseSettings,
+            "DATABASE_PASSWORD_FILE",
+            "/nowhere",
+            "DATABASE_PASSWORD_FILE names an unreadable file: set it to the path",
+        ),
+        (
+            ApiSettings,
+            "INTERNAL_TOKEN_FILE",
+            "/dev/null",
+            "INTERNAL_TOKEN_FILE names an empty file: set it to the path",
+        ),
+        (ApiSettings, "INTERNAL_TOKEN_FILE", None, "INTERNAL_TOKEN_FILE is missing: set it"),
+        (ApiSettings, "PORT", "70000", "PORT is invalid: set it to a port number"),
+        (ApiSettings, "MAX_BODY_BYTES", "many", "MAX_BODY_BYTES is invalid: set it"),
+        (WorkerSettings, "CHAIN_RPC_URL", "chain", "CHAIN_RPC_URL is invalid: set it to the http"),
+        (
+            WorkerSettings,
+            "PAYMENT_CONFIRMATION_TIMEOUT",
+            "0",
+            "PAYMENT_CONFIRMATION_TIMEOUT is invalid: set it to a number of seconds",
+        ),
+    ],
+)
+def test_bad_setting_is_named_in_one_line_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: type[DatabaseSettings],
+    variable: str,
+    value: str | None,
+    message: str,
+):
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(settings)
+    text = str(refused.value)
+    assert text.startswith(message)
+    assert "\n" not in text
+    assert SECRET not in text
+
+
+def test_short_token_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    token = tmp_path / "short"
+    token.write_text("only-a-few")
+    monkeypatch.setenv("INTERNAL_TOKEN_FILE", str(token))
+    with pytest.raises(SettingsError, match=r"^INTERNAL_TOKEN_FILE holds a short token: set it"):
+        load_settings(ApiSettings)
+
+
+def test_all_bad_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("CHAIN_RPC_URL")
+    monkeypatch.setenv("WORKER_CONCURRENCY", "0")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(WorkerSettings)
+    assert str(refused.value).count("; ") == 1
+    assert {"CHAIN_RPC_URL", "WORKER_CONCURRENCY"} <= set(str(refused.value).split())

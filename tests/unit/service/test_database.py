@@ -1,0 +1,84 @@
+"""The pool: lost connections are noticed, and single statements end by themselves."""
+
+import psycopg
+import pytest
+from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool
+
+from backend import database
+from backend.database import Connection, Pool, single_statement
+from backend.settings import DatabaseSettings
+
+
+@pytest.fixture
+async def pings(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> list[Connection]:
+    """The connections that were pinged; the ping itself is the real one."""
+    pinged: list[Connection] = []
+    ping = Pool.check_connection
+
+    async def noting(connection: Connection) -> None:
+        pinged.append(connection)
+        await ping(connection)
+
+    await pool.wait()
+    # Known as alive from now on, without end.
+    monkeypatch.setattr(database, "TRUSTED_S", 1e9)
+    await _use_all(pool)
+    monkeypatch.setattr(AsyncConnectionPool, "check_connection", staticmethod(noting))
+    return pinged
+
+
+async def _pid(pool: Pool) -> int:
+    async with pool.connection() as connection:
+        await connection.execute("SELECT 1")
+        return connection.info.backend_pid
+
+
+async def _use_all(pool: Pool) -> None:
+    async with pool.connection(), pool.connection():
+        pass
+
+
+async def test_connection_in_use_is_not_pinged_again(
+    pool: Pool, pings: list[Connection], monkeypatch: pytest.MonkeyPatch
+):
+    for _ in range(10):
+        await _pid(pool)
+    assert pings == []
+    monkeypatch.setattr(database, "TRUSTED_S", 0)
+    await _pid(pool)
+    assert len(pings) == 1
+
+
+async def test_closed_connections_are_replaced_before_use(
+    empty: DatabaseSettings, pool: Pool, pings: list[Connection]
+):
+    before = {await _pid(pool) for _ in range(4)}
+    assert len(before) == 2
+    administrator = await psycopg.AsyncConnection.connect(empty.conninfo(), autocommit=True)
+    async with administrator:
+        # It waits until the process is gone, as after a restart of the server.
+        for pid in before:
+            await administrator.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert await _pid(pool) not in before
+    assert pings
+
+
+async def test_single_statement_leaves_no_transaction(pool: Pool):
+    async with single_statement(pool) as connection:
+        await connection.execute("SELECT 1")
+        assert connection.info.transaction_status == TransactionStatus.IDLE
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with single_statement(pool) as connection:
+            await connection.execute("SELECT 1 / 0")
+    async with pool.connection() as first, pool.connection() as second:
+        for each in (first, second):
+            await each.execute("SELECT 1")
+            assert each.info.transaction_status == TransactionStatus.INTRANS
+
+
+async def test_single_statement_on_a_lost_connection_raises_what_happened(pool: Pool):
+    with pytest.raises(psycopg.errors.AdminShutdown):
+        async with single_statement(pool) as connection:
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert await _pid(pool)

@@ -1,0 +1,113 @@
+"""Jobs and workers as ``/jobs/status`` tells them, from a real database."""
+
+from datetime import UTC, datetime, timedelta
+from typing import LiteralString
+
+import httpx
+import procrastinate
+import pytest
+from fastapi import FastAPI
+
+from backend.api.jobs_page import render
+from backend.database import Pool
+from backend.job_status import read_jobs, read_workers
+from backend.jobs import CONFIRM_PAYMENT, DELIVER_NOTIFICATION, JOB_NAMES, SWEEP_PAYMENTS, schedules
+
+SCHEDULES = schedules("0 2 * * *")
+RIGHT = {"Authorization": "Bearer 0123456789abcdef"}
+
+
+async def execute(pool: Pool, statement: LiteralString) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(statement)
+
+
+@pytest.fixture
+async def history(pool: Pool, jobs: procrastinate.App) -> None:
+    """One job that succeeded, failed and runs again; one that waits; one for later."""
+    await execute(
+        pool,
+        "INSERT INTO job_runs (job_id, job, attempt, worker, started_at, finished_at, outcome,"
+        " error_class) VALUES"
+        " (1, 'confirm_payment', 1, 'w', now(), now() - interval '3 h', 'succeeded', NULL),"
+        " (2, 'confirm_payment', 1, 'w', now(), now() - interval '2 h', 'retried', 'OSError'),"
+        " (2, 'confirm_payment', 2, 'w', now(), now() - interval '1 h', 'failed', 'OSError'),"
+        " (3, 'confirm_payment', 1, 'w', now(), now() - interval '2 d', 'failed', 'OSError'),"
+        " (4, 'confirm_payment', 1, 'w', now(), NULL, NULL, NULL)",
+    )
+    for _ in range(2):
+        await jobs.configure_task(CONFIRM_PAYMENT).defer_async(payment_id="tx")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    deferrer = jobs.configure_task(DELIVER_NOTIFICATION, schedule_at=later)
+    await deferrer.defer_async(notification_id="n")
+    await execute(
+        pool,
+        "UPDATE procrastinate_events SET at = now() - interval '90 s' WHERE id ="
+        " (SELECT min(id) FROM procrastinate_events)",
+    )
+    await execute(
+        pool,
+        "INSERT INTO worker_heartbeats (worker, beat_at, stopped_at) VALUES"
+        " ('fresh', now(), NULL), ('gone', now() - interval '1 min', NULL),"
+        " ('<b>done', now() - interval '2 min', now() - interval '2 min')",
+    )
+
+
+def seconds_ago(moment: datetime | None) -> float:
+    assert moment is not None
+    return (datetime.now(UTC) - moment).total_seconds()
+
+
+@pytest.mark.usefixtures("history")
+async def test_each_job_tells_its_past_present_and_future(pool: Pool):
+    rows = await read_jobs(pool, SCHEDULES, JOB_NAMES)
+    assert [row.job for row in rows] == list(JOB_NAMES)
+    status = {row.job: row for row in rows}
+    confirm = status[CONFIRM_PAYMENT]
+    assert (confirm.running, confirm.pending, confirm.failed) == (1, 2, 1)
+    assert (confirm.last_outcome, confirm.last_error) == ("failed", "OSError")
+    assert seconds_ago(confirm.last_finished) == pytest.approx(3600, abs=30)
+    assert seconds_ago(confirm.last_success) == pytest.approx(3 * 3600, abs=30)
+    assert confirm.oldest_pending_age == pytest.approx(90, abs=30)
+    assert (confirm.schedule, confirm.next_run) == (None, None)
+    deliver = status[DELIVER_NOTIFICATION]
+    assert (deliver.running, deliver.pending, deliver.oldest_pending_age) == (0, 0, 0.0)
+    assert seconds_ago(deliver.next_run) == pytest.approx(-3600, abs=30)
+    assert (deliver.last_outcome, deliver.last_success) == (None, None)
+    sweep = status[SWEEP_PAYMENTS]
+    assert sweep.schedule == "* * * * *"
+    assert -61 < seconds_ago(sweep.next_run) < 1
+
+
+@pytest.mark.usefixtures("history")
+async def test_a_worker_is_alive_lost_or_stopped(pool: Pool):
+    workers = await read_workers(pool, max_age=30)
+    assert [(one.worker, one.state) for one in workers] == [
+        ("fresh", "alive"),
+        ("gone", "lost"),
+        ("<b>done", "stopped"),
+    ]
+    assert workers[1].heartbeat_age == pytest.approx(60, abs=10)
+
+
+@pytest.mark.usefixtures("history")
+async def test_the_endpoint_answers_with_json_or_a_page(
+    app: FastAPI, client: httpx.AsyncClient, pool: Pool
+):
+    app.state.pool = pool
+    response = await client.get("/jobs/status", headers=RIGHT)
+    assert response.status_code == 200
+    body = response.json()
+    assert [job["job"] for job in body["jobs"]] == list(JOB_NAMES)
+    assert body["jobs"][0]["lastOutcome"] == "failed"
+    assert {worker["state"] for worker in body["workers"]} == {"alive", "lost", "stopped"}
+    page = await client.get("/jobs/status", headers={**RIGHT, "Accept": "text/html,*/*;q=0.8"})
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "<td>confirm_payment</td><td>failed (OSError)</td>" in page.text
+    # What a worker calls itself is text, not markup.
+    assert "<td>&lt;b&gt;done</td><td>stopped</td>" in page.text
+    assert "<script" not in page.text
+
+
+def test_the_page_of_nothing_is_a_page():
+    assert render([], []).count("<table") == 2

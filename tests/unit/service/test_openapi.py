@@ -1,0 +1,77 @@
+"""What the OpenAPI document promises of every operation."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+INTERNAL = {"/readyz", "/metrics", "/jobs/status"}
+
+
+@pytest.fixture
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method} {path}", operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def test_every_error_is_a_problem_document_with_an_example(document: dict[str, Any]):
+    seen = 0
+    for name, operation in operations(document):
+        assert "500" in operation["responses"], name
+        for code, response in operation["responses"].items():
+            if code < "400" or "application/json" in response["content"]:
+                continue
+            content = response["content"]["application/problem+json"]
+            assert content["schema"] == PROBLEM, name
+            assert content["example"]["status"] == int(code), name
+            seen += 1
+    assert seen > len(operations(document))
+    assert "HTTPValidationError" not in str(document)
+
+
+def test_writes_name_the_errors_of_a_body(document: dict[str, Any]):
+    writes = [(name, one) for name, one in operations(document) if name.startswith("post ")]
+    assert writes
+    for name, operation in writes:
+        assert {"202", "400", "413", "422", "500", "503"} <= operation["responses"].keys(), name
+
+
+def test_every_response_tells_the_request_id(document: dict[str, Any]):
+    for name, operation in operations(document):
+        for response in operation["responses"].values():
+            assert "X-Request-ID" in response["headers"], name
+
+
+def test_internal_endpoints_need_the_token_and_others_do_not(document: dict[str, Any]):
+    token = [{"internalToken": []}]
+    for path, item in document["paths"].items():
+        security = item[next(iter(item))].get("security", [])
+        if path in INTERNAL:
+            assert security == token, path
+        elif path == "/healthz":
+            assert security == [{}, *token]
+        else:
+            assert security == [], path
+    assert document["components"]["securitySchemes"]["internalToken"]["scheme"] == "bearer"
+
+
+def test_every_body_has_an_example(document: dict[str, Any]):
+    schemas = document["components"]["schemas"]
+    seen: set[str] = set()
+    for name, operation in operations(document):
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for body in [*bodies, *operation["responses"].values()]:
+            for media, content in body["content"].items():
+                reference = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                exemplified = "example" in content or "examples" in schemas.get(reference, {})
+                assert exemplified, (name, media)
+                seen.add(reference)
+    assert {"PaymentIn", "RunIn", "NotificationIn", "JobsOut", "Problem"} <= seen

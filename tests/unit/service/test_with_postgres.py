@@ -1,0 +1,253 @@
+"""What only Postgres can prove."""
+
+import asyncio
+import dataclasses
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any, LiteralString
+
+import procrastinate
+import pytest
+from procrastinate.jobs import Status
+from psycopg_pool import PoolClosed
+
+from backend import health
+from backend.database import RESCUE_LOCK, Connection, Pool
+from backend.gauges import JobGauges
+from backend.health import CheckFailedError
+from backend.heartbeat import Heartbeat
+from backend.job_runs import JobHistory
+from backend.jobs import CONFIRM_PAYMENT, JobQueue, schedules
+from backend.migrate import migrate, missing, ours
+from backend.notifications import Notifications
+from backend.payments import (
+    Failure,
+    IdempotencyConflictError,
+    NewPayment,
+    PaymentId,
+    Payments,
+    State,
+)
+from backend.queries import query
+from backend.settings import DatabaseSettings
+from backend.vault import Vault
+from backend.worker import rescue_stalled_jobs
+
+NEW = NewPayment(user_id="alice", amount=Decimal("10.50"), currency="EUR")
+
+
+@pytest.fixture
+def app(jobs: procrastinate.App) -> procrastinate.App:  # replaces the API
+    return jobs
+
+
+@pytest.fixture
+def payments(pool: Pool, vault: Vault, notifications: Notifications) -> Payments:
+    return Payments(pool, vault, notifications)  # replaces the fake
+
+
+@pytest.fixture
+def history(pool: Pool) -> JobHistory:
+    return JobHistory(pool, {}, "test")
+
+
+async def rows(pool: Pool, statement: LiteralString) -> list[tuple[Any, ...]]:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(statement)
+        return [tuple(row.values()) for row in await cursor.fetchall()]
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        vars(record)["event"] for record in caplog.records if record.name == "glasshouse.events"
+    ]
+
+
+def test_migrations_at_the_same_time_apply_each_once(empty: DatabaseSettings):
+    with ThreadPoolExecutor(4) as threads:
+        runs = list(threads.map(migrate, [empty] * 4))
+    applied = ["procrastinate/schema.sql", *(migration.name for migration in ours())]
+    assert sorted(runs) == [[], [], [], applied]
+    assert migrate(empty) == []
+
+
+async def test_missing_migrations_are_named(pool: Pool):
+    assert await missing(pool) == []
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM schema_migrations WHERE name LIKE '0001%'")
+    assert await missing(pool) == ["0001_payments.sql"]
+    async with pool.connection() as connection:
+        await connection.execute("DROP TABLE schema_migrations")
+    assert "0001_payments.sql" in await missing(pool)
+
+
+async def test_worker_check_wants_a_young_heartbeat(pool: Pool):
+    check = health.worker(pool, max_age=30)
+    with pytest.raises(CheckFailedError, match="no worker"):
+        await check()
+    await Heartbeat(pool, "first").beat()
+    assert 0 <= (await check())["heartbeatAgeSeconds"] < 5
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE worker_heartbeats SET beat_at = now() - interval '31 s'")
+    with pytest.raises(CheckFailedError, match="heartbeat too old") as failed:
+        await check()
+    assert failed.value.details["heartbeatAgeSeconds"] == pytest.approx(31, abs=5)
+    # One that lives is enough.
+    await Heartbeat(pool, "second").beat()
+    assert (await check())["heartbeatAgeSeconds"] < 5
+
+
+async def test_postgres_check_fails_with_the_server(pool: Pool):
+    assert await health.postgres(pool)() == {}
+    await pool.close()
+    with pytest.raises(PoolClosed):
+        await health.postgres(pool)()
+
+
+async def test_same_key_at_the_same_time_makes_one_payment(
+    pool: Pool, app: procrastinate.App, payments: Payments, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    queue = JobQueue(app)
+    created = await asyncio.gather(
+        *(payments.create(NEW, "key", queue.confirm_payment) for _ in range(30))
+    )
+    [identifier] = {one.payment.id for one in created}
+    assert sorted(one.replayed for one in created) == [False] + [True] * 29
+    assert await rows(pool, "SELECT count(*) FROM payments") == [(1,)]
+    assert await rows(pool, "SELECT task_name, args FROM procrastinate_jobs") == [
+        (CONFIRM_PAYMENT, {"payment_id": identifier})
+    ]
+    assert events(caplog) == ["payment.created"]
+
+
+async def test_key_with_another_body_is_refused(app: procrastinate.App, payments: Payments):
+    queue = JobQueue(app)
+    await payments.create(NEW, "key", queue.confirm_payment)
+    for other in (
+        dataclasses.replace(NEW, user_id="bob"),
+        dataclasses.replace(NEW, amount=Decimal(11)),
+        dataclasses.replace(NEW, currency="USD"),
+    ):
+        with pytest.raises(IdempotencyConflictError):
+            await payments.create(other, "key", queue.confirm_payment)
+
+
+async def test_payment_without_its_job_is_not_written(
+    pool: Pool, payments: Payments, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+
+    async def refuse(payment_id: PaymentId, connection: Connection) -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await payments.create(NEW, "key", refuse)
+    assert await rows(pool, "SELECT count(*) FROM payments") == [(0,)]
+    assert events(caplog) == []
+
+
+async def test_each_change_happens_and_is_told_once(
+    app: procrastinate.App, payments: Payments, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    created = await payments.create(NEW, None, JobQueue(app).confirm_payment)
+    identifier = created.payment.id
+    assert await payments.confirmed(identifier) is None  # not submitted yet
+    twice = [await payments.submitted(identifier, f"0x{number}") for number in range(2)]
+    assert [one is None for one in twice] == [False, True]
+    assert (await payments.ages(identifier)).submitted < 5
+    both = await asyncio.gather(payments.confirmed(identifier), payments.confirmed(identifier))
+    assert sorted(one is None for one in both) == [False, True]
+    late = await payments.failed(identifier, Failure.REVERTED, from_state=State.SUBMITTED)
+    assert late is None
+    row = await payments.find(identifier)
+    assert row is not None
+    assert (row.state, row.blockchain_tx_id, row.error_type) == (State.CONFIRMED, "0x0", None)
+    assert row.amount_text == "10.50"
+    assert events(caplog) == ["payment.created", "payment.submitted", "payment.confirmed"]
+    told = vars(caplog.records[-1])
+    assert told["payment.transaction_id"] == identifier
+    assert told["payment.amount"] == 10.5
+    assert told["payment.currency"] == "EUR"
+    assert 0 <= told["payment.confirmation_delay"] < 5
+    assert "alice" not in str(told)
+
+
+async def test_failure_carries_its_type(
+    app: procrastinate.App, payments: Payments, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    created = await payments.create(NEW, None, JobQueue(app).confirm_payment)
+    await payments.failed(created.payment.id, Failure.CHAIN_UNREACHABLE, from_state=State.CREATED)
+    assert events(caplog) == ["payment.created", "payment.failed"]
+    assert vars(caplog.records[-1])["error.type"] == "chain_unreachable"
+
+
+async def test_only_jobs_of_dead_workers_are_rescued(
+    pool: Pool, app: procrastinate.App, payments: Payments, history: JobHistory
+):
+    queue = JobQueue(app)
+    alive, dead = [await app.job_manager.register_worker() for _ in range(2)]
+    for worker_id in (alive, dead):
+        await payments.create(NEW, None, queue.confirm_payment)
+        assert await app.job_manager.fetch_job(queues=None, worker_id=worker_id)
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+            " WHERE id = %s",
+            [dead],
+        )
+    await asyncio.gather(
+        rescue_stalled_jobs(app, pool, history), rescue_stalled_jobs(app, pool, history)
+    )
+    statement = "SELECT status::text, attempts FROM procrastinate_jobs ORDER BY id"
+    assert await rows(pool, statement) == [("doing", 0), ("todo", 1)]
+
+
+async def test_one_worker_rescues_at_a_time(
+    pool: Pool, app: procrastinate.App, payments: Payments, history: JobHistory
+):
+    await payments.create(NEW, None, JobQueue(app).confirm_payment)
+    gone = await app.job_manager.register_worker()
+    assert await app.job_manager.fetch_job(queues=None, worker_id=gone)
+    await app.job_manager.unregister_worker(gone)
+    status = "SELECT status::text FROM procrastinate_jobs"
+    async with pool.connection() as another:
+        await another.execute(query("try_rescue_lock"), {"key": RESCUE_LOCK})
+        await rescue_stalled_jobs(app, pool, history)
+        assert await rows(pool, status) == [("doing",)]
+    await rescue_stalled_jobs(app, pool, history)
+    assert await rows(pool, status) == [("todo",)]
+
+
+async def test_gauges_count_what_waits(pool: Pool, app: procrastinate.App, payments: Payments):
+    for _ in range(3):
+        await payments.create(NEW, None, JobQueue(app).confirm_payment)
+    worker_id = await app.job_manager.register_worker()
+    job = await app.job_manager.fetch_job(queues=None, worker_id=worker_id)
+    assert job is not None
+    await app.job_manager.finish_job(job, status=Status.SUCCEEDED, delete_job=False)
+    await Heartbeat(pool, "worker").beat()
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO job_runs (job_id, job, attempt, worker, finished_at, outcome) VALUES"
+            " (1, 'confirm_payment', 1, 'w', to_timestamp(1000), 'succeeded'),"
+            " (2, 'confirm_payment', 1, 'w', to_timestamp(900), 'succeeded'),"
+            " (3, 'confirm_payment', 1, 'w', to_timestamp(1100), 'failed')"
+        )
+        await connection.execute(
+            "UPDATE procrastinate_events SET at = now() - interval '1 minute' WHERE id ="
+            " (SELECT max(id) FROM procrastinate_events WHERE type = 'deferred')"
+        )
+        later = "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 h' WHERE id = 2"
+        await connection.execute(later)
+    gauges = JobGauges(pool, [CONFIRM_PAYMENT, "other"], schedules("30 2 * * *"))
+    await gauges.refresh()
+    [ours, other] = sorted(gauges.rows, key=lambda row: row["job"])
+    assert ours["backlog"] == 1  # one is done, one is for later
+    assert ours["oldest_pending_age"] == pytest.approx(60, abs=5)
+    assert ours["last_success"] == 1000
+    assert 0 <= ours["heartbeat_age"] < 5
+    assert (other["backlog"], other["oldest_pending_age"], other["last_success"]) == (0, 0.0, None)

@@ -1,0 +1,163 @@
+"""The committed dashboards are what the code makes, and keep to what people rely on."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from glasshouse_dashboards.__main__ import DASHBOARDS, FOLDER, rendered
+from glasshouse_dashboards.quiet import QUIET
+from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
+
+ROOT = Path(__file__).parents[2]
+SOURCES = yaml.safe_load(
+    (ROOT / "grafana/provisioning/datasources/stack.yaml").read_text(encoding="utf-8")
+)["datasources"]
+BOARDS = {dashboard["uid"]: dashboard for dashboard in dashboards(FOLDER)}
+EVERY_BOARD = pytest.mark.parametrize("uid", list(DASHBOARDS))
+# PromQL functions that make a rate of a counter.
+RATED = re.compile(r"(rate|increase)\($")
+COUNTER = re.compile(r"\b[a-z_:]+_total\b")
+
+
+def every_panel() -> list[Any]:
+    return [
+        pytest.param(panel, id=f"{uid}: {panel['title']}")
+        for uid, board in BOARDS.items()
+        for panel in panels(board)
+    ]
+
+
+def alerts() -> Iterator[str]:
+    for path in (ROOT / "prometheus/rules").glob("*.yaml"):
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
+            yield from (rule["alert"] for rule in group["rules"] if "alert" in rule)
+
+
+def test_the_committed_dashboards_are_the_rendered_ones() -> None:
+    committed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
+    assert committed == rendered(), "run `make dashboards` and commit"
+
+
+@EVERY_BOARD
+def test_a_dashboard_survives_the_types_of_the_sdk(uid: str) -> None:
+    text = (FOLDER / f"{uid}.json").read_text(encoding="utf-8")
+    again = JSONEncoder(sort_keys=True, indent=2).encode(Dashboard.from_json(json.loads(text)))
+    assert again + "\n" == text
+
+
+@EVERY_BOARD
+def test_a_dashboard_has_what_each_one_has(uid: str) -> None:
+    board = BOARDS[uid]
+    assert board["uid"] == uid  # the file's name
+    assert board["editable"] is False
+    assert board["description"].endswith(("?", "."))
+    assert board["tags"] == ["glasshouse"]
+    headings = [panel["title"].split(":")[0] for panel in board["panels"] if panel["type"] == "row"]
+    assert headings == ["Symptom", "Cause", "Detail"]
+    assert board["panels"][0]["type"] == "row"
+    titles = [panel["title"] for panel in panels(board)]
+    numbers = [panel["id"] for panel in board["panels"]]
+    assert len(set(numbers)) == len(numbers)
+    # Twice only where a number and its graph say the same.
+    assert all(titles.count(title) <= 2 for title in titles)
+
+
+@EVERY_BOARD
+def test_the_links_of_a_dashboard_lead_somewhere(uid: str) -> None:
+    links = [link["url"] for link in BOARDS[uid]["links"]]
+    down = [url.removeprefix("/d/") for url in links if url.startswith("/d/")]
+    pages = [url for url in links if not url.startswith("/d/")]
+    assert down, "no dashboard to look at next"
+    assert pages, "no runbook"
+    assert set(down) <= set(DASHBOARDS) - {uid}
+    for url in pages:
+        [name] = re.fullmatch(r"\$\{prometheus\}/user/(\w+)\.md", url).groups()  # type: ignore[union-attr]
+        assert name in set(alerts()), f"{name} is no alert"
+
+
+@EVERY_BOARD
+def test_panels_neither_overlap_nor_leave_the_grid(uid: str) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in BOARDS[uid]["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (place.get("x", 0) + x, place.get("y", 0) + y)
+            for x in range(place["w"])
+            for y in range(place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert all(x < 24 for x, _ in cells), panel["title"]
+        taken |= cells
+
+
+@pytest.mark.parametrize("panel", every_panel())
+def test_a_panel_is_described_and_reads_a_provisioned_data_source(panel: dict[str, Any]) -> None:
+    assert panel["description"].endswith(".")
+    assert panel["datasource"]["uid"] in {source["uid"] for source in SOURCES}
+    assert panel["type"] == "logs" or panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["targets"]
+    references = [target["refId"] for target in panel["targets"]]
+    assert len(set(references)) == len(references)
+
+
+@pytest.mark.parametrize("panel", every_panel())
+def test_a_query_keeps_to_what_linters_ask(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        query = target["expr"]
+        if panel["datasource"]["uid"] == "loki":
+            continue
+        # A rate over a fixed window goes empty or noisy when somebody zooms.
+        if panel["type"] == "timeseries":
+            windows = re.findall(r"\b(?:rate|increase)\([^\[]*\[([^\]]+)\]", query)
+            assert set(windows) <= {"$__rate_interval"}, query
+        # A bare counter shows its age, not what happens.
+        for found in COUNTER.finditer(query):
+            assert RATED.search(query[: found.start()]), query
+        # Without an aggregation two processes are two lines.
+        if "rate(" in query or "increase(" in query:
+            assert re.search(r"\b(sum|max|min|count|avg)\b", query), query
+
+
+@EVERY_BOARD
+def test_every_variable_in_a_query_is_defined_and_used(uid: str) -> None:
+    board = BOARDS[uid]
+    values = variables(board)
+    span = Span(start=0, end=3600)
+    queries = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    for query in queries:
+        assert "$" not in expanded(query, values, span)
+    for name in values.keys() - {"prometheus"}:  # that one is for links
+        assert any(f"${name}" in query for query in queries), f"{name} filters nothing"
+
+
+def test_what_may_be_empty_exists_and_says_why() -> None:
+    titles = {(uid, panel["title"]) for uid, board in BOARDS.items() for panel in panels(board)}
+    assert set(QUIET) <= titles
+    for uid, board in BOARDS.items():
+        for panel in panels(board):
+            shown = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue")
+            assert shown == QUIET.get((uid, panel["title"]))
+
+
+def test_thresholds_are_the_promises() -> None:
+    slos = yaml.safe_load((ROOT / "prometheus/slos.yaml").read_text(encoding="utf-8"))["slos"]
+    promised = {slo["name"]: slo["objective"] / 100 for slo in slos}
+    shown = {
+        "api-availability": ("api", "Without server error"),
+        "api-latency": ("api", "Faster than 500 ms"),
+        "payment-confirmation": ("payments", "Confirmed within 120 s"),
+        "notification-delivery": ("notifications", "Delivered of ended"),
+        "automation-sla": ("automation", "Within their SLA"),
+    }
+    assert promised.keys() == shown.keys()
+    for name, (uid, title) in shown.items():
+        [panel] = [panel for panel in panels(BOARDS[uid]) if panel["title"] == title]
+        _, bad, _ = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert bad["value"] == pytest.approx(promised[name]), name

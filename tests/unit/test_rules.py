@@ -1,0 +1,111 @@
+"""The committed rules are those made of the SLOs, and every alert says what a person needs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from glasshouse_cli import project, rules, slos
+from glasshouse_cli.errors import StackError
+
+ROOT = Path(__file__).parents[2]
+CHECKOUT = project.load(ROOT)
+FOLDER = rules.folder(CHECKOUT)
+DASHBOARDS = {path.stem for path in (ROOT / "grafana" / "dashboards").glob("*.json")}
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [
+        rule
+        for path in sorted(FOLDER.glob("*.yaml"))
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+
+
+every_alert = pytest.mark.parametrize(
+    "alert",
+    [
+        pytest.param(a, id=f"{a['alert']}-{a['labels']['severity']}-{a['labels'].get('window')}")
+        for a in alerts()
+    ],
+)
+
+
+def test_the_committed_slo_rules_are_the_made_ones() -> None:
+    committed = (FOLDER / "slos.yaml").read_text(encoding="utf-8")
+    assert committed == rules.slo_rules(CHECKOUT), "run `make rules` and commit"
+
+
+@every_alert
+def test_an_alert_tells_what_a_person_needs(alert: dict[str, Any]) -> None:
+    name, labels, notes = alert["alert"], alert["labels"], alert["annotations"]
+    assert labels["severity"] in {"page", "ticket", "none"}
+    assert labels["area"]
+    assert set(notes) == {"summary", "description", "runbook_url", "dashboard"}
+    for text in ("summary", "description"):
+        assert re.fullmatch(r"[A-Z{].*\.", notes[text]), text
+    assert notes["runbook_url"] == "{{ $externalURL }}/user/" + name + ".md"
+    base, _, uid = notes["dashboard"].rpartition("/d/")
+    assert base == "{{ $externalLabels.grafana }}"
+    assert uid in DASHBOARDS
+
+
+def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
+    pages = {path.stem for path in (ROOT / "runbooks").glob("*.md")} - {"README"}
+    assert pages == {alert["alert"] for alert in alerts()}
+
+
+def test_a_fast_copy_has_shorter_times_and_the_same_thresholds() -> None:
+    rule = {
+        "alert": "Slow",
+        "expr": "max_over_time(age[1h:5m]) > 300 and rate(x[5m] offset 2m) > 0.5",
+        "for": "10m",
+    }
+    made = rules.accelerated({"groups": [{"name": "g", "rules": [rule]}]}, 20)
+    assert made == {
+        "groups": [
+            {
+                "name": "g",
+                "interval": "1s",
+                "rules": [
+                    {
+                        "alert": "Slow",
+                        "expr": "max_over_time(age[180s:15s]) > 300 "
+                        "and rate(x[15s] offset 6s) > 0.5",
+                        "for": "30s",
+                    }
+                ],
+            }
+        ]
+    }
+
+
+SLO = {
+    "name": "n", "alert": "A", "promise": "p", "objective": 99, "area": "a",
+    "total": "t", "bad": "b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": 100}, "slo n: objective must be a percentage between 0 and 100"),
+        ({"objectve": 99}, "slo n: missing or unknown: objectve"),
+        (
+            {"unfinished": {"started": "s", "ended": "e"}},
+            "unfinished: missing or unknown: deadline",
+        ),
+    ],
+)
+def test_a_fault_in_the_slos_is_told_with_its_place(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    file = tmp_path / "slos.yaml"
+    document = {"period": "30d", "minimum_bad_events": 5, "burn_rates": [], "slos": [SLO | change]}
+    file.write_text(yaml.safe_dump(document))
+    with pytest.raises(StackError, match=message):
+        slos.load(file)

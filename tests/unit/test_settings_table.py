@@ -1,0 +1,110 @@
+"""docs/settings.md holds every variable that is read, who reads it, and its default."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from backend.settings import ApiSettings, DatabaseSettings, WorkerSettings
+from glasshouse.distro import DEFAULTS
+
+ROOT = Path(__file__).parents[2]
+PROCESSES: dict[str, type[BaseModel]] = {
+    "api": ApiSettings,
+    "migrate": DatabaseSettings,
+    "worker": WorkerSettings,
+}
+ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \| .+ \| (.+) \|$")
+VARIABLE = re.compile(r"[A-Z]+(_[A-Z]+)+")
+IN_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z_]+)")
+IN_ENV = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+def table() -> Iterator[tuple[str, set[str], str]]:
+    for line in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            row = ROW.match(line)
+            assert row, f"unreadable row: {line}"
+            yield row[1], set(row[2].split(", ")), row[3]
+
+
+READERS = {name: readers for name, readers, _ in table()}
+DEFAULT = {name: default for name, _, default in table()}
+
+
+def documented(reader: str) -> set[str]:
+    return {name for name, readers in READERS.items() if reader in readers}
+
+
+def trees(room: str) -> Iterator[ast.AST]:
+    files = sorted((ROOT / room / "src").rglob("*.py"))
+    assert files
+    for file in files:
+        yield from ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+
+
+def constants(room: str) -> set[str]:
+    """Texts in the code that can only be names of variables."""
+    found = {node.value for node in trees(room) if isinstance(node, ast.Constant)}
+    return {text for text in found if isinstance(text, str) and VARIABLE.fullmatch(text)}
+
+
+def asked_of_environment(room: str) -> set[str]:
+    """The names in ``os.environ.get("…")``."""
+    return {
+        node.args[0].value
+        for node in trees(room)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "os.environ.get"
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+def test_no_variable_has_two_rows():
+    names = [name for name, _, _ in table()]
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_backend_settings_are_the_table_s(process: str):
+    fields = PROCESSES[process].model_fields
+    assert documented(process) == {name.upper() for name in fields}
+    for name, field in fields.items():
+        default = field.default
+        if default is PydanticUndefined:
+            expected = "required"
+        elif default in (None, "", False):
+            expected = "off"
+        else:
+            expected = str(default)
+        assert DEFAULT[name.upper()] == expected, name.upper()
+
+
+def test_variables_of_the_distro_are_the_table_s():
+    # Read by the SDK alone; we only give it another value.
+    assert documented("glasshouse") == constants("instrumentation") | {"OTEL_METRICS_EXPORTER"}
+    assert {name: DEFAULT[name] for name in DEFAULTS} == DEFAULTS
+
+
+def test_variables_of_the_sandbox_are_the_table_s():
+    assert documented("sandbox") == constants("dev/fakes")
+
+
+def test_variables_of_the_command_are_the_table_s():
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    env = dict(IN_ENV.findall((ROOT / ".env").read_text(encoding="utf-8")))
+    read = set(IN_COMPOSE.findall(compose)) | env.keys() | asked_of_environment("dev/cli")
+    assert documented("cli") == read
+    required = {name for name in env if DEFAULT[name] == "required"}
+    for name in env.keys() - required:
+        assert DEFAULT[name] == (env[name] or "off"), name
+
+
+def test_every_reader_is_known():
+    known = {*PROCESSES, "glasshouse", "sandbox", "cli"}
+    assert set().union(*READERS.values()) == known
