@@ -16,17 +16,19 @@ from procrastinate.retry import RetryDecision
 from psycopg_pool import PoolTimeout
 
 from backend.jobs.history import WORKER_LOST, JobHistory
-from backend.jobs.tasks import CONFIRM_PAYMENT, JOB_NAMES, MAX_ATTEMPTS, SWEEP_PAYMENTS, schedules
+from backend.jobs.queue import CONFIRM_PAYMENT, JOBS, MAX_ATTEMPTS, SWEEP_PAYMENTS
 from backend.notifications.channels import PermanentDeliveryError, TransientDeliveryError
 from backend.payments.confirmation import StillPendingError
 from backend.platform.database import Pool
+
+from .conftest import scheduled
 
 PENDING = StillPendingError(RetryDecision(retry_in={"seconds": 3}))
 
 
 @pytest.fixture
 def history(pool: Pool) -> JobHistory:
-    return JobHistory(pool, schedules("30 2 * * *"), "a-worker")
+    return JobHistory(pool, scheduled("30 2 * * *"), "a-worker")
 
 
 def job(attempts: int = 0, task: str = CONFIRM_PAYMENT) -> Job:
@@ -210,4 +212,4 @@ def test_pauses_double_up_to_a_minute(jobs: procrastinate.App):
 
 def test_every_job_has_its_gauges(jobs: procrastinate.App):
     ours = {name for name in jobs.tasks if "builtin" not in name}
-    assert ours == set(JOB_NAMES)
+    assert ours == set(JOBS)

@@ -1,7 +1,7 @@
 """``/metrics`` and ``/jobs/status``, for who holds the internal token."""
 
 from datetime import datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import ConfigDict
@@ -9,11 +9,11 @@ from starlette.responses import HTMLResponse, Response
 
 from backend.api import problems
 from backend.api.auth import require_internal
+from backend.api.dependencies import Provided
 from backend.api.jobs_page import render
 from backend.api.models import Out
+from backend.jobs.queue import JOBS
 from backend.jobs.status import read_jobs, read_workers
-from backend.jobs.tasks import JOB_NAMES
-from backend.platform.database import Pool
 from glasshouse.prometheus import CONTENT_TYPE, prometheus_text
 
 router = APIRouter(
@@ -112,12 +112,10 @@ class JobsOut(Out):
         200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<html>"}}},
     },
 )
-async def job_status(request: Request) -> Response:
+async def job_status(request: Request, services: Provided) -> Response:
     """JSON, or with ``Accept: text/html`` a page for people."""
-    state = request.app.state
-    pool = cast(Pool, state.pool)
-    jobs = await read_jobs(pool, state.schedules, JOB_NAMES)
-    workers = await read_workers(pool, state.worker_max_heartbeat_age)
+    jobs = await read_jobs(services.pool, services.schedules, JOBS)
+    workers = await read_workers(services.pool, services.worker_max_heartbeat_age)
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(render(jobs, workers))
     out = JobsOut(

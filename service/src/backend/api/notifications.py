@@ -1,12 +1,13 @@
 """``/notifications``."""
 
 from datetime import datetime
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from backend.api.dependencies import Provided
 from backend.api.models import ChannelIn, In, Out, UserId, check_address, plain
 from backend.api.problems import responses
 from backend.notifications.contacts import Channel, Contact
@@ -16,7 +17,6 @@ from backend.notifications.store import (
     NewNotification,
     Notification,
     NotificationId,
-    Notifications,
 )
 from backend.notifications.templates import templates
 from glasshouse import request_id
@@ -95,18 +95,12 @@ class NotificationOut(Out):
         )
 
 
-async def get_notifications(request: Request) -> Notifications:
-    return cast(Notifications, request.app.state.notifications)
-
-
-Store = Annotated[Notifications, Depends(get_notifications)]
-
 router = APIRouter(prefix="/notifications", tags=["notifications"])
 
 
 @router.post("", status_code=202, responses=responses(413, 422, 503))
 async def create_notification(
-    body: NotificationIn, response: Response, notifications: Store
+    body: NotificationIn, response: Response, services: Provided
 ) -> NotificationAccepted:
     new = NewNotification(
         user_id=body.user_id,
@@ -114,7 +108,7 @@ async def create_notification(
         template=body.template,
         data=plain(body.data),
     )
-    notification = await notifications.create(new)
+    notification = await services.notifications.create(new)
     response.headers["Location"] = f"/notifications/{notification.id}"
     return NotificationAccepted(
         notification_id=notification.id, state=notification.state, request_id=request_id()
@@ -124,9 +118,9 @@ async def create_notification(
 @router.get("/{notificationId}", responses=responses(404, 422, 503))
 async def read_notification(
     notification_id: Annotated[str, Path(alias="notificationId", pattern=NOTIFICATION_ID_PATTERN)],
-    notifications: Store,
+    services: Provided,
 ) -> NotificationOut:
-    notification = await notifications.find(NotificationId(notification_id))
+    notification = await services.notifications.find(NotificationId(notification_id))
     if notification is None:
         raise HTTPException(404, "There is no notification with this id.")
     return NotificationOut.of(notification)

@@ -8,18 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
 from opentelemetry import trace
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.automation.store import Run, RunId, Runs, RunState, StepResult
 from backend.automation.strategies import STRATEGIES, Means, Step
 from backend.payments.chain import ChainError, ChainRefusedError, ChainUnreachableError
+from backend.platform.database import UNAVAILABLE
 from glasshouse import traced
 
 _tracer = trace.get_tracer("backend")
-
-_DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout, TooManyRequests)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +47,7 @@ class Execution:
                 raise
             unreachable = isinstance(error, ChainUnreachableError)
             await self.runs.failed(run.id, "chain_unreachable" if unreachable else "chain_error")
-        except _DATABASE_AWAY:
+        except UNAVAILABLE:
             raise
         except Exception as error:
             # A fault of ours, which a repeat would meet again.

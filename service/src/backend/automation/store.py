@@ -1,8 +1,6 @@
 """Automation: sessions, runs and steps, and the events that tell of them."""
 
-import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,19 +9,14 @@ from typing import Any, Final, NewType
 from psycopg.types.json import Jsonb
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import NewNotification, Notification, Notifications, tell
-from backend.platform.database import Connection, Pool
-from backend.platform.encryption import UnsealError, Vault
-from backend.platform.queries import query
+from backend.notifications.store import Notifications, tell
+from backend.platform.database import Connection, Enqueue, Pool
+from backend.platform.encryption import Vault
+from backend.platform.queries import query, require
 from glasshouse import emit_event, traced
-
-_logger = logging.getLogger(__name__)
 
 RunId = NewType("RunId", str)
 RUN_ID_PATTERN: Final = r"^run_[0-9a-f]{32}$"
-
-# Enqueues the job that executes a run, in the transaction of the connection given.
-Enqueue = Callable[[RunId, Connection], Awaitable[None]]
 
 
 class RunState(StrEnum):
@@ -89,13 +82,20 @@ class Runs:
     that changed the row.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, notifications: Notifications) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        vault: Vault,
+        notifications: Notifications,
+        enqueue: Enqueue[RunId],
+    ) -> None:
         self._pool = pool
         self._vault = vault
         self._notifications = notifications
+        self._enqueue = enqueue
 
     @traced
-    async def request(self, new: NewRun, enqueue: Enqueue) -> Run | None:
+    async def request(self, new: NewRun) -> Run | None:
         """Write a run and enqueue its job, both or neither. ``None``: its slot was filled."""
         run_id = RunId(f"run_{secrets.token_hex(16)}")
         contact = new.contact.as_dict() if new.contact else None
@@ -118,9 +118,9 @@ class Runs:
             )
             if written is None:
                 return None
-            await enqueue(run_id, connection)
+            await self._enqueue(run_id, connection)
             row = await _one(connection, "run_by_id", id=run_id)
-        run = Run.from_row(_present(row))
+        run = Run.from_row(require(row, "run"))
         _emit(run, "Automation run requested")
         return run
 
@@ -163,37 +163,24 @@ class Runs:
             if row is None:
                 return None
             run = Run.from_row(row)
-            if state is RunState.COMPLETED and row["contact_sealed"] is not None:
-                notification = await self._notify(run, row["contact_sealed"], connection)
+            if state is RunState.COMPLETED:
+                notification = await self._notifications.write_for(
+                    row["contact_sealed"],
+                    connection,
+                    row=run.id,
+                    user_id=run.user_id,
+                    template="run_completed",
+                    data={"strategy": run.strategy, "runId": run.id},
+                )
         _emit(run, f"Automation run {run.state}")
         if notification:
             tell(notification)
         return run
 
-    async def _notify(self, run: Run, sealed: bytes, connection: Connection) -> Notification | None:
-        try:
-            contact = Contact.of(self._vault.open(sealed, row=run.id))
-        except UnsealError:
-            _logger.exception("The contact of a run cannot be opened")
-            return None
-        new = NewNotification(
-            user_id=run.user_id,
-            contact=contact,
-            template="run_completed",
-            data={"strategy": run.strategy, "runId": run.id},
-        )
-        return await self._notifications.write(new, connection)
-
 
 async def _one(connection: Connection, name: str, **parameters: Any) -> dict[str, Any] | None:
     cursor = await connection.execute(query(name), parameters)
     return await cursor.fetchone()
-
-
-def _present(row: dict[str, Any] | None) -> dict[str, Any]:
-    if row is None:
-        raise LookupError("the run's row is gone")
-    return row
 
 
 def _emit(run: Run, message: str) -> None:

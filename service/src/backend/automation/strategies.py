@@ -8,13 +8,16 @@ key of the run, and everything else only reads.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backend.automation.store import Run
-from backend.payments.chain import Chain
-from backend.payments.store import Enqueue, NewPayment, Payments
+from backend.payments.store import NewPayment, Payments
 from backend.platform.database import Pool
 from backend.platform.queries import query
+
+if TYPE_CHECKING:
+    # The API needs the names of the strategies, but no chain.
+    from backend.payments.chain import Chain
 
 NIGHTLY_REPORT: Final = "nightly_report"
 
@@ -30,9 +33,8 @@ class Means:
     """What steps work with."""
 
     pool: Pool
-    chain: Chain
+    chain: "Chain"
     payments: Payments
-    enqueue_payment: Enqueue
 
 
 Step = Callable[[Means, Run, Results], Awaitable[dict[str, Any]]]
@@ -62,7 +64,7 @@ async def order(means: Means, run: Run, before: Results) -> dict[str, Any]:
     """Pay the fixed amount. However often, it is one payment a run."""
     new = NewPayment(user_id=run.user_id, amount=DCA_AMOUNT, currency=DCA_CURRENCY)
     # With a blank, which no caller's own key has.
-    created = await means.payments.create(new, f"run {run.id}", means.enqueue_payment)
+    created = await means.payments.create(new, f"run {run.id}")
     return {"transactionId": created.payment.id}
 
 

@@ -14,7 +14,6 @@ from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.jobs.schedule import Schedules
 from backend.platform.database import Pool
@@ -88,7 +87,7 @@ class JobHistory:
                     {"job_id": job.id, "attempt": job.attempts + 1, **written},
                 )
                 return await cursor.fetchone()
-        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+        except psycopg.Error as error:
             _logger.warning(
                 "A job's end could not be written", extra={"error.type": type(error).__qualname__}
             )

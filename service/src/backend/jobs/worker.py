@@ -11,7 +11,7 @@ from procrastinate import signals
 from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
-from psycopg_pool import PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout
 
 from backend.automation.execution import Execution
 from backend.automation.store import Runs
@@ -19,9 +19,10 @@ from backend.automation.strategies import Means
 from backend.jobs.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
 from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.history import JobHistory
+from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S
 from backend.jobs.retention import Retention
-from backend.jobs.tasks import DUTIES_KEY, Duties, JobQueue, create_app, schedules
+from backend.jobs.tasks import SERVICES_KEY, WorkerServices, create_app
 from backend.notifications.channels import Sender
 from backend.notifications.channels.email import Email, MailServer
 from backend.notifications.channels.provider import Provider
@@ -66,7 +67,7 @@ async def run(settings: WorkerSettings) -> int:
         except PoolTimeout:
             _logger.error("The database cannot be reached", extra={"setting": "DATABASE_URL"})
             return 1
-        by_clock = schedules(settings.automation_cron)
+        by_clock = schedules(settings)
         app = create_app(by_clock)
         await app.open_async(pool)
         if not await app.check_connection_async():
@@ -81,23 +82,23 @@ async def run(settings: WorkerSettings) -> int:
             every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool, history)),
             every(RETENTION_INTERVAL_S, retention.apply),
         ):
-            code = await _work(app, settings, duties(settings, app, pool, client), history)
+            code = await _work(app, settings, create_services(settings, app, pool, client), history)
         await heartbeat.stop()
         return code
 
 
-def duties(
+def create_services(
     settings: WorkerSettings, app: procrastinate.App, pool: Pool, client: httpx.AsyncClient
-) -> Duties:
+) -> WorkerServices:
     """Put together what the tasks work with."""
     queue = JobQueue(app)
     vault = Vault(settings.data_key())
     notifications = Notifications(pool, vault, queue.deliver_notification)
-    payments = Payments(pool, vault, notifications)
-    runs = Runs(pool, vault, notifications)
+    payments = Payments(pool, vault, notifications, queue.confirm_payment)
+    runs = Runs(pool, vault, notifications, queue.run_automation)
     chain = Chain(client, str(settings.chain_rpc_url))
-    means = Means(pool=pool, chain=chain, payments=payments, enqueue_payment=queue.confirm_payment)
-    return Duties(
+    means = Means(pool=pool, chain=chain, payments=payments)
+    return WorkerServices(
         confirmation=Confirmation(
             payments=payments,
             chain=chain,
@@ -134,7 +135,7 @@ def _senders(settings: WorkerSettings, client: httpx.AsyncClient) -> dict[Channe
 
 
 async def _work(
-    app: procrastinate.App, settings: WorkerSettings, tasks_duties: Duties, history: JobHistory
+    app: procrastinate.App, settings: WorkerSettings, services: WorkerServices, history: JobHistory
 ) -> int:
     stopping = False
     worker = Worker(
@@ -144,7 +145,7 @@ async def _work(
         shutdown_graceful_timeout=GRACEFUL_TIMEOUT_S,
         update_heartbeat_interval=HEARTBEAT_INTERVAL_S,
         stalled_worker_timeout=STALLED_AFTER_S,
-        additional_context={DUTIES_KEY: tasks_duties},
+        additional_context={SERVICES_KEY: services},
         worker_middleware=[history.report, report_failed_job],
         # Ours tell a stop on request from a worker that gave up.
         install_signal_handlers=False,
@@ -179,7 +180,7 @@ async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool, history: JobHi
                 row = await cursor.fetchone()
                 if row is not None and row["taken"]:
                     await _rescue(app.job_manager, history)
-    except (ConnectorException, psycopg.Error, PoolTimeout, TooManyRequests) as error:
+    except (ConnectorException, psycopg.Error) as error:
         _logger.warning(
             "Stalled jobs could not be rescued", extra={"error.type": type(error).__qualname__}
         )

@@ -1,23 +1,23 @@
 """Notifications: the record, and every change of its row with the event that tells of it."""
 
+import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NewType
 
 from backend.notifications.contacts import Channel, Contact
-from backend.platform.database import Connection, Pool
-from backend.platform.encryption import Vault
-from backend.platform.queries import query
+from backend.platform.database import Connection, Enqueue, Pool
+from backend.platform.encryption import UnsealError, Vault
+from backend.platform.queries import query, require
 from glasshouse import emit_event, traced
 
 NotificationId = NewType("NotificationId", str)
 NOTIFICATION_ID_PATTERN: Final = r"^nt_[0-9a-f]{32}$"
 
-# Enqueues the job that delivers a notification, in the transaction of the connection given.
-Enqueue = Callable[[NotificationId, Connection], Awaitable[None]]
+_logger = logging.getLogger(__name__)
 
 
 class DeliveryState(StrEnum):
@@ -73,7 +73,7 @@ class Notifications:
     An event is emitted after the commit, and only by the call that changed the row.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue) -> None:
+    def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue[NotificationId]) -> None:
         self._pool = pool
         self._vault = vault
         self._enqueue = enqueue
@@ -100,11 +100,34 @@ class Notifications:
                 "sealed": self._vault.seal(letter, row=identifier),
             },
         )
-        row = await cursor.fetchone()
+        row = require(await cursor.fetchone(), "notification")
         await self._enqueue(identifier, connection)
-        if row is None:
-            raise LookupError("the notification's row is gone")
         return Notification.from_row(row)
+
+    async def write_for(
+        self,
+        sealed: bytes | None,
+        connection: Connection,
+        *,
+        row: str,
+        user_id: str,
+        template: str,
+        data: Mapping[str, str],
+    ) -> Notification | None:
+        """Like `write`, to the contact that is stored with another record, the one of ``row``.
+
+        ``None``: it has no contact, or one that cannot be opened. A lost key costs the
+        notification, not the end of a payment or a run.
+        """
+        if sealed is None:
+            return None
+        try:
+            contact = Contact.of(self._vault.open(sealed, row=row))
+        except UnsealError:
+            _logger.exception("A stored contact cannot be decrypted", extra={"template": template})
+            return None
+        new = NewNotification(user_id=user_id, contact=contact, template=template, data=data)
+        return await self.write(new, connection)
 
     async def find(self, identifier: NotificationId) -> Notification | None:
         row = await self._row("notification_by_id", id=identifier)

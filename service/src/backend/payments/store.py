@@ -1,9 +1,7 @@
 """Payments: the record, and every change of its row with the event that tells of it."""
 
 import hashlib
-import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,20 +9,15 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import NewNotification, Notification, Notifications, tell
+from backend.notifications.store import Notifications, tell
 from backend.payments.money import format_amount
-from backend.platform.database import Connection, Pool, single_statement
-from backend.platform.encryption import UnsealError, Vault
-from backend.platform.queries import query
+from backend.platform.database import Connection, Enqueue, Pool, single_statement
+from backend.platform.encryption import Vault
+from backend.platform.queries import query, require
 from glasshouse import emit_event, traced
 
 PaymentId = NewType("PaymentId", str)
 PAYMENT_ID_PATTERN: Final = r"^tx_[0-9a-f]{32}$"
-
-_logger = logging.getLogger(__name__)
-
-# Enqueues the job that settles a payment, in the transaction of the connection given.
-Enqueue = Callable[[PaymentId, Connection], Awaitable[None]]
 
 
 class State(StrEnum):
@@ -115,13 +108,20 @@ class Payments:
     written in the transaction of that end: one each, whatever crashes.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, notifications: Notifications) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        vault: Vault,
+        notifications: Notifications,
+        enqueue: Enqueue[PaymentId],
+    ) -> None:
         self._pool = pool
         self._vault = vault
         self._notifications = notifications
+        self._enqueue = enqueue
 
     @traced
-    async def create(self, new: NewPayment, key: str | None, enqueue: Enqueue) -> Created:
+    async def create(self, new: NewPayment, key: str | None) -> Created:
         """Write a payment and enqueue its job, both or neither.
 
         With an idempotency ``key`` that was used before, return the payment made then.
@@ -148,7 +148,7 @@ class Payments:
             row = await cursor.fetchone()
             if row is None:
                 return await self._replay(connection, new, digest)
-            await enqueue(payment_id, connection)
+            await self._enqueue(payment_id, connection)
         payment = Payment.from_row(row)
         _emit(payment, "payment.created", "Payment created")
         return Created(payment=payment, replayed=False)
@@ -159,7 +159,7 @@ class Payments:
         cursor = await connection.execute(
             query("payment_by_idempotency_key"), {"idempotency_key": digest}
         )
-        row = _present(await cursor.fetchone())
+        row = require(await cursor.fetchone(), "payment")
         payment = Payment.from_row(row)
         contact = self._vault.digest(new.contact.as_dict()) if new.contact else None
         was = (payment.user_id, payment.amount, payment.currency, row["contact_digest"])
@@ -174,7 +174,7 @@ class Payments:
         """Return how old the payment is, by the database's clock."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query("payment_ages"), {"id": payment_id})
-            row = _present(await cursor.fetchone())
+            row = require(await cursor.fetchone(), "payment")
         return Ages(created=row["created"], submitted=row["submitted"] or 0.0)
 
     async def stuck(self, older_than: float, limit: int) -> list[PaymentId]:
@@ -214,52 +214,34 @@ class Payments:
         )
 
     async def _ended(self, name: str, message: str, **parameters: Any) -> Payment | None:
-        notification = None
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()
             if row is None:
                 return None
             payment = Payment.from_row(row)
-            if row["contact_sealed"] is not None:
-                notification = await self._notify(payment, row["contact_sealed"], connection)
+            notification = await self._notifications.write_for(
+                row["contact_sealed"],
+                connection,
+                row=payment.id,
+                user_id=payment.user_id,
+                template=f"payment_{payment.state}",
+                data={
+                    "amount": payment.amount_text,
+                    "currency": payment.currency,
+                    "transactionId": payment.id,
+                },
+            )
         _emit(payment, f"payment.{payment.state}", message)
         if notification:
             tell(notification)
         return payment
-
-    async def _notify(
-        self, payment: Payment, sealed: bytes, connection: Connection
-    ) -> Notification | None:
-        try:
-            contact = Contact.of(self._vault.open(sealed, row=payment.id))
-        except UnsealError:
-            # Money first: a lost key costs the message, not the payment's end.
-            _logger.exception("The contact of a payment cannot be opened")
-            return None
-        new = NewNotification(
-            user_id=payment.user_id,
-            contact=contact,
-            template=f"payment_{payment.state}",
-            data={
-                "amount": payment.amount_text,
-                "currency": payment.currency,
-                "transactionId": payment.id,
-            },
-        )
-        return await self._notifications.write(new, connection)
 
     async def _payment(self, name: str, **parameters: Any) -> Payment | None:
         async with single_statement(self._pool) as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()
         return Payment.from_row(row) if row else None
-
-
-def _present(row: dict[str, Any] | None) -> dict[str, Any]:
-    if row is None:
-        raise LookupError("the payment's row is gone")
-    return row
 
 
 def _emit(payment: Payment, event: str, message: str) -> None:
