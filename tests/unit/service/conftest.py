@@ -21,17 +21,17 @@ from backend.jobs.tasks import create_app as create_job_app
 from backend.notifications.store import Notifications
 from backend.operations.health import HealthChecks
 from backend.payments.store import (
-    Ages,
-    Created,
+    CreateResult,
     Failure,
     IdempotencyConflictError,
     NewPayment,
     Payment,
+    PaymentAge,
     PaymentId,
     State,
 )
 from backend.platform.database import Pool, create_pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate
 from backend.platform.settings import ApiSettings, AutomationSettings, DatabaseSettings
 from glasshouse_cli import images
@@ -77,34 +77,34 @@ class FakePayments:
         self.rows[row.id] = row
         return row
 
-    async def create(self, new: NewPayment, key: str | None) -> Created:
+    async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         if self.error:
             raise self.error
         known = self.keys.get(key) if key else None
         if known:
             if _fields(new).items() <= dataclasses.asdict(known).items():
-                return Created(payment=known, replayed=True)
+                return CreateResult(payment=known, replayed=True)
             raise IdempotencyConflictError
         row = self.add(payment(len(self.rows) + 1, **_fields(new)))
         if key:
             self.keys[key] = row
-        return Created(payment=row, replayed=False)
+        return CreateResult(payment=row, replayed=False)
 
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return self.rows.get(payment_id)
 
-    async def ages(self, payment_id: PaymentId) -> Ages:
-        return Ages(created=self.waited, submitted=self.waited)
+    async def age(self, payment_id: PaymentId) -> PaymentAge:
+        return PaymentAge(created=self.waited, submitted=self.waited)
 
-    async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
+    async def mark_submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         return self._change(
             payment_id, State.CREATED, state=State.SUBMITTED, blockchain_tx_id=blockchain_tx_id
         )
 
-    async def confirmed(self, payment_id: PaymentId) -> Payment | None:
+    async def mark_confirmed(self, payment_id: PaymentId) -> Payment | None:
         return self._change(payment_id, State.SUBMITTED, state=State.CONFIRMED)
 
-    async def failed(
+    async def mark_failed(
         self, payment_id: PaymentId, failure: Failure, *, from_state: State
     ) -> Payment | None:
         return self._change(payment_id, from_state, state=State.FAILED, error_type=failure)
@@ -206,8 +206,8 @@ def scheduled(automation_cron: str = "0 2 * * *") -> Schedules:
 
 
 @pytest.fixture
-def vault() -> Vault:
-    return Vault(SecretStr("v" * 32))
+def encryptor() -> Encryptor:
+    return Encryptor(SecretStr("v" * 32))
 
 
 @pytest.fixture
@@ -218,5 +218,5 @@ async def jobs(pool: Pool) -> procrastinate.App:
 
 
 @pytest.fixture
-def notifications(pool: Pool, vault: Vault, jobs: procrastinate.App) -> Notifications:
-    return Notifications(pool, vault, JobQueue(jobs).deliver_notification)
+def notifications(pool: Pool, encryptor: Encryptor, jobs: procrastinate.App) -> Notifications:
+    return Notifications(pool, encryptor, JobQueue(jobs).deliver_notification)

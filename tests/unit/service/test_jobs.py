@@ -153,7 +153,7 @@ async def test_an_execution_whose_worker_died_ends_once(
     running = asyncio.create_task(history.report(work, context, worker))
     await has_begun.wait()
     assert (await written(pool))[0]["outcome"] is None
-    await history.lost(job())
+    await history.record_worker_lost(job())
     may_end.set()
     await running
     [row] = await written(pool)

@@ -491,7 +491,7 @@ def test_payments_that_are_never_mined_hold_up_no_other(running: Running) -> Non
     running.ended(f"/payments/{stuck[-1]['transactionId']}", {"submitted"})
     running.backend.fault("chain")
     made = running.post("/payments", payment())
-    # Their patience is 5 s, the time-out 30.
+    # Their poll window is 5 s, the time-out 30.
     body = running.ended(f"/payments/{made['transactionId']}", {"confirmed"}, deadline_s=15)
     assert body["state"] == "confirmed"
     waits = running.apis[1].get(f"/payments/{stuck[0]['transactionId']}").json()

@@ -29,7 +29,7 @@ from backend.payments.store import (
     State,
 )
 from backend.platform.database import RESCUE_LOCK, Connection, Pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate, missing, ours
 from backend.platform.queries import query
 from backend.platform.settings import DatabaseSettings
@@ -46,9 +46,9 @@ def app(jobs: procrastinate.App) -> procrastinate.App:  # replaces the API
 
 @pytest.fixture
 def payments(
-    pool: Pool, vault: Vault, notifications: Notifications, app: procrastinate.App
+    pool: Pool, encryptor: Encryptor, notifications: Notifications, app: procrastinate.App
 ) -> Payments:  # replaces the fake
-    return Payments(pool, vault, notifications, JobQueue(app).confirm_payment)
+    return Payments(pool, encryptor, notifications, JobQueue(app).confirm_payment)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_key_with_another_body_is_refused(payments: Payments):
 
 
 async def test_payment_without_its_job_is_not_written(
-    pool: Pool, vault: Vault, notifications: Notifications, caplog: pytest.LogCaptureFixture
+    pool: Pool, encryptor: Encryptor, notifications: Notifications, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
 
@@ -143,7 +143,7 @@ async def test_payment_without_its_job_is_not_written(
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await Payments(pool, vault, notifications, refuse).create(NEW, "key")
+        await Payments(pool, encryptor, notifications, refuse).create(NEW, "key")
     assert await rows(pool, "SELECT count(*) FROM payments") == [(0,)]
     assert events(caplog) == []
 
@@ -154,13 +154,15 @@ async def test_each_change_happens_and_is_told_once(
     caplog.set_level(logging.INFO)
     created = await payments.create(NEW, None)
     identifier = created.payment.id
-    assert await payments.confirmed(identifier) is None  # not submitted yet
-    twice = [await payments.submitted(identifier, f"0x{number}") for number in range(2)]
+    assert await payments.mark_confirmed(identifier) is None  # not submitted yet
+    twice = [await payments.mark_submitted(identifier, f"0x{number}") for number in range(2)]
     assert [one is None for one in twice] == [False, True]
-    assert (await payments.ages(identifier)).submitted < 5
-    both = await asyncio.gather(payments.confirmed(identifier), payments.confirmed(identifier))
+    assert (await payments.age(identifier)).submitted < 5
+    both = await asyncio.gather(
+        payments.mark_confirmed(identifier), payments.mark_confirmed(identifier)
+    )
     assert sorted(one is None for one in both) == [False, True]
-    late = await payments.failed(identifier, Failure.REVERTED, from_state=State.SUBMITTED)
+    late = await payments.mark_failed(identifier, Failure.REVERTED, from_state=State.SUBMITTED)
     assert late is None
     row = await payments.find(identifier)
     assert row is not None
@@ -178,7 +180,9 @@ async def test_each_change_happens_and_is_told_once(
 async def test_failure_carries_its_type(payments: Payments, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
     created = await payments.create(NEW, None)
-    await payments.failed(created.payment.id, Failure.CHAIN_UNREACHABLE, from_state=State.CREATED)
+    await payments.mark_failed(
+        created.payment.id, Failure.CHAIN_UNREACHABLE, from_state=State.CREATED
+    )
     assert events(caplog) == ["payment.created", "payment.failed"]
     assert vars(caplog.records[-1])["error.type"] == "chain_unreachable"
 

@@ -14,7 +14,7 @@ from backend.notifications.store import Notifications
 from backend.operations.health import HealthChecks
 from backend.payments.store import Payments
 from backend.platform.database import Pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.settings import ApiSettings
 
 
@@ -44,8 +44,8 @@ def create_services(
 ) -> Services:
     """Put the services together. Neither the pool nor ``app`` is opened here."""
     queue = JobQueue(app)
-    vault = Vault(settings.data_key())
-    notifications = Notifications(pool, vault, queue.deliver_notification)
+    encryptor = Encryptor(settings.data_key())
+    notifications = Notifications(pool, encryptor, queue.deliver_notification)
     return Services(
         internal_token=settings.internal_token(),
         automation_sla=settings.automation_sla_seconds,
@@ -53,8 +53,8 @@ def create_services(
         schedules=schedules(settings),
         pool=pool,
         health=health,
-        payments=Payments(pool, vault, notifications, queue.confirm_payment),
-        runs=Runs(pool, vault, notifications, queue.run_automation),
+        payments=Payments(pool, encryptor, notifications, queue.confirm_payment),
+        runs=Runs(pool, encryptor, notifications, queue.run_automation),
         notifications=notifications,
     )
 

@@ -1,4 +1,4 @@
-"""Automation: sessions, runs and steps, and the events that tell of them."""
+"""Automation: sessions, runs and steps, and their events."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from typing import Any, Final, NewType
 from psycopg.types.json import Jsonb
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import Notifications, tell
+from backend.notifications.store import Notifications, emit_state_event
 from backend.platform.database import Connection, Enqueue, Pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.queries import query, require
 from glasshouse import emit_event, traced
 
@@ -29,8 +29,8 @@ class RunState(StrEnum):
 class NewRun:
     """A checked request to run a strategy.
 
-    ``sla`` is in seconds. ``contact`` is told when the run is complete. ``scheduled_for`` is the
-    slot that a scheduled run fills.
+    ``sla`` is in seconds. ``contact`` is notified when the run is complete. ``scheduled_for`` is
+    the slot that a scheduled run fills.
     """
 
     user_id: str
@@ -85,12 +85,12 @@ class Runs:
     def __init__(
         self,
         pool: Pool,
-        vault: Vault,
+        encryptor: Encryptor,
         notifications: Notifications,
         enqueue: Enqueue[RunId],
     ) -> None:
         self._pool = pool
-        self._vault = vault
+        self._encryptor = encryptor
         self._notifications = notifications
         self._enqueue = enqueue
 
@@ -113,7 +113,7 @@ class Runs:
                 id=run_id,
                 session_id=session and session["id"],
                 sla_seconds=new.sla,
-                contact_sealed=contact and self._vault.seal(contact, row=run_id),
+                contact_sealed=contact and self._encryptor.encrypt(contact, aad=run_id),
                 scheduled_for=new.scheduled_for,
             )
             if written is None:
@@ -135,7 +135,7 @@ class Runs:
             cursor = await connection.execute(query("run_steps"), {"id": run_id})
             return [StepResult(**row) for row in await cursor.fetchall()]
 
-    async def record(self, run_id: RunId, position: int, step: StepResult) -> None:
+    async def record_step(self, run_id: RunId, position: int, step: StepResult) -> None:
         """Keep a step's result. The first one recorded counts."""
         async with self._pool.connection() as connection:
             await connection.execute(
@@ -148,11 +148,11 @@ class Runs:
                 },
             )
 
-    async def completed(self, run_id: RunId) -> Run | None:
+    async def mark_completed(self, run_id: RunId) -> Run | None:
         """Mark a requested run as completed. ``None``: it had ended before."""
         return await self._ended(run_id, RunState.COMPLETED, None)
 
-    async def failed(self, run_id: RunId, error_type: str) -> Run | None:
+    async def mark_failed(self, run_id: RunId, error_type: str) -> Run | None:
         """Mark a requested run as failed. ``None``: it had ended before."""
         return await self._ended(run_id, RunState.FAILED, error_type)
 
@@ -167,14 +167,14 @@ class Runs:
                 notification = await self._notifications.write_for(
                     row["contact_sealed"],
                     connection,
-                    row=run.id,
+                    aad=run.id,
                     user_id=run.user_id,
                     template="run_completed",
                     data={"strategy": run.strategy, "runId": run.id},
                 )
         _emit(run, f"Automation run {run.state}")
         if notification:
-            tell(notification)
+            emit_state_event(notification)
         return run
 
 

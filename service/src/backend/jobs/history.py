@@ -53,12 +53,12 @@ class JobHistory:
             duration = time.monotonic() - started
             # Without a row there is still the event.
             if not begun or await self._finish(context.job, outcome, error_class):
-                self._tell(context.job, outcome, duration, error_class)
+                self._emit_finished(context.job, outcome, duration, error_class)
 
-    async def lost(self, job: Job) -> None:
+    async def record_worker_lost(self, job: Job) -> None:
         """Write the end of an execution whose worker died; the job goes back to the queue."""
         if row := await self._finish(job, "retried", WORKER_LOST):
-            self._tell(job, "retried", row.get("duration"), WORKER_LOST)
+            self._emit_finished(job, "retried", row.get("duration"), WORKER_LOST)
 
     async def _start(self, job: Job) -> None:
         schedule = self._schedules.get(job.task_name)
@@ -93,7 +93,7 @@ class JobHistory:
             )
             return written
 
-    def _tell(
+    def _emit_finished(
         self, job: Job, outcome: str, duration: float | None, error_class: str | None
     ) -> None:
         schedule = self._schedules.get(job.task_name)

@@ -33,7 +33,7 @@ from backend.payments.chain import ChainError
 from backend.payments.confirmation import Confirmation
 from backend.payments.store import PaymentId, Payments
 from backend.platform.database import UNAVAILABLE
-from backend.platform.encryption import UnsealError
+from backend.platform.encryption import DecryptionError
 from backend.platform.registry import Registry
 
 SERVICES_KEY: Final = "services"
@@ -45,7 +45,7 @@ SWEEP_LIMIT: Final = 500
 SCHEDULER: Final = "scheduler"
 
 LAST_RETRY_S: Final = 60
-_TRANSIENT: Final = (*UNAVAILABLE, ChainError, TransientDeliveryError, UnsealError)
+_TRANSIENT: Final = (*UNAVAILABLE, ChainError, TransientDeliveryError, DecryptionError)
 
 Task = Callable[..., Awaitable[None]]
 TASKS: Final = Registry[Task]("task", "backend.jobs.tasks")
@@ -117,8 +117,8 @@ def _is_last_attempt(context: JobContext) -> bool:
 
 @task(CONFIRM_PAYMENT)
 async def confirm_payment(context: JobContext, *, payment_id: str) -> None:
-    await _services(context).confirmation.settle(
-        PaymentId(payment_id), again=context.job.attempts > 0
+    await _services(context).confirmation.confirm(
+        PaymentId(payment_id), resumed=context.job.attempts > 0
     )
 
 

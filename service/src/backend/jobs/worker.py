@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from backend.automation.execution import Execution
 from backend.automation.store import Runs
-from backend.automation.strategies import Means
+from backend.automation.strategies import StepContext
 from backend.jobs.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
 from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.history import JobHistory
@@ -33,7 +33,7 @@ from backend.payments.chain import TIMEOUT_S, Chain
 from backend.payments.confirmation import Confirmation
 from backend.payments.store import Payments
 from backend.platform.database import RESCUE_LOCK, Pool, create_pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.error_tracking import report_failed_job
 from backend.platform.periodic import every
 from backend.platform.queries import query
@@ -92,12 +92,12 @@ def create_services(
 ) -> WorkerServices:
     """Put together what the tasks work with."""
     queue = JobQueue(app)
-    vault = Vault(settings.data_key())
-    notifications = Notifications(pool, vault, queue.deliver_notification)
-    payments = Payments(pool, vault, notifications, queue.confirm_payment)
-    runs = Runs(pool, vault, notifications, queue.run_automation)
+    encryptor = Encryptor(settings.data_key())
+    notifications = Notifications(pool, encryptor, queue.deliver_notification)
+    payments = Payments(pool, encryptor, notifications, queue.confirm_payment)
+    runs = Runs(pool, encryptor, notifications, queue.run_automation)
     chain = Chain(client, str(settings.chain_rpc_url))
-    means = Means(pool=pool, chain=chain, payments=payments)
+    context = StepContext(pool=pool, chain=chain, payments=payments)
     return WorkerServices(
         confirmation=Confirmation(
             payments=payments,
@@ -107,7 +107,7 @@ def create_services(
         ),
         payments=payments,
         runs=runs,
-        execution=Execution(runs=runs, means=means),
+        execution=Execution(runs=runs, context=context),
         delivery=Delivery(notifications=notifications, senders=_senders(settings, client)),
         queue=queue,
         automation_sla=settings.automation_sla_seconds,
@@ -189,6 +189,6 @@ async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool, history: JobHi
 async def _rescue(jobs: JobManager, history: JobHistory) -> None:
     for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
         await jobs.retry_job(job)
-        await history.lost(job)
+        await history.record_worker_lost(job)
         extra = {"job": job.task_name, "jobId": job.id}
         _logger.warning("Job rescued from a dead worker", extra=extra)

@@ -34,7 +34,7 @@ EXPECTED: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Contact:
-    """One way to reach somebody. ``to`` is personal data: it is stored sealed, never logged."""
+    """One way to reach somebody. ``to`` is personal data: it is stored encrypted, never logged."""
 
     channel: Channel
     to: str

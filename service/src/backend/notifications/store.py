@@ -1,4 +1,4 @@
-"""Notifications: the record, and every change of its row with the event that tells of it."""
+"""Notifications: the record, and every change of its row with its event."""
 
 import logging
 import secrets
@@ -10,7 +10,7 @@ from typing import Any, Final, NewType
 
 from backend.notifications.contacts import Channel, Contact
 from backend.platform.database import Connection, Enqueue, Pool
-from backend.platform.encryption import UnsealError, Vault
+from backend.platform.encryption import DecryptionError, Encryptor
 from backend.platform.queries import query, require
 from glasshouse import emit_event, traced
 
@@ -59,7 +59,7 @@ class Notification:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class OutgoingMessage:
     """What is left to deliver. ``to`` and ``data`` are personal data."""
 
     notification: Notification
@@ -68,14 +68,14 @@ class Letter:
 
 
 class Notifications:
-    """The notifications in Postgres. Recipient and data are sealed, and deleted at the end.
+    """The notifications in Postgres. Recipient and data are encrypted, and deleted at the end.
 
     An event is emitted after the commit, and only by the call that changed the row.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue[NotificationId]) -> None:
+    def __init__(self, pool: Pool, encryptor: Encryptor, enqueue: Enqueue[NotificationId]) -> None:
         self._pool = pool
-        self._vault = vault
+        self._encryptor = encryptor
         self._enqueue = enqueue
 
     @traced
@@ -83,13 +83,16 @@ class Notifications:
         """Write a notification and enqueue its job, both or neither."""
         async with self._pool.connection() as connection:
             notification = await self.write(new, connection)
-        tell(notification)
+        emit_state_event(notification)
         return notification
 
     async def write(self, new: NewNotification, connection: Connection) -> Notification:
-        """Like `create` in a transaction of the caller, who calls `tell` after its commit."""
+        """Like `create` in a transaction of the caller.
+
+        The caller calls `emit_state_event` after its commit.
+        """
         identifier = NotificationId(f"nt_{secrets.token_hex(16)}")
-        letter = {"to": new.contact.to, "data": dict(new.data)}
+        message = {"to": new.contact.to, "data": dict(new.data)}
         cursor = await connection.execute(
             query("insert_notification"),
             {
@@ -97,7 +100,7 @@ class Notifications:
                 "user_id": new.user_id,
                 "channel": new.contact.channel,
                 "template": new.template,
-                "sealed": self._vault.seal(letter, row=identifier),
+                "sealed": self._encryptor.encrypt(message, aad=identifier),
             },
         )
         row = require(await cursor.fetchone(), "notification")
@@ -106,24 +109,25 @@ class Notifications:
 
     async def write_for(
         self,
-        sealed: bytes | None,
+        encrypted: bytes | None,
         connection: Connection,
         *,
-        row: str,
+        aad: str,
         user_id: str,
         template: str,
         data: Mapping[str, str],
     ) -> Notification | None:
-        """Like `write`, to the contact that is stored with another record, the one of ``row``.
+        """Like `write`, to the contact that is stored with another record, encrypted with
+        its ``aad``.
 
-        ``None``: it has no contact, or one that cannot be opened. A lost key costs the
+        ``None``: it has no contact, or one that cannot be decrypted. A lost key costs the
         notification, not the end of a payment or a run.
         """
-        if sealed is None:
+        if encrypted is None:
             return None
         try:
-            contact = Contact.of(self._vault.open(sealed, row=row))
-        except UnsealError:
+            contact = Contact.of(self._encryptor.decrypt(encrypted, aad=aad))
+        except DecryptionError:
             _logger.exception("A stored contact cannot be decrypted", extra={"template": template})
             return None
         new = NewNotification(user_id=user_id, contact=contact, template=template, data=data)
@@ -133,26 +137,30 @@ class Notifications:
         row = await self._row("notification_by_id", id=identifier)
         return Notification.from_row(row) if row else None
 
-    async def letter(self, identifier: NotificationId) -> Letter | None:
+    async def outgoing(self, identifier: NotificationId) -> OutgoingMessage | None:
         """Return what is to be delivered; ``None`` if it was delivered or has failed.
 
         Raises:
             LookupError: there is no such notification.
-            UnsealError: it was sealed with another key.
+            DecryptionError: it was encrypted under another key.
         """
         row = await self._row("notification_by_id", id=identifier)
         if row is None:
             raise LookupError("no such notification")
         if row["sealed"] is None:
             return None
-        opened = self._vault.open(row["sealed"], row=identifier)
-        return Letter(notification=Notification.from_row(row), to=opened["to"], data=opened["data"])
+        message = self._encryptor.decrypt(row["sealed"], aad=identifier)
+        return OutgoingMessage(
+            notification=Notification.from_row(row), to=message["to"], data=message["data"]
+        )
 
-    async def delivered(self, identifier: NotificationId, message_id: str) -> Notification | None:
+    async def mark_delivered(
+        self, identifier: NotificationId, message_id: str
+    ) -> Notification | None:
         """Mark a queued notification as delivered. ``None``: it was not queued."""
         return await self._ended("deliver_notification", id=identifier, message_id=message_id)
 
-    async def failed(self, identifier: NotificationId, error_type: str) -> Notification | None:
+    async def mark_failed(self, identifier: NotificationId, error_type: str) -> Notification | None:
         """Mark a queued notification as failed. ``None``: it was not queued."""
         return await self._ended("fail_notification", id=identifier, error_type=error_type)
 
@@ -161,7 +169,7 @@ class Notifications:
         if row is None:
             return None
         notification = Notification.from_row(row)
-        tell(notification)
+        emit_state_event(notification)
         return notification
 
     async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
@@ -170,7 +178,7 @@ class Notifications:
             return await cursor.fetchone()
 
 
-def tell(notification: Notification) -> None:
+def emit_state_event(notification: Notification) -> None:
     """Emit the event of the state that the notification has reached."""
     emit_event(
         f"notification.{notification.state}",

@@ -1,4 +1,4 @@
-"""Payments: the record, and every change of its row with the event that tells of it."""
+"""Payments: the record, and every change of its row with its event."""
 
 import hashlib
 import secrets
@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import Notifications, tell
+from backend.notifications.store import Notifications, emit_state_event
 from backend.payments.money import format_amount
 from backend.platform.database import Connection, Enqueue, Pool, single_statement
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.queries import query, require
 from glasshouse import emit_event, traced
 
@@ -44,7 +44,7 @@ class IdempotencyConflictError(Exception):
 class NewPayment:
     """A checked request to pay. ``amount`` has the minor digits of ``currency``.
 
-    ``contact`` is told how the payment ended; without one nobody is.
+    ``contact`` is notified of how the payment ended; without one nobody is.
     """
 
     user_id: str
@@ -87,7 +87,7 @@ class Payment:
         return (self.finished_at - self.created_at).total_seconds()
 
 
-class Ages(NamedTuple):
+class PaymentAge(NamedTuple):
     """Seconds since a payment's creation and since its submission; 0 if not submitted."""
 
     created: float
@@ -95,7 +95,7 @@ class Ages(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Created:
+class CreateResult:
     payment: Payment
     replayed: bool
 
@@ -111,17 +111,17 @@ class Payments:
     def __init__(
         self,
         pool: Pool,
-        vault: Vault,
+        encryptor: Encryptor,
         notifications: Notifications,
         enqueue: Enqueue[PaymentId],
     ) -> None:
         self._pool = pool
-        self._vault = vault
+        self._encryptor = encryptor
         self._notifications = notifications
         self._enqueue = enqueue
 
     @traced
-    async def create(self, new: NewPayment, key: str | None) -> Created:
+    async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         """Write a payment and enqueue its job, both or neither.
 
         With an idempotency ``key`` that was used before, return the payment made then.
@@ -141,8 +141,8 @@ class Payments:
                     "amount": new.amount,
                     "currency": new.currency,
                     "idempotency_key": digest,
-                    "contact_sealed": contact and self._vault.seal(contact, row=payment_id),
-                    "contact_digest": contact and self._vault.digest(contact),
+                    "contact_sealed": contact and self._encryptor.encrypt(contact, aad=payment_id),
+                    "contact_digest": contact and self._encryptor.digest(contact),
                 },
             )
             row = await cursor.fetchone()
@@ -151,31 +151,31 @@ class Payments:
             await self._enqueue(payment_id, connection)
         payment = Payment.from_row(row)
         _emit(payment, "payment.created", "Payment created")
-        return Created(payment=payment, replayed=False)
+        return CreateResult(payment=payment, replayed=False)
 
     async def _replay(
         self, connection: Connection, new: NewPayment, digest: bytes | None
-    ) -> Created:
+    ) -> CreateResult:
         cursor = await connection.execute(
             query("payment_by_idempotency_key"), {"idempotency_key": digest}
         )
         row = require(await cursor.fetchone(), "payment")
         payment = Payment.from_row(row)
-        contact = self._vault.digest(new.contact.as_dict()) if new.contact else None
+        contact = self._encryptor.digest(new.contact.as_dict()) if new.contact else None
         was = (payment.user_id, payment.amount, payment.currency, row["contact_digest"])
         if was != (new.user_id, new.amount, new.currency, contact):
             raise IdempotencyConflictError
-        return Created(payment=payment, replayed=True)
+        return CreateResult(payment=payment, replayed=True)
 
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return await self._payment("payment_by_id", id=payment_id)
 
-    async def ages(self, payment_id: PaymentId) -> Ages:
+    async def age(self, payment_id: PaymentId) -> PaymentAge:
         """Return how old the payment is, by the database's clock."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query("payment_ages"), {"id": payment_id})
             row = require(await cursor.fetchone(), "payment")
-        return Ages(created=row["created"], submitted=row["submitted"] or 0.0)
+        return PaymentAge(created=row["created"], submitted=row["submitted"] or 0.0)
 
     async def stuck(self, older_than: float, limit: int) -> list[PaymentId]:
         """Return open payments, oldest first, that no waiting or running job belongs to.
@@ -188,7 +188,7 @@ class Payments:
             )
             return [PaymentId(row["id"]) for row in await cursor.fetchall()]
 
-    async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
+    async def mark_submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         """Mark a created payment as submitted. ``None``: it was not in that state."""
         payment = await self._payment(
             "submit_payment", id=payment_id, blockchain_tx_id=blockchain_tx_id
@@ -197,11 +197,11 @@ class Payments:
             _emit(payment, "payment.submitted", "Payment submitted to the chain")
         return payment
 
-    async def confirmed(self, payment_id: PaymentId) -> Payment | None:
+    async def mark_confirmed(self, payment_id: PaymentId) -> Payment | None:
         """Mark a submitted payment as confirmed. ``None``: it was not in that state."""
         return await self._ended("confirm_payment", "Payment confirmed", id=payment_id)
 
-    async def failed(
+    async def mark_failed(
         self, payment_id: PaymentId, failure: Failure, *, from_state: State
     ) -> Payment | None:
         """Mark a payment as failed. ``None``: it was not in ``from_state``."""
@@ -223,7 +223,7 @@ class Payments:
             notification = await self._notifications.write_for(
                 row["contact_sealed"],
                 connection,
-                row=payment.id,
+                aad=payment.id,
                 user_id=payment.user_id,
                 template=f"payment_{payment.state}",
                 data={
@@ -234,7 +234,7 @@ class Payments:
             )
         _emit(payment, f"payment.{payment.state}", message)
         if notification:
-            tell(notification)
+            emit_state_event(notification)
         return payment
 
     async def _payment(self, name: str, **parameters: Any) -> Payment | None:

@@ -8,7 +8,7 @@ DeliveryError
 from typing import Protocol
 
 from backend.notifications.store import NotificationId
-from backend.notifications.templates import Text
+from backend.notifications.templates import RenderedMessage
 
 TIMEOUT_S = 10.0
 
@@ -32,7 +32,7 @@ class PermanentDeliveryError(DeliveryError):
 class Sender(Protocol):
     """One channel."""
 
-    async def send(self, identifier: NotificationId, to: str, text: Text) -> str:
+    async def send(self, identifier: NotificationId, to: str, rendered: RenderedMessage) -> str:
         """Hand the message over; return the id it has at the other side.
 
         Sent twice under one ``identifier`` it is one message, where the other side can tell.

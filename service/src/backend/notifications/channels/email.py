@@ -22,7 +22,7 @@ from backend.notifications.channels import (
     TransientDeliveryError,
 )
 from backend.notifications.store import NotificationId
-from backend.notifications.templates import Text
+from backend.notifications.templates import RenderedMessage
 
 _PERMANENT_FROM: Final = 500
 
@@ -53,7 +53,7 @@ class Email:
         self._domain = parseaddr(server.sender)[1].rpartition("@")[2]
         self._tls = ssl.create_default_context(cafile=server.ca_file) if server.starttls else None
 
-    async def send(self, identifier: NotificationId, to: str, text: Text) -> str:
+    async def send(self, identifier: NotificationId, to: str, rendered: RenderedMessage) -> str:
         message_id = f"<{identifier}@{self._domain}>"
         server = self._server
         # No address on it, and no text.
@@ -66,21 +66,21 @@ class Email:
             "send email", kind=SpanKind.CLIENT, attributes=attributes, record_exception=False
         ) as span:
             try:
-                await self._hand_over(self._message(message_id, to, text))
+                await self._hand_over(self._message(message_id, to, rendered))
             except DeliveryError as error:
                 span.set_attribute("error.type", error.kind)
                 span.set_status(Status(StatusCode.ERROR, error.kind))
                 raise
         return message_id
 
-    def _message(self, message_id: str, to: str, text: Text) -> EmailMessage:
+    def _message(self, message_id: str, to: str, rendered: RenderedMessage) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
         message["From"] = self._server.sender
         message["To"] = to
-        message["Subject"] = text.subject
+        message["Subject"] = rendered.subject
         message["Date"] = format_datetime(datetime.now(UTC))
         message["Message-ID"] = message_id
-        message.set_content(text.body)
+        message.set_content(rendered.body)
         return message
 
     async def _hand_over(self, message: EmailMessage) -> None:

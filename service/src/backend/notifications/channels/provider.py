@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from backend.notifications.channels import TIMEOUT_S, PermanentDeliveryError, TransientDeliveryError
 from backend.notifications.contacts import Channel
 from backend.notifications.store import NotificationId
-from backend.notifications.templates import Text
+from backend.notifications.templates import RenderedMessage
 
 # Those that may pass; every other client error is for ever.
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
@@ -47,10 +47,10 @@ class Provider:
         self._secret = secret
         self._clock = clock
 
-    async def send(self, identifier: NotificationId, to: str, text: Text) -> str:
-        fields = {"to": to, "text": text.body.strip()}
+    async def send(self, identifier: NotificationId, to: str, rendered: RenderedMessage) -> str:
+        fields = {"to": to, "text": rendered.body.strip()}
         if self._channel is Channel.PUSH:
-            fields["title"] = text.subject
+            fields["title"] = rendered.subject
         body = json.dumps(fields).encode()
         headers = {
             "Content-Type": "application/json",
