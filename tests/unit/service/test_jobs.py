@@ -17,7 +17,7 @@ from psycopg_pool import PoolTimeout
 
 from backend.jobs.history import WORKER_LOST, JobHistory
 from backend.jobs.queue import CONFIRM_PAYMENT, JOBS, MAX_ATTEMPTS, SWEEP_PAYMENTS
-from backend.notifications.channels import PermanentDeliveryError, TransientDeliveryError
+from backend.notifications.channels.base import PermanentDeliveryError, TransientDeliveryError
 from backend.payments.confirmation import StillPendingError
 from backend.platform.database import Pool
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from backend.notifications.channels import PermanentDeliveryError, TransientDeliveryError
+from backend.notifications.channels.base import PermanentDeliveryError, TransientDeliveryError
 from backend.notifications.channels.email import Email, MailServer
-from backend.notifications.contacts import Channel, Contact
+from backend.notifications.contacts import Contact
 from backend.notifications.store import NotificationId
 from backend.notifications.templates import RenderedMessage, Template, templates
 from backend.platform.encryption import DecryptionError, Encryptor
@@ -59,7 +59,7 @@ def test_digests_are_equal_for_equal_values_under_one_key(encryptor: Encryptor):
     ],
 )
 def test_an_address_fits_its_channel(channel: str, to: str, valid: bool):
-    contact = Contact(channel=Channel(channel), to=to)
+    contact = Contact(channel=channel, to=to)
     assert contact.is_valid is valid
     assert to not in repr(contact)
 

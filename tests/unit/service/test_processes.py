@@ -340,7 +340,7 @@ def test_a_lost_reply_is_tried_again_and_heard_once(running: Running, channel: s
         ({"data": {"name": "Zoe\r\nBcc: all@mail.example"}}, "string_pattern_mismatch"),
         ({"to": "Zoe <zoe@mail.example>"}, "address_invalid"),
         ({"to": "zoe@mail.example\r\nBcc: all@mail.example"}, "address_invalid"),
-        ({"channel": "fax"}, "enum"),
+        ({"channel": "fax"}, "channel_unknown"),
     ],
 )
 def test_a_bad_notification_is_refused(running: Running, change: dict[str, Any], rule: str) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from backend.api.dependencies import Provided
 from backend.api.models import ChannelIn, In, Out, UserId, check_address, plain
 from backend.api.problems import responses
-from backend.notifications.contacts import Channel, Contact
+from backend.notifications.contacts import Contact
 from backend.notifications.store import (
     NOTIFICATION_ID_PATTERN,
     DeliveryState,
@@ -74,7 +74,7 @@ class NotificationOut(Out):
 
     notification_id: str
     state: DeliveryState
-    channel: Channel
+    channel: str
     template: str
     provider_message_id: str | None
     error_type: str | None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from backend.automation.strategies import STRATEGIES
-from backend.notifications.contacts import ADDRESS, EMAIL_MAX, Channel
+from backend.notifications.channels.base import CHANNELS, Channel
 from backend.notifications.templates import templates
 from backend.payments.money import MAX_AMOUNT, MINOR_DIGITS
 
@@ -88,11 +88,14 @@ def refine(schemas: dict[str, Schema]) -> None:
     schemas["PaymentIn"]["properties"]["currency"]["enum"] = sorted(MINOR_DIGITS)
     schemas["PaymentIn"]["anyOf"] = [_amounts_with(digits) for digits in (0, 2)]
     schemas["RunIn"]["properties"]["strategy"]["enum"] = list(STRATEGIES)
-    schemas["NotifyIn"]["anyOf"] = [_address_of(channel) for channel in Channel]
+    for name in ("NotifyIn", "NotificationIn", "NotificationOut"):
+        schemas[name]["properties"]["channel"]["enum"] = list(CHANNELS)
+    addresses = [_address_of(name, channel) for name, channel in CHANNELS.items()]
+    schemas["NotifyIn"]["anyOf"] = addresses
     schemas["NotificationIn"]["properties"]["template"]["enum"] = list(templates())
     schemas["NotificationIn"]["properties"]["data"]["additionalProperties"] = False
     schemas["NotificationIn"]["allOf"] = [
-        {"anyOf": [_address_of(channel) for channel in Channel]},
+        {"anyOf": addresses},
         {"anyOf": [_data_for(name) for name in templates()]},
     ]
 
@@ -119,11 +122,11 @@ def _amounts_with(digits: int) -> Schema:
     }
 
 
-def _address_of(channel: Channel) -> Schema:
-    address: Schema = {"type": "string", "pattern": f"^{ADDRESS[channel].pattern}$"}
-    if channel is Channel.EMAIL:
-        address["maxLength"] = EMAIL_MAX
-    return {"properties": {"channel": {"const": channel.value}, "to": address}}
+def _address_of(name: str, channel: Channel) -> Schema:
+    address: Schema = {"type": "string", "pattern": f"^{channel.address.pattern}$"}
+    if channel.max_length is not None:
+        address["maxLength"] = channel.max_length
+    return {"properties": {"channel": {"const": name}, "to": address}}
 
 
 def _data_for(template: str) -> Schema:

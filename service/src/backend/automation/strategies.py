@@ -14,6 +14,7 @@ from backend.automation.store import Run
 from backend.payments.store import NewPayment, Payments
 from backend.platform.database import Pool
 from backend.platform.queries import query
+from backend.platform.registry import Registry
 
 if TYPE_CHECKING:
     # The API needs the names of the strategies, but no chain.
@@ -93,12 +94,11 @@ async def summarise(context: StepContext, run: Run, before: Results) -> dict[str
     return counts
 
 
-STRATEGIES: Final[Mapping[str, tuple[Step, ...]]] = {
-    "rebalance": (holdings, quote, plan),
-    "dca": (quote, order),
-    "stop_loss": (quote, decide),
-    NIGHTLY_REPORT: (count_payments, count_notifications, summarise),
-}
+STRATEGIES: Final = Registry[tuple[Step, ...]]("strategy", "backend.automation.strategies")
+STRATEGIES.register("rebalance", (holdings, quote, plan))
+STRATEGIES.register("dca", (quote, order))
+STRATEGIES.register("stop_loss", (quote, decide))
+STRATEGIES.register(NIGHTLY_REPORT, (count_payments, count_notifications, summarise))
 
 
 async def _rows(pool: Pool, name: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -89,5 +89,5 @@ class JobQueue:
 
     async def enqueue(self, name: str, connection: Connection, **arguments: str) -> None:
         """Enqueue any job. Raises UnregisteredError if there is none of this name."""
-        _ = JOBS[name]
+        JOBS.require(name)
         await self._app.configure_task(name, connection=connection).defer_async(**arguments)

@@ -26,7 +26,7 @@ from backend.jobs.queue import (
     JobQueue,
 )
 from backend.jobs.schedule import Schedules
-from backend.notifications.channels import TransientDeliveryError
+from backend.notifications.channels.base import TransientDeliveryError
 from backend.notifications.delivery import Delivery
 from backend.notifications.store import NotificationId
 from backend.payments.chain import ChainError
@@ -102,7 +102,7 @@ def create_app(schedules: Schedules) -> procrastinate.App:
 
 def task(name: str) -> Callable[[Task], Task]:
     """Make a function the task of a job. Raises UnregisteredError if there is no such job."""
-    _ = JOBS[name]
+    JOBS.require(name)
     return lambda function: TASKS.register(name, function)
 
 

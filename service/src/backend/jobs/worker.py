@@ -23,10 +23,7 @@ from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S
 from backend.jobs.retention import Retention
 from backend.jobs.tasks import SERVICES_KEY, WorkerServices, create_app
-from backend.notifications.channels import Sender
-from backend.notifications.channels.email import Email, MailServer
-from backend.notifications.channels.provider import Provider
-from backend.notifications.contacts import Channel
+from backend.notifications.channels.base import CHANNELS, Sender
 from backend.notifications.delivery import Delivery
 from backend.notifications.store import Notifications
 from backend.payments.chain import TIMEOUT_S, Chain
@@ -114,24 +111,10 @@ def create_services(
     )
 
 
-def _senders(settings: WorkerSettings, client: httpx.AsyncClient) -> dict[Channel, Sender]:
-    senders: dict[Channel, Sender] = {}
-    if settings.smtp_host is not None and settings.smtp_from is not None:
-        server = MailServer(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            sender=settings.smtp_from,
-            starttls=settings.smtp_starttls,
-            username=settings.smtp_username,
-            password=settings.smtp_password(),
-            ca_file=settings.smtp_ca_file,
-        )
-        senders[Channel.EMAIL] = Email(server)
-    if settings.provider_url is not None:
-        url, secret = str(settings.provider_url), settings.provider_secret()
-        for channel in (Channel.SMS, Channel.PUSH):
-            senders[channel] = Provider(client, url, channel, secret)
-    return senders
+def _senders(settings: WorkerSettings, client: httpx.AsyncClient) -> dict[str, Sender]:
+    """Return a sender for each channel that is configured."""
+    made = {name: channel.make_sender(settings, client) for name, channel in CHANNELS.items()}
+    return {name: sender for name, sender in made.items() if sender is not None}
 
 
 async def _work(

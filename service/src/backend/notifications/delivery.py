@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.notifications.channels import DeliveryError, PermanentDeliveryError, Sender
-from backend.notifications.contacts import Channel
+from backend.notifications.channels.base import (
+    CHANNELS,
+    DeliveryError,
+    PermanentDeliveryError,
+    Sender,
+)
 from backend.notifications.store import NotificationId, Notifications, OutgoingMessage
 from backend.notifications.templates import templates
 from backend.platform.encryption import DecryptionError
@@ -16,7 +20,7 @@ class Delivery:
     """What delivering needs. A channel that is not in ``senders`` is not configured."""
 
     notifications: Notifications
-    senders: Mapping[Channel, Sender]
+    senders: Mapping[str, Sender]
 
     @traced
     async def deliver(self, identifier: NotificationId, *, last_attempt: bool) -> None:
@@ -25,7 +29,7 @@ class Delivery:
         Raises:
             TransientDeliveryError: not now; try again. Never on the last attempt.
             DecryptionError: it was encrypted under another key.
-            LookupError: there is no such notification.
+            LookupError: there is no such notification, or nothing is registered as its channel.
         """
         try:
             message = await self.notifications.outgoing(identifier)
@@ -52,6 +56,7 @@ class Delivery:
         notification = message.notification
         sender = self.senders.get(notification.channel)
         if sender is None:
+            CHANNELS.require(notification.channel)
             raise PermanentDeliveryError("channel_not_configured")
         rendered = templates()[notification.template].render(message.data)
         return await sender.send(notification.id, message.to, rendered)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NewType
 
-from backend.notifications.contacts import Channel, Contact
+from backend.notifications.contacts import Contact
 from backend.platform.database import Connection, Enqueue, Pool
 from backend.platform.encryption import DecryptionError, Encryptor
 from backend.platform.queries import query, require
@@ -42,7 +42,7 @@ class Notification:
 
     id: NotificationId
     user_id: str
-    channel: Channel
+    channel: str
     template: str
     state: DeliveryState
     provider_message_id: str | None
@@ -54,7 +54,6 @@ class Notification:
     def from_row(cls, row: dict[str, Any]) -> "Notification":
         fields: dict[str, Any] = {name: row[name] for name in cls.__dataclass_fields__}
         fields["state"] = DeliveryState(row["state"])
-        fields["channel"] = Channel(row["channel"])
         return cls(**fields)
 
 

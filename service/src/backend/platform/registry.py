@@ -33,6 +33,10 @@ class Registry(Mapping[str, T], Generic[T]):
         self._things[name] = thing
         return thing
 
+    def require(self, name: str) -> None:
+        """Raise UnregisteredError if nothing has this name."""
+        _ = self[name]
+
     def __getitem__(self, name: str) -> T:
         if name in self._things:
             return self._things[name]
