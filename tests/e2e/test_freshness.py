@@ -63,7 +63,7 @@ def test_a_derived_metric_is_queryable_in_five_seconds(
 ) -> None:
     prometheus = stack.url("prometheus")
     event = {"job.job": word, "job.outcome": "succeeded", "job.duration": 0.5}
-    series = f'jobs_total{{job="{word}"}}'
+    series = f'jobs_total{{job_name="{word}"}}'
 
     def count(number: int) -> Callable[[], list[Any]]:
         return lambda: backends.prometheus_query(http, prometheus, f"{series} == {number}")

@@ -218,7 +218,7 @@ def test_a_histogram_leads_to_a_trace(redacting_rig: Rig) -> None:
 
 
 def test_jobs_are_counted_by_name_and_outcome(derived: str) -> None:
-    job = frozenset({("job", "confirm_payment"), ("outcome", "succeeded")})
+    job = frozenset({("job_name", "confirm_payment"), ("outcome", "succeeded")})
     count = REQUESTS * EVENTS_PER_REQUEST / 5
     assert samples(derived, "jobs_total") == {job: count}
     assert samples(derived, "job_duration_seconds_count") == {job: count}
