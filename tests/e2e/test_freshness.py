@@ -68,7 +68,7 @@ def test_a_derived_metric_is_queryable_in_five_seconds(
     def count(number: int) -> Callable[[], list[Any]]:
         return lambda: backends.prometheus_query(http, prometheus, f"{series} == {number}")
 
-    # The first event of a name that nobody listed: its series is shown at 0 for three seconds.
+    # The first event of a name that nobody listed: its series is exposed at 0 for three seconds.
     sender.logs([otlp.log("Job finished", event, event="job.finished")])
     arrives("the first count", 8, count(1))
     sender.logs([otlp.log("Job finished", event, event="job.finished")])
