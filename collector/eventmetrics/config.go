@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	defaultFlushInterval = 200 * time.Millisecond
-	defaultZeroFor       = 3 * time.Second
-	defaultEventKey      = "event"
-	defaultWindow        = 10 * time.Minute
-	defaultIDs           = 200_000
+	defaultFlushInterval       = 200 * time.Millisecond
+	defaultInitialZeroDuration = 3 * time.Second
+	defaultEventKey            = "event"
+	defaultWindow              = 10 * time.Minute
+	defaultIDs                 = 200_000
 
-	// maxMore bounds what one label may learn; a family has the product of its labels.
-	maxMore   = 1000
-	maxSeries = 20000
+	// maxDynamicValues bounds what one label may learn; a family has the product of its labels.
+	maxDynamicValues = 1000
+	maxSeries        = 20000
 	// maxIDs bounds the memory of the window: twice as many are kept at most.
 	maxIDs = 2_000_000
 )
@@ -37,9 +37,9 @@ type Config struct {
 	StorageID *component.ID `mapstructure:"storage"`
 	// FlushInterval is how often changed counts are handed on.
 	FlushInterval time.Duration `mapstructure:"flush_interval"`
-	// ZeroFor is how long a new series shows 0 before its first count, so that increase() sees
-	// the step. Longer than the interval of the scrape.
-	ZeroFor time.Duration `mapstructure:"zero_for"`
+	// InitialZeroDuration is how long a new series is exposed at 0 before its first count, so that
+	// increase() sees the step. Longer than the interval of the scrape.
+	InitialZeroDuration time.Duration `mapstructure:"initial_zero_duration"`
 	// EventAttribute names the event where a record has no event name of its own.
 	EventAttribute string `mapstructure:"event_attribute"`
 	// Repeats is how an event that is sent again is known.
@@ -67,7 +67,7 @@ type FamilyConfig struct {
 	Events     map[string]string `mapstructure:"events"`
 	EventLabel string            `mapstructure:"event_label"`
 	Labels     []LabelConfig     `mapstructure:"labels"`
-	// Value is the attribute that is measured. An event without a readable number there is left
+	// Value is the attribute that is measured. An event without a valid number there is left
 	// out of this family, and of no other.
 	Value string `mapstructure:"value"`
 	// Max is the largest number that is taken. One that is far too large would hide all that are
@@ -80,10 +80,11 @@ type FamilyConfig struct {
 type LabelConfig struct {
 	Name      string `mapstructure:"name"`
 	Attribute string `mapstructure:"attribute"`
-	// Known values have their place for certain and are shown at 0 from the start.
+	// Known values have their place for certain and are exposed at 0 from the start.
 	Known []string `mapstructure:"known"`
-	// More is how many further values get a series of their own. What comes after is "other".
-	More int `mapstructure:"more"`
+	// MaxDynamicValues is how many further values get a series of their own. What comes after is
+	// "other".
+	MaxDynamicValues int `mapstructure:"max_dynamic_values"`
 }
 
 // Validate names the first key that has to be mended.
@@ -91,8 +92,8 @@ func (c *Config) Validate() error {
 	if c.FlushInterval <= 0 {
 		return errors.New("flush_interval: must be over 0, such as 200ms")
 	}
-	if c.ZeroFor < 0 {
-		return errors.New("zero_for: must not be negative")
+	if c.InitialZeroDuration < 0 {
+		return errors.New("initial_zero_duration: must not be negative")
 	}
 	if c.Repeats.Window < 0 {
 		return errors.New("repeats.window: must not be negative; 0 switches it off")
@@ -152,13 +153,13 @@ func (f *FamilyConfig) validate() error {
 			return fmt.Errorf("labels[%d]: name %s is used twice", i, label.Name)
 		}
 		seen[label.Name] = true
-		if label.More < 0 || label.More > maxMore {
-			return fmt.Errorf("labels[%d].more: must be 0 to %d", i, maxMore)
+		if label.MaxDynamicValues < 0 || label.MaxDynamicValues > maxDynamicValues {
+			return fmt.Errorf("labels[%d].max_dynamic_values: must be 0 to %d", i, maxDynamicValues)
 		}
-		series *= len(label.Known) + label.More + 1
+		series *= len(label.Known) + label.MaxDynamicValues + 1
 	}
 	if series > maxSeries {
-		return fmt.Errorf("labels: up to %d series; %d is the most, lower more", series, maxSeries)
+		return fmt.Errorf("labels: up to %d series; %d is the most, lower max_dynamic_values", series, maxSeries)
 	}
 	return nil
 }

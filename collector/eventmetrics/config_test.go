@@ -5,8 +5,11 @@ package eventmetrics
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/collector/confmap"
 )
 
 func TestValidateNamesTheKeyToMend(t *testing.T) {
@@ -30,7 +33,7 @@ func TestValidateNamesTheKeyToMend(t *testing.T) {
 		"a negative max": {func(c *Config) { c.Families[1].Max = -1 }, "families[1] (payments.amount): max: must be over 0, or 0 for any"},
 		"an endless max": {func(c *Config) { c.Families[1].Max = math.Inf(1) }, "families[1] (payments.amount): max: must be over 0, or 0 for any"},
 		"max of a count": {func(c *Config) { c.Families[0].Max = 1 }, "families[0] (payments): value: max needs the attribute to measure"},
-		"too many":       {func(c *Config) { c.Families[0].Labels[0].More = 1001 }, "families[0] (payments): labels[0].more: must be 0 to 1000"},
+		"too many":       {func(c *Config) { c.Families[0].Labels[0].MaxDynamicValues = 1001 }, "families[0] (payments): labels[0].max_dynamic_values: must be 0 to 1000"},
 		"label twice":    {func(c *Config) { c.Families[0].Labels[0].Name = "state" }, "families[0] (payments): labels[0]: name state is used twice"},
 	}
 	for name, one := range cases {
@@ -53,4 +56,39 @@ func TestTheDefaultsKnowRepeats(t *testing.T) {
 	if err := config.Validate(); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestAFormerKeyIsRefusedAndTheNewOneNamed(t *testing.T) {
+	label := func(key string) map[string]any {
+		return map[string]any{"families": []any{
+			map[string]any{"name": "payments", "labels": []any{
+				map[string]any{"name": "state"}, map[string]any{"name": "currency", key: 10},
+			}},
+		}}
+	}
+	for want, keys := range map[string]map[string]any{
+		"zero_for: is now named initial_zero_duration":                            {"zero_for": "3s"},
+		"families[0] (payments): labels[1].more: is now named max_dynamic_values": label("more"),
+		"": label("max_dynamic_values"),
+	} {
+		config := NewFactory().CreateDefaultConfig().(*Config)
+		err := confmap.NewFromStringMap(keys).Unmarshal(config)
+		if got := strings.TrimPrefix(message(err), "'' "); got != want { // the decoder quotes the place
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if want == "" && (config.Families[0].Labels[1].MaxDynamicValues != 10 || config.InitialZeroDuration != 3*time.Second) {
+			t.Errorf("read %+v", config)
+		}
+	}
+	err := confmap.NewFromStringMap(map[string]any{"zero_four": "3s"}).Unmarshal(NewFactory().CreateDefaultConfig())
+	if err == nil {
+		t.Error("an unknown key is taken")
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

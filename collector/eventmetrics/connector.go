@@ -66,7 +66,7 @@ func newConnector(
 	c := &eventMetrics{
 		config: config, id: set.ID, next: next, logger: set.Logger, telemetry: telemetry,
 		clock: time.Now, interests: map[string][]interest{},
-		flusher: flusher{told: map[string]time.Time{}},
+		flusher: flusher{logged: map[string]time.Time{}},
 	}
 	c.requests.New = func() any {
 		return &request{writer: writer{seeds: seeds}, ordinals: map[identity]uint32{}}
@@ -74,7 +74,7 @@ func newConnector(
 	return c, nil
 }
 
-// Capabilities tells that log records are only read.
+// Capabilities says that log records are only read.
 func (*eventMetrics) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{MutatesData: false}
 }
@@ -93,7 +93,7 @@ func (c *eventMetrics) Start(ctx context.Context, host component.Host) error {
 	if err := c.openStorage(ctx, host); err != nil {
 		return err
 	}
-	// What stands behind knows nothing yet: everything is shown once.
+	// The next component knows nothing yet: everything is exposed once.
 	for _, f := range c.families {
 		for _, key := range slices.Sorted(maps.Keys(f.series)) {
 			c.pending.add(f.series[key], now)
@@ -126,7 +126,7 @@ func (c *eventMetrics) openStorage(ctx context.Context, host component.Host) err
 	}
 	c.client = client
 	if err := c.restore(ctx); err != nil {
-		_ = client.Close(ctx) // the first error tells more
+		_ = client.Close(ctx) // the first error says more
 		return fmt.Errorf("storage: %s: %w", c.config.StorageID, err)
 	}
 	return nil
@@ -157,7 +157,7 @@ func (c *eventMetrics) run(stop <-chan struct{}, stopped chan<- struct{}) {
 	ticker := time.NewTicker(c.config.FlushInterval)
 	defer ticker.Stop()
 	for {
-		_ = c.flush(context.Background()) // told and counted where it failed
+		_ = c.flush(context.Background()) // logged and counted where it failed
 		select {
 		case <-stop:
 			return

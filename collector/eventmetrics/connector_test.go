@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-func TestKnownSeriesAreShownAtZeroFromTheStart(t *testing.T) {
+func TestKnownSeriesAreExposedAtZeroFromTheStart(t *testing.T) {
 	r := start(t, payments(), nil)
 	defer r.shutdown(t)
 	expect(t, r.sink.page(), page(nil))
@@ -114,9 +115,33 @@ func TestLabelsAreBounded(t *testing.T) {
 		"payments{state=created,currency=USD}":   "1",
 		"payments{state=created,currency=other}": "10000",
 	})
-	r.expectCounts(t, "other", map[string]int64{"family=payments,label=currency": 10_000})
+	r.expectCounts(t, "overflow", map[string]int64{"family=payments,label=currency": 10_000})
 	if n := len(r.families[0].series); n != 7 {
-		t.Errorf("%d series, want 4 known, 2 learnt and other", n)
+		t.Errorf("%d series, want 4 known, 2 dynamic and other", n)
+	}
+}
+
+// Whatever text an event brings, only what looks like a name becomes a label value.
+func TestTextThatIsNoNameGetsNoSeries(t *testing.T) {
+	config := atOnce()
+	config.Families[0].Labels[0].MaxDynamicValues = 1000
+	for name, text := range map[string]string{
+		"empty": "", "a space": "a b", "an address": "alice@example.com", "a quote": `a"b`, "braces": "a{b}",
+		"a path": "a/b", "a line": "a\nb", "NUL": "a\x00b", "not ASCII": "é", "not UTF-8": "a\xff",
+		"a character too long": strings.Repeat("a", 65),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, config, nil)
+			defer r.shutdown(t)
+			longest := strings.Repeat("Az09_.-x", 8)
+			r.send(t, event("payment.failed", map[string]any{"payment.currency": text}))
+			r.send(t, event("payment.failed", map[string]any{"payment.currency": longest}))
+			expect(t, r.after(t, time.Second), map[string]string{
+				"payments{state=failed,currency=other}":           "1",
+				"payments{state=failed,currency=" + longest + "}": "1",
+			})
+			r.expectCounts(t, "overflow", map[string]int64{"family=payments,label=currency": 1})
+		})
 	}
 }
 

@@ -26,10 +26,10 @@ func NewFactory() connector.Factory {
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		FlushInterval:  defaultFlushInterval,
-		ZeroFor:        defaultZeroFor,
-		EventAttribute: defaultEventKey,
-		Repeats:        RepeatsConfig{Window: defaultWindow, IDs: defaultIDs},
+		FlushInterval:       defaultFlushInterval,
+		InitialZeroDuration: defaultInitialZeroDuration,
+		EventAttribute:      defaultEventKey,
+		Repeats:             RepeatsConfig{Window: defaultWindow, IDs: defaultIDs},
 	}
 }
 

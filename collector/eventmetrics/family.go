@@ -36,9 +36,9 @@ type family struct {
 
 // label decides which values get a series of their own.
 type label struct {
-	config *LabelConfig
-	known  map[string]bool
-	learnt map[string]bool
+	config  *LabelConfig
+	known   map[string]bool
+	dynamic map[string]bool
 }
 
 // exemplar leads from a count to a trace that made it.
@@ -58,9 +58,9 @@ type series struct {
 	sum       sum
 	buckets   []uint64
 	exemplars []exemplar // one a bucket, the newest; one alone for a counter
-	// shown is when the series was first handed on, at 0. announced: long enough ago.
-	shown     time.Time
-	announced bool
+	// exposed is when the series was first handed on, at 0. initialized: long enough ago.
+	exposed     time.Time
+	initialized bool
 	// listed: among the changed ones. unstored: what is on disk is older.
 	listed, unstored bool
 	// storedAs is its key in the storage, once it has one.
@@ -95,21 +95,21 @@ func (s sum) isFinite() bool {
 func newFamily(config *FamilyConfig, place int, now time.Time) *family {
 	f := &family{config: config, place: place, series: map[string]*series{}}
 	for i := range config.Labels {
-		l := &label{config: &config.Labels[i], known: map[string]bool{}, learnt: map[string]bool{}}
+		l := &label{config: &config.Labels[i], known: map[string]bool{}, dynamic: map[string]bool{}}
 		for _, value := range l.config.Known {
 			l.known[value] = true
 		}
 		f.labels = append(f.labels, l)
 	}
-	f.showKnown(nil, 0, now)
+	f.createKnown(nil, 0, now)
 	return f
 }
 
-// showKnown makes a series of each combination of known values.
-func (f *family) showKnown(values []string, depth int, now time.Time) {
+// createKnown makes a series of each combination of known values.
+func (f *family) createKnown(values []string, depth int, now time.Time) {
 	if depth == 0 && f.config.EventLabel != "" {
 		for _, value := range uniqueValues(f.config.Events) {
-			f.showKnown([]string{value}, 1, now)
+			f.createKnown([]string{value}, 1, now)
 		}
 		return
 	}
@@ -121,7 +121,7 @@ func (f *family) showKnown(values []string, depth int, now time.Time) {
 		return
 	}
 	for _, value := range f.labels[depth-1].config.Known {
-		f.showKnown(append(slices.Clone(values), value), depth+1, now)
+		f.createKnown(append(slices.Clone(values), value), depth+1, now)
 	}
 }
 
@@ -161,7 +161,7 @@ func (f *family) labelNames() []string {
 }
 
 // find returns the series of a measurement, made when new. A label that is full gets "other",
-// which the request is told.
+// which the request notes.
 func (f *family) find(r *request, m *measurement, now time.Time) *series {
 	kept := r.texts[m.texts : m.texts+len(f.labels)]
 	f.key = f.key[:0]
@@ -171,7 +171,7 @@ func (f *family) find(r *request, m *measurement, now time.Time) *series {
 	for i, l := range f.labels {
 		value := l.keep(kept[i])
 		if value == otherValue && kept[i] != otherValue {
-			r.others = append(r.others, full{f, i})
+			r.overflows = append(r.overflows, full{f, i})
 		}
 		kept[i] = value
 		f.key = append(append(f.key, value...), separator...)
@@ -226,13 +226,13 @@ func notAfter(at pcommon.Timestamp, now time.Time) pcommon.Timestamp {
 
 // keep returns the value itself, or "other" where there is no place for it.
 func (l *label) keep(value string) string {
-	if l.known[value] || l.learnt[value] {
+	if l.known[value] || l.dynamic[value] {
 		return value
 	}
-	if len(l.learnt) >= l.config.More || !isName(value) {
+	if len(l.dynamic) >= l.config.MaxDynamicValues || !isName(value) {
 		return otherValue
 	}
-	l.learnt[strings.Clone(value)] = true
+	l.dynamic[strings.Clone(value)] = true
 	return value
 }
 

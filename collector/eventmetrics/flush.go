@@ -17,16 +17,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// tellEvery bounds how often the log tells of a stage that fails. The counter has every time.
-const tellEvery = 10 * time.Second
+// logEvery bounds how often a stage that fails is logged. The counter has every time.
+const logEvery = 10 * time.Second
 
-// pending is what has to be stored and shown.
+// pending is what has to be stored and exposed.
 type pending struct {
 	changed []*series
 	// oldest is since when the first of these waits; taken is the same of those that are being
-	// stored and shown just now.
+	// stored and exposed just now.
 	oldest, taken time.Time
-	// waiting are shown at 0, and not yet for long enough.
+	// waiting are exposed at 0, and not yet for long enough.
 	waiting []*series
 }
 
@@ -40,13 +40,13 @@ func (p *pending) add(s *series, since time.Time) {
 	}
 }
 
-// announce ends the 0 of series that have shown it for long enough.
-func (p *pending) announce(now time.Time, zeroFor time.Duration) {
+// initialize ends the 0 of series that have exposed it for long enough.
+func (p *pending) initialize(now time.Time, initialZero time.Duration) {
 	p.waiting = slices.DeleteFunc(p.waiting, func(s *series) bool {
-		if now.Sub(s.shown) < zeroFor {
+		if now.Sub(s.exposed) < initialZero {
 			return false
 		}
-		s.announced = true
+		s.initialized = true
 		if s.count > 0 {
 			s.unstored = true
 			p.add(s, now)
@@ -58,38 +58,38 @@ func (p *pending) announce(now time.Time, zeroFor time.Duration) {
 // flusher is what flushes need. Its mutex lets one run at a time.
 type flusher struct {
 	mutex sync.Mutex
-	// told is when the log last told of a stage that failed.
-	told map[string]time.Time
+	// logged is when a failure of a stage was last logged.
+	logged map[string]time.Time
 	// outdated: the counts as the former version stored them are still there.
 	outdated bool
 	// stamp is the newest time handed on.
 	stamp pcommon.Timestamp
 }
 
-// reading is a series as it was at one moment. What is stored and what is shown come from the
-// same one, so nothing is shown that is not on disk.
+// reading is a series as it was at one moment. What is stored and what is exposed come from the
+// same one, so nothing is exposed that is not on disk.
 type reading struct {
-	series    *series
-	key       string
-	start     time.Time
-	count     uint64
-	sum       sum
-	buckets   []uint64
-	exemplars []exemplar
-	announced bool
+	series      *series
+	key         string
+	start       time.Time
+	count       uint64
+	sum         sum
+	buckets     []uint64
+	exemplars   []exemplar
+	initialized bool
 	// store: what is on disk is older. failed: it cannot be encoded.
 	store, failed bool
 }
 
 // portion is what has changed of one family, and how far it has come.
 type portion struct {
-	family        *family
-	readings      []reading
-	operations    []*storage.Operation
-	stored, shown bool
+	family          *family
+	readings        []reading
+	operations      []*storage.Operation
+	stored, exposed bool
 }
 
-// flush stores what has changed, then hands it on. In this order a count that was shown is never
+// flush stores what has changed, then hands it on. In this order a count that was exposed is never
 // forgotten: a counter that falls would be taken for one that began anew, and counted double.
 // What fails, fails for its family alone, and is tried again with the next flush.
 func (c *eventMetrics) flush(ctx context.Context) error {
@@ -100,15 +100,15 @@ func (c *eventMetrics) flush(ctx context.Context) error {
 	for _, p := range stored {
 		p.stored = true
 	}
-	for _, p := range c.attempt(ctx, stageShow, stored, c.show) {
-		p.shown = true
+	for _, p := range c.attempt(ctx, stageExpose, stored, c.expose) {
+		p.exposed = true
 	}
-	unstored, unshown := c.settle(portions)
+	unstored, unexposed := c.settle(portions)
 	if c.flusher.outdated && unstored == 0 {
 		c.removeOutdated(ctx)
 	}
-	if unshown > 0 {
-		return fmt.Errorf("%d series could not be stored and shown", unshown)
+	if unexposed > 0 {
+		return fmt.Errorf("%d series could not be stored and exposed", unexposed)
 	}
 	return nil
 }
@@ -120,11 +120,11 @@ func (c *eventMetrics) take() []*portion {
 	defer c.mutex.Unlock()
 	c.repeats.age(now)
 	p := &c.pending
-	p.announce(now, c.config.ZeroFor)
+	p.initialize(now, c.config.InitialZeroDuration)
 	byFamily := make([]*portion, len(c.families))
 	for _, s := range p.changed {
 		s.listed = false
-		s.announced = s.announced || c.config.ZeroFor == 0
+		s.initialized = s.initialized || c.config.InitialZeroDuration == 0
 		if s.storedAs == "" {
 			s.storedAs = s.family.slots.next(s.family)
 		}
@@ -136,7 +136,7 @@ func (c *eventMetrics) take() []*portion {
 		to.readings = append(to.readings, reading{
 			series: s, key: s.storedAs, start: s.start, count: s.count, sum: s.sum,
 			buckets: slices.Clone(s.buckets), exemplars: slices.Clone(s.exemplars),
-			announced: s.announced, store: s.unstored,
+			initialized: s.initialized, store: s.unstored,
 		})
 		s.unstored = false
 	}
@@ -202,7 +202,7 @@ func (c *eventMetrics) attempt(
 func guarded(do func() error) (err error) {
 	defer func() {
 		if recover() != nil {
-			err = errors.New("what stands behind panicked")
+			err = errors.New("the storage or the next component panicked")
 		}
 	}()
 	return do()
@@ -219,7 +219,7 @@ func (c *eventMetrics) store(ctx context.Context, portions []*portion) error {
 	return c.client.Batch(ctx, operations...)
 }
 
-func (c *eventMetrics) show(ctx context.Context, portions []*portion) error {
+func (c *eventMetrics) expose(ctx context.Context, portions []*portion) error {
 	// A clock that was set back must not hide what is new: the exporter keeps the newest point.
 	c.flusher.stamp = max(c.flusher.stamp, pcommon.NewTimestampFromTime(c.clock()))
 	metrics := pmetric.NewMetrics()
@@ -231,9 +231,9 @@ func (c *eventMetrics) show(ctx context.Context, portions []*portion) error {
 	return c.next.ConsumeMetrics(ctx, metrics)
 }
 
-// settle notes what was shown, and takes back what was not. It returns how many series are not
-// stored, and how many not shown.
-func (c *eventMetrics) settle(portions []*portion) (unstored, unshown int) {
+// settle notes what was exposed, and takes back what was not. It returns how many series are not
+// stored, and how many not exposed.
+func (c *eventMetrics) settle(portions []*portion) (unstored, unexposed int) {
 	now := c.clock()
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -245,39 +245,39 @@ func (c *eventMetrics) settle(portions []*portion) (unstored, unshown int) {
 				s.unstored = true
 				unstored++
 			}
-			if one.failed || !p.shown {
+			if one.failed || !p.exposed {
 				c.pending.add(s, c.pending.taken)
-				unshown++
+				unexposed++
 				continue
 			}
-			if s.shown.IsZero() {
-				s.shown = now
-				if !s.announced {
+			if s.exposed.IsZero() {
+				s.exposed = now
+				if !s.initialized {
 					c.pending.waiting = append(c.pending.waiting, s)
 				}
 			}
 		}
 	}
 	c.pending.taken = time.Time{}
-	return unstored, unshown
+	return unstored, unexposed
 }
 
-// failed counts what failed, and tells of it now and then.
+// failed counts what failed, and logs it now and then.
 func (c *eventMetrics) failed(ctx context.Context, stage string, f *family, n int, err error) {
 	c.telemetry.failed(ctx, f, stage, n)
-	if c.mayTell(stage) {
+	if c.mayLog(stage) {
 		c.logger.Error("Counts failed; otelcol_connector_event_metrics_failed has every time",
 			zap.String("stage", stage), zap.String("family", f.config.Name), zap.Error(err))
 	}
 }
 
-// mayTell tells whether the log has been silent about a stage for long enough.
-func (c *eventMetrics) mayTell(stage string) bool {
+// mayLog tells whether the log has been silent about a stage for long enough.
+func (c *eventMetrics) mayLog(stage string) bool {
 	now := c.clock()
-	if last, told := c.flusher.told[stage]; told && now.Sub(last) < tellEvery {
+	if last, logged := c.flusher.logged[stage]; logged && now.Sub(last) < logEvery {
 		return false
 	}
-	c.flusher.told[stage] = now
+	c.flusher.logged[stage] = now
 	return true
 }
 

@@ -102,13 +102,13 @@ func (t *tape) request() plog.Logs {
 	return logs
 }
 
-// FuzzConsume: whatever comes, everything can be stored, shown and restored, a payment that comes
+// FuzzConsume: whatever comes, everything can be stored, exposed and restored, a payment that comes
 // after it counts, and what comes again does not.
 func FuzzConsume(f *testing.F) {
-	dice := rand.NewChaCha8([32]byte{1})
+	random := rand.NewChaCha8([32]byte{1})
 	for range 50 {
 		bytes := make([]byte, 2000)
-		_, _ = dice.Read(bytes)
+		_, _ = random.Read(bytes)
 		f.Add(bytes)
 	}
 	f.Fuzz(func(t *testing.T, bytes []byte) {

@@ -53,7 +53,7 @@ func (c *eventMetrics) restoreOutdated(ctx context.Context) error {
 		if at < 0 || c.families[at].slots.count > 0 {
 			continue
 		}
-		c.tell(ctx, c.families[at], c.families[at].takeOver(was))
+		c.reportRestored(ctx, c.families[at], c.families[at].takeOver(was))
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (f *family) takeOver(was outdatedFamily) (result restored) {
 func (c *eventMetrics) removeOutdated(ctx context.Context) {
 	if err := guarded(func() error { return c.client.Delete(ctx, outdatedKey) }); err != nil {
 		// Again with the next flush. They do no harm: what was stored since is what counts.
-		if c.mayTell("remove") {
+		if c.mayLog("remove") {
 			c.logger.Warn("The counts of version 1 could not be removed", zap.Error(err))
 		}
 		return

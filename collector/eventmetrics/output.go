@@ -39,7 +39,7 @@ func (r *reading) writeSum(point pmetric.NumberDataPoint, names []string, now pc
 	point.SetStartTimestamp(pcommon.NewTimestampFromTime(r.start))
 	point.SetTimestamp(now)
 	r.writeLabels(point.Attributes(), names)
-	if !r.announced {
+	if !r.initialized {
 		point.SetDoubleValue(0)
 		return
 	}
@@ -54,7 +54,7 @@ func (r *reading) writeHistogram(
 	point.SetTimestamp(now)
 	r.writeLabels(point.Attributes(), names)
 	point.ExplicitBounds().FromRaw(bounds)
-	if !r.announced {
+	if !r.initialized {
 		point.SetCount(0)
 		point.SetSum(0)
 		point.BucketCounts().FromRaw(make([]uint64, len(r.buckets)))

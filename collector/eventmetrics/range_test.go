@@ -83,7 +83,7 @@ func TestANumberOverTheMaxIsNotTaken(t *testing.T) {
 	r.expectCounts(t, "out_of_range", map[string]int64{"family=payments.amount": 2, "family=payment.delay": 2})
 }
 
-func TestAnUnreadableNumberCostsOneMeasurementAndNoCount(t *testing.T) {
+func TestAnInvalidNumberCostsOneMeasurementAndNoCount(t *testing.T) {
 	r := start(t, atOnce(), nil)
 	defer r.shutdown(t)
 	bad := []any{
@@ -99,7 +99,7 @@ func TestAnUnreadableNumberCostsOneMeasurementAndNoCount(t *testing.T) {
 		"payments{state=created,currency=EUR}": "17",
 		"payments.amount{currency=EUR}":        "5",
 	}))
-	r.expectCounts(t, "unreadable", map[string]int64{"family=payments.amount": int64(len(bad))})
+	r.expectCounts(t, "invalid_values", map[string]int64{"family=payments.amount": int64(len(bad))})
 	r.expectCounts(t, "out_of_range", map[string]int64{})
 }
 

@@ -84,17 +84,17 @@ func TestRepeatedRequestsAreKnownTogether(t *testing.T) {
 }
 
 func TestAnyDivisionOfWhatIsSentAgainIsKnown(t *testing.T) {
-	dice := rand.New(rand.NewPCG(7, 7))
+	random := rand.New(rand.NewPCG(7, 7))
 	for range 20 {
 		r := start(t, watchful(), nil)
 		var first []func(plog.LogRecord)
 		for range 60 {
-			first = append(first, paid(dice.IntN(20))) // many are the same
+			first = append(first, paid(random.IntN(20))) // many are the same
 		}
 		r.send(t, first...)
-		dice.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
+		random.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
 		for left := first; len(left) > 0; {
-			n := 1 + dice.IntN(len(left))
+			n := 1 + random.IntN(len(left))
 			r.send(t, left[:n]...)
 			left = left[n:]
 		}
@@ -212,7 +212,7 @@ func TestARepeatIsReportedAsNothingElse(t *testing.T) {
 	for range 3 {
 		r.send(t, paid("a lot"), event("payment.created", map[string]any{"payment.currency": "a b"}))
 	}
-	r.expectCounts(t, "unreadable", map[string]int64{"family=payments.amount": 1})
-	r.expectCounts(t, "other", map[string]int64{"family=payments,label=currency": 1})
+	r.expectCounts(t, "invalid_values", map[string]int64{"family=payments.amount": 1})
+	r.expectCounts(t, "overflow", map[string]int64{"family=payments,label=currency": 1})
 	r.expectCounts(t, "repeated", map[string]int64{"": 4})
 }

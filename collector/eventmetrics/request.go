@@ -25,7 +25,7 @@ type outcome uint8
 
 const (
 	counted outcome = iota
-	unreadable
+	invalidValue
 	outOfRange
 	repeated
 )
@@ -37,8 +37,8 @@ type request struct {
 	measurements []measurement
 	// texts are the values of the measurements' labels.
 	texts []string
-	// others are labels that had no place for their value.
-	others []full
+	// overflows are labels that count this value as other.
+	overflows []full
 	// repeated is how many events were counted before, forgotten how many ids had to go early.
 	repeated, forgotten int64
 
@@ -77,7 +77,7 @@ type full struct {
 func (r *request) reset() {
 	clear(r.texts) // they belong to the request
 	r.events, r.measurements = r.events[:0], r.measurements[:0]
-	r.texts, r.others = r.texts[:0], r.others[:0]
+	r.texts, r.overflows = r.texts[:0], r.overflows[:0]
 	r.repeated, r.forgotten = 0, 0
 	clear(r.ordinals)
 }
@@ -181,7 +181,7 @@ func (r *request) measure(to interest, record plog.LogRecord) {
 		m.number, ok = number(attribute)
 		switch {
 		case !ok:
-			m.outcome = unreadable
+			m.outcome = invalidValue
 		case config.Max > 0 && m.number > config.Max:
 			m.outcome = outOfRange
 		}
@@ -210,7 +210,7 @@ func text(attributes pcommon.Map, key string) string {
 }
 
 // number reads a finite number that is not negative: a counter cannot fall. Whatever else is there,
-// NaN and infinity among it, is unreadable.
+// NaN and infinity among it, is invalid.
 func number(value pcommon.Value) (float64, bool) {
 	var n float64
 	switch value.Type() {

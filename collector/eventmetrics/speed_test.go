@@ -84,7 +84,7 @@ func BenchmarkConsume(b *testing.B) {
 // BenchmarkFlush: one of a thousand series has changed.
 func BenchmarkFlush(b *testing.B) {
 	config := kept()
-	config.Families[0].Labels[0].More = 1000
+	config.Families[0].Labels[0].MaxDynamicValues = 1000
 	r := start(b, config, &memory{})
 	defer r.shutdown(b)
 	for i := range 1000 {

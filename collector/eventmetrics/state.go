@@ -28,14 +28,15 @@ const (
 // storedSeries is one document. It brings the family's labels and buckets along, which tell
 // whether it still fits.
 type storedSeries struct {
-	Labels    []string  `json:"labels,omitempty"`
-	Bounds    []float64 `json:"bounds,omitempty"`
-	Values    []string  `json:"values"`
-	Start     time.Time `json:"start"`
-	Count     uint64    `json:"count"`
-	Sum       sum       `json:"sum"`
-	Buckets   []uint64  `json:"buckets,omitempty"`
-	Announced bool      `json:"announced"`
+	Labels  []string  `json:"labels,omitempty"`
+	Bounds  []float64 `json:"bounds,omitempty"`
+	Values  []string  `json:"values"`
+	Start   time.Time `json:"start"`
+	Count   uint64    `json:"count"`
+	Sum     sum       `json:"sum"`
+	Buckets []uint64  `json:"buckets,omitempty"`
+	// Under its first name: what is stored must be found again.
+	Initialized bool `json:"announced"`
 }
 
 // slots are the places of a family's series in the storage.
@@ -62,7 +63,7 @@ func (f *family) slotKey(slot int) string {
 func (r *reading) encode(f *family) ([]byte, error) {
 	return json.Marshal(storedSeries{
 		Labels: f.labelNames(), Bounds: f.config.Buckets, Values: r.series.values, Start: r.start,
-		Count: r.count, Sum: r.sum, Buckets: r.buckets, Announced: r.announced,
+		Count: r.count, Sum: r.sum, Buckets: r.buckets, Initialized: r.initialized,
 	})
 }
 
@@ -121,7 +122,7 @@ func (c *eventMetrics) restoreFamily(ctx context.Context, f *family) (useless []
 		}
 		f.slots.count = last + 1
 	}
-	c.tell(ctx, f, result)
+	c.reportRestored(ctx, f, result)
 	return useless, nil
 }
 
@@ -172,7 +173,7 @@ func (r *restored) take(f *family, was *storedSeries, key string) bool {
 	return true
 }
 
-func (c *eventMetrics) tell(ctx context.Context, f *family, result restored) {
+func (c *eventMetrics) reportRestored(ctx context.Context, f *family, result restored) {
 	if result.changed > 0 {
 		c.logger.Warn("Labels or buckets have changed, so counts start at zero",
 			zap.String("family", f.config.Name), zap.Int("series", result.changed))
@@ -184,7 +185,7 @@ func (c *eventMetrics) tell(ctx context.Context, f *family, result restored) {
 }
 
 func (s *series) restore(was *storedSeries, key string) {
-	s.start, s.count, s.sum, s.announced = was.Start, was.Count, was.Sum, was.Announced
+	s.start, s.count, s.sum, s.initialized = was.Start, was.Count, was.Sum, was.Initialized
 	copy(s.buckets, was.Buckets)
 	s.storedAs, s.unstored = key, key == ""
 	values := was.Values
@@ -193,7 +194,7 @@ func (s *series) restore(was *storedSeries, key string) {
 	}
 	for i, l := range s.family.labels {
 		if value := values[i]; !l.known[value] && value != otherValue {
-			l.learnt[value] = true
+			l.dynamic[value] = true
 		}
 	}
 }

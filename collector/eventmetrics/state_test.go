@@ -41,11 +41,11 @@ func TestCountsGoOnAfterARestart(t *testing.T) {
 	third.expectCounts(t, "failed", map[string]int64{})
 }
 
-// What was learnt keeps its place, and what was announced is not shown at 0 again.
-func TestARestartKnowsWhatWasShown(t *testing.T) {
+// What was learnt keeps its place, and what was initialized is not exposed at 0 again.
+func TestARestartKnowsWhatWasExposed(t *testing.T) {
 	store := &memory{}
 	config := kept()
-	config.ZeroFor = 3 * time.Second
+	config.InitialZeroDuration = 3 * time.Second
 	sek := event("payment.failed", map[string]any{"payment.currency": "SEK"})
 	nok := event("payment.failed", map[string]any{"payment.currency": "NOK"})
 	first := start(t, config, store)
@@ -87,7 +87,7 @@ func TestAChangedFamilyStartsAnewAndTheOthersGoOn(t *testing.T) {
 	expect(t, second.sink.page(), want)
 	second.expectCounts(t, "failed", map[string]int64{})
 	if n := second.lines.FilterMessage("Labels or buckets have changed, so counts start at zero").Len(); n != 1 {
-		t.Errorf("told %d times", n)
+		t.Errorf("logged %d times", n)
 	}
 	third := start(t, config, store)
 	defer third.shutdown(t)
@@ -97,9 +97,9 @@ func TestAChangedFamilyStartsAnewAndTheOthersGoOn(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatChangedIsWrittenAndShown(t *testing.T) {
+func TestOnlyWhatChangedIsWrittenAndExposed(t *testing.T) {
 	config := kept()
-	config.Families[0].Labels[0].More = 1000
+	config.Families[0].Labels[0].MaxDynamicValues = 1000
 	store := &memory{}
 	r := start(t, config, store)
 	for i := range 1000 {
@@ -117,7 +117,7 @@ func TestOnlyWhatChangedIsWrittenAndShown(t *testing.T) {
 		t.Errorf("wrote %v, want %s", written, want)
 	}
 	if again := r.after(t, time.Second); again != nil || len(store.batches()) != before+1 {
-		t.Errorf("nothing has changed, yet %v was shown, %v written", again, store.batches()[before+1:])
+		t.Errorf("nothing has changed, yet %v was exposed, %v written", again, store.batches()[before+1:])
 	}
 	r.shutdown(t)
 
@@ -211,7 +211,7 @@ func TestTheSameLabelsTwiceAreRestoredOnce(t *testing.T) {
 // A whole stretch of damaged series, longer than what is looked up at once, hides none behind it.
 func TestAllSeriesAreFoundBehindDamagedOnes(t *testing.T) {
 	config := kept()
-	config.Families[0].Labels[0].More = 1000
+	config.Families[0].Labels[0].MaxDynamicValues = 1000
 	store := &memory{}
 	r := start(t, config, store)
 	for i := range 3 * slotsAtOnce {
@@ -241,7 +241,7 @@ func TestAStorageThatCannotBeReadStopsTheStart(t *testing.T) {
 	}
 }
 
-func TestNothingIsShownThatIsNotStored(t *testing.T) {
+func TestNothingIsExposedThatIsNotStored(t *testing.T) {
 	store := &memory{}
 	r := start(t, kept(), store)
 	store.refusing(func([]string) error { return errRefused })
@@ -274,6 +274,44 @@ func TestNothingIsShownThatIsNotStored(t *testing.T) {
 	expect(t, again.sink.page(), want)
 }
 
+// At the moment a count is exposed it is on disk. So a process that is killed at that very moment,
+// or between the two, goes on from no less than what was exposed.
+func TestACountIsStoredBeforeItIsExposed(t *testing.T) {
+	store := &memory{}
+	r := start(t, kept(), store)
+	exposed := 0
+	r.sink.refusing(func(metrics pmetric.Metrics) error {
+		stored := storedCounts(t, store)
+		values, _ := points(metrics)
+		for key, text := range values {
+			var value float64
+			if _, err := fmt.Sscan(text, &value); err != nil {
+				t.Fatal(err)
+			}
+			if value > stored[key] {
+				t.Errorf("%s exposes %v while %v is stored", key, value, stored[key])
+			}
+			exposed++
+		}
+		return errRefused // killed before it is exposed
+	})
+	r.send(t, measured(2, 3), measured(4, 7))
+	if err := r.flush(context.Background()); err == nil {
+		t.Error("no error")
+	}
+	if exposed == 0 {
+		t.Fatal("nothing was to be exposed")
+	}
+	r.crash()
+	again := start(t, kept(), store)
+	defer again.shutdown(t)
+	expect(t, again.sink.page(), page(map[string]string{
+		"payments{state=created,currency=EUR}": "2",
+		"payments.amount{currency=EUR}":        "6",
+		"payment.delay{}":                      "2 10 [0 1 1]",
+	}))
+}
+
 func TestAFamilyThatCannotBeStoredStopsNoOther(t *testing.T) {
 	store := &memory{}
 	r := start(t, kept(), store)
@@ -285,7 +323,7 @@ func TestAFamilyThatCannotBeStoredStopsNoOther(t *testing.T) {
 		return nil
 	})
 	r.send(t, measured(2, 3))
-	if err := r.flush(context.Background()); err == nil || err.Error() != "1 series could not be stored and shown" {
+	if err := r.flush(context.Background()); err == nil || err.Error() != "1 series could not be stored and exposed" {
 		t.Errorf("got %v", err)
 	}
 	others := map[string]string{"payments.amount{currency=EUR}": "2", "payment.delay{}": "1 3 [0 1 0]"}
@@ -310,7 +348,7 @@ func TestAStorageThatPanicsIsOneThatFails(t *testing.T) {
 	})
 }
 
-func TestAFamilyThatCannotBeShownStopsNoOther(t *testing.T) {
+func TestAFamilyThatCannotBeExposedStopsNoOther(t *testing.T) {
 	store := &memory{}
 	r := start(t, kept(), store)
 	defer r.shutdown(t)
@@ -321,11 +359,11 @@ func TestAFamilyThatCannotBeShownStopsNoOther(t *testing.T) {
 		return nil
 	})
 	r.send(t, measured(2, 3))
-	if err := r.flush(context.Background()); err == nil || err.Error() != "1 series could not be stored and shown" {
+	if err := r.flush(context.Background()); err == nil || err.Error() != "1 series could not be stored and exposed" {
 		t.Errorf("got %v", err)
 	}
 	expect(t, r.sink.page(), page(map[string]string{"payments.amount{currency=EUR}": "2", "payment.delay{}": "1 3 [0 1 0]"}))
-	r.expectCounts(t, "failed", map[string]int64{"family=payments,stage=show": 1})
+	r.expectCounts(t, "failed", map[string]int64{"family=payments,stage=expose": 1})
 	r.sink.refusing(nil)
 	before := len(store.batches())
 	expect(t, r.after(t, 0), map[string]string{"payments{state=created,currency=EUR}": "1"})
@@ -334,11 +372,11 @@ func TestAFamilyThatCannotBeShownStopsNoOther(t *testing.T) {
 	}
 }
 
-// The time at 0 begins when the 0 was really shown.
-func TestASeriesThatCouldNotBeShownIsStillAStepFromZero(t *testing.T) {
+// The time at 0 begins when the 0 was really exposed.
+func TestASeriesThatCouldNotBeExposedIsStillAStepFromZero(t *testing.T) {
 	store := &memory{}
 	config := kept()
-	config.ZeroFor = 3 * time.Second
+	config.InitialZeroDuration = 3 * time.Second
 	r := start(t, config, store)
 	defer r.shutdown(t)
 	const key = "payments{state=failed,currency=SEK}"
@@ -362,7 +400,7 @@ func TestASeriesThatCannotBeEncodedCostsItselfAlone(t *testing.T) {
 	r.send(t, event("payment.created", map[string]any{"payment.currency": "USD", "payment.amount": 4}))
 	broken := r.families[1].series["EUR"]
 	broken.sum.Lost = math.NaN() // what no event can bring about
-	if err := r.flush(context.Background()); err == nil || err.Error() != "1 series could not be stored and shown" {
+	if err := r.flush(context.Background()); err == nil || err.Error() != "1 series could not be stored and exposed" {
 		t.Errorf("got %v", err)
 	}
 	want := page(map[string]string{
@@ -391,13 +429,13 @@ func TestTheLogTellsNowAndThenAndNoValue(t *testing.T) {
 	}
 	want := "error Counts failed; otelcol_connector_event_metrics_failed has every time map[error:no space left on device family:payments stage:store]"
 	if fmt.Sprint(text) != fmt.Sprint([]string{want, want, want}) {
-		t.Errorf("told\n%s", strings.Join(text, "\n"))
+		t.Errorf("logged\n%s", strings.Join(text, "\n"))
 	}
 	store.refusing(nil)
 	r.shutdown(t)
 }
 
-// Whatever fails and whenever it is killed: what is shown never falls, is never more than what is
+// Whatever fails and whenever it is killed: what is exposed never falls, is never more than what is
 // stored, and in the end is what came since the last flush before a kill.
 func TestCountsNeverFall(t *testing.T) {
 	for seed := range uint64(12) {
@@ -405,22 +443,22 @@ func TestCountsNeverFall(t *testing.T) {
 	}
 }
 
-func neverFall(t *testing.T, dice *rand.Rand) {
+func neverFall(t *testing.T, random *rand.Rand) {
 	store := &memory{}
 	config := kept()
-	config.ZeroFor = 2 * time.Second
+	config.InitialZeroDuration = 2 * time.Second
 	currencies := []string{"EUR", "USD", "SEK", "NOK", "DKK"}
 	begun := func() *rig {
 		store.refusing(nil)
 		r := start(t, config, store)
 		store.refusing(func([]string) error {
-			if dice.IntN(3) == 0 {
+			if random.IntN(3) == 0 {
 				return errRefused
 			}
 			return nil
 		})
 		r.sink.refusing(func(pmetric.Metrics) error {
-			if dice.IntN(4) == 0 {
+			if random.IntN(4) == 0 {
 				return errRefused
 			}
 			return nil
@@ -432,22 +470,22 @@ func neverFall(t *testing.T, dice *rand.Rand) {
 		t.Helper()
 		stored := storedCounts(t, store)
 		for key, text := range r.sink.page() {
-			var shown float64
-			if _, err := fmt.Sscan(text, &shown); err != nil {
+			var exposed float64
+			if _, err := fmt.Sscan(text, &exposed); err != nil {
 				t.Fatal(err)
 			}
-			if shown < highest[key] {
-				t.Errorf("%s fell from %v to %v", key, highest[key], shown)
+			if exposed < highest[key] {
+				t.Errorf("%s fell from %v to %v", key, highest[key], exposed)
 			}
-			highest[key] = shown
-			if shown > stored[key] {
-				t.Errorf("%s shows %v, stored are %v", key, shown, stored[key])
+			highest[key] = exposed
+			if exposed > stored[key] {
+				t.Errorf("%s exposes %v, stored are %v", key, exposed, stored[key])
 			}
 		}
 	}
 	r := begun()
 	for range 300 {
-		switch dice.IntN(12) {
+		switch random.IntN(12) {
 		case 0:
 			r.crash()
 			r = begun()
@@ -457,9 +495,9 @@ func neverFall(t *testing.T, dice *rand.Rand) {
 			_ = r.flush(context.Background())
 			look(r)
 		default:
-			currency := currencies[dice.IntN(len(currencies))]
+			currency := currencies[random.IntN(len(currencies))]
 			r.send(t, event("payment.created", map[string]any{
-				"payment.currency": currency, "payment.amount": dice.IntN(100), "payment.delay": dice.IntN(10),
+				"payment.currency": currency, "payment.amount": random.IntN(100), "payment.delay": random.IntN(10),
 			}))
 		}
 	}
@@ -473,13 +511,13 @@ func neverFall(t *testing.T, dice *rand.Rand) {
 	for _, s := range r.families[0].series {
 		key := fmt.Sprintf("payments{state=%s,currency=%s}", s.values[0], s.values[1])
 		if want := fmt.Sprint(s.count); page[key] != want || fmt.Sprint(stored[key]) != want {
-			t.Errorf("%s: counted %s, shown %s, stored %v", key, want, page[key], stored[key])
+			t.Errorf("%s: counted %s, exposed %s, stored %v", key, want, page[key], stored[key])
 		}
 	}
 	r.shutdown(t)
 }
 
-// storedCounts is what a start would find, as the first number that is shown of it.
+// storedCounts is what a start would find, as the first number that is exposed of it.
 func storedCounts(t *testing.T, store *memory) map[string]float64 {
 	t.Helper()
 	store.mutex.Lock()

@@ -163,22 +163,22 @@ func (*unreadableStore) Batch(context.Context, ...*storage.Operation) error { re
 // payments has a count, a sum and a histogram.
 func payments() *Config {
 	return &Config{
-		FlushInterval:  time.Hour, // tests flush by hand
-		ZeroFor:        3 * time.Second,
-		EventAttribute: "event",
+		FlushInterval:       time.Hour, // tests flush by hand
+		InitialZeroDuration: 3 * time.Second,
+		EventAttribute:      "event",
 		Families: []FamilyConfig{
 			{
 				Name:       "payments",
 				Events:     map[string]string{"payment.created": "created", "payment.failed": "failed"},
 				EventLabel: "state",
 				Labels: []LabelConfig{
-					{Name: "currency", Attribute: "payment.currency", Known: []string{"EUR", "USD"}, More: 2},
+					{Name: "currency", Attribute: "payment.currency", Known: []string{"EUR", "USD"}, MaxDynamicValues: 2},
 				},
 			},
 			{
 				Name:   "payments.amount",
 				Events: map[string]string{"payment.created": ""},
-				Labels: []LabelConfig{{Name: "currency", Attribute: "payment.currency", More: 3}},
+				Labels: []LabelConfig{{Name: "currency", Attribute: "payment.currency", MaxDynamicValues: 3}},
 				Value:  "payment.amount",
 			},
 			{
@@ -194,7 +194,7 @@ func payments() *Config {
 // atOnce is payments without the time at 0.
 func atOnce() *Config {
 	config := payments()
-	config.ZeroFor = 0
+	config.InitialZeroDuration = 0
 	return config
 }
 
@@ -212,7 +212,7 @@ func watchful() *Config {
 	return config
 }
 
-// sink keeps what is shown, as the Prometheus exporter does: the last point of each series, unless
+// sink keeps what is exposed, as the Prometheus exporter does: the last point of each series, unless
 // it is older than what is there.
 type sink struct {
 	consumertest.MetricsSink
@@ -243,7 +243,7 @@ func (s *sink) ConsumeMetrics(ctx context.Context, metrics pmetric.Metrics) erro
 	return s.MetricsSink.ConsumeMetrics(ctx, metrics)
 }
 
-// page is all that is shown now.
+// page is all that is exposed now.
 func (s *sink) page() map[string]string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -455,11 +455,11 @@ func labels(attributes pcommon.Map) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// expect compares all that was shown.
+// expect compares all that was exposed.
 func expect(t testing.TB, got, want map[string]string) {
 	t.Helper()
 	if !maps.Equal(got, want) {
-		t.Errorf("shown\n%s\nwant\n%s", lines(got), lines(want))
+		t.Errorf("exposed\n%s\nwant\n%s", lines(got), lines(want))
 	}
 }
 
@@ -471,7 +471,7 @@ func lines(values map[string]string) string {
 	return strings.Join(out, "\n")
 }
 
-// page is what payments shows when nothing has come, with what is given instead.
+// page is what payments exposes when nothing has come, with what is given instead.
 func page(instead map[string]string) map[string]string {
 	all := map[string]string{
 		"payments{state=created,currency=EUR}": "0", "payments{state=created,currency=USD}": "0",
@@ -482,7 +482,7 @@ func page(instead map[string]string) map[string]string {
 	return all
 }
 
-// counts returns what one of our own counters shows, by its labels; zeros are left out.
+// counts returns what one of our own counters exposes, by its labels; zeros are left out.
 func (r *rig) counts(t testing.TB, name string) map[string]int64 {
 	t.Helper()
 	metric, err := r.telemetry.GetMetric("otelcol_connector_event_metrics_" + name)
@@ -505,7 +505,7 @@ func (r *rig) expectCounts(t testing.TB, name string, want map[string]int64) {
 	}
 }
 
-// seconds returns what the gauge shows.
+// seconds returns what the gauge exposes.
 func (r *rig) seconds(t testing.TB) float64 {
 	t.Helper()
 	metric, err := r.telemetry.GetMetric("otelcol_connector_event_metrics_behind")

@@ -19,7 +19,7 @@ COUNTED: Final[Mapping[str, tuple[str, set[str]]]] = {
     "payments_total": ("currency", {"EUR", "JPY", "USD"}),
     "automation_runs_total": ("strategy", {"rebalance", "dca", "stop_loss", "nightly_report"}),
     "notifications_total": ("channel", {"email", "sms", "push"}),
-    "jobs_total": ("job", {"confirm_payment", "run_automation", "deliver_notification"}),
+    "jobs_total": ("job_name", {"confirm_payment", "run_automation", "deliver_notification"}),
 }
 
 

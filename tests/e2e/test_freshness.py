@@ -63,12 +63,12 @@ def test_a_derived_metric_is_queryable_in_five_seconds(
 ) -> None:
     prometheus = stack.url("prometheus")
     event = {"job.job": word, "job.outcome": "succeeded", "job.duration": 0.5}
-    series = f'jobs_total{{job="{word}"}}'
+    series = f'jobs_total{{job_name="{word}"}}'
 
     def count(number: int) -> Callable[[], list[Any]]:
         return lambda: backends.prometheus_query(http, prometheus, f"{series} == {number}")
 
-    # The first event of a name that nobody listed: its series is shown at 0 for three seconds.
+    # The first event of a name that nobody listed: its series is exposed at 0 for three seconds.
     sender.logs([otlp.log("Job finished", event, event="job.finished")])
     arrives("the first count", 8, count(1))
     sender.logs([otlp.log("Job finished", event, event="job.finished")])

@@ -8,10 +8,9 @@ from support.stack import Stack
 from support.waiting import until
 
 METRICS = [
-    # Prometheus would overwrite an attribute "job" with the service's name.
-    'jobs_backlog{job="confirm_payment",service_name="backend-api"}',
-    'jobs_oldest_pending_age_seconds{job="confirm_payment",service_name="backend-api"}',
-    # What has no such attribute keeps the service's name as its job.
+    'jobs_backlog{job_name="confirm_payment",service_name="backend-api"}',
+    'jobs_oldest_pending_age_seconds{job_name="confirm_payment",service_name="backend-api"}',
+    # Prometheus makes its own label "job" of the service's name.
     'worker_heartbeat_age_seconds{job="glasshouse/backend-api",service_name="backend-api"}',
     # The Collector's own, with the endings that Prometheus names have.
     "otelcol_exporter_sent_log_records_total",

@@ -152,7 +152,7 @@ def test_histogram_counts_equal_the_events(derived: str) -> None:
     assert sums == pytest.approx({labels: count * DELAY for labels, count in confirmed.items()})
 
 
-def test_an_unreadable_number_costs_one_measurement_and_no_count(redacting_rig: Rig) -> None:
+def test_an_invalid_number_costs_one_measurement_and_no_count(redacting_rig: Rig) -> None:
     currency = {"payment.currency": "SEK"}
     bad, good = currency | {"payment.amount": "a lot"}, currency | {"payment.amount": "5.00"}
     sender = otlp.Sender(redacting_rig.endpoint, "sender")
@@ -189,7 +189,7 @@ def test_ten_thousand_currencies_are_bounded(redacting_rig: Rig) -> None:
 
     found = until(probe, what="every payment is counted")
     assert sum(found.values()) == len(names)
-    # Ten have a place of their own; one of these the test of unreadable numbers may have taken.
+    # Ten have a place of their own; one of these the test of invalid numbers may have taken.
     assert 10 <= len(found) <= 11
     assert found[frozenset({("currency", "other"), ("state", "submitted")})] >= len(names) - 10
 
@@ -218,7 +218,7 @@ def test_a_histogram_leads_to_a_trace(redacting_rig: Rig) -> None:
 
 
 def test_jobs_are_counted_by_name_and_outcome(derived: str) -> None:
-    job = frozenset({("job", "confirm_payment"), ("outcome", "succeeded")})
+    job = frozenset({("job_name", "confirm_payment"), ("outcome", "succeeded")})
     count = REQUESTS * EVENTS_PER_REQUEST / 5
     assert samples(derived, "jobs_total") == {job: count}
     assert samples(derived, "job_duration_seconds_count") == {job: count}

@@ -66,7 +66,13 @@ def frame(
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .readonly()
         .annotation(
-            events("Alerts", "red", firing, "{{alertname}}", ["severity", "area", "slo", "job"])
+            events(
+                "Alerts",
+                "red",
+                firing,
+                "{{alertname}}",
+                ["severity", "area", "slo", "job_name", "job"],
+            )
         )
         .annotation(events("Starts", "blue", _DEPLOYS, "{{service_name}} {{service_version}}"))
         .with_variable(

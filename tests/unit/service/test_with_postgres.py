@@ -9,6 +9,8 @@ from typing import Any, LiteralString
 
 import procrastinate
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from procrastinate.jobs import Status
 from psycopg_pool import PoolClosed
 
@@ -252,3 +254,25 @@ async def test_gauges_count_what_waits(pool: Pool, app: procrastinate.App, payme
     assert ours["last_success"] == 1000
     assert 0 <= ours["heartbeat_age"] < 5
     assert (other["backlog"], other["oldest_pending_age"], other["last_success"]) == (0, 0.0, None)
+    reader = InMemoryMetricReader()
+    gauges.register(MeterProvider([reader]).get_meter("test"))
+    read = reader.get_metrics_data()
+    assert read is not None
+    [scope] = read.resource_metrics[0].scope_metrics
+    # Prometheus overwrites an attribute "job" with the service's name.
+    assert {
+        metric.name: {
+            frozenset((point.attributes or {}).items()) for point in metric.data.data_points
+        }
+        for metric in scope.metrics
+    } == {
+        "jobs.backlog": named(CONFIRM_PAYMENT, "other"),
+        "jobs.oldest_pending_age": named(CONFIRM_PAYMENT, "other"),
+        "job.last_success_timestamp": named(CONFIRM_PAYMENT),
+        "job.schedule_interval": named(*schedules("30 2 * * *")),
+        "worker.heartbeat_age": {frozenset()},
+    }
+
+
+def named(*jobs: str) -> set[frozenset[tuple[str, str]]]:
+    return {frozenset({("job_name", job)}) for job in jobs}

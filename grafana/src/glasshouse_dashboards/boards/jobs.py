@@ -91,7 +91,7 @@ def build() -> Dashboard:
                 "Time since each job last succeeded. Twice its schedule's interval is too long.",
                 "s",
                 q.LAST_SUCCESS,
-                {"job": "Job", "Value": "Ago"},
+                {"job_name": "Job", "Value": "Ago"},
                 span=6,
             )
         )
@@ -101,7 +101,7 @@ def build() -> Dashboard:
                 "How often each scheduled job should run.",
                 "s",
                 q.SCHEDULED,
-                {"job": "Job", "Value": "Every"},
+                {"job_name": "Job", "Value": "Every"},
                 span=6,
             )
         )

@@ -5,7 +5,7 @@ from typing import Final
 from glasshouse_dashboards.queries.shared import RANGE, RATE, quantile, quantiles
 
 _CHOSEN: Final = 'strategy=~"$strategy"'
-_JOBS: Final = 'job=~"run_automation|run_scheduled_automation"'
+_JOBS: Final = 'job_name=~"run_automation|run_scheduled_automation"'
 STRATEGIES: Final = "label_values(automation_runs_total, strategy)"
 
 
@@ -27,8 +27,10 @@ FAILED_BY_STRATEGY: Final = {
         f'sum by (strategy) (rate(automation_runs_total{{state="failed",{_CHOSEN}}}{RATE}))'
     )
 }
-AGE: Final = {"{{job}}": f"max by (job) (jobs_oldest_pending_age_seconds{{{_JOBS}}})"}
-JOBS: Final = {"{{job}} {{outcome}}": f"sum by (job, outcome) (rate(jobs_total{{{_JOBS}}}{RATE}))"}
+AGE: Final = {"{{job_name}}": f"max by (job_name) (jobs_oldest_pending_age_seconds{{{_JOBS}}})"}
+JOBS: Final = {
+    "{{job_name}} {{outcome}}": f"sum by (job_name, outcome) (rate(jobs_total{{{_JOBS}}}{RATE}))"
+}
 BY_STRATEGY: Final = (
     f"sum by (strategy, state) (increase(automation_runs_total{{{_CHOSEN}}}{RANGE})) > 0"
 )

@@ -33,10 +33,11 @@ FAILED_BY_CHANNEL: Final = {
     )
 }
 JOBS: Final = {
-    "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job="deliver_notification"}}{RATE}))'
+    "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job_name="deliver_notification"}}{RATE}))'
 }
-JOB_DURATION: Final = quantiles("job_duration_seconds", 'job="deliver_notification"')
+JOB_DURATION: Final = quantiles("job_duration_seconds", 'job_name="deliver_notification"')
 WAITING: Final = {
-    "{{job}}": 'max by (job) (jobs_oldest_pending_age_seconds{job="deliver_notification"})'
+    "{{job_name}}": "max by (job_name) "
+    '(jobs_oldest_pending_age_seconds{job_name="deliver_notification"})'
 }
 EVENTS: Final = '{service_name=~"backend-.+"} | event=~`notification\\..+`'

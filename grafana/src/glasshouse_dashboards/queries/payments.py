@@ -28,7 +28,7 @@ FAILED_SHARE: Final = {
     )
 }
 CONFIRMATION_JOBS: Final = {
-    "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job="confirm_payment"}}{RATE}))'
+    "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job_name="confirm_payment"}}{RATE}))'
 }
 CHAIN: Final = {
     "50th percentile": quantile(
@@ -42,7 +42,9 @@ CHAIN: Final = {
         'service_name="backend-worker",server_address="sandbox"',
     ),
 }
-WAITING: Final = {"{{job}}": 'max by (job) (jobs_backlog{job=~"confirm_payment|sweep_payments"})'}
+WAITING: Final = {
+    "{{job_name}}": 'max by (job_name) (jobs_backlog{job_name=~"confirm_payment|sweep_payments"})'
+}
 AMOUNTS: Final = {
     "{{currency}}": (
         f'sum by (currency) (rate(payments_amount_total{{state="confirmed",{_CHOSEN}}}{RATE}))'

@@ -40,4 +40,4 @@ BUSY: Final = {
 ROWS: Final = {
     "95th percentile": quantile(95, "db_client_response_returned_rows", _CHOSEN),
 }
-BACKLOG: Final = {"{{job}}": "max by (job) (jobs_backlog)"}
+BACKLOG: Final = {"{{job_name}}": "max by (job_name) (jobs_backlog)"}

@@ -28,7 +28,7 @@ LATENCY: Final = {
     "jobs": quantile(95, "job_duration_seconds", ""),
 }
 SATURATION: Final = {
-    "{{job}}": "max by (job) (jobs_oldest_pending_age_seconds)",
+    "{{job_name}}": "max by (job_name) (jobs_oldest_pending_age_seconds)",
 }
 BUDGETS: Final = "slo:budget_remaining:ratio"
 FLOWS: Final = {

@@ -22,8 +22,8 @@ _logger = logging.getLogger(__name__)
 
 class JobGauges:
     """``jobs.backlog``, ``jobs.oldest_pending_age``, ``job.last_success_timestamp`` (each by
-    job), ``job.schedule_interval`` (by scheduled job) and ``worker.heartbeat_age``, the freshest
-    of all workers. They are reported where no job runs, so that they outlive the workers.
+    ``job_name``), ``job.schedule_interval`` (by scheduled job) and ``worker.heartbeat_age``, the
+    freshest of all workers. They are reported where no job runs, so that they outlive the workers.
 
     While the database cannot be read nothing is reported: an old value would look like news.
     """
@@ -84,7 +84,7 @@ class JobGauges:
     def _of_each_job(self, column: str) -> Any:
         def observe(_: CallbackOptions) -> Iterable[Observation]:
             return [
-                Observation(row[column], {"job": row["job"]})
+                Observation(row[column], {"job_name": row["job"]})
                 for row in self.rows
                 if row[column] is not None
             ]
@@ -93,7 +93,7 @@ class JobGauges:
 
     def _intervals(self, _: CallbackOptions) -> Iterable[Observation]:
         return [
-            Observation(schedule.interval, {"job": job})
+            Observation(schedule.interval, {"job_name": job})
             for job, schedule in self._schedules.items()
         ]
 
