@@ -33,6 +33,7 @@ type Engine struct {
 	rules      []*rule
 	keys       []*keyRule
 	names      []string // of rules, in the order of the counts in Hits
+	unfiltered []string
 	limits     limits
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
@@ -56,6 +57,10 @@ func Load(path string, key []byte, opts Options) (*Engine, error) {
 
 // Rules returns the names under which Hits counts.
 func (e *Engine) Rules() []string { return append([]string(nil), e.names...) }
+
+// Unfiltered returns the names of the rules that read differently from those their prefilters were
+// written for. They are tried wherever one of their triggers stands, which is slower.
+func (e *Engine) Unfiltered() []string { return append([]string(nil), e.unfiltered...) }
 
 // Hits counts what was replaced, by rule. The zero value is ready to use; a nil *Hits counts
 // nothing. It belongs to one goroutine.

@@ -223,7 +223,7 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
 	}
-	e.scan = newScanner(e)
+	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
 	return e, nil
 }
@@ -238,7 +238,7 @@ func compileRule(node *yaml.Node, e *Engine) (*rule, error) {
 	}
 	*r = rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, loose: entry.Loose, near: entry.Near,
-		triggers: entry.Triggers, mask: entry.Mask,
+		triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name

@@ -22,6 +22,7 @@ const (
 // rule is one entry of `rules`.
 type rule struct {
 	name, entity, mask  string
+	digest              string
 	index               int
 	pairs               bool
 	triggers            []trigger
@@ -189,6 +190,8 @@ func (e *Engine) containsNear(s string, low, high int, word string) bool {
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool { return classes[c]&classLetter != 0 }
 
 func isAlnum(c byte) bool {
 	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
