@@ -32,14 +32,14 @@ type probeTest func(s string, t token) bool
 
 // probe is a test, and the places where it is made.
 type probe struct {
-	sign       string   // at these characters …
-	next       string   // … if one of these follows (empty: any)
-	endings    []string // at the end of a word that ends so; a blank means a blank or tab after it
-	twoLetters bool     // at each token of two characters with a letter
-	numbers    []int    // at tokens of so many digits
-	mixed      []int    // at tokens of so many letters and digits
-	anyMixed   bool     // at each token of letters and digits
-	test       probeTest
+	sign         string   // at these characters …
+	next         string   // … if one of these follows (empty: any)
+	endings      []string // at the end of a word that ends so; a blank means a blank or tab after it
+	twoLetters   bool     // at each token of two characters with a letter
+	numbers      []int    // at tokens of so many digits
+	mixed        []int    // at tokens of so many letters and digits
+	lettersFirst bool     // at each token of letters and digits that begins with a letter
+	test         probeTest
 }
 
 // always is for probes whose place says enough.
@@ -139,7 +139,7 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{sign: "%", next: "4", test: isEscapedAt}),
 	}},
 	// Two letters and two digits begin a token, and the validator holds from there.
-	"iban": {rule: "194c6a3eaaec", probes: []*probe{sharedProbe(probe{anyMixed: true, test: beginsIBAN})}},
+	"iban": {rule: "194c6a3eaaec", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
 	// A token of 26 to 52 characters in which `mixed_case` holds.
 	"wallet_base58": {rule: "195732f8854d", facts: keyLike},
 	// 0x and forty digits are one token.

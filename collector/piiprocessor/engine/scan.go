@@ -59,17 +59,17 @@ type features struct {
 // `prefilters` is tried only where its prefilter sees reason to, every other rule where the policy's
 // triggers say so. Neither misses a match.
 type scanner struct {
-	e          *Engine
-	words      wordIndex
-	endings    endingIndex
-	signs      [256]*signProbes                // by a character that is no letter or digit
-	twoLetters []boundProbe                    // asked about tokens of two characters
-	numbers    [longestNumber + 1]numberProbes // by the length of a token of digits
-	mixed      [longestMixed + 1][]boundProbe  // by the length of a token of letters and digits
-	anyMixed   []boundProbe
-	facts      [factCount]bits
-	whole      []wholeProbe
-	generic    []int // rules left to genericScan
+	e            *Engine
+	words        wordIndex
+	endings      endingIndex
+	signs        [256]*signProbes                // by a character that is no letter or digit
+	twoLetters   []boundProbe                    // asked about tokens of two characters
+	numbers      [longestNumber + 1]numberProbes // by the length of a token of digits
+	mixed        [longestMixed + 1][]boundProbe  // by the length of a token of letters and digits
+	lettersFirst []boundProbe                    // asked about tokens of letters and digits that begin with a letter
+	facts        [factCount]bits
+	whole        []wholeProbe
+	generic      []int // rules left to genericScan
 
 	wordRules   []wordRule
 	alwaysNear  bits // rules with a context word that the index cannot find
@@ -231,8 +231,8 @@ func (c *scanner) addProbe(p *probe, rules bits) {
 	for _, n := range p.mixed {
 		c.mixed[n] = append(c.mixed[n], one)
 	}
-	if p.anyMixed {
-		c.anyMixed = append(c.anyMixed, one)
+	if p.lettersFirst {
+		c.lettersFirst = append(c.lettersFirst, one)
 	}
 }
 
@@ -249,12 +249,14 @@ func (p *pass) ask(probes []boundProbe, t token) {
 func (c *scanner) scan(s string, k *keyInfo) bits {
 	p := pass{c: c, s: s}
 	for i := 0; i < len(s); {
-		if classes[s[i]]&classAlnum != 0 {
+		switch ch := s[i]; {
+		case classes[ch]&classAlnum != 0:
 			i = p.token(i)
-		} else {
+			continue
+		case ch != ' ': // no probe waits for a blank
 			p.sign(i)
-			i++
 		}
+		i++
 	}
 	p.near.add(&k.near)
 	p.near.add(&c.alwaysNear)
@@ -295,8 +297,6 @@ func (p *pass) conclude() {
 func (p *pass) sign(i int) {
 	s := p.s
 	switch ch := s[i]; ch {
-	case ' ':
-		return // no probe waits for it
 	case '=':
 		p.separator = true
 	case ':':
@@ -323,41 +323,52 @@ func (p *pass) sign(i int) {
 	}
 	if probes := p.c.signs[s[i]]; probes != nil {
 		t := token{start: i, end: i + 1}
-		p.ask(probes[next(s, t)], t)
+		if list := probes[next(s, t)]; len(list) > 0 {
+			p.ask(list, t)
+		}
 	}
 }
 
 // token looks at the run of letters and digits that begins at start and returns its end.
 func (p *pass) token(start int) int {
-	s, i := p.s, start
-	t := token{start: start}
-	hex, before := byte(classHex), byte(0)
+	s, words := p.s, &p.c.words
+	i, digits := start, 0
+	seen, hex, before := byte(0), byte(classHex), byte(0)
 	for i < len(s) {
 		class := classes[s[i]]
 		if class&classAlnum == 0 {
 			break
 		}
-		t.seen |= class
+		seen |= class
 		hex &= class
 		if class&classDigit != 0 {
-			t.digits++
-		} else if i > start && beginsWord(before, class, s, i) {
+			digits++
+		} else if i > start && beginsWord(before, class, s, i) && words.mayBegin(s, i) {
 			p.word(i)
 		}
 		before = class
 		i++
 	}
-	t.end = i
-	length := i - start
-	if length >= 2 || start+2 < len(s) {
+	if words.mayBegin(s, start) {
 		p.word(start)
 	}
-	p.digits += t.digits
+	t := token{start: start, end: i, digits: digits, seen: seen}
+	length := i - start
+	p.digits += digits
 	p.longest = max(p.longest, length)
-	if t.digits == length {
+	if digits == length {
 		p.number(t)
 	} else {
-		p.withLetters(t)
+		if length > 2 {
+			if p.c.endings.mayEnd(s, i) {
+				p.ending(t)
+			}
+		} else if length == 2 {
+			p.ask(p.c.twoLetters, t)
+		}
+		if digits > 0 {
+			p.mixed(t)
+		}
 	}
 	if length >= shortestKeyLike {
 		p.longToken(t)
@@ -368,19 +379,13 @@ func (p *pass) token(start int) int {
 	return i
 }
 
-// withLetters looks at a token that is no number.
-func (p *pass) withLetters(t token) {
-	length := t.length()
-	if length == 2 {
-		p.ask(p.c.twoLetters, t)
-	} else if length > 2 {
-		p.ending(t)
+// mixed looks at a token of letters and digits.
+func (p *pass) mixed(t token) {
+	if classes[p.s[t.start]]&classLetter != 0 {
+		p.ask(p.c.lettersFirst, t)
 	}
-	if t.digits > 0 {
-		p.ask(p.c.anyMixed, t)
-		if length <= longestMixed {
-			p.ask(p.c.mixed[length], t)
-		}
+	if length := t.length(); length <= longestMixed {
+		p.ask(p.c.mixed[length], t)
 	}
 }
 

@@ -152,18 +152,22 @@ func beginsWord(before, class byte, s string, i int) bool {
 		(class&classUpper != 0 && (before&classLower != 0 || (i+1 < len(s) && classes[s[i+1]]&classLower != 0)))
 }
 
-// word looks for literals that begin at i.
-func (p *pass) word(i int) {
-	s, x := p.s, &p.c.words
+// mayBegin tells whether a literal may begin at i.
+func (x *wordIndex) mayBegin(s string, i int) bool {
 	if i+2 >= len(s) {
-		if i+2 == len(s) {
-			p.shortWord(i)
-		}
-		return
+		return true
 	}
 	t := trigram(s[i], s[i+1], s[i+2])
-	if x.begins[t>>6]&(1<<(t&63)) != 0 {
-		p.verify(i, t)
+	return x.begins[t>>6]&(1<<(t&63)) != 0
+}
+
+// word looks for literals that begin at i.
+func (p *pass) word(i int) {
+	switch s := p.s; {
+	case i+2 < len(s):
+		p.verify(i, trigram(s[i], s[i+1], s[i+2]))
+	case i+2 == len(s):
+		p.shortWord(i)
 	}
 }
 
@@ -243,14 +247,15 @@ func (x *endingIndex) add(text string, test probeTest, rules bits) {
 	x.endings = append(x.endings, ending{text: word, blank: word != text, test: test, rules: rules})
 }
 
-// ending looks at the end of a token of three characters or more.
+// mayEnd tells whether a known ending may end at end.
+func (x *endingIndex) mayEnd(s string, end int) bool {
+	t := trigram(s[end-3], s[end-2], s[end-1])
+	return x.known[t>>6]&(1<<(t&63)) != 0
+}
+
+// ending compares the end of a token.
 func (p *pass) ending(t token) {
-	s, x := p.s, &p.c.endings
-	last := trigram(s[t.end-3], s[t.end-2], s[t.end-1])
-	if x.known[last>>6]&(1<<(last&63)) == 0 {
-		return
-	}
-	after := next(s, t)
+	s, x, after := p.s, &p.c.endings, next(p.s, t)
 	for i := range x.endings {
 		e := &x.endings[i]
 		if t.length() >= len(e.text) && (!e.blank || after == ' ' || after == '\t') &&
