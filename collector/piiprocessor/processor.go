@@ -48,6 +48,7 @@ func newChecker[R resource, S scope, I any](
 	if err != nil {
 		return nil, err
 	}
+	cfg.reportUnfiltered(set.Logger)
 	own, err := newTelemetry(set.MeterProvider, signal, all.surfaces())
 	if err != nil {
 		return nil, err
