@@ -44,7 +44,7 @@ type Engine struct {
 	userKeys   []string
 	keepIPs    bool
 
-	pairsRule, unsettledRule, uncheckedRule, userRule int
+	unsettledRule, uncheckedRule, userRule int
 }
 
 // Load reads the policy at path. Errors name the file, the line and the rule.
@@ -244,7 +244,7 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 	for pass := 0; ; pass++ {
 		changed := false
 		for i, r := range e.rules {
-			if !wanted.has(i) || (r.loose && k.exempt) {
+			if !wanted.has(i) || (r.suppressOnIDKeys && k.exempt) {
 				continue
 			}
 			out, did := e.apply(r, k, s, h)

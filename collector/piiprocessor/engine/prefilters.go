@@ -54,8 +54,8 @@ func sharedProbe(p probe) *probe {
 
 // digestOf names the text of a rule, as far as it decides what the rule finds.
 func digestOf(entry *ruleEntry) string {
-	text := fmt.Appendf(nil, "%q %v %q %q %q %q %q %q %t", entry.Pattern, entry.Triggers, entry.Near,
-		entry.Before, entry.BeforeDigit, entry.After, entry.AfterDigit, entry.Validate, entry.Rescan)
+	text := fmt.Appendf(nil, "%q %v %q %q %q %q %q %q %t", entry.Pattern, entry.Triggers, entry.ContextWords,
+		entry.NotBefore, entry.NotBeforeDigit, entry.NotAfter, entry.NotAfterDigit, entry.Validate, entry.Rescan)
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:6])
 }
@@ -76,7 +76,7 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
 	}},
-	// A token that is known by how it begins: `before` forbids a letter or digit before it.
+	// A token that is known by how it begins: `not_preceded_by` forbids a letter or digit before it.
 	"jwt":                    {rule: "a5ea0e8f2c5a", prefixes: true},
 	"aws_access_key":         {rule: "7a25c061a25f", prefixes: true},
 	"github_token":           {rule: "8037929f9690", prefixes: true},
@@ -172,7 +172,7 @@ var prefilters = map[string]prefilter{
 	"phone": {rule: "4e977d4d81bc", probes: []*probe{sharedProbe(probe{sign: "+", next: "123456789"})}},
 	// Nine digits or more, in groups of which the first begins with 0, up to two characters apart.
 	"phone_trunk": {rule: "2d10c4a987dc", facts: manyTrunkDigits},
-	// Eleven digits beginning with 0: `before` and `after` let no other digit stand beside them.
+	// Eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
 	"phone_bare": {rule: "dd649aa0a329", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: beginsWithZero})}},
 	// The whole id with its letter, as the validator wants it, begins a token: seven or eight digits
 	// with a dash before the letter, or with the letter in the same token.

@@ -149,7 +149,7 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		case r.pairs:
 			c.pairs = i
 			c.addKeyWords()
-		case len(r.near) > 0:
+		case len(r.contextWords) > 0:
 			c.addContextWords(i, r, filter.beside)
 		case known:
 			c.addPrefilter(i, r, filter, &bound)
