@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 // Package engine redacts text and values by the policy in redaction/rules.yaml.
 //
 // The exact meaning is in redaction/README.md; the Python engine in glasshouse gives the same
