@@ -29,6 +29,6 @@ func runCase(t *testing.T, c *casetest.Case) {
 	}
 	c.CompareLines(t, "telemetry", c.Lines(t, telemetry, map[string]string{
 		"redacted":  "otelcol_processor_pii_redacted",
-		"unchecked": "otelcol_processor_pii_unchecked",
+		"unscanned": "otelcol_processor_pii_unscanned",
 	}))
 }

@@ -87,7 +87,7 @@ func TestARecordThatBreaksTheCheckIsNotPassedOn(t *testing.T) {
 				}
 			}
 			action := map[string]string{onErrorDrop: dropped, onErrorMask: masked}[onError]
-			got := casetest.Counted(t, telemetry, "otelcol_processor_pii_unchecked")
+			got := casetest.Counted(t, telemetry, "otelcol_processor_pii_unscanned")
 			want := map[string]int64{
 				"action=" + action + ",signal=logs":     1,
 				"action=" + action + ",signal=traces":   1,
@@ -120,17 +120,17 @@ func TestARecordThatBreaksTheCheckIsNotPassedOn(t *testing.T) {
 // TestABrokenBatchIsRefused breaks what lies outside of single records.
 func TestABrokenBatchIsRefused(t *testing.T) {
 	set := testSettings(componenttest.NewTelemetry())
-	c, err := newChecker(set, testConfig(), "logs", newLogVisits())
+	c, err := newChecker(set, testConfig(), "logs", newLogSurfaces())
 	fatal(t, err)
-	_, err = batch(t.Context(), c, plog.NewLogs(), func(*walk, plog.Logs) int { panic("broken") })
+	_, err = batch(t.Context(), c, plog.NewLogs(), func(*traversal, plog.Logs) int { panic("broken") })
 	if err != errBatch {
 		t.Errorf("the error is %v", err)
 	}
 }
 
-// FuzzWalk feeds whatever decodes as OTLP. The walk must not break, and what it has redacted must
+// FuzzTraversal feeds whatever decodes as OTLP. The traversal must not break, and what it has redacted must
 // be left alone when it comes by again.
-func FuzzWalk(f *testing.F) {
+func FuzzTraversal(f *testing.F) {
 	for _, request := range requests() {
 		encoded, err := proto.Marshal(request)
 		fatal(f, err)

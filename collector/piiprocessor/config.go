@@ -11,6 +11,9 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.uber.org/zap"
+
+	"glasshouse.example/collector/piiprocessor/engine"
 )
 
 const (
@@ -47,6 +50,7 @@ type loading struct {
 	once     sync.Once
 	redactor redactor
 	err      error
+	reported sync.Once
 }
 
 func createDefaultConfig() component.Config {
@@ -85,4 +89,19 @@ func (c *Config) load() (redactor, error) {
 		c.loading.redactor, c.loading.err = newRedactor(c.Policy, c.key(), c.Entities)
 	})
 	return c.loading.redactor, c.loading.err
+}
+
+// reportUnfiltered logs one line, at the first call, that names the rules of an edited policy which
+// have lost their prefilters.
+func (c *Config) reportUnfiltered(logger *zap.Logger) {
+	edited, isEngine := c.loading.redactor.(*engine.Engine)
+	if !isEngine {
+		return
+	}
+	c.loading.reported.Do(func() {
+		if rules := edited.Unfiltered(); len(rules) > 0 {
+			logger.Info("Rules of the policy were edited: they are tried wherever one of their triggers "+
+				"stands, which is correct and slower", zap.String("policy", c.Policy), zap.Strings("rules", rules))
+		}
+	})
 }

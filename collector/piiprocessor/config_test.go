@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestValidateNamesTheKeyToMend(t *testing.T) {
@@ -83,6 +85,34 @@ func TestItDoesNotStartOpen(t *testing.T) {
 		t.Error(err)
 	} else if err := one.Shutdown(ctx); err != nil { // before any start
 		t.Error(err)
+	}
+}
+
+// TestEditedRulesAreLogged: one line for the three signals, and none for the policy as shipped.
+func TestEditedRulesAreLogged(t *testing.T) {
+	shipped, err := os.ReadFile(policyPath)
+	fatal(t, err)
+	edited := strings.Replace(string(shipped), "0[xX][0-9a-fA-F]{40}", "0[xX][0-9a-fA-F]{39,40}", 1)
+	edited = strings.Replace(edited, `'s\.[A-Za-z0-9]{24}'`, `'[sx]\.[A-Za-z0-9]{24}'`, 1)
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	fatal(t, os.WriteFile(path, []byte(edited), 0o600))
+	for policy, want := range map[string][]any{policyPath: nil, path: {"vault_token", "wallet_evm"}} {
+		cfg := testConfig()
+		cfg.Policy = policy
+		core, logged := observer.New(zap.InfoLevel)
+		set := testSettings(componenttest.NewTelemetry())
+		set.Logger = zap.New(core)
+		pipelines(t, set, cfg, "")
+		lines := logged.All()
+		if want == nil {
+			if len(lines) > 0 {
+				t.Errorf("the shipped policy is logged: %v", lines)
+			}
+			continue
+		}
+		if len(lines) != 1 || !reflect.DeepEqual(lines[0].ContextMap()["rules"], want) {
+			t.Errorf("logged %v, want one line with %v", lines, want)
+		}
 	}
 }
 

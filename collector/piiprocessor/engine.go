@@ -11,7 +11,7 @@ import (
 	"glasshouse.example/collector/piiprocessor/engine"
 )
 
-// redactor is what the walk needs of the engine. key is the nearest map key, empty where there is
+// redactor is what a traversal needs of the engine. key is the nearest map key, empty where there is
 // none; hits gets the rules that hit, by name.
 type redactor interface {
 	Key(key string, hits *engine.Hits) (string, bool)

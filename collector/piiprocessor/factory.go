@@ -28,7 +28,7 @@ func NewFactory() processor.Factory {
 func createTraces(
 	ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces,
 ) (processor.Traces, error) {
-	c, err := newChecker(set, cfg.(*Config), "traces", newTraceVisits())
+	c, err := newChecker(set, cfg.(*Config), "traces", newTraceSurfaces())
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func createTraces(
 func createMetrics(
 	ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics,
 ) (processor.Metrics, error) {
-	c, err := newChecker(set, cfg.(*Config), "metrics", newMetricVisits())
+	c, err := newChecker(set, cfg.(*Config), "metrics", newMetricSurfaces())
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func createMetrics(
 func createLogs(
 	ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs,
 ) (processor.Logs, error) {
-	c, err := newChecker(set, cfg.(*Config), "logs", newLogVisits())
+	c, err := newChecker(set, cfg.(*Config), "logs", newLogSurfaces())
 	if err != nil {
 		return nil, err
 	}

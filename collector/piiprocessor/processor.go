@@ -27,12 +27,12 @@ var errBatch = consumererror.NewPermanent(
 
 // checker checks the batches of one signal.
 type checker[R resource, S scope, I any] struct {
-	visits    visits[R, S, I]
-	onError   string
-	telemetry *telemetry
-	logger    *zap.Logger
-	walks     sync.Pool
-	warned    atomic.Int64
+	surfaces   surfaces[R, S, I]
+	onError    string
+	telemetry  *telemetry
+	logger     *zap.Logger
+	traversals sync.Pool
+	warned     atomic.Int64
 }
 
 type (
@@ -42,39 +42,40 @@ type (
 )
 
 func newChecker[R resource, S scope, I any](
-	set processor.Settings, cfg *Config, signal string, all visits[R, S, I],
+	set processor.Settings, cfg *Config, signal string, all surfaces[R, S, I],
 ) (*checker[R, S, I], error) {
 	redactor, err := cfg.load()
 	if err != nil {
 		return nil, err
 	}
-	own, err := newTelemetry(set.MeterProvider, signal, all.surfaces())
+	cfg.reportUnfiltered(set.Logger)
+	own, err := newTelemetry(set.MeterProvider, signal, all.names())
 	if err != nil {
 		return nil, err
 	}
-	c := &checker[R, S, I]{visits: all, onError: cfg.OnError, telemetry: own, logger: set.Logger}
-	c.walks.New = func() any { return &walk{redactor: redactor, maxDepth: cfg.MaxDepth} }
+	c := &checker[R, S, I]{surfaces: all, onError: cfg.OnError, telemetry: own, logger: set.Logger}
+	c.traversals.New = func() any { return &traversal{redactor: redactor, maxDepth: cfg.MaxDepth} }
 	return c, nil
 }
 
 // batch runs one batch through each, which returns what is left of it. Whatever goes wrong outside
 // of a single record refuses the batch.
 func batch[R resource, S scope, I, B any](
-	ctx context.Context, c *checker[R, S, I], data B, each func(*walk, B) int,
+	ctx context.Context, c *checker[R, S, I], data B, each func(*traversal, B) int,
 ) (_ B, err error) {
-	w := c.walks.Get().(*walk)
-	w.reset(ctx)
+	t := c.traversals.Get().(*traversal)
+	t.reset(ctx)
 	defer func() {
 		if recover() != nil {
 			err = errBatch
-			return // this walk is not used again
+			return // this traversal is not used again
 		}
-		c.walks.Put(w)
+		c.traversals.Put(t)
 	}()
-	left := each(w, data)
-	c.telemetry.report(ctx, w.hits, w.lost)
-	if w.gone != nil { // nothing of it is passed on: some of it was not looked at
-		return data, w.gone
+	left := each(t, data)
+	c.telemetry.report(ctx, t.hits, t.unscanned)
+	if t.gone != nil { // nothing of it is passed on: some of it was not looked at
+		return data, t.gone
 	}
 	if left == 0 {
 		return data, processorhelper.ErrSkipProcessingData
@@ -82,16 +83,16 @@ func batch[R resource, S scope, I, B any](
 	return data, nil
 }
 
-// keep checks one item and tells whether it is passed on. mask empties an item that could not be
+// processItem checks one item and tells whether it is passed on. mask empties an item that could not be
 // checked; without one it is dropped. records tells how many records go with the item.
-func keep[R resource, S scope, I, T any](
-	c *checker[R, S, I], w *walk, list []visit[T], first int, item T,
+func processItem[R resource, S scope, I, T any](
+	c *checker[R, S, I], t *traversal, list []surface[T], first int, item T,
 	records func(T) int, mask func(T),
 ) bool {
-	if w.abandoned() {
+	if t.abandoned() {
 		return true
 	}
-	err := run(w, list, first, item)
+	err := traverse(t, list, first, item)
 	if err == nil {
 		return true
 	}
@@ -99,10 +100,10 @@ func keep[R resource, S scope, I, T any](
 	if c.onError == onErrorMask && mask != nil && try(func() { mask(item) }) {
 		action = masked
 	}
-	lost := 1
-	try(func() { lost = records(item) })
-	w.lose(action, lost)
-	c.warn(err, action, lost)
+	count := 1
+	try(func() { count = records(item) })
+	t.recordUnchecked(action, count)
+	c.warn(err, action, count)
 	return action == masked
 }
 
@@ -113,7 +114,7 @@ func try(f func()) (done bool) {
 	return true
 }
 
-// warn tells of a lost record, without a word of what is in it.
+// warn logs a record that could not be checked, without a word of what is in it.
 func (c *checker[R, S, I]) warn(reason error, action string, records int) {
 	now := time.Now().UnixNano()
 	last := c.warned.Load()

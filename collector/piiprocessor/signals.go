@@ -13,24 +13,24 @@ import (
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 )
 
-// The three walks have one shape: resources, their scopes, their items. A resource or scope that
+// The three traversals have one shape: resources, their scopes, their items. A resource or scope that
 // cannot be checked takes its records with it, or is emptied; its records are checked all the same.
 
 func processTraces(c *traces) func(context.Context, ptrace.Traces) (ptrace.Traces, error) {
-	scopes, items := offsets(c.visits)
-	each := func(w *walk, data ptrace.Traces) int {
+	scopes, items := offsets(c.surfaces)
+	each := func(t *traversal, data ptrace.Traces) int {
 		data.ResourceSpans().RemoveIf(func(r ptrace.ResourceSpans) bool {
-			if !keep(c, w, c.visits.resource, 0, r, spansOfResource, maskResource) {
+			if !processItem(c, t, c.surfaces.resource, 0, r, spansOfResource, maskResource) {
 				return true
 			}
 			before := r.ScopeSpans().Len()
 			r.ScopeSpans().RemoveIf(func(s ptrace.ScopeSpans) bool {
-				if !keep(c, w, c.visits.scope, scopes, s, spansOfScope, maskScope) {
+				if !processItem(c, t, c.surfaces.scope, scopes, s, spansOfScope, maskScope) {
 					return true
 				}
 				before := s.Spans().Len()
 				s.Spans().RemoveIf(func(i ptrace.Span) bool {
-					return !keep(c, w, c.visits.item, items, i, one, maskSpan)
+					return !processItem(c, t, c.surfaces.item, items, i, one, maskSpan)
 				})
 				return before > 0 && s.Spans().Len() == 0
 			})
@@ -44,20 +44,20 @@ func processTraces(c *traces) func(context.Context, ptrace.Traces) (ptrace.Trace
 }
 
 func processLogs(c *logs) func(context.Context, plog.Logs) (plog.Logs, error) {
-	scopes, items := offsets(c.visits)
-	each := func(w *walk, data plog.Logs) int {
+	scopes, items := offsets(c.surfaces)
+	each := func(t *traversal, data plog.Logs) int {
 		data.ResourceLogs().RemoveIf(func(r plog.ResourceLogs) bool {
-			if !keep(c, w, c.visits.resource, 0, r, recordsOfResource, maskResource) {
+			if !processItem(c, t, c.surfaces.resource, 0, r, recordsOfResource, maskResource) {
 				return true
 			}
 			before := r.ScopeLogs().Len()
 			r.ScopeLogs().RemoveIf(func(s plog.ScopeLogs) bool {
-				if !keep(c, w, c.visits.scope, scopes, s, recordsOfScope, maskScope) {
+				if !processItem(c, t, c.surfaces.scope, scopes, s, recordsOfScope, maskScope) {
 					return true
 				}
 				before := s.LogRecords().Len()
 				s.LogRecords().RemoveIf(func(i plog.LogRecord) bool {
-					return !keep(c, w, c.visits.item, items, i, one, maskLogRecord)
+					return !processItem(c, t, c.surfaces.item, items, i, one, maskLogRecord)
 				})
 				return before > 0 && s.LogRecords().Len() == 0
 			})
@@ -71,21 +71,21 @@ func processLogs(c *logs) func(context.Context, plog.Logs) (plog.Logs, error) {
 }
 
 func processMetrics(c *metrics) func(context.Context, pmetric.Metrics) (pmetric.Metrics, error) {
-	scopes, items := offsets(c.visits)
-	each := func(w *walk, data pmetric.Metrics) int {
+	scopes, items := offsets(c.surfaces)
+	each := func(t *traversal, data pmetric.Metrics) int {
 		data.ResourceMetrics().RemoveIf(func(r pmetric.ResourceMetrics) bool {
-			if !keep(c, w, c.visits.resource, 0, r, pointsOfResource, maskResource) {
+			if !processItem(c, t, c.surfaces.resource, 0, r, pointsOfResource, maskResource) {
 				return true
 			}
 			before := r.ScopeMetrics().Len()
 			r.ScopeMetrics().RemoveIf(func(s pmetric.ScopeMetrics) bool {
-				if !keep(c, w, c.visits.scope, scopes, s, pointsOfScope, maskScope) {
+				if !processItem(c, t, c.surfaces.scope, scopes, s, pointsOfScope, maskScope) {
 					return true
 				}
 				before := s.Metrics().Len()
 				s.Metrics().RemoveIf(func(i pmetric.Metric) bool {
 					// Never emptied: without its labels a series would run into others.
-					return !keep(c, w, c.visits.item, items, i, pointsOf, nil)
+					return !processItem(c, t, c.surfaces.item, items, i, pointsOf, nil)
 				})
 				return before > 0 && s.Metrics().Len() == 0
 			})
@@ -99,7 +99,7 @@ func processMetrics(c *metrics) func(context.Context, pmetric.Metrics) (pmetric.
 }
 
 // offsets returns the numbers of the first surface of a scope and of an item.
-func offsets[R resource, S scope, I any](v visits[R, S, I]) (scopes, items int) {
+func offsets[R resource, S scope, I any](v surfaces[R, S, I]) (scopes, items int) {
 	return len(v.resource), len(v.resource) + len(v.scope)
 }
 

@@ -121,11 +121,11 @@ type round struct {
 
 func rounds(t testing.TB) []round {
 	set := testSettings(componenttest.NewTelemetry())
-	logChecker, err := newChecker(set, testConfig(), "logs", newLogVisits())
+	logChecker, err := newChecker(set, testConfig(), "logs", newLogSurfaces())
 	fatal(t, err)
-	traceChecker, err := newChecker(set, testConfig(), "traces", newTraceVisits())
+	traceChecker, err := newChecker(set, testConfig(), "traces", newTraceSurfaces())
 	fatal(t, err)
-	metricChecker, err := newChecker(set, testConfig(), "metrics", newMetricVisits())
+	metricChecker, err := newChecker(set, testConfig(), "metrics", newMetricSurfaces())
 	fatal(t, err)
 	doLogs, doTraces, doMetrics := processLogs(logChecker), processTraces(traceChecker), processMetrics(metricChecker)
 	logs, traces, metrics, ctx := plainLogs(batchSize), plainSpans(batchSize), plainMetrics(batchSize), t.Context()

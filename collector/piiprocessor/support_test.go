@@ -46,10 +46,10 @@ type pipeline struct {
 	run func([]byte) ([]byte, error)
 }
 
-// pipelines makes the processors of all signals, each less the visit of the surface named.
+// pipelines makes the processors of all signals, each less the surface named.
 func pipelines(t testing.TB, set processor.Settings, cfg *Config, without string) []pipeline {
 	ctx := context.Background()
-	allTraces, allLogs, allMetrics := newTraceVisits(), newLogVisits(), newMetricVisits()
+	allTraces, allLogs, allMetrics := newTraceSurfaces(), newLogSurfaces(), newMetricSurfaces()
 	traceChecker, err := newChecker(set, cfg, "traces", less(allTraces, without))
 	fatal(t, err)
 	logChecker, err := newChecker(set, cfg, "logs", less(allLogs, without))
@@ -58,7 +58,7 @@ func pipelines(t testing.TB, set processor.Settings, cfg *Config, without string
 	fatal(t, err)
 	doTraces, doLogs, doMetrics := processTraces(traceChecker), processLogs(logChecker), processMetrics(metricChecker)
 	return []pipeline{
-		{"traces", allTraces.surfaces(), func(in []byte) ([]byte, error) {
+		{"traces", allTraces.names(), func(in []byte) ([]byte, error) {
 			data, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(in)
 			if err != nil {
 				return nil, errNotOTLP
@@ -69,7 +69,7 @@ func pipelines(t testing.TB, set processor.Settings, cfg *Config, without string
 			}
 			return (&ptrace.ProtoMarshaler{}).MarshalTraces(data)
 		}},
-		{"logs", allLogs.surfaces(), func(in []byte) ([]byte, error) {
+		{"logs", allLogs.names(), func(in []byte) ([]byte, error) {
 			data, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(in)
 			if err != nil {
 				return nil, errNotOTLP
@@ -80,7 +80,7 @@ func pipelines(t testing.TB, set processor.Settings, cfg *Config, without string
 			}
 			return (&plog.ProtoMarshaler{}).MarshalLogs(data)
 		}},
-		{"metrics", allMetrics.surfaces(), func(in []byte) ([]byte, error) {
+		{"metrics", allMetrics.names(), func(in []byte) ([]byte, error) {
 			data, err := (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics(in)
 			if err != nil {
 				return nil, errNotOTLP
@@ -110,17 +110,17 @@ func fatal(t testing.TB, err error) {
 	}
 }
 
-// less returns the visits less that of one surface.
-func less[R resource, S scope, I any](v visits[R, S, I], surface string) visits[R, S, I] {
-	return visits[R, S, I]{
-		resource: drop(v.resource, surface),
-		scope:    drop(v.scope, surface),
-		item:     drop(v.item, surface),
+// less returns the surfaces less one.
+func less[R resource, S scope, I any](v surfaces[R, S, I], name string) surfaces[R, S, I] {
+	return surfaces[R, S, I]{
+		resource: drop(v.resource, name),
+		scope:    drop(v.scope, name),
+		item:     drop(v.item, name),
 	}
 }
 
-func drop[T any](list []visit[T], surface string) []visit[T] {
-	return slices.DeleteFunc(slices.Clone(list), func(one visit[T]) bool {
-		return one.surface == surface
+func drop[T any](list []surface[T], name string) []surface[T] {
+	return slices.DeleteFunc(slices.Clone(list), func(one surface[T]) bool {
+		return one.name == name
 	})
 }

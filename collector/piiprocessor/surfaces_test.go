@@ -154,8 +154,8 @@ func search(m protoreflect.Message, path string, found map[string]bool) {
 	})
 }
 
-// TestEveryStringOfOTLPIsVisited proves the list of visits whole, and each of its entries needed.
-func TestEveryStringOfOTLPIsVisited(t *testing.T) {
+// TestEveryStringOfOTLPIsChecked proves the list of surfaces whole, and each of its entries needed.
+func TestEveryStringOfOTLPIsChecked(t *testing.T) {
 	all := requests()
 	for _, one := range pipelines(t, testSettings(componenttest.NewTelemetry()), testConfig(), "") {
 		request := all[one.signal]
@@ -170,7 +170,7 @@ func TestEveryStringOfOTLPIsVisited(t *testing.T) {
 		if left := leaks(t, request, out); len(left) > 0 {
 			t.Errorf("%s: a canary is left in %v", one.signal, left)
 		}
-		// Each surface's visit taken out: what it guards shows, and nothing else.
+		// Each surface taken out: what it guards shows, and nothing else.
 		guarded := map[string]string{}
 		for _, surface := range one.surfaces {
 			for _, mutant := range pipelines(t, testSettings(componenttest.NewTelemetry()), testConfig(), surface) {
@@ -181,7 +181,7 @@ func TestEveryStringOfOTLPIsVisited(t *testing.T) {
 				fatal(t, err)
 				left := leaks(t, request, out)
 				if len(left) == 0 {
-					t.Errorf("%s: without the visit of %s nothing is missed", one.signal, surface)
+					t.Errorf("%s: without %s nothing is missed", one.signal, surface)
 				}
 				for _, place := range left {
 					if other, twice := guarded[place]; twice {
@@ -192,7 +192,7 @@ func TestEveryStringOfOTLPIsVisited(t *testing.T) {
 			}
 		}
 		if missing := len(sent) - len(guarded); missing != 0 {
-			t.Errorf("%s: %d places are guarded by no visit", one.signal, missing)
+			t.Errorf("%s: %d places are guarded by no surface", one.signal, missing)
 		}
 	}
 }

@@ -29,7 +29,7 @@ type hit struct {
 // a value.
 type telemetry struct {
 	redacted  metric.Int64Counter
-	unchecked metric.Int64Counter
+	unscanned metric.Int64Counter
 
 	signal   string
 	surfaces []string
@@ -51,8 +51,8 @@ func newTelemetry(
 	if err != nil {
 		return nil, err
 	}
-	lost, err := meter.Int64Counter(
-		"otelcol_processor_pii_unchecked",
+	unscanned, err := meter.Int64Counter(
+		"otelcol_processor_pii_unscanned",
 		metric.WithDescription("Spans, log records and data points that could not be checked"),
 		metric.WithUnit("{record}"),
 	)
@@ -61,7 +61,7 @@ func newTelemetry(
 	}
 	t := &telemetry{
 		redacted:  redacted,
-		unchecked: lost,
+		unscanned: unscanned,
 		signal:    signal,
 		surfaces:  surfaces,
 		actions:   map[string]metric.MeasurementOption{},
@@ -71,18 +71,18 @@ func newTelemetry(
 		t.actions[action] = metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("signal", signal), attribute.String("action", action)))
 		// Shown from the start, so that increase() sees the first one.
-		lost.Add(context.Background(), 0, t.actions[action])
+		unscanned.Add(context.Background(), 0, t.actions[action])
 	}
 	return t, nil
 }
 
 // report adds what one batch had.
-func (t *telemetry) report(ctx context.Context, hits map[hit]int64, lost map[string]int64) {
+func (t *telemetry) report(ctx context.Context, hits map[hit]int64, unscanned map[string]int64) {
 	for one, n := range hits {
 		t.redacted.Add(ctx, n, t.label(one))
 	}
-	for action, n := range lost {
-		t.unchecked.Add(ctx, n, t.actions[action])
+	for action, n := range unscanned {
+		t.unscanned.Add(ctx, n, t.actions[action])
 	}
 }
 

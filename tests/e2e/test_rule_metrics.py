@@ -14,7 +14,7 @@ RULES = Path(__file__).parents[2] / "prometheus" / "rules"
 # Made only by a fault or by what has a reason to be missing at first.
 ONLY_AFTER = {
     "otelcol_processor_pii_redacted_total": "redaction masked something",
-    "otelcol_processor_pii_unchecked_total": "redaction could not check something",
+    "otelcol_processor_pii_unscanned_total": "redaction could not check something",
     "otelcol_deltatocumulative_datapoints_total": "a point was a delta",
     "redaction:hits:increase10m": "redaction masked something",
     "errors:increase5m": "an error",

@@ -122,6 +122,6 @@ def test_what_was_redacted_is_counted_and_not_told(
         for surface in ("log.body", "span.name", "link.attributes", "exemplar.attributes"):
             labels = (f'rule="{rule}"', f'surface="{surface}"')
             assert any(all(one in line for one in labels) for line in counted), (labels, counted)
-    lost = [line for line in text.splitlines() if "pii_unchecked_total{" in line]
+    lost = [line for line in text.splitlines() if "pii_unscanned_total{" in line]
     assert len(lost) == 6  # three signals, dropped and masked, shown from the start
     assert all(line.endswith(" 0") for line in lost)

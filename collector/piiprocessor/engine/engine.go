@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 // Package engine redacts text and values by the policy in redaction/rules.yaml.
 //
 // The exact meaning is in redaction/README.md; the Python engine in glasshouse gives the same
@@ -33,6 +36,7 @@ type Engine struct {
 	rules      []*rule
 	keys       []*keyRule
 	names      []string // of rules, in the order of the counts in Hits
+	unfiltered []string
 	limits     limits
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
@@ -43,7 +47,7 @@ type Engine struct {
 	userKeys   []string
 	keepIPs    bool
 
-	pairsRule, unsettledRule, uncheckedRule, userRule int
+	unsettledRule, uncheckedRule, userRule int
 }
 
 // Load reads the policy at path. Errors name the file, the line and the rule.
@@ -56,6 +60,10 @@ func Load(path string, key []byte, opts Options) (*Engine, error) {
 
 // Rules returns the names under which Hits counts.
 func (e *Engine) Rules() []string { return append([]string(nil), e.names...) }
+
+// Unfiltered returns the names of the rules that read differently from those their prefilters were
+// written for. They are tried wherever one of their triggers stands, which is slower.
+func (e *Engine) Unfiltered() []string { return append([]string(nil), e.unfiltered...) }
 
 // Hits counts what was replaced, by rule. The zero value is ready to use; a nil *Hits counts
 // nothing. It belongs to one goroutine.
@@ -239,7 +247,7 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 	for pass := 0; ; pass++ {
 		changed := false
 		for i, r := range e.rules {
-			if !wanted.has(i) || (r.loose && k.exempt) {
+			if !wanted.has(i) || (r.suppressOnIDKeys && k.exempt) {
 				continue
 			}
 			out, did := e.apply(r, k, s, h)

@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package engine
 
 import (
@@ -21,17 +24,17 @@ type keyRule struct {
 	inText       bool
 	query        bool
 	line         bool
-	weak         bool
+	proseDigit   bool
 	overrides    bool
 }
 
 // keyInfo is what the policy says about one name.
 type keyInfo struct {
-	words        string // joined by spaces, for `near`
+	words        string // joined by spaces, for context words
 	secret       *keyRule
 	user         bool
 	exempt       bool
-	near         bits // rules whose `near` words are in the name
+	near         bits // rules of which a context word is in the name
 	redacted     string
 	redactedHits []int
 }
@@ -169,7 +172,7 @@ func (e *Engine) classify(key string) *keyInfo {
 		}
 	}
 	for i, r := range e.rules {
-		for _, word := range r.near {
+		for _, word := range r.contextWords {
 			if e.containsNear(k.words, 0, len(k.words), word) {
 				k.near.set(i)
 			}

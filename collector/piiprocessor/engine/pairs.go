@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package engine
 
 import (
@@ -44,7 +47,7 @@ func (e *Engine) applyPairs(s string, h *Hits) (string, bool) {
 		pos = end
 		v := s[start:end]
 		if e.insideMask(s, start, end) || isPlaceholder(v) ||
-			(r.weak && single && colon && spaced && !quoted && !hasDigit(v)) {
+			(r.proseDigit && single && colon && spaced && !quoted && !hasDigit(v)) {
 			continue
 		}
 		e.hit(h, r.index)

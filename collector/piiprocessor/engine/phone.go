@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package engine
 
 // callingCodes2 and callingCodes3 are the assigned country calling codes (ITU-T E.164): whole

@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package engine
 
 import (
@@ -6,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -29,16 +33,16 @@ type policyFile struct {
 }
 
 type keyEntry struct {
-	Name      string   `yaml:"name"`
-	Exact     []string `yaml:"exact"`
-	Suffix    []string `yaml:"suffix"`
-	Anywhere  []string `yaml:"anywhere"`
-	Text      *bool    `yaml:"text"`
-	Query     bool     `yaml:"query"`
-	Line      bool     `yaml:"line"`
-	Weak      bool     `yaml:"weak"`
-	Overrides bool     `yaml:"overrides_except"`
-	Mask      string   `yaml:"mask"`
+	Name       string   `yaml:"name"`
+	Exact      []string `yaml:"exact"`
+	Suffix     []string `yaml:"suffix"`
+	Anywhere   []string `yaml:"anywhere"`
+	Text       *bool    `yaml:"text"`
+	Query      bool     `yaml:"query"`
+	Line       bool     `yaml:"line"`
+	ProseDigit bool     `yaml:"require_digit_in_prose"`
+	Overrides  bool     `yaml:"overrides_except"`
+	Mask       string   `yaml:"mask"`
 }
 
 type trigger struct {
@@ -72,21 +76,21 @@ func (t *trigger) UnmarshalYAML(node *yaml.Node) error {
 }
 
 type ruleEntry struct {
-	Name        string    `yaml:"name"`
-	Entity      string    `yaml:"entity"`
-	Builtin     string    `yaml:"builtin"`
-	Triggers    []trigger `yaml:"triggers"`
-	Pattern     string    `yaml:"pattern"`
-	Before      string    `yaml:"before"`
-	BeforeDigit string    `yaml:"before_digit"`
-	After       string    `yaml:"after"`
-	AfterDigit  string    `yaml:"after_digit"`
-	Near        []string  `yaml:"near"`
-	Rescan      bool      `yaml:"rescan"`
-	Loose       bool      `yaml:"loose"`
-	Validate    string    `yaml:"validate"`
-	Mask        string    `yaml:"mask"`
-	As          string    `yaml:"as"`
+	Name             string    `yaml:"name"`
+	Entity           string    `yaml:"entity"`
+	Builtin          string    `yaml:"builtin"`
+	Triggers         []trigger `yaml:"triggers"`
+	Pattern          string    `yaml:"pattern"`
+	NotBefore        string    `yaml:"not_preceded_by"`
+	NotBeforeDigit   string    `yaml:"not_preceded_by_digit_and"`
+	NotAfter         string    `yaml:"not_followed_by"`
+	NotAfterDigit    string    `yaml:"not_followed_by_and_digit"`
+	ContextWords     []string  `yaml:"context_words"`
+	Rescan           bool      `yaml:"rescan"`
+	SuppressOnIDKeys bool      `yaml:"suppress_on_id_keys"`
+	Validate         string    `yaml:"validate"`
+	Mask             string    `yaml:"mask"`
+	Replacement      string    `yaml:"replacement"`
 }
 
 // decodeStrictly decodes node and refuses keys that the target does not have.
@@ -95,7 +99,11 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 		return errors.New("is no map")
 	}
 	for i := 0; i < len(node.Content); i += 2 {
-		if name := node.Content[i].Value; !strings.Contains(known, " "+name+" ") {
+		name := node.Content[i].Value
+		if now, renamed := renamedFields[name]; renamed {
+			return fmt.Errorf("the field %q is now called %q", name, now)
+		}
+		if !strings.Contains(known, " "+name+" ") {
 			return fmt.Errorf("unknown field %q", name)
 		}
 	}
@@ -103,119 +111,176 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 }
 
 const (
-	ruleFields = " name entity builtin triggers pattern before before_digit after after_digit near rescan loose validate mask as "
-	keyFields  = " name exact suffix anywhere text query line weak overrides_except mask "
+	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
+		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
+	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except mask "
 )
+
+// renamedFields are names that fields of the policy had.
+var renamedFields = map[string]string{
+	"weak": "require_digit_in_prose", "loose": "suppress_on_id_keys", "near": "context_words", "before": "not_preceded_by",
+	"before_digit": "not_preceded_by_digit_and", "after": "not_followed_by", "after_digit": "not_followed_by_and_digit", "as": "replacement",
+}
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
+// load reads the policy in steps; each names what it does.
 func load(path string, key []byte, opts Options) (*Engine, error) {
-	raw, err := os.ReadFile(path)
+	file, err := readPolicy(path)
 	if err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
-	}
-	var file policyFile
-	if err := yaml.Unmarshal(raw, &file); err != nil {
 		return nil, fmt.Errorf("policy %s: %w", path, err)
 	}
+	l := newLoader(path, file, key, opts)
+	if err := l.addKeyRules(file.Keys); err != nil {
+		return nil, err
+	}
+	if err := l.addRules(file.Rules); err != nil {
+		return nil, err
+	}
+	if err := l.checkSwitches(); err != nil {
+		return nil, err
+	}
+	return l.finish(), nil
+}
+
+// readPolicy reads the file and checks what stands outside of its lists.
+func readPolicy(path string) (*policyFile, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	file := &policyFile{}
+	if err := yaml.Unmarshal(raw, file); err != nil {
+		return nil, err
+	}
 	if file.Version != 1 {
-		return nil, fmt.Errorf("policy %s: version is %d, this engine reads version 1", path, file.Version)
+		return nil, fmt.Errorf("version is %d, this engine reads version 1", file.Version)
 	}
 	if l := file.Limits; l.MaxBytes < 1 || l.MaxJSONDepth < 1 || l.MaxNestedJSON < 0 || l.MaxPasses < 2 {
-		return nil, fmt.Errorf("policy %s: limits: max_bytes and max_json_depth must be 1 or more, max_passes 2 or more", path)
+		return nil, errors.New("limits: max_bytes and max_json_depth must be 1 or more, max_passes 2 or more")
 	}
 	if len(file.Rules) == 0 || len(file.Keys) == 0 {
-		return nil, fmt.Errorf("policy %s: has no rules or no keys; an empty policy would let everything pass", path)
+		return nil, errors.New("has no rules or no keys; an empty policy would let everything pass")
 	}
-	e := &Engine{limits: file.Limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs, pairsRule: -1}
-	e.exempt, e.userKeys = file.ExemptKeys, file.PseudonymKeys
-	e.except = map[string]bool{}
+	return file, nil
+}
+
+// loader builds an engine from a policy.
+type loader struct {
+	path     string
+	e        *Engine
+	disabled map[string]bool // by name: whether anything has it
+	places   map[string]int  // of the names under which hits are counted
+}
+
+func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
+	e := &Engine{
+		limits: file.Limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
+		exempt: file.ExemptKeys, userKeys: file.PseudonymKeys, except: map[string]bool{},
+	}
 	for _, word := range file.ExceptLast {
 		e.except[word] = true
 	}
-	disabled := map[string]bool{}
+	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}}
 	for _, name := range opts.Disable {
-		disabled[name] = false
+		l.disabled[name] = false
 	}
-	off := func(names ...string) bool {
-		for _, name := range names {
-			if _, listed := disabled[name]; listed {
-				disabled[name] = true
-				return true
+	return l
+}
+
+// off tells whether any of the names is disabled.
+func (l *loader) off(names ...string) bool {
+	for _, name := range names {
+		if _, listed := l.disabled[name]; listed {
+			l.disabled[name] = true
+			return true
+		}
+	}
+	return false
+}
+
+// place is that of a name in the counts of hits.
+func (l *loader) place(name string) int {
+	at, known := l.places[name]
+	if !known {
+		at = len(l.e.names)
+		l.places[name] = at
+		l.e.names = append(l.e.names, name)
+	}
+	return at
+}
+
+// wrong names the file, the line and the entry.
+func (l *loader) wrong(node *yaml.Node, kind string, err error) error {
+	return fmt.Errorf("policy %s:%d: %s %q: %w", l.path, node.Line, kind, nameOf(node), err)
+}
+
+// nameOf is the name of an entry, as far as it has one.
+func nameOf(node *yaml.Node) string {
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == "name" {
+				return node.Content[i+1].Value
 			}
 		}
-		return false
 	}
-	indexOf := map[string]int{}
-	count := func(name string) int {
-		if i, known := indexOf[name]; known {
-			return i
+	return ""
+}
+
+func (l *loader) addKeyRules(nodes []yaml.Node) error {
+	for i := range nodes {
+		r, err := compileKeyRule(&nodes[i])
+		if err != nil {
+			return l.wrong(&nodes[i], "key rule", err)
 		}
-		indexOf[name] = len(e.names)
-		e.names = append(e.names, name)
-		return len(e.names) - 1
-	}
-	for i := range file.Keys {
-		node := &file.Keys[i]
-		var entry keyEntry
-		if err := decodeStrictly(node, &entry, keyFields); err != nil {
-			return nil, fmt.Errorf("policy %s:%d: key rule %q: %w", path, node.Line, entry.Name, err)
-		}
-		if !validName.MatchString(entry.Name) {
-			return nil, fmt.Errorf("policy %s:%d: key rule %q: the name must match %s", path, node.Line, entry.Name, validName)
-		}
-		mask := entry.Mask
-		if mask == "" {
-			mask = entry.Name
-		}
-		r := &keyRule{
-			name: entry.Name, masked: "[" + mask + "]", exact: entry.Exact, suffix: entry.Suffix, anywhere: entry.Anywhere,
-			inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, weak: entry.Weak,
-			overrides: entry.Overrides,
-		}
-		for _, words := range append(append(append([]string{}, r.exact...), r.suffix...), r.anywhere...) {
-			if words == "" || normalise(words) != words {
-				return nil, fmt.Errorf("policy %s:%d: key rule %q: %q is not in normal form, write %q", path, node.Line, entry.Name, words, normalise(words))
-			}
-		}
-		if off(r.name) {
+		if l.off(r.name) {
 			continue
 		}
-		r.index = count("key_" + r.name)
-		e.keys = append(e.keys, r)
+		r.index = l.place("key_" + r.name)
+		l.e.keys = append(l.e.keys, r)
 	}
+	return nil
+}
+
+func (l *loader) addRules(nodes []yaml.Node) error {
 	seen := map[string]bool{}
-	for i := range file.Rules {
-		node := &file.Rules[i]
-		r, err := compileRule(node, e)
-		if err != nil {
-			name := ""
-			if r != nil {
-				name = r.name
-			}
-			return nil, fmt.Errorf("policy %s:%d: rule %q: %w", path, node.Line, name, err)
+	for i := range nodes {
+		r, err := compileRule(&nodes[i])
+		if err == nil && seen[r.name] {
+			err = errors.New("the name is used twice")
 		}
-		if seen[r.name] {
-			return nil, fmt.Errorf("policy %s:%d: rule %q: the name is used twice", path, node.Line, r.name)
+		if err != nil {
+			return l.wrong(&nodes[i], "rule", err)
 		}
 		seen[r.name] = true
-		if off(r.name, r.entity) {
+		if l.off(r.name, r.entity) {
 			continue
 		}
 		if !r.pairs {
-			r.index = count(r.name)
+			r.index = l.place(r.name)
 		}
-		e.rules = append(e.rules, r)
+		l.e.rules = append(l.e.rules, r)
 	}
-	for name, used := range disabled {
+	if len(l.e.rules) > maxRules {
+		return fmt.Errorf("policy %s: has %d rules, the engine takes %d", l.path, len(l.e.rules), maxRules)
+	}
+	return nil
+}
+
+// checkSwitches refuses a switch that names nothing.
+func (l *loader) checkSwitches() error {
+	for name, used := range l.disabled {
 		if !used {
-			return nil, fmt.Errorf("policy %s: there is no rule or entity %q to disable", path, name)
+			return fmt.Errorf("policy %s: there is no rule or entity %q to disable", l.path, name)
 		}
 	}
-	if len(e.rules) > maxRules {
-		return nil, fmt.Errorf("policy %s: has %d rules, the engine takes %d", path, len(e.rules), maxRules)
-	}
-	e.userRule, e.uncheckedRule, e.unsettledRule = count("user_id"), count("unchecked"), count("unsettled")
+	return nil
+}
+
+// finish makes what is derived from all rules.
+func (l *loader) finish() *Engine {
+	e := l.e
+	e.userRule, e.uncheckedRule, e.unsettledRule = l.place("user_id"), l.place("unchecked"), l.place("unsettled")
 	e.masks = map[string]bool{"unchecked": true, "redacted": true}
 	for _, r := range e.keys {
 		e.masks[strings.Trim(r.masked, "[]")] = true
@@ -223,98 +288,149 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
 	}
-	e.scan = newScanner(e)
+	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
-	return e, nil
+	return e
 }
 
-// compileRule returns the rule even with an error, as far as it was read, for its name.
-func compileRule(node *yaml.Node, e *Engine) (*rule, error) {
-	var entry ruleEntry
-	r := &rule{}
-	if err := decodeStrictly(node, &entry, ruleFields); err != nil {
-		r.name = entry.Name
-		return r, err
+func compileKeyRule(node *yaml.Node) (*keyRule, error) {
+	var entry keyEntry
+	if err := decodeStrictly(node, &entry, keyFields); err != nil {
+		return nil, err
 	}
-	*r = rule{
-		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, loose: entry.Loose, near: entry.Near,
-		triggers: entry.Triggers, mask: entry.Mask,
+	if !validName.MatchString(entry.Name) {
+		return nil, fmt.Errorf("the name must match %s", validName)
+	}
+	mask := entry.Mask
+	if mask == "" {
+		mask = entry.Name
+	}
+	r := &keyRule{
+		name: entry.Name, masked: "[" + mask + "]", exact: entry.Exact, suffix: entry.Suffix, anywhere: entry.Anywhere,
+		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
+		overrides: entry.Overrides,
+	}
+	for _, words := range slices.Concat(r.exact, r.suffix, r.anywhere) {
+		if words == "" || normalise(words) != words {
+			return nil, fmt.Errorf("%q is not in normal form, write %q", words, normalise(words))
+		}
+	}
+	return r, nil
+}
+
+func compileRule(node *yaml.Node) (*rule, error) {
+	var entry ruleEntry
+	if err := decodeStrictly(node, &entry, ruleFields); err != nil {
+		return nil, err
+	}
+	r := &rule{
+		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
+		contextWords: entry.ContextWords, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name
 	}
 	if !validName.MatchString(r.name) || !validName.MatchString(r.mask) {
-		return r, fmt.Errorf("name and mask must match %s", validName)
+		return nil, fmt.Errorf("name and mask must match %s", validName)
 	}
 	if entry.Builtin != "" {
 		if entry.Builtin != "pairs" {
-			return r, fmt.Errorf("unknown builtin %q: there is only pairs", entry.Builtin)
+			return nil, fmt.Errorf("unknown builtin %q: there is only pairs", entry.Builtin)
 		}
 		r.pairs = true
 		return r, nil
 	}
 	if entry.Entity == "" || entry.Pattern == "" || len(entry.Triggers) == 0 {
-		return r, errors.New("needs entity, triggers and pattern")
+		return nil, errors.New("needs entity, triggers and pattern")
 	}
-	var err error
+	for _, step := range []func(*rule, *ruleEntry) error{setPattern, setNeighbours, setContextWords, setValidator, setReplacement} {
+		if err := step(r, &entry); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func setPattern(r *rule, entry *ruleEntry) (err error) {
 	if r.pattern, err = regexp.Compile(entry.Pattern); err != nil {
-		return r, fmt.Errorf("pattern: %w", err)
+		return fmt.Errorf("pattern: %w", err)
 	}
 	parsed, err := syntax.Parse(entry.Pattern, syntax.Perl)
 	if err != nil {
-		return r, fmt.Errorf("pattern: %w", err)
+		return fmt.Errorf("pattern: %w", err)
 	}
 	if anchored(parsed) {
-		return r, errors.New("pattern: ^, $ and \\b are not allowed, use before and after")
+		return errors.New("pattern: ^, $ and \\b are not allowed, use not_preceded_by and not_followed_by")
 	}
 	if r.pattern.MatchString("") {
-		return r, errors.New("pattern: matches the empty text")
+		return errors.New("pattern: matches the empty text")
 	}
+	return nil
+}
+
+// setNeighbours compiles the classes of characters that may not stand beside a hit.
+func setNeighbours(r *rule, entry *ruleEntry) error {
 	for _, class := range []struct {
-		body string
-		into *asciiSet
-	}{{entry.Before, &r.before}, {entry.BeforeDigit, &r.beforeDigit}, {entry.After, &r.after}, {entry.AfterDigit, &r.afterDigit}} {
+		field, body string
+		into        *asciiSet
+	}{
+		{"not_preceded_by", entry.NotBefore, &r.notBefore}, {"not_preceded_by_digit_and", entry.NotBeforeDigit, &r.notBeforeDigit},
+		{"not_followed_by", entry.NotAfter, &r.notAfter}, {"not_followed_by_and_digit", entry.NotAfterDigit, &r.notAfterDigit},
+	} {
 		if class.body == "" {
 			continue
 		}
 		set, err := regexp.Compile("^[" + class.body + "]$")
 		if err != nil {
-			return r, fmt.Errorf("before or after: %w", err)
+			return fmt.Errorf("%s: %q is no class of characters", class.field, class.body)
 		}
 		for c := range 128 {
 			class.into[c] = set.MatchString(string(rune(c)))
 		}
 	}
-	for i, word := range r.near {
+	return nil
+}
+
+func setContextWords(_ *rule, entry *ruleEntry) error {
+	for _, word := range entry.ContextWords {
 		if word == "" || lowerASCII(word) != word {
-			return r, fmt.Errorf("near: %q is not lower-case", r.near[i])
+			return fmt.Errorf("context_words: %q is not lower-case", word)
 		}
 	}
-	if entry.Validate != "" {
-		check, known := validators[entry.Validate]
-		if !known {
-			return r, fmt.Errorf("unknown validator %q", entry.Validate)
-		}
-		r.validate = check
+	return nil
+}
+
+func setValidator(r *rule, entry *ruleEntry) error {
+	if entry.Validate == "" {
+		return nil
 	}
-	switch entry.As {
+	check, known := validators[entry.Validate]
+	if !known {
+		return fmt.Errorf("unknown validator %q", entry.Validate)
+	}
+	r.validate = check
+	return nil
+}
+
+func setReplacement(r *rule, entry *ruleEntry) error {
+	switch entry.Replacement {
 	case "":
 	case "last4":
-		r.as = lastFour
+		r.replacement = lastFour
 	case "pseudonym":
-		r.as = pseudonym
+		r.replacement = pseudonym
 		if r.mask != "email" && r.mask != "phone" {
-			return r, errors.New("as: pseudonym is known for the masks email and phone")
+			return errors.New("replacement: pseudonym is known for the masks email and phone")
 		}
 	case "network":
-		r.as = network
+		r.replacement = network
 		if entry.Validate != "ipv4" && entry.Validate != "ipv6" {
-			return r, errors.New("as: network needs the validator ipv4 or ipv6")
+			return errors.New("replacement: network needs the validator ipv4 or ipv6")
 		}
 	default:
-		return r, fmt.Errorf("unknown as %q: use last4, pseudonym or network", entry.As)
+		return fmt.Errorf("unknown replacement %q: use last4, pseudonym or network", entry.Replacement)
 	}
-	return r, nil
+	return nil
 }
 
 func anchored(re *syntax.Regexp) bool {

@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package engine
 
 import (
@@ -19,7 +22,7 @@ func TestBadPolicy(t *testing.T) {
 		want            []string
 	}{
 		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern", "missing closing"}},
-		{"anchor", "pattern: '0[xX][0-9a-fA-F]{40}'", `pattern: '\b0x'`, []string{`rule "wallet_evm"`, "use before and after"}},
+		{"anchor", "pattern: '0[xX][0-9a-fA-F]{40}'", `pattern: '\b0x'`, []string{`rule "wallet_evm"`, "use not_preceded_by"}},
 		{"validator", "validate: mac", "validate: mack", []string{`rule "mac"`, `unknown validator "mack"`}},
 		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
 		{"trigger", "triggers: [{dots: 3}]", "triggers: [{stars: 3}]", []string{`unknown trigger class "stars"`}},
@@ -50,6 +53,29 @@ func TestBadPolicy(t *testing.T) {
 				t.Errorf("%q names no line", err)
 			}
 		})
+	}
+}
+
+// TestRenamedFields: a policy of an earlier version says what to write now.
+func TestRenamedFields(t *testing.T) {
+	good, err := os.ReadFile(policyPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for old, now := range map[string]string{
+		"weak": "require_digit_in_prose", "loose": "suppress_on_id_keys", "near": "context_words", "before": "not_preceded_by",
+		"before_digit": "not_preceded_by_digit_and", "after": "not_followed_by", "after_digit": "not_followed_by_and_digit", "as": "replacement",
+	} {
+		path := filepath.Join(t.TempDir(), "rules.yaml")
+		if err := os.WriteFile(path, []byte(strings.Replace(string(good), " "+now+":", " "+old+":", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(path, []byte(testKey), Options{})
+		if want := `the field "` + old + `" is now called "` + now + `"`; err == nil || !strings.HasSuffix(err.Error(), want) || !strings.HasPrefix(err.Error(), "policy "+path+":") {
+			t.Errorf("%s: %v", old, err)
+		} else if strings.Contains(err.Error(), `rule ""`) {
+			t.Errorf("%s: %v names no rule", old, err)
+		}
 	}
 }
 

@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package engine
 
 import (
@@ -21,20 +24,21 @@ const (
 
 // rule is one entry of `rules`.
 type rule struct {
-	name, entity, mask  string
-	index               int
-	pairs               bool
-	triggers            []trigger
-	pattern             *regexp.Regexp
-	before, beforeDigit asciiSet
-	after, afterDigit   asciiSet
-	near                []string
-	rescan, loose       bool
-	validate            validator
-	as                  replacement
+	name, entity, mask        string
+	digest                    string
+	index                     int
+	pairs                     bool
+	triggers                  []trigger
+	pattern                   *regexp.Regexp
+	notBefore, notBeforeDigit asciiSet
+	notAfter, notAfterDigit   asciiSet
+	contextWords              []string
+	rescan, suppressOnIDKeys  bool
+	validate                  validator
+	replacement               replacement
 }
 
-// The windows around a hit in which `near` looks, in characters.
+// The windows around a hit in which context words are looked for, in characters.
 const (
 	nearBefore = 48
 	nearAfter  = 32
@@ -60,9 +64,9 @@ func (e *Engine) apply(r *rule, k *keyInfo, s string, h *Hits) (string, bool) {
 				break
 			}
 		}
-		if r.rescan && start == matchStart && start > 0 && r.before.has(s[start-1]) {
+		if r.rescan && start == matchStart && start > 0 && r.notBefore.has(s[start-1]) {
 			// No start is good until the character before it is.
-			for pos = start + 1; pos < len(s) && r.before.has(s[pos-1]); pos++ {
+			for pos = start + 1; pos < len(s) && r.notBefore.has(s[pos-1]); pos++ {
 			}
 			continue
 		}
@@ -94,14 +98,14 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 		return "", end, false
 	}
 	if start > 0 {
-		if r.before.has(s[start-1]) {
+		if r.notBefore.has(s[start-1]) {
 			return "", end, false
 		}
-		if start > 1 && isDigit(s[start-2]) && r.beforeDigit.has(s[start-1]) {
+		if start > 1 && isDigit(s[start-2]) && r.notBeforeDigit.has(s[start-1]) {
 			return "", end, false
 		}
 	}
-	if len(r.near) > 0 && !e.isNear(r, k, s, start, end) {
+	if len(r.contextWords) > 0 && !e.isNear(r, k, s, start, end) {
 		return "", end, false
 	}
 	form := ""
@@ -112,10 +116,10 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 		}
 	}
 	if end < len(s) {
-		if r.after.has(s[end]) {
+		if r.notAfter.has(s[end]) {
 			return "", end, false
 		}
-		if end+1 < len(s) && isDigit(s[end+1]) && r.afterDigit.has(s[end]) {
+		if end+1 < len(s) && isDigit(s[end+1]) && r.notAfterDigit.has(s[end]) {
 			return "", end, false
 		}
 	}
@@ -123,7 +127,7 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 		return "", end, false
 	}
 	hit := s[start:end]
-	switch r.as {
+	switch r.replacement {
 	case lastFour:
 		digits := onlyDigits(hit)
 		return "[" + r.mask + ":" + digits[max(0, len(digits)-4):] + "]", end, true
@@ -140,7 +144,7 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 }
 
 func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
-	for _, word := range r.near {
+	for _, word := range r.contextWords {
 		if k.words != "" && e.containsNear(k.words, 0, len(k.words), word) {
 			return true
 		}
@@ -155,7 +159,7 @@ func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 		_, size := utf8.DecodeRuneInString(s[high:])
 		high += size
 	}
-	for _, word := range r.near {
+	for _, word := range r.contextWords {
 		if e.containsNear(s, low, start, word) || e.containsNear(s, end, high, word) {
 			return true
 		}
@@ -189,6 +193,8 @@ func (e *Engine) containsNear(s string, low, high int, word string) bool {
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool { return classes[c]&classLetter != 0 }
 
 func isAlnum(c byte) bool {
 	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'

@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package engine
 
 import (
@@ -13,7 +16,7 @@ func exhaustive(e *Engine, k *keyInfo, s string) string {
 	for range e.limits.MaxPasses {
 		changed := false
 		for _, r := range e.rules {
-			if r.loose && k.exempt {
+			if r.suppressOnIDKeys && k.exempt {
 				continue
 			}
 			if out, did := e.apply(r, k, s, nil); did {

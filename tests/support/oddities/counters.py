@@ -16,7 +16,7 @@ BECAME = {
     "otelcol_processor_admission_refused_total": "refused",
     "otelcol_processor_admission_set_aside_total": "set aside",
     "otelcol_processor_admission_throttled_total": "refused",
-    "otelcol_processor_pii_unchecked_total": "refused",
+    "otelcol_processor_pii_unscanned_total": "refused",
     "otelcol_extension_otlp_limits_refused_total": "refused",
     "otelcol_extension_otlp_limits_repaired_total": "repaired",
 }

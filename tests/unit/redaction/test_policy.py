@@ -42,6 +42,28 @@ def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, complai
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("old", "now"),
+    [
+        ("weak", "require_digit_in_prose"),
+        ("loose", "suppress_on_id_keys"),
+        ("near", "context_words"),
+        ("before", "not_preceded_by"),
+        ("before_digit", "not_preceded_by_digit_and"),
+        ("after", "not_followed_by"),
+        ("after_digit", "not_followed_by_and_digit"),
+        ("as", "replacement"),
+    ],
+)
+def test_a_renamed_field_is_named(tmp_path: Path, old: str, now: str) -> None:
+    path = changed(tmp_path, f" {now}:", f" {old}:")
+    with pytest.raises(PolicyError) as caught:
+        Redactor.load(path, key=KEY)
+    message = str(caught.value)
+    assert message.startswith(f"policy {path}:")
+    assert message.endswith(f': the field "{old}" is now called "{now}"')
+
+
 def test_a_missing_policy_is_named(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"nowhere\.yaml: cannot be read: No such file"):
         Redactor.load(tmp_path / "nowhere.yaml", key=KEY)

@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 // Command piiredact redacts JSON lines by the policy: {"key": …, "value": …} in, {"value": …,
 // "hits": {rule: count}} out. Value is any JSON; a string is a text, and {"bytes": "<base64>"}
 // under the name "bytes" instead of "value" is a byte slice.

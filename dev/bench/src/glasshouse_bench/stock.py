@@ -20,12 +20,12 @@ def _value_patterns(policy: dict[str, Any]) -> list[str]:
             patterns.append(_pairs(policy))
             continue
         pattern = f"(?:{rule['pattern']})"
-        if rule.get("before"):
+        if rule.get("not_preceded_by"):
             pattern = rf"\b{pattern}"
-        if rule.get("after"):
+        if rule.get("not_followed_by"):
             pattern = rf"{pattern}\b"
-        if rule.get("near"):
-            words = "|".join(re.escape(word) for word in rule["near"] if word.isascii())
+        if rule.get("context_words"):
+            words = "|".join(re.escape(word) for word in rule["context_words"] if word.isascii())
             pattern = rf"(?i)\b(?:{words}){_NEAR}{pattern}"
         patterns.append(pattern)
     return patterns

@@ -67,7 +67,7 @@ def build() -> Dashboard:
                 "Not checked",
                 "Records that redaction could not check and did not pass on, in the chosen time.",
                 "short",
-                q.UNCHECKED,
+                q.UNSCANNED,
                 limits=Limits(1, 1),
             )
         )

@@ -23,7 +23,7 @@ DISCARDED: Final = _in_all("backend:discarded:increase10m")
 LETTERS: Final = (
     "max(otelcol_extension_dead_letter_used_bytes / otelcol_extension_dead_letter_capacity_bytes)"
 )
-UNCHECKED: Final = "sum(increase(otelcol_processor_pii_unchecked_total[$__range])) or vector(0)"
+UNSCANNED: Final = "sum(increase(otelcol_processor_pii_unscanned_total[$__range])) or vector(0)"
 
 
 def _each(template: str) -> dict[str, str]:

@@ -208,7 +208,7 @@ class Engine:
         """Decide about one hit; return what takes its place, and its end."""
         if start >= end or not _fits_before(rule, text, start):
             return None
-        if rule.near and not self._is_near(rule, key, text, start, end):
+        if rule.context_words and not self._is_near(rule, key, text, start, end):
             return None
         form = b""
         name = rule.validate
@@ -244,7 +244,7 @@ class Engine:
 
     def _is_near(self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
         if key.words and any(
-            self._contains(key.words, 0, len(key.words), word) for word in rule.near
+            self._contains(key.words, 0, len(key.words), word) for word in rule.context_words
         ):
             return True
         low = start
@@ -263,7 +263,7 @@ class Engine:
         return any(
             word in folded
             and (self._contains(text, low, start, word) or self._contains(text, end, high, word))
-            for word in rule.near
+            for word in rule.context_words
         )
 
     def _contains(self, text: bytes, low: int, high: int, word: bytes) -> bool:
@@ -292,18 +292,22 @@ def _next_character(text: bytes, at: int) -> int:
 
 
 def _may_start(rule: Rule, text: bytes, at: int) -> bool:
-    return at == 0 or text[at - 1] not in rule.before
+    return at == 0 or text[at - 1] not in rule.not_preceded_by
 
 
 def _fits_before(rule: Rule, text: bytes, start: int) -> bool:
     if not _may_start(rule, text, start):
         return False
-    return not (start > 1 and text[start - 2] in DIGITS and text[start - 1] in rule.before_digit)
+    if start < 2 or text[start - 2] not in DIGITS:
+        return True
+    return text[start - 1] not in rule.not_preceded_by_digit_and
 
 
 def _fits_after(rule: Rule, text: bytes, end: int) -> bool:
     if end >= len(text):
         return True
-    if text[end] in rule.after:
+    if text[end] in rule.not_followed_by:
         return False
-    return not (end + 1 < len(text) and text[end + 1] in DIGITS and text[end] in rule.after_digit)
+    if end + 1 >= len(text) or text[end + 1] not in DIGITS:
+        return True
+    return text[end] not in rule.not_followed_by_and_digit

@@ -67,7 +67,7 @@ def redact_pairs(
         pos = value.end
         content = text[value.start : value.end]
         prose = (
-            rule.weak
+            rule.require_digit_in_prose
             and single
             and colon
             and value.spaced

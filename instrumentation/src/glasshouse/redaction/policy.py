@@ -23,15 +23,26 @@ EMAIL_PATTERN_MARK: Final = r"\p{M}"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _WORDS: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _KEY_FIELDS: Final = frozenset(
-    {"name", "exact", "suffix", "anywhere", "text", "query", "line", "weak", "mask"}
-    | {"overrides_except"}
+    {"name", "exact", "suffix", "anywhere", "text", "query", "line", "mask"}
+    | {"require_digit_in_prose", "overrides_except"}
 )
 _RULE_FIELDS: Final = frozenset(
-    {"name", "entity", "builtin", "triggers", "pattern", "before", "before_digit", "after"}
-    | {"after_digit", "near", "rescan", "loose", "validate", "mask", "as"}
+    {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
+    | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
+    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement"}
 )
+_RENAMED: Final = {
+    "weak": "require_digit_in_prose",
+    "loose": "suppress_on_id_keys",
+    "near": "context_words",
+    "before": "not_preceded_by",
+    "before_digit": "not_preceded_by_digit_and",
+    "after": "not_followed_by",
+    "after_digit": "not_followed_by_and_digit",
+    "as": "replacement",
+}
 
-As = Literal["typed", "last4", "pseudonym", "network"]
+Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +67,7 @@ class KeyRule:
     in_text: bool
     query: bool
     line: bool
-    weak: bool
+    require_digit_in_prose: bool
     overrides: bool
 
     @property
@@ -74,15 +85,15 @@ class Rule:
     pattern: Any
     literals: tuple[bytes, ...]
     counts: tuple[tuple[str, int], ...]
-    before: frozenset[int]
-    before_digit: frozenset[int]
-    after: frozenset[int]
-    after_digit: frozenset[int]
-    near: tuple[bytes, ...]
+    not_preceded_by: frozenset[int]
+    not_preceded_by_digit_and: frozenset[int]
+    not_followed_by: frozenset[int]
+    not_followed_by_and_digit: frozenset[int]
+    context_words: tuple[bytes, ...]
     rescan: bool
-    loose: bool
+    suppress_on_id_keys: bool
     validate: str
-    replacement: As
+    replacement: Replacement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +200,10 @@ class _Reader:
         entry: dict[str, Any] = _value(node)
         name = entry.get("name", "")
         for key in entry:
+            if key in _RENAMED:
+                raise self._complain(
+                    node, kind, name, f'the field "{key}" is now called "{_RENAMED[key]}"'
+                )
             if key not in fields:
                 raise self._complain(node, kind, name, f'unknown field "{key}"')
         for text in (name, entry.get("mask") or name):
@@ -216,7 +231,7 @@ class _Reader:
             in_text=entry.get("text", True) is not False and not query,
             query=query,
             line=bool(entry.get("line")),
-            weak=bool(entry.get("weak")),
+            require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
         )
 
@@ -247,15 +262,15 @@ class _Reader:
             pattern=None if builtin else _compile(entry["pattern"], complain),
             literals=literals,
             counts=counts,
-            before=_class(entry.get("before"), complain),
-            before_digit=_class(entry.get("before_digit"), complain),
-            after=_class(entry.get("after"), complain),
-            after_digit=_class(entry.get("after_digit"), complain),
-            near=_near(entry.get("near", ()), complain),
+            not_preceded_by=_class(entry, "not_preceded_by", complain),
+            not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
+            not_followed_by=_class(entry, "not_followed_by", complain),
+            not_followed_by_and_digit=_class(entry, "not_followed_by_and_digit", complain),
+            context_words=_context_words(entry.get("context_words", ()), complain),
             rescan=bool(entry.get("rescan")),
-            loose=bool(entry.get("loose")),
+            suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             validate=validate,
-            replacement=_replacement(entry.get("as"), mask, validate, complain),
+            replacement=_replacement(entry.get("replacement"), mask, validate, complain),
         )
 
 
@@ -291,30 +306,31 @@ def _compile(pattern: str, complain: Any) -> Any:
     return compiled
 
 
-def _class(body: str | None, complain: Any) -> frozenset[int]:
+def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:
+    body = entry.get(field)
     if not body:
         return frozenset()
     try:
         members = compile_pattern(f"[{body}]")
     except PatternError:
-        raise complain("before or after is no class of characters") from None
+        raise complain(f'{field}: "{body}" is no class of characters') from None
     return frozenset(c for c in range(128) if members.fullmatch(bytes([c])))
 
 
-def _near(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
+def _context_words(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
     for word in words:
         if not word or word.encode().lower() != word.encode():
-            raise complain(f'near: "{word}" is not lower-case')
+            raise complain(f'context_words: "{word}" is not lower-case')
     return tuple(word.encode() for word in words)
 
 
-def _replacement(text: str | None, mask: str, validate: str, complain: Any) -> As:
+def _replacement(text: str | None, mask: str, validate: str, complain: Any) -> Replacement:
     if text is None:
         return "typed"
     if text not in ("last4", "pseudonym", "network"):
-        raise complain(f'unknown as "{text}": use last4, pseudonym or network')
+        raise complain(f'unknown replacement "{text}": use last4, pseudonym or network')
     if text == "pseudonym" and mask not in ("email", "phone"):
-        raise complain("as: pseudonym is known for the masks email and phone")
+        raise complain("replacement: pseudonym is known for the masks email and phone")
     if text == "network" and validate not in NETWORKS:
-        raise complain("as: network needs the validator ipv4 or ipv6")
+        raise complain("replacement: network needs the validator ipv4 or ipv6")
     return text

@@ -47,7 +47,7 @@ class Triggers:
         short: dict[bytes, int] = {}
         long: dict[bytes, int] = {}
         counts: dict[tuple[str, int], int] = {}
-        self._loose = self._pairs = 0
+        self._suppressed_on_ids = self._pairs = 0
         self._near: list[tuple[int, re.Pattern[bytes]]] = []
         for place, rule in enumerate(rules):
             bit = 1 << place
@@ -56,13 +56,13 @@ class Triggers:
                 target[literal] = target.get(literal, 0) | bit
             for count in rule.counts:
                 counts[count] = counts.get(count, 0) | bit
-            if rule.loose:
-                self._loose |= bit
+            if rule.suppress_on_id_keys:
+                self._suppressed_on_ids |= bit
             if rule.pattern is None:
                 self._pairs |= bit
-            if rule.near:
-                # Only A to Z fold, as in `near` itself.
-                words = re.compile(b"|".join(map(re.escape, rule.near)))
+            if rule.context_words:
+                # Only A to Z fold, as in `context_words` itself.
+                words = re.compile(b"|".join(map(re.escape, rule.context_words)))
                 self._near.append((bit, words))
         self._short = tuple(short.items())
         self._long = tuple(long.items())
@@ -116,7 +116,7 @@ class Triggers:
                 if longest >= least:
                     wanted |= bits
         if key.exempt:
-            wanted &= ~self._loose
+            wanted &= ~self._suppressed_on_ids
         if wanted:
             wanted = self._without_far(wanted, text, key)
         searched = wanted & ~self._pairs

@@ -1,0 +1,405 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// A prefilter decides sooner than a pattern, and more sharply than the policy's triggers, whether a
+// rule could match a text. It is written for the text of one rule: `rule` is the digest of that text,
+// and a rule that reads differently in the loaded policy is left to its triggers. Whatever a
+// prefilter does not want must be impossible for the rule; what it wants in vain only costs time.
+//
+// To change a rule that has one: look whether the prefilter still sees every match, mend it or remove
+// it, then put the digest here that TestPrefiltersFitThePolicy prints.
+type prefilter struct {
+	rule     string            // digest of the rule it was written for
+	prefixes bool              // a match begins with one of the triggers, where a token begins
+	probes   []*probe          // any of them agrees
+	groups   [][]int           // numbers of these lengths stand close together
+	facts    fact              // any of them was found …
+	whole    func(string) bool // … and this holds for the text
+	beside   fact              // of a rule with context words: what must stand beside these
+}
+
+// probeTest looks at one place of a text.
+type probeTest func(s string, t token) bool
+
+// probe is a test, and the places where it is made.
+type probe struct {
+	sign         string   // at these characters …
+	next         string   // … if one of these follows (empty: any)
+	endings      []string // at the end of a word that ends so; a blank means a blank or tab after it
+	twoLetters   bool     // at each token of two characters with a letter
+	numbers      []int    // at tokens of so many digits
+	mixed        []int    // at tokens of so many letters and digits
+	lettersFirst bool     // at each token of letters and digits that begins with a letter
+	test         probeTest
+}
+
+// always is for probes whose place says enough.
+func always(string, token) bool { return true }
+
+func sharedProbe(p probe) *probe {
+	if p.test == nil {
+		p.test = always
+	}
+	return &p
+}
+
+// digestOf names the text of a rule, as far as it decides what the rule finds.
+func digestOf(entry *ruleEntry) string {
+	text := fmt.Appendf(nil, "%q %v %q %q %q %q %q %q %t", entry.Pattern, entry.Triggers, entry.ContextWords,
+		entry.NotBefore, entry.NotBeforeDigit, entry.NotAfter, entry.NotAfterDigit, entry.Validate, entry.Rescan)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
+
+// userInfo: `://…@`, nothing between that the group excludes.
+var userInfo = sharedProbe(probe{sign: ":", next: "/", test: hasUserInfo})
+
+// prefilters is the table, in the order of the policy. What is in it is checked by
+// TestPrefiltersMissNothing, and TestPrefilterExamples has an example for each.
+var prefilters = map[string]prefilter{
+	// Three dashes, and the words PRIVATE KEY somewhere.
+	"private_key": {rule: "bc6011360320", facts: threeDashes, whole: mentionsPrivateKey},
+	// Both patterns are :// and an @ before any slash, quote or white space.
+	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
+	"url_token":       {rule: "4a79f1091d97", probes: []*probe{userInfo}},
+	// @tcp( or @unix( after it, or jdbc:oracle: before it.
+	"dsn_credentials": {rule: "98a688070453", probes: []*probe{
+		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
+		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
+	}},
+	// A token that is known by how it begins: `not_preceded_by` forbids a letter or digit before it.
+	"jwt":                    {rule: "a5ea0e8f2c5a", prefixes: true},
+	"aws_access_key":         {rule: "7a25c061a25f", prefixes: true},
+	"github_token":           {rule: "8037929f9690", prefixes: true},
+	"gitlab_token":           {rule: "197be7b7e991", prefixes: true},
+	"slack_token":            {rule: "b8f6b9cdf450", prefixes: true},
+	"stripe_key":             {rule: "cc902c8659a6", prefixes: true},
+	"google_key":             {rule: "9c1a39b03ef1", prefixes: true},
+	"ai_key":                 {rule: "84cfdf249866", prefixes: true},
+	"twilio_key":             {rule: "98879f9b16a8", prefixes: true},
+	"payment_provider_key":   {rule: "a53ee708ecbf", prefixes: true},
+	"package_registry_token": {rule: "712d3dc93b1c", prefixes: true},
+	"saas_token":             {rule: "baab71694a1c", prefixes: true},
+	"wallet_extended_key":    {rule: "0b85456e9cc3", prefixes: true},
+	"wallet_bech32":          {rule: "5aa54a12b537", prefixes: true},
+	// A word, then a blank or tab; anything may stand before the word, as in xBasic.
+	"auth_digest": {rule: "4c0bb3f12a4a", probes: []*probe{sharedProbe(probe{endings: []string{"digest "}})}},
+	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
+	"auth_bearer": {rule: "9327c34ab43f", probes: []*probe{sharedProbe(probe{endings: []string{"bearer ", "token ", "negotiate ", "ntlm "}})}},
+	// slack.com, a slash, and the first letter of services, workflows or triggers.
+	"slack_webhook": {rule: "e7adc8f54434", probes: []*probe{sharedProbe(probe{sign: "/", next: "swt", test: isAfterSlackHost})}},
+	// /api/ or office.com/.
+	"webhook_url": {rule: "2dfcf1dd1a6a", probes: []*probe{
+		sharedProbe(probe{sign: "/", next: "a", test: isAPIPath}),
+		sharedProbe(probe{sign: "/", test: isAfterOfficeHost}),
+	}},
+	// A prefix; or the -us with which Mailchimp's key ends.
+	"mail_provider_key": {rule: "fe4a9ad9d21a", prefixes: true, probes: []*probe{sharedProbe(probe{sign: "-", next: "u", test: isMailchimpRegion})}},
+	// A prefix; or .atlasv1. within HashiCorp's, or a ~ within OpenShift's and Azure's.
+	"cloud_token": {rule: "8344da02a32e", prefixes: true, probes: []*probe{
+		sharedProbe(probe{sign: ".", next: "a", test: isAtlasMark}),
+		sharedProbe(probe{sign: "~"}),
+	}},
+	// :AA of Telegram's; two dots seven places apart of Discord's.
+	"bot_token": {rule: "39fa271c8956", probes: []*probe{
+		sharedProbe(probe{sign: ":", next: "A", test: isTelegramMark}),
+		sharedProbe(probe{sign: ".", test: isDiscordMiddle}),
+	}},
+	// The last of the words before the seed.
+	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
+	// -- and the first letter of any of the options.
+	"cli_secret": {rule: "d53bdbd76578", probes: []*probe{sharedProbe(probe{sign: "-", next: "-", test: beginsSecretOption})}},
+	// --user, or -u, -p or -a after a blank: each alternative has one of these.
+	"cli_user": {rule: "3876742bd3cf", probes: []*probe{
+		sharedProbe(probe{sign: "-", next: "-", test: beginsUserOption}),
+		sharedProbe(probe{sign: "-", next: "upa", test: isAfterBlank}),
+	}},
+	// The end tag.
+	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
+	// The words before the code.
+	"cvv": {rule: "e6e177a417ea", probes: []*probe{
+		sharedProbe(probe{endings: []string{"cvv", "cvc", "cvv2", "cvc2"}}),
+		sharedProbe(probe{endings: []string{"code"}, test: isSecurityCode}),
+	}},
+	// s and a dot, with no letter, digit or underscore before and room for 24 characters after.
+	"vault_token": {rule: "0b3a3e63d759", probes: []*probe{sharedProbe(probe{sign: ".", test: isVaultMark})}},
+	// The word is.
+	"spoken_secret": {rule: "731e1824a418", probes: []*probe{sharedProbe(probe{twoLetters: true, test: isIs})}},
+	// @ with something before it and a dot after it; or %40.
+	"email": {rule: "9e40039cbff5", facts: atSign, whole: hasDotAfterAt, probes: []*probe{
+		sharedProbe(probe{sign: "%", next: "4", test: isEscapedAt}),
+	}},
+	// Two letters and two digits begin a token, and the validator holds from there.
+	"iban": {rule: "194c6a3eaaec", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
+	// A token of 26 to 52 characters in which `mixed_case` holds.
+	"wallet_base58": {rule: "195732f8854d", facts: keyLike},
+	// 0x and forty digits are one token.
+	"wallet_evm": {rule: "d9bf2be942c9", probes: []*probe{sharedProbe(probe{mixed: []int{42}, test: beginsHex})}},
+	// Tokens of these three lengths.
+	"wallet_other": {rule: "3c6768763413", facts: otherWallet},
+	// A token of 32 to 50 characters in which `mixed_case` holds.
+	"wallet_near": {rule: "80c98271cda6", beside: keyLike},
+	// Digits in groups divided by one blank, dash or plus, of which the first begins with 2 to 6.
+	"card": {rule: "5fdf7a6367e8", facts: manyCardDigits},
+	// Digits in groups divided by one blank or dash.
+	"card_near": {rule: "0ff2ec25d84f", beside: manyGroupedDigits},
+	// Two colons with at most four hex digits before them; or seven groups with a colon between.
+	"ipv6": {rule: "6af5578bb70e", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
+	// Four numbers with dots between, of which the validator does not say that it is private.
+	"ipv4": {rule: "cf844a608812", facts: dottedAddress},
+	// Six pairs, or three groups of four.
+	"mac": {rule: "e47382571106", facts: sixDashedHex | sixColonHex | threeDottedHex},
+	// Groups of digits, whatever divides them.
+	"ssn":      {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
+	"phone_us": {rule: "828b55ef5423", groups: [][]int{{3, 3, 4}}},
+	"aadhaar":  {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
+	"rrn":      {rule: "d9e84ac71687", groups: [][]int{{6, 7}}},
+	"cpf":      {rule: "b429f6810363", groups: [][]int{{3, 3, 3, 2}}},
+	"cnpj":     {rule: "87df4f047a91", groups: [][]int{{2, 3, 3, 4, 2}}},
+	"nhs":      {rule: "93a61f3da6b4", groups: [][]int{{3, 3, 4}}},
+	"sin":      {rule: "85c2c28019d6", groups: [][]int{{3, 3, 3}}},
+	"aba":      {rule: "04b2fd5dd881", groups: [][]int{{4, 4, 1}}},
+	// + and a digit that is not 0.
+	"phone": {rule: "4e977d4d81bc", probes: []*probe{sharedProbe(probe{sign: "+", next: "123456789"})}},
+	// Nine digits or more, in groups of which the first begins with 0, up to two characters apart.
+	"phone_trunk": {rule: "2d10c4a987dc", facts: manyTrunkDigits},
+	// Eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
+	"phone_bare": {rule: "dd649aa0a329", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: beginsWithZero})}},
+	// The whole id with its letter, as the validator wants it, begins a token: seven or eight digits
+	// with a dash before the letter, or with the letter in the same token.
+	"nif": {rule: "d946321c40a2", probes: []*probe{sharedProbe(probe{numbers: []int{7, 8}, mixed: []int{8, 9}, test: isWholeNIF})}},
+	// Six digits and a sign; or all eleven characters in one token, the seventh a letter.
+	"hetu": {rule: "ee9e394ed8e8", probes: []*probe{
+		sharedProbe(probe{numbers: []int{6}, test: isBeforeCentury}),
+		sharedProbe(probe{mixed: []int{11}, test: hasLetterSeventh}),
+	}},
+	// A token of 16 characters with seven digits.
+	"codice_fiscale": {rule: "e4ed06e33809", probes: []*probe{sharedProbe(probe{mixed: []int{16}, test: hasSevenDigits})}},
+	// A token of 18 upper-case letters and digits.
+	"curp": {rule: "03f2105bfe38", probes: []*probe{sharedProbe(probe{mixed: []int{18}, test: isUpperCase})}},
+	// The whole pattern, from a token that begins with two letters: up to the first blank these are
+	// two, four, six, eight or nine characters.
+	"nino": {rule: "97c22e5ff5fc", probes: []*probe{sharedProbe(probe{twoLetters: true, mixed: []int{4, 6, 8, 9}, test: beginsNINO})}},
+	// Four characters between a token's start and a dash, three between two dashes; or eleven with
+	// digits where the pattern has them.
+	"mbi": {rule: "30fd19fc6885", probes: []*probe{
+		sharedProbe(probe{mixed: []int{4}, test: isBeforeGroupOfThree}),
+		sharedProbe(probe{mixed: []int{11}, test: hasDigitsOfMBI}),
+	}},
+	// A token of nine characters, upper case, two of them letters.
+	"nric": {rule: "1b881643fd12", probes: []*probe{sharedProbe(probe{mixed: []int{9}, test: isUpperCaseWithSevenDigits})}},
+	// A token of ten characters with four digits, the sixth to the ninth.
+	"in_pan": {rule: "8a65d1eabed0", probes: []*probe{sharedProbe(probe{mixed: []int{10}, test: hasDigitsOfPAN})}},
+	// A number of eleven digits for which the validator holds.
+	"tckn": {rule: "e2aab7481596", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: isValidTCKN})}},
+	// A token of 16 characters with digits where the pattern has them.
+	"uk_driving_licence": {rule: "a4bd2102f475", probes: []*probe{sharedProbe(probe{mixed: []int{16}, test: hasDigitsOfLicence})}},
+}
+
+func mentionsPrivateKey(s string) bool { return strings.Contains(s, "PRIVATE KEY") }
+
+func hasUserInfo(s string, t token) bool {
+	rest, isURL := strings.CutPrefix(s[t.start:], "://")
+	if !isURL {
+		return false
+	}
+	for i := range len(rest) {
+		switch rest[i] {
+		case '/', '"', '\'', '<', '>', ' ', '\t', '\r', '\n', '\f', '\v':
+			return false
+		case '@':
+			return true
+		}
+	}
+	return false
+}
+
+func isGoAddress(s string, t token) bool {
+	return strings.HasPrefix(s[t.end:], "tcp(") || strings.HasPrefix(s[t.end:], "unix(")
+}
+
+func isAfterJDBC(s string, t token) bool { return strings.HasSuffix(s[:t.start], "jdbc") }
+
+func isAfterSlackHost(s string, t token) bool { return strings.HasSuffix(s[:t.start], "slack.com") }
+
+func isAPIPath(s string, t token) bool { return strings.HasPrefix(s[t.end:], "api/") }
+
+func isAfterOfficeHost(s string, t token) bool { return strings.HasSuffix(s[:t.start], "office.com") }
+
+func isMailchimpRegion(s string, t token) bool { return strings.HasPrefix(s[t.end:], "us") }
+
+func isAtlasMark(s string, t token) bool { return strings.HasPrefix(s[t.end:], "atlasv1.") }
+
+func isTelegramMark(s string, t token) bool { return strings.HasPrefix(s[t.end:], "AA") }
+
+func isDiscordMiddle(s string, t token) bool {
+	const middle = 6 // characters between the dots
+	return t.end+middle < len(s) && s[t.end+middle] == '.'
+}
+
+func beginsSecretOption(s string, t token) bool {
+	option := s[t.end:]
+	if len(option) < 2 {
+		return false
+	}
+	switch lower(option[1]) {
+	case 'p', 't', 's', 'a', 'c': // password, token, secret, api-key and access-key, client-secret
+		return true
+	}
+	return false
+}
+
+func beginsUserOption(s string, t token) bool { return strings.HasPrefix(s[t.end:], "-u") }
+
+func isAfterBlank(s string, t token) bool { return t.start > 0 && s[t.start-1] == ' ' }
+
+func isSecurityCode(s string, t token) bool {
+	const word = len("code")
+	return t.length() == word && t.start > 1 && s[t.start-1] == ' ' && lower(s[t.start-2]) == 'y'
+}
+
+func isVaultMark(s string, t token) bool {
+	const secret = 24
+	if t.start == 0 || s[t.start-1] != 's' || len(s)-t.end < secret {
+		return false
+	}
+	return t.start == 1 || (classes[s[t.start-2]]&classAlnum == 0 && s[t.start-2] != '_')
+}
+
+func isIs(s string, t token) bool { return lower(s[t.start]) == 'i' && lower(s[t.start+1]) == 's' }
+
+func hasDotAfterAt(s string) bool {
+	at := strings.IndexByte(s[1:], '@') + 1
+	return at > 0 && strings.LastIndexByte(s, '.') > at
+}
+
+func isEscapedAt(s string, t token) bool { return strings.HasPrefix(s[t.end:], "40") }
+
+func beginsIBAN(s string, t token) bool {
+	const leastStart = 4 // the country and the check digits are in one token
+	if t.length() < leastStart || !isLetter(s[t.start]) || !isLetter(s[t.start+1]) || !areDigits(s[t.start+2:t.start+leastStart]) {
+		return false
+	}
+	_, _, ok := validateIBAN(nil, s, t.start, min(len(s), t.start+longestIBAN))
+	return ok
+}
+
+// longestIBAN bounds the bytes of an IBAN in groups.
+const longestIBAN = 72
+
+func beginsHex(s string, t token) bool { return s[t.start] == '0' && lower(s[t.start+1]) == 'x' }
+
+func isIPv6Gap(s string, t token) bool {
+	const longestGroup = 4
+	left := t.start
+	for left > 0 && t.start-left <= longestGroup && classes[s[left-1]]&classHex != 0 {
+		left--
+	}
+	return left == 0 || classes[s[left-1]]&classAlnum == 0
+}
+
+func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
+
+// isWholeNIF: eight digits, in seven of ten ids of other kinds, would be worth a look otherwise.
+func isWholeNIF(s string, t token) bool {
+	if t.start > 0 && s[t.start-1] == '-' {
+		return false
+	}
+	i := t.start
+	if c := lower(s[i]); c >= 'x' && c <= 'z' {
+		i++
+	}
+	first := i
+	for i < len(s) && i < first+8 && isDigit(s[i]) {
+		i++
+	}
+	if i-first < 7 || (first > t.start && i-first > 7) {
+		return false
+	}
+	if i < len(s) && s[i] == '-' {
+		i++
+	}
+	if i >= len(s) || !isLetter(s[i]) {
+		return false
+	}
+	i++
+	return (i == len(s) || (!isAlnum(s[i]) && s[i] != '-')) && isNIF(s[t.start:i])
+}
+
+func isBeforeCentury(s string, t token) bool { return next(s, t) == '-' || next(s, t) == '+' }
+
+func hasLetterSeventh(s string, t token) bool { return isLetter(s[t.start+6]) }
+
+func hasSevenDigits(_ string, t token) bool { return t.digits == 7 }
+
+func isUpperCase(_ string, t token) bool { return t.seen&classLower == 0 }
+
+func isUpperCaseWithSevenDigits(_ string, t token) bool {
+	return t.digits == 7 && t.seen&classLower == 0
+}
+
+// ninoLetters are those a National Insurance number may have in its first and second place.
+var ninoLetters = [2]asciiSet{letterSet("abceghjklmnoprstwxyz"), letterSet("abceghjklmnprstwxyz")}
+
+func letterSet(letters string) (set asciiSet) {
+	for _, c := range []byte(letters) {
+		set[c], set[c-'a'+'A'] = true, true
+	}
+	return set
+}
+
+func beginsNINO(s string, t token) bool {
+	const shortest = len("AB123456C")
+	s = s[t.start:]
+	if len(s) < shortest || !ninoLetters[0].has(s[0]) || !ninoLetters[1].has(s[1]) {
+		return false
+	}
+	i := 2
+	for range 3 {
+		if s[i] == ' ' {
+			i++
+		}
+		if i+2 >= len(s) || !isDigit(s[i]) || !isDigit(s[i+1]) {
+			return false
+		}
+		i += 2
+	}
+	if s[i] == ' ' {
+		i++
+	}
+	return i < len(s) && lower(s[i]) >= 'a' && lower(s[i]) <= 'd'
+}
+
+func isBeforeGroupOfThree(s string, t token) bool {
+	const group = 3
+	return next(s, t) == '-' && t.end+1+group < len(s) && s[t.end+1+group] == '-'
+}
+
+func hasDigitsOfMBI(s string, t token) bool { return digitsAt(s, t, 0, 3, 6, 9, 10) }
+
+func hasDigitsOfPAN(s string, t token) bool { return t.digits == 4 && digitsAt(s, t, 5, 8) }
+
+func isValidTCKN(s string, t token) bool { return isTCKN(s[t.start:t.end]) }
+
+func hasDigitsOfLicence(s string, t token) bool {
+	return t.digits >= 7 && digitsAt(s, t, 5, 9) && !isDigit(s[t.end-1])
+}
+
+// digitsAt tells whether digits stand at these places of a token.
+func digitsAt(s string, t token, places ...int) bool {
+	for _, at := range places {
+		if !isDigit(s[t.start+at]) {
+			return false
+		}
+	}
+	return true
+}

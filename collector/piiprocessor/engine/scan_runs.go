@@ -1,0 +1,179 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+// fact is something that a pass found out about a text, over several tokens or by a long one. Each
+// is a bit; prefilters name those they wait for.
+type fact uint16
+
+const (
+	manyCardDigits    fact = 1 << iota // as many as the shortest card has, in one run of groups
+	manyGroupedDigits                  // the same with only blanks and dashes between the groups
+	manyTrunkDigits                    // nine or more, in groups that begin with 0
+	dottedAddress                      // four short numbers with dots between, not private
+	sixDashedHex                       // six pairs of hex digits with dashes between
+	sixColonHex                        // six groups of hex digits with colons between
+	sevenColonHex                      // seven
+	threeDottedHex                     // three groups of four hex digits with dots between
+	keyLike                            // a token as long as a base58 address, of all three classes
+	otherWallet                        // a token as long as a Monero, Stellar or Bitcoin Cash address
+	threeDashes                        // three dashes in a row
+	atSign                             // an @
+
+	factCount = iota
+)
+
+const (
+	longestNumber   = 11 // digits of a number that any probe waits for
+	longestMixed    = 42 // likewise of letters and digits
+	longestHexGroup = 4
+
+	shortestKeyLike, longestKeyLike = 26, 56 // base58 of 25 and 38 bytes, and beyond
+
+	mostTrunkStart   = 6 // digits of the first group, 0 and an area code
+	leastTrunkDigits = 9
+)
+
+// groups remembers the lengths of the last numbers that stand close together.
+type groups struct {
+	length [6]int // the newest first
+	count  int
+	end    int // of the newest
+}
+
+// closeBy is how many characters may stand between two numbers of one value.
+const closeBy = 2
+
+func (g *groups) push(start, end int) {
+	if g.count == 0 || start-g.end > closeBy {
+		g.count = 0
+	}
+	copy(g.length[1:], g.length[:5])
+	g.length[0] = end - start
+	g.count = min(g.count+1, len(g.length))
+	g.end = end
+}
+
+// are tells whether the last numbers have these lengths.
+func (g *groups) are(lengths []int) bool {
+	if g.count < len(lengths) {
+		return false
+	}
+	for i, n := range lengths {
+		if g.length[len(lengths)-1-i] != n {
+			return false
+		}
+	}
+	return true
+}
+
+// chain counts, digits or tokens, over tokens with one separator between them.
+type chain struct {
+	count, start, end int
+}
+
+// follow adds n for the token if the chain goes on; otherwise the token begins a new one, if it may.
+func (h *chain) follow(t token, n int, goesOn, begins bool) {
+	switch {
+	case goesOn && h.count > 0:
+		h.count += n
+	case begins:
+		h.count, h.start = n, t.start
+	default:
+		h.count = 0
+	}
+	h.end = t.end
+}
+
+// follows tells whether exactly one character stands between the chain and the token.
+func (h *chain) follows(t token) bool { return h.end == t.start-1 }
+
+// runs are the numbers and hex groups that stand together in a text.
+type runs struct {
+	groups                    groups
+	card, grouped, trunk      chain // digits
+	dotted                    chain // numbers
+	hexColon, hexDash, hexDot chain // groups of hex digits
+}
+
+// add takes the next number of the text.
+func (r *runs) add(s string, t token) (found fact) {
+	length := t.length()
+	separator := byte(0)
+	if t.start > 0 {
+		separator = s[t.start-1]
+	}
+	r.groups.push(t.start, t.end)
+	plain := separator == ' ' || separator == '-'
+	r.card.follow(t, length, r.card.follows(t) && (plain || separator == '+'), s[t.start] >= '2' && s[t.start] <= '6')
+	if r.card.count >= shortestCard {
+		found |= manyCardDigits
+	}
+	r.grouped.follow(t, length, r.grouped.follows(t) && plain, true)
+	if r.grouped.count >= shortestCard {
+		found |= manyGroupedDigits
+	}
+	r.trunk.follow(t, length, t.start-r.trunk.end <= closeBy, s[t.start] == '0' && length <= mostTrunkStart)
+	if r.trunk.count >= leastTrunkDigits {
+		found |= manyTrunkDigits
+	}
+	if length <= 3 {
+		r.dotted.follow(t, 1, r.dotted.follows(t) && separator == '.', true)
+	} else {
+		r.dotted.count = 0
+	}
+	return found
+}
+
+// address decides whether four numbers and dots, of which t is the last, are worth a look.
+func (p *pass) address(t token) {
+	if next(p.s, t) != '/' {
+		a, ok := parseIPv4(p.s[p.runs.dotted.start:t.end])
+		if ok && ((p.c.e.keepIPs && isPrivateIPv4(a)) || (a[2] == 0 && a[3] == 0)) {
+			return
+		}
+	}
+	p.facts |= dottedAddress
+}
+
+// longToken looks at a token of shortestKeyLike characters or more.
+func (p *pass) longToken(t token) {
+	length := t.length()
+	if length <= longestKeyLike && t.seen&classAlnum == classAlnum {
+		p.facts |= keyLike
+	}
+	const monero, stellar, bitcoinCash = 95, 56, 42
+	if length == monero || length == stellar || (length == bitcoinCash && t.start > 0 && p.s[t.start-1] == ':') {
+		p.facts |= otherWallet
+	}
+}
+
+// hexGroup looks at a token of one to four hex digits.
+func (p *pass) hexGroup(t token) {
+	r := &p.runs
+	separator := byte(0)
+	if t.start > 0 {
+		separator = p.s[t.start-1]
+	}
+	length := t.length()
+	if length == 2 {
+		r.hexDash.follow(t, 1, r.hexDash.follows(t) && separator == '-', true)
+		if r.hexDash.count >= 6 {
+			p.facts |= sixDashedHex
+		}
+	}
+	r.hexColon.follow(t, 1, r.hexColon.follows(t) && separator == ':', true)
+	if r.hexColon.count >= 6 {
+		p.facts |= sixColonHex
+		if r.hexColon.count >= 7 {
+			p.facts |= sevenColonHex
+		}
+	}
+	if length == 4 {
+		r.hexDot.follow(t, 1, r.hexDot.follows(t) && separator == '.', true)
+		if r.hexDot.count >= 3 {
+			p.facts |= threeDottedHex
+		}
+	}
+}
