@@ -21,8 +21,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
-from backend.migrate import migrate
-from backend.settings import DatabaseSettings
+from backend.platform.migrate import migrate
+from backend.platform.settings import DatabaseSettings
 from glasshouse_cli import images
 from glasshouse_cli.project import load
 from support import postgres

@@ -18,9 +18,9 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from procrastinate.testing import InMemoryConnector
 
-from backend import error_tracking
 from backend.api.app import create_app
-from backend.settings import ApiSettings, ErrorTrackingSettings
+from backend.platform import error_tracking
+from backend.platform.settings import ApiSettings, ErrorTrackingSettings
 from glasshouse.instrumentors.procrastinate import ProcrastinateInstrumentor
 from glasshouse.redaction import Redactor
 

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 from testcontainers.core.container import DockerContainer
 
-from backend.settings import DatabaseSettings
+from backend.platform.settings import DatabaseSettings
 from support.waiting import until
 
 PASSWORD = "tests-only"

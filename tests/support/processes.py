@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from backend.settings import DatabaseSettings
+from backend.platform.settings import DatabaseSettings
 from support.ports import free
 from support.waiting import until
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from backend.settings import ApiSettings, DatabaseSettings, WorkerSettings
+from backend.platform.settings import ApiSettings, DatabaseSettings, WorkerSettings
 from glasshouse.distro import DEFAULTS
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.request import urlopen
 
 if TYPE_CHECKING:
-    from backend.settings import ErrorTrackingSettings, SettingsT
+    from backend.platform.settings import ErrorTrackingSettings, SettingsT
 
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
@@ -37,7 +37,7 @@ def _api() -> int:
     import uvicorn
 
     from backend.api.app import create_app
-    from backend.settings import ApiSettings
+    from backend.platform.settings import ApiSettings
 
     settings = _prepare(ApiSettings)
     _start_error_tracking(settings, "backend-api")
@@ -57,8 +57,8 @@ def _api() -> int:
 def _worker() -> int:
     import asyncio
 
-    from backend.settings import WorkerSettings
-    from backend.worker import run
+    from backend.jobs.worker import run
+    from backend.platform.settings import WorkerSettings
 
     settings = _prepare(WorkerSettings)
     _start_error_tracking(settings, "backend-worker")
@@ -68,8 +68,8 @@ def _worker() -> int:
 def _migrate() -> int:
     import psycopg
 
-    from backend.migrate import migrate
-    from backend.settings import DatabaseSettings
+    from backend.platform.migrate import migrate
+    from backend.platform.settings import DatabaseSettings
 
     settings = _prepare(DatabaseSettings)
     try:
@@ -93,7 +93,7 @@ def _healthcheck() -> int:
 def _start_error_tracking(settings: "ErrorTrackingSettings", service: str) -> None:
     from sentry_sdk.utils import BadDsn
 
-    from backend import error_tracking
+    from backend.platform import error_tracking
     from glasshouse.redaction import Redactor
 
     service = os.environ.get("OTEL_SERVICE_NAME") or service
@@ -106,7 +106,7 @@ def _start_error_tracking(settings: "ErrorTrackingSettings", service: str) -> No
 
 
 def _prepare(settings: "type[SettingsT]") -> "SettingsT":
-    from backend.settings import SettingsError, load_settings
+    from backend.platform.settings import SettingsError, load_settings
     from glasshouse import ConfigurationError, configure_logging
 
     try:

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from backend.api.automation import RunIn
 from backend.api.notifications import NotificationIn
 from backend.api.payments import PaymentIn
-from backend.money import MINOR_DIGITS
-from backend.strategies import STRATEGIES
-from backend.templates import templates
+from backend.automation.strategies import STRATEGIES
+from backend.notifications.templates import templates
+from backend.payments.money import MINOR_DIGITS
 from glasshouse_fakes.app import create_parts
 from glasshouse_fakes.faults import Fault
 from glasshouse_fakes.settings import Settings

@@ -14,12 +14,10 @@ from pydantic import SecretStr
 
 from backend.api.app import create_app
 from backend.api.payments import get_payments, get_queue
-from backend.database import Pool, create_pool
-from backend.jobs import JobQueue
-from backend.jobs import create_app as create_job_app
-from backend.migrate import migrate
-from backend.notifications import Notifications
-from backend.payments import (
+from backend.jobs.tasks import JobQueue
+from backend.jobs.tasks import create_app as create_job_app
+from backend.notifications.store import Notifications
+from backend.payments.store import (
     Ages,
     Created,
     Enqueue,
@@ -30,8 +28,10 @@ from backend.payments import (
     PaymentId,
     State,
 )
-from backend.settings import ApiSettings, DatabaseSettings
-from backend.vault import Vault
+from backend.platform.database import Pool, create_pool
+from backend.platform.encryption import Vault
+from backend.platform.migrate import migrate
+from backend.platform.settings import ApiSettings, DatabaseSettings
 from glasshouse_cli import images
 from support import postgres
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from backend.settings import (
+from backend.platform.settings import (
     ApiSettings,
     DatabaseSettings,
     SettingsError,

@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.chain import (
+from backend.payments.chain import (
     Chain,
     ChainBusyError,
     ChainError,

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.chain import (
+from backend.payments.chain import (
     Chain,
     ChainBusyError,
     ChainError,
@@ -10,8 +10,8 @@ from backend.chain import (
     ChainUnreachableError,
     Receipt,
 )
-from backend.confirmation import Confirmation
-from backend.payments import PaymentId, State
+from backend.payments.confirmation import Confirmation
+from backend.payments.store import PaymentId, State
 
 from .conftest import FakePayments, payment
 

@@ -5,9 +5,9 @@ import pytest
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
-from backend import database
-from backend.database import Connection, Pool, single_statement
-from backend.settings import DatabaseSettings
+from backend.platform import database
+from backend.platform.database import Connection, Pool, single_statement
+from backend.platform.settings import DatabaseSettings
 
 
 @pytest.fixture

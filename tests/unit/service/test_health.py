@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from opentelemetry.metrics import CallbackOptions
 
-from backend import health
-from backend.health import CheckFailedError, HealthChecks, SmtpProbe
+from backend.operations import health
+from backend.operations.health import CheckFailedError, HealthChecks, SmtpProbe
 
 TOKEN = "0123456789abcdef"
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}

@@ -9,9 +9,15 @@ import pytest
 from fastapi import FastAPI
 
 from backend.api.jobs_page import render
-from backend.database import Pool
-from backend.job_status import read_jobs, read_workers
-from backend.jobs import CONFIRM_PAYMENT, DELIVER_NOTIFICATION, JOB_NAMES, SWEEP_PAYMENTS, schedules
+from backend.jobs.status import read_jobs, read_workers
+from backend.jobs.tasks import (
+    CONFIRM_PAYMENT,
+    DELIVER_NOTIFICATION,
+    JOB_NAMES,
+    SWEEP_PAYMENTS,
+    schedules,
+)
+from backend.platform.database import Pool
 
 SCHEDULES = schedules("0 2 * * *")
 RIGHT = {"Authorization": "Bearer 0123456789abcdef"}

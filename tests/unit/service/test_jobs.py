@@ -15,11 +15,11 @@ from procrastinate.jobs import Job
 from procrastinate.retry import RetryDecision
 from psycopg_pool import PoolTimeout
 
-from backend.channels import PermanentDeliveryError, TransientDeliveryError
-from backend.confirmation import StillPendingError
-from backend.database import Pool
-from backend.job_runs import WORKER_LOST, JobHistory
-from backend.jobs import CONFIRM_PAYMENT, JOB_NAMES, MAX_ATTEMPTS, SWEEP_PAYMENTS, schedules
+from backend.jobs.history import WORKER_LOST, JobHistory
+from backend.jobs.tasks import CONFIRM_PAYMENT, JOB_NAMES, MAX_ATTEMPTS, SWEEP_PAYMENTS, schedules
+from backend.notifications.channels import PermanentDeliveryError, TransientDeliveryError
+from backend.payments.confirmation import StillPendingError
+from backend.platform.database import Pool
 
 PENDING = StillPendingError(RetryDecision(retry_in={"seconds": 3}))
 

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from backend.money import MAX_AMOUNT, AmountError, format_amount, parse_amount
+from backend.payments.money import MAX_AMOUNT, AmountError, format_amount, parse_amount
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from backend.channels import PermanentDeliveryError, TransientDeliveryError
-from backend.channels.email import Email, MailServer
-from backend.contacts import Channel, Contact
-from backend.notifications import NotificationId
-from backend.templates import Template, Text, templates
-from backend.vault import UnsealError, Vault
+from backend.notifications.channels import PermanentDeliveryError, TransientDeliveryError
+from backend.notifications.channels.email import Email, MailServer
+from backend.notifications.contacts import Channel, Contact
+from backend.notifications.store import NotificationId
+from backend.notifications.templates import Template, Text, templates
+from backend.platform.encryption import UnsealError, Vault
 from glasshouse_fakes.settings import Settings
 from support import sandbox
 from support.ports import free

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from psycopg_pool import PoolTimeout
 
-from backend.money import MAX_AMOUNT
-from backend.payments import State
+from backend.payments.money import MAX_AMOUNT
+from backend.payments.store import State
 
 from .conftest import MAX_BODY_BYTES, NOW, FakePayments, payment
 

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow, dict_row
 
-from backend.migrate import migrate
-from backend.settings import DatabaseSettings
+from backend.platform.migrate import migrate
+from backend.platform.settings import DatabaseSettings
 from glasshouse_fakes.settings import Settings
 from support import postgres, processes, sandbox
 from support.ports import free

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import backend
-from backend.migrate import ours, procrastinates
-from backend.queries import query
+from backend.platform.migrate import ours, procrastinates
+from backend.platform.queries import query
 
-SQL = resources.files("backend").joinpath("queries.sql").read_text(encoding="utf-8")
+SQL = resources.files("backend.platform").joinpath("queries.sql").read_text(encoding="utf-8")
 NAMES = re.findall(r"^-- name: (\w+)$", SQL, re.MULTILINE)
 
 

@@ -3,9 +3,9 @@
 import procrastinate
 import pytest
 
-from backend.database import Pool
-from backend.jobs import CONFIRM_PAYMENT, DELIVER_NOTIFICATION
-from backend.retention import Retention
+from backend.jobs.retention import Retention
+from backend.jobs.tasks import CONFIRM_PAYMENT, DELIVER_NOTIFICATION
+from backend.platform.database import Pool
 
 DAYS = 30
 OLD, YOUNG = DAYS + 1, DAYS - 1

@@ -11,8 +11,8 @@ import httpx
 import psycopg
 import pytest
 
-from backend.migrate import migrate
-from backend.settings import DatabaseSettings
+from backend.platform.migrate import migrate
+from backend.platform.settings import DatabaseSettings
 from support.ports import free
 from support.waiting import until
 

@@ -12,16 +12,15 @@ import pytest
 from procrastinate.jobs import Status
 from psycopg_pool import PoolClosed
 
-from backend import health
-from backend.database import RESCUE_LOCK, Connection, Pool
-from backend.gauges import JobGauges
-from backend.health import CheckFailedError
-from backend.heartbeat import Heartbeat
-from backend.job_runs import JobHistory
-from backend.jobs import CONFIRM_PAYMENT, JobQueue, schedules
-from backend.migrate import migrate, missing, ours
-from backend.notifications import Notifications
-from backend.payments import (
+from backend.jobs.heartbeat import Heartbeat
+from backend.jobs.history import JobHistory
+from backend.jobs.tasks import CONFIRM_PAYMENT, JobQueue, schedules
+from backend.jobs.worker import rescue_stalled_jobs
+from backend.notifications.store import Notifications
+from backend.operations import health
+from backend.operations.gauges import JobGauges
+from backend.operations.health import CheckFailedError
+from backend.payments.store import (
     Failure,
     IdempotencyConflictError,
     NewPayment,
@@ -29,10 +28,11 @@ from backend.payments import (
     Payments,
     State,
 )
-from backend.queries import query
-from backend.settings import DatabaseSettings
-from backend.vault import Vault
-from backend.worker import rescue_stalled_jobs
+from backend.platform.database import RESCUE_LOCK, Connection, Pool
+from backend.platform.encryption import Vault
+from backend.platform.migrate import migrate, missing, ours
+from backend.platform.queries import query
+from backend.platform.settings import DatabaseSettings
 
 NEW = NewPayment(user_id="alice", amount=Decimal("10.50"), currency="EUR")
 

@@ -8,7 +8,6 @@ from typing import Final
 from fastapi import FastAPI
 from opentelemetry.metrics import get_meter
 
-from backend import error_tracking, health, jobs
 from backend.api import automation, internal, notifications, openapi, payments, problems
 from backend.api import health as health_api
 from backend.api.auth import token_check
@@ -17,15 +16,18 @@ from backend.api.middleware import (
     SecurityHeadersMiddleware,
     UnhandledErrorMiddleware,
 )
-from backend.automation import Runs
-from backend.database import Pool, create_pool
-from backend.gauges import REFRESH_INTERVAL_S, JobGauges
-from backend.health import HealthChecks
-from backend.notifications import Notifications
-from backend.payments import Payments
-from backend.periodic import every
-from backend.settings import ApiSettings
-from backend.vault import Vault
+from backend.automation.store import Runs
+from backend.jobs import tasks as jobs
+from backend.notifications.store import Notifications
+from backend.operations import health
+from backend.operations.gauges import REFRESH_INTERVAL_S, JobGauges
+from backend.operations.health import HealthChecks
+from backend.payments.store import Payments
+from backend.platform import error_tracking
+from backend.platform.database import Pool, create_pool
+from backend.platform.encryption import Vault
+from backend.platform.periodic import every
+from backend.platform.settings import ApiSettings
 from glasshouse import RequestContextMiddleware
 
 _DESCRIPTION: Final = (

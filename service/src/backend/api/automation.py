@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 from backend.api.models import In, NotifyIn, Out, UserId, contact_of
 from backend.api.payments import get_queue
 from backend.api.problems import responses
-from backend.automation import RUN_ID_PATTERN, NewRun, Run, RunId, Runs, RunState
-from backend.jobs import JobQueue
-from backend.strategies import STRATEGIES
+from backend.automation.store import RUN_ID_PATTERN, NewRun, Run, RunId, Runs, RunState
+from backend.automation.strategies import STRATEGIES
+from backend.jobs.tasks import JobQueue
 from glasshouse import request_id
 
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from backend.api import problems
 from backend.api.auth import Internal, require_internal
-from backend.database import Pool
-from backend.health import WORKER, HealthChecks, Result
-from backend.migrate import missing
+from backend.operations.health import WORKER, HealthChecks, Result
+from backend.platform.database import Pool
+from backend.platform.migrate import missing
 
 PATHS: Final = frozenset({"/healthz", "/livez", "/metrics", "/readyz"})
 _UNAVAILABLE: Final = 503

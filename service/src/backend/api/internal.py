@@ -11,9 +11,9 @@ from backend.api import problems
 from backend.api.auth import require_internal
 from backend.api.jobs_page import render
 from backend.api.models import Out
-from backend.database import Pool
-from backend.job_status import read_jobs, read_workers
-from backend.jobs import JOB_NAMES
+from backend.jobs.status import read_jobs, read_workers
+from backend.jobs.tasks import JOB_NAMES
+from backend.platform.database import Pool
 from glasshouse.prometheus import CONTENT_TYPE, prometheus_text
 
 router = APIRouter(

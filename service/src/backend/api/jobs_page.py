@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from backend.job_status import JobStatus, WorkerStatus
+from backend.jobs.status import JobStatus, WorkerStatus
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">

@@ -7,8 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import error_tracking
 from backend.api.problems import internal_error, problem, too_large
+from backend.platform import error_tracking
 
 SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from backend.contacts import EXPECTED, Channel, Contact
+from backend.notifications.contacts import EXPECTED, Channel, Contact
 
 USER_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,63}$"
 UserId = Annotated[str, Field(pattern=USER_ID_PATTERN)]

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from backend.api.models import ChannelIn, In, Out, UserId, check_address, plain
 from backend.api.problems import responses
-from backend.contacts import Channel, Contact
-from backend.notifications import (
+from backend.notifications.contacts import Channel, Contact
+from backend.notifications.store import (
     NOTIFICATION_ID_PATTERN,
     DeliveryState,
     NewNotification,
@@ -18,7 +18,7 @@ from backend.notifications import (
     NotificationId,
     Notifications,
 )
-from backend.templates import templates
+from backend.notifications.templates import templates
 from glasshouse import request_id
 
 MAX_DATA: Final = 20

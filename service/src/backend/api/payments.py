@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from backend.api.models import In, NotifyIn, Out, UserId, contact_of
-from backend.jobs import JobQueue
-from backend.money import MINOR_DIGITS, AmountError, parse_amount
-from backend.payments import (
+from backend.jobs.tasks import JobQueue
+from backend.payments.money import MINOR_DIGITS, AmountError, parse_amount
+from backend.payments.store import (
     PAYMENT_ID_PATTERN,
     NewPayment,
     Payment,

@@ -12,7 +12,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from backend.payments import IdempotencyConflictError
+from backend.payments.store import IdempotencyConflictError
 from glasshouse import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"

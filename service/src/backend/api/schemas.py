@@ -6,10 +6,10 @@ A client that checks a body against the schema finds what the API would refuse, 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.contacts import ADDRESS, EMAIL_MAX, Channel
-from backend.money import MAX_AMOUNT, MINOR_DIGITS
-from backend.strategies import STRATEGIES
-from backend.templates import templates
+from backend.automation.strategies import STRATEGIES
+from backend.notifications.contacts import ADDRESS, EMAIL_MAX, Channel
+from backend.notifications.templates import templates
+from backend.payments.money import MAX_AMOUNT, MINOR_DIGITS
 
 Schema = dict[str, Any]
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.channels import DeliveryError, PermanentDeliveryError, Sender
-from backend.contacts import Channel
-from backend.notifications import Letter, NotificationId, Notifications
-from backend.templates import templates
-from backend.vault import UnsealError
+from backend.notifications.channels import DeliveryError, PermanentDeliveryError, Sender
+from backend.notifications.contacts import Channel
+from backend.notifications.store import Letter, NotificationId, Notifications
+from backend.notifications.templates import templates
+from backend.platform.encryption import UnsealError
 from glasshouse import traced
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final, cast
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from backend.database import Pool
-from backend.queries import query
+from backend.platform.database import Pool
+from backend.platform.queries import query
 
 CHECK_TIMEOUT_S: Final = 2.0
 # The open endpoint may be asked as often as anybody likes; what is behind it may not.

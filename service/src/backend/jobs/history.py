@@ -16,9 +16,9 @@ from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from backend.database import Pool
-from backend.queries import query
-from backend.schedule import Schedules
+from backend.jobs.schedule import Schedules
+from backend.platform.database import Pool
+from backend.platform.queries import query
 from glasshouse import emit_event
 
 WORKER_LOST: Final = "WorkerLost"

@@ -13,30 +13,30 @@ from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from backend.automation import Runs
-from backend.chain import TIMEOUT_S, Chain
-from backend.channels import Sender
-from backend.channels.email import Email, MailServer
-from backend.channels.provider import Provider
-from backend.confirmation import Confirmation
-from backend.contacts import Channel
-from backend.database import RESCUE_LOCK, Pool, create_pool
-from backend.delivery import Delivery
-from backend.error_tracking import report_failed_job
-from backend.execution import Execution
-from backend.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
-from backend.heartbeat import Heartbeat, worker_name
-from backend.job_runs import JobHistory
-from backend.jobs import DUTIES_KEY, Duties, JobQueue, create_app, schedules
-from backend.notifications import Notifications
-from backend.payments import Payments
-from backend.periodic import every
-from backend.queries import query
-from backend.retention import INTERVAL_S as RETENTION_INTERVAL_S
-from backend.retention import Retention
-from backend.settings import WorkerSettings
-from backend.strategies import Means
-from backend.vault import Vault
+from backend.automation.execution import Execution
+from backend.automation.store import Runs
+from backend.automation.strategies import Means
+from backend.jobs.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
+from backend.jobs.heartbeat import Heartbeat, worker_name
+from backend.jobs.history import JobHistory
+from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S
+from backend.jobs.retention import Retention
+from backend.jobs.tasks import DUTIES_KEY, Duties, JobQueue, create_app, schedules
+from backend.notifications.channels import Sender
+from backend.notifications.channels.email import Email, MailServer
+from backend.notifications.channels.provider import Provider
+from backend.notifications.contacts import Channel
+from backend.notifications.delivery import Delivery
+from backend.notifications.store import Notifications
+from backend.payments.chain import TIMEOUT_S, Chain
+from backend.payments.confirmation import Confirmation
+from backend.payments.store import Payments
+from backend.platform.database import RESCUE_LOCK, Pool, create_pool
+from backend.platform.encryption import Vault
+from backend.platform.error_tracking import report_failed_job
+from backend.platform.periodic import every
+from backend.platform.queries import query
+from backend.platform.settings import WorkerSettings
 
 # After it running jobs are cancelled and go back to the queue. Four seconds are left for that
 # and for the last telemetry: 8 in all.

@@ -7,10 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NewType
 
-from backend.contacts import Channel, Contact
-from backend.database import Connection, Pool
-from backend.queries import query
-from backend.vault import Vault
+from backend.notifications.contacts import Channel, Contact
+from backend.platform.database import Connection, Pool
+from backend.platform.encryption import Vault
+from backend.platform.queries import query
 from glasshouse import emit_event, traced
 
 NotificationId = NewType("NotificationId", str)

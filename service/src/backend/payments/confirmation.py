@@ -19,8 +19,8 @@ from typing import Final
 from procrastinate.exceptions import JobRetry
 from procrastinate.retry import RetryDecision
 
-from backend.chain import Chain, ChainError, ChainRefusedError, ChainUnreachableError
-from backend.payments import Failure, Payment, PaymentId, Payments, State
+from backend.payments.chain import Chain, ChainError, ChainRefusedError, ChainUnreachableError
+from backend.payments.store import Failure, Payment, PaymentId, Payments, State
 from glasshouse import traced
 
 FIRST_RETRY_S: Final = 0.2

@@ -10,10 +10,10 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from backend.channels import TIMEOUT_S, PermanentDeliveryError, TransientDeliveryError
-from backend.contacts import Channel
-from backend.notifications import NotificationId
-from backend.templates import Text
+from backend.notifications.channels import TIMEOUT_S, PermanentDeliveryError, TransientDeliveryError
+from backend.notifications.contacts import Channel
+from backend.notifications.store import NotificationId
+from backend.notifications.templates import Text
 
 # Those that may pass; every other client error is for ever.
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})

@@ -10,7 +10,7 @@ _HEADING: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 @cache
 def _statements() -> dict[str, str]:
-    text = resources.files("backend").joinpath("queries.sql").read_text(encoding="utf-8")
+    text = resources.files("backend.platform").joinpath("queries.sql").read_text(encoding="utf-8")
     _, *parts = _HEADING.split(text)
     return {name: _bare(body) for name, body in zip(parts[::2], parts[1::2], strict=True)}
 

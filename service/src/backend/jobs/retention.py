@@ -7,8 +7,8 @@ import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from backend.database import Pool, single_statement
-from backend.queries import query
+from backend.platform.database import Pool, single_statement
+from backend.platform.queries import query
 
 INTERVAL_S: Final = 60.0
 # Rows that one statement looks at: it holds its locks for well under a second.

@@ -19,7 +19,7 @@ from sentry_sdk.integrations.otlp import OTLPIntegration
 from sentry_sdk.integrations.threading import ThreadingIntegration
 from sentry_sdk.types import Event, Hint
 
-from backend.settings import ErrorTrackingSettings
+from backend.platform.settings import ErrorTrackingSettings
 from glasshouse import correlation_id, request_id
 
 FLUSH_TIMEOUT_S: Final = 2.0

@@ -7,8 +7,8 @@ DeliveryError
 
 from typing import Protocol
 
-from backend.notifications import NotificationId
-from backend.templates import Text
+from backend.notifications.store import NotificationId
+from backend.notifications.templates import Text
 
 TIMEOUT_S = 10.0
 

@@ -10,12 +10,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
 
-from backend.contacts import Contact
-from backend.database import Connection, Pool, single_statement
-from backend.money import format_amount
-from backend.notifications import NewNotification, Notification, Notifications, tell
-from backend.queries import query
-from backend.vault import UnsealError, Vault
+from backend.notifications.contacts import Contact
+from backend.notifications.store import NewNotification, Notification, Notifications, tell
+from backend.payments.money import format_amount
+from backend.platform.database import Connection, Pool, single_statement
+from backend.platform.encryption import UnsealError, Vault
+from backend.platform.queries import query
 from glasshouse import emit_event, traced
 
 PaymentId = NewType("PaymentId", str)

@@ -10,11 +10,11 @@ from typing import Any, Final, NewType
 
 from psycopg.types.json import Jsonb
 
-from backend.contacts import Contact
-from backend.database import Connection, Pool
-from backend.notifications import NewNotification, Notification, Notifications, tell
-from backend.queries import query
-from backend.vault import UnsealError, Vault
+from backend.notifications.contacts import Contact
+from backend.notifications.store import NewNotification, Notification, Notifications, tell
+from backend.platform.database import Connection, Pool
+from backend.platform.encryption import UnsealError, Vault
+from backend.platform.queries import query
 from glasshouse import emit_event, traced
 
 _logger = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from backend.database import Pool
-from backend.queries import query
-from backend.schedule import Schedules
+from backend.jobs.schedule import Schedules
+from backend.platform.database import Pool
+from backend.platform.queries import query
 
 REFRESH_INTERVAL_S: Final = 5.0
 

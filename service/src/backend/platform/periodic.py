@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from backend import error_tracking
+from backend.platform import error_tracking
 
 _logger = logging.getLogger(__name__)
 

@@ -13,18 +13,18 @@ from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from backend.automation import NewRun, RunId, Runs
-from backend.chain import ChainError
-from backend.channels import TransientDeliveryError
-from backend.confirmation import Confirmation
-from backend.database import Connection
-from backend.delivery import Delivery
-from backend.execution import Execution
-from backend.notifications import NotificationId
-from backend.payments import PaymentId, Payments
-from backend.schedule import Schedule, Schedules
-from backend.strategies import NIGHTLY_REPORT
-from backend.vault import UnsealError
+from backend.automation.execution import Execution
+from backend.automation.store import NewRun, RunId, Runs
+from backend.automation.strategies import NIGHTLY_REPORT
+from backend.jobs.schedule import Schedule, Schedules
+from backend.notifications.channels import TransientDeliveryError
+from backend.notifications.delivery import Delivery
+from backend.notifications.store import NotificationId
+from backend.payments.chain import ChainError
+from backend.payments.confirmation import Confirmation
+from backend.payments.store import PaymentId, Payments
+from backend.platform.database import Connection
+from backend.platform.encryption import UnsealError
 
 CONFIRM_PAYMENT: Final = "confirm_payment"
 SWEEP_PAYMENTS: Final = "sweep_payments"

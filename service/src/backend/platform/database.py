@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from backend.settings import DatabaseSettings
+from backend.platform.settings import DatabaseSettings
 
 CONNECT_TIMEOUT_S: Final = 5
 # How long a caller waits for a free connection.

@@ -15,14 +15,14 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from pydantic import SecretStr
 
-from backend.channels import (
+from backend.notifications.channels import (
     TIMEOUT_S,
     DeliveryError,
     PermanentDeliveryError,
     TransientDeliveryError,
 )
-from backend.notifications import NotificationId
-from backend.templates import Text
+from backend.notifications.store import NotificationId
+from backend.notifications.templates import Text
 
 _PERMANENT_FROM: Final = 500
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from backend.database import Pool
-from backend.queries import query
-from backend.schedule import Schedules
+from backend.jobs.schedule import Schedules
+from backend.platform.database import Pool
+from backend.platform.queries import query
 
 # A worker's heartbeat is due every 5 seconds.
 MAX_WORKERS: Final = 100

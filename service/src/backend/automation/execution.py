@@ -12,9 +12,9 @@ import psycopg
 from opentelemetry import trace
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from backend.automation import Run, RunId, Runs, RunState, StepResult
-from backend.chain import ChainError, ChainRefusedError, ChainUnreachableError
-from backend.strategies import STRATEGIES, Means, Step
+from backend.automation.store import Run, RunId, Runs, RunState, StepResult
+from backend.automation.strategies import STRATEGIES, Means, Step
+from backend.payments.chain import ChainError, ChainRefusedError, ChainUnreachableError
 from glasshouse import traced
 
 _tracer = trace.get_tracer("backend")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from backend.automation import Run
-from backend.chain import Chain
-from backend.database import Pool
-from backend.payments import Enqueue, NewPayment, Payments
-from backend.queries import query
+from backend.automation.store import Run
+from backend.payments.chain import Chain
+from backend.payments.store import Enqueue, NewPayment, Payments
+from backend.platform.database import Pool
+from backend.platform.queries import query
 
 NIGHTLY_REPORT: Final = "nightly_report"
 

@@ -15,9 +15,9 @@ import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg.rows import DictRow, dict_row
 
-from backend.database import CONNECT_TIMEOUT_S, MIGRATION_LOCK, Pool
-from backend.queries import query
-from backend.settings import DatabaseSettings
+from backend.platform.database import CONNECT_TIMEOUT_S, MIGRATION_LOCK, Pool
+from backend.platform.queries import query
+from backend.platform.settings import DatabaseSettings
 
 LOCK_TIMEOUT_MS: Final = 60_000
 PROCRASTINATE_PREFIX: Final = "procrastinate/"
@@ -57,7 +57,7 @@ def migrate(settings: DatabaseSettings) -> list[str]:
 
 def ours() -> list[Migration]:
     """Return the backend's own migrations, in order."""
-    folder = resources.files("backend").joinpath("migrations")
+    folder = resources.files("backend.platform").joinpath("migrations")
     files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
     return sorted(Migration(file.name, file.read_text(encoding="utf-8")) for file in files)
 

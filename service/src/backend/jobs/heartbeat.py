@@ -10,8 +10,8 @@ import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from backend.database import Pool
-from backend.queries import query
+from backend.platform.database import Pool
+from backend.platform.queries import query
 
 INTERVAL_S: Final = 5.0
 

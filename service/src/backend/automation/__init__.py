@@ -1,0 +1,1 @@
+"""Automation runs: the record, the strategies and their execution."""

@@ -1,0 +1,1 @@
+"""The job queue: tasks, worker, schedule and history."""

@@ -1,0 +1,1 @@
+"""Notifications: the record, contacts, templates, channels and delivery."""

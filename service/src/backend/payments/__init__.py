@@ -1,0 +1,1 @@
+"""Payments: the record, its confirmation on the chain, and money."""
