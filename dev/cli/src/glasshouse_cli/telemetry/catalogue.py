@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,8 +29,16 @@ class Privacy(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """A value of an enum, and what code calls it."""
+
+    id: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attribute:
-    """A field as it is called on OTLP. values: those of an enum. open: others may occur, too."""
+    """A field as it is called on OTLP. members: those of an enum. open: others occur, too."""
 
     id: str
     type: Type
@@ -37,13 +46,22 @@ class Attribute:
     unit: str | None
     privacy: Privacy
     examples: tuple[object, ...]
-    values: tuple[str, ...]
+    members: tuple[Member, ...]
     open: bool
     place: Place
 
     @property
     def domain(self) -> str:
         return self.id.partition(".")[0]
+
+    @property
+    def class_name(self) -> str:
+        """What Python calls an enum: PaymentState of payment.state."""
+        return "".join(part.capitalize() for part in re.split(r"[._]", self.id))
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return tuple(member.value for member in self.members)
 
     @property
     def example(self) -> object:
@@ -75,6 +93,16 @@ class Event:
     @property
     def domain(self) -> str:
         return self.name.partition(".")[0]
+
+    @property
+    def function(self) -> str:
+        """The function that emits it."""
+        return self.name.replace(".", "_")
+
+    def keyword(self, attribute: Attribute) -> str:
+        """What Python calls one of its fields: job.id is `id` of job.finished."""
+        name = attribute.id
+        return name.removeprefix(f"{self.domain}.").replace(".", "_")
 
     def has(self, attribute: Attribute) -> bool:
         return any(field.attribute is attribute for field in self.fields)

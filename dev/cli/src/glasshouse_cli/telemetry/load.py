@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from glasshouse_cli.telemetry.catalogue import (
     Event,
     Field,
     Label,
+    Member,
     Metric,
     Privacy,
     Type,
@@ -49,6 +51,8 @@ _OF_LABEL: Final = {"label", "from", "max_dynamic_values"}
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _METRIC_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _LABEL_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+# What `glasshouse.emit_event` takes beside the fields.
+_RESERVED: Final = {"level"}
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _PYTHON: Final[Mapping[Type, tuple[type, ...]]] = {
     Type.STRING: (str,),
@@ -135,8 +139,10 @@ def _attribute(part: Located) -> Attribute:
     part.only(what, _ATTRIBUTE_KEYS)
     if not _NAME.fullmatch(name):
         raise part.at("id").fault(f"{name} must be <domain>.<snake_case>")
+    if keyword.iskeyword(leaf := name.partition(".")[2]) or leaf in _RESERVED:
+        raise part.at("id").fault(f"{leaf} has a meaning in Python's `emit_event`: rename {name}")
     _stability(what, part)
-    kind, values = _type(part, what)
+    kind, members = _type(part, what)
     ours = part.mapping(what, "annotations")
     ours.only(f"annotations of {what}", _OF_ATTRIBUTE)
     privacy = _one_of(ours, f"annotations of {what}", "privacy", Privacy)
@@ -154,13 +160,13 @@ def _attribute(part: Located) -> Attribute:
         unit=ours.text(what, "unit") if "unit" in ours else None,
         privacy=privacy,
         examples=_examples(part, what, kind),
-        values=values,
+        members=members,
         open=opened,
         place=part.at("id"),
     )
 
 
-def _type(part: Located, what: str) -> tuple[Type, tuple[str, ...]]:
+def _type(part: Located, what: str) -> tuple[Type, tuple[Member, ...]]:
     written = part.required(what, "type")
     if not isinstance(written, Located):
         if written not in set(Type) - {Type.ENUM}:
@@ -180,12 +186,15 @@ def _type(part: Located, what: str) -> tuple[Type, tuple[str, ...]]:
     for key in ("id", "value"):
         named = [(member.text(f"a member of {what}", key), member.place) for member in members]
         _refuse_twice(f"{key} of a member of {what},", named)
-    return Type.ENUM, tuple(member["value"] for member in members)
+    for member in members:
+        if not _LABEL_NAME.fullmatch(member["id"]):
+            raise member.at("id").fault(f"the id {member['id']} of a member must be snake_case")
+    return Type.ENUM, tuple(Member(id=one["id"], value=one["value"]) for one in members)
 
 
 def _examples(part: Located, what: str, kind: Type) -> tuple[object, ...]:
     written: object = part.get("examples", [])
-    examples = tuple(cast("list[object]", written) if isinstance(written, list) else [written])
+    examples: tuple[object, ...] = tuple(_list(written))
     if not examples and kind is not Type.ENUM:
         raise part.place.fault(f"{what} has no examples: add one")
     for example in examples:
@@ -355,6 +364,11 @@ def _label(
         if not reached <= set(attribute.values):
             unknown = ", ".join(sorted(reached - set(attribute.values)))
             raise part.at("ref").fault(f"{attribute.id} has no member {unknown}: add it")
+        if unreached := ", ".join(sorted(set(attribute.values) - reached)):
+            raise part.at("ref").fault(
+                f"no event of {what} is counted as {unreached}, a member of {attribute.id}: "
+                "add the event, or delete the member"
+            )
     else:
         _is_on_each(part.at("ref"), what, attribute, counted)
     bound = ours.get("max_dynamic_values", 0)
@@ -373,10 +387,14 @@ def _label(
 
 def _buckets(ours: Located, what: str) -> tuple[float, ...]:
     written: object = ours.get("buckets", [])
-    buckets = cast("list[Any]", written) if isinstance(written, list) else [None]
-    if not all(_is_number(one) for one in buckets) or sorted(set(buckets)) != buckets:
+    buckets = [one for one in _list(written) if _is_number(one)]
+    if len(buckets) != len(_list(written)) or sorted(set(buckets)) != buckets:
         raise ours.at("buckets").fault(f"buckets of {what} must be numbers that rise")
     return tuple(buckets)
+
+
+def _list(value: object) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
 def _is_number(value: object) -> bool:
