@@ -207,7 +207,8 @@ def in_stack(
 def refusal(*, image: str, config: str, folder: Path, mounts: Mapping[Path, str]) -> list[str]:
     """Start a Collector that cannot start; return the lines of error it ends with.
 
-    ``mounts``: the files it gets beside its configuration and its families, with their place in the container.
+    ``mounts``: the files it gets beside its configuration and families, with their place in the
+    container.
     """
     user = container_user()
     (folder / "config.yaml").write_text(config, encoding="utf-8")

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, NewType
 
 from psycopg.types.json import Jsonb
@@ -15,7 +14,10 @@ from backend.notifications.store import NewNotification, Notification, Notificat
 from backend.platform.database import Connection, Pool
 from backend.platform.encryption import UnsealError, Vault
 from backend.platform.queries import query
-from glasshouse import emit_event, traced
+from backend.telemetry import events
+from backend.telemetry.emitter import present
+from backend.telemetry.known_values import AutomationState as RunState
+from glasshouse import traced
 
 _logger = logging.getLogger(__name__)
 
@@ -24,12 +26,6 @@ RUN_ID_PATTERN: Final = r"^run_[0-9a-f]{32}$"
 
 # Enqueues the job that executes a run, in the transaction of the connection given.
 Enqueue = Callable[[RunId, Connection], Awaitable[None]]
-
-
-class RunState(StrEnum):
-    REQUESTED = "requested"
-    COMPLETED = "completed"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +117,7 @@ class Runs:
             await enqueue(run_id, connection)
             row = await _one(connection, "run_by_id", id=run_id)
         run = Run.from_row(_present(row))
-        _emit(run, "Automation run requested")
+        _emit(run)
         return run
 
     async def find(self, run_id: RunId) -> Run | None:
@@ -165,7 +161,7 @@ class Runs:
             run = Run.from_row(row)
             if state is RunState.COMPLETED and row["contact_sealed"] is not None:
                 notification = await self._notify(run, row["contact_sealed"], connection)
-        _emit(run, f"Automation run {run.state}")
+        _emit(run)
         if notification:
             tell(notification)
         return run
@@ -196,15 +192,32 @@ def _present(row: dict[str, Any] | None) -> dict[str, Any]:
     return row
 
 
-def _emit(run: Run, message: str) -> None:
-    emit_event(
-        f"automation.run.{run.state}",
-        message,
-        automationSessionId=run.session_id,
-        userId=run.user_id,
-        strategy=run.strategy,
-        runId=run.id,
-        duration=run.duration,
-        withinSla=run.within_sla,
-        error_type=run.error_type,
-    )
+def _emit(run: Run) -> None:
+    """Emit the event of the state that the run has reached."""
+    match run.state:
+        case RunState.REQUESTED:
+            events.automation_run_requested(
+                automation_session_id=run.session_id,
+                user_id=run.user_id,
+                strategy=run.strategy,
+                run_id=run.id,
+            )
+        case RunState.COMPLETED:
+            events.automation_run_completed(
+                automation_session_id=run.session_id,
+                user_id=run.user_id,
+                strategy=run.strategy,
+                run_id=run.id,
+                duration=present(run.duration),
+                within_sla=present(run.within_sla),
+            )
+        case RunState.FAILED:
+            events.automation_run_failed(
+                automation_session_id=run.session_id,
+                user_id=run.user_id,
+                strategy=run.strategy,
+                run_id=run.id,
+                duration=present(run.duration),
+                within_sla=present(run.within_sla),
+                error_type=present(run.error_type),
+            )

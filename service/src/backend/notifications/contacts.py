@@ -2,15 +2,9 @@
 
 import re
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any, Final
 
-
-class Channel(StrEnum):
-    EMAIL = "email"
-    SMS = "sms"
-    PUSH = "push"
-
+from backend.telemetry.known_values import NotificationChannel as Channel
 
 EMAIL_MAX: Final = 254
 

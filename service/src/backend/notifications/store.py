@@ -4,26 +4,22 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, NewType
 
 from backend.notifications.contacts import Channel, Contact
 from backend.platform.database import Connection, Pool
 from backend.platform.encryption import Vault
 from backend.platform.queries import query
-from glasshouse import emit_event, traced
+from backend.telemetry import events
+from backend.telemetry.emitter import present
+from backend.telemetry.known_values import NotificationDeliveryStatus as DeliveryState
+from glasshouse import traced
 
 NotificationId = NewType("NotificationId", str)
 NOTIFICATION_ID_PATTERN: Final = r"^nt_[0-9a-f]{32}$"
 
 # Enqueues the job that delivers a notification, in the transaction of the connection given.
 Enqueue = Callable[[NotificationId, Connection], Awaitable[None]]
-
-
-class DeliveryState(StrEnum):
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +145,26 @@ class Notifications:
 
 def tell(notification: Notification) -> None:
     """Emit the event of the state that the notification has reached."""
-    emit_event(
-        f"notification.{notification.state}",
-        f"Notification {notification.state}",
-        notificationId=notification.id,
-        channel=notification.channel,
-        template=notification.template,
-        deliveryStatus=notification.state,
-        error_type=notification.error_type,
-    )
+    match notification.state:
+        case DeliveryState.QUEUED:
+            events.notification_queued(
+                id=notification.id,
+                channel=notification.channel,
+                template=notification.template,
+                delivery_status=notification.state,
+            )
+        case DeliveryState.DELIVERED:
+            events.notification_delivered(
+                id=notification.id,
+                channel=notification.channel,
+                template=notification.template,
+                delivery_status=notification.state,
+            )
+        case DeliveryState.FAILED:
+            events.notification_failed(
+                id=notification.id,
+                channel=notification.channel,
+                template=notification.template,
+                delivery_status=notification.state,
+                error_type=present(notification.error_type),
+            )

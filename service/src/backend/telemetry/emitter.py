@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from glasshouse import emit_event
 
@@ -14,6 +14,7 @@ STRICT_VARIABLE: Final = "BACKEND_STRICT_EVENTS"
 _logger = logging.getLogger(__name__)
 _reported: set[str] = set()
 
+_T = TypeVar("_T")
 Value = str | int | float | bool | None
 
 
@@ -31,7 +32,7 @@ class Field:
             return "is missing" if self.required else None
         if not self._is_of_kind(value):
             return f"is {type(value).__qualname__}, not {self.kind.__qualname__}"
-        if self.values is not None and value not in self.values:
+        if self.values is not None and value not in tuple(self.values):
             return f"is none of {', '.join(self.values)}"
         return None
 
@@ -71,6 +72,11 @@ def emit(event: Event, *, level: int | None = None, **values: Value) -> None:
         if _is_strict():
             raise
         _report_once(event, f"cannot be emitted: {type(error).__qualname__}")
+
+
+def present(value: _T | None) -> _T:
+    """Say that a value is there: its row cannot be without. `emit` reports one that is not."""
+    return cast(_T, value)
 
 
 def _send(event: Event, level: int, values: Mapping[str, Value]) -> None:

@@ -305,7 +305,9 @@ def _metric(
         raise ours.place.fault(f"{what} has no value: name the field that is measured")
     maximum = ours.get("max")
     if (maximum is None) != (value is None) or not _is_number(maximum or 1.0):
-        raise ours.at("max").fault(f"{what}: a number max belongs to a value, and only there")
+        raise ours.at("max" if "max" in ours else "value").fault(
+            f"{what}: a number max belongs to a value, and only there"
+        )
     return Metric(
         name=name,
         brief=group.text(what, "brief"),
