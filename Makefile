@@ -17,7 +17,7 @@ FAULTS ?=
 
 export UV_NO_PROGRESS := 1
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit compatibility lint collector dashboards rules redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit compatibility lint collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,9 @@ dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 
 rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml, and the links in runbooks/
 	@$(RUN) glasshouse rules
+
+telemetry: venv ## Write what is made of the events and metrics in telemetry/
+	@$(RUN) glasshouse telemetry
 
 bench-service: venv ## Measure the API's requests a second, telemetry off and on
 	@PYTHONPATH=tests $(RUN) python dev/bench/service.py

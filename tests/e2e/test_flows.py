@@ -155,7 +155,7 @@ def test_a_notification_is_followed(http: httpx.Client, stack: Stack, channel: s
         {"notification.queued", "notification.delivered", "job.finished"},
     )
     [delivered] = [one for one in told if one["event"] == "notification.delivered"]
-    assert delivered["notification_notification_id"] == followed.identifier
+    assert delivered["notification_id"] == followed.identifier
     assert delivered["notification_channel"] == channel
     counted_after(http, stack, query, before)
     # The message got there, and nothing of it is where people look.

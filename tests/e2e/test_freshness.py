@@ -62,7 +62,7 @@ def test_a_derived_metric_is_queryable_in_five_seconds(
     http: httpx.Client, stack: Stack, sender: otlp.Sender, word: str
 ) -> None:
     prometheus = stack.url("prometheus")
-    event = {"job.job": word, "job.outcome": "succeeded", "job.duration": 0.5}
+    event = {"job.name": word, "job.outcome": "succeeded", "job.duration": 0.5}
     series = f'jobs_total{{job_name="{word}"}}'
 
     def count(number: int) -> Callable[[], list[Any]]:

@@ -71,7 +71,7 @@ def events(request: int) -> list[dict[str, Any]]:
                     otlp.log(
                         "Job finished",
                         {
-                            "job.job": "confirm_payment",
+                            "job.name": "confirm_payment",
                             "job.outcome": "succeeded",
                             "job.duration": 0.25,
                         },

@@ -18,6 +18,9 @@ from support.waiting import until
 
 LABEL = {"dev.glasshouse.part": "tests"}
 REDACTORS = ("pii",)
+FAMILIES = Path(__file__).parents[2] / "collector" / "event_families.yaml"
+# Where the deployed configuration includes it from.
+FAMILIES_MOUNT = "/etc/otelcol/event_families.yaml"
 
 # Writes every request it gets, one JSON document a line.
 SINK_CONFIG: dict[str, Any] = {
@@ -125,6 +128,7 @@ def running(
             DockerContainer(image, **base)
             .with_command("--config=/etc/otelcol/config.yaml")
             .with_volume_mapping(str(folder / "config.yaml"), "/etc/otelcol/config.yaml", "ro")
+            .with_volume_mapping(str(FAMILIES), FAMILIES_MOUNT, "ro")
             .with_volume_mapping(str(policy), "/etc/otelcol/rules.yaml", "ro")
             .with_volume_mapping(str(key), "/run/secrets/hmac_key", "ro")
             .with_volume_mapping(str(own), "/var/lib/otelcol", "rw")
@@ -186,6 +190,7 @@ def in_stack(
         .with_kwargs(network=network)
         .with_command("--config=/etc/otelcol/config.yaml")
         .with_volume_mapping(str(folder / "config.yaml"), "/etc/otelcol/config.yaml", "ro")
+        .with_volume_mapping(str(FAMILIES), FAMILIES_MOUNT, "ro")
         .with_volume_mapping(str(queue), "/var/lib/otelcol", "rw")
         .with_env("TEMPO_ENDPOINT", "http://tempo:4318")
         .with_env("LOKI_ENDPOINT", "http://loki:3100/otlp")
@@ -202,7 +207,8 @@ def in_stack(
 def refusal(*, image: str, config: str, folder: Path, mounts: Mapping[Path, str]) -> list[str]:
     """Start a Collector that cannot start; return the lines of error it ends with.
 
-    ``mounts``: the files it gets beside its configuration, with their place in the container.
+    ``mounts``: the files it gets beside its configuration and families, with their place in the
+    container.
     """
     user = container_user()
     (folder / "config.yaml").write_text(config, encoding="utf-8")
@@ -210,7 +216,8 @@ def refusal(*, image: str, config: str, folder: Path, mounts: Mapping[Path, str]
     command += ["--label=dev.glasshouse.part=tests", "--tmpfs=/var/lib/otelcol:mode=1777"]
     for name in ("TEMPO", "LOKI", "PROMETHEUS"):
         command.append(f"--env={name}_ENDPOINT=http://127.0.0.1:1")
-    for source, target in {folder / "config.yaml": "/etc/otelcol/config.yaml", **mounts}.items():
+    own = {folder / "config.yaml": "/etc/otelcol/config.yaml", FAMILIES: FAMILIES_MOUNT}
+    for source, target in {**own, **mounts}.items():
         command.append(f"--volume={source}:{target}:ro")
     ended = subprocess.run(
         [*command, image, "--config=/etc/otelcol/config.yaml"],

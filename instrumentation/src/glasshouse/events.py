@@ -1,7 +1,7 @@
 """Business events: log records with an event name, a human body and flat attributes.
 
-One rule names the attributes: field ``transactionId`` of event ``payment.created`` is
-``payment.transaction_id`` over OTLP, and ``transactionId`` again on the console.
+A field of event ``payment.created`` is called ``transaction_id`` in code,
+``payment.transaction_id`` over OTLP, and ``transactionId`` on the console.
 """
 
 import functools
@@ -16,7 +16,6 @@ from glasshouse.pseudonym import user_pseudonym
 EVENT_NAME_ATTRIBUTE: Final = "otel.event.name"
 # Loki drops a record's event name, so it travels as an attribute too.
 EVENT_ATTRIBUTE: Final = "event"
-_CAPITAL: Final = re.compile(r"(?<!^)([A-Z])")
 _UNDERSCORE: Final = re.compile(r"_([a-z0-9])")
 
 _DECIMALS: Final = 6
@@ -34,22 +33,27 @@ def domain_of(event: str) -> str:
 # Names come from code, so they are few.
 @functools.lru_cache(maxsize=1024)
 def attribute_name(event: str, field: str) -> str:
-    """Return the OTLP name of a console field: ``userId`` becomes ``payment.user_id``."""
-    snake_case = _CAPITAL.sub(r"_\1", field).lower()
-    return f"{domain_of(event)}.{snake_case}"
+    """Return the OTLP name of a field: ``user_id`` becomes ``payment.user_id``."""
+    return f"{domain_of(event)}.{field}"
 
 
 @functools.lru_cache(maxsize=1024)
 def field_name(event: str, attribute: str) -> str:
-    """Return the console name of an OTLP attribute; one of another domain stays as it is."""
-    prefix = f"{domain_of(event)}."
-    if not attribute.startswith(prefix):
+    """Return the console name of an OTLP attribute: camelCase, without the event's domain.
+
+    The console has no domain to tell ids and names apart, so there ``job.id`` is ``jobId`` and
+    ``job.name`` is ``job``. An attribute of another domain stays as it is.
+    """
+    domain = domain_of(event)
+    if not attribute.startswith(f"{domain}."):
         return attribute
-    return _UNDERSCORE.sub(lambda match: match[1].upper(), attribute.removeprefix(prefix))
+    field = attribute.removeprefix(f"{domain}.")
+    name = {"id": f"{domain}_id", "name": domain}.get(field, field)
+    return _UNDERSCORE.sub(lambda match: match[1].upper(), name)
 
 
 def _outgoing(field: str, value: str | int | float) -> str | int | float:
-    if field == "userId":
+    if field == "user_id":
         return user_pseudonym(str(value))
     if isinstance(value, float):
         # Digits below a microsecond are noise, and long enough to look like a card.
@@ -60,6 +64,7 @@ def _outgoing(field: str, value: str | int | float) -> str | int | float:
 def emit_event(
     name: str,
     message: str,
+    /,
     *,
     level: int | None = None,
     error_type: str | None = None,
@@ -67,14 +72,15 @@ def emit_event(
 ) -> None:
     """Emit one business event through standard library logging.
 
-    emit_event("payment.confirmed", "Payment confirmed", transactionId=tx, confirmationDelay=1.8)
+    emit_event("payment.confirmed", "Payment confirmed", transaction_id=tx, confirmation_delay=1.8)
 
     Args:
         name: ``<domain>.<what happened>``, from a fixed list.
         message: for people; a constant, so that no value can slip into it.
         level: a level of `logging`; by default WARNING for what failed, else INFO.
         error_type: becomes ``error.type``; a class of failure, not its text.
-        fields: camelCase names. ``None`` is left out. ``userId`` leaves as a pseudonym only.
+        fields: snake_case names, without the domain. ``None`` is left out. ``user_id`` leaves as a
+            pseudonym only.
 
     Raises:
         ConfigurationError: the key for pseudonyms is unusable.

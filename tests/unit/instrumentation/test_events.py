@@ -22,22 +22,36 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "field", "attribute"),
+    ("event", "field", "attribute", "console"),
     [
-        ("payment.created", "transactionId", "payment.transaction_id"),
-        ("payment.created", "currency", "payment.currency"),
-        ("payment.submitted", "blockchainTxId", "payment.blockchain_tx_id"),
-        ("automation.run.failed", "automationSessionId", "automation.automation_session_id"),
-        ("job.finished", "nextRunAt", "job.next_run_at"),
+        ("payment.created", "transaction_id", "payment.transaction_id", "transactionId"),
+        ("payment.created", "currency", "payment.currency", "currency"),
+        ("payment.submitted", "blockchain_tx_id", "payment.blockchain_tx_id", "blockchainTxId"),
+        ("automation.run.failed", "run_id", "automation.run_id", "runId"),
+        ("job.finished", "next_run_at", "job.next_run_at", "nextRunAt"),
+        ("job.finished", "id", "job.id", "jobId"),
+        ("job.finished", "name", "job.name", "job"),
+        ("notification.queued", "id", "notification.id", "notificationId"),
     ],
 )
-def test_a_field_and_its_attribute_name_each_other(event: str, field: str, attribute: str) -> None:
+def test_a_field_has_one_name_over_otlp_and_one_on_the_console(
+    event: str, field: str, attribute: str, console: str
+) -> None:
     assert attribute_name(event, field) == attribute
-    assert field_name(event, attribute) == field
+    assert field_name(event, attribute) == console
 
 
-def test_attributes_of_other_domains_keep_their_name() -> None:
-    assert field_name("payment.failed", "error.type") == "error.type"
+@pytest.mark.parametrize("attribute", ["error.type", "job.id", "payments.id"])
+def test_attributes_of_other_domains_keep_their_name(attribute: str) -> None:
+    assert field_name("payment.failed", attribute) == attribute
+
+
+def test_a_field_may_be_called_as_a_parameter_is(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="glasshouse.events"):
+        emit_event("job.finished", "Job finished", id=5, name="sweep", message="done")
+    [record] = caplog.records
+    found = {key: value for key, value in vars(record).items() if key.startswith("job.")}
+    assert found == {"job.id": 5, "job.name": "sweep", "job.message": "done"}
 
 
 def test_an_event_is_one_record_with_flat_attributes(caplog: pytest.LogCaptureFixture) -> None:
@@ -45,9 +59,9 @@ def test_an_event_is_one_record_with_flat_attributes(caplog: pytest.LogCaptureFi
     emit_event(
         "payment.failed",
         "Payment failed",
-        transactionId="tx_1",
-        userId="bob",
-        confirmationDelay=None,
+        transaction_id="tx_1",
+        user_id="bob",
+        confirmation_delay=None,
         amount=0.1 + 0.2,
         error_type="reverted",
     )

@@ -103,8 +103,8 @@ async def test_each_end_of_a_job_is_one_row_and_one_event(
     await run(jobs, history, error, attempts, abort)
     [fields] = told(caplog)
     assert fields["event"] == "job.finished"
-    assert fields["job.job"] == "confirm_payment"
-    assert fields["job.job_id"] == 5
+    assert fields["job.name"] == "confirm_payment"
+    assert fields["job.id"] == 5
     assert fields["job.outcome"] == outcome
     assert fields["job.attempt"] == attempts + 1
     assert 0 <= fields["job.duration"] < 5

@@ -269,7 +269,7 @@ async def test_gauges_count_what_waits(pool: Pool, app: procrastinate.App, payme
         "jobs.backlog": named(CONFIRM_PAYMENT, "other"),
         "jobs.oldest_pending_age": named(CONFIRM_PAYMENT, "other"),
         "job.last_success_timestamp": named(CONFIRM_PAYMENT),
-        "job.schedule_interval": named(*schedules("30 2 * * *")),
+        "job.schedule_interval": named(*scheduled("30 2 * * *")),
         "worker.heartbeat_age": {frozenset()},
     }
 

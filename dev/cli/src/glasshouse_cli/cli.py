@@ -24,6 +24,7 @@ from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.process import run_attached
 from glasshouse_cli.project import Project
 from glasshouse_cli.summary import summarize
+from glasshouse_cli.telemetry import outputs as contract
 
 _INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
@@ -120,6 +121,13 @@ def rules() -> None:
     checkout = project.load()
     runbooks.write(checkout)
     Terminal().say(f"wrote {rule_files.write(checkout).relative_to(checkout.root)}")
+
+
+@app.command()
+def telemetry() -> None:
+    """Write the files that are made of the catalogue in telemetry/."""
+    changed = contract.write(project.load().root)
+    Terminal().say("\n".join(f"wrote {name}" for name in changed) or "nothing to change")
 
 
 @app.command()

@@ -6,12 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from glasshouse_loadgen.known_values import (
+    AutomationStrategy,
+    NotificationChannel,
+    NotificationTemplate,
+    PaymentCurrency,
+)
 from glasshouse_loadgen.people import Person
 
-CURRENCIES: Final = ("EUR", "GBP", "JPY", "USD")
-STRATEGIES: Final = ("rebalance", "dca", "stop_loss", "nightly_report")
-CHANNELS: Final = ("email", "sms", "push")
-TEMPLATES: Final = ("payment_confirmed", "payment_failed", "welcome", "run_completed")
+CURRENCIES: Final[tuple[str, ...]] = tuple(PaymentCurrency)
+STRATEGIES: Final[tuple[str, ...]] = tuple(AutomationStrategy)
+CHANNELS: Final[tuple[str, ...]] = tuple(NotificationChannel)
+TEMPLATES: Final[tuple[str, ...]] = tuple(NotificationTemplate)
 
 ACCEPTED: Final = frozenset({202})
 

@@ -3,7 +3,6 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, NewType
 
 from psycopg.types.json import Jsonb
@@ -13,16 +12,13 @@ from backend.notifications.store import Notifications, emit_state_event
 from backend.platform.database import Connection, Enqueue, Pool
 from backend.platform.encryption import Encryptor
 from backend.platform.queries import query, require
-from glasshouse import emit_event, traced
+from backend.telemetry import events
+from backend.telemetry.emitter import present
+from backend.telemetry.known_values import AutomationState as RunState
+from glasshouse import traced
 
 RunId = NewType("RunId", str)
 RUN_ID_PATTERN: Final = r"^run_[0-9a-f]{32}$"
-
-
-class RunState(StrEnum):
-    REQUESTED = "requested"
-    COMPLETED = "completed"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +117,7 @@ class Runs:
             await self._enqueue(run_id, connection)
             row = await _one(connection, "run_by_id", id=run_id)
         run = Run.from_row(require(row, "run"))
-        _emit(run, "Automation run requested")
+        _emit(run)
         return run
 
     async def find(self, run_id: RunId) -> Run | None:
@@ -172,7 +168,7 @@ class Runs:
                     template="run_completed",
                     data={"strategy": run.strategy, "runId": run.id},
                 )
-        _emit(run, f"Automation run {run.state}")
+        _emit(run)
         if notification:
             emit_state_event(notification)
         return run
@@ -183,15 +179,32 @@ async def _one(connection: Connection, name: str, **parameters: Any) -> dict[str
     return await cursor.fetchone()
 
 
-def _emit(run: Run, message: str) -> None:
-    emit_event(
-        f"automation.run.{run.state}",
-        message,
-        automationSessionId=run.session_id,
-        userId=run.user_id,
-        strategy=run.strategy,
-        runId=run.id,
-        duration=run.duration,
-        withinSla=run.within_sla,
-        error_type=run.error_type,
-    )
+def _emit(run: Run) -> None:
+    """Emit the event of the state that the run has reached."""
+    match run.state:
+        case RunState.REQUESTED:
+            events.automation_run_requested(
+                automation_session_id=run.session_id,
+                user_id=run.user_id,
+                strategy=run.strategy,
+                run_id=run.id,
+            )
+        case RunState.COMPLETED:
+            events.automation_run_completed(
+                automation_session_id=run.session_id,
+                user_id=run.user_id,
+                strategy=run.strategy,
+                run_id=run.id,
+                duration=present(run.duration),
+                within_sla=present(run.within_sla),
+            )
+        case RunState.FAILED:
+            events.automation_run_failed(
+                automation_session_id=run.session_id,
+                user_id=run.user_id,
+                strategy=run.strategy,
+                run_id=run.id,
+                duration=present(run.duration),
+                within_sla=present(run.within_sla),
+                error_type=present(run.error_type),
+            )

@@ -18,7 +18,9 @@ from procrastinate.worker import Worker
 from backend.jobs.schedule import Schedules
 from backend.platform.database import Pool
 from backend.platform.queries import query
-from glasshouse import emit_event
+from backend.telemetry import events
+from backend.telemetry.emitter import present
+from backend.telemetry.known_values import JobOutcome
 
 WORKER_LOST: Final = "WorkerLost"
 
@@ -38,14 +40,14 @@ class JobHistory:
     ) -> Any:
         """Worker middleware: write one execution, whatever its end."""
         started = time.monotonic()
-        outcome, error_class, begun = "succeeded", None, False
+        outcome, error_class, begun = JobOutcome.SUCCEEDED, None, False
         try:
             await self._start(context.job)
             begun = True
             return await call_next()
         except BaseException as error:
             outcome, error_class = _outcome(error, context), type(error).__qualname__
-            if outcome == "aborted" and not isinstance(error, JobAborted):
+            if outcome is JobOutcome.ABORTED and not isinstance(error, JobAborted):
                 # Cancelled on request. As it is, procrastinate would ask for a retry.
                 raise JobAborted from error
             raise
@@ -57,8 +59,8 @@ class JobHistory:
 
     async def record_worker_lost(self, job: Job) -> None:
         """Write the end of an execution whose worker died; the job goes back to the queue."""
-        if row := await self._finish(job, "retried", WORKER_LOST):
-            self._emit_finished(job, "retried", row.get("duration"), WORKER_LOST)
+        if row := await self._finish(job, JobOutcome.RETRIED, WORKER_LOST):
+            self._emit_finished(job, JobOutcome.RETRIED, row.get("duration"), WORKER_LOST)
 
     async def _start(self, job: Job) -> None:
         schedule = self._schedules.get(job.task_name)
@@ -76,7 +78,7 @@ class JobHistory:
             )
 
     async def _finish(
-        self, job: Job, outcome: str, error_class: str | None
+        self, job: Job, outcome: JobOutcome, error_class: str | None
     ) -> dict[str, Any] | None:
         """Return what was written, ``None`` if this end was written before."""
         written = {"outcome": outcome, "error_class": error_class}
@@ -94,17 +96,14 @@ class JobHistory:
             return written
 
     def _emit_finished(
-        self, job: Job, outcome: str, duration: float | None, error_class: str | None
+        self, job: Job, outcome: JobOutcome, duration: float | None, error_class: str | None
     ) -> None:
         schedule = self._schedules.get(job.task_name)
-        emit_event(
-            "job.finished",
-            "Job finished",
-            level=logging.WARNING if outcome == "failed" else None,
-            jobId=job.id,
-            job=job.task_name,
+        events.job_finished(
+            id=present(job.id),
+            name=job.task_name,
             schedule=schedule and schedule.cron,
-            nextRunAt=schedule and schedule.next_run().isoformat().replace("+00:00", "Z"),
+            next_run_at=schedule and schedule.next_run().isoformat().replace("+00:00", "Z"),
             outcome=outcome,
             duration=duration,
             attempt=job.attempts + 1,
@@ -112,10 +111,10 @@ class JobHistory:
         )
 
 
-def _outcome(error: BaseException, context: JobContext) -> str:
+def _outcome(error: BaseException, context: JobContext) -> JobOutcome:
     cancelled = isinstance(error, JobAborted | asyncio.CancelledError)
     if cancelled and context.abort_reason() is AbortReason.USER_REQUEST:
-        return "aborted"
+        return JobOutcome.ABORTED
     if context.task.get_retry_exception(exception=error, job=context.job):
-        return "retried"
-    return "aborted" if isinstance(error, JobAborted) else "failed"
+        return JobOutcome.RETRIED
+    return JobOutcome.ABORTED if isinstance(error, JobAborted) else JobOutcome.FAILED

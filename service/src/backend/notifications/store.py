@@ -5,25 +5,22 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, NewType
 
 from backend.notifications.contacts import Contact
 from backend.platform.database import Connection, Enqueue, Pool
 from backend.platform.encryption import DecryptionError, Encryptor
 from backend.platform.queries import query, require
-from glasshouse import emit_event, traced
+from backend.telemetry import events
+from backend.telemetry.emitter import present
+from backend.telemetry.known_values import NotificationChannel
+from backend.telemetry.known_values import NotificationDeliveryStatus as DeliveryState
+from glasshouse import traced
 
 NotificationId = NewType("NotificationId", str)
 NOTIFICATION_ID_PATTERN: Final = r"^nt_[0-9a-f]{32}$"
 
 _logger = logging.getLogger(__name__)
-
-
-class DeliveryState(StrEnum):
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +39,7 @@ class Notification:
 
     id: NotificationId
     user_id: str
-    channel: str
+    channel: NotificationChannel
     template: str
     state: DeliveryState
     provider_message_id: str | None
@@ -54,6 +51,7 @@ class Notification:
     def from_row(cls, row: dict[str, Any]) -> "Notification":
         fields: dict[str, Any] = {name: row[name] for name in cls.__dataclass_fields__}
         fields["state"] = DeliveryState(row["state"])
+        fields["channel"] = NotificationChannel(row["channel"])
         return cls(**fields)
 
 
@@ -179,12 +177,26 @@ class Notifications:
 
 def emit_state_event(notification: Notification) -> None:
     """Emit the event of the state that the notification has reached."""
-    emit_event(
-        f"notification.{notification.state}",
-        f"Notification {notification.state}",
-        notificationId=notification.id,
-        channel=notification.channel,
-        template=notification.template,
-        deliveryStatus=notification.state,
-        error_type=notification.error_type,
-    )
+    match notification.state:
+        case DeliveryState.QUEUED:
+            events.notification_queued(
+                id=notification.id,
+                channel=notification.channel,
+                template=notification.template,
+                delivery_status=notification.state,
+            )
+        case DeliveryState.DELIVERED:
+            events.notification_delivered(
+                id=notification.id,
+                channel=notification.channel,
+                template=notification.template,
+                delivery_status=notification.state,
+            )
+        case DeliveryState.FAILED:
+            events.notification_failed(
+                id=notification.id,
+                channel=notification.channel,
+                template=notification.template,
+                delivery_status=notification.state,
+                error_type=present(notification.error_type),
+            )

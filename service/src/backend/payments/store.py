@@ -14,17 +14,13 @@ from backend.payments.money import format_amount
 from backend.platform.database import Connection, Enqueue, Pool, single_statement
 from backend.platform.encryption import Encryptor
 from backend.platform.queries import query, require
-from glasshouse import emit_event, traced
+from backend.telemetry import events
+from backend.telemetry.emitter import present
+from backend.telemetry.known_values import PaymentState as State
+from glasshouse import traced
 
 PaymentId = NewType("PaymentId", str)
 PAYMENT_ID_PATTERN: Final = r"^tx_[0-9a-f]{32}$"
-
-
-class State(StrEnum):
-    CREATED = "created"
-    SUBMITTED = "submitted"
-    CONFIRMED = "confirmed"
-    FAILED = "failed"
 
 
 class Failure(StrEnum):
@@ -150,7 +146,7 @@ class Payments:
                 return await self._replay(connection, new, digest)
             await self._enqueue(payment_id, connection)
         payment = Payment.from_row(row)
-        _emit(payment, "payment.created", "Payment created")
+        _emit(payment)
         return CreateResult(payment=payment, replayed=False)
 
     async def _replay(
@@ -194,12 +190,12 @@ class Payments:
             "submit_payment", id=payment_id, blockchain_tx_id=blockchain_tx_id
         )
         if payment:
-            _emit(payment, "payment.submitted", "Payment submitted to the chain")
+            _emit(payment)
         return payment
 
     async def mark_confirmed(self, payment_id: PaymentId) -> Payment | None:
         """Mark a submitted payment as confirmed. ``None``: it was not in that state."""
-        return await self._ended("confirm_payment", "Payment confirmed", id=payment_id)
+        return await self._ended("confirm_payment", id=payment_id)
 
     async def mark_failed(
         self, payment_id: PaymentId, failure: Failure, *, from_state: State
@@ -207,13 +203,12 @@ class Payments:
         """Mark a payment as failed. ``None``: it was not in ``from_state``."""
         return await self._ended(
             "fail_payment",
-            "Payment failed",
             id=payment_id,
             error_type=failure,
             from_states=[from_state],
         )
 
-    async def _ended(self, name: str, message: str, **parameters: Any) -> Payment | None:
+    async def _ended(self, name: str, **parameters: Any) -> Payment | None:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()
@@ -232,7 +227,7 @@ class Payments:
                     "transactionId": payment.id,
                 },
             )
-        _emit(payment, f"payment.{payment.state}", message)
+        _emit(payment)
         if notification:
             emit_state_event(notification)
         return payment
@@ -244,15 +239,39 @@ class Payments:
         return Payment.from_row(row) if row else None
 
 
-def _emit(payment: Payment, event: str, message: str) -> None:
-    emit_event(
-        event,
-        message,
-        transactionId=payment.id,
-        userId=payment.user_id,
-        currency=payment.currency,
-        amount=float(payment.amount),
-        blockchainTxId=payment.blockchain_tx_id,
-        confirmationDelay=payment.confirmation_delay,
-        error_type=payment.error_type,
-    )
+def _emit(payment: Payment) -> None:
+    """Emit the event of the state that the payment has reached."""
+    match payment.state:
+        case State.CREATED:
+            events.payment_created(
+                transaction_id=payment.id,
+                user_id=payment.user_id,
+                currency=payment.currency,
+                amount=float(payment.amount),
+            )
+        case State.SUBMITTED:
+            events.payment_submitted(
+                transaction_id=payment.id,
+                user_id=payment.user_id,
+                currency=payment.currency,
+                amount=float(payment.amount),
+                blockchain_tx_id=present(payment.blockchain_tx_id),
+            )
+        case State.CONFIRMED:
+            events.payment_confirmed(
+                transaction_id=payment.id,
+                user_id=payment.user_id,
+                currency=payment.currency,
+                amount=float(payment.amount),
+                blockchain_tx_id=present(payment.blockchain_tx_id),
+                confirmation_delay=present(payment.confirmation_delay),
+            )
+        case State.FAILED:
+            events.payment_failed(
+                transaction_id=payment.id,
+                user_id=payment.user_id,
+                currency=payment.currency,
+                amount=float(payment.amount),
+                blockchain_tx_id=payment.blockchain_tx_id,
+                error_type=present(payment.error_type),
+            )

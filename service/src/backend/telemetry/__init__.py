@@ -1,0 +1,1 @@
+"""The events that the service emits, and the values that they have."""

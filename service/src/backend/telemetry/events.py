@@ -1,0 +1,389 @@
+"""The events of the service. Made from `telemetry/` by `make telemetry`.
+
+One function emits one event. Its keywords are the event's fields; what may be None is left out.
+"""
+
+import logging
+from typing import Final
+
+from backend.telemetry.emitter import Event, Field, emit
+from backend.telemetry.known_values import (
+    JobOutcome,
+    NotificationChannel,
+    NotificationDeliveryStatus,
+)
+
+_AUTOMATION_RUN_REQUESTED: Final = Event(
+    name="automation.run.requested",
+    message="Automation run requested",
+    level=logging.INFO,
+    fields={
+        "automation_session_id": Field(str, required=True),
+        "user_id": Field(str, required=True),
+        "strategy": Field(str, required=True),
+        "run_id": Field(str, required=True),
+    },
+)
+
+
+def automation_run_requested(
+    *,
+    automation_session_id: str,
+    user_id: str,
+    strategy: str,
+    run_id: str,
+) -> None:
+    """`automation.run.requested`: A run and its job are in the database."""
+    emit(
+        _AUTOMATION_RUN_REQUESTED,
+        automation_session_id=automation_session_id,
+        user_id=user_id,
+        strategy=strategy,
+        run_id=run_id,
+    )
+
+
+_AUTOMATION_RUN_COMPLETED: Final = Event(
+    name="automation.run.completed",
+    message="Automation run completed",
+    level=logging.INFO,
+    fields={
+        "automation_session_id": Field(str, required=True),
+        "user_id": Field(str, required=True),
+        "strategy": Field(str, required=True),
+        "run_id": Field(str, required=True),
+        "duration": Field(float, required=True),
+        "within_sla": Field(bool, required=True),
+    },
+)
+
+
+def automation_run_completed(
+    *,
+    automation_session_id: str,
+    user_id: str,
+    strategy: str,
+    run_id: str,
+    duration: float,
+    within_sla: bool,
+) -> None:
+    """`automation.run.completed`: Every step of the run has its result."""
+    emit(
+        _AUTOMATION_RUN_COMPLETED,
+        automation_session_id=automation_session_id,
+        user_id=user_id,
+        strategy=strategy,
+        run_id=run_id,
+        duration=duration,
+        within_sla=within_sla,
+    )
+
+
+_AUTOMATION_RUN_FAILED: Final = Event(
+    name="automation.run.failed",
+    message="Automation run failed",
+    level=logging.WARNING,
+    fields={
+        "automation_session_id": Field(str, required=True),
+        "user_id": Field(str, required=True),
+        "strategy": Field(str, required=True),
+        "run_id": Field(str, required=True),
+        "duration": Field(float, required=True),
+        "within_sla": Field(bool, required=True),
+        "error_type": Field(str, required=True),
+    },
+)
+
+
+def automation_run_failed(
+    *,
+    automation_session_id: str,
+    user_id: str,
+    strategy: str,
+    run_id: str,
+    duration: float,
+    within_sla: bool,
+    error_type: str,
+) -> None:
+    """`automation.run.failed`: A step of the run cannot be executed."""
+    emit(
+        _AUTOMATION_RUN_FAILED,
+        automation_session_id=automation_session_id,
+        user_id=user_id,
+        strategy=strategy,
+        run_id=run_id,
+        duration=duration,
+        within_sla=within_sla,
+        error_type=error_type,
+    )
+
+
+_JOB_FINISHED: Final = Event(
+    name="job.finished",
+    message="Job finished",
+    level=logging.INFO,
+    fields={
+        "id": Field(int, required=True),
+        "name": Field(str, required=True),
+        "schedule": Field(str),
+        "next_run_at": Field(str),
+        "outcome": Field(str, required=True, values=JobOutcome),
+        "duration": Field(float),
+        "attempt": Field(int, required=True),
+        "error_type": Field(str),
+    },
+)
+
+
+def job_finished(
+    *,
+    id: int,
+    name: str,
+    schedule: str | None = None,
+    next_run_at: str | None = None,
+    outcome: JobOutcome,
+    duration: float | None = None,
+    attempt: int,
+    error_type: str | None = None,
+) -> None:
+    """`job.finished`: An execution of a job ended, whatever its outcome."""
+    emit(
+        _JOB_FINISHED,
+        level=logging.WARNING if outcome == "failed" else logging.INFO,
+        id=id,
+        name=name,
+        schedule=schedule,
+        next_run_at=next_run_at,
+        outcome=outcome,
+        duration=duration,
+        attempt=attempt,
+        error_type=error_type,
+    )
+
+
+_NOTIFICATION_QUEUED: Final = Event(
+    name="notification.queued",
+    message="Notification queued",
+    level=logging.INFO,
+    fields={
+        "id": Field(str, required=True),
+        "channel": Field(str, required=True, values=NotificationChannel),
+        "template": Field(str, required=True),
+        "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
+    },
+)
+
+
+def notification_queued(
+    *,
+    id: str,
+    channel: NotificationChannel,
+    template: str,
+    delivery_status: NotificationDeliveryStatus,
+) -> None:
+    """`notification.queued`: A notification and its job are in the database."""
+    emit(
+        _NOTIFICATION_QUEUED,
+        id=id,
+        channel=channel,
+        template=template,
+        delivery_status=delivery_status,
+    )
+
+
+_NOTIFICATION_DELIVERED: Final = Event(
+    name="notification.delivered",
+    message="Notification delivered",
+    level=logging.INFO,
+    fields={
+        "id": Field(str, required=True),
+        "channel": Field(str, required=True, values=NotificationChannel),
+        "template": Field(str, required=True),
+        "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
+    },
+)
+
+
+def notification_delivered(
+    *,
+    id: str,
+    channel: NotificationChannel,
+    template: str,
+    delivery_status: NotificationDeliveryStatus,
+) -> None:
+    """`notification.delivered`: The mail server or provider has taken it."""
+    emit(
+        _NOTIFICATION_DELIVERED,
+        id=id,
+        channel=channel,
+        template=template,
+        delivery_status=delivery_status,
+    )
+
+
+_NOTIFICATION_FAILED: Final = Event(
+    name="notification.failed",
+    message="Notification failed",
+    level=logging.WARNING,
+    fields={
+        "id": Field(str, required=True),
+        "channel": Field(str, required=True, values=NotificationChannel),
+        "template": Field(str, required=True),
+        "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
+        "error_type": Field(str, required=True),
+    },
+)
+
+
+def notification_failed(
+    *,
+    id: str,
+    channel: NotificationChannel,
+    template: str,
+    delivery_status: NotificationDeliveryStatus,
+    error_type: str,
+) -> None:
+    """`notification.failed`: It was refused, or no attempt succeeded."""
+    emit(
+        _NOTIFICATION_FAILED,
+        id=id,
+        channel=channel,
+        template=template,
+        delivery_status=delivery_status,
+        error_type=error_type,
+    )
+
+
+_PAYMENT_CREATED: Final = Event(
+    name="payment.created",
+    message="Payment created",
+    level=logging.INFO,
+    fields={
+        "transaction_id": Field(str, required=True),
+        "user_id": Field(str, required=True),
+        "currency": Field(str, required=True),
+        "amount": Field(float, required=True),
+    },
+)
+
+
+def payment_created(
+    *,
+    transaction_id: str,
+    user_id: str,
+    currency: str,
+    amount: float,
+) -> None:
+    """`payment.created`: A payment and its job are in the database."""
+    emit(
+        _PAYMENT_CREATED,
+        transaction_id=transaction_id,
+        user_id=user_id,
+        currency=currency,
+        amount=amount,
+    )
+
+
+_PAYMENT_SUBMITTED: Final = Event(
+    name="payment.submitted",
+    message="Payment submitted to the chain",
+    level=logging.INFO,
+    fields={
+        "transaction_id": Field(str, required=True),
+        "user_id": Field(str, required=True),
+        "currency": Field(str, required=True),
+        "amount": Field(float, required=True),
+        "blockchain_tx_id": Field(str, required=True),
+    },
+)
+
+
+def payment_submitted(
+    *,
+    transaction_id: str,
+    user_id: str,
+    currency: str,
+    amount: float,
+    blockchain_tx_id: str,
+) -> None:
+    """`payment.submitted`: The chain has taken the payment's transaction."""
+    emit(
+        _PAYMENT_SUBMITTED,
+        transaction_id=transaction_id,
+        user_id=user_id,
+        currency=currency,
+        amount=amount,
+        blockchain_tx_id=blockchain_tx_id,
+    )
+
+
+_PAYMENT_CONFIRMED: Final = Event(
+    name="payment.confirmed",
+    message="Payment confirmed",
+    level=logging.INFO,
+    fields={
+        "transaction_id": Field(str, required=True),
+        "user_id": Field(str, required=True),
+        "currency": Field(str, required=True),
+        "amount": Field(float, required=True),
+        "blockchain_tx_id": Field(str, required=True),
+        "confirmation_delay": Field(float, required=True),
+    },
+)
+
+
+def payment_confirmed(
+    *,
+    transaction_id: str,
+    user_id: str,
+    currency: str,
+    amount: float,
+    blockchain_tx_id: str,
+    confirmation_delay: float,
+) -> None:
+    """`payment.confirmed`: The chain has mined the transaction."""
+    emit(
+        _PAYMENT_CONFIRMED,
+        transaction_id=transaction_id,
+        user_id=user_id,
+        currency=currency,
+        amount=amount,
+        blockchain_tx_id=blockchain_tx_id,
+        confirmation_delay=confirmation_delay,
+    )
+
+
+_PAYMENT_FAILED: Final = Event(
+    name="payment.failed",
+    message="Payment failed",
+    level=logging.WARNING,
+    fields={
+        "transaction_id": Field(str, required=True),
+        "user_id": Field(str, required=True),
+        "currency": Field(str, required=True),
+        "amount": Field(float, required=True),
+        "blockchain_tx_id": Field(str),
+        "error_type": Field(str, required=True),
+    },
+)
+
+
+def payment_failed(
+    *,
+    transaction_id: str,
+    user_id: str,
+    currency: str,
+    amount: float,
+    blockchain_tx_id: str | None = None,
+    error_type: str,
+) -> None:
+    """`payment.failed`: The payment ended without a confirmation."""
+    emit(
+        _PAYMENT_FAILED,
+        transaction_id=transaction_id,
+        user_id=user_id,
+        currency=currency,
+        amount=amount,
+        blockchain_tx_id=blockchain_tx_id,
+        error_type=error_type,
+    )
