@@ -17,6 +17,7 @@ from glasshouse import emit_event, traced
 
 RunId = NewType("RunId", str)
 RUN_ID_PATTERN: Final = r"^run_[0-9a-f]{32}$"
+SESSION_ID_PATTERN: Final = r"^as_[0-9a-f]{32}$"
 
 
 class RunState(StrEnum):
