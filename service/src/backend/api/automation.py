@@ -4,13 +4,20 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from backend.api.dependencies import Provided
 from backend.api.models import In, NotifyIn, Out, UserId, contact_of
 from backend.api.problems import responses
-from backend.automation.store import RUN_ID_PATTERN, NewRun, Run, RunId, RunState
+from backend.automation.store import (
+    RUN_ID_PATTERN,
+    SESSION_ID_PATTERN,
+    NewRun,
+    Run,
+    RunId,
+    RunState,
+)
 from backend.automation.strategies import STRATEGIES
 from glasshouse import request_id
 
@@ -24,6 +31,10 @@ def _known_strategy(name: str) -> str:
     return name
 
 
+RunIdOut = Annotated[str, Field(pattern=RUN_ID_PATTERN)]
+SessionIdOut = Annotated[str, Field(pattern=SESSION_ID_PATTERN)]
+
+
 class RunIn(In):
     """The body of ``POST /automation/runs``."""
 
@@ -35,8 +46,8 @@ class RunIn(In):
 class RunAccepted(Out):
     """The answer to a write: the work goes on after it."""
 
-    run_id: str
-    automation_session_id: str
+    run_id: RunIdOut
+    automation_session_id: SessionIdOut
     state: RunState
     request_id: str | None
 
@@ -44,8 +55,8 @@ class RunAccepted(Out):
 class RunOut(Out):
     """One run. Times are in UTC; ``duration`` is in seconds, from the request to the end."""
 
-    run_id: str
-    automation_session_id: str
+    run_id: RunIdOut
+    automation_session_id: SessionIdOut
     strategy: str
     state: RunState
     steps: list[str]

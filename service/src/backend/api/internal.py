@@ -1,10 +1,9 @@
 """``/metrics`` and ``/jobs/status``, for who holds the internal token."""
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from pydantic import ConfigDict
 from starlette.responses import HTMLResponse, Response
 
 from backend.api import problems
@@ -23,26 +22,6 @@ router = APIRouter(
 )
 
 _EXAMPLE: Final = '# TYPE health_check_status gauge\nhealth_check_status{check="postgres"} 1.0\n'
-
-_JOB_EXAMPLE: Final[dict[str, Any]] = {
-    "job": "sweep_payments",
-    "schedule": "* * * * *",
-    "nextRun": "2026-01-02T03:05:00Z",
-    "lastSuccess": "2026-01-02T03:04:01.5Z",
-    "lastFinished": "2026-01-02T03:04:01.5Z",
-    "lastOutcome": "succeeded",
-    "lastError": None,
-    "running": 0,
-    "pending": 0,
-    "failed": 0,
-    "oldestPendingAge": 0.0,
-}
-_WORKER_EXAMPLE: Final[dict[str, Any]] = {
-    "worker": "backend-7-1f0c9a2e",
-    "state": "alive",
-    "started": "2026-01-02T03:00:00Z",
-    "heartbeatAge": 1.2,
-}
 
 
 @router.get(
@@ -95,10 +74,6 @@ class WorkerOut(Out):
 
 class JobsOut(Out):
     """All jobs, and the workers of the last day."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"jobs": [_JOB_EXAMPLE], "workers": [_WORKER_EXAMPLE]}]}
-    )
 
     jobs: list[JobOut]
     workers: list[WorkerOut]

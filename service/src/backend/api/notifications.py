@@ -35,6 +35,7 @@ def _known_template(name: str) -> str:
 
 # No control characters: a line end could begin another header of a mail.
 Value = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+NotificationIdOut = Annotated[str, Field(pattern=NOTIFICATION_ID_PATTERN)]
 DataName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 
 
@@ -64,7 +65,7 @@ class NotificationIn(In):
 class NotificationAccepted(Out):
     """The answer to a write: the work goes on after it."""
 
-    notification_id: str
+    notification_id: NotificationIdOut
     state: DeliveryState
     request_id: str | None
 
@@ -72,7 +73,7 @@ class NotificationAccepted(Out):
 class NotificationOut(Out):
     """One notification, without recipient and text. Times are in UTC."""
 
-    notification_id: str
+    notification_id: NotificationIdOut
     state: DeliveryState
     channel: str
     template: str

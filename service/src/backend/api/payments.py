@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     ValidationInfo,
     field_validator,
 )
@@ -76,10 +77,13 @@ def _known_currency(value: str) -> str:
     return value
 
 
+PaymentIdOut = Annotated[str, Field(pattern=PAYMENT_ID_PATTERN)]
+
+
 class PaymentIn(In):
     """The body of ``POST /payments``. An amount is a decimal string or a JSON number.
 
-    ``notify`` is told how the payment ended.
+    ``notify`` is notified of how the payment ended.
     """
 
     user_id: UserId
@@ -105,7 +109,7 @@ class PaymentIn(In):
 class Accepted(Out):
     """The answer to a write: the work goes on after it."""
 
-    transaction_id: str
+    transaction_id: PaymentIdOut
     state: State
     request_id: str | None
 
@@ -113,7 +117,7 @@ class Accepted(Out):
 class PaymentOut(Out):
     """One payment. Times are in UTC; ``amount`` has the currency's decimal places."""
 
-    transaction_id: str
+    transaction_id: PaymentIdOut
     state: State
     amount: str
     currency: str

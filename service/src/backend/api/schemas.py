@@ -18,9 +18,28 @@ _CREATED: Final = "2026-01-02T03:04:05.123456Z"
 _FINISHED: Final = "2026-01-02T03:04:07.654321Z"
 _PAYMENT: Final = "tx_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
 _RUN: Final = "run_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
-_SESSION: Final = "ses_0d1e2f3a5f0c7a2e9b1d4c3f8e6a7b9c"
-_NOTIFICATION: Final = "ntf_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
+_SESSION: Final = "as_0d1e2f3a5f0c7a2e9b1d4c3f8e6a7b9c"
+_NOTIFICATION: Final = "nt_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
 _NOTIFY: Final = {"channel": "email", "to": "zoe@example.org"}
+_JOB: Final = {
+    "job": "sweep_payments",
+    "schedule": "* * * * *",
+    "nextRun": "2026-01-02T03:05:00Z",
+    "lastSuccess": "2026-01-02T03:04:01.5Z",
+    "lastFinished": "2026-01-02T03:04:01.5Z",
+    "lastOutcome": "succeeded",
+    "lastError": None,
+    "running": 0,
+    "pending": 0,
+    "failed": 0,
+    "oldestPendingAge": 0.0,
+}
+_WORKER: Final = {
+    "worker": "backend-7-1f0c9a2e",
+    "state": "alive",
+    "started": "2026-01-02T03:00:00Z",
+    "heartbeatAge": 1.2,
+}
 
 EXAMPLES: Final[Mapping[str, Schema]] = {
     "PaymentIn": {"userId": "user-7", "amount": "19.99", "currency": "EUR", "notify": _NOTIFY},
@@ -78,6 +97,8 @@ EXAMPLES: Final[Mapping[str, Schema]] = {
         "finishedAt": _FINISHED,
     },
     "NotifyIn": _NOTIFY,
+    # Here and not in its model, where FastAPI would leave out what is null.
+    "JobsOut": {"jobs": [_JOB], "workers": [_WORKER]},
 }
 
 

@@ -19,6 +19,7 @@ from glasshouse import traced
 
 RunId = NewType("RunId", str)
 RUN_ID_PATTERN: Final = r"^run_[0-9a-f]{32}$"
+SESSION_ID_PATTERN: Final = r"^as_[0-9a-f]{32}$"
 
 
 @dataclass(frozen=True, kw_only=True)
