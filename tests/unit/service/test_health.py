@@ -107,6 +107,23 @@ async def test_failing_check_gives_503_and_details_only_with_the_token(
     assert SECRET not in response.text
 
 
+@pytest.mark.parametrize("failing", ["postgres", "redis", "smtp", "worker"])
+async def test_one_failing_check_of_several_is_enough(
+    app: FastAPI, client: httpx.AsyncClient, failing: str
+):
+    dependencies = {name: Dependency() for name in ("postgres", "redis", "smtp", "worker")}
+    dependencies[failing].error = ConnectionError()
+    app.state.health = HealthChecks({name: one.check for name, one in dependencies.items()})
+    response = await client.get("/healthz")
+    assert (response.status_code, response.json()) == (
+        503,
+        {
+            "status": "unavailable",
+            "checks": dict.fromkeys(dependencies, "ok") | {failing: "failed"},
+        },
+    )
+
+
 async def test_livez_says_nothing_of_dependencies(
     client: httpx.AsyncClient, dependency: Dependency
 ):
