@@ -15,8 +15,9 @@ from psycopg.rows import DictRow, dict_row
 
 from backend.migrate import migrate
 from backend.settings import DatabaseSettings
+from glasshouse.events import field_name
 from glasshouse_fakes.settings import Settings
-from support import postgres, processes, sandbox
+from support import deployed, postgres, processes, sandbox
 from support.ports import free
 from support.processes import Backend, Process
 from support.waiting import until
@@ -557,6 +558,17 @@ def test_every_event_has_exactly_the_attributes_of_the_contract(running: Running
     assert (
         {"succeeded", "retried"} <= counted.keys() <= {"succeeded", "failed", "retried", "aborted"}
     )
+
+
+def test_what_the_collector_counts_is_what_the_service_sends(running: Running) -> None:
+    """Every name in the deployed configuration, of an event and of an attribute, is really sent."""
+    counted = deployed.counted_events(deployed.load())
+    events = running.backend.events()
+    assert counted.keys() == {one["event"] for one in events}
+    for one in events:
+        name = one["event"]
+        read = {field_name(name, attribute) for attribute in counted[name]}
+        assert read <= one.keys(), (name, read - one.keys())
 
 
 def test_no_address_and_no_text_is_in_any_log(running: Running) -> None:
