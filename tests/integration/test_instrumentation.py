@@ -19,7 +19,8 @@ from support.collector import Rig
 from support.shop_process import Shop
 from support.waiting import until
 
-EXIT_WITHIN_S = 5.0
+# The deadline is 4 s; a dead Collector held the process for 13.
+EXIT_WITHIN_S = 10.0
 
 
 @contextlib.contextmanager
@@ -55,7 +56,7 @@ def test_the_tail_of_all_three_signals_survives_sigterm(
         arrived = sent_about(rig, word)
         return (True if all(arrived.values()) else None), arrived
 
-    until(probe, what="log, span and metric of the last request", deadline_s=10)
+    until(probe, what="log, span and metric of the last request")
     [span] = [s for s in rig.spans() if attribute(s, "url.path") == f"/orders/{word}"]
     assert span["name"] == "GET /orders/{order}"
     assert attribute(span, "request.id") == answer.headers["X-Request-ID"]

@@ -75,7 +75,7 @@ class Rig(otlp.Stored):
         return [json.loads(line) for line in lines[skip:-1]]
 
     def derived_text(self) -> str:
-        return httpx.get(self.derived, timeout=5).text
+        return httpx.get(self.derived, timeout=30).text
 
 
 @contextlib.contextmanager
@@ -138,7 +138,7 @@ def _url(container: DockerContainer, port: int) -> str:
 def _wait_ready(container: DockerContainer) -> None:
     def probe() -> tuple[bool | None, object]:
         try:
-            answer = httpx.get(_url(container, 13133), timeout=2)
+            answer = httpx.get(_url(container, 13133), timeout=10)
         except (httpx.HTTPError, ConnectionError) as error:
             return None, (repr(error), container.get_logs()[1][-2000:])
         return (True if answer.status_code == 200 else None), answer.text

@@ -1,6 +1,7 @@
 """Small HTTP servers inside the test process."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,3 +47,16 @@ def serving(handler: type[Handler]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def echoing() -> Iterator[str]:
+    """Serve what a third party would: each answer is the request's headers, names lower-case."""
+
+    class Echo(Handler):
+        def do_GET(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self.answer(json.dumps(headers).encode())
+
+    with serving(Echo) as url:
+        yield url

@@ -99,7 +99,7 @@ class Sender:
     """Sends to one OTLP/HTTP endpoint, as one service."""
 
     def __init__(self, endpoint: str, service: str) -> None:
-        self._client = httpx.Client(base_url=endpoint, timeout=10)
+        self._client = httpx.Client(base_url=endpoint, timeout=60)
         self._resource = {"attributes": attributes({"service.name": service})}
 
     def logs(self, records: Iterable[dict[str, Any]]) -> None:

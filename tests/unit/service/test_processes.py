@@ -44,7 +44,7 @@ class Running:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    def ended(self, path: str, states: set[str], deadline_s: float = 30) -> dict[str, Any]:
+    def ended(self, path: str, states: set[str], deadline_s: float = 60) -> dict[str, Any]:
         """Ask the other API until the thing is in one of ``states``."""
 
         def probe() -> tuple[dict[str, Any] | None, object]:
@@ -66,7 +66,7 @@ class Running:
             found = [one for one in self.backend.events() if one.get(key) == value]
             return (found if len(found) >= count else None), found
 
-        return until(probe, what=f"{count} events of {value}", deadline_s=10)
+        return until(probe, what=f"{count} events of {value}")
 
 
 @pytest.fixture(scope="module")
@@ -298,13 +298,11 @@ def test_a_refused_notification_fails_at_once(running: Running, channel: str) ->
     part, status = ("smtp", 550) if channel == "email" else ("sms", 400)
     running.backend.fault(part, mode="error", status=status)
     made = running.post("/notifications", message(channel))
-    body = running.ended(
-        f"/notifications/{made['notificationId']}", {"delivered", "failed"}, deadline_s=10
-    )
+    identifier = made["notificationId"]
+    body = running.ended(f"/notifications/{identifier}", {"delivered", "failed"})
     assert (body["state"], body["errorType"]) == ("failed", "rejected")
-    [row] = running.rows(
-        "SELECT sealed FROM notifications WHERE id = %(id)s", id=made["notificationId"]
-    )
+    assert len(runs_of(running, "deliver_notification", identifier)) == 1
+    [row] = running.rows("SELECT sealed FROM notifications WHERE id = %(id)s", id=identifier)
     assert row["sealed"] is None
 
 
