@@ -66,7 +66,8 @@ def stack(
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=10, trust_env=False) as client:
+    # Reading everything back takes a backend on a busy machine longer than one record.
+    with httpx.Client(timeout=60, trust_env=False) as client:
         yield client
 
 

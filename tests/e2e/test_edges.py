@@ -93,7 +93,7 @@ def test_the_same_metrics_can_be_scraped_as_are_pushed(http: httpx.Client, stack
         pushed = {item["labels"]["__name__"] for item in series}
         return {"health_check_status", "jobs_backlog"} <= pushed & scraped or None, pushed
 
-    until(probe, what="scraped and pushed names meet", deadline_s=30)
+    until(probe, what="scraped and pushed names meet", deadline_s=60)
 
 
 def test_jobs_and_workers_are_told(http: httpx.Client, stack: Stack) -> None:
@@ -145,7 +145,7 @@ def test_health_names_what_is_away_and_the_gauge_follows(http: httpx.Client, sta
             name: float(status == "ok") for name, status in checks.items()
         } or None, seen
 
-    until(gauge, what="the gauge shows the same", deadline_s=30)
+    until(gauge, what="the gauge shows the same", deadline_s=60)
 
 
 def test_health_is_well_again_after_that(http: httpx.Client, stack: Stack) -> None:
@@ -169,7 +169,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         answer, _, _ = stack.compose.exec_in_container(command, "postgres")
         return (answer if answer.strip() == "failed" else None), answer
 
-    until(status, what="the job has failed", deadline_s=30)
+    until(status, what="the job has failed", deadline_s=60)
 
     def reports() -> tuple[list[dict[str, Any]] | None, object]:
         envelopes = http.get(f"{stack.url('sandbox')}/received/sentry").json()
@@ -177,7 +177,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         found = [one for one in payloads if _last_error(one) == "TypeError"]
         return found or None, payloads
 
-    [event] = until(reports, what="the report", deadline_s=30)
+    [event] = until(reports, what="the report", deadline_s=60)
     assert canary not in json.dumps(event)
     assert event["tags"]["service"] == "backend-worker"
     trace_id = event["contexts"]["trace"]["trace_id"]
@@ -186,7 +186,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         names = [span["name"] for span in backends.tempo_spans(http, stack.url("tempo"), trace_id)]
         return (names if "process confirm_payment" in names else None), names
 
-    until(trace, what="the report's trace in Tempo", deadline_s=30)
+    until(trace, what="the report's trace in Tempo", deadline_s=60)
 
     def told() -> tuple[str | None, object]:
         query = f'{{service_name="backend-worker"}} | trace_id="{trace_id}"'
@@ -194,7 +194,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         return (lines if "unexpected keyword argument" in lines else None), lines
 
     # The sentinel: the same message has arrived in Loki, and on the console.
-    assert canary not in until(told, what="the failure in Loki", deadline_s=30)
+    assert canary not in until(told, what="the failure in Loki", deadline_s=60)
     console = "".join(stack.compose.get_logs("worker"))
     assert "unexpected keyword argument" in console
     assert canary not in console

@@ -58,7 +58,7 @@ def follow(http: httpx.Client, stack: Stack, path: str, body: dict[str, Any], ke
         names = sorted({span["name"] for span in spans})
         return (followed if f"POST {path}" in names else None), names
 
-    return until(traced, what="the trace with API and job", deadline_s=30)
+    return until(traced, what="the trace with API and job", deadline_s=60)
 
 
 def assert_one_chain(followed: Followed, path: str, job: str) -> None:
@@ -87,7 +87,7 @@ def events(
         found = {one["event"] for one in labels}
         return (labels if expected <= found else None), found
 
-    found = until(probe, what="the events in Loki", deadline_s=15)
+    found = until(probe, what="the events in Loki", deadline_s=60)
     assert {one["event"] for one in found} == expected
     assert {one["request_id"] for one in found} == {followed.request_id}
     return found
@@ -103,7 +103,7 @@ def counted_after(http: httpx.Client, stack: Stack, query: str, before: float) -
         now = counted(http, stack, query)
         return (True if now > before else None), now
 
-    until(probe, what=f"{query} has risen", deadline_s=20)
+    until(probe, what=f"{query} has risen", deadline_s=60)
 
 
 def test_an_automation_run_is_followed(http: httpx.Client, stack: Stack) -> None:

@@ -16,13 +16,15 @@ from glasshouse_cli.project import Project
 from glasshouse_dashboards.__main__ import FOLDER
 from glasshouse_dashboards.quiet import QUIET
 from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
+from support import pictures
 from support.ports import free
 from support.stack import PROJECT_NAME, Stack
 from support.waiting import until
 
 WINDOW_S = 900
 SOURCES = ("prometheus", "loki", "tempo", "alertmanager")
-LEAST_BYTES = 10_000  # an empty page is smaller
+WIDTH, HEIGHT = 1440, 1400
+LEAST_DRAWN = 0.1  # of the picture; a page without panels has little but its background
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def test_a_browser_draws_a_dashboard(grafana: httpx.Client, uid: str, tmp_path: 
     auth = grafana.auth
     assert isinstance(auth, httpx.BasicAuth)
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1440,1400"]
+    flags += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={WIDTH},{HEIGHT}"]
     header = auth._auth_header  # pyright: ignore[reportPrivateUsage]
     site = str(grafana.base_url).replace("://", f"://{_credentials(header)}@")
     subprocess.run(
@@ -114,7 +116,9 @@ def test_a_browser_draws_a_dashboard(grafana: httpx.Client, uid: str, tmp_path: 
          f"{site}/d/{uid}?kiosk"],
         check=True, timeout=90, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    assert picture.stat().st_size > LEAST_BYTES
+    drawn = pictures.read(picture)
+    assert (drawn.width, drawn.height) == (WIDTH, HEIGHT)
+    assert drawn.share_drawn > LEAST_DRAWN
 
 
 def _credentials(header: str) -> str:

@@ -46,7 +46,7 @@ def followed(http: httpx.Client, stack: Stack) -> Followed:
         )
         return (followed if "POST /payments" in names else None), names
 
-    return until(probe, what="the payment's trace with API and job", deadline_s=30)
+    return until(probe, what="the payment's trace with API and job", deadline_s=60)
 
 
 def by_name(followed: Followed, service: str, name: str) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_its_logs_are_in_loki_under_the_same_trace(
         found = {(line["labels"]["service_name"], line["labels"].get("event")) for line in lines}
         return (lines if expected <= found else None), found
 
-    lines = until(probe, what="the payment's events in Loki", deadline_s=15)
+    lines = until(probe, what="the payment's events in Loki", deadline_s=60)
     events = [line["labels"] for line in lines if line["labels"].get("event")]
     assert {(e["service_name"], e["event"]) for e in events} == expected
     assert {e["request_id"] for e in events} == {followed.request_id}
@@ -141,7 +141,7 @@ def test_fifty_concurrent_payments_are_counted_exactly(http: httpx.Client, stack
         counts = {state: counted(query) - before[query] for state, query in queries.items()}
         return (True if min(counts.values()) >= CONCURRENT else None), counts
 
-    until(probe, what="fifty payments in each state", deadline_s=30)
+    until(probe, what="fifty payments in each state", deadline_s=60)
     assert {state: counted(query) - before[query] for state, query in queries.items()} == (
         dict.fromkeys(states, CONCURRENT)
     )

@@ -47,11 +47,11 @@ def test_every_command_finds_the_payment(stack: Stack) -> None:
                 ["bash", "-euo", "pipefail", "-c", command],
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=60,
                 check=False,
             )
             missing = [text for text in expected if text not in ran.stdout]
             return (True if not missing else None), (missing, ran.stdout, ran.stderr)
 
         # Only the first one changes anything, and it answers at once.
-        until(probe, what=f"command {number + 1}", deadline_s=0 if number == 0 else 30)
+        until(probe, what=f"command {number + 1}", deadline_s=0 if number == 0 else 60)

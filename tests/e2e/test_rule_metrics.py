@@ -68,7 +68,7 @@ def test_no_rule_fails_when_it_is_evaluated(http: httpx.Client, stack: Stack) ->
         pending = [rule["name"] for rule in found if rule["health"] == "unknown"]
         return (None if pending else found), pending
 
-    evaluated = until(probe, what="every rule is evaluated", deadline_s=30)
+    evaluated = until(probe, what="every rule is evaluated", deadline_s=60)
     assert len(evaluated) > 70
     assert {
         rule["name"]: rule.get("lastError") for rule in evaluated if rule["health"] != "ok"

@@ -1,5 +1,6 @@
 """The rules do what their tests say, by promtool; the tests would notice if they did not."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 
 from glasshouse_cli import alerting, images, rules
 from glasshouse_cli.project import Project
+from support import promtool
 from support.tools import run_tool
 
 
@@ -17,25 +19,19 @@ def tags(project: Project, docker: None) -> dict[str, str]:
     return images.resolve(["prometheus", "alertmanager"], checkout=project)
 
 
-def promtool(tags: dict[str, str], folder: Path, *arguments: str) -> tuple[int, str]:
+def run_promtool(tags: dict[str, str], folder: Path, *arguments: str) -> tuple[int, str]:
     ran = run_tool(tags["PROMETHEUS_IMAGE"], "promtool", *arguments, folders={folder: "/p"})
     return ran.returncode, ran.stdout + ran.stderr  # why something failed comes last
 
 
 def test_the_rules_pass_every_lint(project: Project, tags: dict[str, str]) -> None:
-    names = [f"/p/rules/{path.name}" for path in sorted(rules.folder(project).glob("*.yaml"))]
-    arguments = ("check", "rules", "--lint=all", "--lint-fatal", *names)
-    code, output = promtool(tags, project.root / "prometheus", *arguments)
-    assert code == 0, output
-    assert output.count("SUCCESS") == len(names)
+    run = functools.partial(run_promtool, tags, project.root / "prometheus")
+    promtool.assert_every_lint_passes(run, "/p")
 
 
 def test_every_rule_does_what_its_tests_say(project: Project, tags: dict[str, str]) -> None:
-    folder = project.root / "prometheus"
-    names = [f"/p/tests/{path.name}" for path in sorted((folder / "tests").glob("*.yaml"))]
-    code, output = promtool(tags, folder, "test", "rules", *names)
-    assert code == 0, output
-    assert output.count("SUCCESS") == len(names)
+    run = functools.partial(run_promtool, tags, project.root / "prometheus")
+    promtool.assert_every_test_passes(run, "/p")
 
 
 def mutants(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -117,7 +113,7 @@ def test_the_tests_notice_each_alert_that_is_broken(
             expected[f"/p/test-{stem}.yaml"] = name
             if document is source:
                 sound.add(name)
-    _, output = promtool(tags, tmp_path, "test", "rules", *expected)
+    _, output = run_promtool(tags, tmp_path, "test", "rules", *expected)
     passed = {part.partition("\n")[0]: "SUCCESS" in part for part in output.split("test file: ")}
     assert {name for file, name in expected.items() if passed[file]} == sound
     assert len(expected) - len(sound) > 50
@@ -163,7 +159,7 @@ def test_the_tests_notice_objectives_that_are_broken(
         (tmp_path / f"rules-{number}.yaml").write_text(rules.dump(broken))
         (tmp_path / f"test-{number}.yaml").write_text(rules.dump(tests))
         expected[f"/p/test-{number}.yaml"] = name
-    _, output = promtool(tags, tmp_path, "test", "rules", *expected)
+    _, output = run_promtool(tags, tmp_path, "test", "rules", *expected)
     passed = {part.partition("\n")[0]: "SUCCESS" in part for part in output.split("test file: ")}
     assert {name for file, name in expected.items() if passed[file]} == set()
 

@@ -232,7 +232,7 @@ def test_a_service_over_its_bound_is_told_and_no_other_has_to_wait(
     began, loud = datetime.now(tz=UTC), run.service("loud")
     alert = {"alertname": "ServiceThrottled", "service": loud, "severity": "ticket"}
     with over_its_bound(stack, loud) as refusals, Sender(stack.otlp, run.service("calm")) as calm:
-        until(lambda: (bool(refusals) or None, refusals), what="a refusal", deadline_s=30)
+        until(lambda: (bool(refusals) or None, refusals), what="a refusal", deadline_s=60)
         assert {answer.status_code for answer in refusals} == {httpx.codes.TOO_MANY_REQUESTS}
         assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refusals)
         calm.logs([otlp.log(f"calm {run.id}")])  # raises unless it is taken
@@ -244,7 +244,7 @@ def test_a_service_over_its_bound_is_told_and_no_other_has_to_wait(
         lines = [one["line"] for one in backends.loki_lines(http, stack.url("loki"), query)]
         return (True if lines == [f"calm {run.id}"] else None), lines
 
-    until(stored, what="the calm service's record", deadline_s=30)
+    until(stored, what="the calm service's record", deadline_s=60)
     received(http, stack, alert, "resolved", ended, ENDS_WITHIN_S)
 
 
@@ -275,8 +275,8 @@ def test_what_came_with_unusual_records_is_stored(
         found = {one["line"] for one in backends.loki_lines(http, stack.url("loki"), query)}
         return (True if len(found) == 200 else None), len(found)
 
-    until(metric, what="the point beside those without a value", deadline_s=30)
-    until(lines, what="the records with odd keys", deadline_s=30)
+    until(metric, what="the point beside those without a value", deadline_s=60)
+    until(lines, what="the records with odd keys", deadline_s=60)
 
 
 def letters(stack: Stack) -> list[dict[str, Any]]:

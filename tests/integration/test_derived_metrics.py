@@ -207,7 +207,7 @@ def test_a_histogram_leads_to_a_trace(redacting_rig: Rig) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
     def probe() -> tuple[list[str] | None, object]:
-        text = httpx.get(redacting_rig.derived, headers=accept, timeout=5).text
+        text = httpx.get(redacting_rig.derived, headers=accept, timeout=30).text
         bucket = 'payment_confirmation_delay_seconds_bucket{currency="JPY",le="10.0"}'
         found = [line for line in text.splitlines() if line.startswith(bucket)]
         return ([line for line in found if trace in line] or None), found

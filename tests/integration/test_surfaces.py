@@ -109,7 +109,7 @@ def test_what_was_redacted_is_counted_and_not_told(
     name = "otelcol_processor_pii_redacted_total"
 
     def probe() -> tuple[str | None, object]:
-        text = httpx.get(rig.own, timeout=5).text
+        text = httpx.get(rig.own, timeout=30).text
         return (text if "otelcol_receiver_accepted" in text else None), text[:1000]
 
     text = until(probe, what="the Collector's own metrics")

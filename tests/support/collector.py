@@ -14,6 +14,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 from glasshouse_cli.project import Project, container_user
+from support import otlp
 from support.waiting import until
 
 LABEL = {"dev.glasshouse.part": "tests"}
@@ -53,7 +54,7 @@ def without_redaction(config: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rig:
+class Rig(otlp.Stored):
     """A running Collector: where to send, what it counted, what it passed on.
 
     derived, own: addresses of the derived metrics and of its own. queue: its files on disk.
@@ -76,26 +77,8 @@ class Rig:
         lines = path.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines[skip:-1]]
 
-    def log_records(self) -> list[dict[str, Any]]:
-        return [
-            record
-            for request in self.stored("logs")
-            for resource in request["resourceLogs"]
-            for scope in resource["scopeLogs"]
-            for record in scope["logRecords"]
-        ]
-
-    def spans(self) -> list[dict[str, Any]]:
-        return [
-            span
-            for request in self.stored("traces")
-            for resource in request["resourceSpans"]
-            for scope in resource["scopeSpans"]
-            for span in scope["spans"]
-        ]
-
     def derived_text(self) -> str:
-        return httpx.get(self.derived, timeout=5).text
+        return httpx.get(self.derived, timeout=30).text
 
 
 @contextlib.contextmanager
@@ -159,7 +142,7 @@ def _url(container: DockerContainer, port: int) -> str:
 def _wait_ready(container: DockerContainer) -> None:
     def probe() -> tuple[bool | None, object]:
         try:
-            answer = httpx.get(_url(container, 13133), timeout=2)
+            answer = httpx.get(_url(container, 13133), timeout=10)
         except (httpx.HTTPError, ConnectionError) as error:
             return None, (repr(error), container.get_logs()[1][-2000:])
         return (True if answer.status_code == 200 else None), answer.text

@@ -5,6 +5,7 @@ https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
@@ -65,6 +66,32 @@ def gauge(name: str, number: float, items: Attributes = NONE) -> dict[str, Any]:
     return {"name": name, "gauge": {"dataPoints": [point]}}
 
 
+class Stored(ABC):
+    """Requests that were stored somewhere, in OTLP's JSON form."""
+
+    @abstractmethod
+    def stored(self, signal: str) -> list[dict[str, Any]]:
+        """Return every whole request of ``signal``: "logs", "traces" or "metrics"."""
+
+    def log_records(self) -> list[dict[str, Any]]:
+        return self._items("logs", "scopeLogs", "logRecords")
+
+    def spans(self) -> list[dict[str, Any]]:
+        return self._items("traces", "scopeSpans", "spans")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        return self._items("metrics", "scopeMetrics", "metrics")
+
+    def _items(self, signal: str, inner: str, items: str) -> list[dict[str, Any]]:
+        return [
+            item
+            for request in self.stored(signal)
+            for resource in request[_OUTER[signal]]
+            for scope in resource[inner]
+            for item in scope[items]
+        ]
+
+
 _OUTER = {"logs": "resourceLogs", "traces": "resourceSpans", "metrics": "resourceMetrics"}
 
 
@@ -72,7 +99,7 @@ class Sender:
     """Sends to one OTLP/HTTP endpoint, as one service."""
 
     def __init__(self, endpoint: str, service: str) -> None:
-        self._client = httpx.Client(base_url=endpoint, timeout=10)
+        self._client = httpx.Client(base_url=endpoint, timeout=60)
         self._resource = {"attributes": attributes({"service.name": service})}
 
     def logs(self, records: Iterable[dict[str, Any]]) -> None:

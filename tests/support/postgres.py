@@ -76,7 +76,7 @@ def contained(image: str) -> Iterator[str]:
 
         def probe() -> tuple[bool | None, object]:
             try:
-                psycopg.connect(conninfo, dbname="postgres", connect_timeout=2).close()
+                psycopg.connect(conninfo, dbname="postgres", connect_timeout=10).close()
             except psycopg.OperationalError as error:
                 return None, str(error)
             return True, None

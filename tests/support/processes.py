@@ -17,8 +17,8 @@ from backend.platform.settings import DatabaseSettings
 from support.ports import free
 from support.waiting import until
 
-STARTED_WITHIN_S = 60
-STOPPED_WITHIN_S = 20
+STARTED_WITHIN_S = 180
+STOPPED_WITHIN_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class Backend:
         def probe() -> tuple[bool | None, object]:
             assert process.popen.poll() is None, process.console.read_text(encoding="utf-8")
             try:
-                answer = httpx.get(f"{url}/livez", timeout=2, trust_env=False)
+                answer = httpx.get(f"{url}/livez", timeout=10, trust_env=False)
             except httpx.HTTPError as error:
                 return None, repr(error)
             return (True if answer.is_success else None), answer.status_code

@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 
 
 def until(
-    probe: Callable[[], tuple[Found | None, object]], *, what: str, deadline_s: float = 30.0
+    probe: Callable[[], tuple[Found | None, object]], *, what: str, deadline_s: float = 60.0
 ) -> Found:
     """Call ``probe`` until it finds something; fail with the last state it saw.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from glasshouse_bench import speed
 from glasshouse_bench.speed import Figure
-
-ROOT = Path(__file__).parents[2]
+from support import deployed
+from support.deployed import ROOT
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,24 @@ def test_a_pipeline_has_the_parts_it_is_named_for(
         assert exporter["compression"] == compression
     for part in document["service"]["pipelines"].values():
         assert part["processors"] == ["memory_limiter", "pii"]
+
+
+def test_the_deployed_pipeline_queues_as_the_deployed_collector_does() -> None:
+    document, collector = speed.configuration(ROOT, "none", "deployed"), deployed.load()
+    for signal, backend in {"logs": "loki", "traces": "tempo"}.items():
+        measured = document["exporters"][f"otlp_http/{signal}"]
+        assert measured["sending_queue"] == queue_of(collector, backend)
+        assert measured["endpoint"] == "${env:BENCH_SINK}"
+    storage = document["extensions"]["file_storage"]
+    assert storage["directory"] == "${env:BENCH_QUEUE}"
+    assert storage["fsync"] is collector["extensions"]["file_storage"]["fsync"] is True
+
+
+def queue_of(collector: deployed.Document, backend: str) -> dict[str, Any]:
+    [name] = [name for name in deployed.queued_exporters(collector) if name.endswith(f"/{backend}")]
+    queue = collector["exporters"][name]["sending_queue"]
+    assert queue["storage"] == "file_storage"
+    return queue
 
 
 def _figure(candidate: str, us: float, signal: str = "logs") -> Figure:

@@ -92,37 +92,71 @@ var worstTexts = map[string]string{
 	"seed": "mnemonic = abandon abandon ", "plus": "+49", "telephone": "tel 1-2-3-4-5-6-7-8-", "aws": "AKIA", "github": "://a:", "lines": "a\n",
 }
 
-// TestLinearTime compares a text with one eight times as long: the time may grow by little more.
-// A busy machine only ever adds time, so the least of several measurements counts, and only a text
-// that seems too slow is measured again.
+const (
+	shortBytes = 16 << 10
+	timesLong  = 8
+	// Linear growth is 1, quadratic growth timesLong; caches and allocation are between.
+	mostGrowth = 3.0
+)
+
+// timeGrowth tells how much more time one text takes than its eighths do, one after the other: about
+// 1 for what is linear. A busy machine only ever adds time, so the least of several measurements
+// counts, and only a text that seems too slow is measured again.
+func timeGrowth(t *testing.T, work func(string), text string) float64 {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	part := text[:len(text)/timesLong]
+	parts, whole := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+	ratio := math.Inf(1)
+	for attempt := 0; attempt < 10 && (attempt < 2 || ratio > mostGrowth); attempt++ {
+		before := threadTime(t)
+		for range timesLong {
+			work(part)
+		}
+		between := threadTime(t)
+		work(text)
+		parts, whole = min(parts, between-before), min(whole, threadTime(t)-between)
+		ratio = whole.Seconds() / parts.Seconds()
+	}
+	t.Logf("%8.2f ms in parts, %8.2f ms whole: %.2f", parts.Seconds()*1e3, whole.Seconds()*1e3, ratio)
+	return ratio
+}
+
 func TestLinearTime(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	e := loadEngine(t, Options{})
-	measure := func(text string, best time.Duration) time.Duration {
-		before := threadTime(t)
-		e.String("", text, nil)
-		return min(best, threadTime(t)-before)
-	}
-	const short, factor, attempts, slack = 16 << 10, 8, 8, 100 * time.Millisecond
 	for name, unit := range worstTexts {
-		text := strings.Repeat(unit, short/len(unit)*factor)
-		small, large := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
-		for range 2 {
-			small = measure(text[:len(text)/factor], small)
-		}
-		for range attempts {
-			if large = measure(text, large); large <= max(small*factor*4, slack) {
-				break
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat(unit, shortBytes*timesLong/len(unit))
+			if ratio := timeGrowth(t, func(text string) { e.String("", text, nil) }, text); ratio > mostGrowth {
+				t.Errorf("%d bytes take %.1f times what their eighths take", len(text), ratio)
 			}
+		})
+	}
+}
+
+// TestLinearTimeSeesMore holds the measurement to work whose growth is known.
+func TestLinearTimeSeesMore(t *testing.T) {
+	found := 0 // used, so that the work is not optimised away
+	text := strings.Repeat("a", 4<<10*timesLong)
+	linear := func(text string) {
+		for at := 0; at+1024 <= len(text); at++ {
+			found += strings.Count(text[at:at+1024], "b")
 		}
-		t.Logf("%-14s %8.2f ms, %8.2f ms", name, small.Seconds()*1e3, large.Seconds()*1e3)
-		if large > max(small*factor*4, slack) {
-			t.Errorf("%s: %v for %d bytes, %v for %d", name, small, len(text)/factor, large, len(text))
+	}
+	quadratic := func(text string) {
+		for at := range text {
+			found += strings.Count(text[at:], "b")
 		}
+	}
+	if ratio := timeGrowth(t, linear, text); ratio > mostGrowth {
+		t.Errorf("linear work grows by %.1f", ratio)
+	}
+	if ratio := timeGrowth(t, quadratic, text); ratio <= mostGrowth {
+		t.Errorf("quadratic work grows by %.1f only", ratio)
 	}
 }
 

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from glasshouse_cli import readiness
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.doctor.checks import follow
+from support import http_server
 
 
 @pytest.mark.parametrize(
@@ -50,45 +49,29 @@ def test_every_payload_carries_all_of_it(build: str):
     assert canary.leaks(payload) == ["email", "card", "token"]
 
 
-class Backend(BaseHTTPRequestHandler):
+class Backend(http_server.Handler):
     """Collector, Loki, Tempo and Prometheus in one: answers with what was sent."""
 
     received: str = ""
     redact = True
 
     def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        type(self).received += self.rfile.read(length).decode()
-        self._answer({})
+        type(self).received += self.body().decode()
+        self.answer(b"{}")
 
     def do_GET(self) -> None:
         stored = type(self).received
         if self.redact:
             words = [w for w in stored.replace('"', " ").split() if w.startswith("sentinel")]
             stored = words[0]
-        self._answer({"data": {"result": [stored]}, "traces": [stored]})
-
-    def _answer(self, value: object) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Silence."""
+        self.answer(json.dumps({"data": {"result": [stored]}, "traces": [stored]}).encode())
 
 
 @pytest.fixture(params=[True, False], ids=["redacting", "leaking"])
 def backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, bool]]:
     handler = type("Handler", (Backend,), {"redact": request.param, "received": ""})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", request.param
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=5)
+    with http_server.serving(handler) as url:
+        yield url, request.param
 
 
 def test_a_leak_fails_each_way_and_redaction_passes(backend: tuple[str, bool]):

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from glasshouse_cli.letters.delivery import Sender
 from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.letters.replaying import Outcome
 from glasshouse_cli.project import Project
+from support import http_server
 from support.waiting import until
 
 COMMAND = [sys.executable, "-c", "from glasshouse_cli.cli import main; main()", "dead-letters"]
@@ -125,37 +125,19 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     state = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(http_server.Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.body()
             assert self.headers["Content-Type"] == "application/json"
             state.seen.append((self.path, body))
             status, headers = state.answer(self.path, body)
             if status == 200:
                 state.accepted.append((self.path, body))
             reply = state.reply if status == 200 else b'{"message":"quotes word-secret"}'
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(reply)))
-            self.end_headers()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self.wfile.write(reply)
+            self.answer(reply, status=status, headers=headers)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=5)
+    with http_server.serving(Handler) as state.url:
+        yield state
 
 
 @pytest.fixture

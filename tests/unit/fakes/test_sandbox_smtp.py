@@ -48,7 +48,7 @@ async def session(part: Smtp, work: Callable[[smtplib.SMTP], Any]) -> Any:
     """Run `work` with a client that is connected."""
 
     def run() -> Any:
-        with smtplib.SMTP("127.0.0.1", part.port, timeout=5) as client:
+        with smtplib.SMTP("127.0.0.1", part.port, timeout=30) as client:
             return work(client)
 
     return await asyncio.to_thread(run)

@@ -4,11 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +18,7 @@ from opentelemetry.trace import SpanKind
 
 from glasshouse.errors import ConfigurationError
 from glasshouse.propagation import HostPropagator, Hosts, hosts_from, inject_own, install
+from support import http_server, shop_process
 
 HEADERS = {"traceparent", "tracestate", "baggage"}
 
@@ -29,22 +26,8 @@ HEADERS = {"traceparent", "tracestate", "baggage"}
 @pytest.fixture(scope="module")
 def third_party() -> Iterator[int]:
     """The port of somebody else's service, which answers with the headers it got."""
-
-    class Echo(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({name.lower(): value for name, value in self.headers.items()})
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with http_server.echoing() as url:
+        yield int(url.rpartition(":")[2])
 
 
 @pytest.fixture
@@ -161,10 +144,9 @@ def test_a_service_under_the_distro_tells_a_third_party_nothing(
         "LOG_LEVEL": "ERROR",
         **({"GLASSHOUSE_PROPAGATION_HOSTS": allowed} if allowed else {}),
     }
-    instrument = Path(sys.executable).with_name("opentelemetry-instrument")
     url = f"http://127.0.0.1:{third_party}/"
     ended = subprocess.run(
-        [instrument, sys.executable, "-c", CALLER, url],
+        [str(shop_process.INSTRUMENT), sys.executable, "-c", CALLER, url],
         env=environment,
         capture_output=True,
         text=True,
@@ -177,9 +159,8 @@ def test_a_service_under_the_distro_tells_a_third_party_nothing(
 
 
 def test_a_url_in_the_list_stops_the_start_with_one_line():
-    instrument = Path(sys.executable).with_name("opentelemetry-instrument")
     ended = subprocess.run(
-        [instrument, sys.executable, "-c", "pass"],
+        [str(shop_process.INSTRUMENT), sys.executable, "-c", "pass"],
         env={
             "PATH": os.environ["PATH"],
             "OTEL_PYTHON_DISTRO": "glasshouse",

@@ -4,16 +4,14 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from support import sandbox
+from support import http_server, sandbox
 
 SCRIPT = Path(__file__).parents[2] / "support" / "failures.py"
 PERSON = "zoe.kessler@mail.example"
@@ -29,23 +27,8 @@ def outside() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[str]:
     """Somebody else's service, which answers with the headers it got."""
-
-    class Echo(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(dict(self.headers)).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Echo) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with http_server.echoing() as url:
+        yield f"{url}/"
 
 
 def dsn(outside: str) -> str:
@@ -104,7 +87,7 @@ def test_a_failure_is_one_event_without_what_people_typed(
 def test_outgoing_requests_carry_w3c_headers_and_none_of_sentrys(outside: str, upstream: str):
     seen = run(dsn(outside), "masked", "request", TEXT, upstream)
     received(outside)
-    names = {name.lower(): value for name, value in seen["upstream"].items()}
+    names = seen["upstream"]
     assert names["traceparent"].split("-")[1] == seen["trace"]
     assert {"sentry-trace", "baggage"}.isdisjoint(names)
 

@@ -15,8 +15,9 @@ from psycopg.rows import DictRow, dict_row
 
 from backend.platform.migrate import migrate
 from backend.platform.settings import DatabaseSettings
+from glasshouse.events import field_name
 from glasshouse_fakes.settings import Settings
-from support import postgres, processes, sandbox
+from support import deployed, postgres, processes, sandbox
 from support.ports import free
 from support.processes import Backend, Process
 from support.waiting import until
@@ -43,7 +44,7 @@ class Running:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    def ended(self, path: str, states: set[str], deadline_s: float = 30) -> dict[str, Any]:
+    def ended(self, path: str, states: set[str], deadline_s: float = 60) -> dict[str, Any]:
         """Ask the other API until the thing is in one of ``states``."""
 
         def probe() -> tuple[dict[str, Any] | None, object]:
@@ -65,7 +66,7 @@ class Running:
             found = [one for one in self.backend.events() if one.get(key) == value]
             return (found if len(found) >= count else None), found
 
-        return until(probe, what=f"{count} events of {value}", deadline_s=10)
+        return until(probe, what=f"{count} events of {value}")
 
 
 @pytest.fixture(scope="module")
@@ -297,13 +298,11 @@ def test_a_refused_notification_fails_at_once(running: Running, channel: str) ->
     part, status = ("smtp", 550) if channel == "email" else ("sms", 400)
     running.backend.fault(part, mode="error", status=status)
     made = running.post("/notifications", message(channel))
-    body = running.ended(
-        f"/notifications/{made['notificationId']}", {"delivered", "failed"}, deadline_s=10
-    )
+    identifier = made["notificationId"]
+    body = running.ended(f"/notifications/{identifier}", {"delivered", "failed"})
     assert (body["state"], body["errorType"]) == ("failed", "rejected")
-    [row] = running.rows(
-        "SELECT sealed FROM notifications WHERE id = %(id)s", id=made["notificationId"]
-    )
+    assert len(runs_of(running, "deliver_notification", identifier)) == 1
+    [row] = running.rows("SELECT sealed FROM notifications WHERE id = %(id)s", id=identifier)
     assert row["sealed"] is None
 
 
@@ -557,6 +556,17 @@ def test_every_event_has_exactly_the_attributes_of_the_contract(running: Running
     assert (
         {"succeeded", "retried"} <= counted.keys() <= {"succeeded", "failed", "retried", "aborted"}
     )
+
+
+def test_what_the_collector_counts_is_what_the_service_sends(running: Running) -> None:
+    """Every name in the deployed configuration, of an event and of an attribute, is really sent."""
+    counted = deployed.counted_events(deployed.load())
+    events = running.backend.events()
+    assert counted.keys() == {one["event"] for one in events}
+    for one in events:
+        name = one["event"]
+        read = {field_name(name, attribute) for attribute in counted[name]}
+        assert read <= one.keys(), (name, read - one.keys())
 
 
 def test_no_address_and_no_text_is_in_any_log(running: Running) -> None:

@@ -39,6 +39,8 @@ CANDIDATES = ("none", "pii", "stock")
 SIGNALS = ("logs", "traces")
 PIPELINES = ("deployed", "lean", "bare")
 COLLECTOR_CORE, DRIVER_CORE = 0, 1
+# What the stock exporter takes of the deployed one.
+_OF_ANY_EXPORTER = ("compression", "timeout", "retry_on_failure", "sending_queue")
 
 TARGET_STOCK = 50.0  # times the stock processors' records per core-second
 TARGET_NONE = 0.7  # times those without redaction
@@ -103,6 +105,8 @@ def configuration(root: Path, candidate: str, pipeline: str) -> dict[str, Any]:
     """Return the Collector's configuration for one candidate in one pipeline."""
     folder = root / "dev" / "bench" / "collector"
     document = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    deployed = yaml.safe_load((root / "collector" / "config.yaml").read_text(encoding="utf-8"))
+    _as_deployed(document, deployed)
     if pipeline != "deployed":
         _keep_in_memory(document)
     if pipeline == "bare":
@@ -110,7 +114,6 @@ def configuration(root: Path, candidate: str, pipeline: str) -> dict[str, Any]:
             exporter["compression"] = "none"
     chosen: dict[str, list[str]] = {"logs": [], "traces": []}
     if candidate == "pii":
-        deployed = yaml.safe_load((root / "collector" / "config.yaml").read_text(encoding="utf-8"))
         document["processors"]["pii"] = deployed["processors"]["pii"] | {
             "policy": str(root / "redaction" / "rules.yaml"),
             "hmac_key": "${env:BENCH_HMAC_KEY}",
@@ -126,13 +129,29 @@ def configuration(root: Path, candidate: str, pipeline: str) -> dict[str, Any]:
     return document
 
 
+def _as_deployed(document: dict[str, Any], deployed: dict[str, Any]) -> None:
+    """Give each exporter what the deployed one of its signal has, and the queues their storage."""
+    for signal_name in SIGNALS:
+        sending = deployed["service"]["pipelines"][signal_name]["exporters"]
+        [name] = [one for one in sending if one in deployed["exporters"]]
+        kept = {key: deployed["exporters"][name][key] for key in _OF_ANY_EXPORTER}
+        document["exporters"][f"otlp_http/{signal_name}"] |= kept
+        storage = kept["sending_queue"].get("storage")
+        if storage:
+            document["extensions"][storage] = deployed["extensions"][storage] | {
+                "directory": "${env:BENCH_QUEUE}",
+                "compaction": {"on_start": False},
+            }
+    document["service"]["extensions"] = list(document["extensions"])
+
+
 def _keep_in_memory(document: dict[str, Any]) -> None:
     """Take the exporters' queues off the disk."""
-    del document["extensions"]["file_storage"]
-    document["service"]["extensions"].remove("file_storage")
     for name, exporter in document["exporters"].items():
-        queue = {key: value for key, value in exporter["sending_queue"].items() if key != "storage"}
+        queue = dict(exporter["sending_queue"])
+        document["extensions"].pop(queue.pop("storage", None), None)
         document["exporters"][name] = exporter | {"sending_queue": queue}
+    document["service"]["extensions"] = list(document["extensions"])
 
 
 def _free_port() -> int:
