@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def test_a_failure_is_one_event_without_what_people_typed(
     assert exception["type"] == "RuntimeError"
     assert exception["stacktrace"]["frames"][-1]["function"] == "fail"
     assert event["tags"]["service"] == "backend-test"
+    assert event["release"] == f"glasshouse-backend@{version('glasshouse-backend')}"
     # The positive control: without redaction the same way carries the person's address.
     assert (PERSON in json.dumps(event)) is (redaction == "bare")
     # Only in the message, whether redacted or not.

@@ -26,6 +26,7 @@ from backend.payments import Payments
 from backend.periodic import every
 from backend.settings import ApiSettings
 from backend.vault import Vault
+from backend.version import VERSION
 from glasshouse import RequestContextMiddleware
 
 _DESCRIPTION: Final = (
@@ -83,7 +84,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
 
     app = FastAPI(
         title="Glasshouse backend",
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
         # Their pages load scripts from elsewhere.
         docs_url=None,
