@@ -50,7 +50,7 @@ def test_what_is_no_version_is_refused(workspace: Path, bad: str) -> None:
 def test_nothing_is_written_when_one_package_has_no_version(workspace: Path) -> None:
     member = workspace / "service" / "pyproject.toml"
     member.write_text("[project]\n")
-    with pytest.raises(StackError, match="service/pyproject.toml: no line version"):
+    with pytest.raises(StackError, match=r"service/pyproject\.toml: no line version"):
         version.write(workspace, "2.0.0")
     assert version.read(workspace) == "1.2.3"
 
