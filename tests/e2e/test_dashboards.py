@@ -1,6 +1,7 @@
 """Every panel of every dashboard, asked as Grafana asks: no error, and data."""
 
 import time
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -79,4 +80,6 @@ def test_variables_and_marks_can_be_asked(
         )
         assert answer.status_code == httpx.codes.OK, answer.text
         if name == "Starts":  # the stack has just been started
-            assert answer.json()["data"]["result"]
+            started = answer.json()["data"]["result"]
+            versions = {series["metric"].get("service_version") for series in started}
+            assert versions == {version("glasshouse-backend")}
