@@ -58,5 +58,6 @@ def test_nothing_is_written_when_one_package_has_no_version(workspace: Path) -> 
 def test_the_command_sets_and_prints_it(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     assert CliRunner().invoke(app, ["version", "3.0.0"]).exit_code == 0
-    assert CliRunner().invoke(app, ["version"]).exit_code == 0
+    # On stdout: the release workflow reads it from there.
+    assert CliRunner().invoke(app, ["version"]).stdout == "3.0.0\n"
     assert version.read(workspace) == "3.0.0"
