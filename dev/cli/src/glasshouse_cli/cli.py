@@ -189,7 +189,7 @@ def version(
     root = project.load().root
     if new is not None:
         versions.write(root, new)
-    typer.echo(versions.read(root))
+    Terminal().line(versions.read(root))
 
 
 def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -> None:
