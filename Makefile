@@ -15,9 +15,17 @@ DURATION ?= 120
 RATE ?= 10
 FAULTS ?=
 
-export UV_NO_PROGRESS := 1
+# Ours, without what is generated.
+GO_MODULES := $(filter-out collector/ocb collector/distribution,$(patsubst %/go.mod,%,$(wildcard collector/*/go.mod)))
+SHELL_FILES := .ci/run $(shell git ls-files '*.sh')
+RELEASE ?= oldest
+VERSION ?=
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit compatibility lint collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+export UV_NO_PROGRESS := 1
+# The Python that made .uv, whatever .python-version says.
+export UV_PYTHON := $(CURDIR)/.uv/bin/python
+
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-race test-upstream compatibility check lint lint-go fmt coverage version collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -67,10 +75,49 @@ compatibility: engine ## Send every oddity that OTLP can carry; write docs/compa
 test-unit: venv ## Run the tests that need no containers
 	@$(RUN) pytest -m unit $(ARGS)
 
-lint: venv ## Check style and types
+test-race: ## Run the Go tests under the race detector
+	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly ./...); done
+
+test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it allows, or RELEASE=newest
+	@UV_PROJECT_ENVIRONMENT=.venv-upstream $(UV) sync --frozen --quiet
+	@grep -oE '"opentelemetry-[^"]+"' instrumentation/pyproject.toml | tr -d '"' > .venv-upstream/group.txt
+	@$(UV) pip install --quiet --python .venv-upstream --upgrade -r .venv-upstream/group.txt \
+	  --resolution $(if $(filter newest,$(RELEASE)),highest,lowest-direct)
+	@$(UV) pip list --python .venv-upstream 2>/dev/null | grep -E '^opentelemetry-(sdk|instrumentation) '
+	@.venv-upstream/bin/python -m pytest tests/unit/instrumentation tests/unit/test_shipping.py tests/unit/redaction/test_surfaces.py $(ARGS)
+
+check: lint lint-go ## Everything that needs no containers, but the slow unit tests
+	@$(RUN) pytest -m "unit and not slow" -n 2 --dist worksteal $(ARGS)
+
+lint: venv ## Check style and types: Python, YAML, shell, workflows
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) pyright
+	@git ls-files '*.yaml' '*.yml' | xargs $(RUN) yamllint --strict
+	@$(RUN) shellcheck $(SHELL_FILES)
+	@$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(RUN) check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[bf]*.yml
+	@$(RUN) check-jsonschema --builtin-schema vendor.renovate renovate.json
+	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+lint-go: ## Check the format of Go code, and vet it
+	@for module in $(GO_MODULES); do (cd $$module; \
+	  unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "$$module: run make fmt: $$unformatted" >&2; exit 1; }; \
+	  go vet -mod=readonly ./...); done
+
+fmt: venv ## Format Python and Go
+	@$(RUN) ruff check --select I --fix --quiet .
+	@$(RUN) ruff format .
+	@gofmt -l -w $(GO_MODULES)
+
+coverage: venv ## Run the unit tests and the Go tests; print coverage, and fail below the gates
+	@mkdir -p reports && rm -f reports/coverage reports/coverage.*
+	@$(RUN) pytest -m unit -n 2 --dist worksteal --cov --cov-report=term $(ARGS)
+	@$(RUN) python dev/checks/go_coverage.py $(GO_MODULES)
+
+version: venv ## Print the version of all packages, or set it: VERSION=1.2.3
+	@$(RUN) glasshouse version $(VERSION)
+	@$(if $(VERSION),$(UV) lock --quiet)
 
 collector: ## Generate the Collectors' Go modules from their builder.yaml
 	@cd collector/ocb && go build -mod=readonly -trimpath -o ../.builder go.opentelemetry.io/collector/cmd/builder

@@ -1,6 +1,7 @@
 """Every panel of every dashboard, asked as Grafana asks: no error, and data."""
 
 import time
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -82,3 +83,5 @@ def test_variables_and_marks_can_be_asked(
             series = answer.json()["data"]["result"]
             started = {one["metric"]["service_name"] for one in series}
             assert {"backend-api", "backend-worker"} <= started
+            versions = {one["metric"].get("service_version") for one in series}
+            assert versions == {version("glasshouse-backend")}

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -61,6 +62,8 @@ def test_ready_with_every_migration_and_dependency(http: httpx.Client, stack: St
     statuses = {name: check["status"] for name, check in body["checks"].items()}
     assert statuses == {"postgres": "ok", "redis": "ok", "smtp": "ok"}
     assert body["checks"]["redis"]["durationSeconds"] < 2
+    # Of the image, which is built from this workspace.
+    assert body["version"] == version("glasshouse-backend")
 
 
 def test_details_of_health_need_the_token(http: httpx.Client, stack: Stack) -> None:

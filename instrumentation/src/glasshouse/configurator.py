@@ -26,6 +26,7 @@ from glasshouse.propagation import install as install_propagation
 from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
 from glasshouse.redaction.exporters import log_record_processor, redact_reader, span_processor
+from glasshouse.version import ATTRIBUTE, service_version
 
 
 class GlasshouseConfigurator(_OTelSDKConfigurator):
@@ -38,12 +39,14 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             Redactor.default()
             warn_of_random_key()
             hosts = hosts_from()
+            version = service_version()
         except ConfigurationError as error:
             _refuse(error)
+        attributes = kwargs.setdefault("resource_attributes", {})
         # Tells two replicas' metrics apart.
-        kwargs.setdefault("resource_attributes", {}).setdefault(
-            "service.instance.id", str(uuid.uuid4())
-        )
+        attributes.setdefault("service.instance.id", str(uuid.uuid4()))
+        if version is not None:
+            attributes.setdefault(ATTRIBUTE, version)
         super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
             **kwargs,
             span_processors=[IdsSpanProcessor()],

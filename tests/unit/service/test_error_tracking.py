@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def test_a_failure_is_one_event_without_what_people_typed(
     assert exception["type"] == "RuntimeError"
     assert exception["stacktrace"]["frames"][-1]["function"] == "fail"
     assert event["tags"]["service"] == "backend-test"
+    assert event["release"] == f"glasshouse-backend@{version('glasshouse-backend')}"
     # The positive control: without redaction the same way carries the person's address.
     assert (PERSON in json.dumps(event)) is (redaction == "bare")
     # Only in the message, whether redacted or not.

@@ -110,11 +110,12 @@ async def test_failing_check_gives_503_and_details_only_with_the_token(
 
 @pytest.mark.parametrize("failing", ["postgres", "redis", "smtp", "worker"])
 async def test_one_failing_check_of_several_is_enough(
-    app: FastAPI, client: httpx.AsyncClient, failing: str
+    provided: Provided, client: httpx.AsyncClient, failing: str
 ):
     dependencies = {name: Dependency() for name in ("postgres", "redis", "smtp", "worker")}
     dependencies[failing].error = ConnectionError()
-    app.state.health = HealthChecks({name: one.check for name, one in dependencies.items()})
+    checks = HealthChecks({name: one.check for name, one in dependencies.items()})
+    provided.replace(health=checks)
     response = await client.get("/healthz")
     assert (response.status_code, response.json()) == (
         503,

@@ -1,6 +1,7 @@
 """What the OpenAPI document promises of every operation."""
 
 import json
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -63,6 +64,10 @@ def test_internal_endpoints_need_the_token_and_others_do_not(document: dict[str,
         else:
             assert security == [], path
     assert document["components"]["securitySchemes"]["internalToken"]["scheme"] == "bearer"
+
+
+def test_the_document_states_the_version_that_is_installed(document: dict[str, Any]):
+    assert document["info"]["version"] == version("glasshouse-backend")
 
 
 def test_every_body_has_an_example(document: dict[str, Any]):

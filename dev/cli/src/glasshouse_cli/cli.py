@@ -15,6 +15,7 @@ from glasshouse_cli import images as image_store
 from glasshouse_cli import preview as previewing
 from glasshouse_cli import rules as rule_files
 from glasshouse_cli import up as starting
+from glasshouse_cli import version as versions
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.doctor import examine
 from glasshouse_cli.errors import StackError
@@ -186,6 +187,17 @@ def dead_letters(
 def summary(report: Annotated[Path, typer.Argument(help="a JUnit file")]) -> None:
     """Say in one line how a test run went."""
     Terminal().say(summarize(report))
+
+
+@app.command()
+def version(
+    new: Annotated[str | None, typer.Argument(help="set this one; then run `uv lock`")] = None,
+) -> None:
+    """Print the version of all packages, or set it in each of them."""
+    root = project.load().root
+    if new is not None:
+        versions.write(root, new)
+    Terminal().line(versions.read(root))
 
 
 def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -> None:

@@ -63,6 +63,10 @@ class Terminal:
         """A result."""
         self.out.print(table)
 
+    def line(self, text: str) -> None:
+        """A result of one line."""
+        self.out.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def json(self, value: object) -> None:
         """A result for scripts: plain JSON, never coloured or wrapped."""
         self.out.file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")

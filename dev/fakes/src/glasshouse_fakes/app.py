@@ -1,6 +1,7 @@
 """The FastAPI application: the parts, and the switches that tests turn."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, HTTPException, Path, Request
@@ -44,7 +45,7 @@ def create_app(settings: Settings, parts: Sequence[Part] | None = None) -> FastA
     world = {part.name: part for part in parts or create_parts(settings)}
     app = FastAPI(
         title="Glasshouse sandbox",
-        version="0.1.0",
+        version=version("glasshouse-fakes"),
         docs_url=None,
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,

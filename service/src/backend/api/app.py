@@ -24,6 +24,7 @@ from backend.platform import error_tracking
 from backend.platform.database import Pool, create_pool
 from backend.platform.periodic import every
 from backend.platform.settings import ApiSettings
+from backend.platform.version import VERSION
 from glasshouse import RequestContextMiddleware
 
 _DESCRIPTION: Final = (
@@ -74,7 +75,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
 
     app = FastAPI(
         title="Glasshouse backend",
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
         # Their pages load scripts from elsewhere.
         docs_url=None,

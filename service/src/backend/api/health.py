@@ -12,6 +12,7 @@ from backend.api.auth import Internal, require_internal
 from backend.api.dependencies import Provided
 from backend.operations.health import WORKER, Result
 from backend.platform.migrate import missing
+from backend.platform.version import VERSION
 
 PATHS: Final = frozenset({"/healthz", "/livez", "/metrics", "/readyz"})
 _UNAVAILABLE: Final = 503
@@ -59,11 +60,14 @@ class Readiness(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"status": "ok", "checks": _DETAIL, "migrationsMissing": []}]
+            "examples": [
+                {"status": "ok", "version": "1.4.2", "checks": _DETAIL, "migrationsMissing": []}
+            ]
         }
     )
 
     status: Literal["ok", "unavailable"]
+    version: str
     checks: dict[str, Detail]
     migrationsMissing: list[str]
 
@@ -119,6 +123,7 @@ async def ready(services: Provided, response: Response) -> Readiness:
     response.status_code = 200 if is_ready else _UNAVAILABLE
     return Readiness(
         status="ok" if is_ready else "unavailable",
+        version=VERSION,
         checks=_detailed(needed),
         migrationsMissing=absent,
     )

@@ -20,6 +20,7 @@ from sentry_sdk.integrations.threading import ThreadingIntegration
 from sentry_sdk.types import Event, Hint
 
 from backend.platform.settings import ErrorTrackingSettings
+from backend.platform.version import PACKAGE, VERSION
 from glasshouse import correlation_id, request_id
 
 FLUSH_TIMEOUT_S: Final = 2.0
@@ -63,6 +64,7 @@ def start(settings: ErrorTrackingSettings, *, service: str, redact: Redact) -> N
 
     sentry_sdk.init(
         dsn=settings.sentry_dsn.get_secret_value(),
+        release=f"{PACKAGE}@{VERSION}",
         data_collection=cast(Any, _COLLECT_NOTHING),
         default_integrations=False,
         auto_enabling_integrations=False,

@@ -1,0 +1,48 @@
+"""The one version of all packages, as the workspace's pyproject.toml states it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from glasshouse_cli.errors import StackError
+
+_VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
+_LINE = re.compile(r'^version = "[^"]*"$', re.MULTILINE)
+
+
+def read(root: Path) -> str:
+    """The version. Raises StackError when the file has none."""
+    version = _workspace(root)["project"].get("version")
+    if not isinstance(version, str):
+        raise StackError(
+            f'{root / "pyproject.toml"}: [project] has no version: write version = "…"'
+        )
+    return version
+
+
+def write(root: Path, version: str) -> list[Path]:
+    """Set the version in every package of the workspace; return the files.
+
+    Raises StackError when it is no version, or a file has no line for it; nothing is written then.
+    """
+    if not _VERSION.fullmatch(version):
+        raise StackError(f"{version!r} is no version: write it as 1.2.3, or 1.2.3rc1 before it")
+    members = _workspace(root)["tool"]["uv"]["workspace"]["members"]
+    changed: dict[Path, str] = {}
+    for file in (root / "pyproject.toml", *(root / name / "pyproject.toml" for name in members)):
+        text, found = _LINE.subn(
+            f'version = "{version}"', file.read_text(encoding="utf-8"), count=1
+        )
+        if not found:
+            raise StackError(f'{file}: no line version = "…": add it to [project]')
+        changed[file] = text
+    for file, text in changed.items():
+        file.write_text(text, encoding="utf-8")
+    return list(changed)
+
+
+def _workspace(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,100 @@
+"""One version, and one bounded range per dependency, over all packages of the workspace."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MEMBERS = [ROOT / name for name in WORKSPACE["tool"]["uv"]["workspace"]["members"]]
+FILES = [folder / "pyproject.toml" for folder in (ROOT, *MEMBERS)]
+PROJECTS: dict[str, dict[str, Any]] = {
+    str(path.relative_to(ROOT)): tomllib.loads(path.read_text(encoding="utf-8"))
+    for path in sorted(
+        [ROOT / "pyproject.toml", *(member / "pyproject.toml" for member in MEMBERS)]
+    )
+}
+OURS = {project["project"]["name"] for project in PROJECTS.values()}
+
+
+def requirements() -> list[tuple[str, str, str]]:
+    """Return file, name and range of each dependency that is not ours."""
+    found: list[tuple[str, str, str]] = []
+    for file, project in PROJECTS.items():
+        groups = [
+            project["project"].get("dependencies", []),
+            *project["project"].get("optional-dependencies", {}).values(),
+            *project.get("dependency-groups", {}).values(),
+        ]
+        for line in (line for group in groups for line in group):
+            parts = re.fullmatch(r"([\w.-]+)(?:\[[\w,-]+\])?\s*(.*)", line)
+            assert parts is not None, line
+            if parts[1] not in OURS:
+                found.append((file, parts[1].lower(), parts[2]))
+    return found
+
+
+def test_every_dependency_is_seen() -> None:
+    assert len(requirements()) > 50
+
+
+def test_each_dependency_has_an_upper_bound() -> None:
+    open_ended = [one for one in requirements() if not re.search(r"(^|,)\s*(<|==|~=)", one[2])]
+    assert open_ended == []
+
+
+def test_each_dependency_has_a_lower_bound() -> None:
+    open_ended = [one for one in requirements() if not re.search(r"(^|,)\s*(>=|==|~=)", one[2])]
+    assert open_ended == []
+
+
+def test_each_dependency_has_one_range() -> None:
+    ranges: dict[str, set[str]] = {}
+    for _, name, bounds in requirements():
+        ranges.setdefault(name, set()).add(bounds)
+    assert {name: found for name, found in ranges.items() if len(found) > 1} == {}
+
+
+def test_opentelemetry_moves_as_one_group() -> None:
+    ranges = {bounds for _, name, bounds in requirements() if name.startswith("opentelemetry-")}
+    assert len(ranges) == 2, "one range for the SDK (1.x), one for contrib (0.x)"
+
+
+@pytest.mark.parametrize("file", PROJECTS)
+def test_each_package_has_the_version_of_the_workspace(file: str) -> None:
+    version = WORKSPACE["project"]["version"]
+    assert PROJECTS[file]["project"]["version"] == version, "run make version VERSION=…"
+
+
+def test_the_lock_has_the_version_of_the_workspace() -> None:
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    locked = {one["name"]: one.get("version") for one in lock["package"] if one["name"] in OURS}
+    assert locked == dict.fromkeys(OURS, WORKSPACE["project"]["version"]), "run make version"
+
+
+def test_the_lock_names_only_the_public_registry() -> None:
+    lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
+    hosts = set(re.findall(r'"https?://([^/"]+)', lock))
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_no_version_is_written_in_code() -> None:
+    version = WORKSPACE["project"]["version"]
+    sources = [path for member in MEMBERS for path in (member / "src").rglob("*.py")]
+    assert len(sources) > 100
+    written = [
+        str(path.relative_to(ROOT))
+        for path in sources
+        if f'"{version}"' in path.read_text(encoding="utf-8")
+    ]
+    assert written == [], "take it from importlib.metadata"
+
+
+def test_the_changelog_knows_the_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[([^\]]+)\]", changelog, flags=re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert headings[1] == WORKSPACE["project"]["version"]
