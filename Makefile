@@ -127,7 +127,7 @@ collector: ## Generate the Collectors' Go modules from their builder.yaml
 dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 	@$(RUN) python -W ignore -m glasshouse_dashboards
 
-rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml, and the links in runbooks/
+rules: venv ## Write what is made of prometheus/slos.yaml, and the links in runbooks/
 	@$(RUN) glasshouse rules
 
 telemetry: venv ## Write what is made of the events and metrics in telemetry/

@@ -11,6 +11,7 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from glasshouse_cli import slos
 from glasshouse_dashboards.__main__ import DASHBOARDS, FOLDER, rendered
 from glasshouse_dashboards.quiet import QUIET
 from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
@@ -147,12 +148,13 @@ def test_what_may_be_empty_exists_and_says_why() -> None:
 
 
 def test_thresholds_are_the_promises() -> None:
-    slos = yaml.safe_load((ROOT / "prometheus/slos.yaml").read_text(encoding="utf-8"))["slos"]
-    promised = {slo["name"]: slo["objective"] / 100 for slo in slos}
+    read = {slo.name: slo for slo in slos.load(ROOT / "prometheus/slos.yaml").slos}
+    promised = {name: slo.objective / 100 for name, slo in read.items()}
+    fast, confirmed = read["api-latency"], read["payment-confirmation"]
     shown = {
         "api-availability": ("api", "Without server error"),
-        "api-latency": ("api", "Faster than 500 ms"),
-        "payment-confirmation": ("payments", "Confirmed within 120 s"),
+        "api-latency": ("api", f"Faster than {fast.within_text}"),
+        "payment-confirmation": ("payments", f"Confirmed within {confirmed.within_text}"),
         "notification-delivery": ("notifications", "Delivered of ended"),
         "automation-sla": ("automation", "Within their SLA"),
     }
@@ -161,3 +163,28 @@ def test_thresholds_are_the_promises() -> None:
         [panel] = [panel for panel in panels(BOARDS[uid]) if panel["title"] == title]
         _, bad, _ = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
         assert bad["value"] == pytest.approx(promised[name]), name
+    limits = {
+        ("api", "Duration"): fast.within,
+        ("api", "Duration by route, 95th percentile"): fast.within,
+        ("start", "Latency, 95th percentile"): fast.within,
+        ("payments", "Confirmation delay"): confirmed.within,
+    }
+    for (uid, title), seconds in limits.items():
+        [panel] = [panel for panel in panels(BOARDS[uid]) if panel["title"] == title]
+        assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] == seconds, (
+            title
+        )
+
+
+def test_no_query_asks_for_the_fakes() -> None:
+    """A panel that names a host of the local stack is empty everywhere else."""
+    asked = [
+        target["expr"]
+        for board in BOARDS.values()
+        for p in panels(board)
+        for target in p["targets"]
+    ]
+    for path in (ROOT / "prometheus/rules").glob("*.yaml"):
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
+            asked += [rule["expr"] for rule in group["rules"]]
+    assert [query for query in asked if "sandbox" in query] == []

@@ -1,24 +1,13 @@
 """What the Collector makes of events: labels that Prometheus keeps, each from its own attribute."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-COLLECTOR = Path(__file__).parents[2] / "collector"
+from support.event_families import families
+
 # Prometheus sets these itself, and renames or overwrites a label of ours.
 OF_PROMETHEUS = {"job", "instance", "le", "quantile", "__name__"}
-
-
-def families() -> list[dict[str, Any]]:
-    """Return the connector's families, also where config.yaml takes them from a file."""
-    config = yaml.safe_load((COLLECTOR / "config.yaml").read_text(encoding="utf-8"))
-    listed = config["connectors"]["event_metrics"]["families"]
-    if isinstance(listed, str):
-        name = listed.removeprefix("${file:").removesuffix("}").rpartition("/")[2]
-        listed = yaml.safe_load((COLLECTOR / name).read_text(encoding="utf-8"))
-    return listed
 
 
 every_family = pytest.mark.parametrize(

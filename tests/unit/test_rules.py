@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from backend.api import health, internal
 from glasshouse_cli import project, rules, slos
 from glasshouse_cli.errors import StackError
 
@@ -35,9 +36,37 @@ every_alert = pytest.mark.parametrize(
 )
 
 
-def test_the_committed_slo_rules_are_the_made_ones() -> None:
-    committed = (FOLDER / "slos.yaml").read_text(encoding="utf-8")
-    assert committed == rules.slo_rules(CHECKOUT), "run `make rules` and commit"
+def test_what_is_committed_is_what_the_slos_make() -> None:
+    for path, made in rules.made(CHECKOUT).items():
+        committed = path.read_text(encoding="utf-8") if path.exists() else ""
+        name = path.relative_to(ROOT)
+        assert committed == made, f"{name}: run `make rules` and `make dashboards`, and commit"
+
+
+def test_a_burn_alert_fires_when_its_share_of_the_budget_is_used_up() -> None:
+    """The shares are those of the SRE workbook, and the short windows a twelfth of the long."""
+    read = slos.load(ROOT / "prometheus" / "slos.yaml")
+    period = slos.seconds(read.period)
+    used = {
+        (burn.severity, burn.long): burn.factor * slos.seconds(burn.long) / period
+        for burn in read.burn_rates
+    }
+    assert used == {
+        ("page", "1h"): pytest.approx(0.02),
+        ("page", "6h"): pytest.approx(0.05),
+        ("ticket", "1d"): pytest.approx(0.10),
+        ("ticket", "3d"): pytest.approx(0.10),
+    }
+    assert {slos.seconds(one.long) / slos.seconds(one.short) for one in read.burn_rates} == {12}
+
+
+def test_the_objectives_leave_out_what_the_api_answers_to_probes_and_people_on_call() -> None:
+    selector = slos.load(ROOT / "prometheus" / "slos.yaml").selectors["api"]
+    [pattern] = re.findall(r'http_route!~"([^"]+)"', selector)
+    paths = {route.path for module in (health, internal) for route in module.router.routes}  # type: ignore[attr-defined]
+    left_out = {path for path in paths | health.PATHS if re.fullmatch(pattern, path)}
+    assert left_out == paths | health.PATHS, "prometheus/slos.yaml: selectors.api"
+    assert not re.fullmatch(pattern, "/payments")
 
 
 def test_a_burn_rate_alerts_at_the_share_of_the_budget_that_is_promised() -> None:
@@ -121,16 +150,28 @@ SLO = {
         ({"objective": 100}, "slo n: objective must be a percentage between 0 and 100"),
         ({"objectve": 99}, "slo n: missing or unknown: objectve"),
         (
-            {"unfinished": {"started": "s", "ended": "e"}},
-            "unfinished: missing or unknown: deadline",
+            {"unfinished": {"started": "s"}},
+            "unfinished: missing or unknown: ended",
         ),
+        (
+            {"unfinished": {"started": "s", "ended": "e"}},
+            "slo n: set within, or a deadline of what is unfinished",
+        ),
+        ({"promise": "done in $within"}, "slo n: there is no value for 'within'"),
     ],
 )
 def test_a_fault_in_the_slos_is_told_with_its_place(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     file = tmp_path / "slos.yaml"
-    document = {"period": "30d", "minimum_bad_events": 5, "burn_rates": [], "slos": [SLO | change]}
+    document = {
+        "period": "30d",
+        "minimum_bad_events": 5,
+        "burn_rates": [],
+        "selectors": {},
+        "records": [],
+        "slos": [SLO | change],
+    }
     file.write_text(yaml.safe_dump(document))
     with pytest.raises(StackError, match=message):
         slos.load(file)

@@ -118,10 +118,11 @@ def clean(
 
 @app.command()
 def rules() -> None:
-    """Write prometheus/rules/slos.yaml and the links in the runbooks."""
+    """Write what is made of prometheus/slos.yaml, and the links in the runbooks."""
     checkout = project.load()
     runbooks.write(checkout)
-    Terminal().say(f"wrote {rule_files.write(checkout).relative_to(checkout.root)}")
+    for path in rule_files.write(checkout):
+        Terminal().say(f"wrote {path.relative_to(checkout.root)}")
 
 
 @app.command()

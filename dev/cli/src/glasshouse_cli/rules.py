@@ -1,4 +1,6 @@
-"""Writes Prometheus rule files: those made of the SLOs, and a fast copy of all for tests."""
+"""Writes what is made of the SLOs: rule files, and the values that dashboards use; and a fast
+copy of all rules for tests.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +37,49 @@ def folder(checkout: Project) -> Path:
     return checkout.root / "prometheus" / "rules"
 
 
-def slo_rules(checkout: Project) -> str:
-    """Return rules/slos.yaml as it must be. Raises StackError for a fault in slos.yaml."""
-    made = slos.document(slos.load(checkout.root / "prometheus" / "slos.yaml"))
-    return HEADER + dump(made)
+def made(checkout: Project) -> dict[Path, str]:
+    """Return each file made of slos.yaml, with its text. Raises StackError for a fault in it."""
+    read = slos.load(checkout.root / "prometheus" / "slos.yaml")
+    return {
+        folder(checkout) / "api.yaml": HEADER + dump(slos.shared(read)),
+        folder(checkout) / "slos.yaml": HEADER + dump(slos.document(read)),
+        checkout.root / "grafana/src/glasshouse_dashboards/objectives.py": _objectives(read),
+    }
 
 
-def write(checkout: Project) -> Path:
-    """Write rules/slos.yaml and return where."""
-    path = folder(checkout) / "slos.yaml"
-    path.write_text(slo_rules(checkout), encoding="utf-8")
-    return path
+def write(checkout: Project) -> list[Path]:
+    """Write all that is made of slos.yaml, and return where."""
+    files = made(checkout)
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    return list(files)
+
+
+def _objectives(read: slos.Slos) -> str:
+    """Return the values as a Python module: the dashboards are a package of their own."""
+    limited = [slo for slo in read.slos if slo.within]
+    tables: dict[str, dict[str, Any]] = {
+        "SELECTORS": dict(read.selectors),
+        "PERCENT": {slo.name: slo.objective for slo in read.slos},
+        "WITHIN_S": {slo.name: slo.within for slo in limited},
+        "WITHIN": {slo.name: slo.within_text for slo in limited},
+        "LE": {slo.name: slo.le for slo in limited},
+    }
+    lines = [
+        '"""Made from prometheus/slos.yaml by `make rules`. Change it there."""',
+        "",
+        "from typing import Final",
+        "",
+    ]
+    for name, table in tables.items():
+        entries = [f"    {_literal(key)}: {_literal(value)},\n" for key, value in table.items()]
+        lines.append(f"{name}: Final = {{\n{''.join(entries)}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value: Any) -> str:
+    """Return a Python literal in the formatter's style."""
+    return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
 
 
 def write_fast(checkout: Project, target: Path, speed: int) -> None:

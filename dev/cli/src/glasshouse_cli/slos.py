@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
+from string import Template
 from typing import Any, TypeVar
 
 import yaml
@@ -22,16 +23,30 @@ STRETCH = 0.99
 
 @dataclass(frozen=True, kw_only=True)
 class Unfinished:
-    """What should have ended `deadline` after it started: selectors of two counters."""
+    """What should have ended `deadline` after it started: selectors of two counters.
+
+    Without a deadline it is the objective's `within`.
+    """
 
     started: str
     ended: str
-    deadline: str
+    deadline: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One recording rule that several queries share."""
+
+    record: str
+    expr: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slo:
-    """One objective, in percent. `total` and `bad` are PromQL, events per second over 5 minutes."""
+    """One objective, in percent. `total` and `bad` are PromQL, events per second over 5 minutes.
+
+    `within` is its limit in seconds, 0 if it has none.
+    """
 
     name: str
     alert: str
@@ -40,7 +55,18 @@ class Slo:
     area: str
     total: str
     bad: str
+    within: float = 0
     unfinished: Unfinished | None = None
+
+    @property
+    def within_text(self) -> str:
+        """The limit for people."""
+        return f"{self.within:g} s" if self.within >= 1 else f"{self.within * 1000:g} ms"
+
+    @property
+    def le(self) -> str:
+        """The histogram's bucket that ends at the limit, as Prometheus writes it."""
+        return str(float(self.within))
 
     @property
     def budget(self) -> float:
@@ -64,10 +90,12 @@ class Slos:
     period: str
     minimum_bad_events: int
     burn_rates: Sequence[BurnRate]
+    selectors: Mapping[str, str]
+    records: Sequence[Recorded]
     slos: Sequence[Slo]
 
 
-Record = TypeVar("Record", Unfinished, Slo, BurnRate)
+Record = TypeVar("Record", Unfinished, Slo, BurnRate, Recorded)
 
 
 def load(path: Path) -> Slos:
@@ -78,20 +106,18 @@ def load(path: Path) -> Slos:
         raise StackError(f"{path} cannot be read: {error}") from error
     if not isinstance(document, dict):
         raise StackError(f"{path}: must be a mapping")
-    missing = {"period", "minimum_bad_events", "burn_rates", "slos"} ^ set(document)
+    missing = {field.name for field in fields(Slos)} ^ set(document)
     if missing:
         raise StackError(f"{path}: missing or unknown: {', '.join(sorted(map(str, missing)))}")
-    slos: list[Slo] = []
-    for entry in document["slos"]:
-        where = f"{path}: slo {entry.get('name', len(slos))}"
-        unfinished = entry.get("unfinished")
-        if unfinished is not None:
-            made = _record(Unfinished, unfinished, f"{where}: unfinished")
-            slos.append(_record(Slo, {**entry, "unfinished": made}, where))
-        else:
-            slos.append(_record(Slo, entry, where))
-        if not 0 < slos[-1].objective < 100:
-            raise StackError(f"{where}: objective must be a percentage between 0 and 100")
+    selectors: dict[str, str] = document["selectors"]
+    records = [
+        _record(Recorded, _filled(entry, selectors, f"{path}: record {number}"), f"{path}: records")
+        for number, entry in enumerate(document["records"], start=1)
+    ]
+    slos = [
+        _slo(entry, f"{path}: slo {entry.get('name', n)}")
+        for n, entry in enumerate(document["slos"])
+    ]
     burn_rates = [
         _record(
             BurnRate,
@@ -104,16 +130,51 @@ def load(path: Path) -> Slos:
         period=document["period"],
         minimum_bad_events=document["minimum_bad_events"],
         burn_rates=burn_rates,
+        selectors=selectors,
+        records=records,
         slos=slos,
     )
 
 
+def _slo(entry: Mapping[str, Any], where: str) -> Slo:
+    plain = _record(Slo, {**entry, "unfinished": None}, where)
+    if not 0 < plain.objective < 100:
+        raise StackError(f"{where}: objective must be a percentage between 0 and 100")
+    names = {"within": plain.within_text, "le": plain.le} if plain.within else {}
+    filled = _filled(entry, names, where)
+    if (unfinished := entry.get("unfinished")) is not None:
+        late = _record(Unfinished, unfinished, f"{where}: unfinished")
+        if not late.deadline:
+            if not plain.within:
+                raise StackError(f"{where}: set within, or a deadline of what is unfinished")
+            late = replace(late, deadline=f"{plain.within:g}s")
+        filled["unfinished"] = late
+    return _record(Slo, filled, where)
+
+
+def _filled(entry: Mapping[str, Any], names: Mapping[str, str], where: str) -> dict[str, Any]:
+    """Return the entry with what stands for its names, such as $within, in each text."""
+    try:
+        return {
+            key: Template(value).substitute(names) if isinstance(value, str) else value
+            for key, value in entry.items()
+        }
+    except (KeyError, ValueError) as error:
+        raise StackError(f"{where}: there is no value for {error}") from error
+
+
 def _record(kind: type[Record], values: Mapping[str, Any], where: str) -> Record:
     known = {field.name for field in fields(kind)}
-    required = known - {"unfinished"}
+    required = {field.name for field in fields(kind) if field.default is MISSING}
     if wrong := (required - set(values)) | (set(values) - known):
         raise StackError(f"{where}: missing or unknown: {', '.join(sorted(wrong))}")
     return kind(**values)
+
+
+def shared(slos: Slos) -> dict[str, Any]:
+    """Return the content of rules/api.yaml: what objectives, alerts and dashboards ask for."""
+    rules = [{"record": one.record, "expr": one.expr} for one in slos.records]
+    return {"groups": [{"name": "api", "rules": rules}]}
 
 
 def document(slos: Slos) -> dict[str, Any]:

@@ -4,7 +4,11 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from glasshouse_dashboards.frame import frame
 from glasshouse_dashboards.looks import HALF, Limits, lines, number, row, rows
+from glasshouse_dashboards.objectives import WITHIN, WITHIN_S
 from glasshouse_dashboards.queries import api as q
+
+_PROMISED = "api-latency"
+_SLOW = Limits(0.8 * WITHIN_S[_PROMISED], WITHIN_S[_PROMISED])
 
 
 def build() -> Dashboard:
@@ -37,7 +41,7 @@ def build() -> Dashboard:
         )
         .with_panel(
             number(
-                "Faster than 500 ms",
+                f"Faster than {WITHIN[_PROMISED]}",
                 "Share of the answers that are no server errors; 95 % is promised.",
                 "percentunit",
                 q.FAST,
@@ -65,7 +69,7 @@ def build() -> Dashboard:
                 "Of all answers. A dot is one request: open its trace.",
                 "s",
                 q.DURATION,
-                limits=Limits(0.4, 0.5),
+                limits=_SLOW,
             )
         )
         .with_row(row("Cause: which route, which answer, the database?"))
@@ -75,7 +79,7 @@ def build() -> Dashboard:
                 "One slow route points at its own work, all of them at what they share.",
                 "s",
                 q.DURATION_BY_ROUTE,
-                limits=Limits(0.4, 0.5),
+                limits=_SLOW,
             )
         )
         .with_panel(lines("By status", "Answers by status code.", "reqps", q.STATUS, stacked=True))

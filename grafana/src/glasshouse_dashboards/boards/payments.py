@@ -4,7 +4,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from glasshouse_dashboards.frame import frame
 from glasshouse_dashboards.looks import Limits, lines, log_lines, number, row, rows
+from glasshouse_dashboards.objectives import WITHIN, WITHIN_S
 from glasshouse_dashboards.queries import payments as q
+
+_PROMISED = "payment-confirmation"
 
 
 def build() -> Dashboard:
@@ -43,7 +46,7 @@ def build() -> Dashboard:
         )
         .with_panel(
             number(
-                "Confirmed within 120 s",
+                f"Confirmed within {WITHIN[_PROMISED]}",
                 "Share of the ended payments; 95 % is promised.",
                 "percentunit",
                 q.WITHIN_PROMISE,
@@ -62,10 +65,11 @@ def build() -> Dashboard:
         .with_panel(
             lines(
                 "Confirmation delay",
-                "From creation to confirmation. Rises before payments fail; 120 s is promised.",
+                "From creation to confirmation. Rises before payments fail; "
+                f"{WITHIN[_PROMISED]} is promised.",
                 "s",
                 q.DELAY,
-                limits=Limits(90, 120),
+                limits=Limits(0.75 * WITHIN_S[_PROMISED], WITHIN_S[_PROMISED]),
             )
         )
         .with_panel(
@@ -88,10 +92,10 @@ def build() -> Dashboard:
         )
         .with_panel(
             lines(
-                "Answers of the chain",
-                "How long calls of the worker to the outside take.",
+                "Calls to the chain and other hosts, 95th percentile",
+                "How long the worker waits for an answer, by the host that it calls.",
                 "s",
-                q.CHAIN,
+                q.OUTSIDE,
             )
         )
         .with_panel(

@@ -4,7 +4,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from glasshouse_dashboards.frame import frame
 from glasshouse_dashboards.looks import HALF, QUARTER, Limits, bars, lines, number, row, rows
+from glasshouse_dashboards.objectives import WITHIN, WITHIN_S
 from glasshouse_dashboards.queries import start as q
+
+_PROMISED = "api-latency"
 
 
 def build() -> Dashboard:
@@ -96,10 +99,11 @@ def build() -> Dashboard:
         .with_panel(
             lines(
                 "Latency, 95th percentile",
-                "Of requests and of job executions. 500 ms is promised for requests only.",
+                "Of requests and of job executions. "
+                f"{WITHIN[_PROMISED]} is promised for requests only.",
                 "s",
                 q.LATENCY,
-                limits=Limits(0.4, 0.5),
+                limits=Limits(0.8 * WITHIN_S[_PROMISED], WITHIN_S[_PROMISED]),
                 span=QUARTER,
             )
         )

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from glasshouse_dashboards.objectives import LE
 from glasshouse_dashboards.queries.shared import API, RANGE, RATE, quantile, share
 
 _CHOSEN: Final = f'{API},http_route=~"$route"'
@@ -24,7 +25,7 @@ AVAILABILITY: Final = (
 )
 FAST: Final = (
     "sum(increase(http_server_request_duration_seconds_bucket"
-    f'{{{_CHOSEN},http_response_status_code!~"5..",le="0.5"}}{RANGE}))'
+    f'{{{_CHOSEN},http_response_status_code!~"5..",le="{LE["api-latency"]}"}}{RANGE}))'
     f' / (sum(increase({_COUNT}{{{_CHOSEN},http_response_status_code!~"5.."}}{RANGE})) > 0)'
 )
 IN_FLIGHT: Final = 'sum(http_server_active_requests{service_name="backend-api"})'

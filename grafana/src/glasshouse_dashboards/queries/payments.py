@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from glasshouse_dashboards.objectives import LE
 from glasshouse_dashboards.queries.shared import RANGE, RATE, quantile, quantiles, share
 
 _CHOSEN: Final = 'currency=~"$currency"'
@@ -16,7 +17,8 @@ CREATED: Final = _in("created")
 CONFIRMED: Final = _in("confirmed")
 FAILED: Final = _in("failed")
 WITHIN_PROMISE: Final = (
-    f'sum(increase(payment_confirmation_delay_seconds_bucket{{le="120.0",{_CHOSEN}}}{RANGE})) / '
+    "sum(increase(payment_confirmation_delay_seconds_bucket"
+    f'{{le="{LE["payment-confirmation"]}",{_CHOSEN}}}{RANGE})) / '
     f'(sum(increase(payments_total{{state=~"confirmed|failed",{_CHOSEN}}}{RANGE})) > 0)'
 )
 STATES: Final = {"{{state}}": f"sum by (state) (rate(payments_total{{{_CHOSEN}}}{RATE}))"}
@@ -30,16 +32,13 @@ FAILED_SHARE: Final = {
 CONFIRMATION_JOBS: Final = {
     "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job_name="confirm_payment"}}{RATE}))'
 }
-CHAIN: Final = {
-    "50th percentile": quantile(
-        50,
-        "http_client_request_duration_seconds",
-        'service_name="backend-worker",server_address="sandbox"',
-    ),
-    "95th percentile": quantile(
+# By host, because which one is the chain differs from place to place.
+OUTSIDE: Final = {
+    "{{server_address}}": quantile(
         95,
         "http_client_request_duration_seconds",
-        'service_name="backend-worker",server_address="sandbox"',
+        'service_name="backend-worker"',
+        by="server_address",
     ),
 }
 WAITING: Final = {

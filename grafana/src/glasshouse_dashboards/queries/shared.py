@@ -1,9 +1,10 @@
-"""Pieces that more than one dashboard asks with. The same words as in prometheus/slos.yaml."""
+"""Pieces that more than one dashboard asks with."""
 
 from typing import Final
 
-PROBES: Final = "/(healthz|readyz|livez|metrics|jobs/status)"
-API: Final = f'service_name="backend-api",http_route!~"{PROBES}"'
+from glasshouse_dashboards.objectives import SELECTORS
+
+API: Final = SELECTORS["api"]
 QUEUES: Final = {
     "{{exporter}}": "max by (exporter) "
     "(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
