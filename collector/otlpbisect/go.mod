@@ -88,8 +88,12 @@ replace glasshouse.example/collector/deadletter => ../deadletter
 
 require (
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.161.0
+	glasshouse.example/collector/casetest v0.0.0
 	go.opentelemetry.io/collector/confmap v1.67.0
 	go.opentelemetry.io/collector/exporter/otlphttpexporter v0.161.0
 	go.opentelemetry.io/collector/extension v1.67.0
+	go.uber.org/goleak v1.3.0
 	go.yaml.in/yaml/v3 v3.0.5
 )
+
+replace glasshouse.example/collector/casetest => ../casetest
