@@ -58,12 +58,12 @@ def test_api_and_job_are_one_chain_of_spans(followed: Followed) -> None:
     [create] = by_name(followed, "backend-api", "Payments.create")
     [send] = by_name(followed, "backend-api", "send confirm_payment")
     [process] = by_name(followed, "backend-worker", "process confirm_payment")
-    [settle] = by_name(followed, "backend-worker", "Confirmation.settle")
+    [confirm] = by_name(followed, "backend-worker", "Confirmation.confirm")
     assert not request.get("parentSpanId")
     assert create["parentSpanId"] == request["spanId"]
     assert send["parentSpanId"] == create["spanId"]
     assert process["parentSpanId"] == send["spanId"]
-    assert settle["parentSpanId"] == process["spanId"]
+    assert confirm["parentSpanId"] == process["spanId"]
 
 
 @pytest.mark.parametrize("service", ["backend-api", "backend-worker"])

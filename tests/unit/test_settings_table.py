@@ -5,19 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
-
-from backend.platform.settings import ApiSettings, DatabaseSettings, WorkerSettings
+from backend.platform import settings_table
+from backend.platform.settings import PROCESSES
 from glasshouse.distro import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
-PROCESSES: dict[str, type[BaseModel]] = {
-    "api": ApiSettings,
-    "migrate": DatabaseSettings,
-    "worker": WorkerSettings,
-}
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \| .+ \| (.+) \|$")
 VARIABLE = re.compile(r"[A-Z]+(_[A-Z]+)+")
 IN_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z_]+)")
@@ -70,19 +62,12 @@ def test_no_variable_has_two_rows():
     assert sorted(set(names)) == sorted(names)
 
 
-@pytest.mark.parametrize("process", PROCESSES)
-def test_backend_settings_are_the_table_s(process: str):
-    fields = PROCESSES[process].model_fields
-    assert documented(process) == {name.upper() for name in fields}
-    for name, field in fields.items():
-        default = field.default
-        if default is PydanticUndefined:
-            expected = "required"
-        elif default in (None, "", False):
-            expected = "off"
-        else:
-            expected = str(default)
-        assert DEFAULT[name.upper()] == expected, name.upper()
+def test_rows_of_the_backend_are_made_from_its_settings():
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert settings_table.updated(text) == text, (
+        "docs/settings.md does not match the settings of the backend: run"
+        " `.uv/bin/uv run python -m backend settings --write docs/settings.md`"
+    )
 
 
 def test_variables_of_the_distro_are_the_table_s():

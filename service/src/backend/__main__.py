@@ -1,4 +1,4 @@
-"""The command ``backend``: api, worker, migrate, healthcheck.
+"""The command ``backend``: api, worker, migrate, healthcheck, settings.
 
 Imports stand inside the functions: the health check runs every few seconds and must start fast.
 """
@@ -23,14 +23,21 @@ def main() -> None:
     """Run one subcommand and exit with its code; 2 means settings are missing or invalid."""
     parser = argparse.ArgumentParser(prog="backend", description="Payments, jobs and health.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    actions: dict[str, argparse.ArgumentParser] = {}
     for name, action, purpose in (
         ("api", _api, "serve the HTTP API"),
         ("worker", _worker, "run jobs"),
         ("migrate", _migrate, "bring the database's schema up to date"),
         ("healthcheck", _healthcheck, "ask the API on this machine whether it is healthy"),
+        ("settings", _settings, "list the settings of all commands as a Markdown table"),
     ):
-        commands.add_parser(name, help=purpose, description=purpose).set_defaults(action=action)
-    sys.exit(parser.parse_args().action())
+        actions[name] = commands.add_parser(name, help=purpose, description=purpose)
+        actions[name].set_defaults(action=action)
+    actions["settings"].add_argument(
+        "--write", metavar="FILE", help="put the rows into the table of this file instead"
+    )
+    arguments = vars(parser.parse_args())
+    sys.exit(arguments.pop("action")(**arguments))
 
 
 def _api() -> int:
@@ -90,10 +97,26 @@ def _healthcheck() -> int:
         return _fail(f"unhealthy: {error}", EXIT_FAILED)
 
 
+def _settings(write: str | None) -> int:
+    from pathlib import Path
+
+    from backend.platform import settings_table
+
+    if write is None:
+        sys.stdout.write(settings_table.table())
+        return 0
+    try:
+        settings_table.write(Path(write))
+    except (OSError, settings_table.TableError) as error:
+        return _fail(f"{write}: {error}", EXIT_FAILED)
+    return 0
+
+
 def _start_error_tracking(settings: "ErrorTrackingSettings", service: str) -> None:
     from sentry_sdk.utils import BadDsn
 
     from backend.platform import error_tracking
+    from backend.platform.settings import remedy
     from glasshouse.redaction import Redactor
 
     service = os.environ.get("OTEL_SERVICE_NAME") or service
@@ -101,7 +124,8 @@ def _start_error_tracking(settings: "ErrorTrackingSettings", service: str) -> No
         error_tracking.start(settings, service=service, redact=Redactor.default().value)
     except BadDsn:
         # Its text quotes the DSN.
-        message = "SENTRY_DSN is invalid: set it to https://key@host/project, or leave it empty"
+        what_to_do = remedy(type(settings), "SENTRY_DSN")
+        message = f"SENTRY_DSN is invalid: {what_to_do}, or leave it empty"
         sys.exit(_fail(message, EXIT_SETTINGS))
 
 

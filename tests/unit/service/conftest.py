@@ -13,25 +13,27 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backend.api.app import create_app
-from backend.api.payments import get_payments, get_queue
-from backend.jobs.tasks import JobQueue
+from backend.api.dependencies import Services, create_services, get_services
+from backend.jobs import queue
+from backend.jobs.queue import JobQueue, schedules
+from backend.jobs.schedule import Schedules
 from backend.jobs.tasks import create_app as create_job_app
 from backend.notifications.store import Notifications
+from backend.operations.health import HealthChecks
 from backend.payments.store import (
-    Ages,
-    Created,
-    Enqueue,
+    CreateResult,
     Failure,
     IdempotencyConflictError,
     NewPayment,
     Payment,
+    PaymentAge,
     PaymentId,
     State,
 )
 from backend.platform.database import Pool, create_pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate
-from backend.platform.settings import ApiSettings, DatabaseSettings
+from backend.platform.settings import ApiSettings, AutomationSettings, DatabaseSettings
 from glasshouse_cli import images
 from support import postgres
 
@@ -75,34 +77,34 @@ class FakePayments:
         self.rows[row.id] = row
         return row
 
-    async def create(self, new: NewPayment, key: str | None, enqueue: Enqueue) -> Created:
+    async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         if self.error:
             raise self.error
         known = self.keys.get(key) if key else None
         if known:
             if _fields(new).items() <= dataclasses.asdict(known).items():
-                return Created(payment=known, replayed=True)
+                return CreateResult(payment=known, replayed=True)
             raise IdempotencyConflictError
         row = self.add(payment(len(self.rows) + 1, **_fields(new)))
         if key:
             self.keys[key] = row
-        return Created(payment=row, replayed=False)
+        return CreateResult(payment=row, replayed=False)
 
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return self.rows.get(payment_id)
 
-    async def ages(self, payment_id: PaymentId) -> Ages:
-        return Ages(created=self.waited, submitted=self.waited)
+    async def age(self, payment_id: PaymentId) -> PaymentAge:
+        return PaymentAge(created=self.waited, submitted=self.waited)
 
-    async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
+    async def mark_submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         return self._change(
             payment_id, State.CREATED, state=State.SUBMITTED, blockchain_tx_id=blockchain_tx_id
         )
 
-    async def confirmed(self, payment_id: PaymentId) -> Payment | None:
+    async def mark_confirmed(self, payment_id: PaymentId) -> Payment | None:
         return self._change(payment_id, State.SUBMITTED, state=State.CONFIRMED)
 
-    async def failed(
+    async def mark_failed(
         self, payment_id: PaymentId, failure: Failure, *, from_state: State
     ) -> Payment | None:
         return self._change(payment_id, from_state, state=State.FAILED, error_type=failure)
@@ -137,11 +139,29 @@ def settings(tmp_path: Path) -> ApiSettings:
     )
 
 
+class Provided:
+    """The services of an app whose lifespan does not run. A test may put others in their place."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def replace(self, **changes: Any) -> None:
+        self.services = dataclasses.replace(self.services, **changes)
+
+
 @pytest.fixture
-def app(settings: ApiSettings, payments: FakePayments) -> FastAPI:
+async def provided(settings: ApiSettings, payments: FakePayments) -> Provided:
+    """Real services on a pool that is never opened, but for the payments."""
+    pool = create_pool(settings, application="test")
+    provided = Provided(create_services(settings, pool, HealthChecks({}), queue.create_app()))
+    provided.replace(payments=payments)
+    return provided
+
+
+@pytest.fixture
+def app(settings: ApiSettings, provided: Provided) -> FastAPI:
     app = create_app(settings)
-    app.dependency_overrides[get_payments] = lambda: payments
-    app.dependency_overrides[get_queue] = lambda: JobQueue(None)  # pyright: ignore[reportArgumentType]  # never used by the fake
+    app.dependency_overrides[get_services] = lambda: provided.services
     return app
 
 
@@ -181,18 +201,22 @@ async def pool(empty: DatabaseSettings) -> AsyncIterator[Pool]:
         yield pool
 
 
+def scheduled(automation_cron: str = "0 2 * * *") -> Schedules:
+    return schedules(AutomationSettings.model_validate({"automation_cron": automation_cron}))
+
+
 @pytest.fixture
-def vault() -> Vault:
-    return Vault(SecretStr("v" * 32))
+def encryptor() -> Encryptor:
+    return Encryptor(SecretStr("v" * 32))
 
 
 @pytest.fixture
 async def jobs(pool: Pool) -> procrastinate.App:
-    app = create_job_app()
+    app = create_job_app({})
     await app.open_async(pool)
     return app
 
 
 @pytest.fixture
-def notifications(pool: Pool, vault: Vault, jobs: procrastinate.App) -> Notifications:
-    return Notifications(pool, vault, JobQueue(jobs).deliver_notification)
+def notifications(pool: Pool, encryptor: Encryptor, jobs: procrastinate.App) -> Notifications:
+    return Notifications(pool, encryptor, JobQueue(jobs).deliver_notification)

@@ -1,9 +1,13 @@
+import re
 from pathlib import Path
 
 import pytest
+from annotated_types import Ge, Gt, Le
 from psycopg.conninfo import conninfo_to_dict
 
+from backend.platform import settings_table
 from backend.platform.settings import (
+    PROCESSES,
     ApiSettings,
     DatabaseSettings,
     SettingsError,
@@ -132,3 +136,78 @@ def test_all_bad_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch):
         load_settings(WorkerSettings)
     assert str(refused.value).count("; ") == 1
     assert {"CHAIN_RPC_URL", "WORKER_CONCURRENCY"} <= set(str(refused.value).split())
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable", "value", "message"),
+    [
+        (
+            ApiSettings,
+            "REDIS_URL",
+            "nowhere",
+            "REDIS_URL is invalid: set it to redis://host:6379/0 of the Redis or Valkey whose"
+            " health is checked, or leave it empty",
+        ),
+        (
+            WorkerSettings,
+            "SMTP_HOST",
+            "mail",
+            "SMTP_FROM is missing or invalid: set it to the sender's address, such as"
+            " no-reply@example.com; required with SMTP_HOST",
+        ),
+        (
+            WorkerSettings,
+            "WORKER_CONCURRENCY",
+            "0",
+            "WORKER_CONCURRENCY is invalid: set it to a number of jobs from 1 to 200 that run at"
+            " the same time",
+        ),
+    ],
+)
+def test_the_remedy_is_the_description(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: type[DatabaseSettings],
+    variable: str,
+    value: str,
+    message: str,
+):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(settings)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_description_says_what_a_value_is_and_its_bounds(process: str):
+    for name, field in PROCESSES[process].model_fields.items():
+        description = field.description or ""
+        assert re.match(r"(a|an|the|true or false:) |`\w+://", description), name
+        numbers = re.findall(r"[0-9.]*[0-9]", description)
+        for rule in field.metadata:
+            bound = {Ge: "ge", Gt: "gt", Le: "le"}.get(type(rule))
+            if bound is not None:
+                assert str(getattr(rule, bound)) in numbers, name
+
+
+TABLE = f"""# Settings
+{settings_table.HEADER}| `OLD` | api | is gone | off |
+| `PORT` | api, cli | by hand | 1 |
+| `SANDBOX_SEED` | sandbox | of the fakes | 0 |
+
+The end.
+"""
+
+
+def test_rows_of_others_and_other_readers_stay():
+    text = settings_table.updated(TABLE)
+    assert settings_table.updated(text) == text
+    before, _, rest = text.partition(settings_table.HEADER)
+    *rows, empty, end = rest.splitlines()
+    assert (before, empty, end) == ("# Settings\n", "", "The end.")
+    assert rows[-1] == "| `SANDBOX_SEED` | sandbox | of the fakes | 0 |"
+    assert [row for row in rows if "`PORT`" in row] == [
+        "| `PORT` | api, cli | a port number from 1 to 65535 to listen on,"
+        " which `backend healthcheck` asks | 8000 |"
+    ]
+    assert "OLD" not in text
+    assert len(rows) - 1 == len({*ApiSettings.model_fields, *WorkerSettings.model_fields})

@@ -1,13 +1,15 @@
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 
-def backend(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def backend(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "backend", command],
+        [sys.executable, "-m", "backend", *command],
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
@@ -55,3 +57,26 @@ def test_healthcheck_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     ).stdout.split()
     assert {"fastapi", "glasshouse", "procrastinate", "psycopg", "pydantic"}.isdisjoint(loaded)
+
+
+def test_settings_are_listed_without_any_being_set():
+    ended = backend("settings")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "\n| `CHAIN_RPC_URL` | worker | the http(s) URL of" in ended.stdout
+
+
+def test_settings_are_written_into_the_table_of_a_file(tmp_path: Path):
+    document = tmp_path / "settings.md"
+    for text, message in (
+        (None, r".*No such file"),
+        ("# Settings\n", r"no table of settings: it begins with \| variable \| read by"),
+    ):
+        if text is not None:
+            document.write_text(text)
+        ended = backend("settings", "--write", str(document))
+        assert ended.returncode == 1
+        [line] = ended.stderr.splitlines()
+        assert re.match(rf"backend: .*settings\.md: {message}", line)
+    document.write_text("| variable | read by | meaning | default |\n| --- | --- | --- | --- |\n")
+    assert backend("settings", "--write", str(document)).returncode == 0
+    assert document.read_text() == backend("settings").stdout

@@ -50,7 +50,7 @@ class FakeChain(Chain):
         return answer
 
 
-async def settle(payments: FakePayments, chain: FakeChain, limit: float = 5.0) -> None:
+async def confirm(payments: FakePayments, chain: FakeChain, limit: float = 5.0) -> None:
     confirmation = Confirmation(
         payments=payments,  # pyright: ignore[reportArgumentType]  # keeps the same promises
         chain=chain,
@@ -58,13 +58,13 @@ async def settle(payments: FakePayments, chain: FakeChain, limit: float = 5.0) -
         poll_interval=0.001,
     )
     for identifier in list(payments.rows):
-        await confirmation.settle(PaymentId(identifier))
+        await confirmation.confirm(PaymentId(identifier))
 
 
 async def test_payment_is_submitted_and_confirmed(payments: FakePayments):
     row = payments.add(payment())
     chain = FakeChain([HASH], [None, None, MINED])
-    await settle(payments, chain)
+    await confirm(payments, chain)
     assert payments.changes == [("created", "submitted"), ("submitted", "confirmed")]
     assert payments.rows[row.id].blockchain_tx_id == HASH
     assert chain.calls == ["submit", "receipt", "receipt", "receipt"]
@@ -73,8 +73,8 @@ async def test_payment_is_submitted_and_confirmed(payments: FakePayments):
 async def test_second_run_changes_nothing(payments: FakePayments):
     payments.add(payment())
     chain = FakeChain([HASH], [MINED])
-    await settle(payments, chain)
-    await settle(payments, chain)
+    await confirm(payments, chain)
+    await confirm(payments, chain)
     assert chain.calls == ["submit", "receipt"]
     assert len(payments.changes) == 2
 
@@ -82,7 +82,7 @@ async def test_second_run_changes_nothing(payments: FakePayments):
 async def test_run_after_a_crash_goes_on_from_submitted(payments: FakePayments):
     payments.add(payment(state=State.SUBMITTED, blockchain_tx_id=HASH))
     chain = FakeChain([], [MINED])
-    await settle(payments, chain)
+    await confirm(payments, chain)
     assert chain.calls == ["receipt"]
     assert payments.changes == [("submitted", "confirmed")]
 
@@ -93,14 +93,14 @@ async def test_run_that_lost_the_race_goes_on_from_the_winners_state(payments: F
     chain.before_answer = lambda: payments.add(
         payment(state=State.SUBMITTED, blockchain_tx_id=HASH)
     )
-    await settle(payments, chain)
+    await confirm(payments, chain)
     assert payments.changes == [("submitted", "confirmed")]
     assert payments.rows[row.id].blockchain_tx_id == HASH
 
 
 async def test_reverted_transaction_fails_the_payment(payments: FakePayments):
     row = payments.add(payment())
-    await settle(payments, FakeChain([HASH], [REVERTED]))
+    await confirm(payments, FakeChain([HASH], [REVERTED]))
     assert payments.rows[row.id].error_type == "reverted"
 
 
@@ -122,7 +122,7 @@ async def test_payment_fails_when_its_time_is_over(
     error_type: str,
 ):
     row = payments.add(payment())
-    await settle(payments, FakeChain(submit, receipt), limit=0.02)
+    await confirm(payments, FakeChain(submit, receipt), limit=0.02)
     assert payments.rows[row.id].state is State.FAILED
     assert payments.rows[row.id].error_type == error_type
 
@@ -130,7 +130,7 @@ async def test_payment_fails_when_its_time_is_over(
 async def test_refused_transaction_fails_at_once(payments: FakePayments):
     row = payments.add(payment())
     chain = FakeChain([ChainRefusedError()], [])
-    await settle(payments, chain)
+    await confirm(payments, chain)
     assert chain.calls == ["submit"]
     assert payments.rows[row.id].error_type == "chain_error"
 
@@ -140,14 +140,14 @@ async def test_transient_errors_are_tried_again(payments: FakePayments):
     chain = FakeChain(
         [ChainUnreachableError(), HASH], [ChainBusyError(), ChainUnreachableError(), MINED]
     )
-    await settle(payments, chain)
+    await confirm(payments, chain)
     assert payments.rows[row.id].state is State.CONFIRMED
 
 
 async def test_late_run_asks_the_chain_once_before_it_gives_up(payments: FakePayments):
     row = payments.add(payment(state=State.SUBMITTED, blockchain_tx_id=HASH))
     payments.waited = 1000.0
-    await settle(payments, FakeChain([], [MINED]), limit=1.0)
+    await confirm(payments, FakeChain([], [MINED]), limit=1.0)
     assert payments.rows[row.id].state is State.CONFIRMED
 
 
@@ -159,4 +159,4 @@ async def test_unknown_payment_is_an_error(payments: FakePayments):
         poll_interval=1,
     )
     with pytest.raises(LookupError):
-        await confirmation.settle(PaymentId("tx_none"))
+        await confirmation.confirm(PaymentId("tx_none"))

@@ -3,10 +3,10 @@
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from backend.platform import database
-from backend.platform.database import Connection, Pool, single_statement
+from backend.platform.database import UNAVAILABLE, Connection, Pool, single_statement
 from backend.platform.settings import DatabaseSettings
 
 
@@ -82,3 +82,8 @@ async def test_single_statement_on_a_lost_connection_raises_what_happened(pool: 
         async with single_statement(pool) as connection:
             await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     assert await _pid(pool)
+
+
+@pytest.mark.parametrize("error", [PoolClosed, PoolTimeout, TooManyRequests])
+def test_the_pool_s_own_errors_mean_that_the_database_is_unavailable(error: type[Exception]):
+    assert issubclass(error, UNAVAILABLE)

@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from opentelemetry.metrics import CallbackOptions
 
 from backend.operations import health
 from backend.operations.health import CheckFailedError, HealthChecks, SmtpProbe
+
+from .conftest import Provided
 
 TOKEN = "0123456789abcdef"
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}
@@ -43,9 +44,9 @@ class Clock:
 
 
 @pytest.fixture
-def dependency(app: FastAPI) -> Dependency:
+def dependency(provided: Provided) -> Dependency:
     dependency = Dependency()
-    app.state.health = HealthChecks({"postgres": dependency.check})
+    provided.replace(health=HealthChecks({"postgres": dependency.check}))
     return dependency
 
 

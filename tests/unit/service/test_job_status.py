@@ -6,20 +6,15 @@ from typing import LiteralString
 import httpx
 import procrastinate
 import pytest
-from fastapi import FastAPI
 
 from backend.api.jobs_page import render
+from backend.jobs.queue import CONFIRM_PAYMENT, DELIVER_NOTIFICATION, JOBS, SWEEP_PAYMENTS
 from backend.jobs.status import read_jobs, read_workers
-from backend.jobs.tasks import (
-    CONFIRM_PAYMENT,
-    DELIVER_NOTIFICATION,
-    JOB_NAMES,
-    SWEEP_PAYMENTS,
-    schedules,
-)
 from backend.platform.database import Pool
 
-SCHEDULES = schedules("0 2 * * *")
+from .conftest import Provided, scheduled
+
+SCHEDULES = scheduled()
 RIGHT = {"Authorization": "Bearer 0123456789abcdef"}
 
 
@@ -66,8 +61,8 @@ def seconds_ago(moment: datetime | None) -> float:
 
 @pytest.mark.usefixtures("history")
 async def test_each_job_tells_its_past_present_and_future(pool: Pool):
-    rows = await read_jobs(pool, SCHEDULES, JOB_NAMES)
-    assert [row.job for row in rows] == list(JOB_NAMES)
+    rows = await read_jobs(pool, SCHEDULES, JOBS)
+    assert [row.job for row in rows] == list(JOBS)
     status = {row.job: row for row in rows}
     confirm = status[CONFIRM_PAYMENT]
     assert (confirm.running, confirm.pending, confirm.failed) == (1, 2, 1)
@@ -98,13 +93,13 @@ async def test_a_worker_is_alive_lost_or_stopped(pool: Pool):
 
 @pytest.mark.usefixtures("history")
 async def test_the_endpoint_answers_with_json_or_a_page(
-    app: FastAPI, client: httpx.AsyncClient, pool: Pool
+    provided: Provided, client: httpx.AsyncClient, pool: Pool
 ):
-    app.state.pool = pool
+    provided.replace(pool=pool)
     response = await client.get("/jobs/status", headers=RIGHT)
     assert response.status_code == 200
     body = response.json()
-    assert [job["job"] for job in body["jobs"]] == list(JOB_NAMES)
+    assert [job["job"] for job in body["jobs"]] == list(JOBS)
     assert body["jobs"][0]["lastOutcome"] == "failed"
     assert {worker["state"] for worker in body["workers"]} == {"alive", "lost", "stopped"}
     page = await client.get("/jobs/status", headers={**RIGHT, "Accept": "text/html,*/*;q=0.8"})

@@ -16,17 +16,19 @@ from procrastinate.retry import RetryDecision
 from psycopg_pool import PoolTimeout
 
 from backend.jobs.history import WORKER_LOST, JobHistory
-from backend.jobs.tasks import CONFIRM_PAYMENT, JOB_NAMES, MAX_ATTEMPTS, SWEEP_PAYMENTS, schedules
-from backend.notifications.channels import PermanentDeliveryError, TransientDeliveryError
+from backend.jobs.queue import CONFIRM_PAYMENT, JOBS, MAX_ATTEMPTS, SWEEP_PAYMENTS
+from backend.notifications.channels.base import PermanentDeliveryError, TransientDeliveryError
 from backend.payments.confirmation import StillPendingError
 from backend.platform.database import Pool
+
+from .conftest import scheduled
 
 PENDING = StillPendingError(RetryDecision(retry_in={"seconds": 3}))
 
 
 @pytest.fixture
 def history(pool: Pool) -> JobHistory:
-    return JobHistory(pool, schedules("30 2 * * *"), "a-worker")
+    return JobHistory(pool, scheduled("30 2 * * *"), "a-worker")
 
 
 def job(attempts: int = 0, task: str = CONFIRM_PAYMENT) -> Job:
@@ -151,7 +153,7 @@ async def test_an_execution_whose_worker_died_ends_once(
     running = asyncio.create_task(history.report(work, context, worker))
     await has_begun.wait()
     assert (await written(pool))[0]["outcome"] is None
-    await history.lost(job())
+    await history.record_worker_lost(job())
     may_end.set()
     await running
     [row] = await written(pool)
@@ -210,4 +212,4 @@ def test_pauses_double_up_to_a_minute(jobs: procrastinate.App):
 
 def test_every_job_has_its_gauges(jobs: procrastinate.App):
     ours = {name for name in jobs.tasks if "builtin" not in name}
-    assert ours == set(JOB_NAMES)
+    assert ours == set(JOBS)

@@ -1,4 +1,4 @@
-"""What a notification is made of: sealed data, templates, and the mail server's login."""
+"""What a notification is made of: encrypted data, templates, and the mail server's login."""
 
 from email.message import EmailMessage
 from pathlib import Path
@@ -7,39 +7,39 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from backend.notifications.channels import PermanentDeliveryError, TransientDeliveryError
+from backend.notifications.channels.base import PermanentDeliveryError, TransientDeliveryError
 from backend.notifications.channels.email import Email, MailServer
-from backend.notifications.contacts import Channel, Contact
+from backend.notifications.contacts import Contact
 from backend.notifications.store import NotificationId
-from backend.notifications.templates import Template, Text, templates
-from backend.platform.encryption import UnsealError, Vault
+from backend.notifications.templates import RenderedMessage, Template, templates
+from backend.platform.encryption import DecryptionError, Encryptor
 from glasshouse_fakes.settings import Settings
 from support import sandbox
 from support.ports import free
 
-LETTER = {"to": "zoe.kessler@mail.example", "data": {"name": "Zoe"}}
+MESSAGE = {"to": "zoe.kessler@mail.example", "data": {"name": "Zoe"}}
 IDENTIFIER = NotificationId("nt_" + "0" * 32)
 NO_LOGIN = {"username": None, "password": None}
-TEXT = Text(subject="Hello", body="Hello Zoe\n")
+TEXT = RenderedMessage(subject="Hello", body="Hello Zoe\n")
 
 
-def test_what_is_sealed_opens_for_its_row_only(vault: Vault):
-    sealed = vault.seal(LETTER, row="nt_1")
-    assert vault.open(sealed, row="nt_1") == LETTER
-    assert b"zoe" not in sealed
-    assert vault.seal(LETTER, row="nt_1") != sealed
-    changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
-    for broken, row in ((sealed, "nt_2"), (changed, "nt_1"), (b"", "nt_1")):
-        with pytest.raises(UnsealError, match=r"^DATA_KEY_FILE does not hold the key"):
-            vault.open(broken, row=row)
-    with pytest.raises(UnsealError):
-        Vault(SecretStr("w" * 32)).open(sealed, row="nt_1")
+def test_what_is_encrypted_for_one_row_cannot_be_decrypted_for_another(encryptor: Encryptor):
+    encrypted = encryptor.encrypt(MESSAGE, aad="nt_1")
+    assert encryptor.decrypt(encrypted, aad="nt_1") == MESSAGE
+    assert b"zoe" not in encrypted
+    assert encryptor.encrypt(MESSAGE, aad="nt_1") != encrypted
+    changed = encrypted[:-1] + bytes([encrypted[-1] ^ 1])
+    for broken, aad in ((encrypted, "nt_2"), (changed, "nt_1"), (b"", "nt_1")):
+        with pytest.raises(DecryptionError, match=r"^DATA_KEY_FILE does not hold the key"):
+            encryptor.decrypt(broken, aad=aad)
+    with pytest.raises(DecryptionError):
+        Encryptor(SecretStr("w" * 32)).decrypt(encrypted, aad="nt_1")
 
 
-def test_digests_are_equal_for_equal_values_under_one_key(vault: Vault):
-    assert vault.digest({"a": 1, "b": 2}) == vault.digest({"b": 2, "a": 1})
-    assert vault.digest({"a": 1}) != vault.digest({"a": 2})
-    assert vault.digest({"a": 1}) != Vault(SecretStr("w" * 32)).digest({"a": 1})
+def test_digests_are_equal_for_equal_values_under_one_key(encryptor: Encryptor):
+    assert encryptor.digest({"a": 1, "b": 2}) == encryptor.digest({"b": 2, "a": 1})
+    assert encryptor.digest({"a": 1}) != encryptor.digest({"a": 2})
+    assert encryptor.digest({"a": 1}) != Encryptor(SecretStr("w" * 32)).digest({"a": 1})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_digests_are_equal_for_equal_values_under_one_key(vault: Vault):
     ],
 )
 def test_an_address_fits_its_channel(channel: str, to: str, valid: bool):
-    contact = Contact(channel=Channel(channel), to=to)
+    contact = Contact(channel=channel, to=to)
     assert contact.is_valid is valid
     assert to not in repr(contact)
 
@@ -116,11 +116,11 @@ def arrived(outside: str) -> list[object]:
 
 async def test_mail_goes_over_starttls_with_login(mail_server):
     outside, server = mail_server
-    message_id = await Email(server()).send(IDENTIFIER, LETTER["to"], TEXT)
+    message_id = await Email(server()).send(IDENTIFIER, MESSAGE["to"], TEXT)
     assert message_id == f"<{IDENTIFIER}@backend.example>"
     [received] = arrived(outside)
     assert message_id in str(received)
-    assert LETTER["to"] in str(received)
+    assert MESSAGE["to"] in str(received)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_mail_goes_over_starttls_with_login(mail_server):
 async def test_mail_without_the_right_login_is_not_sent(mail_server, changes, error, kind):
     outside, server = mail_server
     with pytest.raises(error) as refused:
-        await Email(server(**changes)).send(IDENTIFIER, LETTER["to"], TEXT)
+        await Email(server(**changes)).send(IDENTIFIER, MESSAGE["to"], TEXT)
     assert refused.value.kind == kind
     # Neither the address nor the server's own words.
     assert str(refused.value) == kind

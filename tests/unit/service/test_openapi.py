@@ -1,9 +1,11 @@
 """What the OpenAPI document promises of every operation."""
 
+import json
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 INTERNAL = {"/readyz", "/metrics", "/jobs/status"}
@@ -75,3 +77,25 @@ def test_every_body_has_an_example(document: dict[str, Any]):
                 assert exemplified, (name, media)
                 seen.add(reference)
     assert {"PaymentIn", "RunIn", "NotificationIn", "JobsOut", "Problem"} <= seen
+
+
+def models(parent: type[BaseModel] = BaseModel) -> dict[str, type[BaseModel]]:
+    """The bodies of the API by the name that they have in the document."""
+    found: dict[str, type[BaseModel]] = {}
+    for model in parent.__subclasses__():
+        found |= models(model)
+        if model.__module__.startswith("backend.api."):
+            found[model.__name__] = model
+    return found
+
+
+def test_every_example_is_valid_and_complete(document: dict[str, Any]):
+    seen: set[str] = set()
+    for name, schema in document["components"]["schemas"].items():
+        for example in schema.get("examples", []):
+            model = models()[name]
+            # As JSON: there a text may be a time or a state, and nothing else may be either.
+            body = model.model_validate_json(json.dumps(example))
+            assert body.model_dump(by_alias=True).keys() == example.keys(), name
+            seen.add(name)
+    assert {"Accepted", "PaymentOut", "RunAccepted", "RunOut", "NotificationOut", "JobsOut"} <= seen

@@ -3,8 +3,8 @@
 import procrastinate
 import pytest
 
+from backend.jobs.queue import CONFIRM_PAYMENT, DELIVER_NOTIFICATION
 from backend.jobs.retention import Retention
-from backend.jobs.tasks import CONFIRM_PAYMENT, DELIVER_NOTIFICATION
 from backend.platform.database import Pool
 
 DAYS = 30

@@ -14,7 +14,7 @@ from psycopg_pool import PoolClosed
 
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.history import JobHistory
-from backend.jobs.tasks import CONFIRM_PAYMENT, JobQueue, schedules
+from backend.jobs.queue import CONFIRM_PAYMENT, JobQueue
 from backend.jobs.worker import rescue_stalled_jobs
 from backend.notifications.store import Notifications
 from backend.operations import health
@@ -29,10 +29,12 @@ from backend.payments.store import (
     State,
 )
 from backend.platform.database import RESCUE_LOCK, Connection, Pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate, missing, ours
 from backend.platform.queries import query
 from backend.platform.settings import DatabaseSettings
+
+from .conftest import scheduled
 
 NEW = NewPayment(user_id="alice", amount=Decimal("10.50"), currency="EUR")
 
@@ -43,8 +45,10 @@ def app(jobs: procrastinate.App) -> procrastinate.App:  # replaces the API
 
 
 @pytest.fixture
-def payments(pool: Pool, vault: Vault, notifications: Notifications) -> Payments:
-    return Payments(pool, vault, notifications)  # replaces the fake
+def payments(
+    pool: Pool, encryptor: Encryptor, notifications: Notifications, app: procrastinate.App
+) -> Payments:  # replaces the fake
+    return Payments(pool, encryptor, notifications, JobQueue(app).confirm_payment)
 
 
 @pytest.fixture
@@ -106,13 +110,10 @@ async def test_postgres_check_fails_with_the_server(pool: Pool):
 
 
 async def test_same_key_at_the_same_time_makes_one_payment(
-    pool: Pool, app: procrastinate.App, payments: Payments, caplog: pytest.LogCaptureFixture
+    pool: Pool, payments: Payments, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
-    queue = JobQueue(app)
-    created = await asyncio.gather(
-        *(payments.create(NEW, "key", queue.confirm_payment) for _ in range(30))
-    )
+    created = await asyncio.gather(*(payments.create(NEW, "key") for _ in range(30)))
     [identifier] = {one.payment.id for one in created}
     assert sorted(one.replayed for one in created) == [False] + [True] * 29
     assert await rows(pool, "SELECT count(*) FROM payments") == [(1,)]
@@ -122,20 +123,19 @@ async def test_same_key_at_the_same_time_makes_one_payment(
     assert events(caplog) == ["payment.created"]
 
 
-async def test_key_with_another_body_is_refused(app: procrastinate.App, payments: Payments):
-    queue = JobQueue(app)
-    await payments.create(NEW, "key", queue.confirm_payment)
+async def test_key_with_another_body_is_refused(payments: Payments):
+    await payments.create(NEW, "key")
     for other in (
         dataclasses.replace(NEW, user_id="bob"),
         dataclasses.replace(NEW, amount=Decimal(11)),
         dataclasses.replace(NEW, currency="USD"),
     ):
         with pytest.raises(IdempotencyConflictError):
-            await payments.create(other, "key", queue.confirm_payment)
+            await payments.create(other, "key")
 
 
 async def test_payment_without_its_job_is_not_written(
-    pool: Pool, payments: Payments, caplog: pytest.LogCaptureFixture
+    pool: Pool, encryptor: Encryptor, notifications: Notifications, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
 
@@ -143,24 +143,26 @@ async def test_payment_without_its_job_is_not_written(
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await payments.create(NEW, "key", refuse)
+        await Payments(pool, encryptor, notifications, refuse).create(NEW, "key")
     assert await rows(pool, "SELECT count(*) FROM payments") == [(0,)]
     assert events(caplog) == []
 
 
 async def test_each_change_happens_and_is_told_once(
-    app: procrastinate.App, payments: Payments, caplog: pytest.LogCaptureFixture
+    payments: Payments, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
-    created = await payments.create(NEW, None, JobQueue(app).confirm_payment)
+    created = await payments.create(NEW, None)
     identifier = created.payment.id
-    assert await payments.confirmed(identifier) is None  # not submitted yet
-    twice = [await payments.submitted(identifier, f"0x{number}") for number in range(2)]
+    assert await payments.mark_confirmed(identifier) is None  # not submitted yet
+    twice = [await payments.mark_submitted(identifier, f"0x{number}") for number in range(2)]
     assert [one is None for one in twice] == [False, True]
-    assert (await payments.ages(identifier)).submitted < 5
-    both = await asyncio.gather(payments.confirmed(identifier), payments.confirmed(identifier))
+    assert (await payments.age(identifier)).submitted < 5
+    both = await asyncio.gather(
+        payments.mark_confirmed(identifier), payments.mark_confirmed(identifier)
+    )
     assert sorted(one is None for one in both) == [False, True]
-    late = await payments.failed(identifier, Failure.REVERTED, from_state=State.SUBMITTED)
+    late = await payments.mark_failed(identifier, Failure.REVERTED, from_state=State.SUBMITTED)
     assert late is None
     row = await payments.find(identifier)
     assert row is not None
@@ -175,12 +177,12 @@ async def test_each_change_happens_and_is_told_once(
     assert "alice" not in str(told)
 
 
-async def test_failure_carries_its_type(
-    app: procrastinate.App, payments: Payments, caplog: pytest.LogCaptureFixture
-):
+async def test_failure_carries_its_type(payments: Payments, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
-    created = await payments.create(NEW, None, JobQueue(app).confirm_payment)
-    await payments.failed(created.payment.id, Failure.CHAIN_UNREACHABLE, from_state=State.CREATED)
+    created = await payments.create(NEW, None)
+    await payments.mark_failed(
+        created.payment.id, Failure.CHAIN_UNREACHABLE, from_state=State.CREATED
+    )
     assert events(caplog) == ["payment.created", "payment.failed"]
     assert vars(caplog.records[-1])["error.type"] == "chain_unreachable"
 
@@ -188,10 +190,9 @@ async def test_failure_carries_its_type(
 async def test_only_jobs_of_dead_workers_are_rescued(
     pool: Pool, app: procrastinate.App, payments: Payments, history: JobHistory
 ):
-    queue = JobQueue(app)
     alive, dead = [await app.job_manager.register_worker() for _ in range(2)]
     for worker_id in (alive, dead):
-        await payments.create(NEW, None, queue.confirm_payment)
+        await payments.create(NEW, None)
         assert await app.job_manager.fetch_job(queues=None, worker_id=worker_id)
     async with pool.connection() as connection:
         await connection.execute(
@@ -209,7 +210,7 @@ async def test_only_jobs_of_dead_workers_are_rescued(
 async def test_one_worker_rescues_at_a_time(
     pool: Pool, app: procrastinate.App, payments: Payments, history: JobHistory
 ):
-    await payments.create(NEW, None, JobQueue(app).confirm_payment)
+    await payments.create(NEW, None)
     gone = await app.job_manager.register_worker()
     assert await app.job_manager.fetch_job(queues=None, worker_id=gone)
     await app.job_manager.unregister_worker(gone)
@@ -224,7 +225,7 @@ async def test_one_worker_rescues_at_a_time(
 
 async def test_gauges_count_what_waits(pool: Pool, app: procrastinate.App, payments: Payments):
     for _ in range(3):
-        await payments.create(NEW, None, JobQueue(app).confirm_payment)
+        await payments.create(NEW, None)
     worker_id = await app.job_manager.register_worker()
     job = await app.job_manager.fetch_job(queues=None, worker_id=worker_id)
     assert job is not None
@@ -243,7 +244,7 @@ async def test_gauges_count_what_waits(pool: Pool, app: procrastinate.App, payme
         )
         later = "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 h' WHERE id = 2"
         await connection.execute(later)
-    gauges = JobGauges(pool, [CONFIRM_PAYMENT, "other"], schedules("30 2 * * *"))
+    gauges = JobGauges(pool, [CONFIRM_PAYMENT, "other"], scheduled("30 2 * * *"))
     await gauges.refresh()
     [ours, other] = sorted(gauges.rows, key=lambda row: row["job"])
     assert ours["backlog"] == 1  # one is done, one is for later

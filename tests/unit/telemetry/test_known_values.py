@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from backend.automation.strategies import STRATEGIES
-from backend.jobs.tasks import JOB_NAMES
+from backend.jobs.queue import JOBS
+from backend.notifications.channels.base import CHANNELS
 from backend.notifications.templates import templates
 from backend.payments.money import MINOR_DIGITS
 from backend.telemetry import known_values
@@ -52,7 +53,8 @@ def test_the_schema_allows_what_the_catalogue_names() -> None:
         (known_values.PaymentCurrency, MINOR_DIGITS),
         (known_values.AutomationStrategy, STRATEGIES),
         (known_values.NotificationTemplate, templates()),
-        (known_values.JobName, JOB_NAMES),
+        (known_values.JobName, JOBS),
+        (known_values.NotificationChannel, CHANNELS),
     ],
 )
 def test_the_service_has_what_the_catalogue_names(

@@ -10,22 +10,18 @@ from opentelemetry.metrics import get_meter
 
 from backend.api import automation, internal, notifications, openapi, payments, problems
 from backend.api import health as health_api
-from backend.api.auth import token_check
+from backend.api.dependencies import LifespanState, create_services
 from backend.api.middleware import (
     BodyLimitMiddleware,
     SecurityHeadersMiddleware,
     UnhandledErrorMiddleware,
 )
-from backend.automation.store import Runs
-from backend.jobs import tasks as jobs
-from backend.notifications.store import Notifications
+from backend.jobs import queue
 from backend.operations import health
 from backend.operations.gauges import REFRESH_INTERVAL_S, JobGauges
 from backend.operations.health import HealthChecks
-from backend.payments.store import Payments
 from backend.platform import error_tracking
 from backend.platform.database import Pool, create_pool
-from backend.platform.encryption import Vault
 from backend.platform.periodic import every
 from backend.platform.settings import ApiSettings
 from glasshouse import RequestContextMiddleware
@@ -61,25 +57,18 @@ def create_app(settings: ApiSettings) -> FastAPI:
     """Return the API. It connects to Postgres when it starts up, and serves without it."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
         async with (
             create_pool(settings, application="backend-api") as pool,
-            _health_checks(settings, pool) as app.state.health,
+            _health_checks(settings, pool) as checks,
         ):
-            procrastinate = jobs.create_app()
-            await procrastinate.open_async(pool)
-            app.state.pool = pool
-            queue = jobs.JobQueue(procrastinate)
-            vault = Vault(settings.data_key())
-            notifications = Notifications(pool, vault, queue.deliver_notification)
-            app.state.queue = queue
-            app.state.notifications = notifications
-            app.state.payments = Payments(pool, vault, notifications)
-            app.state.runs = Runs(pool, vault, notifications)
-            gauges = JobGauges(pool, jobs.JOB_NAMES, jobs.schedules(settings.automation_cron))
+            jobs = queue.create_app()
+            await jobs.open_async(pool)
+            services = create_services(settings, pool, checks, jobs)
+            gauges = JobGauges(pool, queue.JOBS, services.schedules)
             gauges.register(get_meter("backend"))
             async with every(REFRESH_INTERVAL_S, gauges.refresh):
-                yield
+                yield {"services": services}
             # uvicorn ends the process by SIGTERM, before any exit handler.
             await asyncio.to_thread(error_tracking.flush)
 
@@ -100,10 +89,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
             "exclude": health_api.is_health_check,
         },
     )
-    app.state.schedules = jobs.schedules(settings.automation_cron)
-    app.state.worker_max_heartbeat_age = settings.worker_max_heartbeat_age
-    app.state.automation_sla = settings.automation_sla_seconds
-    app.state.accepts_token = token_check(settings.internal_token())
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(UnhandledErrorMiddleware)

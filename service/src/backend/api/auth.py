@@ -1,13 +1,12 @@
 """The internal bearer token, which guards what tells more than whether the service lives."""
 
 import hmac
-from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import SecretStr
-from starlette.requests import Request
+
+from backend.api.dependencies import Provided
 
 _CHALLENGE: Final = 'Bearer realm="internal"'
 _SCHEME: Final = HTTPBearer(
@@ -18,26 +17,22 @@ _SCHEME: Final = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_SCHEME)]
 
 
-def token_check(token: SecretStr) -> Callable[[str], bool]:
-    """Return a function that compares with ``token`` in constant time."""
-    expected = token.get_secret_value().encode()
-    # Bytes: the comparison of texts refuses characters outside of ASCII.
-    return lambda given: hmac.compare_digest(given.encode(), expected)
-
-
-async def is_internal(request: Request, credentials: Credentials) -> bool:
+async def is_internal(services: Provided, credentials: Credentials) -> bool:
     """Tell whether the request carries the internal token."""
-    accepts: Callable[[str], bool] = request.app.state.accepts_token
-    return credentials is not None and accepts(credentials.credentials)
+    if credentials is None:
+        return False
+    expected = services.internal_token.get_secret_value().encode()
+    # In constant time, and of bytes: the comparison of texts refuses characters outside of ASCII.
+    return hmac.compare_digest(credentials.credentials.encode(), expected)
 
 
-async def require_internal(request: Request, credentials: Credentials) -> None:
+Internal = Annotated[bool, Depends(is_internal)]
+
+
+async def require_internal(internal: Internal, credentials: Credentials) -> None:
     """Answer 401 to a request without the internal token (RFC 6750)."""
-    if await is_internal(request, credentials):
+    if internal:
         return
     # Only a token that was sent can be an invalid one.
     challenge = _CHALLENGE if credentials is None else f'{_CHALLENGE}, error="invalid_token"'
     raise HTTPException(401, "This needs the internal token.", {"WWW-Authenticate": challenge})
-
-
-Internal = Annotated[bool, Depends(is_internal)]

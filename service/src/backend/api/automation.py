@@ -1,18 +1,24 @@
 """``/automation/runs``."""
 
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
-from pydantic import AfterValidator
+from fastapi import APIRouter, HTTPException, Path, Response
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from backend.api.dependencies import Provided
 from backend.api.models import In, NotifyIn, Out, UserId, contact_of
-from backend.api.payments import get_queue
 from backend.api.problems import responses
-from backend.automation.store import RUN_ID_PATTERN, NewRun, Run, RunId, Runs, RunState
+from backend.automation.store import (
+    RUN_ID_PATTERN,
+    SESSION_ID_PATTERN,
+    NewRun,
+    Run,
+    RunId,
+    RunState,
+)
 from backend.automation.strategies import STRATEGIES
-from backend.jobs.tasks import JobQueue
 from glasshouse import request_id
 
 
@@ -23,6 +29,10 @@ def _known_strategy(name: str) -> str:
             "strategy_unknown", "strategy must be one of {allowed}", {"allowed": allowed}
         )
     return name
+
+
+RunIdOut = Annotated[str, Field(pattern=RUN_ID_PATTERN)]
+SessionIdOut = Annotated[str, Field(pattern=SESSION_ID_PATTERN)]
 
 
 class RunIn(In):
@@ -36,8 +46,8 @@ class RunIn(In):
 class RunAccepted(Out):
     """The answer to a write: the work goes on after it."""
 
-    run_id: str
-    automation_session_id: str
+    run_id: RunIdOut
+    automation_session_id: SessionIdOut
     state: RunState
     request_id: str | None
 
@@ -45,8 +55,8 @@ class RunAccepted(Out):
 class RunOut(Out):
     """One run. Times are in UTC; ``duration`` is in seconds, from the request to the end."""
 
-    run_id: str
-    automation_session_id: str
+    run_id: RunIdOut
+    automation_session_id: SessionIdOut
     strategy: str
     state: RunState
     steps: list[str]
@@ -74,31 +84,18 @@ class RunOut(Out):
         )
 
 
-async def get_runs(request: Request) -> Runs:
-    return cast(Runs, request.app.state.runs)
-
-
-async def get_sla(request: Request) -> float:
-    return cast(float, request.app.state.automation_sla)
-
-
-Store = Annotated[Runs, Depends(get_runs)]
-
 router = APIRouter(prefix="/automation/runs", tags=["automation"])
 
 
 @router.post("", status_code=202, responses=responses(413, 422, 503))
-async def request_run(
-    body: RunIn,
-    response: Response,
-    runs: Store,
-    queue: Annotated[JobQueue, Depends(get_queue)],
-    sla: Annotated[float, Depends(get_sla)],
-) -> RunAccepted:
+async def request_run(body: RunIn, response: Response, services: Provided) -> RunAccepted:
     new = NewRun(
-        user_id=body.user_id, strategy=body.strategy, sla=sla, contact=contact_of(body.notify)
+        user_id=body.user_id,
+        strategy=body.strategy,
+        sla=services.automation_sla,
+        contact=contact_of(body.notify),
     )
-    run = await runs.request(new, queue.run_automation)
+    run = await services.runs.request(new)
     if run is None:
         raise LookupError("only a scheduled run can be there already")
     response.headers["Location"] = f"/automation/runs/{run.id}"
@@ -112,10 +109,10 @@ async def request_run(
 
 @router.get("/{runId}", responses=responses(404, 422, 503))
 async def read_run(
-    run_id: Annotated[str, Path(alias="runId", pattern=RUN_ID_PATTERN)], runs: Store
+    run_id: Annotated[str, Path(alias="runId", pattern=RUN_ID_PATTERN)], services: Provided
 ) -> RunOut:
-    run = await runs.find(RunId(run_id))
+    run = await services.runs.find(RunId(run_id))
     if run is None:
         raise HTTPException(404, "There is no run with this id.")
-    steps = await runs.steps(run.id)
+    steps = await services.runs.steps(run.id)
     return RunOut.of(run, [step.name for step in steps])

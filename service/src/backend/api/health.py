@@ -1,16 +1,16 @@
 """``/livez``, ``/healthz`` and ``/readyz``: without telemetry of their own."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from backend.api import problems
 from backend.api.auth import Internal, require_internal
-from backend.operations.health import WORKER, HealthChecks, Result
-from backend.platform.database import Pool
+from backend.api.dependencies import Provided
+from backend.operations.health import WORKER, Result
 from backend.platform.migrate import missing
 
 PATHS: Final = frozenset({"/healthz", "/livez", "/metrics", "/readyz"})
@@ -68,10 +68,6 @@ class Readiness(BaseModel):
     migrationsMissing: list[str]
 
 
-def _checks(request: Request) -> HealthChecks:
-    return cast(HealthChecks, request.app.state.health)
-
-
 def _detailed(results: Mapping[str, Result]) -> dict[str, Detail]:
     return {
         name: Detail.model_validate({"status": result.status, **result.details})
@@ -89,12 +85,12 @@ async def live() -> Live:
     summary="Is the service well?",
     responses={503: {"model": Health, "description": "At least one check fails"}},
 )
-async def healthy(request: Request, response: Response, internal: Internal) -> Health:
+async def healthy(services: Provided, response: Response, internal: Internal) -> Health:
     """Asks Postgres, Redis and the mail server where they are set, and for a live worker.
 
     Anybody may ask; with the internal token each check tells its details.
     """
-    results = await _checks(request).current()
+    results = await services.health.current()
     well = all(result.ok for result in results.values())
     response.status_code = 200 if well else _UNAVAILABLE
     short: dict[str, Any] = {name: result.status for name, result in results.items()}
@@ -111,15 +107,14 @@ async def healthy(request: Request, response: Response, internal: Internal) -> H
         503: {"model": Readiness, "description": "A dependency or a migration is missing"},
     },
 )
-async def ready(request: Request, response: Response) -> Readiness:
+async def ready(services: Provided, response: Response) -> Readiness:
     """All migrations are applied and every dependency answers. A missing worker is none."""
-    results = await _checks(request).current()
+    results = await services.health.current()
     needed = {name: result for name, result in results.items() if name != WORKER}
-    pool = cast(Pool, request.app.state.pool)
     absent: list[str] = []
     if needed["postgres"].ok:
         with suppress_instrumentation():
-            absent = await missing(pool)
+            absent = await missing(services.pool)
     well = not absent and all(result.ok for result in needed.values())
     response.status_code = 200 if well else _UNAVAILABLE
     return Readiness(

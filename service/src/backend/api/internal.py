@@ -1,19 +1,18 @@
 """``/metrics`` and ``/jobs/status``, for who holds the internal token."""
 
 from datetime import datetime
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from pydantic import ConfigDict
 from starlette.responses import HTMLResponse, Response
 
 from backend.api import problems
 from backend.api.auth import require_internal
+from backend.api.dependencies import Provided
 from backend.api.jobs_page import render
 from backend.api.models import Out
+from backend.jobs.queue import JOBS
 from backend.jobs.status import read_jobs, read_workers
-from backend.jobs.tasks import JOB_NAMES
-from backend.platform.database import Pool
 from glasshouse.prometheus import CONTENT_TYPE, prometheus_text
 
 router = APIRouter(
@@ -23,26 +22,6 @@ router = APIRouter(
 )
 
 _EXAMPLE: Final = '# TYPE health_check_status gauge\nhealth_check_status{check="postgres"} 1.0\n'
-
-_JOB_EXAMPLE: Final[dict[str, Any]] = {
-    "job": "sweep_payments",
-    "schedule": "* * * * *",
-    "nextRun": "2026-01-02T03:05:00Z",
-    "lastSuccess": "2026-01-02T03:04:01.5Z",
-    "lastFinished": "2026-01-02T03:04:01.5Z",
-    "lastOutcome": "succeeded",
-    "lastError": None,
-    "running": 0,
-    "pending": 0,
-    "failed": 0,
-    "oldestPendingAge": 0.0,
-}
-_WORKER_EXAMPLE: Final[dict[str, Any]] = {
-    "worker": "backend-7-1f0c9a2e",
-    "state": "alive",
-    "started": "2026-01-02T03:00:00Z",
-    "heartbeatAge": 1.2,
-}
 
 
 @router.get(
@@ -96,10 +75,6 @@ class WorkerOut(Out):
 class JobsOut(Out):
     """All jobs, and the workers of the last day."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"jobs": [_JOB_EXAMPLE], "workers": [_WORKER_EXAMPLE]}]}
-    )
-
     jobs: list[JobOut]
     workers: list[WorkerOut]
 
@@ -112,12 +87,10 @@ class JobsOut(Out):
         200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<html>"}}},
     },
 )
-async def job_status(request: Request) -> Response:
+async def job_status(request: Request, services: Provided) -> Response:
     """JSON, or with ``Accept: text/html`` a page for people."""
-    state = request.app.state
-    pool = cast(Pool, state.pool)
-    jobs = await read_jobs(pool, state.schedules, JOB_NAMES)
-    workers = await read_workers(pool, state.worker_max_heartbeat_age)
+    jobs = await read_jobs(services.pool, services.schedules, JOBS)
+    workers = await read_workers(services.pool, services.worker_max_heartbeat_age)
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(render(jobs, workers))
     out = JobsOut(

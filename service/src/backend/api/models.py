@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from backend.notifications.contacts import EXPECTED, Channel, Contact
+from backend.notifications.channels.base import CHANNELS
+from backend.notifications.contacts import Contact
 
 USER_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,63}$"
 UserId = Annotated[str, Field(pattern=USER_ID_PATTERN)]
@@ -26,22 +27,30 @@ class Out(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
-# JSON has no enumerations; strict mode would take none of its texts.
-ChannelIn = Annotated[Channel, Field(strict=False)]
+def _known_channel(name: str) -> str:
+    if name not in CHANNELS:
+        allowed = ", ".join(CHANNELS)
+        raise PydanticCustomError(
+            "channel_unknown", "channel must be one of {allowed}", {"allowed": allowed}
+        )
+    return name
 
 
-def check_address(channel: Channel, to: str) -> Contact:
+ChannelIn = Annotated[str, AfterValidator(_known_channel)]
+
+
+def check_address(channel: str, to: str) -> Contact:
     """Return the contact. Raises PydanticCustomError if it is none of the channel."""
     contact = Contact(channel=channel, to=to)
     if not contact.is_valid:
         raise PydanticCustomError(
-            "address_invalid", "to must be {expected}", {"expected": EXPECTED[channel]}
+            "address_invalid", "to must be {expected}", {"expected": CHANNELS[channel].expected}
         )
     return contact
 
 
 class NotifyIn(In):
-    """Whom to tell of the end: a channel, and an address on it. Stored encrypted until then."""
+    """Whom to notify of the end: a channel, and an address on it. Stored encrypted until then."""
 
     channel: ChannelIn
     to: Annotated[str, Field(min_length=1, max_length=512)]

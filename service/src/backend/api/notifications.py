@@ -1,22 +1,22 @@
 """``/notifications``."""
 
 from datetime import datetime
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from backend.api.dependencies import Provided
 from backend.api.models import ChannelIn, In, Out, UserId, check_address, plain
 from backend.api.problems import responses
-from backend.notifications.contacts import Channel, Contact
+from backend.notifications.contacts import Contact
 from backend.notifications.store import (
     NOTIFICATION_ID_PATTERN,
     DeliveryState,
     NewNotification,
     Notification,
     NotificationId,
-    Notifications,
 )
 from backend.notifications.templates import templates
 from glasshouse import request_id
@@ -35,6 +35,7 @@ def _known_template(name: str) -> str:
 
 # No control characters: a line end could begin another header of a mail.
 Value = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+NotificationIdOut = Annotated[str, Field(pattern=NOTIFICATION_ID_PATTERN)]
 DataName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 
 
@@ -64,7 +65,7 @@ class NotificationIn(In):
 class NotificationAccepted(Out):
     """The answer to a write: the work goes on after it."""
 
-    notification_id: str
+    notification_id: NotificationIdOut
     state: DeliveryState
     request_id: str | None
 
@@ -72,9 +73,9 @@ class NotificationAccepted(Out):
 class NotificationOut(Out):
     """One notification, without recipient and text. Times are in UTC."""
 
-    notification_id: str
+    notification_id: NotificationIdOut
     state: DeliveryState
-    channel: Channel
+    channel: str
     template: str
     provider_message_id: str | None
     error_type: str | None
@@ -95,18 +96,12 @@ class NotificationOut(Out):
         )
 
 
-async def get_notifications(request: Request) -> Notifications:
-    return cast(Notifications, request.app.state.notifications)
-
-
-Store = Annotated[Notifications, Depends(get_notifications)]
-
 router = APIRouter(prefix="/notifications", tags=["notifications"])
 
 
 @router.post("", status_code=202, responses=responses(413, 422, 503))
 async def create_notification(
-    body: NotificationIn, response: Response, notifications: Store
+    body: NotificationIn, response: Response, services: Provided
 ) -> NotificationAccepted:
     new = NewNotification(
         user_id=body.user_id,
@@ -114,7 +109,7 @@ async def create_notification(
         template=body.template,
         data=plain(body.data),
     )
-    notification = await notifications.create(new)
+    notification = await services.notifications.create(new)
     response.headers["Location"] = f"/notifications/{notification.id}"
     return NotificationAccepted(
         notification_id=notification.id, state=notification.state, request_id=request_id()
@@ -124,9 +119,9 @@ async def create_notification(
 @router.get("/{notificationId}", responses=responses(404, 422, 503))
 async def read_notification(
     notification_id: Annotated[str, Path(alias="notificationId", pattern=NOTIFICATION_ID_PATTERN)],
-    notifications: Store,
+    services: Provided,
 ) -> NotificationOut:
-    notification = await notifications.find(NotificationId(notification_id))
+    notification = await services.notifications.find(NotificationId(notification_id))
     if notification is None:
         raise HTTPException(404, "There is no notification with this id.")
     return NotificationOut.of(notification)

@@ -7,25 +7,25 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, LiteralString, NoReturn, cast
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Header, HTTPException, Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     ValidationInfo,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from backend.api.dependencies import Provided
 from backend.api.models import In, NotifyIn, Out, UserId, contact_of
-from backend.jobs.tasks import JobQueue
 from backend.payments.money import MINOR_DIGITS, AmountError, parse_amount
 from backend.payments.store import (
     PAYMENT_ID_PATTERN,
     NewPayment,
     Payment,
     PaymentId,
-    Payments,
     State,
 )
 from glasshouse import request_id
@@ -77,6 +77,9 @@ def _known_currency(value: str) -> str:
     return value
 
 
+PaymentIdOut = Annotated[str, Field(pattern=PAYMENT_ID_PATTERN)]
+
+
 class PaymentIn(In):
     """The body of ``POST /payments``. An amount is a decimal string or a JSON number.
 
@@ -106,7 +109,7 @@ class PaymentIn(In):
 class Accepted(Out):
     """The answer to a write: the work goes on after it."""
 
-    transaction_id: str
+    transaction_id: PaymentIdOut
     state: State
     request_id: str | None
 
@@ -114,7 +117,7 @@ class Accepted(Out):
 class PaymentOut(Out):
     """One payment. Times are in UTC; ``amount`` has the currency's decimal places."""
 
-    transaction_id: str
+    transaction_id: PaymentIdOut
     state: State
     amount: str
     currency: str
@@ -139,15 +142,6 @@ class PaymentOut(Out):
         )
 
 
-# Dependencies are coroutines: FastAPI runs a plain function in a thread, which costs more than it.
-async def get_payments(request: Request) -> Payments:
-    return cast(Payments, request.app.state.payments)
-
-
-async def get_queue(request: Request) -> JobQueue:
-    return cast(JobQueue, request.app.state.queue)
-
-
 router = APIRouter(prefix="/payments", route_class=ExactNumbersRoute)
 
 
@@ -155,8 +149,7 @@ router = APIRouter(prefix="/payments", route_class=ExactNumbersRoute)
 async def create_payment(
     body: PaymentIn,
     response: Response,
-    payments: Annotated[Payments, Depends(get_payments)],
-    queue: Annotated[JobQueue, Depends(get_queue)],
+    services: Provided,
     idempotency_key: Annotated[str | None, Header(pattern=IDEMPOTENCY_KEY_PATTERN)] = None,
 ) -> Accepted:
     new = NewPayment(
@@ -165,7 +158,7 @@ async def create_payment(
         currency=body.currency,
         contact=contact_of(body.notify),
     )
-    created = await payments.create(new, idempotency_key, queue.confirm_payment)
+    created = await services.payments.create(new, idempotency_key)
     payment = created.payment
     response.headers["Location"] = f"/payments/{payment.id}"
     if created.replayed:
@@ -176,9 +169,9 @@ async def create_payment(
 @router.get("/{transactionId}")
 async def read_payment(
     transaction_id: Annotated[str, Path(alias="transactionId", pattern=PAYMENT_ID_PATTERN)],
-    payments: Annotated[Payments, Depends(get_payments)],
+    services: Provided,
 ) -> PaymentOut:
-    payment = await payments.find(PaymentId(transaction_id))
+    payment = await services.payments.find(PaymentId(transaction_id))
     if payment is None:
         raise HTTPException(404, "There is no payment with this id.")
     return PaymentOut.of(payment)

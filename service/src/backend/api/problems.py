@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from backend.payments.store import IdempotencyConflictError
+from backend.platform.database import UNAVAILABLE
 from glasshouse import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -71,8 +70,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(IdempotencyConflictError, _on_conflict)
-    for error in (psycopg.OperationalError, PoolTimeout, TooManyRequests):
-        app.add_exception_handler(error, _on_database_away)
+    for error in UNAVAILABLE:
+        app.add_exception_handler(error, _on_database_unavailable)
 
 
 def _on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -114,7 +113,7 @@ def _on_conflict(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _on_database_away(request: Request, error: Exception) -> JSONResponse:
+def _on_database_unavailable(request: Request, error: Exception) -> JSONResponse:
     # No traceback: the pool says on its own why it cannot connect.
     _logger.error("Database unavailable", extra={"error.type": type(error).__qualname__})
     return problem(

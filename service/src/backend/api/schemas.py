@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from backend.automation.strategies import STRATEGIES
-from backend.notifications.contacts import ADDRESS, EMAIL_MAX, Channel
+from backend.notifications.channels.base import CHANNELS, Channel
 from backend.notifications.templates import templates
 from backend.payments.money import MAX_AMOUNT, MINOR_DIGITS
 
@@ -18,9 +18,28 @@ _CREATED: Final = "2026-01-02T03:04:05.123456Z"
 _FINISHED: Final = "2026-01-02T03:04:07.654321Z"
 _PAYMENT: Final = "tx_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
 _RUN: Final = "run_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
-_SESSION: Final = "ses_0d1e2f3a5f0c7a2e9b1d4c3f8e6a7b9c"
-_NOTIFICATION: Final = "ntf_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
+_SESSION: Final = "as_0d1e2f3a5f0c7a2e9b1d4c3f8e6a7b9c"
+_NOTIFICATION: Final = "nt_5f0c7a2e9b1d4c3f8e6a7b9c0d1e2f3a"
 _NOTIFY: Final = {"channel": "email", "to": "zoe@example.org"}
+_JOB: Final = {
+    "job": "sweep_payments",
+    "schedule": "* * * * *",
+    "nextRun": "2026-01-02T03:05:00Z",
+    "lastSuccess": "2026-01-02T03:04:01.5Z",
+    "lastFinished": "2026-01-02T03:04:01.5Z",
+    "lastOutcome": "succeeded",
+    "lastError": None,
+    "running": 0,
+    "pending": 0,
+    "failed": 0,
+    "oldestPendingAge": 0.0,
+}
+_WORKER: Final = {
+    "worker": "backend-7-1f0c9a2e",
+    "state": "alive",
+    "started": "2026-01-02T03:00:00Z",
+    "heartbeatAge": 1.2,
+}
 
 EXAMPLES: Final[Mapping[str, Schema]] = {
     "PaymentIn": {"userId": "user-7", "amount": "19.99", "currency": "EUR", "notify": _NOTIFY},
@@ -78,6 +97,8 @@ EXAMPLES: Final[Mapping[str, Schema]] = {
         "finishedAt": _FINISHED,
     },
     "NotifyIn": _NOTIFY,
+    # Here and not in its model, where FastAPI would leave out what is null.
+    "JobsOut": {"jobs": [_JOB], "workers": [_WORKER]},
 }
 
 
@@ -88,11 +109,14 @@ def refine(schemas: dict[str, Schema]) -> None:
     schemas["PaymentIn"]["properties"]["currency"]["enum"] = sorted(MINOR_DIGITS)
     schemas["PaymentIn"]["anyOf"] = [_amounts_with(digits) for digits in (0, 2)]
     schemas["RunIn"]["properties"]["strategy"]["enum"] = list(STRATEGIES)
-    schemas["NotifyIn"]["anyOf"] = [_address_of(channel) for channel in Channel]
+    for name in ("NotifyIn", "NotificationIn", "NotificationOut"):
+        schemas[name]["properties"]["channel"]["enum"] = list(CHANNELS)
+    addresses = [_address_of(name, channel) for name, channel in CHANNELS.items()]
+    schemas["NotifyIn"]["anyOf"] = addresses
     schemas["NotificationIn"]["properties"]["template"]["enum"] = list(templates())
     schemas["NotificationIn"]["properties"]["data"]["additionalProperties"] = False
     schemas["NotificationIn"]["allOf"] = [
-        {"anyOf": [_address_of(channel) for channel in Channel]},
+        {"anyOf": addresses},
         {"anyOf": [_data_for(name) for name in templates()]},
     ]
 
@@ -119,11 +143,11 @@ def _amounts_with(digits: int) -> Schema:
     }
 
 
-def _address_of(channel: Channel) -> Schema:
-    address: Schema = {"type": "string", "pattern": f"^{ADDRESS[channel].pattern}$"}
-    if channel is Channel.EMAIL:
-        address["maxLength"] = EMAIL_MAX
-    return {"properties": {"channel": {"const": channel.value}, "to": address}}
+def _address_of(name: str, channel: Channel) -> Schema:
+    address: Schema = {"type": "string", "pattern": f"^{channel.address.pattern}$"}
+    if channel.max_length is not None:
+        address["maxLength"] = channel.max_length
+    return {"properties": {"channel": {"const": name}, "to": address}}
 
 
 def _data_for(template: str) -> Schema:

@@ -8,18 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
 from opentelemetry import trace
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.automation.store import Run, RunId, Runs, RunState, StepResult
-from backend.automation.strategies import STRATEGIES, Means, Step
+from backend.automation.strategies import STRATEGIES, Step, StepContext
 from backend.payments.chain import ChainError, ChainRefusedError, ChainUnreachableError
+from backend.platform.database import UNAVAILABLE
 from glasshouse import traced
 
 _tracer = trace.get_tracer("backend")
-
-_DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout, TooManyRequests)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +24,7 @@ class Execution:
     """What executing needs."""
 
     runs: Runs
-    means: Means
+    context: StepContext
     strategies: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: STRATEGIES)
 
     @traced
@@ -49,15 +46,16 @@ class Execution:
             if not last_attempt and not isinstance(error, ChainRefusedError):
                 raise
             unreachable = isinstance(error, ChainUnreachableError)
-            await self.runs.failed(run.id, "chain_unreachable" if unreachable else "chain_error")
-        except _DATABASE_AWAY:
+            error_type = "chain_unreachable" if unreachable else "chain_error"
+            await self.runs.mark_failed(run.id, error_type)
+        except UNAVAILABLE:
             raise
         except Exception as error:
             # A fault of ours, which a repeat would meet again.
-            await self.runs.failed(run.id, type(error).__qualname__)
+            await self.runs.mark_failed(run.id, type(error).__qualname__)
             raise
         else:
-            await self.runs.completed(run.id)
+            await self.runs.mark_completed(run.id)
 
     async def _steps(self, run: Run) -> None:
         done = await self.runs.steps(run.id)
@@ -67,7 +65,7 @@ class Execution:
             name = step.__name__
             attributes = {"automation.strategy": run.strategy, "automation.step": name}
             with _tracer.start_as_current_span(f"step {name}", attributes=attributes):
-                results[name] = await step(self.means, run, results)
-                await self.runs.record(
+                results[name] = await step(self.context, run, results)
+                await self.runs.record_step(
                     run.id, position, StepResult(name=name, result=results[name])
                 )

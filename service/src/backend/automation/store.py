@@ -1,8 +1,6 @@
-"""Automation: sessions, runs and steps, and the events that tell of them."""
+"""Automation: sessions, runs and steps, and their events."""
 
-import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NewType
@@ -10,30 +8,26 @@ from typing import Any, Final, NewType
 from psycopg.types.json import Jsonb
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import NewNotification, Notification, Notifications, tell
-from backend.platform.database import Connection, Pool
-from backend.platform.encryption import UnsealError, Vault
-from backend.platform.queries import query
+from backend.notifications.store import Notifications, emit_state_event
+from backend.platform.database import Connection, Enqueue, Pool
+from backend.platform.encryption import Encryptor
+from backend.platform.queries import query, require
 from backend.telemetry import events
 from backend.telemetry.emitter import present
 from backend.telemetry.known_values import AutomationState as RunState
 from glasshouse import traced
 
-_logger = logging.getLogger(__name__)
-
 RunId = NewType("RunId", str)
 RUN_ID_PATTERN: Final = r"^run_[0-9a-f]{32}$"
-
-# Enqueues the job that executes a run, in the transaction of the connection given.
-Enqueue = Callable[[RunId, Connection], Awaitable[None]]
+SESSION_ID_PATTERN: Final = r"^as_[0-9a-f]{32}$"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewRun:
     """A checked request to run a strategy.
 
-    ``sla`` is in seconds. ``contact`` is told when the run is complete. ``scheduled_for`` is the
-    slot that a scheduled run fills.
+    ``sla`` is in seconds. ``contact`` is notified when the run is complete. ``scheduled_for`` is
+    the slot that a scheduled run fills.
     """
 
     user_id: str
@@ -85,13 +79,20 @@ class Runs:
     that changed the row.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, notifications: Notifications) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        encryptor: Encryptor,
+        notifications: Notifications,
+        enqueue: Enqueue[RunId],
+    ) -> None:
         self._pool = pool
-        self._vault = vault
+        self._encryptor = encryptor
         self._notifications = notifications
+        self._enqueue = enqueue
 
     @traced
-    async def request(self, new: NewRun, enqueue: Enqueue) -> Run | None:
+    async def request(self, new: NewRun) -> Run | None:
         """Write a run and enqueue its job, both or neither. ``None``: its slot was filled."""
         run_id = RunId(f"run_{secrets.token_hex(16)}")
         contact = new.contact.as_dict() if new.contact else None
@@ -109,14 +110,14 @@ class Runs:
                 id=run_id,
                 session_id=session and session["id"],
                 sla_seconds=new.sla,
-                contact_sealed=contact and self._vault.seal(contact, row=run_id),
+                contact_sealed=contact and self._encryptor.encrypt(contact, aad=run_id),
                 scheduled_for=new.scheduled_for,
             )
             if written is None:
                 return None
-            await enqueue(run_id, connection)
+            await self._enqueue(run_id, connection)
             row = await _one(connection, "run_by_id", id=run_id)
-        run = Run.from_row(_present(row))
+        run = Run.from_row(require(row, "run"))
         _emit(run)
         return run
 
@@ -131,7 +132,7 @@ class Runs:
             cursor = await connection.execute(query("run_steps"), {"id": run_id})
             return [StepResult(**row) for row in await cursor.fetchall()]
 
-    async def record(self, run_id: RunId, position: int, step: StepResult) -> None:
+    async def record_step(self, run_id: RunId, position: int, step: StepResult) -> None:
         """Keep a step's result. The first one recorded counts."""
         async with self._pool.connection() as connection:
             await connection.execute(
@@ -144,11 +145,11 @@ class Runs:
                 },
             )
 
-    async def completed(self, run_id: RunId) -> Run | None:
+    async def mark_completed(self, run_id: RunId) -> Run | None:
         """Mark a requested run as completed. ``None``: it had ended before."""
         return await self._ended(run_id, RunState.COMPLETED, None)
 
-    async def failed(self, run_id: RunId, error_type: str) -> Run | None:
+    async def mark_failed(self, run_id: RunId, error_type: str) -> Run | None:
         """Mark a requested run as failed. ``None``: it had ended before."""
         return await self._ended(run_id, RunState.FAILED, error_type)
 
@@ -159,37 +160,24 @@ class Runs:
             if row is None:
                 return None
             run = Run.from_row(row)
-            if state is RunState.COMPLETED and row["contact_sealed"] is not None:
-                notification = await self._notify(run, row["contact_sealed"], connection)
+            if state is RunState.COMPLETED:
+                notification = await self._notifications.write_for(
+                    row["contact_sealed"],
+                    connection,
+                    aad=run.id,
+                    user_id=run.user_id,
+                    template="run_completed",
+                    data={"strategy": run.strategy, "runId": run.id},
+                )
         _emit(run)
         if notification:
-            tell(notification)
+            emit_state_event(notification)
         return run
-
-    async def _notify(self, run: Run, sealed: bytes, connection: Connection) -> Notification | None:
-        try:
-            contact = Contact.of(self._vault.open(sealed, row=run.id))
-        except UnsealError:
-            _logger.exception("The contact of a run cannot be opened")
-            return None
-        new = NewNotification(
-            user_id=run.user_id,
-            contact=contact,
-            template="run_completed",
-            data={"strategy": run.strategy, "runId": run.id},
-        )
-        return await self._notifications.write(new, connection)
 
 
 async def _one(connection: Connection, name: str, **parameters: Any) -> dict[str, Any] | None:
     cursor = await connection.execute(query(name), parameters)
     return await cursor.fetchone()
-
-
-def _present(row: dict[str, Any] | None) -> dict[str, Any]:
-    if row is None:
-        raise LookupError("the run's row is gone")
-    return row
 
 
 def _emit(run: Run) -> None:

@@ -8,13 +8,17 @@ key of the run, and everything else only reads.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backend.automation.store import Run
-from backend.payments.chain import Chain
-from backend.payments.store import Enqueue, NewPayment, Payments
+from backend.payments.store import NewPayment, Payments
 from backend.platform.database import Pool
 from backend.platform.queries import query
+from backend.platform.registry import Registry
+
+if TYPE_CHECKING:
+    # The API needs the names of the strategies, but no chain.
+    from backend.payments.chain import Chain
 
 NIGHTLY_REPORT: Final = "nightly_report"
 
@@ -26,63 +30,62 @@ Results = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class StepContext:
     """What steps work with."""
 
     pool: Pool
-    chain: Chain
+    chain: "Chain"
     payments: Payments
-    enqueue_payment: Enqueue
 
 
-Step = Callable[[Means, Run, Results], Awaitable[dict[str, Any]]]
+Step = Callable[[StepContext, Run, Results], Awaitable[dict[str, Any]]]
 
 
-async def quote(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def quote(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Ask the chain for its newest block, and take a price from it."""
-    block = await means.chain.block_number()
+    block = await context.chain.block_number()
     # A stand-in for a price oracle: from 90 to 110, the same for everybody in one block.
     return {"block": block, "price": 90 + block * 7 % 21}
 
 
-async def holdings(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def holdings(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Sum up the user's confirmed payments by currency."""
-    rows = await _rows(means.pool, "payment_totals", user_id=run.user_id)
+    rows = await _rows(context.pool, "payment_totals", user_id=run.user_id)
     return {"totals": {row["currency"]: str(row["total"]) for row in rows}}
 
 
-async def plan(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def plan(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Say how far each currency is from an equal share of all."""
     totals = {name: Decimal(total) for name, total in before["holdings"]["totals"].items()}
     share = sum(totals.values(), Decimal(0)) / (len(totals) or 1)
     return {"moves": {name: f"{share - total:.2f}" for name, total in totals.items()}}
 
 
-async def order(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def order(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Pay the fixed amount. However often, it is one payment a run."""
     new = NewPayment(user_id=run.user_id, amount=DCA_AMOUNT, currency=DCA_CURRENCY)
     # With a blank, which no caller's own key has.
-    created = await means.payments.create(new, f"run {run.id}", means.enqueue_payment)
+    created = await context.payments.create(new, f"run {run.id}")
     return {"transactionId": created.payment.id}
 
 
-async def decide(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def decide(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Compare the price with the limit."""
     return {"triggered": before["quote"]["price"] < STOP_LOSS_PRICE}
 
 
-async def count_payments(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def count_payments(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Count the last day's payments."""
-    rows = await _rows(means.pool, "report_payments")
+    rows = await _rows(context.pool, "report_payments")
     return {"payments": [{**row, "total": str(row["total"])} for row in rows]}
 
 
-async def count_notifications(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def count_notifications(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Count the last day's notifications."""
-    return {"notifications": await _rows(means.pool, "report_notifications")}
+    return {"notifications": await _rows(context.pool, "report_notifications")}
 
 
-async def summarise(means: Means, run: Run, before: Results) -> dict[str, Any]:
+async def summarise(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Put the day into two numbers."""
     counts = {"confirmed": 0, "failed": 0}
     for row in before["count_payments"]["payments"]:
@@ -91,12 +94,11 @@ async def summarise(means: Means, run: Run, before: Results) -> dict[str, Any]:
     return counts
 
 
-STRATEGIES: Final[Mapping[str, tuple[Step, ...]]] = {
-    "rebalance": (holdings, quote, plan),
-    "dca": (quote, order),
-    "stop_loss": (quote, decide),
-    NIGHTLY_REPORT: (count_payments, count_notifications, summarise),
-}
+STRATEGIES: Final = Registry[tuple[Step, ...]]("strategy", "backend.automation.strategies")
+STRATEGIES.register("rebalance", (holdings, quote, plan))
+STRATEGIES.register("dca", (quote, order))
+STRATEGIES.register("stop_loss", (quote, decide))
+STRATEGIES.register(NIGHTLY_REPORT, (count_payments, count_notifications, summarise))
 
 
 async def _rows(pool: Pool, name: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from typing import Final
 
 import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.platform.database import Pool
 from backend.platform.queries import query
@@ -44,7 +43,7 @@ class Heartbeat:
             with suppress_instrumentation():
                 async with self._pool.connection() as connection:
                     await connection.execute(query(name), {"worker": self._worker})
-        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+        except psycopg.Error as error:
             _logger.warning(
                 "The heartbeat could not be written",
                 extra={"error.type": type(error).__qualname__},

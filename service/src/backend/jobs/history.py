@@ -14,7 +14,6 @@ from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.jobs.schedule import Schedules
 from backend.platform.database import Pool
@@ -56,12 +55,12 @@ class JobHistory:
             duration = time.monotonic() - started
             # Without a row there is still the event.
             if not begun or await self._finish(context.job, outcome, error_class):
-                self._tell(context.job, outcome, duration, error_class)
+                self._emit_finished(context.job, outcome, duration, error_class)
 
-    async def lost(self, job: Job) -> None:
+    async def record_worker_lost(self, job: Job) -> None:
         """Write the end of an execution whose worker died; the job goes back to the queue."""
         if row := await self._finish(job, JobOutcome.RETRIED, WORKER_LOST):
-            self._tell(job, JobOutcome.RETRIED, row.get("duration"), WORKER_LOST)
+            self._emit_finished(job, JobOutcome.RETRIED, row.get("duration"), WORKER_LOST)
 
     async def _start(self, job: Job) -> None:
         schedule = self._schedules.get(job.task_name)
@@ -90,13 +89,13 @@ class JobHistory:
                     {"job_id": job.id, "attempt": job.attempts + 1, **written},
                 )
                 return await cursor.fetchone()
-        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+        except psycopg.Error as error:
             _logger.warning(
                 "A job's end could not be written", extra={"error.type": type(error).__qualname__}
             )
             return written
 
-    def _tell(
+    def _emit_finished(
         self, job: Job, outcome: JobOutcome, duration: float | None, error_class: str | None
     ) -> None:
         schedule = self._schedules.get(job.task_name)

@@ -5,7 +5,6 @@ from typing import Final
 
 import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.platform.database import Pool, single_statement
 from backend.platform.queries import query
@@ -33,7 +32,7 @@ class Retention:
                 for name in ("forget_jobs", "forget_job_runs"):
                     while await self._delete(name):
                         pass
-        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+        except psycopg.Error as error:
             _logger.warning(
                 "Old jobs could not be deleted", extra={"error.type": type(error).__qualname__}
             )

@@ -1,6 +1,6 @@
 """How the jobs and workers are, read with SQL in one go."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -41,7 +41,7 @@ class WorkerStatus:
     heartbeat_age: float
 
 
-async def read_jobs(pool: Pool, schedules: Schedules, jobs: tuple[str, ...]) -> list[JobStatus]:
+async def read_jobs(pool: Pool, schedules: Schedules, jobs: Collection[str]) -> list[JobStatus]:
     """Return each of ``jobs``, in that order."""
     async with pool.connection() as connection:
         cursor = await connection.execute(query("job_status"), {"jobs": list(jobs)})

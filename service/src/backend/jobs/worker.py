@@ -11,28 +11,26 @@ from procrastinate import signals
 from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
-from psycopg_pool import PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout
 
 from backend.automation.execution import Execution
 from backend.automation.store import Runs
-from backend.automation.strategies import Means
+from backend.automation.strategies import StepContext
 from backend.jobs.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
 from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.history import JobHistory
+from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S
 from backend.jobs.retention import Retention
-from backend.jobs.tasks import DUTIES_KEY, Duties, JobQueue, create_app, schedules
-from backend.notifications.channels import Sender
-from backend.notifications.channels.email import Email, MailServer
-from backend.notifications.channels.provider import Provider
-from backend.notifications.contacts import Channel
+from backend.jobs.tasks import SERVICES_KEY, WorkerServices, create_app
+from backend.notifications.channels.base import CHANNELS, Sender
 from backend.notifications.delivery import Delivery
 from backend.notifications.store import Notifications
 from backend.payments.chain import TIMEOUT_S, Chain
 from backend.payments.confirmation import Confirmation
 from backend.payments.store import Payments
 from backend.platform.database import RESCUE_LOCK, Pool, create_pool
-from backend.platform.encryption import Vault
+from backend.platform.encryption import Encryptor
 from backend.platform.error_tracking import report_failed_job
 from backend.platform.periodic import every
 from backend.platform.queries import query
@@ -66,7 +64,7 @@ async def run(settings: WorkerSettings) -> int:
         except PoolTimeout:
             _logger.error("The database cannot be reached", extra={"setting": "DATABASE_URL"})
             return 1
-        by_clock = schedules(settings.automation_cron)
+        by_clock = schedules(settings)
         app = create_app(by_clock)
         await app.open_async(pool)
         if not await app.check_connection_async():
@@ -81,23 +79,23 @@ async def run(settings: WorkerSettings) -> int:
             every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool, history)),
             every(RETENTION_INTERVAL_S, retention.apply),
         ):
-            code = await _work(app, settings, duties(settings, app, pool, client), history)
+            code = await _work(app, settings, create_services(settings, app, pool, client), history)
         await heartbeat.stop()
         return code
 
 
-def duties(
+def create_services(
     settings: WorkerSettings, app: procrastinate.App, pool: Pool, client: httpx.AsyncClient
-) -> Duties:
+) -> WorkerServices:
     """Put together what the tasks work with."""
     queue = JobQueue(app)
-    vault = Vault(settings.data_key())
-    notifications = Notifications(pool, vault, queue.deliver_notification)
-    payments = Payments(pool, vault, notifications)
-    runs = Runs(pool, vault, notifications)
+    encryptor = Encryptor(settings.data_key())
+    notifications = Notifications(pool, encryptor, queue.deliver_notification)
+    payments = Payments(pool, encryptor, notifications, queue.confirm_payment)
+    runs = Runs(pool, encryptor, notifications, queue.run_automation)
     chain = Chain(client, str(settings.chain_rpc_url))
-    means = Means(pool=pool, chain=chain, payments=payments, enqueue_payment=queue.confirm_payment)
-    return Duties(
+    context = StepContext(pool=pool, chain=chain, payments=payments)
+    return WorkerServices(
         confirmation=Confirmation(
             payments=payments,
             chain=chain,
@@ -106,35 +104,21 @@ def duties(
         ),
         payments=payments,
         runs=runs,
-        execution=Execution(runs=runs, means=means),
+        execution=Execution(runs=runs, context=context),
         delivery=Delivery(notifications=notifications, senders=_senders(settings, client)),
         queue=queue,
         automation_sla=settings.automation_sla_seconds,
     )
 
 
-def _senders(settings: WorkerSettings, client: httpx.AsyncClient) -> dict[Channel, Sender]:
-    senders: dict[Channel, Sender] = {}
-    if settings.smtp_host is not None and settings.smtp_from is not None:
-        server = MailServer(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            sender=settings.smtp_from,
-            starttls=settings.smtp_starttls,
-            username=settings.smtp_username,
-            password=settings.smtp_password(),
-            ca_file=settings.smtp_ca_file,
-        )
-        senders[Channel.EMAIL] = Email(server)
-    if settings.provider_url is not None:
-        url, secret = str(settings.provider_url), settings.provider_secret()
-        for channel in (Channel.SMS, Channel.PUSH):
-            senders[channel] = Provider(client, url, channel, secret)
-    return senders
+def _senders(settings: WorkerSettings, client: httpx.AsyncClient) -> dict[str, Sender]:
+    """Return a sender for each channel that is configured."""
+    made = {name: channel.make_sender(settings, client) for name, channel in CHANNELS.items()}
+    return {name: sender for name, sender in made.items() if sender is not None}
 
 
 async def _work(
-    app: procrastinate.App, settings: WorkerSettings, tasks_duties: Duties, history: JobHistory
+    app: procrastinate.App, settings: WorkerSettings, services: WorkerServices, history: JobHistory
 ) -> int:
     stopping = False
     worker = Worker(
@@ -144,7 +128,7 @@ async def _work(
         shutdown_graceful_timeout=GRACEFUL_TIMEOUT_S,
         update_heartbeat_interval=HEARTBEAT_INTERVAL_S,
         stalled_worker_timeout=STALLED_AFTER_S,
-        additional_context={DUTIES_KEY: tasks_duties},
+        additional_context={SERVICES_KEY: services},
         worker_middleware=[history.report, report_failed_job],
         # Ours tell a stop on request from a worker that gave up.
         install_signal_handlers=False,
@@ -179,7 +163,7 @@ async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool, history: JobHi
                 row = await cursor.fetchone()
                 if row is not None and row["taken"]:
                     await _rescue(app.job_manager, history)
-    except (ConnectorException, psycopg.Error, PoolTimeout, TooManyRequests) as error:
+    except (ConnectorException, psycopg.Error) as error:
         _logger.warning(
             "Stalled jobs could not be rescued", extra={"error.type": type(error).__qualname__}
         )
@@ -188,6 +172,6 @@ async def rescue_stalled_jobs(app: procrastinate.App, pool: Pool, history: JobHi
 async def _rescue(jobs: JobManager, history: JobHistory) -> None:
     for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
         await jobs.retry_job(job)
-        await history.lost(job)
+        await history.record_worker_lost(job)
         extra = {"job": job.task_name, "jobId": job.id}
         _logger.warning("Job rescued from a dead worker", extra=extra)

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.notifications.channels import DeliveryError, PermanentDeliveryError, Sender
-from backend.notifications.contacts import Channel
-from backend.notifications.store import Letter, NotificationId, Notifications
+from backend.notifications.channels.base import (
+    CHANNELS,
+    DeliveryError,
+    PermanentDeliveryError,
+    Sender,
+)
+from backend.notifications.store import NotificationId, Notifications, OutgoingMessage
 from backend.notifications.templates import templates
-from backend.platform.encryption import UnsealError
+from backend.platform.encryption import DecryptionError
 from glasshouse import traced
 
 
@@ -16,7 +20,7 @@ class Delivery:
     """What delivering needs. A channel that is not in ``senders`` is not configured."""
 
     notifications: Notifications
-    senders: Mapping[Channel, Sender]
+    senders: Mapping[str, Sender]
 
     @traced
     async def deliver(self, identifier: NotificationId, *, last_attempt: bool) -> None:
@@ -24,34 +28,35 @@ class Delivery:
 
         Raises:
             TransientDeliveryError: not now; try again. Never on the last attempt.
-            UnsealError: another key sealed it.
-            LookupError: there is no such notification.
+            DecryptionError: it was encrypted under another key.
+            LookupError: there is no such notification, or nothing is registered as its channel.
         """
         try:
-            letter = await self.notifications.letter(identifier)
-            if letter is None:
+            message = await self.notifications.outgoing(identifier)
+            if message is None:
                 return
-            message_id = await self._send(letter)
+            message_id = await self._send(message)
         except DeliveryError as error:
             if not last_attempt and not isinstance(error, PermanentDeliveryError):
                 raise
-            await self.notifications.failed(identifier, error.kind)
-        except UnsealError:
-            # The right key may come back; what is sealed would be lost with a failure.
+            await self.notifications.mark_failed(identifier, error.kind)
+        except DecryptionError:
+            # The right key may come back; what is encrypted would be lost with a failure.
             if last_attempt:
-                await self.notifications.failed(identifier, UnsealError.__qualname__)
+                await self.notifications.mark_failed(identifier, DecryptionError.__qualname__)
             raise
         except (LookupError, ValueError, TypeError) as error:
             # A fault of ours, which a repeat would meet again.
-            await self.notifications.failed(identifier, type(error).__qualname__)
+            await self.notifications.mark_failed(identifier, type(error).__qualname__)
             raise
         else:
-            await self.notifications.delivered(identifier, message_id)
+            await self.notifications.mark_delivered(identifier, message_id)
 
-    async def _send(self, letter: Letter) -> str:
-        notification = letter.notification
+    async def _send(self, message: OutgoingMessage) -> str:
+        notification = message.notification
         sender = self.senders.get(notification.channel)
         if sender is None:
+            CHANNELS.require(notification.channel)
             raise PermanentDeliveryError("channel_not_configured")
-        text = templates()[notification.template].render(letter.data)
-        return await sender.send(notification.id, letter.to, text)
+        rendered = templates()[notification.template].render(message.data)
+        return await sender.send(notification.id, message.to, rendered)

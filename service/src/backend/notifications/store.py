@@ -1,15 +1,16 @@
-"""Notifications: the record, and every change of its row with the event that tells of it."""
+"""Notifications: the record, and every change of its row with its event."""
 
+import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NewType
 
-from backend.notifications.contacts import Channel, Contact
-from backend.platform.database import Connection, Pool
-from backend.platform.encryption import Vault
-from backend.platform.queries import query
+from backend.notifications.contacts import Contact
+from backend.platform.database import Connection, Enqueue, Pool
+from backend.platform.encryption import DecryptionError, Encryptor
+from backend.platform.queries import query, require
 from backend.telemetry import events
 from backend.telemetry.emitter import present
 from backend.telemetry.known_values import NotificationDeliveryStatus as DeliveryState
@@ -18,8 +19,7 @@ from glasshouse import traced
 NotificationId = NewType("NotificationId", str)
 NOTIFICATION_ID_PATTERN: Final = r"^nt_[0-9a-f]{32}$"
 
-# Enqueues the job that delivers a notification, in the transaction of the connection given.
-Enqueue = Callable[[NotificationId, Connection], Awaitable[None]]
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Notification:
 
     id: NotificationId
     user_id: str
-    channel: Channel
+    channel: str
     template: str
     state: DeliveryState
     provider_message_id: str | None
@@ -50,12 +50,11 @@ class Notification:
     def from_row(cls, row: dict[str, Any]) -> "Notification":
         fields: dict[str, Any] = {name: row[name] for name in cls.__dataclass_fields__}
         fields["state"] = DeliveryState(row["state"])
-        fields["channel"] = Channel(row["channel"])
         return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class OutgoingMessage:
     """What is left to deliver. ``to`` and ``data`` are personal data."""
 
     notification: Notification
@@ -64,14 +63,14 @@ class Letter:
 
 
 class Notifications:
-    """The notifications in Postgres. Recipient and data are sealed, and deleted at the end.
+    """The notifications in Postgres. Recipient and data are encrypted, and deleted at the end.
 
     An event is emitted after the commit, and only by the call that changed the row.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue) -> None:
+    def __init__(self, pool: Pool, encryptor: Encryptor, enqueue: Enqueue[NotificationId]) -> None:
         self._pool = pool
-        self._vault = vault
+        self._encryptor = encryptor
         self._enqueue = enqueue
 
     @traced
@@ -79,13 +78,16 @@ class Notifications:
         """Write a notification and enqueue its job, both or neither."""
         async with self._pool.connection() as connection:
             notification = await self.write(new, connection)
-        tell(notification)
+        emit_state_event(notification)
         return notification
 
     async def write(self, new: NewNotification, connection: Connection) -> Notification:
-        """Like `create` in a transaction of the caller, who calls `tell` after its commit."""
+        """Like `create` in a transaction of the caller.
+
+        The caller calls `emit_state_event` after its commit.
+        """
         identifier = NotificationId(f"nt_{secrets.token_hex(16)}")
-        letter = {"to": new.contact.to, "data": dict(new.data)}
+        message = {"to": new.contact.to, "data": dict(new.data)}
         cursor = await connection.execute(
             query("insert_notification"),
             {
@@ -93,39 +95,67 @@ class Notifications:
                 "user_id": new.user_id,
                 "channel": new.contact.channel,
                 "template": new.template,
-                "sealed": self._vault.seal(letter, row=identifier),
+                "sealed": self._encryptor.encrypt(message, aad=identifier),
             },
         )
-        row = await cursor.fetchone()
+        row = require(await cursor.fetchone(), "notification")
         await self._enqueue(identifier, connection)
-        if row is None:
-            raise LookupError("the notification's row is gone")
         return Notification.from_row(row)
+
+    async def write_for(
+        self,
+        encrypted: bytes | None,
+        connection: Connection,
+        *,
+        aad: str,
+        user_id: str,
+        template: str,
+        data: Mapping[str, str],
+    ) -> Notification | None:
+        """Like `write`, to the contact that is stored with another record, encrypted with
+        its ``aad``.
+
+        ``None``: it has no contact, or one that cannot be decrypted. A lost key costs the
+        notification, not the end of a payment or a run.
+        """
+        if encrypted is None:
+            return None
+        try:
+            contact = Contact.of(self._encryptor.decrypt(encrypted, aad=aad))
+        except DecryptionError:
+            _logger.exception("A stored contact cannot be decrypted", extra={"template": template})
+            return None
+        new = NewNotification(user_id=user_id, contact=contact, template=template, data=data)
+        return await self.write(new, connection)
 
     async def find(self, identifier: NotificationId) -> Notification | None:
         row = await self._row("notification_by_id", id=identifier)
         return Notification.from_row(row) if row else None
 
-    async def letter(self, identifier: NotificationId) -> Letter | None:
+    async def outgoing(self, identifier: NotificationId) -> OutgoingMessage | None:
         """Return what is to be delivered; ``None`` if it was delivered or has failed.
 
         Raises:
             LookupError: there is no such notification.
-            UnsealError: it was sealed with another key.
+            DecryptionError: it was encrypted under another key.
         """
         row = await self._row("notification_by_id", id=identifier)
         if row is None:
             raise LookupError("no such notification")
         if row["sealed"] is None:
             return None
-        opened = self._vault.open(row["sealed"], row=identifier)
-        return Letter(notification=Notification.from_row(row), to=opened["to"], data=opened["data"])
+        message = self._encryptor.decrypt(row["sealed"], aad=identifier)
+        return OutgoingMessage(
+            notification=Notification.from_row(row), to=message["to"], data=message["data"]
+        )
 
-    async def delivered(self, identifier: NotificationId, message_id: str) -> Notification | None:
+    async def mark_delivered(
+        self, identifier: NotificationId, message_id: str
+    ) -> Notification | None:
         """Mark a queued notification as delivered. ``None``: it was not queued."""
         return await self._ended("deliver_notification", id=identifier, message_id=message_id)
 
-    async def failed(self, identifier: NotificationId, error_type: str) -> Notification | None:
+    async def mark_failed(self, identifier: NotificationId, error_type: str) -> Notification | None:
         """Mark a queued notification as failed. ``None``: it was not queued."""
         return await self._ended("fail_notification", id=identifier, error_type=error_type)
 
@@ -134,7 +164,7 @@ class Notifications:
         if row is None:
             return None
         notification = Notification.from_row(row)
-        tell(notification)
+        emit_state_event(notification)
         return notification
 
     async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
@@ -143,7 +173,7 @@ class Notifications:
             return await cursor.fetchone()
 
 
-def tell(notification: Notification) -> None:
+def emit_state_event(notification: Notification) -> None:
     """Emit the event of the state that the notification has reached."""
     match notification.state:
         case DeliveryState.QUEUED:

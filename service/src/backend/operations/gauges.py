@@ -10,7 +10,6 @@ from typing import Any, Final
 import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from backend.jobs.schedule import Schedules
 from backend.platform.database import Pool
@@ -76,7 +75,7 @@ class JobGauges:
                 async with self._pool.connection() as connection:
                     cursor = await connection.execute(query("job_gauges"), {"jobs": self._jobs})
                     self.rows = list(await cursor.fetchall())
-        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+        except psycopg.Error as error:
             self.rows = []
             _logger.warning(
                 "Job gauges could not be read", extra={"error.type": type(error).__qualname__}

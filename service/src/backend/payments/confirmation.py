@@ -1,11 +1,11 @@
-"""Settles one payment on the chain.
+"""Confirms one payment on the chain.
 
 created ──submit──▶ submitted ──receipt──▶ confirmed
    │                    │
    └──────failed────────┘
 
 Every step reads the state from the database, so a run may start anywhere and may be repeated:
-after a crash, or twice at once. A run that has waited long enough hands the payment back, so that
+after a crash, or twice at once. A run that has waited long enough reschedules the payment, so that
 one which is never mined holds up no other.
 """
 
@@ -25,54 +25,54 @@ from glasshouse import traced
 
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 5.0
-# Most payments are settled in less; the others cost a look every few seconds.
-PATIENCE_S: Final = 5.0
-COME_AGAIN_S: Final = 3
+# Most payments are confirmed in less; the others cost one poll every few seconds.
+POLL_WINDOW_S: Final = 5.0
+RESCHEDULE_DELAY_S: Final = 3
 _random = secrets.SystemRandom()
 
 
 class StillPendingError(JobRetry):
-    """The payment is neither confirmed nor failed yet. No fault: the job is to come again."""
+    """The payment is neither confirmed nor failed yet. No fault: the job is rescheduled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmation:
-    """What settling needs. ``timeout``, ``poll_interval`` and ``patience`` are in seconds.
+    """What confirming needs. ``timeout``, ``poll_interval`` and ``poll_window`` are in seconds.
 
     ``timeout`` bounds the attempts to submit, from the creation on, and the wait for the receipt,
     from the submission on. However late a run starts, it asks the chain at least once. After
-    ``patience`` a run hands the payment back.
+    ``poll_window`` a run reschedules the payment.
     """
 
     payments: Payments
     chain: Chain
     timeout: float
     poll_interval: float
-    patience: float = PATIENCE_S
+    poll_window: float = POLL_WINDOW_S
     clock: Callable[[], float] = time.monotonic
 
     @traced
-    async def settle(self, payment_id: PaymentId, *, again: bool = False) -> None:
+    async def confirm(self, payment_id: PaymentId, *, resumed: bool = False) -> None:
         """Bring the payment to confirmed or failed. Safe to run twice.
 
-        With ``again`` (an earlier run handed it back) it looks once and does not wait.
+        With ``resumed`` (an earlier run rescheduled it) it polls once and does not wait.
 
         Raises:
-            StillPendingError: neither yet; come again.
+            StillPendingError: neither yet; the job is rescheduled.
             LookupError: there is no such payment.
         """
         payment = await self.payments.find(payment_id)
         if payment is None:
             raise LookupError("no such payment")
-        hand_back_at = self.clock() + (0 if again else self.patience)
+        reschedule_at = self.clock() + (0 if resumed else self.poll_window)
         if payment.state is State.CREATED:
-            payment = await self._submit(payment, hand_back_at)
+            payment = await self._submit(payment, reschedule_at)
         if payment and payment.state is State.SUBMITTED:
-            await self._await_receipt(payment, hand_back_at)
+            await self._await_receipt(payment, reschedule_at)
 
-    async def _submit(self, payment: Payment, hand_back_at: float) -> Payment | None:
-        ages = await self.payments.ages(payment.id)
-        deadline = self.clock() + self.timeout - ages.created
+    async def _submit(self, payment: Payment, reschedule_at: float) -> Payment | None:
+        age = await self.payments.age(payment.id)
+        deadline = self.clock() + self.timeout - age.created
         pause = FIRST_RETRY_S
         failure = Failure.CHAIN_UNREACHABLE
         while True:
@@ -85,19 +85,19 @@ class Confirmation:
                 if not isinstance(error, ChainUnreachableError):
                     failure = Failure.CHAIN_ERROR
             else:
-                changed = await self.payments.submitted(payment.id, tx_id)
+                changed = await self.payments.mark_submitted(payment.id, tx_id)
                 # Another run was first: go on from what it wrote.
                 return changed or await self.payments.find(payment.id)
-            if not await self._pause(pause, deadline, hand_back_at):
+            if not await self._pause(pause, deadline, reschedule_at):
                 break
             pause = min(pause * 2, LAST_RETRY_S)
-        return await self.payments.failed(payment.id, failure, from_state=State.CREATED)
+        return await self.payments.mark_failed(payment.id, failure, from_state=State.CREATED)
 
-    async def _await_receipt(self, payment: Payment, hand_back_at: float) -> None:
+    async def _await_receipt(self, payment: Payment, reschedule_at: float) -> None:
         if payment.blockchain_tx_id is None:
             raise LookupError("a submitted payment has no transaction hash")
-        ages = await self.payments.ages(payment.id)
-        deadline = self.clock() + self.timeout - ages.submitted
+        age = await self.payments.age(payment.id)
+        deadline = self.clock() + self.timeout - age.submitted
         failure = Failure.CHAIN_UNREACHABLE
         pause = self.poll_interval
         while True:
@@ -113,28 +113,28 @@ class Confirmation:
                     return
                 failure = Failure.CONFIRMATION_TIMEOUT
                 pause = self.poll_interval
-            if not await self._pause(pause, deadline, hand_back_at):
+            if not await self._pause(pause, deadline, reschedule_at):
                 break
-        await self.payments.failed(payment.id, failure, from_state=State.SUBMITTED)
+        await self.payments.mark_failed(payment.id, failure, from_state=State.SUBMITTED)
 
-    async def _pause(self, pause: float, deadline: float, hand_back_at: float) -> bool:
-        """Wait, and tell whether time is left. Raises StillPendingError."""
+    async def _pause(self, pause: float, deadline: float, reschedule_at: float) -> bool:
+        """Wait, and return whether time is left. Raises StillPendingError."""
         now = self.clock()
         if now >= deadline:
             return False
-        if now >= hand_back_at:
-            raise StillPendingError(RetryDecision(retry_in={"seconds": COME_AGAIN_S}))
+        if now >= reschedule_at:
+            raise StillPendingError(RetryDecision(retry_in={"seconds": RESCHEDULE_DELAY_S}))
         await asyncio.sleep(min(_jittered(pause), deadline - now))
         return True
 
     async def _finish(self, payment: Payment, *, reverted: bool) -> None:
         if reverted:
             failure = Failure.REVERTED
-            await self.payments.failed(payment.id, failure, from_state=State.SUBMITTED)
+            await self.payments.mark_failed(payment.id, failure, from_state=State.SUBMITTED)
         else:
-            await self.payments.confirmed(payment.id)
+            await self.payments.mark_confirmed(payment.id)
 
 
 def _jittered(pause: float) -> float:
-    # Spread out, so that payments created together do not ask together for ever.
+    # Spread out, so that payments created together do not ask together indefinitely.
     return pause * _random.uniform(0.8, 1.2)

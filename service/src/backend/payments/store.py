@@ -1,9 +1,7 @@
-"""Payments: the record, and every change of its row with the event that tells of it."""
+"""Payments: the record, and every change of its row with its event."""
 
 import hashlib
-import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,11 +9,11 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import NewNotification, Notification, Notifications, tell
+from backend.notifications.store import Notifications, emit_state_event
 from backend.payments.money import format_amount
-from backend.platform.database import Connection, Pool, single_statement
-from backend.platform.encryption import UnsealError, Vault
-from backend.platform.queries import query
+from backend.platform.database import Connection, Enqueue, Pool, single_statement
+from backend.platform.encryption import Encryptor
+from backend.platform.queries import query, require
 from backend.telemetry import events
 from backend.telemetry.emitter import present
 from backend.telemetry.known_values import PaymentState as State
@@ -23,11 +21,6 @@ from glasshouse import traced
 
 PaymentId = NewType("PaymentId", str)
 PAYMENT_ID_PATTERN: Final = r"^tx_[0-9a-f]{32}$"
-
-_logger = logging.getLogger(__name__)
-
-# Enqueues the job that settles a payment, in the transaction of the connection given.
-Enqueue = Callable[[PaymentId, Connection], Awaitable[None]]
 
 
 class Failure(StrEnum):
@@ -47,7 +40,7 @@ class IdempotencyConflictError(Exception):
 class NewPayment:
     """A checked request to pay. ``amount`` has the minor digits of ``currency``.
 
-    ``contact`` is told how the payment ended; without one nobody is.
+    ``contact`` is notified of how the payment ended; without one nobody is.
     """
 
     user_id: str
@@ -90,7 +83,7 @@ class Payment:
         return (self.finished_at - self.created_at).total_seconds()
 
 
-class Ages(NamedTuple):
+class PaymentAge(NamedTuple):
     """Seconds since a payment's creation and since its submission; 0 if not submitted."""
 
     created: float
@@ -98,7 +91,7 @@ class Ages(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Created:
+class CreateResult:
     payment: Payment
     replayed: bool
 
@@ -111,13 +104,20 @@ class Payments:
     written in the transaction of that end: one each, whatever crashes.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, notifications: Notifications) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        encryptor: Encryptor,
+        notifications: Notifications,
+        enqueue: Enqueue[PaymentId],
+    ) -> None:
         self._pool = pool
-        self._vault = vault
+        self._encryptor = encryptor
         self._notifications = notifications
+        self._enqueue = enqueue
 
     @traced
-    async def create(self, new: NewPayment, key: str | None, enqueue: Enqueue) -> Created:
+    async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         """Write a payment and enqueue its job, both or neither.
 
         With an idempotency ``key`` that was used before, return the payment made then.
@@ -137,41 +137,41 @@ class Payments:
                     "amount": new.amount,
                     "currency": new.currency,
                     "idempotency_key": digest,
-                    "contact_sealed": contact and self._vault.seal(contact, row=payment_id),
-                    "contact_digest": contact and self._vault.digest(contact),
+                    "contact_sealed": contact and self._encryptor.encrypt(contact, aad=payment_id),
+                    "contact_digest": contact and self._encryptor.digest(contact),
                 },
             )
             row = await cursor.fetchone()
             if row is None:
                 return await self._replay(connection, new, digest)
-            await enqueue(payment_id, connection)
+            await self._enqueue(payment_id, connection)
         payment = Payment.from_row(row)
         _emit(payment)
-        return Created(payment=payment, replayed=False)
+        return CreateResult(payment=payment, replayed=False)
 
     async def _replay(
         self, connection: Connection, new: NewPayment, digest: bytes | None
-    ) -> Created:
+    ) -> CreateResult:
         cursor = await connection.execute(
             query("payment_by_idempotency_key"), {"idempotency_key": digest}
         )
-        row = _present(await cursor.fetchone())
+        row = require(await cursor.fetchone(), "payment")
         payment = Payment.from_row(row)
-        contact = self._vault.digest(new.contact.as_dict()) if new.contact else None
+        contact = self._encryptor.digest(new.contact.as_dict()) if new.contact else None
         was = (payment.user_id, payment.amount, payment.currency, row["contact_digest"])
         if was != (new.user_id, new.amount, new.currency, contact):
             raise IdempotencyConflictError
-        return Created(payment=payment, replayed=True)
+        return CreateResult(payment=payment, replayed=True)
 
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return await self._payment("payment_by_id", id=payment_id)
 
-    async def ages(self, payment_id: PaymentId) -> Ages:
+    async def age(self, payment_id: PaymentId) -> PaymentAge:
         """Return how old the payment is, by the database's clock."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query("payment_ages"), {"id": payment_id})
-            row = _present(await cursor.fetchone())
-        return Ages(created=row["created"], submitted=row["submitted"] or 0.0)
+            row = require(await cursor.fetchone(), "payment")
+        return PaymentAge(created=row["created"], submitted=row["submitted"] or 0.0)
 
     async def stuck(self, older_than: float, limit: int) -> list[PaymentId]:
         """Return open payments, oldest first, that no waiting or running job belongs to.
@@ -184,7 +184,7 @@ class Payments:
             )
             return [PaymentId(row["id"]) for row in await cursor.fetchall()]
 
-    async def submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
+    async def mark_submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         """Mark a created payment as submitted. ``None``: it was not in that state."""
         payment = await self._payment(
             "submit_payment", id=payment_id, blockchain_tx_id=blockchain_tx_id
@@ -193,11 +193,11 @@ class Payments:
             _emit(payment)
         return payment
 
-    async def confirmed(self, payment_id: PaymentId) -> Payment | None:
+    async def mark_confirmed(self, payment_id: PaymentId) -> Payment | None:
         """Mark a submitted payment as confirmed. ``None``: it was not in that state."""
         return await self._ended("confirm_payment", id=payment_id)
 
-    async def failed(
+    async def mark_failed(
         self, payment_id: PaymentId, failure: Failure, *, from_state: State
     ) -> Payment | None:
         """Mark a payment as failed. ``None``: it was not in ``from_state``."""
@@ -209,52 +209,34 @@ class Payments:
         )
 
     async def _ended(self, name: str, **parameters: Any) -> Payment | None:
-        notification = None
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()
             if row is None:
                 return None
             payment = Payment.from_row(row)
-            if row["contact_sealed"] is not None:
-                notification = await self._notify(payment, row["contact_sealed"], connection)
+            notification = await self._notifications.write_for(
+                row["contact_sealed"],
+                connection,
+                aad=payment.id,
+                user_id=payment.user_id,
+                template=f"payment_{payment.state}",
+                data={
+                    "amount": payment.amount_text,
+                    "currency": payment.currency,
+                    "transactionId": payment.id,
+                },
+            )
         _emit(payment)
         if notification:
-            tell(notification)
+            emit_state_event(notification)
         return payment
-
-    async def _notify(
-        self, payment: Payment, sealed: bytes, connection: Connection
-    ) -> Notification | None:
-        try:
-            contact = Contact.of(self._vault.open(sealed, row=payment.id))
-        except UnsealError:
-            # Money first: a lost key costs the message, not the payment's end.
-            _logger.exception("The contact of a payment cannot be opened")
-            return None
-        new = NewNotification(
-            user_id=payment.user_id,
-            contact=contact,
-            template=f"payment_{payment.state}",
-            data={
-                "amount": payment.amount_text,
-                "currency": payment.currency,
-                "transactionId": payment.id,
-            },
-        )
-        return await self._notifications.write(new, connection)
 
     async def _payment(self, name: str, **parameters: Any) -> Payment | None:
         async with single_statement(self._pool) as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()
         return Payment.from_row(row) if row else None
-
-
-def _present(row: dict[str, Any] | None) -> dict[str, Any]:
-    if row is None:
-        raise LookupError("the payment's row is gone")
-    return row
 
 
 def _emit(payment: Payment) -> None:

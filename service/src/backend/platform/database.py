@@ -3,9 +3,10 @@
 import contextlib
 import select
 import time
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeVar
 
+import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
@@ -27,8 +28,16 @@ RESCUE_LOCK: Final = 7_135_201_102
 # How long an answer is good for as a sign that the connection is alive.
 TRUSTED_S: Final = 1.0
 
+# The database cannot be used now. The pool's own errors (no free connection in time, too many
+# callers that wait, closed) are subclasses.
+UNAVAILABLE: Final = (psycopg.OperationalError,)
+
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
+
+IdT = TypeVar("IdT")
+# Enqueues the job of the record with this id, in the transaction of the connection given.
+Enqueue = Callable[[IdT, Connection], Awaitable[None]]
 
 
 class _PooledConnection(AsyncConnection[DictRow]):

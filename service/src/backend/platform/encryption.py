@@ -1,6 +1,7 @@
 """Encryption of personal data at rest: AES-256-GCM (NIST SP 800-38D).
 
-A sealed value belongs to one row: under another row's id it does not open.
+A value is encrypted for one row, whose id is its additional authenticated data (``aad``): for
+another row it cannot be decrypted.
 """
 
 import hashlib
@@ -20,30 +21,31 @@ _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
 
 
-class UnsealError(Exception):
-    """A sealed value cannot be opened: another key sealed it, or it was changed."""
+class DecryptionError(Exception):
+    """A value cannot be decrypted: it was encrypted under another key, or changed."""
 
 
-class Vault:
-    """Seals and opens values under keys that are derived (HKDF, RFC 5869) from one secret."""
+class Encryptor:
+    """Encrypts values under keys that are derived (HKDF, RFC 5869) from one secret."""
 
     def __init__(self, secret: SecretStr) -> None:
+        # The labels are part of the keys: with others nothing that is stored could be decrypted.
         self._cipher = AESGCM(_derive(secret, b"seal"))
         self._digest_key = _derive(secret, b"digest")
 
-    def seal(self, value: Mapping[str, Any], *, row: str) -> bytes:
-        """Return ``value`` encrypted, for the row with this id."""
+    def encrypt(self, value: Mapping[str, Any], *, aad: str) -> bytes:
+        """Return ``value`` encrypted, bound to ``aad``."""
         nonce = os.urandom(_NONCE_BYTES)
         text = json.dumps(value, separators=(",", ":")).encode()
-        return nonce + self._cipher.encrypt(nonce, text, row.encode())
+        return nonce + self._cipher.encrypt(nonce, text, aad.encode())
 
-    def open(self, sealed: bytes, *, row: str) -> dict[str, Any]:
-        """Return what was sealed for the row. Raises UnsealError."""
-        nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    def decrypt(self, encrypted: bytes, *, aad: str) -> dict[str, Any]:
+        """Return what was encrypted with this ``aad``. Raises DecryptionError."""
+        nonce, text = encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:]
         try:
-            return json.loads(self._cipher.decrypt(nonce, text, row.encode()))
+            return json.loads(self._cipher.decrypt(nonce, text, aad.encode()))
         except (InvalidTag, ValueError):
-            raise UnsealError("DATA_KEY_FILE does not hold the key of this value") from None
+            raise DecryptionError("DATA_KEY_FILE does not hold the key of this value") from None
 
     def digest(self, value: Mapping[str, Any]) -> bytes:
         """Return a keyed digest: equal for equal values, and of no use without the key."""

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 from importlib import resources
-from typing import Final, LiteralString, cast
+from typing import Any, Final, LiteralString, cast
 
 _HEADING: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -24,3 +24,10 @@ def query(name: str) -> LiteralString:
     """Return the statement called ``name``. Raises KeyError if there is none."""
     # Ours, from the package; nothing from outside is ever put into it.
     return cast(LiteralString, _statements()[name])
+
+
+def require(row: dict[str, Any] | None, record: str) -> dict[str, Any]:
+    """Return the row of a record that must be there. Raises LookupError."""
+    if row is None:
+        raise LookupError(f"the {record}'s row is gone")
+    return row

@@ -1,8 +1,12 @@
 """Settings of each process, from environment variables and secret files.
 
 They are built in `backend.__main__`, never at import.
+
+A field's description says what a value is and what it is for, and completes "set it to …". The
+message about a wrong value and the row in docs/settings.md are made from it.
 """
 
+from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Final, LiteralString, TypeVar, cast
@@ -24,38 +28,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 MIN_TOKEN_CHARACTERS: Final = 16
 MIN_KEY_CHARACTERS: Final = 32
 CRON_FIELDS: Final = 5
-
-_REMEDIES: Final = {
-    "DATABASE_URL": "set it to postgresql://user@host:5432/database",
-    "DATABASE_PASSWORD_FILE": "set it to the path of a readable file that holds the password",
-    "INTERNAL_TOKEN_FILE": (
-        f"set it to the path of a readable file with at least {MIN_TOKEN_CHARACTERS} characters"
-    ),
-    "CHAIN_RPC_URL": "set it to the http(s) URL of the chain node's JSON-RPC endpoint",
-    "PAYMENT_CONFIRMATION_TIMEOUT": "set it to a number of seconds over 0, such as 120",
-    "CHAIN_POLL_INTERVAL": "set it to a number of seconds from 0.05 to 60",
-    "HOST": "set it to the address to listen on, such as 127.0.0.1",
-    "PORT": "set it to a port number from 1 to 65535",
-    "DB_POOL_MAX": "set it to a number of connections from 2 to 100",
-    "MAX_BODY_BYTES": "set it to a number of bytes from 1024 to 16777216",
-    "DATA_KEY_FILE": (
-        f"set it to the path of a readable file with at least {MIN_KEY_CHARACTERS} characters"
-    ),
-    "AUTOMATION_SLA_SECONDS": "set it to a number of seconds over 0, such as 60",
-    "AUTOMATION_CRON": "set it to a cron expression of five fields, such as 0 2 * * *",
-    "PROVIDER_URL": "set it to the http(s) URL of the SMS and push provider, or leave it empty",
-    "PROVIDER_SECRET_FILE": "set it to the path of a readable file that holds the secret",
-    "SMTP_FROM": "set it to the sender's address, such as no-reply@example.com",
-    "SMTP_STARTTLS": "set it to true or false",
-    "SMTP_USERNAME": "set it together with SMTP_PASSWORD_FILE and SMTP_STARTTLS=true",
-    "SMTP_PASSWORD_FILE": "set it to the path of a readable file that holds the password",
-    "SMTP_CA_FILE": "set it to the path of a readable file with certificates in PEM",
-    "REDIS_URL": "set it to redis://host:6379/0, or leave it empty",
-    "SMTP_PORT": "set it to a port number from 1 to 65535",
-    "WORKER_MAX_HEARTBEAT_AGE": "set it to a number of seconds from 5 to 3600",
-    "JOB_RETENTION_DAYS": "set it to a number of days from 1 to 3650",
-    "WORKER_CONCURRENCY": "set it to a number of jobs from 1 to 200",
-}
 
 
 class SettingsError(Exception):
@@ -95,10 +67,23 @@ class _Settings(BaseSettings):
 class DatabaseSettings(_Settings):
     """Where Postgres is. The password comes from a file, a variable, or stands in the URL."""
 
-    database_url: Annotated[SecretStr, AfterValidator(_known_conninfo)]
-    database_password_file: Path | None = None
-    database_password: SecretStr | None = None
-    db_pool_max: Annotated[int, Field(ge=2, le=100)] = 10
+    database_url: Annotated[SecretStr, AfterValidator(_known_conninfo)] = Field(
+        description="`postgresql://user@host:5432/database`"
+    )
+    database_password_file: Path | None = Field(
+        None,
+        description="the path of a readable file that holds the password of the database, unless "
+        "`DATABASE_PASSWORD` or the URL does",
+    )
+    database_password: SecretStr | None = Field(
+        None, description="the password of the database, where there is no file"
+    )
+    db_pool_max: int = Field(
+        10,
+        ge=2,
+        le=100,
+        description="a number of connections from 2 to 100, the most that one process opens",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -133,20 +118,31 @@ def _known_redis_url(url: SecretStr) -> SecretStr:
 class ErrorTrackingSettings(_Settings):
     """Where errors are reported to; nowhere while it is empty."""
 
-    sentry_dsn: SecretStr | None = None
+    sentry_dsn: SecretStr | None = Field(
+        None, description="`https://key@host/project`, where errors are reported to"
+    )
 
 
 class SmtpServerSettings(_Settings):
     """Where the mail server is. Without a host there is none."""
 
-    smtp_host: str | None = None
-    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_host: str | None = Field(
+        None,
+        description="the name of the mail server; the worker sends over it, the API checks its "
+        "health",
+    )
+    smtp_port: int = Field(
+        587, ge=1, le=65535, description="a port number from 1 to 65535, the mail server's"
+    )
 
 
 class DataKeySettings(_Settings):
     """The key under which personal data is stored: the same in every process."""
 
-    data_key_file: Path
+    data_key_file: Path = Field(
+        description=f"the path of a readable file with at least {MIN_KEY_CHARACTERS} characters, "
+        "the key under which addresses and data of notifications are stored"
+    )
 
     @model_validator(mode="after")
     def _has_data_key(self) -> "DataKeySettings":
@@ -170,18 +166,43 @@ def _known_cron(cron: str) -> str:
 class AutomationSettings(_Settings):
     """How long a run may take, in seconds, and when the scheduled one starts, in UTC."""
 
-    automation_sla_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60
-    automation_cron: Annotated[str, AfterValidator(_known_cron)] = "0 2 * * *"
+    automation_sla_seconds: float = Field(
+        60,
+        gt=0,
+        allow_inf_nan=False,
+        description="a number of seconds over 0, such as 60, in which an automation run is to be "
+        "completed",
+    )
+    automation_cron: Annotated[str, AfterValidator(_known_cron)] = Field(
+        "0 2 * * *",
+        description="a cron expression of five fields, such as `0 2 * * *`, in UTC: when the "
+        "nightly report runs",
+    )
 
 
 class MailSettings(SmtpServerSettings):
     """How mail is handed over. Without ``smtp_host`` the channel is off."""
 
-    smtp_starttls: bool = True
-    smtp_username: str | None = None
-    smtp_password_file: Path | None = None
-    smtp_ca_file: Path | None = None
-    smtp_from: str | None = None
+    smtp_starttls: bool = Field(
+        True, description="true or false: whether mail is handed over encrypted only"
+    )
+    smtp_username: str | None = Field(
+        None,
+        description="the login at the mail server, together with `SMTP_PASSWORD_FILE` and "
+        "`SMTP_STARTTLS=true`",
+    )
+    smtp_password_file: Path | None = Field(
+        None, description="the path of a readable file that holds the password of the login"
+    )
+    smtp_ca_file: Path | None = Field(
+        None,
+        description="the path of a readable file with certificates in PEM that the mail server's "
+        "is checked against, instead of the system's",
+    )
+    smtp_from: str | None = Field(
+        None,
+        description="the sender's address, such as no-reply@example.com; required with `SMTP_HOST`",
+    )
 
     @model_validator(mode="after")
     def _is_complete(self) -> "MailSettings":
@@ -208,8 +229,16 @@ class MailSettings(SmtpServerSettings):
 class ProviderSettings(_Settings):
     """The provider of SMS and push. Without ``provider_url`` both channels are off."""
 
-    provider_url: HttpUrl | None = None
-    provider_secret_file: Path | None = None
+    provider_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL of the SMS and push provider, called at `<url>/sms` and "
+        "`<url>/push`",
+    )
+    provider_secret_file: Path | None = Field(
+        None,
+        description="the path of a readable file that holds the secret that requests to the "
+        "provider are signed with; required with `PROVIDER_URL`",
+    )
 
     @model_validator(mode="after")
     def _has_secret(self) -> "ProviderSettings":
@@ -234,12 +263,35 @@ class ApiSettings(
 ):
     """Settings of ``backend api``. Times are in seconds."""
 
-    internal_token_file: Path
-    redis_url: Annotated[SecretStr, AfterValidator(_known_redis_url)] | None = None
-    worker_max_heartbeat_age: Annotated[float, Field(ge=5, le=3600)] = 30
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
+    internal_token_file: Path = Field(
+        description=f"the path of a readable file with at least {MIN_TOKEN_CHARACTERS} characters, "
+        "the bearer token for the internal endpoints"
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(_known_redis_url)] | None = Field(
+        None, description="`redis://host:6379/0` of the Redis or Valkey whose health is checked"
+    )
+    worker_max_heartbeat_age: float = Field(
+        30,
+        ge=5,
+        le=3600,
+        description="a number of seconds from 5 to 3600; without a heartbeat for so long "
+        "`/healthz` fails",
+    )
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="the address to listen on, such as 127.0.0.1"
+    )
+    port: int = Field(
+        8000,
+        ge=1,
+        le=65535,
+        description="a port number from 1 to 65535 to listen on, which `backend healthcheck` asks",
+    )
+    max_body_bytes: int = Field(
+        64 * 1024,
+        ge=1024,
+        le=16 * 1024 * 1024,
+        description="a number of bytes from 1024 to 16777216, the largest request body",
+    )
 
     @model_validator(mode="after")
     def _has_token(self) -> "ApiSettings":
@@ -264,12 +316,38 @@ class WorkerSettings(
 ):
     """Settings of ``backend worker``. Times are in seconds, but for the one in days."""
 
-    chain_rpc_url: HttpUrl
-    payment_confirmation_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    chain_poll_interval: Annotated[float, Field(ge=0.05, le=60)] = 0.5
-    worker_concurrency: Annotated[int, Field(ge=1, le=200)] = 20
-    job_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    chain_rpc_url: HttpUrl = Field(
+        description="the http(s) URL of the chain node's JSON-RPC endpoint"
+    )
+    payment_confirmation_timeout: float = Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="a number of seconds over 0, such as 120, until an unmined payment has failed",
+    )
+    chain_poll_interval: float = Field(
+        0.5,
+        ge=0.05,
+        le=60,
+        description="a number of seconds from 0.05 to 60 between two polls for a receipt",
+    )
+    worker_concurrency: int = Field(
+        20, ge=1, le=200, description="a number of jobs from 1 to 200 that run at the same time"
+    )
+    job_retention_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="a number of days from 1 to 3650 after which a job that ended is deleted, with "
+        "its runs; each job's last run and last success stay",
+    )
 
+
+# The commands that read settings.
+PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
+    "api": ApiSettings,
+    "worker": WorkerSettings,
+    "migrate": DatabaseSettings,
+}
 
 SettingsT = TypeVar("SettingsT", bound=_Settings)
 
@@ -283,17 +361,24 @@ def load_settings(settings: type[SettingsT]) -> SettingsT:
     try:
         return settings()
     except ValidationError as error:
-        lines = [_explain(dict(item)) for item in error.errors(include_input=False)]
+        lines = [_explain(settings, dict(item)) for item in error.errors(include_input=False)]
         # The input is not repeated: it may be a secret.
         raise SettingsError("; ".join(dict.fromkeys(lines))) from None
 
 
-def _explain(error: dict[str, Any]) -> str:
+def remedy(settings: type[BaseSettings], variable: str) -> str:
+    """Return what to do about a wrong value, from the field's description."""
+    description = settings.model_fields[variable.lower()].description or "another value"
+    return f"set it to {description.replace('`', '')}"
+
+
+def _explain(settings: type[BaseSettings], error: dict[str, Any]) -> str:
     if not error["loc"]:
         problem: str = error["msg"]
-        variable = problem.split()[0]
-    else:
-        variable = str(error["loc"][0]).upper()
-        missing = error["type"] == "missing"
-        problem = f"{variable} {'is missing' if missing else 'is invalid'}"
-    return f"{problem}: {_REMEDIES.get(variable, 'correct it')}"
+        return f"{problem}: {remedy(settings, problem.split()[0])}"
+    variable = str(error["loc"][0]).upper()
+    verdict = "is missing" if error["type"] == "missing" else "is invalid"
+    # Whatever rule the value itself breaks, none applies to an optional setting that is not set.
+    optional = settings.model_fields[variable.lower()].default is None
+    alternative = ", or leave it empty" if optional else ""
+    return f"{variable} {verdict}: {remedy(settings, variable)}{alternative}"

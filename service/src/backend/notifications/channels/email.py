@@ -1,6 +1,7 @@
 """E-mail over SMTP, with STARTTLS and login where configured."""
 
 import asyncio
+import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,20 +12,29 @@ from pathlib import Path
 from typing import Final
 
 import aiosmtplib
+import httpx
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from pydantic import SecretStr
 
-from backend.notifications.channels import (
+from backend.notifications.channels.base import (
+    CHANNELS,
     TIMEOUT_S,
+    Channel,
     DeliveryError,
     PermanentDeliveryError,
     TransientDeliveryError,
 )
-from backend.notifications.store import NotificationId
-from backend.notifications.templates import Text
+from backend.notifications.templates import RenderedMessage
+from backend.platform.settings import WorkerSettings
 
 _PERMANENT_FROM: Final = 500
+# RFC 5321 mailboxes without quoting and address literals.
+_ADDRESS: Final = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}",
+    re.ASCII,
+)
 
 _tracer = trace.get_tracer("backend")
 
@@ -53,7 +63,7 @@ class Email:
         self._domain = parseaddr(server.sender)[1].rpartition("@")[2]
         self._tls = ssl.create_default_context(cafile=server.ca_file) if server.starttls else None
 
-    async def send(self, identifier: NotificationId, to: str, text: Text) -> str:
+    async def send(self, identifier: str, to: str, rendered: RenderedMessage) -> str:
         message_id = f"<{identifier}@{self._domain}>"
         server = self._server
         # No address on it, and no text.
@@ -66,21 +76,21 @@ class Email:
             "send email", kind=SpanKind.CLIENT, attributes=attributes, record_exception=False
         ) as span:
             try:
-                await self._hand_over(self._message(message_id, to, text))
+                await self._hand_over(self._message(message_id, to, rendered))
             except DeliveryError as error:
                 span.set_attribute("error.type", error.kind)
                 span.set_status(Status(StatusCode.ERROR, error.kind))
                 raise
         return message_id
 
-    def _message(self, message_id: str, to: str, text: Text) -> EmailMessage:
+    def _message(self, message_id: str, to: str, rendered: RenderedMessage) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
         message["From"] = self._server.sender
         message["To"] = to
-        message["Subject"] = text.subject
+        message["Subject"] = rendered.subject
         message["Date"] = format_datetime(datetime.now(UTC))
         message["Message-ID"] = message_id
-        message.set_content(text.body)
+        message.set_content(rendered.body)
         return message
 
     async def _hand_over(self, message: EmailMessage) -> None:
@@ -94,7 +104,7 @@ class Email:
                     port=server.port,
                     username=server.username,
                     password=password,
-                    # Never by chance: what is configured is what is done.
+                    # Not opportunistic: what is configured is what is done.
                     start_tls=server.starttls,
                     tls_context=self._tls,
                     timeout=TIMEOUT_S,
@@ -117,3 +127,26 @@ def _by_code(code: int) -> DeliveryError:
     if code >= _PERMANENT_FROM:
         return PermanentDeliveryError("rejected")
     return TransientDeliveryError("mail_server_busy")
+
+
+def _make_sender(settings: WorkerSettings, _: httpx.AsyncClient) -> Email | None:
+    if settings.smtp_host is None or settings.smtp_from is None:
+        return None
+    server = MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.smtp_from,
+        starttls=settings.smtp_starttls,
+        username=settings.smtp_username,
+        password=settings.smtp_password(),
+        ca_file=settings.smtp_ca_file,
+    )
+    return Email(server)
+
+
+CHANNELS.register(
+    "email",
+    Channel(
+        address=_ADDRESS, expected="an e-mail address", max_length=254, make_sender=_make_sender
+    ),
+)

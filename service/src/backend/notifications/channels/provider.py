@@ -3,19 +3,26 @@
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
 
-from backend.notifications.channels import TIMEOUT_S, PermanentDeliveryError, TransientDeliveryError
-from backend.notifications.contacts import Channel
-from backend.notifications.store import NotificationId
-from backend.notifications.templates import Text
+from backend.notifications.channels.base import (
+    CHANNELS,
+    TIMEOUT_S,
+    Channel,
+    PermanentDeliveryError,
+    TransientDeliveryError,
+)
+from backend.notifications.templates import RenderedMessage
+from backend.platform.settings import WorkerSettings
 
-# Those that may pass; every other client error is for ever.
+# Those that may pass; every other client error is permanent.
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _MAX_MESSAGE_ID: Final = 200
 
@@ -37,20 +44,22 @@ class Provider:
         self,
         client: httpx.AsyncClient,
         url: str,
-        channel: Channel,
+        channel: str,
         secret: SecretStr,
+        *,
+        has_title: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._url = f"{url.rstrip('/')}/{channel}"
-        self._channel = channel
+        self._has_title = has_title
         self._secret = secret
         self._clock = clock
 
-    async def send(self, identifier: NotificationId, to: str, text: Text) -> str:
-        fields = {"to": to, "text": text.body.strip()}
-        if self._channel is Channel.PUSH:
-            fields["title"] = text.subject
+    async def send(self, identifier: str, to: str, rendered: RenderedMessage) -> str:
+        fields = {"to": to, "text": rendered.body.strip()}
+        if self._has_title:
+            fields["title"] = rendered.subject
         body = json.dumps(fields).encode()
         headers = {
             "Content-Type": "application/json",
@@ -82,3 +91,31 @@ def _message_id(response: httpx.Response) -> str:
     if not isinstance(found, str) or not 0 < len(found) <= _MAX_MESSAGE_ID:
         raise TransientDeliveryError("provider_answer_unreadable")
     return found
+
+
+def _make_sender(
+    settings: WorkerSettings, client: httpx.AsyncClient, channel: str, *, has_title: bool
+) -> Provider | None:
+    if settings.provider_url is None:
+        return None
+    url, secret = str(settings.provider_url), settings.provider_secret()
+    return Provider(client, url, channel, secret, has_title=has_title)
+
+
+CHANNELS.register(
+    "sms",
+    Channel(
+        # E.164.
+        address=re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII),
+        expected="a number such as +493012345678",
+        make_sender=partial(_make_sender, channel="sms", has_title=False),
+    ),
+)
+CHANNELS.register(
+    "push",
+    Channel(
+        address=re.compile(r"[A-Za-z0-9_:.-]{8,512}", re.ASCII),
+        expected="a device token of 8 to 512 characters",
+        make_sender=partial(_make_sender, channel="push", has_title=True),
+    ),
+)

@@ -12,7 +12,7 @@ from importlib import resources
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
+class RenderedMessage:
     """A rendered notification: personal data."""
 
     subject: str
@@ -30,11 +30,11 @@ class Template:
     def needs(self) -> frozenset[str]:
         return frozenset([*self.subject.get_identifiers(), *self.body.get_identifiers()])
 
-    def render(self, data: Mapping[str, str]) -> Text:
+    def render(self, data: Mapping[str, str]) -> RenderedMessage:
         """Fill the values in. Raises KeyError if one is missing."""
         subject = self.subject.substitute(data)
         # One line, whatever is in the values: a line end would begin another mail header.
-        return Text(subject=" ".join(subject.split()), body=self.body.substitute(data))
+        return RenderedMessage(subject=" ".join(subject.split()), body=self.body.substitute(data))
 
 
 @cache
