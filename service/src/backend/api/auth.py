@@ -1,4 +1,4 @@
-"""The internal bearer token, which guards what tells more than whether the service lives."""
+"""The internal bearer token, which guards every endpoint that shows more than health."""
 
 import hmac
 from typing import Annotated, Final
@@ -18,7 +18,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_SCHEME)]
 
 
 async def is_internal(services: Provided, credentials: Credentials) -> bool:
-    """Tell whether the request carries the internal token."""
+    """Return whether the request carries the internal token."""
     if credentials is None:
         return False
     expected = services.internal_token.get_secret_value().encode()

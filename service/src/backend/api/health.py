@@ -25,7 +25,7 @@ _DETAIL: Final[Json] = {"postgres": {"status": "ok", "durationSeconds": 0.0012}}
 
 
 def is_health_check(scope: Any) -> bool:
-    """Tell whether a request is asked for ever by a machine; telemetry leaves it out."""
+    """Return whether machines repeat a request indefinitely; telemetry leaves it out."""
     return scope.get("path") in PATHS
 
 
@@ -82,20 +82,20 @@ async def live() -> Live:
 
 @router.get(
     "/healthz",
-    summary="Is the service well?",
+    summary="Is the service healthy?",
     responses={503: {"model": Health, "description": "At least one check fails"}},
 )
 async def healthy(services: Provided, response: Response, internal: Internal) -> Health:
     """Asks Postgres, Redis and the mail server where they are set, and for a live worker.
 
-    Anybody may ask; with the internal token each check tells its details.
+    Anybody may ask; with the internal token each check shows its details.
     """
     results = await services.health.current()
-    well = all(result.ok for result in results.values())
-    response.status_code = 200 if well else _UNAVAILABLE
+    is_healthy = all(result.ok for result in results.values())
+    response.status_code = 200 if is_healthy else _UNAVAILABLE
     short: dict[str, Any] = {name: result.status for name, result in results.items()}
     checks: dict[str, Any] = {**_detailed(results)} if internal else short
-    return Health(status="ok" if well else "unavailable", checks=checks)
+    return Health(status="ok" if is_healthy else "unavailable", checks=checks)
 
 
 @router.get(
@@ -115,10 +115,10 @@ async def ready(services: Provided, response: Response) -> Readiness:
     if needed["postgres"].ok:
         with suppress_instrumentation():
             absent = await missing(services.pool)
-    well = not absent and all(result.ok for result in needed.values())
-    response.status_code = 200 if well else _UNAVAILABLE
+    is_ready = not absent and all(result.ok for result in needed.values())
+    response.status_code = 200 if is_ready else _UNAVAILABLE
     return Readiness(
-        status="ok" if well else "unavailable",
+        status="ok" if is_ready else "unavailable",
         checks=_detailed(needed),
         migrationsMissing=absent,
     )

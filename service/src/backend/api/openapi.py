@@ -19,7 +19,7 @@ _REFERENCE: Final = {"$ref": "#/components/schemas/Problem"}
 _TEXT: Final = {"type": "string"}
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
-    "description": "A problem document (RFC 9457). `errors` tells what is wrong in the request.",
+    "description": "A problem document (RFC 9457). `errors` lists what is wrong in the request.",
     "type": "object",
     "required": ["type", "title", "status", "requestId"],
     "properties": {
@@ -118,13 +118,13 @@ def _problems_of(path: str, operation: dict[str, Any]) -> list[int]:
     if "{" in path:
         found.append(404)
     if path not in PATHS:
-        # The database is away.
+        # The database may be unavailable.
         found.append(503)
     return found
 
 
 def _is_own(response: dict[str, Any]) -> bool:
-    """Tell whether an error has a model of its own, such as a failing health check."""
+    """Return whether an error has a model of its own, such as a failing health check."""
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     return "$ref" in schema and not schema["$ref"].endswith("/HTTPValidationError")
 

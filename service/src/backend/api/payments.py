@@ -83,7 +83,7 @@ PaymentIdOut = Annotated[str, Field(pattern=PAYMENT_ID_PATTERN)]
 class PaymentIn(In):
     """The body of ``POST /payments``. An amount is a decimal string or a JSON number.
 
-    ``notify`` is told how the payment ended.
+    ``notify`` is notified of how the payment ended.
     """
 
     user_id: UserId

@@ -52,7 +52,7 @@ def problem(
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Tell OpenAPI of problem documents with these statuses; `openapi` describes them."""
+    """Return OpenAPI's entries for problem documents; `openapi` describes them."""
     return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 

@@ -1,4 +1,4 @@
-"""Tells the database that this worker lives."""
+"""Writes the heartbeat of this worker."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ class Heartbeat:
         self._worker = worker
 
     async def beat(self) -> None:
-        """Write the time. A database that is away is logged, not raised."""
+        """Write the time. An unavailable database is logged, not raised."""
         await self._execute("beat")
         await self._execute("forget_workers")
 

@@ -10,7 +10,7 @@ from backend.platform.database import Pool, single_statement
 from backend.platform.queries import query
 
 INTERVAL_S: Final = 60.0
-# Rows that one statement looks at: it holds its locks for well under a second.
+# Rows that one statement looks at: it holds its locks for far less than a second.
 BATCH: Final = 2_000
 
 _logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Retention:
         self._batch = batch
 
     async def apply(self) -> None:
-        """Delete what is due. A database that is away is logged, not raised."""
+        """Delete what is due. An unavailable database is logged, not raised."""
         try:
             # Housekeeping: no spans of it.
             with suppress_instrumentation():

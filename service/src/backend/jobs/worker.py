@@ -1,4 +1,4 @@
-"""The worker process: runs jobs until it is told to stop."""
+"""The worker process: runs jobs until it is asked to stop."""
 
 import logging
 from typing import Final
@@ -130,7 +130,7 @@ async def _work(
         stalled_worker_timeout=STALLED_AFTER_S,
         additional_context={SERVICES_KEY: services},
         worker_middleware=[history.report, report_failed_job],
-        # Ours tell a stop on request from a worker that gave up.
+        # Ours distinguish a stop on request from a worker that gave up.
         install_signal_handlers=False,
     )
 

@@ -68,7 +68,7 @@ class JobGauges:
         )
 
     async def refresh(self) -> None:
-        """Read the values, once. A database that is away is logged, not raised."""
+        """Read the values, once. An unavailable database is logged, not raised."""
         try:
             # Housekeeping: no spans of it.
             with suppress_instrumentation():

@@ -23,7 +23,7 @@ CHECK_TIMEOUT_S: Final = 2.0
 FRESH_S: Final = 1.0
 REFRESH_INTERVAL_S: Final = 5.0
 SMTP_INTERVAL_S: Final = 10.0
-# One that is away is looked for more often: at a start it may only be slower than we are.
+# One that does not answer is asked more often: at a start it may only be slower than we are.
 SMTP_RETRY_S: Final = 2.0
 SMTP_TIMEOUT_S: Final = 5.0
 _SMTP_READY: Final = b"220"
@@ -68,7 +68,7 @@ class HealthChecks:
         self.results: dict[str, Result] = {}
 
     def register(self, meter: Meter) -> None:
-        """Create the gauge ``health.check_status`` by check: 1 is well, 0 is failing."""
+        """Create the gauge ``health.check_status`` by check: 1 passes, 0 fails."""
         meter.create_observable_gauge(
             "health.check_status",
             [self.observe],
@@ -101,7 +101,7 @@ class HealthChecks:
     def _note(self, results: dict[str, Result]) -> None:
         for name, result in results.items():
             before = self.results.get(name)
-            # Only changes: a part that is away would fill the log.
+            # Only changes: an unavailable dependency would fill the log.
             if before is None and result.ok:
                 continue
             if before is None or before.ok is not result.ok:
@@ -167,7 +167,7 @@ async def redis(url: str) -> AsyncIterator[Check]:
 
 
 class SmtpProbe:
-    """Asks the mail server for its greeting now and then; the check tells what it last said.
+    """Asks the mail server for its greeting now and then; the check reports the last answer.
 
     It never logs in and never sends anything but QUIT.
     """
@@ -181,8 +181,8 @@ class SmtpProbe:
 
     async def refresh_if_due(self) -> None:
         """Ask if the last good answer is `SMTP_INTERVAL_S` old, or was none."""
-        well = self._at is not None and self._error is None
-        if not well or self._clock() - (self._at or 0) >= SMTP_INTERVAL_S:
+        is_healthy = self._at is not None and self._error is None
+        if not is_healthy or self._clock() - (self._at or 0) >= SMTP_INTERVAL_S:
             await self.refresh()
 
     async def refresh(self) -> None:

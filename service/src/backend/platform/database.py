@@ -61,7 +61,7 @@ async def _check(connection: Connection) -> None:
 
 
 def _has_news(socket: int) -> bool:
-    """Tell whether an idle connection's socket has something to read, or its end."""
+    """Return whether an idle connection's socket has something to read, or its end."""
     poll = select.poll()
     poll.register(socket, select.POLLIN)
     return bool(poll.poll(0))
