@@ -133,6 +133,7 @@ def running(
         (folder / name).write_text(text, encoding="utf-8")
     environment = {
         "PATH": os.environ["PATH"],
+        "BACKEND_STRICT_EVENTS": "1",
         "DATABASE_URL": database.conninfo(),
         "INTERNAL_TOKEN_FILE": str(folder / "token"),
         "DATA_KEY_FILE": str(folder / "data_key"),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from psycopg.rows import DictRow, dict_row
 from backend.platform.migrate import migrate
 from backend.platform.settings import DatabaseSettings
 from glasshouse.events import field_name
+from glasshouse_cli.telemetry.load import load
 from glasshouse_fakes.settings import Settings
 from support import deployed, postgres, processes, sandbox
 from support.ports import free
@@ -512,24 +514,13 @@ COMMON = {
     "traceId",
     "spanId",
 }
-PAYMENT = {"transactionId", "userId", "currency", "amount"}
-RUN = {"automationSessionId", "userId", "strategy", "runId"}
-NOTIFICATION = {"notificationId", "channel", "template", "deliveryStatus"}
-JOB = {"jobId", "job", "outcome", "duration", "attempt"}
-CLOCK = {"schedule", "nextRunAt"}
-# (always there, besides these possible)
+# By event, the console's names of the fields that are always there, and of those that may be.
 CONTRACT: dict[str, tuple[set[str], set[str]]] = {
-    "payment.created": (PAYMENT, set()),
-    "payment.submitted": (PAYMENT | {"blockchainTxId"}, set()),
-    "payment.confirmed": (PAYMENT | {"blockchainTxId", "confirmationDelay"}, set()),
-    "payment.failed": (PAYMENT | {"error.type"}, {"blockchainTxId"}),
-    "automation.run.requested": (RUN, set()),
-    "automation.run.completed": (RUN | {"duration", "withinSla"}, set()),
-    "automation.run.failed": (RUN | {"duration", "withinSla", "error.type"}, set()),
-    "notification.queued": (NOTIFICATION, set()),
-    "notification.delivered": (NOTIFICATION, set()),
-    "notification.failed": (NOTIFICATION | {"error.type"}, set()),
-    "job.finished": (JOB, CLOCK | {"error.type"}),
+    event.name: (
+        {field_name(event.name, one.attribute.id) for one in event.fields if one.required},
+        {field_name(event.name, one.attribute.id) for one in event.fields if not one.required},
+    )
+    for event in load(Path(__file__).parents[3]).events
 }
 
 

@@ -9,7 +9,6 @@ from typing import Final
 from backend.telemetry.emitter import Event, Field, emit
 from backend.telemetry.known_values import (
     JobOutcome,
-    NotificationChannel,
     NotificationDeliveryStatus,
 )
 
@@ -167,7 +166,7 @@ _NOTIFICATION_QUEUED: Final = Event(
     level=logging.INFO,
     fields={
         "id": Field(str, required=True),
-        "channel": Field(str, required=True, values=NotificationChannel),
+        "channel": Field(str, required=True),
         "template": Field(str, required=True),
         "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
     },
@@ -177,7 +176,7 @@ _NOTIFICATION_QUEUED: Final = Event(
 def notification_queued(
     *,
     id: str,
-    channel: NotificationChannel,
+    channel: str,
     template: str,
     delivery_status: NotificationDeliveryStatus,
 ) -> None:
@@ -197,7 +196,7 @@ _NOTIFICATION_DELIVERED: Final = Event(
     level=logging.INFO,
     fields={
         "id": Field(str, required=True),
-        "channel": Field(str, required=True, values=NotificationChannel),
+        "channel": Field(str, required=True),
         "template": Field(str, required=True),
         "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
     },
@@ -207,7 +206,7 @@ _NOTIFICATION_DELIVERED: Final = Event(
 def notification_delivered(
     *,
     id: str,
-    channel: NotificationChannel,
+    channel: str,
     template: str,
     delivery_status: NotificationDeliveryStatus,
 ) -> None:
@@ -227,7 +226,7 @@ _NOTIFICATION_FAILED: Final = Event(
     level=logging.WARNING,
     fields={
         "id": Field(str, required=True),
-        "channel": Field(str, required=True, values=NotificationChannel),
+        "channel": Field(str, required=True),
         "template": Field(str, required=True),
         "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
         "error_type": Field(str, required=True),
@@ -238,7 +237,7 @@ _NOTIFICATION_FAILED: Final = Event(
 def notification_failed(
     *,
     id: str,
-    channel: NotificationChannel,
+    channel: str,
     template: str,
     delivery_status: NotificationDeliveryStatus,
     error_type: str,

@@ -40,7 +40,7 @@ class JobOutcome(StrEnum):
 
 
 class NotificationChannel(StrEnum):
-    """`notification.channel`."""
+    """`notification.channel`. Others may occur, too."""
 
     EMAIL = "email"
     PUSH = "push"
