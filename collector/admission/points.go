@@ -85,8 +85,35 @@ func (v *visit) summary(p pmetric.SummaryDataPoint) bool {
 	return !v.goneOn() || v.item(1, func() { common(v, p) })
 }
 
+// jobLabel is a label that Prometheus makes itself, of service.name: it overwrites an attribute of that
+// name, so that series that differ in nothing else become one. exportedJob is the name that it gives
+// such a label when it scrapes.
+const (
+	jobLabel    = "job"
+	exportedJob = "exported_job"
+)
+
+// labels renames the one that would be overwritten.
+func (v *visit) labels(m pcommon.Map) {
+	for {
+		label, found := m.Get(jobLabel)
+		if !found || !v.hit(name) {
+			return
+		}
+		to := exportedJob
+		if _, taken := m.Get(to); taken {
+			to += "_" + digest(jobLabel)[:8]
+		}
+		moved := pcommon.NewValueEmpty()
+		label.MoveTo(moved)
+		m.Remove(jobLabel)
+		moved.MoveTo(m.PutEmpty(to))
+	}
+}
+
 // common mends labels and times.
 func common[P point](v *visit, p P) {
+	v.labels(p.Attributes())
 	v.bytes += 32 + v.attributes(p.Attributes(), 0, false).bytes
 	switch at := p.Timestamp(); {
 	case v.window.has(at):
