@@ -1,7 +1,6 @@
 """One automation run and one notification per channel, through trace, logs and metrics."""
 
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 
 from support import backends
 from support.backends import attribute
+from support.following import Followed, follow
 from support.stack import Stack
 from support.waiting import until
 
@@ -20,20 +20,9 @@ ADDRESS = {
 CHANNELS = list(ADDRESS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Followed:
-    """A request and all that it set off."""
-
-    identifier: str
-    request_id: str
-    trace_id: str
-    spans: list[dict[str, Any]]
-
-    def named(self, service: str, name: str) -> list[dict[str, Any]]:
-        return [one for one in self.spans if (one["service"], one["name"]) == (service, name)]
-
-
-def follow(http: httpx.Client, stack: Stack, path: str, body: dict[str, Any], key: str) -> Followed:
+def request(
+    http: httpx.Client, stack: Stack, path: str, body: dict[str, Any], key: str
+) -> Followed:
     """Make a request, wait for the end of its work and for its whole trace."""
     request_id = "flow-" + secrets.token_hex(8)
     answer = http.post(f"{stack.api}{path}", json=body, headers={"X-Request-ID": request_id})
@@ -46,19 +35,7 @@ def follow(http: httpx.Client, stack: Stack, path: str, body: dict[str, Any], ke
 
     assert until(ended, what=f"{path} has ended") in ("delivered", "completed")
 
-    def traced() -> tuple[Followed | None, object]:
-        query = f'{{span.request.id="{request_id}" && name=~"process .*"}}'
-        found = backends.tempo_search(http, stack.url("tempo"), query)
-        if not found:
-            return None, "no trace found"
-        spans = backends.tempo_spans(http, stack.url("tempo"), found[0])
-        followed = Followed(
-            identifier=identifier, request_id=request_id, trace_id=found[0], spans=spans
-        )
-        names = sorted({span["name"] for span in spans})
-        return (followed if f"POST {path}" in names else None), names
-
-    return until(traced, what="the trace with API and job", deadline_s=60)
+    return follow(http, stack, path=path, identifier=identifier, request_id=request_id, job=".*")
 
 
 def assert_one_chain(followed: Followed, path: str, job: str) -> None:
@@ -110,7 +87,7 @@ def test_an_automation_run_is_followed(http: httpx.Client, stack: Stack) -> None
     query = 'automation_runs_total{strategy="rebalance",state="completed"}'
     before = counted(http, stack, query)
     body = {"userId": "flow", "strategy": "rebalance"}
-    followed = follow(http, stack, "/automation/runs", body, "runId")
+    followed = request(http, stack, "/automation/runs", body, "runId")
     assert_one_chain(followed, "/automation/runs", "run_automation")
     for step in ("holdings", "quote", "plan"):
         [span] = followed.named("backend-worker", f"step {step}")
@@ -140,7 +117,7 @@ def test_a_notification_is_followed(http: httpx.Client, stack: Stack, channel: s
         "to": ADDRESS[channel],
         "data": {"name": name},
     }
-    followed = follow(http, stack, "/notifications", body, "notificationId")
+    followed = request(http, stack, "/notifications", body, "notificationId")
     assert_one_chain(followed, "/notifications", "deliver_notification")
     [call] = [
         span

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ import pytest
 
 from support import backends
 from support.backends import attribute
+from support.following import Followed, follow
 from support.payments import pay, wait_confirmed
 from support.stack import Stack
 from support.waiting import until
@@ -17,12 +17,7 @@ from support.waiting import until
 CONCURRENT = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class Followed:
-    transaction: str
-    request_id: str
-    trace_id: str
-    spans: list[dict[str, Any]]
+by_name = Followed.named
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +29,14 @@ def followed(http: httpx.Client, stack: Stack) -> Followed:
     assert body["amount"] == "19.99"
     assert body["blockchainTxId"].startswith("0x")
 
-    def probe() -> tuple[Followed | None, object]:
-        query = f'{{span.request.id="{request_id}" && name="process confirm_payment"}}'
-        found = backends.tempo_search(http, stack.url("tempo"), query)
-        if not found:
-            return None, "no trace found"
-        spans = backends.tempo_spans(http, stack.url("tempo"), found[0])
-        names = sorted({span["name"] for span in spans})
-        followed = Followed(
-            transaction=transaction, request_id=request_id, trace_id=found[0], spans=spans
-        )
-        return (followed if "POST /payments" in names else None), names
-
-    return until(probe, what="the payment's trace with API and job", deadline_s=60)
-
-
-def by_name(followed: Followed, service: str, name: str) -> list[dict[str, Any]]:
-    return [span for span in followed.spans if span["service"] == service and span["name"] == name]
+    return follow(
+        http,
+        stack,
+        path="/payments",
+        identifier=transaction,
+        request_id=request_id,
+        job="confirm_payment",
+    )
 
 
 def test_api_and_job_are_one_chain_of_spans(followed: Followed) -> None:
@@ -111,7 +97,7 @@ def test_its_logs_are_in_loki_under_the_same_trace(
     assert {(e["service_name"], e["event"]) for e in events} == expected
     assert {e["request_id"] for e in events} == {followed.request_id}
     payments = [e for e in events if e["event"].startswith("payment.")]
-    assert {e["payment_transaction_id"] for e in payments} == {followed.transaction}
+    assert {e["payment_transaction_id"] for e in payments} == {followed.identifier}
     # The person is a pseudonym: 16 hex digits, the same in every event.
     [user] = {e["payment_user_id"] for e in payments}
     assert len(user) == 16

@@ -1,4 +1,4 @@
-"""What a picture shows, as far as a program can tell."""
+"""Measures what a picture shows."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pictures of the documentation show something; an empty page is told from them."""
+"""The pictures of the documentation show something; an empty page does not."""
 
 from pathlib import Path
 

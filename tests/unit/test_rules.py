@@ -69,31 +69,6 @@ def test_the_objectives_leave_out_what_the_api_answers_to_probes_and_people_on_c
     assert not re.fullmatch(pattern, "/payments")
 
 
-def test_a_burn_rate_alerts_at_the_share_of_the_budget_that_is_promised() -> None:
-    """As the SRE workbook has it: https://sre.google/workbook/alerting-on-slos/."""
-    made = slos.load(ROOT / "prometheus" / "slos.yaml")
-    hours = {"m": 1 / 60, "h": 1, "d": 24}
-
-    def length(window: str) -> float:
-        return float(window[:-1]) * hours[window[-1]]
-
-    found = [
-        (
-            rate.severity,
-            rate.long,
-            round(rate.factor * length(rate.long) / length(made.period), 6),
-            round(length(rate.long) / length(rate.short), 6),
-        )
-        for rate in made.burn_rates
-    ]
-    assert found == [
-        ("page", "1h", 0.02, 12),
-        ("page", "6h", 0.05, 12),
-        ("ticket", "1d", 0.1, 12),
-        ("ticket", "3d", 0.1, 12),
-    ]
-
-
 @every_alert
 def test_an_alert_tells_what_a_person_needs(alert: dict[str, Any]) -> None:
     name, labels, notes = alert["alert"], alert["labels"], alert["annotations"]

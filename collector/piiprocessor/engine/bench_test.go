@@ -99,7 +99,7 @@ const (
 	mostGrowth = 3.0
 )
 
-// timeGrowth tells how much more time one text takes than its eighths do, one after the other: about
+// timeGrowth measures how much more time one text takes than its eighths do, one after the other: about
 // 1 for what is linear. A busy machine only ever adds time, so the least of several measurements
 // counts, and only a text that seems too slow is measured again.
 func timeGrowth(t *testing.T, work func(string), text string) float64 {

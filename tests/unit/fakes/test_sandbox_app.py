@@ -206,7 +206,7 @@ def test_port_that_is_taken_is_one_line():
             env=os.environ | {"SANDBOX_SMTP_PORT": str(taken.getsockname()[1])},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
             check=False,
         )
     assert ran.returncode == 2

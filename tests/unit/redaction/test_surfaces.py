@@ -360,7 +360,7 @@ for resource in reader.get_metrics_data().resource_metrics:
 
 def test_the_process_counts_records_and_values() -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=120, check=False
     )
     name = "glasshouse.redaction.unchecked"
     assert ran.stdout.splitlines() == [

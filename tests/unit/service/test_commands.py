@@ -13,7 +13,7 @@ def backend(*command: str, **environment: str) -> subprocess.CompletedProcess[st
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -54,7 +54,7 @@ def test_healthcheck_of_nothing_fails_with_one_line(port: str):
 def test_healthcheck_loads_nothing_heavy():
     code = "import sys, backend.__main__; print(*sorted(sys.modules), sep='\\n')"
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     ).stdout.split()
     assert {"fastapi", "glasshouse", "procrastinate", "psycopg", "pydantic"}.isdisjoint(loaded)
 

@@ -113,7 +113,7 @@ def test_bad_dsn_stops_the_start_with_one_line(tmp_path: Path):
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert ended.returncode == 2
     [line] = ended.stderr.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -67,9 +68,7 @@ def redaction_speed(
 ) -> None:
     """Compare our redaction with none and with the stock processors, on one core."""
     terminal = Terminal(quiet=as_script)
-    chosen = speed.PIPELINES if pipeline is Pipeline.ALL else (pipeline.value,)
-    root = project.load().root
-    figures = speed.run(root, collector.resolve(), chosen, seconds, rounds, terminal.say)
+    figures = _measured(terminal, collector, pipeline, seconds, rounds)
     compared = speed.ratios(figures)
     if as_script:
         terminal.json({"figures": [one.as_dict() for one in figures], "ratios": compared})
@@ -86,6 +85,20 @@ def redaction_speed(
                 f"{ratio['added_us_per_record']:.1f} µs a record, "
                 + (f"{alone:.0f} times less than theirs" if alone else "which is lost in the noise")
             )
+
+
+def _measured(
+    terminal: Terminal,
+    collector: Path,
+    pipeline: Pipeline,
+    seconds: float,
+    rounds: int,
+    candidates: Sequence[str] = speed.CANDIDATES,
+    configure: speed.Configure = speed.configuration,
+) -> list[speed.Figure]:
+    chosen = speed.PIPELINES if pipeline is Pipeline.ALL else (pipeline.value,)
+    root, program = project.load().root, collector.resolve()
+    return speed.run(root, program, chosen, seconds, rounds, terminal.say, candidates, configure)
 
 
 def _show(terminal: Terminal, figures: list[speed.Figure], what: str) -> None:
@@ -114,17 +127,8 @@ def admission_speed(
 ) -> None:
     """Measure what each part costs that keeps records from costing each other their place."""
     terminal = Terminal(quiet=as_script)
-    chosen = speed.PIPELINES if pipeline is Pipeline.ALL else (pipeline.value,)
-    figures = speed.run(
-        project.load().root,
-        collector.resolve(),
-        chosen,
-        seconds,
-        rounds,
-        terminal.say,
-        admission.CANDIDATES,
-        admission.configuration,
-    )
+    candidates, configure = admission.CANDIDATES, admission.configuration
+    figures = _measured(terminal, collector, pipeline, seconds, rounds, candidates, configure)
     costs = admission.added(figures)
     if as_script:
         terminal.json({"figures": [one.as_dict() for one in figures], "added": costs})
