@@ -52,7 +52,7 @@ def test_an_interrupted_run_clears_its_faults(sandbox: str, number: signal.Signa
     try:
         until(lambda: (modes(sandbox) or None, "no fault"), what="a fault is on")
         started.send_signal(number)
-        _, errors = started.communicate(timeout=20)
+        _, errors = started.communicate(timeout=90)
     finally:
         started.kill()
     assert started.returncode == 130
@@ -80,7 +80,7 @@ def test_a_finished_run_reports_and_clears_its_faults(sandbox: str):
 def test_only_this_machine_is_sent_to(sandbox: str, option: str):
     other = "--sandbox" if option == "--host" else "--host"
     started = demo(option, "http://192.0.2.1:8000", other, sandbox)
-    output, errors = started.communicate(timeout=20)
+    output, errors = started.communicate(timeout=90)
     assert (started.returncode, output) == (1, "")
     assert "'http://192.0.2.1:8000' is not on this machine" in errors
     assert errors.count("\n") == 1
@@ -89,7 +89,7 @@ def test_only_this_machine_is_sent_to(sandbox: str, option: str):
 def test_a_service_that_is_not_there_is_named(sandbox: str):
     port = free(["NOBODY"])["NOBODY"]
     started = demo("--host", f"http://127.0.0.1:{port}", "--sandbox", sandbox)
-    _, errors = started.communicate(timeout=20)
+    _, errors = started.communicate(timeout=90)
     assert started.returncode == 1
     assert f"http://127.0.0.1:{port} does not answer" in errors
     assert "make up" in errors
