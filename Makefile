@@ -86,7 +86,8 @@ test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it all
 	@$(UV) pip list --python .venv-upstream 2>/dev/null | grep -E '^opentelemetry-(sdk|instrumentation) '
 	@.venv-upstream/bin/python -m pytest tests/unit/instrumentation tests/unit/test_shipping.py tests/unit/redaction/test_surfaces.py $(ARGS)
 
-check: lint lint-go ## Everything that needs no containers, but the slow unit tests
+check: venv ## Everything that needs no containers, but the slow unit tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint lint-go
 	@$(RUN) pytest -m "unit and not slow" -n 2 --dist worksteal $(ARGS)
 
 lint: venv ## Check style and types: Python, YAML, shell, workflows

@@ -122,3 +122,16 @@ def test_each_action_of_a_workflow_is_pinned_to_a_commit() -> None:
             uses = [step["uses"] for step in job.get("steps", []) if "uses" in step]
             loose += [one for one in uses if not re.search(r"@[0-9a-f]{40}$", one)]
     assert loose == []
+
+
+def test_each_slow_test_is_listed() -> None:
+    page = read("tests/README.md")
+    slow = {
+        name
+        for file in tracked("tests/unit/*.py")
+        for name in re.findall(r"@pytest\.mark\.slow\n(?:async )?def (\w+)", read(file))
+    }
+    assert len(slow) == sum(
+        read(file).count("@pytest.mark.slow\n") for file in tracked("tests/unit/*.py")
+    )
+    assert {name for name in slow if f"`{name}`" not in page} == set()

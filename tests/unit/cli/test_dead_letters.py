@@ -523,6 +523,8 @@ def killed_after(count: int, folder: Path, receiver: Receiver) -> None:
     receiver.answer = plain
 
 
+# Kills four processes among 300 lines that are each on disk before the next.
+@pytest.mark.slow
 def test_a_killed_replay_goes_on_while_the_collector_writes(folder: Path, receiver: Receiver):
     wanted = [f"word-{number}" for number in range(300)]
     put(folder, "logs", b"".join(line("logs", log(word)) for word in wanted[:100]))
@@ -555,6 +557,8 @@ def test_a_killed_replay_goes_on_while_the_collector_writes(folder: Path, receiv
     assert names(folder) == set()
 
 
+# Four writers, each line on disk before the next.
+@pytest.mark.slow
 def test_files_taken_while_lines_are_written_lose_none(folder: Path, receiver: Receiver):
     wanted = [f"word-{number}" for number in range(400)]
 
@@ -617,6 +621,8 @@ class Stopped(Exception):
     """An interruption of a random replay."""
 
 
+# Twelve rounds of writing, of sending until it is interrupted, and of sending again.
+@pytest.mark.slow
 def test_random_lines_are_each_delivered_or_there(folder: Path, receiver: Receiver):
     dice = seeded()
     good: set[str] = set()

@@ -395,6 +395,8 @@ def workers(running: Running) -> list[Process]:
     ]
 
 
+# Three workers are killed, and each job waits until the next one counts them lost.
+@pytest.mark.slow
 def test_each_kind_of_job_ends_once_though_its_worker_is_killed(running: Running) -> None:
     """kill -9 in the middle of all of them; new workers go on."""
     user, slot = f"user-{secrets.token_hex(6)}", 1_700_000_000

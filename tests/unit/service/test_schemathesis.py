@@ -76,6 +76,8 @@ def answers(url: str, process: subprocess.Popen[bytes]) -> tuple[bool | None, ob
     return response.is_success or None, response.text
 
 
+# Hundreds of generated requests, over every operation.
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(api: str, tmp_path: Path):
     ended = subprocess.run(
         [
