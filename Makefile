@@ -80,7 +80,7 @@ collector: ## Generate the Collectors' Go modules from their builder.yaml
 dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 	@$(RUN) python -W ignore -m glasshouse_dashboards
 
-rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml, and the links in runbooks/
+rules: venv ## Write prometheus/rules/slos.yaml from slos.yaml
 	@$(RUN) glasshouse rules
 
 bench-service: venv ## Measure the API's requests a second, telemetry off and on

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from testcontainers.compose import DockerCompose
 
-from glasshouse_cli import alerting, images, plugin, readiness, rules, secrets
+from glasshouse_cli import alerting, images, plugin, readiness, rules, runbooks, secrets
 from glasshouse_cli.files import write_variables
 from glasshouse_cli.parts import PARTS, PORT_VARIABLES
 from glasshouse_cli.project import Project, run_environment
@@ -126,8 +126,8 @@ def running(
     values["GLASSHOUSE_STATE"] = str(state)
     values["GLASSHOUSE_RULES"] = str(state / "rules")
     rules.write_fast(project, state / "rules", SPEED)
-    own = {**project.settings, "GLASSHOUSE_STATE": str(state)}
-    alerting.ensure(replace(project, settings=own), speed=SPEED)
+    own = replace(project, settings={**project.settings, **values})
+    alerting.ensure(own, speed=SPEED)
     env_file = state / "tests.env"
     write_variables(env_file, "The stack of one test run.", values)
     environment = {"COMPOSE_PROJECT_NAME": name, **values}
@@ -139,6 +139,7 @@ def running(
         environment=environment,
     )
     with _environment({} if services else environment):
+        runbooks.write(own)
         compose.stop()  # what an interrupted run may have left
         try:
             # Only to start: with services named, `down` would leave the network and the volumes.

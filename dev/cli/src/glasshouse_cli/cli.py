@@ -116,10 +116,29 @@ def clean(
 
 @app.command()
 def rules() -> None:
-    """Write prometheus/rules/slos.yaml and the links in the runbooks."""
+    """Write prometheus/rules/slos.yaml."""
     checkout = project.load()
-    runbooks.write(checkout)
     Terminal().say(f"wrote {rule_files.write(checkout).relative_to(checkout.root)}")
+
+
+@app.command()
+def runbook(
+    alert: Annotated[
+        str | None, typer.Argument(help="name of an alert; lists them if none")
+    ] = None,
+) -> None:
+    """Print the runbook of an alert, with links and ports of the stack on this machine."""
+    checkout = project.load()
+    terminal = Terminal()
+    if alert is None:
+        terminal.lines(page.name for page in runbooks.pages(checkout))
+        return
+    text = runbooks.find(checkout, alert).read_text(encoding="utf-8")
+    page = runbooks.render(checkout, text)
+    if terminal.out.is_terminal:
+        terminal.page(page.body, page.links)
+    else:
+        terminal.lines(page.markdown.splitlines())
 
 
 @app.command()

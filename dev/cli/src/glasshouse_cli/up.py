@@ -18,6 +18,7 @@ from glasshouse_cli import (
     plugin,
     ports,
     readiness,
+    runbooks,
     secrets,
 )
 from glasshouse_cli.compose import Container
@@ -63,6 +64,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     _check_password(checkout)
     secrets.ensure(checkout.state, container_user())
     alerting.ensure(checkout)
+    runbooks.write(checkout)
     if not compose.has_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
     return _start(checkout, terminal)
