@@ -8,13 +8,13 @@ _CHOSEN: Final = 'currency=~"$currency"'
 CURRENCIES: Final = "label_values(payments_total, currency)"
 
 
-def _in(state: str) -> str:
+def _count_in_state(state: str) -> str:
     return f'sum(increase(payments_total{{state="{state}",{_CHOSEN}}}{RANGE}))'
 
 
-CREATED: Final = _in("created")
-CONFIRMED: Final = _in("confirmed")
-FAILED: Final = _in("failed")
+CREATED: Final = _count_in_state("created")
+CONFIRMED: Final = _count_in_state("confirmed")
+FAILED: Final = _count_in_state("failed")
 WITHIN_PROMISE: Final = (
     f'sum(increase(payment_confirmation_delay_seconds_bucket{{le="120.0",{_CHOSEN}}}{RANGE})) / '
     f'(sum(increase(payments_total{{state=~"confirmed|failed",{_CHOSEN}}}{RANGE})) > 0)'
