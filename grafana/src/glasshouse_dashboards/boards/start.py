@@ -76,7 +76,7 @@ def build() -> Dashboard:
         .with_panel(
             table(
                 "Firing now",
-                "Every alert that fires. Watchdog always does: it proves that alerts are delivered.",
+                "Every alert that fires. Watchdog always does: it proves delivery.",
                 "short",
                 q.FIRING,
                 {"alertname": "Alert", "severity": "Severity", "area": "Area"},
