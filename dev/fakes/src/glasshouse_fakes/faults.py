@@ -23,7 +23,7 @@ class Mode(StrEnum):
 class Fault(BaseModel):
     """A service's fault. ``rate`` is the share of requests that fail; ``delay`` is in seconds.
 
-    ``status`` is the HTTP status or SMTP reply code of an error; if unset, each service has its own.
+    ``status`` is the HTTP status or SMTP reply code of an error; each service has a default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
