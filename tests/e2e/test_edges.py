@@ -188,13 +188,13 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
 
     until(trace, what="the report's trace in Tempo", deadline_s=30)
 
-    def told() -> tuple[str | None, object]:
+    def logged() -> tuple[str | None, object]:
         query = f'{{service_name="backend-worker"}} | trace_id="{trace_id}"'
         lines = json.dumps(backends.loki_lines(http, stack.url("loki"), query))
         return (lines if "unexpected keyword argument" in lines else None), lines
 
     # The sentinel: the same message has arrived in Loki, and on the console.
-    assert canary not in until(told, what="the failure in Loki", deadline_s=30)
+    assert canary not in until(logged, what="the failure in Loki", deadline_s=30)
     console = "".join(stack.compose.get_logs("worker"))
     assert "unexpected keyword argument" in console
     assert canary not in console

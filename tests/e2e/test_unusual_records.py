@@ -351,8 +351,8 @@ def test_dead_letters_are_told_before_they_are_full_and_when_they_are(
     alert = received(http, stack, page, "firing", began, FIRES_WITHIN_S)
     assert (alert["labels"]["signal"], alert["labels"]["reason"]) == ("metrics", "late")
 
-    mended = datetime.now(tz=UTC)
+    cleared = datetime.now(tz=UTC)
     remove_dead_letters(stack)
-    received(http, stack, page, "resolved", mended, ENDS_WITHIN_S)
+    received(http, stack, page, "resolved", cleared, ENDS_WITHIN_S)
     # The page held the ticket back, and so its end: that is in Prometheus only.
     wait_gone(http, stack, ticket)

@@ -74,7 +74,7 @@ def test_the_links_of_a_dashboard_lead_somewhere(uid: str) -> None:
     links = [link["url"] for link in BOARDS[uid]["links"]]
     down = [url.removeprefix("/d/") for url in links if url.startswith("/d/")]
     pages = [url for url in links if not url.startswith("/d/")]
-    assert down, "no dashboard to look at next"
+    assert down, "no dashboard to open next"
     assert pages, "no runbook"
     assert set(down) <= set(DASHBOARDS) - {uid}
     for url in pages:

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from glasshouse_cli import project, runbooks
 from glasshouse_cli.cli import app
+from glasshouse_cli.components import COMPONENTS
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
-from glasshouse_cli.parts import PARTS
 from glasshouse_cli.project import Project
 from glasshouse_cli.runbooks import SECTIONS, Page
 from support import explore
@@ -35,7 +35,7 @@ DEFAULT_PORTS = {
     for variable, _, port in (
         line.partition("=") for line in (ROOT / ".env").read_text(encoding="utf-8").splitlines()
     )
-    if variable in {part.variable for part in PARTS}
+    if variable in {component.variable for component in COMPONENTS}
 }
 
 every_page = pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
@@ -57,7 +57,9 @@ def test_a_page_has_its_sections_in_order_and_none_is_empty(page: Page) -> None:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The checkout with other ports, another name and another state folder."""
     monkeypatch.setenv("COMPOSE_PROJECT_NAME", "other")
-    ports = {part.variable: str(10_000 + number) for number, part in enumerate(PARTS)}
+    ports = {
+        component.variable: str(10_000 + number) for number, component in enumerate(COMPONENTS)
+    }
     return replace(CHECKOUT, settings={**ports, "GLASSHOUSE_STATE": str(tmp_path / "state")})
 
 
@@ -88,7 +90,7 @@ def test_the_commands_of_a_rendered_page_name_this_stack(page: Page, elsewhere: 
     assert "${" not in body
     assert "-p glasshouse" not in body
     found = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", body)}
-    assert found <= {elsewhere.port(part.variable) for part in PARTS}
+    assert found <= {elsewhere.port(component.variable) for component in COMPONENTS}
     assert body.count("docker compose -p other ") == text.count("docker compose -p glasshouse ")
 
 

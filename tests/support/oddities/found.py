@@ -84,7 +84,7 @@ class Backends:
         return found
 
     def trace_is_there(self, trace_id: bytes) -> bool:
-        """Tell whether Tempo knows a trace by its id, whether or not a search finds it."""
+        """Return whether Tempo knows a trace by its id, whether or not a search finds it."""
         return bool(backends.tempo_trace(self.http, self.tempo, trace_id.hex()))
 
     def metrics(self, run: str, marks: dict[str, Marks]) -> Found:

@@ -147,7 +147,7 @@ async def test_faults(client: httpx.AsyncClient, fault: dict[str, Any], status: 
     assert (await client.put("/faults/sms", json=fault)).status_code == 200
     assert (await send(client, key="k-1")).status_code == status
     assert len(await received(client)) == kept
-    # The other channel is well, and this one is again when the fault is gone.
+    # The other channel is healthy, and this one is again when the fault is gone.
     assert (await send(client, "push")).status_code == 202
     await client.delete("/faults")
     assert (await send(client, key="k-1")).status_code == 202

@@ -83,7 +83,7 @@ def call(provider: TracerProvider, host: str, port: int) -> set[str]:
         ("sampled", "localhost,*.internal", set[str]()),
         ("sampled", "127.0.0.1", {"traceparent", "baggage"}),
         ("sampled", "*", {"traceparent", "baggage"}),
-        # Without a recorded span nobody can tell whom the call goes to.
+        # Without a recorded span the target host is unknown.
         ("unsampled", "localhost", set[str]()),
         ("unsampled", "127.0.0.1", set[str]()),
     ],

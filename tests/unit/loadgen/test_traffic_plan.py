@@ -23,8 +23,8 @@ PEOPLE = people.make_people(50, SEED)
 
 
 def new_visitor(seed: int = SEED, person: int = 0) -> Visitor:
-    dice = random.Random(seed)  # noqa: S311 (not for secrets)
-    return Visitor(person=PEOPLE[person], dice=dice)
+    rng = random.Random(seed)  # noqa: S311 (not for secrets)
+    return Visitor(person=PEOPLE[person], rng=rng)
 
 
 def session(seed: int = SEED, person: int = 0, calls: int = 1000) -> list[Call]:

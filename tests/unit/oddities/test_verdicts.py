@@ -14,9 +14,9 @@ from support.oddities.samples import GOOD, ODD, Marks
 from support.oddities.sending import Answer
 from support.oddities.verdicts import BY_ID, Sent, Verdict, judge
 
-TAKEN = Answer(told="200", accepted=True, refused=False)
-REFUSED = Answer(told="400", accepted=False, refused=True)
-SILENT = Answer(told="no answer: ReadError", accepted=False, refused=False)
+TAKEN = Answer(status="200", accepted=True, refused=False)
+REFUSED = Answer(status="400", accepted=False, refused=True)
+SILENT = Answer(status="no answer: ReadError", accepted=False, refused=False)
 UNCOUNTED = Counter[tuple[str, str]]()
 
 

@@ -65,9 +65,9 @@ def up() -> None:
     terminal = Terminal()
     checkout = project.load()
     started = starting.up(checkout, terminal)
-    table = plain_table("part", "URL", "seconds to ready")
+    table = plain_table("component", "URL", "seconds to ready")
     for one in started:
-        table.add_row(one.part.name, one.url, f"{one.seconds:.1f}")
+        table.add_row(one.component.name, one.url, f"{one.seconds:.1f}")
     terminal.table(table)
     _doctor(checkout, terminal)
 
@@ -77,7 +77,7 @@ def doctor(
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
     color: Annotated[bool, typer.Option(help="colours in the table")] = True,
 ) -> None:
-    """Check the machine and every part, then follow a canary through the stack."""
+    """Check the machine and every component, then follow a canary through the stack."""
     terminal = Terminal(color=color, quiet=as_script)
     _doctor(project.load(), terminal, as_script=as_script)
 
@@ -213,7 +213,7 @@ def _ready_for_compose() -> Project:
     checkout = project.load()
     checkout.prepare()
     if plugin.version() is None:
-        raise StackError("`docker compose` does not work: `glasshouse engine` mends it")
+        raise StackError("`docker compose` does not work: `glasshouse engine` fixes it")
     return checkout
 
 

@@ -3,7 +3,7 @@
 A program of its own, run where the files are: in a container beside the Collector's volume, or
 on this machine. It imports the standard library alone and knows nothing of what is in a line.
 
-    python3 keeper.py look FOLDER SIGNAL...    tells what there is; changes nothing
+    python3 keeper.py look FOLDER SIGNAL...    lists what there is; changes nothing
     python3 keeper.py take FOLDER SIGNAL...    hands out, and waits for a word on each line
 
 It writes one JSON document a line: first {"total": bytes}, and "full" where the Collector's own

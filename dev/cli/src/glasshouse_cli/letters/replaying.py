@@ -13,7 +13,7 @@ from glasshouse_cli.letters.letter import Letter, Signal
 from glasshouse_cli.letters.places import Place
 from glasshouse_cli.letters.progress import bar
 
-# More are counted, not told one by one.
+# More are counted, not reported one by one.
 _MOST_TOLD = 20
 
 # None when the letter is done with, else why it stays.
