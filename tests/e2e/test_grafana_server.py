@@ -62,7 +62,7 @@ def test_nobody_is_let_in_without_a_password(grafana: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("uid", SOURCES)
-def test_a_data_source_is_well(grafana: httpx.Client, uid: str) -> None:
+def test_a_data_source_is_healthy(grafana: httpx.Client, uid: str) -> None:
     source = grafana.get(f"/api/datasources/uid/{uid}").raise_for_status().json()
     assert source["readOnly"] is True
     if uid != "alertmanager":  # it has no health check of that kind

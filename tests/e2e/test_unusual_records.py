@@ -226,7 +226,7 @@ CAUSED = [
 ]
 
 
-def test_a_service_over_its_bound_is_told_and_no_other_has_to_wait(
+def test_a_service_over_its_bound_is_notified_and_no_other_has_to_wait(
     http: httpx.Client, stack: Stack, run: Run
 ) -> None:
     began, loud = datetime.now(tz=UTC), run.service("loud")
@@ -337,7 +337,7 @@ def remove_dead_letters(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("emptied")
-def test_dead_letters_are_told_before_they_are_full_and_when_they_are(
+def test_dead_letters_are_reported_before_they_are_full_and_when_they_are(
     http: httpx.Client, stack: Stack, run: Run
 ) -> None:
     began = datetime.now(tz=UTC)

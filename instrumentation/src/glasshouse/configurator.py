@@ -40,7 +40,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             hosts = hosts_from()
         except ConfigurationError as error:
             _refuse(error)
-        # Tells two replicas' metrics apart.
+        # Distinguishes two replicas' metrics.
         kwargs.setdefault("resource_attributes", {}).setdefault(
             "service.instance.id", str(uuid.uuid4())
         )

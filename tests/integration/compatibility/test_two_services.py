@@ -25,7 +25,7 @@ def test_delta_beside_cumulative_costs_no_sample_and_adds_up(harness: Harness) -
             added = neighbour.counter(name, 1, since, temporality=neighbour.DELTA)
             delta.metrics([added])
             since = int(added["sum"]["dataPoints"][0]["timeUnixNano"])
-            time.sleep(INTERVAL_S)  # Prometheus tells moments apart by milliseconds
+            time.sleep(INTERVAL_S)  # Prometheus distinguishes moments by milliseconds
 
     def values(service: str) -> list[float]:
         found = harness.backends.samples(f'shared_{run}_total{{service_name="{service}-{run}"}}')

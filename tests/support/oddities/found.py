@@ -65,7 +65,7 @@ class Backends:
             found.add(labels["row"], labels["n"], labels.get("admission_repaired", ""))
         unmarked = f'{{service_name=~".+"}} |= "in {run}" | run="" | keep admission_repaired'
         for labels, line in self._lines(unmarked):
-            number, row = _told(line)
+            number, row = _parse_mark(line)
             found.add(row, number, labels.get("admission_repaired", ""))
         return found
 
@@ -79,7 +79,7 @@ class Backends:
             select = f'select(span.run, span."{REPAIRED}")'
             for name, values in self._spans(f'{{ name =~ ".* in {run}.*" }} | {select}', window):
                 if values.get("run") != run:
-                    number, row = _told(name)
+                    number, row = _parse_mark(name)
                     found.add(row, number, values.get(REPAIRED, ""))
         return found
 
@@ -200,7 +200,7 @@ def _attribute_lists(part: Any) -> Iterator[list[dict[str, Any]]]:
             yield from _attribute_lists(one)
 
 
-def _told(text: str) -> tuple[str, str]:
+def _parse_mark(text: str) -> tuple[str, str]:
     """Return number and row out of an item's text."""
     number, _, rest = text.partition(" of ")
     row, _, _ = rest.rpartition(" in ")

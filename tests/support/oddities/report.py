@@ -101,7 +101,7 @@ def _table(verdicts: list[Verdict]) -> Iterator[str]:
     for one in verdicts:
         groups.setdefault(one.row.group, []).append(one)
     for group, members in groups.items():
-        reasons = sorted({reason for one in members for reason in _told(one)})
+        reasons = sorted({reason for one in members for reason in _reasons(one)})
         yield _line(f"`{group}`", *_counts(members), ", ".join(reasons))
 
 
@@ -120,7 +120,7 @@ def _not_stored(verdicts: list[Verdict]) -> Iterator[str]:
 _NO_OTLP = "/wrong type"
 
 
-def _told(verdict: Verdict) -> tuple[str, ...]:
+def _reasons(verdict: Verdict) -> tuple[str, ...]:
     """Return the reasons that say more than the state does."""
     if verdict.state == STORED:
         return tuple(reason for reason in verdict.reasons if reason == BY_ID)

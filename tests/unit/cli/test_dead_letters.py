@@ -327,7 +327,7 @@ def test_a_long_line_goes_in_parts(
 # What stays.
 
 
-def test_what_is_refused_or_unreadable_stays_and_is_told(folder: Path, receiver: Receiver):
+def test_what_is_refused_or_unreadable_stays_and_is_reported(folder: Path, receiver: Receiver):
     receiver.answer = lambda path, body: (400 if b"word-bad" in body else 200, {})
     good, bad = line("logs", log("word-good")), line("logs", log("word-bad"))
     broken = b'{"time": "word-secret\n'
@@ -380,7 +380,9 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("content", "why"), UNREADABLE.items(), ids=list(UNREADABLE.values()))
-def test_no_letter_is_told_and_stays(folder: Path, receiver: Receiver, content: bytes, why: str):
+def test_no_letter_is_reported_and_stays(
+    folder: Path, receiver: Receiver, content: bytes, why: str
+):
     put(folder, "logs", content.rstrip(b"\n") + b"\n")
 
     outcome = replay(folder, receiver)
@@ -783,7 +785,7 @@ def test_a_line_that_is_too_long_is_not_held(folder: Path, monkeypatch: pytest.M
     assert (folder / "logs.jsonl.replay-1").read_bytes() == long + b"\n" + long
 
 
-def test_a_line_that_is_too_long_is_told(folder: Path, receiver: Receiver):
+def test_a_line_that_is_too_long_is_reported(folder: Path, receiver: Receiver):
     with (folder / "logs.jsonl").open("wb") as file:
         file.truncate(keeper.LINE_BYTES + 10)  # takes no space on the disk
         file.seek(0, os.SEEK_END)
@@ -907,7 +909,7 @@ def test_the_listing_counts_by_signal_and_reason(folder: Path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_the_command_tells_what_it_did(folder: Path, receiver: Receiver):
+def test_the_command_reports_what_it_did(folder: Path, receiver: Receiver):
     receiver.answer = lambda path, body: (400 if b"word-bad" in body else 200, {})
     put(folder, "logs", line("logs", log("word-a")))
     put(folder, "logs", line("logs", log("word-bad")))
@@ -1140,7 +1142,7 @@ def test_without_a_stack_there_is_one_line(docker: Path, stack: Project):
         places.in_stack(stack, running=True)
 
 
-def test_a_container_that_cannot_start_tells_why(docker: Path, stack: Project):
+def test_a_container_that_cannot_start_says_why(docker: Path, stack: Project):
     reports(
         docker, container("collector", "running", "sha256:c"), container("api", "up", "sha256:b")
     )

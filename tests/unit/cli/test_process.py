@@ -91,7 +91,7 @@ def test_an_unreachable_registry_is_remembered(
     assert Registry(tmp_path / "unreachable").reachable is reachable
 
 
-def test_a_log_tells_the_cause_not_its_echoes():
+def test_a_log_shows_the_cause_not_its_echoes():
     lines = ["cause: disk full", *(f"retry {n} failed" for n in range(100))]
 
     assert distinct_lines(lines, 15) == ["cause: disk full", "retry 0 failed"]

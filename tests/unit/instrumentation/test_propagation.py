@@ -149,7 +149,7 @@ with trace.get_tracer("test").start_as_current_span("request"):
 
 
 @pytest.mark.parametrize("allowed", [None, "127.0.0.1"])
-def test_a_service_under_the_distro_tells_a_third_party_nothing(
+def test_a_service_under_the_distro_sends_a_third_party_nothing(
     third_party: int, allowed: str | None
 ):
     environment = {

@@ -102,7 +102,7 @@ def test_what_is_a_loss(judged: Verdict) -> None:
     assert judged.state == "lost"
 
 
-def test_the_table_counts_and_tells_why() -> None:
+def test_the_table_counts_and_says_why() -> None:
     judged = [
         verdict(row(), ODD),
         verdict(row(), ODD, reasons=counted("repaired")),

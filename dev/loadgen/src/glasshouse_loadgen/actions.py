@@ -70,14 +70,14 @@ def pay(visitor: Visitor) -> Call:
     amount = str(cents) if currency == "JPY" else f"{cents // 100}.{cents % 100:02d}"
     headers = {"Idempotency-Key": f"demo-{rng.getrandbits(64):016x}"}
     body: dict[str, Any] = {"userId": visitor.person.user_id, "amount": amount}
-    body |= {"currency": currency, **_tell(visitor)}
+    body |= {"currency": currency, **_notify(visitor)}
     return _write(visitor, "pay", "/payments", body, headers if rng.random() < 0.5 else {})
 
 
 def automate(visitor: Visitor) -> Call:
     """Ask for a run of one strategy."""
     strategy = visitor.rng.choice(STRATEGIES)
-    body = {"userId": visitor.person.user_id, "strategy": strategy, **_tell(visitor)}
+    body = {"userId": visitor.person.user_id, "strategy": strategy, **_notify(visitor)}
     return _write(visitor, f"run {strategy}", "/automation/runs", body)
 
 
@@ -183,7 +183,7 @@ def _contact(visitor: Visitor) -> dict[str, str]:
     return {"channel": channel, "to": to}
 
 
-def _tell(visitor: Visitor) -> dict[str, dict[str, str]]:
+def _notify(visitor: Visitor) -> dict[str, dict[str, str]]:
     return {"notify": _contact(visitor)} if visitor.rng.random() < 0.7 else {}
 
 

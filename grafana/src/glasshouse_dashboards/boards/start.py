@@ -86,7 +86,7 @@ def build() -> Dashboard:
         .with_panel(
             time_series(
                 "Traffic",
-                "Requests that the API answers. A sudden fall is as telling as a rise.",
+                "Requests that the API answers. A sudden fall matters as much as a rise.",
                 "reqps",
                 q.TRAFFIC,
                 span=QUARTER,
