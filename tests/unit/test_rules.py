@@ -41,7 +41,7 @@ def test_the_committed_slo_rules_are_the_made_ones() -> None:
 
 
 @every_alert
-def test_an_alert_tells_what_a_person_needs(alert: dict[str, Any]) -> None:
+def test_an_alert_says_what_a_person_needs(alert: dict[str, Any]) -> None:
     name, labels, notes = alert["alert"], alert["labels"], alert["annotations"]
     assert labels["severity"] in {"page", "ticket", "none"}
     assert labels["area"]
@@ -101,7 +101,7 @@ SLO = {
         ),
     ],
 )
-def test_a_fault_in_the_slos_is_told_with_its_place(
+def test_a_fault_in_the_slos_is_reported_with_its_place(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     file = tmp_path / "slos.yaml"

@@ -24,36 +24,22 @@ BANNED = {
     r"mend(?:s|ed|ing)?": "fix",
     r"suffers?|suffered": "apply a fault",
 }
-# Held to it: grows until it is the whole tree.
-CLEAN = (
-    "Makefile",
-    "README.md",
-    "alertmanager",
-    "dev",
-    "docker-compose.yml",
-    "docs",
-    "grafana",
-    "instrumentation/README.md",
-    "loki",
-    "prometheus",
-    "pyproject.toml",
-    "runbooks",
-    "service/README.md",
-    "tempo",
-    "tests/chaos",
-    "tests/conftest.py",
-    "tests/e2e",
-    "tests/integration",
-    "tests/support",
-    "tests/unit/cli",
-    "tests/unit/fakes",
-    "tests/unit/instrumentation",
-    "tests/unit/loadgen",
-    "tests/unit/oddities",
+# Not yet held to it. Each goes from here when it is clean.
+NOT_YET = (
+    "collector/config.yaml",
+    "instrumentation/src/glasshouse/redaction",
+    "redaction",
+    "service/src",
+    "tests/unit/redaction",
+    "tests/unit/service",
 )
+# These list the words.
+LISTS = ("CONTRIBUTING.md", "tests/unit/test_words.py")
 # (path, word): Loki's own name for how its processes find each other.
 ALLOWED = {("loki/loki.yaml", "ring")}
-SUFFIXES = {".md", ".py", ".sh", ".toml", ".yaml", ".yml", ""}
+SUFFIXES = {".case", ".md", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml"}
+NAMES = {"Dockerfile", "Makefile"}
+TOP = sorted(path.name for path in ROOT.iterdir() if not path.name.startswith("."))
 # A line's end with the next line's indent and comment sign: phrases are found across lines.
 _BREAK = re.compile(r"\s*\n\s*(?:#|//|\*|>)?\s*")
 _WORDS = {
@@ -62,11 +48,13 @@ _WORDS = {
 }
 
 
-def files(path: Path) -> Iterator[Path]:
+def files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files that are held to it, with their names from the root."""
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        hidden = any(part.startswith(".") for part in file.relative_to(ROOT).parts)
-        if file.is_file() and file.suffix in SUFFIXES and not hidden:
-            yield file
+        name = file.relative_to(ROOT).as_posix()
+        left_out = name.startswith(NOT_YET) or name in LISTS
+        if file.is_file() and (file.suffix in SUFFIXES or file.name in NAMES) and not left_out:
+            yield name, file
 
 
 def banned(text: str) -> Iterator[tuple[str, str]]:
@@ -78,17 +66,22 @@ def banned(text: str) -> Iterator[tuple[str, str]]:
             yield found[0].lower(), f"'…{around}…': write {instead}"
 
 
-@pytest.mark.parametrize("path", CLEAN)
-def test_only_the_field_s_terms_are_used(path: str) -> None:
-    assert (ROOT / path).exists()
+@pytest.mark.parametrize("top", TOP)
+def test_only_the_field_s_terms_are_used(top: str) -> None:
     faults = [
         f"{name}: {line}"
-        for file in files(ROOT / path)
-        for name in [file.relative_to(ROOT).as_posix()]
+        for name, file in files(ROOT / top)
         for word, line in banned(f"{file.stem} {file.read_text(encoding='utf-8')}")
         if (name, word) not in ALLOWED
     ]
     assert faults == []
+
+
+@pytest.mark.parametrize("path", [*NOT_YET, *(path for path, _ in ALLOWED)])
+def test_an_exception_is_still_needed(path: str) -> None:
+    paths = [ROOT / path] if (ROOT / path).is_file() else sorted((ROOT / path).rglob("*"))
+    texts = [one.read_text(encoding="utf-8") for one in paths if one.suffix in SUFFIXES]
+    assert any(list(banned(text)) for text in texts)
 
 
 @pytest.mark.parametrize(
