@@ -36,13 +36,13 @@ up: venv ## Start the stack: engine, images, secrets, containers; then run the d
 down: venv ## Stop the stack; its data stays
 	@$(RUN) glasshouse down
 
-logs: venv ## Follow the logs, of one part with PART=loki
+logs: venv ## Follow the logs, of one service with PART=loki
 	@$(RUN) glasshouse logs $(PART)
 
 clean: venv ## Delete the stack's data and secrets; asks first, not with YES=1
 	@$(RUN) glasshouse clean $(if $(YES),--yes)
 
-doctor: venv ## Check every part and follow a canary through the stack
+doctor: venv ## Check every component and follow a canary through the stack
 	@$(RUN) glasshouse doctor
 
 demo: venv ## Send mixed traffic for DURATION seconds at RATE a second; with faults: FAULTS=1
@@ -128,7 +128,7 @@ collector: ## Generate the Collectors' Go modules from their builder.yaml
 dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
 	@$(RUN) python -W ignore -m glasshouse_dashboards
 
-rules: venv ## Write what is made of prometheus/slos.yaml, and the links in runbooks/
+rules: venv ## Write what is made of prometheus/slos.yaml
 	@$(RUN) glasshouse rules
 
 telemetry: venv ## Write what is made of the events and metrics in telemetry/
@@ -143,7 +143,7 @@ redaction-report: engine ## Send the corpus through the Collector; table and doc
 bench-redaction: venv bench-collector ## Measure redaction on one core, beside none and the stock one
 	@$(RUN) glasshouse-bench redaction-speed dev/bench/collector/.otelcol $(ARGS)
 
-bench-admission: venv bench-collector ## Measure the parts that keep records apart, beside none
+bench-admission: venv bench-collector ## Measure the components that isolate records, beside none
 	@$(RUN) glasshouse-bench admission-speed dev/bench/collector/.otelcol $(ARGS)
 
 bench-collector:

@@ -59,7 +59,7 @@ def redaction(request: pytest.FixtureRequest) -> str:
 def stack(
     project: Project, docker: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """The running stack, one for all rings that need it."""
+    """The running stack, one for all levels that need it."""
     with running(project, tmp_path_factory.mktemp("stack")) as started:
         yield started
 

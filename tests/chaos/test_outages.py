@@ -1,4 +1,4 @@
-"""A part is away for a while, and nothing is lost or doubled."""
+"""A component is unavailable for a while, and nothing is lost or doubled."""
 
 import secrets
 from collections.abc import Callable

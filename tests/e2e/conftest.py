@@ -1,4 +1,4 @@
-"""The stack ring: everything at once, as `make up` runs it."""
+"""The end-to-end tests: everything at once, as `make up` runs it."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(stack: Stack) -> Demo:
-    """Some seconds of `make demo`, with faults, once for all tests of the ring."""
+    """Some seconds of `make demo`, with faults, once for all tests of the level."""
     command = [sys.executable, "-m", "glasshouse_loadgen", "--faults"]
     command += ["--host", stack.api, "--sandbox", stack.url("sandbox")]
     # Not in pounds: another test counts those.

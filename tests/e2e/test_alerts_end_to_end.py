@@ -48,8 +48,8 @@ def payments(stack: Stack) -> Iterator[threading.Event]:
     thread.join(30)
 
 
-def set_fault(http: httpx.Client, sandbox: str, part: str) -> None:
-    answer = http.put(f"{sandbox}/faults/{part}", json={"mode": "down"})
+def set_fault(http: httpx.Client, sandbox: str, service: str) -> None:
+    answer = http.put(f"{sandbox}/faults/{service}", json={"mode": "down"})
     assert answer.status_code == httpx.codes.OK, answer.text
 
 
@@ -94,7 +94,7 @@ def wait_quiet(http: httpx.Client, stack: Stack) -> None:
     until(probe, what="none of the three alerts is active", deadline_s=90)
 
 
-def test_three_faults_are_told_and_their_ends_too(
+def test_three_faults_are_notified_and_their_ends_too(
     http: httpx.Client, stack: Stack, outside: str, payments: threading.Event
 ) -> None:
     wait_quiet(http, stack)
@@ -121,15 +121,15 @@ def test_three_faults_are_told_and_their_ends_too(
     page = http.get(outage["annotations"]["runbook_url"])
     assert page.text.startswith("# PaymentOutage\n")
 
-    mended = datetime.now(tz=UTC)
+    cleared = datetime.now(tz=UTC)
     http.delete(f"{outside}/faults").raise_for_status()
-    wait_received(http, outside, "PaymentOutage", "resolved", mended, 60)
+    wait_received(http, outside, "PaymentOutage", "resolved", cleared, 60)
     payments.set()
 
     killed = datetime.now(tz=UTC)
     stack.docker("kill", "worker")
     wait_received(http, outside, "WorkerHeartbeatLost", "firing", killed, 90)
-    wait_received(http, outside, "NotificationFailures", "resolved", mended, 60)
+    wait_received(http, outside, "NotificationFailures", "resolved", cleared, 60)
 
     started = datetime.now(tz=UTC)
     stack.docker("start", "worker")

@@ -1,6 +1,6 @@
 """Every row of the corpus through the stack's Collector, read back raw from each backend.
 
-The Collector ring holds every surface of OTLP to the same gates. Here it is what people search:
+The integration tests hold every surface of OTLP to the same gates. Here it is what people search:
 every place of these that a backend stores.
 """
 
@@ -18,7 +18,7 @@ from support.stack import Stack
 from support.waiting import until
 
 BATCH = 500
-# Tells the rows that passed redaction from the control's: "on" or "off".
+# Distinguishes the rows that passed redaction from the control's: "on" or "off".
 REDACTION = "corpus.redaction"
 
 # One record a row carries its text in all of its signal's places. Not as severity: panels count

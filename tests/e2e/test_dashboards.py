@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from glasshouse_dashboards.__main__ import FOLDER
-from glasshouse_dashboards.quiet import QUIET
-from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
+from glasshouse_dashboards.empty_states import EMPTY_REASONS
+from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, variables
 from support.grafana import ask
 from support.stack import Stack
 from support.waiting import until
@@ -28,9 +28,9 @@ def targets() -> list[Any]:
     ]
 
 
-def recent() -> Span:
+def recent() -> TimeRange:
     now = time.time()
-    return Span(start=now - WINDOW_S, end=now)
+    return TimeRange(start=now - WINDOW_S, end=now)
 
 
 @pytest.mark.usefixtures("demo")
@@ -43,12 +43,12 @@ def test_a_panel_has_data(
     target: dict[str, Any],
 ) -> None:
     source = panel["datasource"]["uid"]
-    may_be_empty = (dashboard["uid"], panel["title"]) in QUIET
+    may_be_empty = (dashboard["uid"], panel["title"]) in EMPTY_REASONS
 
     def probe() -> tuple[list[Any] | None, object]:
-        span = recent()
-        query = expanded(target["expr"], variables(dashboard), span)
-        found = ask(http, stack, source, target, query, span)
+        time_range = recent()
+        query = expand(target["expr"], variables(dashboard), time_range)
+        found = ask(http, stack, source, target, query, time_range)
         return (found if found or may_be_empty else None), query
 
     # A rate needs two scrapes, and the slowest rules are evaluated every two minutes.
@@ -72,8 +72,8 @@ def test_variables_and_marks_can_be_asked(
         assert answer.json().get("data"), f"{variable['name']}: {inner}"
     marks = {mark["name"]: mark for mark in dashboard["annotations"]["list"]}
     assert marks.keys() == {"Alerts", "Starts"}
-    span = recent()
-    params: dict[str, Any] = {"start": span.start, "end": span.end, "step": 15}
+    time_range = recent()
+    params: dict[str, Any] = {"start": time_range.start, "end": time_range.end, "step": 15}
     for name, mark in marks.items():
         answer = http.get(
             f"{prometheus}/api/v1/query_range", params={"query": mark["expr"], **params}

@@ -14,7 +14,7 @@ from support import backends
 from support.stack import Stack
 from support.waiting import until
 
-ALL_WELL = {"postgres": "ok", "redis": "ok", "smtp": "ok", "worker": "ok"}
+ALL_HEALTHY = {"postgres": "ok", "redis": "ok", "smtp": "ok", "worker": "ok"}
 JOBS = {
     "confirm_payment",
     "deliver_notification",
@@ -55,7 +55,7 @@ def test_internal_endpoints_refuse_without_the_right_token(
 
 
 def test_ready_with_every_migration_and_dependency(http: httpx.Client, stack: Stack) -> None:
-    wait_for_health(http, stack, 200, ALL_WELL)
+    wait_for_health(http, stack, 200, ALL_HEALTHY)
     answer = http.get(f"{stack.api}/readyz", headers=stack.internal)
     body = answer.json()
     assert (answer.status_code, body["status"], body["migrationsMissing"]) == (200, "ok", [])
@@ -99,7 +99,7 @@ def test_the_same_metrics_can_be_scraped_as_are_pushed(http: httpx.Client, stack
     until(probe, what="scraped and pushed names meet", deadline_s=60)
 
 
-def test_jobs_and_workers_are_told(http: httpx.Client, stack: Stack) -> None:
+def test_jobs_and_workers_are_reported(http: httpx.Client, stack: Stack) -> None:
     def probe() -> tuple[dict[str, Any] | None, object]:
         body = http.get(f"{stack.api}/jobs/status", headers=stack.internal).json()
         jobs = {job["job"]: job for job in body["jobs"]}
@@ -120,7 +120,7 @@ def test_jobs_and_workers_are_told(http: httpx.Client, stack: Stack) -> None:
 @pytest.fixture
 def broken(http: httpx.Client, stack: Stack) -> Iterator[None]:
     """Redis stopped, the mail server down, the worker killed."""
-    wait_for_health(http, stack, 200, ALL_WELL)
+    wait_for_health(http, stack, 200, ALL_HEALTHY)
     stack.docker("stop", "valkey")
     stack.docker("kill", "worker")
     http.put(f"{stack.url('sandbox')}/faults/smtp", json={"mode": "down"}).raise_for_status()
@@ -152,7 +152,7 @@ def test_health_names_what_is_away_and_the_gauge_follows(http: httpx.Client, sta
 
 
 def test_health_is_well_again_after_that(http: httpx.Client, stack: Stack) -> None:
-    wait_for_health(http, stack, 200, ALL_WELL)
+    wait_for_health(http, stack, 200, ALL_HEALTHY)
 
 
 def test_a_failed_job_is_one_report_without_what_it_failed_on(
@@ -191,13 +191,13 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
 
     until(trace, what="the report's trace in Tempo", deadline_s=60)
 
-    def told() -> tuple[str | None, object]:
+    def logged() -> tuple[str | None, object]:
         query = f'{{service_name="backend-worker"}} | trace_id="{trace_id}"'
         lines = json.dumps(backends.loki_lines(http, stack.url("loki"), query))
         return (lines if "unexpected keyword argument" in lines else None), lines
 
     # The sentinel: the same message has arrived in Loki, and on the console.
-    assert canary not in until(told, what="the failure in Loki", deadline_s=60)
+    assert canary not in until(logged, what="the failure in Loki", deadline_s=60)
     console = "".join(stack.compose.get_logs("worker"))
     assert "unexpected keyword argument" in console
     assert canary not in console

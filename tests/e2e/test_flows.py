@@ -92,13 +92,13 @@ def test_an_automation_run_is_followed(http: httpx.Client, stack: Stack) -> None
     for step in ("holdings", "quote", "plan"):
         [span] = followed.named("backend-worker", f"step {step}")
         assert attribute(span, "automation.strategy") == "rebalance"
-    told = events(
+    emitted = events(
         http,
         stack,
         followed,
         {"automation.run.requested", "automation.run.completed", "job.finished"},
     )
-    [completed] = [one for one in told if one["event"] == "automation.run.completed"]
+    [completed] = [one for one in emitted if one["event"] == "automation.run.completed"]
     assert completed["automation_run_id"] == followed.identifier
     assert completed["automation_within_sla"] == "true"
     assert len(completed["automation_user_id"]) == 16
@@ -125,13 +125,13 @@ def test_a_notification_is_followed(http: httpx.Client, stack: Stack, channel: s
         if span["service"] == "backend-worker" and attribute(span, "server.address") == "sandbox"
     ]
     assert call["kind"] == "SPAN_KIND_CLIENT"
-    told = events(
+    emitted = events(
         http,
         stack,
         followed,
         {"notification.queued", "notification.delivered", "job.finished"},
     )
-    [delivered] = [one for one in told if one["event"] == "notification.delivered"]
+    [delivered] = [one for one in emitted if one["event"] == "notification.delivered"]
     assert delivered["notification_id"] == followed.identifier
     assert delivered["notification_channel"] == channel
     counted_after(http, stack, query, before)
@@ -143,7 +143,7 @@ def test_a_notification_is_followed(http: httpx.Client, stack: Stack, channel: s
         if name in str(one)
     ]
     assert ADDRESS[channel] in sent
-    seen = str(followed.spans) + str(told)
+    seen = str(followed.spans) + str(emitted)
     assert followed.request_id in seen
     for word in (name, ADDRESS[channel]):
         assert word not in seen

@@ -14,8 +14,8 @@ import pytest
 from glasshouse_cli import images
 from glasshouse_cli.project import Project
 from glasshouse_dashboards.__main__ import FOLDER
-from glasshouse_dashboards.quiet import QUIET
-from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
+from glasshouse_dashboards.empty_states import EMPTY_REASONS
+from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, variables
 from support import pictures
 from support.ports import free
 from support.stack import PROJECT_NAME, Stack
@@ -64,7 +64,7 @@ def test_nobody_is_let_in_without_a_password(grafana: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("uid", SOURCES)
-def test_a_data_source_is_well(grafana: httpx.Client, uid: str) -> None:
+def test_a_data_source_is_healthy(grafana: httpx.Client, uid: str) -> None:
     source = grafana.get(f"/api/datasources/uid/{uid}").raise_for_status().json()
     assert source["readOnly"] is True
     if uid != "alertmanager":  # it has no health check of that kind
@@ -76,14 +76,14 @@ def test_grafana_answers_every_panel(grafana: httpx.Client, dashboard: dict[str,
     meta = grafana.get(f"/api/dashboards/uid/{dashboard['uid']}").raise_for_status().json()["meta"]
     assert meta["provisioned"] is True
     now = time.time()
-    span = Span(start=now - WINDOW_S, end=now)
+    time_range = TimeRange(start=now - WINDOW_S, end=now)
     values = variables(dashboard)
     empty: list[str] = []
     for panel in panels(dashboard):
         queries = [
             {
                 **target,
-                "expr": expanded(target["expr"], values, span),
+                "expr": expand(target["expr"], values, time_range),
                 "datasource": panel["datasource"],
                 "intervalMs": 15_000,
                 "maxDataPoints": 500,
@@ -96,7 +96,7 @@ def test_grafana_answers_every_panel(grafana: httpx.Client, dashboard: dict[str,
         frames = [frame for one in answer.json()["results"].values() for frame in one["frames"]]
         if not any(frame["data"]["values"] for frame in frames):
             empty.append(panel["title"])
-    assert {(dashboard["uid"], title) for title in empty} <= set(QUIET)
+    assert {(dashboard["uid"], title) for title in empty} <= set(EMPTY_REASONS)
 
 
 @pytest.mark.parametrize("uid", [dashboard["uid"] for dashboard in dashboards(FOLDER)])

@@ -19,12 +19,12 @@ def in_use(stack: Stack, http: httpx.Client) -> dict[str, Any]:
     def ask(service: str, path: str) -> httpx.Response:
         return http.get(f"{stack.url(service)}{path}").raise_for_status()
 
-    told = ask("prometheus", "/api/v1/status/config").json()["data"]["yaml"]
+    loaded = ask("prometheus", "/api/v1/status/config").json()["data"]["yaml"]
     return {
         LOKI: yaml.safe_load(ask("loki", "/config").text),
         # Its first line is the request.
         TEMPO: list(yaml.safe_load_all(ask("tempo", "/status/config").text))[-1],
-        PROMETHEUS: yaml.safe_load(told),
+        PROMETHEUS: yaml.safe_load(loaded),
     }
 
 
@@ -33,7 +33,7 @@ def test_a_backend_uses_what_its_file_says(project: Project, in_use: dict[str, A
     setting = ref.find(load(project.root))
     used = step(in_use[ref.file], ref.path)
 
-    assert used is not None, f"{setting} is not among what the program tells"
+    assert used is not None, f"{setting} is not among what the program reports"
     if isinstance(setting.value, bool):
         assert used is setting.value
     else:

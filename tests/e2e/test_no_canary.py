@@ -130,6 +130,6 @@ def test_what_comes_through_the_api_stays_out_of_backends_and_container_logs(
     assert {name: canary.leaks(text) for name, text in stored.items()} == {
         name: [] for name in stored
     }
-    # Everything that runs was looked at, the one-shot containers too.
+    # Everything that runs was searched, the one-shot containers too.
     services = ("api", "worker", "postgres", "collector", "migrate", "sandbox", "loki", "tempo")
     assert {f"{service}'s log" for service in services} <= set(stored)

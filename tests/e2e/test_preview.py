@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from glasshouse_dashboards.__main__ import FOLDER
+from glasshouse_dashboards.expand import dashboards, panels
 from glasshouse_dashboards.preview import Backends, write
-from glasshouse_dashboards.reading import dashboards, panels
 from support.stack import Stack
 
 MOST_BYTES = 4_000_000

@@ -9,7 +9,7 @@ from support.waiting import until
 
 README = Path(__file__).parents[2] / "README.md"
 REQUEST_ID = "readme-0001"
-# Its port in the README, and the part that answers there.
+# Its port in the README, and the component that answers there.
 PORTS = {
     "8000": "SERVICE_PORT",
     "3200": "TEMPO_PORT",

@@ -1,4 +1,4 @@
-"""Every query of every runbook is taken by the running backend."""
+"""Every link of every served runbook opens a query that the running backend takes."""
 
 import time
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from glasshouse_cli import project, runbooks
 from glasshouse_cli.runbooks import Query
+from support import explore
 from support.stack import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -26,12 +27,18 @@ def ask(http: httpx.Client, stack: Stack, query: Query) -> httpx.Response:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_queries_of_a_runbook_run(
+def test_the_links_of_a_served_runbook_open_queries_that_run(
     http: httpx.Client, stack: Stack, page: runbooks.Page
 ) -> None:
+    served = http.get(f"{stack.url('prometheus')}/user/{page.name}.md")
+    assert served.status_code == httpx.codes.OK
+    links = explore.links(served.text)
+    assert {link.partition("?")[0] for link in links} == {f"{stack.url('grafana')}/explore"}
+    queries = [explore.query(link) for link in links]
+    assert queries == page.queries
     refused = {
         query.text: answer.text
-        for query in page.queries
+        for query in queries
         if (answer := ask(http, stack, query)).status_code != httpx.codes.OK
     }
     assert refused == {}

@@ -226,7 +226,7 @@ CAUSED = [
 ]
 
 
-def test_a_service_over_its_bound_is_told_and_no_other_has_to_wait(
+def test_a_service_over_its_bound_is_notified_and_no_other_has_to_wait(
     http: httpx.Client, stack: Stack, run: Run
 ) -> None:
     began, loud = datetime.now(tz=UTC), run.service("loud")
@@ -337,7 +337,7 @@ def remove_dead_letters(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("emptied")
-def test_dead_letters_are_told_before_they_are_full_and_when_they_are(
+def test_dead_letters_are_reported_before_they_are_full_and_when_they_are(
     http: httpx.Client, stack: Stack, run: Run
 ) -> None:
     began = datetime.now(tz=UTC)
@@ -351,8 +351,8 @@ def test_dead_letters_are_told_before_they_are_full_and_when_they_are(
     alert = received(http, stack, page, "firing", began, FIRES_WITHIN_S)
     assert (alert["labels"]["signal"], alert["labels"]["reason"]) == ("metrics", "late")
 
-    mended = datetime.now(tz=UTC)
+    cleared = datetime.now(tz=UTC)
     remove_dead_letters(stack)
-    received(http, stack, page, "resolved", mended, ENDS_WITHIN_S)
+    received(http, stack, page, "resolved", cleared, ENDS_WITHIN_S)
     # The page held the ticket back, and so its end: that is in Prometheus only.
     wait_gone(http, stack, ticket)

@@ -1,4 +1,4 @@
-"""The Collector ring: the deployed configuration in front of an OTLP sink."""
+"""The integration tests: the deployed configuration in front of an OTLP sink."""
 
 import contextlib
 from collections.abc import Callable, Iterator

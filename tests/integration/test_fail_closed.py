@@ -44,7 +44,7 @@ def test_it_does_not_start_open(
     assert not any("panic" in line or "goroutine" in line for line in lines), lines
 
 
-def test_a_bad_policy_is_told_by_line_and_rule(
+def test_a_bad_policy_is_reported_by_line_and_rule(
     project: Project,
     collector_image: str,
     collector_config: str,

@@ -34,7 +34,7 @@ def running_shop(
 
 
 def sent_about(rig: Rig, word: str) -> dict[str, bool]:
-    """Tell for each signal whether what only the last request made has arrived."""
+    """Return for each signal whether what only the last request made has arrived."""
     return {
         "log": any(attribute(record, "order") == word for record in rig.log_records()),
         "span": any(attribute(span, "url.path") == f"/orders/{word}" for span in rig.spans()),

@@ -103,7 +103,7 @@ def test_no_value_passes_in_another_form(
     assert (sent(canary) in stored) is (redaction == "off")
 
 
-def test_what_was_redacted_is_counted_and_not_told(
+def test_what_was_redacted_is_counted_and_not_shown(
     rig: Rig, redaction: str, canary: Canary, stored_texts: dict[str, str]
 ) -> None:
     name = "otelcol_processor_pii_redacted_total"

@@ -1,1 +1,1 @@
-"""What the rings share."""
+"""What the test levels share."""

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 WINDOW_S = 3600
-# As many as Loki gives in one answer; reaching it would mean that something was not looked at.
+# As many as Loki gives in one answer; reaching it would mean that something was not read.
 MOST = 5000
 
 
@@ -83,7 +83,7 @@ def prometheus_query(http: httpx.Client, prometheus: str, query: str) -> list[di
 
 
 def everything_in(http: httpx.Client, stack_urls: dict[str, str]) -> dict[str, str]:
-    """Return all that the three backends can be made to tell, as text by backend."""
+    """Return all that the three backends can return, as text by backend."""
     loki, tempo, prometheus = stack_urls["loki"], stack_urls["tempo"], stack_urls["prometheus"]
     traces = tempo_search(http, tempo, "{}")
     now = int(time.time())

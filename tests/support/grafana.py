@@ -7,26 +7,35 @@ from typing import Any
 import httpx
 import yaml
 
-from glasshouse_dashboards.reading import Span
+from glasshouse_dashboards.expand import TimeRange
 from support.stack import Stack
 
 _LINES = 100
 
 
 def ask(
-    http: httpx.Client, stack: Stack, source: str, target: Mapping[str, Any], query: str, span: Span
+    http: httpx.Client,
+    stack: Stack,
+    source: str,
+    target: Mapping[str, Any],
+    query: str,
+    time_range: TimeRange,
 ) -> list[Any]:
     """Return the series or log streams that have at least one value; fail on an error."""
-    window: dict[str, str | int | float] = {"query": query, "start": span.start, "end": span.end}
-    window["step"] = span.step
+    window: dict[str, str | int | float] = {
+        "query": query,
+        "start": time_range.start,
+        "end": time_range.end,
+    }
+    window["step"] = time_range.step
     if source == "loki":
         path = f"{stack.url('loki')}/loki/api/v1/query_range"
-        nanoseconds = {"start": int(span.start * 10**9), "end": int(span.end * 10**9)}
+        nanoseconds = {"start": int(time_range.start * 10**9), "end": int(time_range.end * 10**9)}
         answer = http.get(path, params=window | nanoseconds | {"limit": _LINES})
     elif target.get("range"):
         answer = http.get(f"{stack.url('prometheus')}/api/v1/query_range", params=window)
     else:
-        moment: dict[str, str | float] = {"query": query, "time": span.end}
+        moment: dict[str, str | float] = {"query": query, "time": time_range.end}
         answer = http.get(f"{stack.url('prometheus')}/api/v1/query", params=moment)
     assert answer.status_code == httpx.codes.OK, f"{query}: {answer.text}"
     return [series for series in answer.json()["data"]["result"] if _numbers(series)]

@@ -49,7 +49,7 @@ class Process:
 
 @dataclass(kw_only=True)
 class Backend:
-    """Processes on one database, and the outside world they talk to."""
+    """Processes on one database, and the fake services they call."""
 
     environment: dict[str, str]
     folder: Path
@@ -108,14 +108,14 @@ class Backend:
         """Return all that any process has written."""
         return "".join(one.console.read_text(encoding="utf-8") for one in self.processes)
 
-    def fault(self, part: str, **fault: Any) -> None:
-        """Switch a fault of the outside world on; without a mode, off."""
+    def fault(self, service: str, **fault: Any) -> None:
+        """Switch a fault of a fake service on; without a mode, off."""
         body = {"mode": "none", **fault}
-        httpx.put(f"{self.outside}/faults/{part}", json=body, trust_env=False).raise_for_status()
+        httpx.put(f"{self.outside}/faults/{service}", json=body, trust_env=False).raise_for_status()
 
-    def received(self, part: str) -> list[dict[str, Any]]:
-        """Return what a part of the outside world got."""
-        answer = httpx.get(f"{self.outside}/received/{part}", trust_env=False)
+    def received(self, service: str) -> list[dict[str, Any]]:
+        """Return what a fake service received."""
+        answer = httpx.get(f"{self.outside}/received/{service}", trust_env=False)
         return answer.raise_for_status().json()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from glasshouse_fakes.app import create_app, create_parts
+from glasshouse_fakes.app import create_app, create_services
 from glasshouse_fakes.settings import Settings
 
 STARTED_WITHIN_S = 60
@@ -16,17 +16,17 @@ STARTED_WITHIN_S = 60
 
 @contextlib.contextmanager
 def running(settings: Settings | None = None) -> Iterator[str]:
-    """Serve the whole outside world; give the base address."""
-    parts = create_parts(settings or Settings(smtp_port=0))
-    app = create_app(settings or Settings(smtp_port=0), parts)
+    """Serve every fake service; yield the base address."""
+    services = create_services(settings or Settings(smtp_port=0))
+    app = create_app(settings or Settings(smtp_port=0), services)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
 
     async def serve() -> None:
-        for part in parts:
-            await part.start()
+        for service in services:
+            await service.start()
         await server.serve()
-        for part in parts:
-            await part.stop()
+        for service in services:
+            await service.stop()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()

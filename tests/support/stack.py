@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from testcontainers.compose import DockerCompose
 
-from glasshouse_cli import alerting, images, plugin, readiness, rules, secrets
+from glasshouse_cli import alerting, images, plugin, readiness, rules, runbooks, secrets
+from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.files import write_variables
-from glasshouse_cli.parts import PARTS, PORT_VARIABLES
 from glasshouse_cli.project import Project, run_environment
 from support.ports import free
 
@@ -25,14 +25,16 @@ SPEED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Where the running parts answer, as base addresses on loopback."""
+    """Where the running components answer, as base addresses on loopback."""
 
     compose: DockerCompose
     ports: dict[str, int]
     state: Path
 
     def url(self, service: str) -> str:
-        [variable] = [part.variable for part in PARTS if part.service == service]
+        [variable] = [
+            component.variable for component in COMPONENTS if component.service == service
+        ]
         return f"http://127.0.0.1:{self.ports[variable]}"
 
     @property
@@ -58,14 +60,17 @@ class Stack:
 
     def wait_ready(self, services: Iterable[str]) -> None:
         """Wait until each of these services answers; fail with what they wrote."""
-        chosen = [part for part in PARTS if part.service in set(services)]
+        chosen = [component for component in COMPONENTS if component.service in set(services)]
         try:
             readiness.wait(
-                {part.name: self.url(part.service) + part.ready for part in chosen},
+                {
+                    component.name: self.url(component.service) + component.ready
+                    for component in chosen
+                },
                 deadline=READY_WITHIN_S,
             )
         except readiness.NotReady as error:
-            failed = [part.service for part in chosen if part.name in error.states]
+            failed = [component.service for component in chosen if component.name in error.states]
             pytest.fail(f"{error}\n{''.join(self.compose.get_logs(*failed))[-5000:]}")
 
     def container_logs(self) -> dict[str, str]:
@@ -111,11 +116,11 @@ def running(
     services: Sequence[str] = (),
     overrides: Sequence[Path] = (),
 ) -> Iterator[Stack]:
-    """Start everything but Grafana, wait until each part answers, sweep it at the end.
+    """Start everything but Grafana, wait until each component answers, sweep it at the end.
 
     name: of the compose project. services: only these, and what they depend on. overrides: more
     compose files, laid over the real one. The whole stack is what our own commands find, by the
-    variables of this process; a part of it is not.
+    variables of this process; only some of it is not.
     """
     plugin.ensure(project)
     tags = images.resolve(checkout=project)
@@ -126,8 +131,8 @@ def running(
     values["GLASSHOUSE_STATE"] = str(state)
     values["GLASSHOUSE_RULES"] = str(state / "rules")
     rules.write_fast(project, state / "rules", SPEED)
-    own = {**project.settings, "GLASSHOUSE_STATE": str(state)}
-    alerting.ensure(replace(project, settings=own), speed=SPEED)
+    own = replace(project, settings={**project.settings, **values})
+    alerting.ensure(own, speed=SPEED)
     env_file = state / "tests.env"
     write_variables(env_file, "The stack of one test run.", values)
     environment = {"COMPOSE_PROJECT_NAME": name, **values}
@@ -139,15 +144,17 @@ def running(
         environment=environment,
     )
     with _environment({} if services else environment):
+        runbooks.write(own)
         compose.stop()  # what an interrupted run may have left
         try:
             # Only to start: with services named, `down` would leave the network and the volumes.
             replace(compose, services=list(services)).start()
             stack = Stack(compose=compose, ports=ports, state=state)
             stack.wait_ready(
-                part.service
-                for part in PARTS
-                if part.profile is None and part.service in (services or [part.service])
+                component.service
+                for component in COMPONENTS
+                if component.profile is None
+                and component.service in (services or [component.service])
             )
             yield stack
         finally:

@@ -12,9 +12,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from glasshouse_cli import slos
-from glasshouse_dashboards.__main__ import DASHBOARDS, FOLDER, rendered
-from glasshouse_dashboards.quiet import QUIET
-from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
+from glasshouse_dashboards.__main__ import DASHBOARDS, FOLDER, render_all
+from glasshouse_dashboards.empty_states import EMPTY_REASONS
+from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, variables
 
 ROOT = Path(__file__).parents[2]
 SOURCES = yaml.safe_load(
@@ -48,7 +48,7 @@ def alerts() -> frozenset[str]:
 
 def test_the_committed_dashboards_are_the_rendered_ones() -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    assert committed == rendered(), "run `make dashboards` and commit"
+    assert committed == render_all(), "run `make dashboards` and commit"
 
 
 @EVERY_BOARD
@@ -80,7 +80,7 @@ def test_the_links_of_a_dashboard_lead_somewhere(uid: str) -> None:
     links = [link["url"] for link in BOARDS[uid]["links"]]
     down = [url.removeprefix("/d/") for url in links if url.startswith("/d/")]
     pages = [url for url in links if not url.startswith("/d/")]
-    assert down, "no dashboard to look at next"
+    assert down, "no dashboard to open next"
     assert pages, "no runbook"
     assert set(down) <= set(DASHBOARDS) - {uid}
     for url in pages:
@@ -135,21 +135,21 @@ def test_a_query_keeps_to_what_linters_ask(panel: dict[str, Any]) -> None:
 def test_every_variable_in_a_query_is_defined_and_used(uid: str) -> None:
     board = BOARDS[uid]
     values = variables(board)
-    span = Span(start=0, end=3600)
+    time_range = TimeRange(start=0, end=3600)
     queries = [target["expr"] for panel in panels(board) for target in panel["targets"]]
     for query in queries:
-        assert "$" not in expanded(query, values, span)
+        assert "$" not in expand(query, values, time_range)
     for name in values.keys() - {"prometheus"}:  # that one is for links
         assert any(f"${name}" in query for query in queries), f"{name} filters nothing"
 
 
 def test_what_may_be_empty_exists_and_says_why() -> None:
     titles = {(uid, panel["title"]) for uid, board in BOARDS.items() for panel in panels(board)}
-    assert set(QUIET) <= titles
+    assert set(EMPTY_REASONS) <= titles
     for uid, board in BOARDS.items():
         for panel in panels(board):
             shown = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue")
-            assert shown == QUIET.get((uid, panel["title"]))
+            assert shown == EMPTY_REASONS.get((uid, panel["title"]))
 
 
 def test_thresholds_are_the_promises() -> None:

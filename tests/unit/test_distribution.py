@@ -49,6 +49,6 @@ def test_what_is_compiled_in_is_used() -> None:
         for kind in KINDS
         for module in manifest()[kind]
     }
-    # The tests' sink, a look at what passes, and the way to a vendor (docs/shipping.md).
+    # The tests' sink, a view of what passes, and the way to a vendor (docs/shipping.md).
     assert compiled - used == {"file", "debug", "otlphttp"}
     assert used <= compiled

@@ -3,8 +3,8 @@
 import pytest
 
 from glasshouse_dashboards.__main__ import FOLDER
+from glasshouse_dashboards.expand import dashboards, panels
 from glasshouse_dashboards.preview import draw, units
-from glasshouse_dashboards.reading import dashboards, panels
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_the_objectives_leave_out_what_the_api_answers_to_probes_and_people_on_c
 
 
 @every_alert
-def test_an_alert_tells_what_a_person_needs(alert: dict[str, Any]) -> None:
+def test_an_alert_says_what_a_person_needs(alert: dict[str, Any]) -> None:
     name, labels, notes = alert["alert"], alert["labels"], alert["annotations"]
     assert labels["severity"] in {"page", "ticket", "none"}
     assert labels["area"]
@@ -135,7 +135,7 @@ SLO = {
         ({"promise": "done in $within"}, "slo n: there is no value for 'within'"),
     ],
 )
-def test_a_fault_in_the_slos_is_told_with_its_place(
+def test_a_fault_in_the_slos_is_reported_with_its_place(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     file = tmp_path / "slos.yaml"

@@ -1,19 +1,25 @@
-"""Each runbook is whole, its links are those of its queries, its commands name what there is."""
+"""Each runbook is whole, is rendered with working links, and its commands name what there is."""
 
-import json
+import io
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from rich.console import Console
+from typer.testing import CliRunner
 
 from glasshouse_cli import project, runbooks
 from glasshouse_cli.cli import app
-from glasshouse_cli.parts import PARTS
+from glasshouse_cli.components import COMPONENTS
+from glasshouse_cli.console import Terminal
+from glasshouse_cli.errors import StackError
+from glasshouse_cli.project import Project
 from glasshouse_cli.runbooks import SECTIONS, Page
+from support import explore
 
 ROOT = Path(__file__).parents[2]
 CHECKOUT = project.load(ROOT)
@@ -22,8 +28,15 @@ COMPOSE: dict[str, Any] = yaml.safe_load(CHECKOUT.compose_file.read_text(encodin
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 SOURCES = ROOT / "grafana" / "provisioning" / "datasources" / "stack.yaml"
 PROVISIONED = {one["uid"] for one in yaml.safe_load(SOURCES.read_text())["datasources"]}
-DOCKER = {"inspect", "kill", "logs", "pause", "restart", "start", "stop", "unpause"}
-PORTS = {CHECKOUT.port(part.variable) for part in PARTS}
+COMPOSE_COMMANDS = {"kill", "pause", "ps --all", "restart", "start", "stop", "unpause"}
+# As committed: the variables of this process do not count.
+DEFAULT_PORTS = {
+    variable: port
+    for variable, _, port in (
+        line.partition("=") for line in (ROOT / ".env").read_text(encoding="utf-8").splitlines()
+    )
+    if variable in {component.variable for component in COMPONENTS}
+}
 
 every_page = pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
 
@@ -40,19 +53,81 @@ def test_a_page_has_its_sections_in_order_and_none_is_empty(page: Page) -> None:
     assert "It worked when" in page.sections["Mitigation"]
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The checkout with other ports, another name and another state folder."""
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "other")
+    ports = {
+        component.variable: str(10_000 + number) for number, component in enumerate(COMPONENTS)
+    }
+    return replace(CHECKOUT, settings={**ports, "GLASSHOUSE_STATE": str(tmp_path / "state")})
+
+
 @every_page
-def test_the_links_into_explore_are_those_of_the_queries(page: Page) -> None:
+def test_a_committed_page_holds_no_generated_link(page: Page) -> None:
     text = (ROOT / "runbooks" / f"{page.name}.md").read_text(encoding="utf-8")
-    assert text == runbooks.linked(text), "run `make rules` and commit"
-    links = re.findall(r"\[Open in Explore\]\((\S+)\)", text)
-    assert len(links) == len(page.queries) > 0
-    for link, query in zip(links, page.queries, strict=True):
-        [panes] = parse_qs(urlsplit(link).query)["panes"]
-        [pane] = json.loads(panes).values()
-        [asked] = pane["queries"]
-        assert asked.get("expr", asked.get("query")) == query.text
-        assert pane["datasource"] == asked["datasource"]["uid"] == query.source
-        assert query.source in PROVISIONED
+    assert "explore?" not in text
+    assert "[Explore]" not in text
+
+
+@every_page
+def test_a_rendered_page_links_each_query_to_explore(page: Page, elsewhere: Project) -> None:
+    text = (ROOT / "runbooks" / f"{page.name}.md").read_text(encoding="utf-8")
+    rendered = runbooks.render(elsewhere, text)
+    assert [explore.query(link) for link in rendered.links] == page.queries != []
+    assert {query.source for query in page.queries} <= PROVISIONED
+    for link in rendered.links:
+        assert link.startswith(elsewhere.url("GRAFANA_PORT") + "/explore?")
+    numbers = re.findall(r"\n```\n\n\[Explore\]\[(\d+)\]\n", rendered.body)
+    assert numbers == [str(number) for number in range(1, len(page.queries) + 1)]
+    assert explore.links(rendered.markdown) == list(rendered.links)
+
+
+@every_page
+def test_the_commands_of_a_rendered_page_name_this_stack(page: Page, elsewhere: Project) -> None:
+    text = (ROOT / "runbooks" / f"{page.name}.md").read_text(encoding="utf-8")
+    body = runbooks.render(elsewhere, text).body
+    assert "${" not in body
+    assert "-p glasshouse" not in body
+    found = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", body)}
+    assert found <= {elsewhere.port(component.variable) for component in COMPONENTS}
+    assert body.count("docker compose -p other ") == text.count("docker compose -p glasshouse ")
+
+
+def test_the_served_pages_are_all_pages_and_no_others(elsewhere: Project) -> None:
+    target = elsewhere.state / "runbooks"
+    target.mkdir(parents=True)
+    (target / "RenamedAlert.md").write_text("# RenamedAlert\n")
+    assert runbooks.write(elsewhere) == target
+    assert {path.stem for path in target.iterdir()} == {page.name for page in PAGES}
+    text = (ROOT / "runbooks" / "Watchdog.md").read_text(encoding="utf-8")
+    served = (target / "Watchdog.md").read_text(encoding="utf-8")
+    assert served == runbooks.render(elsewhere, text).markdown
+
+
+def test_the_command_prints_plain_markdown_when_it_is_not_on_a_terminal() -> None:
+    text = (ROOT / "runbooks" / "PaymentOutage.md").read_text(encoding="utf-8")
+    printed = CliRunner().invoke(app, ["runbook", "PaymentOutage"])
+    assert printed.exit_code == 0
+    assert printed.stdout == runbooks.render(CHECKOUT, text).markdown
+    listed = CliRunner().invoke(app, ["runbook"])
+    assert listed.stdout.splitlines() == [page.name for page in PAGES]
+
+
+def test_on_a_terminal_a_link_is_one_short_word() -> None:
+    terminal = Terminal()
+    terminal.out = Console(file=io.StringIO(), force_terminal=True, width=40)
+    terminal.page("# Title\n\n[Explore][1] it\n", ["http://127.0.0.1:3000/explore"])
+    assert isinstance(terminal.out.file, io.StringIO)
+    written = terminal.out.file.getvalue()
+    assert "http://127.0.0.1:3000/explore\x1b\\[Explore]\x1b]8;;" in written
+    visible = re.sub(r"\x1b\].*?\x1b\\|\x1b\[[0-9;]*m", "", written)
+    assert visible == "# Title\n\n[Explore] it\n"
+
+
+def test_a_name_that_is_not_there_is_answered_with_the_nearest() -> None:
+    with pytest.raises(StackError, match=r"'PaymentsOutage': did you mean PaymentOutage\?"):
+        runbooks.find(CHECKOUT, "PaymentsOutage")
 
 
 @every_page
@@ -71,13 +146,14 @@ def fault(command: str) -> str | None:
             wrong |= {part} - COMPOSE["services"].keys()
         return f"make: {wrong}" if wrong else None
     if program == "docker":
-        service = re.fullmatch(rf"{COMPOSE['name']}-([a-z]+)-1", rest[1])
-        there = rest[0] in DOCKER and service and service[1] in COMPOSE["services"]
-        return None if there else command
+        option, words, service = rest[:3], " ".join(rest[3:-1]), rest[-1]
+        there = option == ["compose", "-p", COMPOSE["name"]] and service in COMPOSE["services"]
+        return None if there and words in COMPOSE_COMMANDS else command
     if program == "curl":
         [url] = [word for word in rest if word.startswith("http")]
-        port = re.match(r"http://127\.0\.0\.1:(\d+)/", url)
-        return None if port and int(port[1]) in PORTS else url
+        port = runbooks.PORT.match(url.removeprefix("http://127.0.0.1:"))
+        known = port and DEFAULT_PORTS.get(port["variable"]) == port["default"]
+        return None if known else url
     if program == "glasshouse":
         known = {one.callback.__name__ for one in app.registered_commands if one.callback}
         return None if rest[0] in known else rest[0]
@@ -94,9 +170,13 @@ def test_a_command_names_what_there_is(page: Page) -> None:
     [
         "make coffee",
         "make logs PART=lokki",
-        "docker restart glasshouse-wroker-1",
-        "docker remove glasshouse-worker-1",
-        "curl http://127.0.0.1:8026/faults",
+        "docker compose -p glasshouse restart wroker",
+        "docker compose -p glasshouse remove worker",
+        "docker compose -p glashouse restart worker",
+        "docker restart glasshouse-worker-1",
+        "curl http://127.0.0.1:8025/faults",
+        "curl http://127.0.0.1:${SANDBOX_PORT:-8026}/faults",
+        "curl http://127.0.0.1:${SANDBOKS_PORT:-8025}/faults",
         "glasshouse fly",
         "rm -r /",
     ],

@@ -32,24 +32,24 @@ def documented(reader: str) -> set[str]:
     return {name for name, readers in READERS.items() if reader in readers}
 
 
-def trees(room: str) -> Iterator[ast.AST]:
-    files = sorted((ROOT / room / "src").rglob("*.py"))
+def trees(component: str) -> Iterator[ast.AST]:
+    files = sorted((ROOT / component / "src").rglob("*.py"))
     assert files
     for file in files:
         yield from ast.walk(ast.parse(file.read_text(encoding="utf-8")))
 
 
-def constants(room: str) -> set[str]:
+def constants(component: str) -> set[str]:
     """Texts in the code that can only be names of variables."""
-    found = {node.value for node in trees(room) if isinstance(node, ast.Constant)}
+    found = {node.value for node in trees(component) if isinstance(node, ast.Constant)}
     return {text for text in found if isinstance(text, str) and VARIABLE.fullmatch(text)}
 
 
-def asked_of_environment(room: str) -> set[str]:
+def asked_of_environment(component: str) -> set[str]:
     """The names in ``os.environ.get("…")``."""
     return {
         node.args[0].value
-        for node in trees(room)
+        for node in trees(component)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) == "os.environ.get"
         and isinstance(node.args[0], ast.Constant)

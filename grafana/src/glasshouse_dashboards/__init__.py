@@ -1,2 +1,2 @@
 """Grafana dashboards as code: one module a dashboard in `boards`, its queries in `queries`, how
-panels look in `looks`, what may be empty in `quiet`."""
+panels are made in `panels`, which may be empty in `empty_states`."""

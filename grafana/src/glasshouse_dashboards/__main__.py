@@ -23,7 +23,7 @@ from glasshouse_dashboards.boards import (
     slos,
     start,
 )
-from glasshouse_dashboards.quiet import QUIET
+from glasshouse_dashboards.empty_states import EMPTY_REASONS
 
 FOLDER: Final = Path(__file__).parents[2] / "dashboards"
 # By uid, in the order in which a person goes through them.
@@ -41,20 +41,20 @@ DASHBOARDS: Final = {
 }
 
 
-def rendered() -> dict[str, str]:
+def render_all() -> dict[str, str]:
     """Return each dashboard's JSON by file name, keys sorted so that changes stay small."""
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return {
-        f"{uid}.json": encoder.encode(_finished(build().build())) + "\n"
+        f"{uid}.json": encoder.encode(_finalize(build().build())) + "\n"
         for uid, build in DASHBOARDS.items()
     }
 
 
-def _finished(dashboard: Dashboard) -> Dashboard:
+def _finalize(dashboard: Dashboard) -> Dashboard:
     """Number the panels, and say in the empty ones why they may be."""
     for number, panel in enumerate(dashboard.panels or [], start=1):
         panel.id_val = number
-        reason = QUIET.get((str(dashboard.uid), str(panel.title)))
+        reason = EMPTY_REASONS.get((str(dashboard.uid), str(panel.title)))
         if reason and isinstance(panel, Panel):
             panel.field_config = panel.field_config or FieldConfigSource(defaults=FieldConfig())
             panel.field_config.defaults.no_value = reason
@@ -64,7 +64,7 @@ def _finished(dashboard: Dashboard) -> Dashboard:
 def main() -> None:
     """Write every dashboard, and delete what no code makes any more."""
     FOLDER.mkdir(exist_ok=True)
-    files = rendered()
+    files = render_all()
     for path in FOLDER.glob("*.json"):
         if path.name not in files:
             path.unlink()

@@ -43,7 +43,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         except ConfigurationError as error:
             _refuse(error)
         attributes = kwargs.setdefault("resource_attributes", {})
-        # Tells two replicas' metrics apart.
+        # Distinguishes two replicas' metrics.
         attributes.setdefault("service.instance.id", str(uuid.uuid4()))
         if version is not None:
             attributes.setdefault(ATTRIBUTE, version)

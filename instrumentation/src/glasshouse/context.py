@@ -34,7 +34,7 @@ def new_id() -> str:
 
 
 def is_valid_id(value: str) -> bool:
-    """Tell whether an id received from outside may be used as it is."""
+    """Return whether an id received from outside may be used as it is."""
     return _VALID_ID.fullmatch(value) is not None
 
 

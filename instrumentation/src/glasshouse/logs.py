@@ -210,7 +210,7 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     # Other handlers' reports of a record that they could not format show it as it is.
     logging.raiseExceptions = False
     # The SDK reports a failing export through logging. Exported in turn, that report would
-    # fail, and report that, for as long as the Collector is away.
+    # fail, and report that, for as long as the Collector is unavailable.
     sdk = logging.getLogger("opentelemetry")
     sdk.addHandler(handler)
     sdk.propagate = False

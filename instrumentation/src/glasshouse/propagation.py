@@ -1,6 +1,6 @@
 """Trace context and baggage go only to hosts that are named.
 
-A traceparent tells a stranger which of its calls belong together, and baggage tells whatever
+A traceparent shows a stranger which of its calls belong together, and baggage shows whatever
 was put into it. So an outgoing call carries them only to a host on the list.
 """
 
@@ -49,7 +49,7 @@ class HostPropagator(TextMapPropagator):
     """Hands on to ``inner`` what comes in, and what goes out to an allowed host.
 
     Whom a call goes to is read from the client span that its instrumentation has made current.
-    A span that is not recorded tells nothing, so an unsampled call carries no context.
+    A span that is not recorded has no target host, so an unsampled call carries no context.
     """
 
     def __init__(self, inner: TextMapPropagator, hosts: Hosts) -> None:

@@ -1,4 +1,4 @@
-"""The compatibility ring: the Collector and the three backends, and what became of each row."""
+"""The compatibility tests: the Collector and the three backends, and what became of each row."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,51 +7,51 @@ import httpx
 import pytest
 
 from glasshouse_cli.project import Project
+from support.oddities import harness as harnesses
 from support.oddities import report, trial
-from support.oddities import ring as rings
 from support.oddities.counters import Counters
+from support.oddities.harness import Harness, Outcome
 from support.oddities.neighbour import Neighbour
-from support.oddities.ring import Outcome, Ring
 from support.oddities.table import all_rows
 
 FOUND_WITHIN_S = 60
 _LINES = pytest.StashKey[list[str]]()
 
 
-# Of the package, not of the session: its four containers are not to run beside the stack ring.
+# Of the package, not of the session: its four containers are not to run beside the whole stack.
 @pytest.fixture(scope="package")
-def ring(
+def harness(
     project: Project,
     docker: None,
     http: httpx.Client,
     collector_config: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Ring]:
+) -> Iterator[Harness]:
     state = tmp_path_factory.mktemp("compatibility")
-    with rings.start(project, state, http, collector_config) as started:
+    with harnesses.start(project, state, http, collector_config) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Tell a line at the end of the run, whether or not it has failed."""
+def report_line(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Print a line at the end of the run, whether or not it has failed."""
     return pytestconfig.stash.setdefault(_LINES, []).append
 
 
 @pytest.fixture(scope="package")
-def outcome(ring: Ring, project: Project, tell: Callable[[str], None]) -> Outcome:
+def outcome(harness: Harness, project: Project, report_line: Callable[[str], None]) -> Outcome:
     """Send every row, one after the other, with a neighbour beside them; judge each."""
     run = trial.new_run()
-    neighbour = Neighbour(ring.stack.otlp, f"neighbour-{run}")
-    counters = Counters(ring.own, neighbour.service)
-    with neighbour, counters, ring.sender() as sender:
+    neighbour = Neighbour(harness.stack.otlp, f"neighbour-{run}")
+    counters = Counters(harness.own, neighbour.service)
+    with neighbour, counters, harness.sender() as sender:
         sent = trial.send(all_rows(), sender, run, counters)
-    verdicts = ring.looking.verdicts(sent, run, FOUND_WITHIN_S)
+    verdicts = harness.looking.verdicts(sent, run, FOUND_WITHIN_S)
     reports = project.root / "reports"
     reports.mkdir(exist_ok=True)
     (reports / "compatibility.jsonl").write_text(report.dump(verdicts), encoding="utf-8")
     for line in report.summary(verdicts):
-        tell(line)
+        report_line(line)
     return Outcome(verdicts=verdicts, neighbour=neighbour)
 
 
@@ -62,7 +62,7 @@ def write() -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the tests have told."""
+    """Print what the tests have reported."""
     lines = terminalreporter.config.stash.get(_LINES, [])
     if lines:
         terminalreporter.section("compatibility")

@@ -7,7 +7,7 @@ import yaml
 
 from support import collector
 from support.oddities import trial
-from support.oddities.ring import NAME, Ring
+from support.oddities.harness import NAME, Harness
 from support.oddities.samples import GOOD
 from support.oddities.sending import Sender
 from support.oddities.table import all_rows
@@ -65,7 +65,7 @@ def _stock_name(exporter: str) -> str:
 
 
 def test_the_same_verdict_fails_without_our_parts(
-    ring: Ring,
+    harness: Harness,
     collector_image: str,
     collector_config: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -81,7 +81,7 @@ def test_the_same_verdict_fails_without_our_parts(
     ) as endpoint:
         with Sender(endpoint, "127.0.0.1:1") as sender:
             sent = trial.send(rows, sender, run, None, PAUSE_S)
-        looking = Looking(backends=ring.backends, letters=dict[str, Counter[str]])
+        looking = Looking(backends=harness.backends, letters=dict[str, Counter[str]])
         verdicts = looking.verdicts(sent, run, LOOKED_FOR_S)
     found = {one.row.name: one.good for one in verdicts}
     assert found == dict.fromkeys(ROWS, 0) | dict.fromkeys(PLAIN, GOOD)

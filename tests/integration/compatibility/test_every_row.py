@@ -7,7 +7,7 @@ import pytest
 from glasshouse_cli.project import Project
 from support.oddities import report
 from support.oddities.counters import BISECT_REFUSED, Counters
-from support.oddities.ring import Outcome, Ring
+from support.oddities.harness import Harness, Outcome
 from support.oddities.table import all_rows
 from support.waiting import until
 
@@ -23,8 +23,8 @@ def test_the_good_ones_are_found_and_the_odd_one_is_stored_repaired_or_counted(
     assert {one.row.name: one.lost for one in judged if one.lost} == {}
 
 
-def test_a_neighbour_loses_nothing_meanwhile(outcome: Outcome, ring: Ring) -> None:
-    neighbour, backends = outcome.neighbour, ring.backends
+def test_a_neighbour_loses_nothing_meanwhile(outcome: Outcome, harness: Harness) -> None:
+    neighbour, backends = outcome.neighbour, harness.backends
     assert neighbour.sent > 100
     expected = set(range(1, neighbour.sent + 1))
     selector = f'{{service_name="{neighbour.service}"}}'
@@ -44,10 +44,10 @@ def test_a_neighbour_loses_nothing_meanwhile(outcome: Outcome, ring: Ring) -> No
     until(probe, what=f"all {neighbour.sent} of the neighbour's", deadline_s=60)
 
 
-def test_what_the_exporters_set_aside_is_counted(outcome: Outcome, ring: Ring) -> None:
+def test_what_the_exporters_set_aside_is_counted(outcome: Outcome, harness: Harness) -> None:
     alone = sum(
         count
-        for reasons in ring.letters().values()
+        for reasons in harness.letters().values()
         for reason, count in reasons.items()
         if reason.startswith("status_")
     )
@@ -55,7 +55,7 @@ def test_what_the_exporters_set_aside_is_counted(outcome: Outcome, ring: Ring) -
         one for one in outcome.verdicts if any(why.startswith("status_") for why in one.reasons)
     ]
     assert alone >= len(rows)
-    with Counters(ring.own, "") as counters:
+    with Counters(harness.own, "") as counters:
         assert counters.total(BISECT_REFUSED) >= alone
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import httpx
 
 from support.oddities import counters, rows, samples, schema, trial
+from support.oddities.harness import Harness
 from support.oddities.mutation import Mutator
-from support.oddities.ring import Ring
 from support.oddities.rows import Row
 from support.oddities.samples import Marks
 from support.oddities.schema import SIGNALS
@@ -52,32 +52,32 @@ def plain(number: int, signal: str) -> Row:
 
 
 def test_nothing_stops_the_collector_and_good_ones_arrive(
-    ring: Ring, http: httpx.Client, tell: Callable[[str], None]
+    harness: Harness, http: httpx.Client, report_line: Callable[[str], None]
 ) -> None:
     mutators = {kind: Mutator(SEED, made) for kind, made in originals().items()}
     kinds = sorted(mutators)
-    before = ring.inspect(SAME_PROCESS)
-    run, told, memory = trial.new_run(), Counter[str](), 0.0
+    before = harness.inspect(SAME_PROCESS)
+    run, answers, memory = trial.new_run(), Counter[str](), 0.0
     good: list[Sent] = []
-    with counters.Counters(ring.own, "") as own, ring.sender() as sender:
+    with counters.Counters(harness.own, "") as own, harness.sender() as sender:
         uptime = own.total(counters.UPTIME)
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            number = told.total()
+            number = answers.total()
             signal, over = kind = kinds[number % len(kinds)]
-            told[sender.send(signal, mutators[kind].next(), over).told] += 1
+            answers[sender.send(signal, mutators[kind].next(), over).status] += 1
             if number % GOOD_EVERY == 0:
                 good += trial.send([plain(number, signal)], sender, run, None)
                 memory = max(memory, own.total(counters.MEMORY))
         lived = own.total(counters.UPTIME) - uptime
-    context = f"fuzz: GLASSHOUSE_FUZZ_SEED={SEED}, answers {dict(told)}, {len(good)} good ones"
-    tell(f"{context}, at most {memory / MIB:.0f} MiB of memory")
-    assert ring.inspect(SAME_PROCESS) == before, context
-    assert http.get(ring.stack.url("collector")).is_success, context
+    context = f"fuzz: GLASSHOUSE_FUZZ_SEED={SEED}, answers {dict(answers)}, {len(good)} good ones"
+    report_line(f"{context}, at most {memory / MIB:.0f} MiB of memory")
+    assert harness.inspect(SAME_PROCESS) == before, context
+    assert http.get(harness.stack.url("collector")).is_success, context
     assert lived > SECONDS / 2, context
-    assert 0 < memory < int(ring.inspect(MEMORY_LIMIT)), context
-    assert not [answer for answer in told if answer.startswith("no answer")], context
-    verdicts = ring.looking.verdicts(good, run, FOUND_WITHIN_S)
+    assert 0 < memory < int(harness.inspect(MEMORY_LIMIT)), context
+    assert not [answer for answer in answers if answer.startswith("no answer")], context
+    verdicts = harness.looking.verdicts(good, run, FOUND_WITHIN_S)
     assert {one.row.name: one.lost for one in verdicts if one.lost} == {}, context
     assert len(verdicts) == len(good) > 0
     assert {one.good for one in verdicts} == {samples.GOOD}, context

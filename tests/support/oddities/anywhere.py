@@ -1,4 +1,4 @@
-"""Oddities that no descriptor tells, of what all signals have: attributes, resources, scopes."""
+"""Oddities that no descriptor lists, of what all signals have: attributes, resources, scopes."""
 
 import functools
 import itertools

@@ -57,7 +57,7 @@ class Odd:
 
 
 def odd_values(field: Field, *, brief: bool) -> Iterator[Odd]:
-    """Yield odd values for a field; when ``brief``, the few that tell places apart."""
+    """Yield odd values for a field; when ``brief``, the few that distinguish places."""
     values = list(_of_type(field))
     if brief:
         yield from (odd for odd in values if odd.label in _BRIEF)
@@ -74,7 +74,7 @@ _BRIEF = {
 
 
 def _of_type(field: Field) -> Iterator[Odd]:
-    # One of a choice of fields is missing when none is chosen: told once.
+    # One of a choice of fields is missing when none is chosen: listed once.
     choice = field.containing_oneof
     if choice is None or choice.fields[0] is field:
         yield Odd(label="missing", change=_missing)

@@ -10,7 +10,7 @@ import httpx
 from support.waiting import until
 
 # What stands between a record and its backend, by the start of its counters' names. Each is what
-# becomes of an item; the label that tells why is `reason`.
+# becomes of an item; the label that says why is `reason`.
 BECAME = {
     "otelcol_processor_admission_repaired_total": "repaired",
     "otelcol_processor_admission_refused_total": "refused",
@@ -35,7 +35,7 @@ Reasons = Counter[tuple[str, str]]
 
 
 class Counters:
-    """Reads one Collector's own metrics; tells what is new since it was last asked.
+    """Reads one Collector's own metrics; returns what is new since the last call.
 
     neighbour: a service that sends at the same time and is left out where counters name services.
     """

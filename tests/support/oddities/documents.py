@@ -30,7 +30,7 @@ def parsed(signal: str, payload: bytes) -> Any:
 
 
 def as_json(signal: str, payload: bytes) -> bytes | None:
-    """Return a request of protobuf as OTLP's JSON; None where that cannot tell it."""
+    """Return a request of protobuf as OTLP's JSON; None where that cannot express it."""
     request = parsed(signal, payload)
     if request is None:
         return None

@@ -65,7 +65,7 @@ class Backends:
             found.add(labels["row"], labels["n"], labels.get("admission_repaired", ""))
         unmarked = f'{{service_name=~".+"}} |= "in {run}" | run="" | keep admission_repaired'
         for labels, line in self._lines(unmarked):
-            number, row = _told(line)
+            number, row = _parse_mark(line)
             found.add(row, number, labels.get("admission_repaired", ""))
         return found
 
@@ -79,12 +79,12 @@ class Backends:
             select = f'select(span.run, span."{REPAIRED}")'
             for name, values in self._spans(f'{{ name =~ ".* in {run}.*" }} | {select}', window):
                 if values.get("run") != run:
-                    number, row = _told(name)
+                    number, row = _parse_mark(name)
                     found.add(row, number, values.get(REPAIRED, ""))
         return found
 
     def trace_is_there(self, trace_id: bytes) -> bool:
-        """Tell whether Tempo knows a trace by its id, whether or not a search finds it."""
+        """Return whether Tempo knows a trace by its id, whether or not a search finds it."""
         return bool(backends.tempo_trace(self.http, self.tempo, trace_id.hex()))
 
     def metrics(self, run: str, marks: dict[str, Marks]) -> Found:
@@ -200,7 +200,7 @@ def _attribute_lists(part: Any) -> Iterator[list[dict[str, Any]]]:
             yield from _attribute_lists(one)
 
 
-def _told(text: str) -> tuple[str, str]:
+def _parse_mark(text: str) -> tuple[str, str]:
     """Return number and row out of an item's text."""
     number, _, rest = text.partition(" of ")
     row, _, _ = rest.rpartition(" in ")

@@ -1,4 +1,4 @@
-"""Oddities of log records that no descriptor tells."""
+"""Oddities of log records that no descriptor lists."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Oddities of metrics that no descriptor tells."""
+"""Oddities of metrics that no descriptor lists."""
 
 import math
 import struct

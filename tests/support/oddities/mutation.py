@@ -1,4 +1,4 @@
-"""Requests that nobody made up: real ones, with their bytes changed at random."""
+"""Mutated requests: real ones, with their bytes changed at random."""
 
 import random
 from collections.abc import Callable, Sequence

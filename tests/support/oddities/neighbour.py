@@ -32,7 +32,7 @@ def counter(
 
 
 def again(send: Callable[[], None]) -> None:
-    """Send as an exporter does: again while it is told to, or nobody listens."""
+    """Send as an exporter does: again while it is asked to, or nobody listens."""
     end = time.monotonic() + GIVE_UP_AFTER_S
     while True:
         try:

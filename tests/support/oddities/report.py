@@ -30,7 +30,7 @@ deployed into the real backends: nine good items, and among them, or in a resour
 one that is odd. Rows with a field's name, such as `KeyValue.key`, are made from OTLP's own
 descriptor, in every place where the field can stand: missing, empty, zero, largest, negative, of
 another type, huge, too many, not UTF-8, without ASCII, long ago, far ahead. The others are what no
-descriptor tells. About one row in eight is sent over gRPC, too, and another one as JSON. The nine
+descriptor lists. About one row in eight is sent over gRPC, too, and another one as JSON. The nine
 good items of every row were found by a search, unless the request was refused whole.
 
 | column | the odd item |
@@ -39,9 +39,9 @@ good items of every row were found by a search, unless the request was refused w
 | {REPAIRED} | is in the backend, changed; the reasons are counted, and stand on records and spans |
 | {SET_ASIDE} | is among the dead letters, counted |
 | {REFUSED} | is dropped, counted |
-| {REQUEST_REFUSED} | cost its request, of which nothing was taken, and its sender was told so |
+| {REQUEST_REFUSED} | cost its request, of which nothing was taken, and its sender was notified |
 
-A request is refused whole when it is no OTLP, so that nobody can tell its records apart.
+A request is refused whole when it is no OTLP, so that its records cannot be separated.
 """
 
 
@@ -62,8 +62,8 @@ def summary(verdicts: Iterable[Verdict]) -> list[str]:
     lines: list[str] = []
     for signal in SIGNALS:
         counts = Counter(one.state for one in known if one.row.signal == signal)
-        told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-        lines.append(f"{signal}: {sum(counts.values())} rows: {told}")
+        summary = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+        lines.append(f"{signal}: {sum(counts.values())} rows: {summary}")
     return lines
 
 
@@ -101,7 +101,7 @@ def _table(verdicts: list[Verdict]) -> Iterator[str]:
     for one in verdicts:
         groups.setdefault(one.row.group, []).append(one)
     for group, members in groups.items():
-        reasons = sorted({reason for one in members for reason in _told(one)})
+        reasons = sorted({reason for one in members for reason in _reasons(one)})
         yield _line(f"`{group}`", *_counts(members), ", ".join(reasons))
 
 
@@ -120,7 +120,7 @@ def _not_stored(verdicts: list[Verdict]) -> Iterator[str]:
 _NO_OTLP = "/wrong type"
 
 
-def _told(verdict: Verdict) -> tuple[str, ...]:
+def _reasons(verdict: Verdict) -> tuple[str, ...]:
     """Return the reasons that say more than the state does."""
     if verdict.state == STORED:
         return tuple(reason for reason in verdict.reasons if reason == BY_ID)

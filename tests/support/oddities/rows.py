@@ -14,7 +14,7 @@ from support.oddities.schema import SIGNALS, Place, Schema, Signal
 
 # A request's one field: messages by resource.
 RESOURCES = 1
-# One row in so many is sent over gRPC, too, and another one as JSON, where JSON can tell it.
+# One row in so many is sent over gRPC, too, and another one as JSON, where JSON can express it.
 ALSO = 8
 
 HTTP, GRPC, JSON = "http", "grpc", "json"
@@ -43,7 +43,7 @@ class Row:
 
 
 def generated(schema: Schema) -> Iterator[Row]:
-    """Yield the rows that the descriptor tells."""
+    """Yield the rows that the descriptor lists."""
     for signal in SIGNALS.values():
         for place in schema.places(signal):
             for odd in changes.odd_values(place.field, brief=place.again):
@@ -67,7 +67,7 @@ def others(rows: Iterable[Row]) -> Iterator[Row]:
         share = zlib.crc32(row.name.encode()) % ALSO
         if share == 0:
             yield replace(row, name=f"{row.name} (gRPC)", over=GRPC)
-        # Text that is no UTF-8 cannot be told in JSON, nor can what is no OTLP.
+        # Text that is no UTF-8 cannot be expressed in JSON, nor can what is no OTLP.
         elif share == 1 and not row.whole and "UTF-8" not in row.name:
             yield replace(row, name=f"{row.name} (JSON)", over=JSON, build=_as_json(row))
 
@@ -75,7 +75,7 @@ def others(rows: Iterable[Row]) -> Iterator[Row]:
 def _as_json(row: Row) -> Callable[[Marks], bytes]:
     def build(marks: Marks) -> bytes:
         document = as_json(row.signal, row.build(marks))
-        assert document is not None, f"{row.name} cannot be told in JSON"
+        assert document is not None, f"{row.name} cannot be expressed in JSON"
         return document
 
     return build
@@ -154,7 +154,7 @@ def _child(message: Any, field: Field) -> Any:
 
 
 def _is_missing(schema: Schema, place: Place) -> bool:
-    """Tell whether the field is missing in a valid item, too: then that is nothing odd."""
+    """Return whether the field is missing in a valid item, too: then that is nothing odd."""
     message = _unchanged(schema, place, Marks(run="run", row="row"))
     for field in place.way[:-1]:
         held = getattr(message, field.name)
@@ -186,7 +186,7 @@ def _request(schema: Schema, place: Place, odd: changes.Odd) -> Callable[[Marks]
 
 
 def _empties(place: Place, odd: changes.Odd) -> bool:
-    """Tell whether the change leaves nothing to store: no item, no points, no value."""
+    """Return whether the change leaves nothing to store: no item, no points, no value."""
     field = place.field
     if place.group.endswith("DataPoint.flags"):
         return odd.label == "max"  # has the bit that says that there is no value

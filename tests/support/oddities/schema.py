@@ -1,4 +1,4 @@
-"""OTLP as its own descriptor tells it: every field, in every place where it can stand."""
+"""OTLP as its own descriptor defines it: every field, in every place where it can stand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

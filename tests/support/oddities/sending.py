@@ -21,9 +21,9 @@ _REFUSED_FOR_GOOD = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "INTERNAL", "UNIM
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the sender was told. refused: for good, and by whom it asked; not by silence."""
+    """How the sender was answered. refused: for good, and by whom it asked; not by silence."""
 
-    told: str
+    status: str
     accepted: bool
     refused: bool
 
@@ -44,10 +44,12 @@ class Sender:
                 f"/v1/{signal}", content=payload, headers={"Content-Type": kind}
             )
         except httpx.HTTPError as error:
-            return Answer(told=f"no answer: {type(error).__name__}", accepted=False, refused=False)
+            return Answer(
+                status=f"no answer: {type(error).__name__}", accepted=False, refused=False
+            )
         code = answer.status_code
         refused = answer.is_client_error and code != httpx.codes.TOO_MANY_REQUESTS
-        return Answer(told=f"{code}", accepted=answer.is_success, refused=refused)
+        return Answer(status=f"{code}", accepted=answer.is_success, refused=refused)
 
     def _call(self, signal: str, payload: bytes) -> Answer:
         call = self._channel.unary_unary(_METHODS[signal])
@@ -55,8 +57,8 @@ class Sender:
             call(payload, timeout=TIMEOUT_S)
         except grpc.RpcError as error:
             name = error.code().name  # pyright: ignore[reportAttributeAccessIssue]
-            return Answer(told=name, accepted=False, refused=name in _REFUSED_FOR_GOOD)
-        return Answer(told="OK", accepted=True, refused=False)
+            return Answer(status=name, accepted=False, refused=name in _REFUSED_FOR_GOOD)
+        return Answer(status="OK", accepted=True, refused=False)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Oddities of spans that no descriptor tells."""
+"""Oddities of spans that no descriptor lists."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

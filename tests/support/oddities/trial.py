@@ -79,7 +79,7 @@ class Looking:
             time.sleep(0.5)
 
     def _is_there(self, sent: Sent) -> bool:
-        """Tell whether an odd span that no search finds is there under its id."""
+        """Return whether an odd span that no search finds is there under its id."""
         return sent.row.signal == "traces" and self.backends.trace_is_there(
             sent.marks.trace_id(ODD)
         )

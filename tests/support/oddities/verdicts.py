@@ -67,9 +67,9 @@ def judge(sent: Sent, found: Found) -> Verdict:
     there = [number for number in numbers if found.copies(row.name, number)]
     lost: list[str] = []
     if answer.refused and row.whole and not there:
-        return _verdict(row, REQUEST_REFUSED, [answer.told, *_why(sent, "refused")], [], 0)
+        return _verdict(row, REQUEST_REFUSED, [answer.status, *_why(sent, "refused")], [], 0)
     if not answer.accepted:
-        lost.append(f"the request: {answer.told}")
+        lost.append(f"the request: {answer.status}")
     if len(there) < GOOD:
         lost.append(f"{GOOD - len(there)} of {GOOD} good ones")
     missing = [one for one in row.odd if found.copies(row.name, one) < row.copies]

@@ -11,7 +11,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project
 
 ROOT = Path(__file__).parents[3]
-KEY = "made-up-routing-key"
+KEY = "example-routing-key"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_credential_turns_its_receiver_on_and_its_loss_off(here: Project, tmp_
     assert not copy.exists()
 
 
-def test_a_credential_that_cannot_be_read_is_told(here: Project, tmp_path: Path) -> None:
+def test_a_credential_that_cannot_be_read_is_reported(here: Project, tmp_path: Path) -> None:
     missing = with_setting(here, "SLACK_WEBHOOK_URL_FILE", str(tmp_path / "none"))
     with pytest.raises(StackError, match=r"SLACK_WEBHOOK_URL_FILE names .*none, which cannot"):
         alerting.ensure(missing)

@@ -104,7 +104,7 @@ def line(
 
 @dataclass
 class Receiver:
-    """A Collector's OTLP/HTTP port. `answer` tells, from path and body, status and headers."""
+    """A Collector's OTLP/HTTP port. `answer` gives, from path and body, status and headers."""
 
     url: str = ""
     answer: Callable[[str, bytes], tuple[int, dict[str, str]]] = lambda path, body: (200, {})
@@ -166,7 +166,7 @@ def replay(
 
 
 def seeded() -> random.Random:
-    """Dice of another seed each time, which a failure shows; fix it here to see it again."""
+    """A random generator, newly seeded. A failure shows the seed; set it here to repeat it."""
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201 (shown when the test fails)
     return random.Random(seed)  # noqa: S311 (it must be repeatable)
@@ -269,16 +269,16 @@ def test_services_go_in_requests_of_their_own(folder: Path, receiver: Receiver):
 def test_a_long_line_goes_in_parts(
     folder: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, signal: str
 ):
-    dice = seeded()
+    rng = seeded()
     monkeypatch.setattr(letter, "REQUEST_BYTES", 2000)
     entry = MAKE[signal]("word-0")
     scopes, records = letter._FIELDS[Signal(signal)][1:]
     wanted: list[str] = []
     entry[scopes] = []
-    for _ in range(dice.randrange(1, 5)):
+    for _ in range(rng.randrange(1, 5)):
         made: list[Any] = []
-        for _ in range(dice.randrange(1, 30)):
-            wanted.append(f"word-{len(wanted)}x{'y' * dice.randrange(100)}")
+        for _ in range(rng.randrange(1, 30)):
+            wanted.append(f"word-{len(wanted)}x{'y' * rng.randrange(100)}")
             made.append(MAKE[signal](wanted[-1])[scopes][0][records][0])
         entry[scopes].append({"scope": {"name": "tests"}, records: made})
     if signal == "metrics":  # a metric may be long by its points alone
@@ -309,7 +309,7 @@ def test_a_long_line_goes_in_parts(
 # What stays.
 
 
-def test_what_is_refused_or_unreadable_stays_and_is_told(folder: Path, receiver: Receiver):
+def test_what_is_refused_or_unreadable_stays_and_is_reported(folder: Path, receiver: Receiver):
     receiver.answer = lambda path, body: (400 if b"word-bad" in body else 200, {})
     good, bad = line("logs", log("word-good")), line("logs", log("word-bad"))
     broken = b'{"time": "word-secret\n'
@@ -362,7 +362,9 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("content", "why"), UNREADABLE.items(), ids=list(UNREADABLE.values()))
-def test_no_letter_is_told_and_stays(folder: Path, receiver: Receiver, content: bytes, why: str):
+def test_no_letter_is_reported_and_stays(
+    folder: Path, receiver: Receiver, content: bytes, why: str
+):
     put(folder, "logs", content.rstrip(b"\n") + b"\n")
 
     outcome = replay(folder, receiver)
@@ -418,8 +420,8 @@ def test_what_is_put_off_is_sent_in_the_end(
         if len(receiver.seen) > 3:
             return 200, {}
         at = datetime.now(tz=UTC) + timedelta(seconds=2)
-        told = format_datetime(at, usegmt=True) if header == "date" else header
-        return status, {} if told is None else {"Retry-After": told}
+        after = format_datetime(at, usegmt=True) if header == "date" else header
+        return status, {} if after is None else {"Retry-After": after}
 
     receiver.answer = answer
     put(folder, "logs", line("logs", log("word-a")))
@@ -624,23 +626,23 @@ class Stopped(Exception):
 # Twelve rounds of writing, of sending until it is interrupted, and of sending again.
 @pytest.mark.slow
 def test_random_lines_are_each_delivered_or_there(folder: Path, receiver: Receiver):
-    dice = seeded()
+    rng = seeded()
     good: set[str] = set()
     stays: Counter[bytes] = Counter()
 
     def add(number: int) -> None:
-        signal = dice.choice(list(MAKE))
-        kind = dice.randrange(10)
+        signal = rng.choice(list(MAKE))
+        kind = rng.randrange(10)
         word = f"word-{'bad' if kind == 0 else 'good'}{number}"
-        content = line(signal, MAKE[signal](word), reason=dice.choice(["late", "status_400"]))
+        content = line(signal, MAKE[signal](word), reason=rng.choice(["late", "status_400"]))
         if kind == 1:
-            content = dice.randbytes(dice.randrange(1, 300)).replace(b"\n", b"") + b"\n"
+            content = rng.randbytes(rng.randrange(1, 300)).replace(b"\n", b"") + b"\n"
             if content[:1] == keeper.MARK or not content.strip():
                 content = b"x\n"
         elif kind == 2:
-            content = content[: dice.randrange(1, len(content) - 2)] + b"\n"
+            content = content[: rng.randrange(1, len(content) - 2)] + b"\n"
         elif kind == 3:
-            content = b" " * dice.randrange(3) + b"\n"
+            content = b" " * rng.randrange(3) + b"\n"
         if kind in {0, 1, 2}:
             stays[content.rstrip(b"\n")] += 1
         elif kind > 3:
@@ -648,23 +650,23 @@ def test_random_lines_are_each_delivered_or_there(folder: Path, receiver: Receiv
         put(folder, signal, content)
 
     def answer(path: str, body: bytes) -> tuple[int, dict[str, str]]:
-        if dice.random() < 0.1:
-            return dice.choice([429, 503]), {"Retry-After": "0"}
-        return (dice.choice([400, 500]) if b"word-bad" in body else 200), {}
+        if rng.random() < 0.1:
+            return rng.choice([429, 503]), {"Retry-After": "0"}
+        return (rng.choice([400, 500]) if b"word-bad" in body else 200), {}
 
     receiver.answer = answer
     written = 0
     for _ in range(12):
-        for _ in range(dice.randrange(40)):
+        for _ in range(rng.randrange(40)):
             add(written := written + 1)
-        left_over = dice.randrange(60)
+        left_over = rng.randrange(60)
         with Sender(receiver.url, sleep=lambda _: None) as sender:
             send = replaying.sending(sender)
 
             def deliver(one: letter.Letter, send: replaying.Deliver = send) -> str | None:
                 nonlocal left_over
                 left_over -= 1
-                if left_over < 0 and dice.random() < 0.5:
+                if left_over < 0 and rng.random() < 0.5:
                     raise Stopped
                 verdict = send(one)
                 if left_over < 0:
@@ -678,7 +680,7 @@ def test_random_lines_are_each_delivered_or_there(folder: Path, receiver: Receiv
                     title="sending",
                     terminal=Terminal(quiet=True),
                     signals=tuple(Signal),
-                    reasons=dice.choice([(), ("late",)]),
+                    reasons=rng.choice([(), ("late",)]),
                 )
     replay(folder, receiver)
 
@@ -740,7 +742,7 @@ def test_a_line_that_is_being_written_is_waited_for(folder: Path, monkeypatch: p
     assert "two" in out[0]
     assert names(folder) == set()
 
-    # Whoever never lets go does not hold us for ever.
+    # Whoever never lets go does not hold us indefinitely.
     monkeypatch.setattr(keeper, "_LOCK_S", 0.1)
     put(folder, "logs", b"three\n")
     writer = os.open(folder / "logs.jsonl", os.O_RDWR)
@@ -771,9 +773,9 @@ def test_a_line_that_is_too_long_is_not_held(folder: Path, monkeypatch: pytest.M
     assert (folder / "logs.jsonl.replay-1").read_bytes() == long + b"\n" + long
 
 
-def test_a_line_that_is_too_long_is_told(folder: Path, receiver: Receiver):
+def test_a_line_that_is_too_long_is_reported(folder: Path, receiver: Receiver):
     with (folder / "logs.jsonl").open("wb") as file:
-        file.truncate(keeper.LINE_BYTES + 10)  # takes no room on the disk
+        file.truncate(keeper.LINE_BYTES + 10)  # takes no space on the disk
         file.seek(0, os.SEEK_END)
         file.write(b"\n" + line("logs", log("word-a")))
 
@@ -858,10 +860,10 @@ def test_the_listing_counts_by_signal_and_reason(folder: Path):
     put(folder, "metrics", other)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    told = run("--json", f"--folder={folder}")
+    ran = run("--json", f"--folder={folder}")
 
-    assert told.code == 0, told.err
-    assert json.loads(told.out) == {
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out) == {
         "letters": [
             {
                 "signal": "logs",
@@ -895,17 +897,17 @@ def test_the_listing_counts_by_signal_and_reason(folder: Path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_the_command_tells_what_it_did(folder: Path, receiver: Receiver):
+def test_the_command_reports_what_it_did(folder: Path, receiver: Receiver):
     receiver.answer = lambda path, body: (400 if b"word-bad" in body else 200, {})
     put(folder, "logs", line("logs", log("word-a")))
     put(folder, "logs", line("logs", log("word-bad")))
     sends = f"--folder={folder}", f"--endpoint={receiver.url}/"
 
-    told = run("--replay", "--signal=logs", "--signal=logs", *sends)
+    ran = run("--replay", "--signal=logs", "--signal=logs", *sends)
 
-    assert told.code == 3
-    assert told.out == ""
-    assert told.err.splitlines() == [
+    assert ran.code == 3
+    assert ran.out == ""
+    assert ran.err.splitlines() == [
         "sending dead letters ...",
         "sent 1 lines (logs 1, traces 0, metrics 0)",
         "logs.jsonl.replay-1:1: HTTP 400",
@@ -926,9 +928,9 @@ def test_the_command_tells_what_it_did(folder: Path, receiver: Receiver):
 
 def test_nothing_to_do_is_no_fault(folder: Path, receiver: Receiver):
     assert "no dead letters" in run(f"--folder={folder}").err
-    told = run("--replay", f"--folder={folder}", f"--endpoint={receiver.url}")
-    assert told.code == 0
-    assert "sent 0 lines" in told.err
+    ran = run("--replay", f"--folder={folder}", f"--endpoint={receiver.url}")
+    assert ran.code == 0
+    assert "sent 0 lines" in ran.err
 
 
 def test_discarding_asks_and_deletes(folder: Path):
@@ -939,9 +941,9 @@ def test_discarding_asks_and_deletes(folder: Path):
     assert (asked.code, names(folder)) == (1, {"logs.jsonl"})
     assert "error: nothing deleted: answer yes, or pass --yes" in asked.err
 
-    told = run("--discard", "--yes", "--reason=late", f"--folder={folder}")
-    assert told.code == 0
-    assert "deleted 1 lines (logs 1, traces 0, metrics 0)" in told.err
+    ran = run("--discard", "--yes", "--reason=late", f"--folder={folder}")
+    assert ran.code == 0
+    assert "deleted 1 lines (logs 1, traces 0, metrics 0)" in ran.err
     assert b"word-b" in (folder / "logs.jsonl.replay-1").read_bytes()
     assert b"word-a" not in (folder / "logs.jsonl.replay-1").read_bytes()
 
@@ -972,10 +974,10 @@ def test_discarding_asks_and_deletes(folder: Path):
 def test_a_fault_is_one_line(folder: Path, arguments: list[str], fault: str):
     put(folder, "logs", line("logs", log("word-a")))
 
-    told = run(*(argument.format(folder) for argument in arguments))
+    ran = run(*(argument.format(folder) for argument in arguments))
 
-    assert told.code == 1
-    [error] = [one for one in told.err.splitlines() if one != "sending dead letters ..."]
+    assert ran.code == 1
+    [error] = [one for one in ran.err.splitlines() if one != "sending dead letters ..."]
     assert error.startswith("error: ")
     assert fault in error
     assert listing.collect(places.in_folder(folder), [Signal.LOGS]).groups
@@ -985,11 +987,11 @@ def test_a_fault_is_one_line(folder: Path, arguments: list[str], fault: str):
 def test_a_folder_without_permission_is_one_line(folder: Path):
     folder.chmod(0)
     try:
-        told = run(f"--folder={folder}")
+        ran = run(f"--folder={folder}")
     finally:
         folder.chmod(0o700)
-    assert told.code == 1
-    assert "Permission denied" in told.err
+    assert ran.code == 1
+    assert "Permission denied" in ran.err
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
@@ -1069,13 +1071,15 @@ def stack(checkout: Path) -> Project:
     return Project(root=checkout, settings={})
 
 
-def told(docker: Path, *containers: dict[str, Any]) -> None:
+def reports(docker: Path, *containers: dict[str, Any]) -> None:
     (docker / "ids").write_text("".join(f"{number}\n" for number in range(len(containers))))
     (docker / "inspect").write_text(json.dumps(containers))
 
 
 def test_the_keeper_s_container_is_shut_in(docker: Path, stack: Project):
-    told(docker, container("collector", "running", "sha256:c"), container("api", "up", "sha256:b"))
+    reports(
+        docker, container("collector", "running", "sha256:c"), container("api", "up", "sha256:b")
+    )
 
     place = places.in_stack(stack, running=True)
     take = place.command("take", [Signal.LOGS])
@@ -1099,21 +1103,25 @@ def test_the_keeper_s_container_is_shut_in(docker: Path, stack: Project):
 
 
 def test_without_a_stack_there_is_one_line(docker: Path, stack: Project):
-    told(docker)
+    reports(docker)
     with pytest.raises(StackError, match="the Collector has no container: `make up` starts it"):
         places.in_stack(stack, running=False)
 
-    told(docker, container("collector", "exited", "sha256:c"), container("api", "up", "sha256:b"))
+    reports(
+        docker, container("collector", "exited", "sha256:c"), container("api", "up", "sha256:b")
+    )
     with pytest.raises(StackError, match=r"the Collector does not run \(it is exited\)"):
         places.in_stack(stack, running=True)
     assert places.in_stack(stack, running=False)
 
-    told(docker, container("collector", "running", "sha256:c"))
+    reports(docker, container("collector", "running", "sha256:c"))
     with pytest.raises(StackError, match="no container of the backend"):
         places.in_stack(stack, running=True)
 
     (stack.root / "collector" / "config.yaml").write_text("extensions: {}\n")
-    told(docker, container("collector", "running", "sha256:c"), container("api", "up", "sha256:b"))
+    reports(
+        docker, container("collector", "running", "sha256:c"), container("api", "up", "sha256:b")
+    )
     with pytest.raises(StackError, match="there is no extension dead_letter with a directory"):
         places.in_stack(stack, running=True)
 
@@ -1122,8 +1130,10 @@ def test_without_a_stack_there_is_one_line(docker: Path, stack: Project):
         places.in_stack(stack, running=True)
 
 
-def test_a_container_that_cannot_start_tells_why(docker: Path, stack: Project):
-    told(docker, container("collector", "running", "sha256:c"), container("api", "up", "sha256:b"))
+def test_a_container_that_cannot_start_says_why(docker: Path, stack: Project):
+    reports(
+        docker, container("collector", "running", "sha256:c"), container("api", "up", "sha256:b")
+    )
     place = places.in_stack(stack, running=True)
     (docker / "docker").write_text("#!/bin/sh\necho 'docker: no such image' >&2\nexit 125\n")
 

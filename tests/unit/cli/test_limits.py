@@ -1,4 +1,4 @@
-"""Limits that contradict each other are told, each in one line, before anything starts."""
+"""Limits that contradict each other are reported, each in one line, before anything starts."""
 
 import copy
 import json
@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from glasshouse_cli import up
+from glasshouse_cli.components import PORT_VARIABLES
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.doctor.limits import limits as doctor_rows
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import pairs, special, units
 from glasshouse_cli.limits.check import check, compare, ensure
 from glasshouse_cli.limits.settings import COLLECTOR, FILES, LOKI, PROMETHEUS, TEMPO, load
-from glasshouse_cli.parts import PORT_VARIABLES
 from glasshouse_cli.project import Project
 
 ROOT = Path(__file__).parents[3]
@@ -71,7 +71,7 @@ prometheus/prometheus.yaml:
 """
 ADMISSION = "processors.admission"
 
-# File, key, value that breaks the pair, and the line that tells of it.
+# File, key, value that breaks the pair, and the line that reports it.
 BROKEN = [
     (
         COLLECTOR,
@@ -138,8 +138,8 @@ BROKEN = [
     (COLLECTOR, "extensions.dead_letter.max_mib", 39, "max_mib is 39: a request that is set aside"),
     (COLLECTOR, "extensions.dead_letter.max_mib", 4096, "over half of the 5 GiB of disk"),
     # What is no number at all.
-    (COLLECTOR, f"{ADMISSION}.logs.body_bytes", "big", "is big, which is no number: mend it"),
-    (COLLECTOR, f"{ADMISSION}.logs.body_bytes", True, "is True, which is no number: mend it"),
+    (COLLECTOR, f"{ADMISSION}.logs.body_bytes", "big", "is big, which is no number: fix it"),
+    (COLLECTOR, f"{ADMISSION}.logs.body_bytes", True, "is True, which is no number: fix it"),
     (COLLECTOR, f"{ADMISSION}.metrics.oldest", "1d", "is 1d, which is no duration"),
     (LOKI, "limits_config.max_line_size", "256 Kib", "is 256 Kib, which is no size"),
 ]
@@ -221,7 +221,7 @@ REFS += [(COLLECTOR, f"{ADMISSION}.metrics.newest"), (COLLECTOR, f"{ADMISSION}.s
 
 
 @pytest.mark.parametrize(("file", "key"), dict.fromkeys(REFS))
-def test_what_is_not_there_is_told_as_not_checked(good: Documents, file: str, key: str):
+def test_what_is_not_there_is_reported_as_not_checked(good: Documents, file: str, key: str):
     change(good, file, key, None)
 
     found = compare(good)
@@ -244,7 +244,7 @@ def test_what_is_not_there_is_told_as_not_checked(good: Documents, file: str, ke
         ("exporters", "there is no exporter for tempo"),
     ],
 )
-def test_a_part_that_is_not_there_is_told(good: Documents, key: str, line: str):
+def test_a_component_that_is_not_there_is_reported(good: Documents, key: str, line: str):
     change(good, COLLECTOR, key, None)
 
     found = compare(good)
@@ -253,7 +253,7 @@ def test_a_part_that_is_not_there_is_told(good: Documents, key: str, line: str):
     assert any(line in one for one in found.unchecked), found.unchecked
 
 
-def test_a_value_from_the_environment_is_told(good: Documents):
+def test_a_value_from_the_environment_is_reported(good: Documents):
     change(good, COLLECTOR, f"{ADMISSION}.logs.newest", "${env:NEWEST}")
 
     found = compare(good)
@@ -311,7 +311,7 @@ def test_zero_is_no_bound_where_the_backend_says_so(good: Documents, key: str):
     assert compare(good).contradictions == []
 
 
-def test_a_service_without_a_bound_is_told(good: Documents):
+def test_a_service_without_a_bound_is_reported(good: Documents):
     change(good, COLLECTOR, f"{ADMISSION}.services.bytes_per_second", 0)
 
     found = compare(good)
@@ -403,7 +403,7 @@ def test_defaults_are_those_of_the_code(folder: str, name: str, value: int):
 
 @pytest.fixture
 def project(tmp_path: Path, good: Documents) -> Project:
-    """A checkout of which only what is looked at before the start is there."""
+    """A checkout of which only what is read before the start is there."""
     for name in FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(yaml.safe_dump(good[name]))

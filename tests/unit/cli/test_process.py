@@ -10,7 +10,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.images.registry import Registry
 from glasshouse_cli.process import run, run_logged
 from glasshouse_cli.summary import summarize
-from glasshouse_cli.up import telling
+from glasshouse_cli.up import distinct_lines
 
 
 def test_a_missing_program_is_no_exception():
@@ -45,7 +45,7 @@ def test_silence_ends_the_program_early(tmp_path: Path):
     assert time.monotonic() - started < 10
 
 
-def test_output_is_logged_and_told(tmp_path: Path):
+def test_output_is_logged_and_returned(tmp_path: Path):
     lines: list[str] = []
 
     code = run_logged(
@@ -62,7 +62,7 @@ def test_output_is_logged_and_told(tmp_path: Path):
 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `docker` that says and ends as the file tells."""
+    """A `docker` that prints and exits as the file says."""
     program = tmp_path / "bin" / "docker"
     program.parent.mkdir()
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
@@ -91,10 +91,10 @@ def test_an_unreachable_registry_is_remembered(
     assert Registry(tmp_path / "unreachable").reachable is reachable
 
 
-def test_a_log_tells_the_cause_not_its_echoes():
+def test_a_log_shows_the_cause_not_its_echoes():
     lines = ["cause: disk full", *(f"retry {n} failed" for n in range(100))]
 
-    assert telling(lines, 15) == ["cause: disk full", "retry 0 failed"]
+    assert distinct_lines(lines, 15) == ["cause: disk full", "retry 0 failed"]
 
 
 def test_summary_counts(tmp_path: Path):

@@ -112,11 +112,11 @@ def test_everything_a_process_says_is_in_the_one_shape() -> None:
     assert all(
         {"timestamp", "level", "message", "logger", "service"} <= line.keys() for line in lines
     )
-    told = [
+    logged = [
         (line["logger"], line["level"], line.get("exception", "").split()[-2:]) for line in lines
     ]
     uncaught = "glasshouse.uncaught"
-    assert told == [
+    assert logged == [
         ("shop", "error", []),
         ("py.warnings", "warning", []),
         (uncaught, "error", ["by", "zero"]),

@@ -127,7 +127,7 @@ async def test_a_periodic_job_links_to_its_deferral(
 
     async with app.open_async():
         job = tick.configure(task_kwargs={"timestamp": 60}).job
-        # Two workers try; one of them is told that the other did it.
+        # Two workers try; one of them is answered that the other did it.
         deferred = [
             await app.job_manager.defer_periodic_job(job, "", defer_timestamp=60) for _ in range(2)
         ]

@@ -66,7 +66,7 @@ def call(provider: TracerProvider, host: str, port: int) -> set[str]:
         ("sampled", "localhost,*.internal", set[str]()),
         ("sampled", "127.0.0.1", {"traceparent", "baggage"}),
         ("sampled", "*", {"traceparent", "baggage"}),
-        # Without a recorded span nobody can tell whom the call goes to.
+        # Without a recorded span the target host is unknown.
         ("unsampled", "localhost", set[str]()),
         ("unsampled", "127.0.0.1", set[str]()),
     ],
@@ -132,7 +132,7 @@ with trace.get_tracer("test").start_as_current_span("request"):
 
 
 @pytest.mark.parametrize("allowed", [None, "127.0.0.1"])
-def test_a_service_under_the_distro_tells_a_third_party_nothing(
+def test_a_service_under_the_distro_sends_a_third_party_nothing(
     third_party: int, allowed: str | None
 ):
     environment = {

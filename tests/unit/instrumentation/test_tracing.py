@@ -33,7 +33,7 @@ async def test_a_step_is_a_span_without_its_arguments(spans: InMemorySpanExporte
     assert Shop.pay.__doc__ == "Pay."
 
 
-async def test_a_failed_step_tells_the_class_alone(spans: InMemorySpanExporter) -> None:
+async def test_a_failed_step_records_the_class_alone(spans: InMemorySpanExporter) -> None:
     with pytest.raises(LookupError, match="zoe"):
         await Shop().pay("zoe", fails=True)
     [span] = spans.get_finished_spans()

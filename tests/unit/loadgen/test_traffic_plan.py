@@ -12,7 +12,7 @@ from backend.api.payments import PaymentIn
 from backend.automation.strategies import STRATEGIES
 from backend.notifications.templates import templates
 from backend.payments.money import MINOR_DIGITS
-from glasshouse_fakes.app import create_parts
+from glasshouse_fakes.app import create_services
 from glasshouse_fakes.faults import Fault
 from glasshouse_fakes.settings import Settings
 from glasshouse_loadgen import actions, faults, people
@@ -23,8 +23,8 @@ PEOPLE = people.make_people(50, SEED)
 
 
 def new_visitor(seed: int = SEED, person: int = 0) -> Visitor:
-    dice = random.Random(seed)  # noqa: S311 (not for secrets)
-    return Visitor(person=PEOPLE[person], dice=dice)
+    rng = random.Random(seed)  # noqa: S311 (not for secrets)
+    return Visitor(person=PEOPLE[person], rng=rng)
 
 
 def session(seed: int = SEED, person: int = 0, calls: int = 1000) -> list[Call]:
@@ -137,6 +137,6 @@ def test_every_fault_has_its_time_and_the_end_is_quiet(duration: float, seed: in
 
 
 def test_the_sandbox_knows_every_fault():
-    parts = {part.name: part for part in create_parts(Settings())}
-    for _, part, fault in faults.KINDS:
-        assert Fault.model_validate(fault).mode in parts[part].switch.modes
+    services = {service.name: service for service in create_services(Settings())}
+    for _, service, fault in faults.KINDS:
+        assert Fault.model_validate(fault).mode in services[service].switch.modes

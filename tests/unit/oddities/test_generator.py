@@ -119,7 +119,7 @@ def items_of(signal: Signal, request: Any) -> list[Any]:
     return [item for scope in scopes for item in getattr(scope, signal.items)]
 
 
-def test_rows_in_json_can_be_told_in_json() -> None:
+def test_rows_in_json_can_be_expressed_in_json() -> None:
     made = [row for row in table.all_rows() if row.over == JSON]
     assert len(made) > LEAST_ROWS
     for row in made:

@@ -14,9 +14,9 @@ from support.oddities.samples import GOOD, ODD, Marks
 from support.oddities.sending import Answer
 from support.oddities.verdicts import BY_ID, Sent, Verdict, judge
 
-TAKEN = Answer(told="200", accepted=True, refused=False)
-REFUSED = Answer(told="400", accepted=False, refused=True)
-SILENT = Answer(told="no answer: ReadError", accepted=False, refused=False)
+TAKEN = Answer(status="200", accepted=True, refused=False)
+REFUSED = Answer(status="400", accepted=False, refused=True)
+SILENT = Answer(status="no answer: ReadError", accepted=False, refused=False)
 UNCOUNTED = Counter[tuple[str, str]]()
 
 
@@ -102,7 +102,7 @@ def test_what_is_a_loss(judged: Verdict) -> None:
     assert judged.state == "lost"
 
 
-def test_the_table_counts_and_tells_why() -> None:
+def test_the_table_counts_and_says_why() -> None:
     judged = [
         verdict(row(), ODD),
         verdict(row(), ODD, reasons=counted("repaired")),

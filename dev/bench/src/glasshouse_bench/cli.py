@@ -25,7 +25,7 @@ def redaction_report(
     as_script: AsScript = False,
     picture: Annotated[Path | None, typer.Option(help="where to draw it, as SVG")] = None,
 ) -> None:
-    """Send every row of the corpus on every surface; tell what was caught, by entity."""
+    """Send every row of the corpus on every surface; report what was caught, by entity."""
     terminal = Terminal(quiet=as_script)
     checkout = project.load()
     engine.ensure(checkout)
@@ -136,9 +136,9 @@ def admission_speed(
     _show(terminal, figures, "parts")
     for name, signals in costs.items():
         for signal, parts in signals.items():
-            told = ", ".join(f"{part} {us:.2f}" for part, us in parts.items())
+            measured = ", ".join(f"{part} {us:.2f}" for part, us in parts.items())
             wanted = f"admission: at most {admission.TARGET_US:.0f} wanted"
-            terminal.say(f"{name}, {signal}, added µs a record: {told} ({wanted})")
+            terminal.say(f"{name}, {signal}, added µs a record: {measured} ({wanted})")
 
 
 def main() -> None:

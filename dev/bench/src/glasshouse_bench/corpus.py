@@ -28,7 +28,7 @@ class Row:
         return self.gate in POSITIVE
 
     def passes(self, stored: str) -> bool:
-        """Tell whether what was stored of this row is as it must be."""
+        """Return whether what was stored of this row is as it must be."""
         if self.positive:
             return not any(value in stored for value in self.values)
         return stored == self.text

@@ -46,7 +46,7 @@ def as_json(
     failed: Mapping[str, list[Row]],
     surfaces: int,
 ) -> dict[str, Any]:
-    """Return the scores for scripts. Rows that failed are told by number, by surface."""
+    """Return the scores for scripts. Rows that failed are listed by number, by surface."""
     return {
         "surfaces": surfaces,
         "entities": [

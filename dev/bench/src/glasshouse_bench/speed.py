@@ -44,7 +44,7 @@ _OF_ANY_EXPORTER = ("compression", "timeout", "retry_on_failure", "sending_queue
 
 TARGET_STOCK = 50.0  # times the stock processors' records per core-second
 TARGET_NONE = 0.7  # times those without redaction
-NOISE_US = 0.5  # a difference of two pipelines that is smaller tells nothing
+NOISE_US = 0.5  # a difference of two pipelines that is smaller is noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,7 +341,7 @@ def ratios(figures: Iterable[Figure]) -> dict[str, dict[str, dict[str, float | N
 
     The first two compare whole pipelines, so that the second is bounded by what receiving, queueing
     and sending cost: ``most_against_stock`` is what a redaction without any cost would reach. The
-    last two tell what redaction adds; the last is None where that is lost in the noise.
+    last two are what redaction adds; the last is None where that is lost in the noise.
     """
     by = {(one.pipeline, one.signal, one.candidate): one for one in figures}
     compared: dict[str, dict[str, dict[str, float | None]]] = {}

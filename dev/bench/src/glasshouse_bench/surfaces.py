@@ -14,7 +14,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-# Below the length at which a number is looked at, and a name that is none.
+# Below the length at which a number is checked, and a name that is none.
 ROW = "corpus.row"
 SURFACE = "corpus.surface"
 TEXT = "corpus.text"
@@ -203,7 +203,7 @@ def _item(signal: str, surface: Surface) -> Json:
 
 
 def _tags(entry: Entry, signal: str) -> list[Json]:
-    """Return the attributes that tell which row and surface an entry is."""
+    """Return the attributes that name which row and surface an entry is."""
     if signal != "metrics":
         return entry.item.setdefault("attributes", [])
     kind = next(kind for kind in POINTS if kind in entry.item)
@@ -250,6 +250,6 @@ def read(signal: str, request: Json) -> Iterator[tuple[str, int, str]]:
         row, name = find(tags, ROW).get("intValue"), find(tags, SURFACE).get("stringValue")
         if row is not None and name in _BY_NAME:
             text = _BY_NAME[name].get(entry)
-            if name == "metric.name":  # one that had no letters has another, and tells of its own
+            if name == "metric.name":  # one that had no letters has another, and its own
                 text = find(tags, "admission.original_name").get("stringValue", text)
             yield name, int(row), text

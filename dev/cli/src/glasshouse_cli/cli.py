@@ -67,9 +67,9 @@ def up() -> None:
     terminal = Terminal()
     checkout = project.load()
     started = starting.up(checkout, terminal)
-    table = plain_table("part", "URL", "seconds to ready")
+    table = plain_table("component", "URL", "seconds to ready")
     for one in started:
-        table.add_row(one.part.name, one.url, f"{one.seconds:.1f}")
+        table.add_row(one.component.name, one.url, f"{one.seconds:.1f}")
     terminal.table(table)
     _doctor(checkout, terminal)
 
@@ -79,7 +79,7 @@ def doctor(
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
     color: Annotated[bool, typer.Option(help="colours in the table")] = True,
 ) -> None:
-    """Check the machine and every part, then follow a canary through the stack."""
+    """Check the machine and every component, then follow a canary through the stack."""
     terminal = Terminal(color=color, quiet=as_script)
     _doctor(project.load(), terminal, as_script=as_script)
 
@@ -118,9 +118,8 @@ def clean(
 
 @app.command()
 def rules() -> None:
-    """Write what is made of prometheus/slos.yaml, and the links in the runbooks."""
+    """Write what is made of prometheus/slos.yaml."""
     checkout = project.load()
-    runbooks.write(checkout)
     for path in rule_files.write(checkout):
         Terminal().say(f"wrote {path.relative_to(checkout.root)}")
 
@@ -130,6 +129,26 @@ def telemetry() -> None:
     """Write the files that are made of the catalogue in telemetry/."""
     changed = contract.write(project.load().root)
     Terminal().say("\n".join(f"wrote {name}" for name in changed) or "nothing to change")
+
+
+@app.command()
+def runbook(
+    alert: Annotated[
+        str | None, typer.Argument(help="name of an alert; lists them if none")
+    ] = None,
+) -> None:
+    """Print the runbook of an alert, with links and ports of the stack on this machine."""
+    checkout = project.load()
+    terminal = Terminal()
+    if alert is None:
+        terminal.lines(page.name for page in runbooks.pages(checkout))
+        return
+    text = runbooks.find(checkout, alert).read_text(encoding="utf-8")
+    page = runbooks.render(checkout, text)
+    if terminal.out.is_terminal:
+        terminal.page(page.body, page.links)
+    else:
+        terminal.lines(page.markdown.splitlines())
 
 
 @app.command()
@@ -215,7 +234,7 @@ def _ready_for_compose() -> Project:
     checkout = project.load()
     checkout.prepare()
     if plugin.version() is None:
-        raise StackError("`docker compose` does not work: `glasshouse engine` mends it")
+        raise StackError("`docker compose` does not work: `glasshouse engine` fixes it")
     return checkout
 
 

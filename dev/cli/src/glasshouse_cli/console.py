@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 # Without a terminal there is no width to fit: wide enough that rows do not wrap.
 _PLAIN_WIDTH = 160
 # Without a terminal a long step says this often that it is alive.
 _HEARTBEAT_S = 30.0
 _TAIL_LINES = 15
+# A reference link of Markdown with a number, such as [Explore][1].
+_REFERENCE = re.compile(r"\[(\w+)\]\[(\d+)\]")
 
 
 class Step:
@@ -70,6 +74,22 @@ class Terminal:
     def json(self, value: object) -> None:
         """A result for scripts: plain JSON, never coloured or wrapped."""
         self.out.file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """A result as plain text, never coloured or wrapped."""
+        for line in lines:
+            self.out.file.write(f"{line}\n")
+
+    def page(self, markdown: str, links: Sequence[str]) -> None:
+        """A page for reading on a terminal; `[word][1]` is a link to the first of `links`."""
+        for line in markdown.splitlines():
+            text = Text(style="bold" if line.startswith("#") else "")
+            end = 0
+            for found in _REFERENCE.finditer(line):
+                text.append(line[end : found.start()])
+                text.append(f"[{found[1]}]", style=f"link {links[int(found[2]) - 1]}")
+                end = found.end()
+            self.out.print(text.append(line[end:]), soft_wrap=True)
 
     def error(self, message: str, log: Path | None = None) -> None:
         """One line naming the fault; the last lines of its log below, if there is one."""

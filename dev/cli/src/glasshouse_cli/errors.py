@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class StackError(Exception):
-    """A fault the operator can mend; its text names what and how, without a traceback.
+    """A fault the operator can fix; its text names what and how, without a traceback.
 
     log: the file that holds the details, if there is one.
     """

@@ -1,23 +1,32 @@
-"""Reads the runbooks, and writes the links into Grafana Explore behind their queries."""
+"""Reads the runbooks, and renders them with links and ports of the stack on this machine.
+
+The committed pages hold no address of Grafana: links to Explore are made here, when `up` writes
+the pages that Prometheus serves and when `glasshouse runbook` prints one.
+"""
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from glasshouse_cli import compose
+from glasshouse_cli.errors import StackError
+from glasshouse_cli.files import write_atomically
 from glasshouse_cli.project import Project
 
 SECTIONS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Rehearsed")
 # The language of a block of code: the data source that answers it.
 SOURCES = {"promql": "prometheus", "logql": "loki", "traceql": "tempo"}
-_GRAFANA = "http://127.0.0.1:3000"
+# As it stands in the committed commands.
+PROJECT_OPTION = "docker compose -p glasshouse "
+# A port in a command: the variable of `.env` with its default, as a shell reads it.
+PORT = re.compile(r"\$\{(?P<variable>[A-Z_]+_PORT):-(?P<default>\d+)\}")
 _QUERY = re.compile(
-    r"^```(?P<language>promql|logql|traceql)\n(?P<query>.*?)\n```\n"
-    r"(?:\n\[Open in Explore\][^\n]*\n)?",
-    re.DOTALL | re.MULTILINE,
+    r"^```(?P<language>promql|logql|traceql)\n(?P<query>.*?)\n```\n", re.DOTALL | re.MULTILINE
 )
 _COMMANDS = re.compile(r"^```sh\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
 
@@ -39,14 +48,27 @@ class Page:
     commands: list[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A page for readers: `[Explore][1]` behind the first query leads to the first of `links`."""
+
+    body: str
+    links: tuple[str, ...]
+
+    @property
+    def markdown(self) -> str:
+        """The page with its addresses at the end, out of the reader's way."""
+        listed = "".join(f"[{number}]: {link}\n" for number, link in enumerate(self.links, 1))
+        return f"{self.body}\n{listed}" if listed else self.body
+
+
 def folder(checkout: Project) -> Path:
     return checkout.root / "runbooks"
 
 
 def pages(checkout: Project) -> list[Page]:
     """Return all runbooks."""
-    paths = sorted(folder(checkout).glob("*.md"))
-    return [read(path) for path in paths if path.stem != "README"]
+    return [read(path) for path in _paths(checkout)]
 
 
 def read(path: Path) -> Page:
@@ -59,10 +81,7 @@ def read(path: Path) -> Page:
         name=path.stem,
         title=head.strip().removeprefix("# "),
         sections=sections,
-        queries=[
-            Query(source=SOURCES[found["language"]], text=found["query"])
-            for found in _QUERY.finditer(text)
-        ],
+        queries=[_query(found) for found in _QUERY.finditer(text)],
         commands=[
             line
             for block in _COMMANDS.findall(text)
@@ -72,7 +91,32 @@ def read(path: Path) -> Page:
     )
 
 
-def link(query: Query) -> str:
+def find(checkout: Project, name: str) -> Path:
+    """Return the page of an alert. Raises StackError when there is none."""
+    by_name = {path.stem: path for path in _paths(checkout)}
+    if name in by_name:
+        return by_name[name]
+    similar = difflib.get_close_matches(name, by_name, n=1)
+    hint = f"did you mean {similar[0]}? " if similar else ""
+    raise StackError(f"no runbook is named {name!r}: {hint}`glasshouse runbook` lists them")
+
+
+def render(checkout: Project, text: str) -> Rendered:
+    """Return a page with links into Grafana, and ports and project name as `checkout` has them."""
+    grafana = checkout.url("GRAFANA_PORT")
+    links: list[str] = []
+
+    def with_link(found: re.Match[str]) -> str:
+        links.append(explore_link(grafana, _query(found)))
+        return f"{found[0]}\n[Explore][{len(links)}]\n"
+
+    body = _QUERY.sub(with_link, text)
+    body = PORT.sub(lambda found: str(checkout.port(found["variable"])), body)
+    option = f"docker compose -p {compose.project_name(checkout)} "
+    return Rendered(body=body.replace(PROJECT_OPTION, option), links=tuple(links))
+
+
+def explore_link(grafana: str, query: Query) -> str:
     """Return the address that opens the query in Grafana Explore, over the last hour."""
     source = {"type": query.source, "uid": query.source}
     asked = {"refId": "A", "datasource": source}
@@ -87,21 +131,26 @@ def link(query: Query) -> str:
         "range": {"from": "now-1h", "to": "now"},
     }
     panes = quote(json.dumps({"a": pane}, separators=(",", ":")), safe="")
-    return f"{_GRAFANA}/explore?schemaVersion=1&orgId=1&panes={panes}"
+    return f"{grafana}/explore?schemaVersion=1&orgId=1&panes={panes}"
 
 
-def linked(text: str) -> str:
-    """Return a page with a link behind each query."""
+def write(checkout: Project) -> Path:
+    """Write the rendered pages to `state`/runbooks, which Prometheus serves, and return it."""
+    target = checkout.state / "runbooks"
+    target.mkdir(parents=True, exist_ok=True)
+    target.chmod(0o755)  # Prometheus may run as another user
+    paths = _paths(checkout)
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        write_atomically(target / path.name, render(checkout, text).markdown)
+    for stale in set(target.glob("*.md")) - {target / path.name for path in paths}:
+        stale.unlink()
+    return target
 
-    def with_link(found: re.Match[str]) -> str:
-        query = Query(source=SOURCES[found["language"]], text=found["query"])
-        block = f"```{found['language']}\n{query.text}\n```\n"
-        return f"{block}\n[Open in Explore]({link(query)})\n"
 
-    return _QUERY.sub(with_link, text)
+def _paths(checkout: Project) -> list[Path]:
+    return sorted(path for path in folder(checkout).glob("*.md") if path.stem != "README")
 
 
-def write(checkout: Project) -> None:
-    """Renew the links of every page."""
-    for path in sorted(folder(checkout).glob("*.md")):
-        path.write_text(linked(path.read_text(encoding="utf-8")), encoding="utf-8")
+def _query(found: re.Match[str]) -> Query:
+    return Query(source=SOURCES[found["language"]], text=found["query"])

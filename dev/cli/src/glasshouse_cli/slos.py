@@ -99,7 +99,7 @@ Record = TypeVar("Record", Unfinished, Slo, BurnRate, Recorded)
 
 
 def load(path: Path) -> Slos:
-    """Read the file. Raises StackError naming the entry and the key to mend."""
+    """Read the file. Raises StackError naming the entry and the key to fix."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:

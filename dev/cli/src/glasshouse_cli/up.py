@@ -1,4 +1,4 @@
-"""Brings the stack up and waits until every part answers."""
+"""Brings the stack up and waits until every component answers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from glasshouse_cli import (
     plugin,
     ports,
     readiness,
+    runbooks,
     secrets,
 )
+from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
-from glasshouse_cli.parts import PARTS, PORT_VARIABLES, Part
 from glasshouse_cli.process import run_logged
 from glasshouse_cli.project import Project, container_user
 
@@ -40,15 +41,15 @@ _CLOCK_SLACK = timedelta(seconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A part that answers: its address and the seconds from the start until it did."""
+    """A component that answers: its address and the seconds from the start until it did."""
 
-    part: Part
+    component: Component
     url: str
     seconds: float
 
 
 def up(checkout: Project, terminal: Terminal) -> list[Started]:
-    """Limits, engine, images, secrets, containers; returns once every part is ready.
+    """Limits, engine, images, secrets, containers; returns once every component is ready.
 
     Raises StackError with one line and the log that explains it.
     """
@@ -63,14 +64,19 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     _check_password(checkout)
     secrets.ensure(checkout.state, container_user())
     alerting.ensure(checkout)
+    runbooks.write(checkout)
     if not compose.has_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
     return _start(checkout, terminal)
 
 
-def active_parts(checkout: Project) -> list[Part]:
-    """The parts that run here: Grafana only where its image could be had."""
-    return [part for part in PARTS if part.profile is None or compose.has_grafana(checkout)]
+def active_components(checkout: Project) -> list[Component]:
+    """The components that run here: Grafana only where its image could be had."""
+    return [
+        component
+        for component in COMPONENTS
+        if component.profile is None or compose.has_grafana(checkout)
+    ]
 
 
 def check_machine(checkout: Project) -> None:
@@ -82,12 +88,12 @@ def check_machine(checkout: Project) -> None:
             f"{free / 1024**3:.1f}: free some"
         )
     total, _ = host.memory_bytes()
-    if total < _MEMORY_BYTES * 0.95:  # firmware and kernel keep a part for themselves
+    if total < _MEMORY_BYTES * 0.95:  # firmware and kernel keep some for themselves
         raise StackError(f"the stack needs 2 GiB of memory, this machine has {total / 1024**3:.1f}")
 
 
 def _check_password(checkout: Project) -> None:
-    # A new password would not open the old database, which tells only after a long wait.
+    # A new password would not open the old database, which shows only after a long wait.
     volume = f"{compose.project_name(checkout)}_postgres-data"
     if not secrets.has(checkout.state, "database_password") and engine.has_volume(volume):
         raise StackError(
@@ -96,7 +102,7 @@ def _check_password(checkout: Project) -> None:
         )
 
 
-def telling(lines: Sequence[str], limit: int) -> list[str]:
+def distinct_lines(lines: Sequence[str], limit: int) -> list[str]:
     """The last `limit` lines that differ in more than numbers: the cause, not its echoes."""
     seen: dict[str, str] = {}
     for line in lines:
@@ -110,8 +116,14 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
     log.unlink(missing_ok=True)
     watch = _Watch(checkout)
     line = compose.command(checkout, "up", "--detach", "--remove-orphans")
-    urls = {part.name: checkout.url(part.variable) for part in active_parts(checkout)}
-    probes = {part.name: urls[part.name] + part.ready for part in active_parts(checkout)}
+    urls = {
+        component.name: checkout.url(component.variable)
+        for component in active_components(checkout)
+    }
+    probes = {
+        component.name: urls[component.name] + component.ready
+        for component in active_components(checkout)
+    }
     with ThreadPoolExecutor(max_workers=1) as pool, terminal.step("starting the stack") as step:
         starting = pool.submit(run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S)
 
@@ -128,8 +140,8 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
         starting.result()  # worker and migrations publish no port: compose waits for them
         look()
     return [
-        Started(part=part, url=urls[part.name], seconds=ready[part.name])
-        for part in active_parts(checkout)
+        Started(component=component, url=urls[component.name], seconds=ready[component.name])
+        for component in active_components(checkout)
     ]
 
 
@@ -159,7 +171,9 @@ class _Watch:
 
     def _fault(self, container: Container) -> StackError:
         log = self._checkout.logs / f"{container.service}.container.log"
-        lines = telling(compose.logs(self._checkout, container.service, _LOG_READ), _LOG_LINES)
+        lines = distinct_lines(
+            compose.logs(self._checkout, container.service, _LOG_READ), _LOG_LINES
+        )
         log.write_text("\n".join(lines) + "\n", encoding="utf-8")
         what = "restarts" if container.restarts else "ended"
         return StackError(

@@ -1,1 +1,1 @@
-"""The outside world for development and tests, with switchable faults."""
+"""Fakes of external services for development and tests, with switchable faults."""

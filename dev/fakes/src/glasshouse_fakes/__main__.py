@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 
 import uvicorn
 
-from glasshouse_fakes.app import create_app, create_parts
+from glasshouse_fakes.app import create_app, create_services
 from glasshouse_fakes.settings import Settings, SettingsError
 
 EXIT_SETTINGS: Final = 2
@@ -26,9 +26,9 @@ def main() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    parts = create_parts(settings)
+    services = create_services(settings)
     config = uvicorn.Config(
-        create_app(settings, parts),
+        create_app(settings, services),
         host=settings.host,
         port=settings.port,
         # One line a request would be most of what the sandbox writes.
@@ -37,14 +37,14 @@ async def _serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
     )
-    for part in parts:
+    for service in services:
         try:
-            await part.start()
+            await service.start()
         except OSError as error:
-            _fail(f"{part.name} cannot listen: {error.strerror}")
+            _fail(f"{service.name} cannot listen: {error.strerror}")
     await uvicorn.Server(config).serve()
-    for part in parts:
-        await part.stop()
+    for service in services:
+        await service.stop()
 
 
 def _fail(message: str) -> NoReturn:

@@ -1,36 +1,36 @@
-"""The FastAPI application: the parts, and the switches that tests turn."""
+"""The FastAPI application: the fake services, and the faults that tests set."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, FastAPI, HTTPException, Path, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse
 
+from glasshouse_fakes.fake_service import FakeService
 from glasshouse_fakes.faults import Fault
-from glasshouse_fakes.parts.alerts import Alerts
-from glasshouse_fakes.parts.chain import Chain
-from glasshouse_fakes.parts.provider import Provider
-from glasshouse_fakes.parts.sentry import Sentry
-from glasshouse_fakes.parts.smtp import Smtp
+from glasshouse_fakes.services.alerts import FakeAlerts
+from glasshouse_fakes.services.chain import FakeChain
+from glasshouse_fakes.services.provider import FakeProvider
+from glasshouse_fakes.services.sentry import FakeSentry
+from glasshouse_fakes.services.smtp import FakeSmtp
 from glasshouse_fakes.settings import Settings
-from glasshouse_fakes.world import Part
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 
 
-def create_parts(settings: Settings) -> list[Part]:
-    """Return the whole outside world."""
+def create_services(settings: Settings) -> list[FakeService]:
+    """Return every fake service."""
     seed = settings.seed
     return [
-        Alerts(seed),
-        Chain(seed, settings.block_seconds),
-        Provider("push", seed, settings.provider_secret),
-        Sentry(seed),
-        Provider("sms", seed, settings.provider_secret),
-        Smtp(
+        FakeAlerts(seed),
+        FakeChain(seed, settings.block_seconds),
+        FakeProvider("push", seed, settings.provider_secret),
+        FakeSentry(seed),
+        FakeProvider("sms", seed, settings.provider_secret),
+        FakeSmtp(
             seed,
             host=settings.host,
             port=settings.smtp_port,
@@ -40,9 +40,9 @@ def create_parts(settings: Settings) -> list[Part]:
     ]
 
 
-def create_app(settings: Settings, parts: Sequence[Part] | None = None) -> FastAPI:
-    """Return the sandbox, with all parts unless some are given."""
-    world = {part.name: part for part in parts or create_parts(settings)}
+def create_app(settings: Settings, services: Sequence[FakeService] | None = None) -> FastAPI:
+    """Return the sandbox, with all fake services unless some are given."""
+    by_name = {service.name: service for service in services or create_services(settings)}
     app = FastAPI(
         title="Glasshouse sandbox",
         version=version("glasshouse-fakes"),
@@ -52,13 +52,13 @@ def create_app(settings: Settings, parts: Sequence[Part] | None = None) -> FastA
     )
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(StarletteHTTPException, _on_http_error)
-    for part in world.values():
-        app.include_router(part.router())
+    for service in by_name.values():
+        app.include_router(service.router())
 
-    def named(name: Annotated[str, Path(alias="part")]) -> Part:
-        if name not in world:
-            raise HTTPException(404, f"No such part; there are {', '.join(sorted(world))}")
-        return world[name]
+    def find(name: str) -> FakeService:
+        if name not in by_name:
+            raise HTTPException(404, f"No such service; there are {', '.join(sorted(by_name))}")
+        return by_name[name]
 
     @app.get("/healthz")
     async def healthy() -> dict[str, str]:
@@ -66,29 +66,29 @@ def create_app(settings: Settings, parts: Sequence[Part] | None = None) -> FastA
 
     @app.get("/faults")
     async def faults() -> dict[str, Fault]:
-        return {name: part.switch.fault for name, part in world.items()}
+        return {name: service.switch.fault for name, service in by_name.items()}
 
-    @app.put("/faults/{part}")
-    async def set_fault(part: Annotated[Part, Depends(named)], fault: Fault) -> Fault:
-        if fault.mode not in part.switch.modes:
-            modes = ", ".join(sorted(part.switch.modes))
-            raise HTTPException(422, f"mode of {part.name} must be one of {modes}")
-        part.switch.set(fault)
+    @app.put("/faults/{name}")
+    async def set_fault(service: Annotated[FakeService, Depends(find)], fault: Fault) -> Fault:
+        if fault.mode not in service.switch.modes:
+            modes = ", ".join(sorted(service.switch.modes))
+            raise HTTPException(422, f"mode of {service.name} must be one of {modes}")
+        service.switch.set(fault)
         return fault
 
     @app.delete("/faults", status_code=204)
     async def clear_faults() -> None:
-        for part in world.values():
-            part.switch.set(Fault())
+        for service in by_name.values():
+            service.switch.set(Fault())
 
-    @app.get("/received/{part}")
-    async def received(part: Annotated[Part, Depends(named)]) -> list[Any]:
-        return list(part.received)
+    @app.get("/received/{name}")
+    async def received(service: Annotated[FakeService, Depends(find)]) -> list[Any]:
+        return list(service.received)
 
     @app.delete("/received", status_code=204)
     async def forget() -> None:
-        for part in world.values():
-            part.reset()
+        for service in by_name.values():
+            service.reset()
 
     return app
 

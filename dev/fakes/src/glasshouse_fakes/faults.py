@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Mode(StrEnum):
-    """What a part does wrong. Each part states which modes it has."""
+    """How a fake service fails. Each service states which modes it has."""
 
     NONE = "none"
     DOWN = "down"
@@ -21,9 +21,9 @@ class Mode(StrEnum):
 
 
 class Fault(BaseModel):
-    """One part's fault. ``rate`` is the share of requests it hits; ``delay`` is in seconds.
+    """A service's fault. ``rate`` is the share of requests that fail; ``delay`` is in seconds.
 
-    ``status`` is the HTTP status or SMTP reply code of an error; without it each part has its own.
+    ``status`` is the HTTP status or SMTP reply code of an error; each service has a default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,15 +35,14 @@ class Fault(BaseModel):
 
 
 class Switch:
-    """The fault of one part, and the dice that say whom it hits.
+    """The fault of one service, and the random generator that decides which requests fail.
 
-    Setting a fault throws the dice anew from the seed: the same requests after it in the same
-    order meet the same fate.
+    Setting a fault seeds the generator anew: the same requests in the same order then fail again.
     """
 
-    def __init__(self, part: str, modes: Iterable[Mode], seed: int) -> None:
+    def __init__(self, service: str, modes: Iterable[Mode], seed: int) -> None:
         self.modes = frozenset({Mode.NONE, *modes})
-        self._seed = f"{seed}:{part}"
+        self._seed = f"{seed}:{service}"
         self.set(Fault())
 
     @property
@@ -56,8 +55,8 @@ class Switch:
         # Not for secrets: it must be repeatable.
         self._random = random.Random(self._seed)  # noqa: S311 (see above)
 
-    def hit(self, *modes: Mode) -> Fault | None:
-        """Return the fault if it is one of ``modes`` and strikes this time."""
+    def should_fail(self, *modes: Mode) -> Fault | None:
+        """Return the fault if it is one of ``modes`` and this request is to fail, else None."""
         if self._fault.mode not in modes or self._random.random() >= self._fault.rate:
             return None
         return self._fault

@@ -1,4 +1,4 @@
-"""What the traffic consists of: each action makes one request out of a person and dice."""
+"""What the traffic consists of: each action makes one request for a person, at random."""
 
 import json
 import random
@@ -36,17 +36,17 @@ class Call:
 
 @dataclass(kw_only=True)
 class Visitor:
-    """One person's session: who it is, their dice, and the addresses of what they made."""
+    """One person's session: who, their random generator, the addresses of what they made."""
 
     person: Person
-    dice: random.Random
+    rng: random.Random
     currencies: tuple[str, ...] = CURRENCIES
     made: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
 def next_call(visitor: Visitor) -> Call:
     """Return what this visitor does next."""
-    [action] = visitor.dice.choices(list(ACTIONS), weights=list(ACTIONS.values()))
+    [action] = visitor.rng.choices(list(ACTIONS), weights=list(ACTIONS.values()))
     return action(visitor)
 
 
@@ -69,47 +69,47 @@ _REMEMBERED: Final = 20
 
 
 def pay(visitor: Visitor) -> Call:
-    """Pay some amount; half of the clients name a key, most want to be told how it ended."""
-    dice = visitor.dice
-    currency = dice.choice(visitor.currencies)
-    cents = dice.randrange(100, 50_000)
+    """Pay some amount; half of the clients name a key, most want to be notified of its end."""
+    rng = visitor.rng
+    currency = rng.choice(visitor.currencies)
+    cents = rng.randrange(100, 50_000)
     amount = str(cents) if currency == "JPY" else f"{cents // 100}.{cents % 100:02d}"
-    headers = {"Idempotency-Key": f"demo-{dice.getrandbits(64):016x}"}
+    headers = {"Idempotency-Key": f"demo-{rng.getrandbits(64):016x}"}
     body: dict[str, Any] = {"userId": visitor.person.user_id, "amount": amount}
-    body |= {"currency": currency, **_tell(visitor)}
-    return _write(visitor, "pay", "/payments", body, headers if dice.random() < 0.5 else {})
+    body |= {"currency": currency, **_notify(visitor)}
+    return _write(visitor, "pay", "/payments", body, headers if rng.random() < 0.5 else {})
 
 
 def automate(visitor: Visitor) -> Call:
     """Ask for a run of one strategy."""
-    strategy = visitor.dice.choice(STRATEGIES)
-    body = {"userId": visitor.person.user_id, "strategy": strategy, **_tell(visitor)}
+    strategy = visitor.rng.choice(STRATEGIES)
+    body = {"userId": visitor.person.user_id, "strategy": strategy, **_notify(visitor)}
     return _write(visitor, f"run {strategy}", "/automation/runs", body)
 
 
 def notify(visitor: Visitor) -> Call:
     """Send a message by one channel, with what people write into messages."""
-    person, dice = visitor.person, visitor.dice
+    person, rng = visitor.person, visitor.rng
     contact = _contact(visitor)
     # What any of the templates asks for, and a little more.
     data = {
         "name": person.name,
-        "amount": f"{dice.randrange(1, 500)}.00",
-        "currency": dice.choice(visitor.currencies),
-        "transactionId": f"order-{dice.getrandbits(32):08x}",
-        "strategy": dice.choice(STRATEGIES),
-        "runId": f"run-{dice.getrandbits(32):08x}",
+        "amount": f"{rng.randrange(1, 500)}.00",
+        "currency": rng.choice(visitor.currencies),
+        "transactionId": f"order-{rng.getrandbits(32):08x}",
+        "strategy": rng.choice(STRATEGIES),
+        "runId": f"run-{rng.getrandbits(32):08x}",
         "note": f"card {person.card}, {person.street}",
     }
-    body = {"userId": person.user_id, "template": dice.choice(TEMPLATES), "data": data}
+    body = {"userId": person.user_id, "template": rng.choice(TEMPLATES), "data": data}
     return _write(visitor, f"notify by {contact['channel']}", "/notifications", body | contact)
 
 
 def read(visitor: Visitor) -> Call:
-    """Look at something made before."""
+    """Read something made before."""
     if not visitor.made:
         return pay(visitor)
-    path, identifier = visitor.dice.choice(visitor.made)
+    path, identifier = visitor.rng.choice(visitor.made)
     return Call(
         name=f"read {path}",
         method="GET",
@@ -121,10 +121,10 @@ def read(visitor: Visitor) -> Call:
 def look_in_vain(visitor: Visitor) -> Call:
     """Ask for what is not there, with data in the URL that does not belong into one."""
     person = visitor.person
-    path = visitor.dice.choice(
+    path = visitor.rng.choice(
         (
-            f"/payments/unknown-{visitor.dice.getrandbits(32):08x}",
-            f"/profile?email={person.email}&token={visitor.dice.getrandbits(128):032x}",
+            f"/payments/unknown-{visitor.rng.getrandbits(32):08x}",
+            f"/profile?email={person.email}&token={visitor.rng.getrandbits(128):032x}",
             f"/cards/{person.card}",
         )
     )
@@ -139,7 +139,7 @@ def look_in_vain(visitor: Visitor) -> Call:
 
 def send_nonsense(visitor: Visitor) -> Call:
     """Send a payment that must be refused; the reason differs."""
-    person, dice = visitor.person, visitor.dice
+    person, rng = visitor.person, visitor.rng
     good = {"userId": person.user_id, "amount": "10.00", "currency": "EUR"}
     bodies: tuple[str, ...] = (
         _json(good | {"amount": "-10.00"}),
@@ -153,7 +153,7 @@ def send_nonsense(visitor: Visitor) -> Call:
         name="pay wrongly",
         method="POST",
         path="/payments",
-        body=dice.choice(bodies),
+        body=rng.choice(bodies),
         headers=_headers(visitor) | {"Content-Type": "application/json"},
         expected=frozenset({400, 422}),
     )
@@ -164,7 +164,7 @@ def intrude(visitor: Visitor) -> Call:
     return Call(
         name="intrude",
         method="GET",
-        path=visitor.dice.choice(("/jobs/status", "/metrics", "/readyz")),
+        path=visitor.rng.choice(("/jobs/status", "/metrics", "/readyz")),
         headers=_headers(visitor),
         expected=frozenset({401, 403}),
     )
@@ -184,13 +184,13 @@ ACTIONS: Final[Mapping[Callable[[Visitor], Call], int]] = {
 
 def _contact(visitor: Visitor) -> dict[str, str]:
     person = visitor.person
-    channel = visitor.dice.choice(CHANNELS)
+    channel = visitor.rng.choice(CHANNELS)
     to = {"email": person.email, "sms": person.phone, "push": person.device}[channel]
     return {"channel": channel, "to": to}
 
 
-def _tell(visitor: Visitor) -> dict[str, dict[str, str]]:
-    return {"notify": _contact(visitor)} if visitor.dice.random() < 0.7 else {}
+def _notify(visitor: Visitor) -> dict[str, dict[str, str]]:
+    return {"notify": _contact(visitor)} if visitor.rng.random() < 0.7 else {}
 
 
 def _write(
@@ -211,8 +211,8 @@ def _headers(visitor: Visitor) -> dict[str, str]:
     return {
         "User-Agent": person.browser,
         "X-Forwarded-For": person.address,
-        "Cookie": f"session={visitor.dice.getrandbits(128):032x}",
-        "Authorization": f"Bearer {visitor.dice.getrandbits(160):040x}",
+        "Cookie": f"session={visitor.rng.getrandbits(128):032x}",
+        "Authorization": f"Bearer {visitor.rng.getrandbits(160):040x}",
         "Referer": f"https://shop.example.com/checkout?email={person.email}",
     }
 

@@ -58,7 +58,7 @@ def demo(
     with ExitStack() as stack:
         # Around the switches: a second Ctrl-C must not keep them from clearing the faults.
         stop = stack.enter_context(running.signals_noted())
-        play: Callable[[float], str] = _all_well
+        play: Callable[[float], str] = _no_faults
         if faults:
             switches = stack.enter_context(Switchboard(switches_at))
             episodes = fault_schedule.plan(duration, seed)
@@ -77,7 +77,7 @@ def demo(
         raise StackError(f"{report.wrong} of {report.requests} answers were not the expected ones")
 
 
-def _all_well(now: float) -> str:
+def _no_faults(now: float) -> str:
     return ""
 
 

@@ -14,10 +14,10 @@ from glasshouse_cli.errors import StackError
 from glasshouse_loadgen import loopback
 
 _TIMEOUT_S: Final = 5.0
-# The end of a run is quiet, so that what waits can be made up for.
+# The end of a run has no faults, so that the backlog can be worked off.
 _LAST_SHARE: Final = 0.85
 
-# Title, part of the sandbox, fault. Each is played once, in an order the seed decides.
+# Title, service of the sandbox, fault. Each is played once, in an order the seed decides.
 KINDS: Final[tuple[tuple[str, str, Mapping[str, Any]], ...]] = (
     ("payment outage", "chain", {"mode": "down"}),
     ("payments revert", "chain", {"mode": "revert", "rate": 0.7}),
@@ -35,7 +35,7 @@ class Episode:
     """One fault, from ``start`` to ``end``, in seconds since the traffic began."""
 
     title: str
-    part: str
+    service: str
     fault: Mapping[str, Any]
     start: float
     end: float
@@ -44,20 +44,20 @@ class Episode:
 def plan(duration: float, seed: int) -> list[Episode]:
     """Return the episodes of a run of ``duration`` seconds, one after the other."""
     # Not for secrets: it must be repeatable.
-    dice = random.Random(seed)  # noqa: S311 (see above)
+    rng = random.Random(seed)  # noqa: S311 (see above)
     kinds = list(KINDS)
-    dice.shuffle(kinds)
+    rng.shuffle(kinds)
     slot = duration * _LAST_SHARE / len(kinds)
     episodes: list[Episode] = []
-    for number, (title, part, fault) in enumerate(kinds):
-        start = slot * (number + dice.uniform(0.05, 0.15))
-        end = start + slot * dice.uniform(0.7, 0.8)
-        episodes.append(Episode(title=title, part=part, fault=fault, start=start, end=end))
+    for number, (title, service, fault) in enumerate(kinds):
+        start = slot * (number + rng.uniform(0.05, 0.15))
+        end = start + slot * rng.uniform(0.7, 0.8)
+        episodes.append(Episode(title=title, service=service, fault=fault, start=start, end=end))
     return episodes
 
 
 class Switchboard:
-    """The sandbox's switches. As a context manager it leaves all parts well."""
+    """The sandbox's switches. As a context manager it leaves all services healthy."""
 
     def __init__(self, sandbox: str) -> None:
         self._url = loopback.check(sandbox)
@@ -76,9 +76,9 @@ class Switchboard:
         """End all faults. Raises StackError."""
         self._call("DELETE", "/faults")
 
-    def set(self, part: str, fault: Mapping[str, Any]) -> None:
-        """Begin one fault in place of the part's present one. Raises StackError."""
-        self._call("PUT", f"/faults/{part}", dict(fault))
+    def set(self, service: str, fault: Mapping[str, Any]) -> None:
+        """Begin one fault in place of the service's present one. Raises StackError."""
+        self._call("PUT", f"/faults/{service}", dict(fault))
 
     def _call(self, method: str, path: str, body: Any = None) -> None:
         try:
@@ -101,13 +101,13 @@ class Player:
     def step(self, now: float) -> str:
         """Switch what is due ``now``, in seconds since the traffic began.
 
-        Returns the title of the fault that is on, empty when all is well. A fault whose time is
+        Returns the title of the fault that is on, empty when there is none. A fault whose time is
         over is played late rather than never. Raises StackError.
         """
         if self._current is not None and now >= self._current.end:
-            self._switches.set(self._current.part, {"mode": "none"})
+            self._switches.set(self._current.service, {"mode": "none"})
             self._current = None
         if self._current is None and self._waiting and now >= self._waiting[0].start:
             self._current = self._waiting.popleft()
-            self._switches.set(self._current.part, self._current.fault)
+            self._switches.set(self._current.service, self._current.fault)
         return self._current.title if self._current else ""

@@ -9,7 +9,7 @@ from glasshouse_cli.errors import StackError
 def check(url: str) -> str:
     """Return ``url`` without its last slash if it leads to loopback over plain HTTP.
 
-    Raises StackError for any other: the traffic carries made-up personal data and faults, which
+    Raises StackError for any other: the traffic carries synthetic personal data and faults, which
     somebody else's service must never meet.
     """
     try:

@@ -1,4 +1,4 @@
-"""Made-up people, the same for the same seed."""
+"""Synthetic users, the same for the same seed."""
 
 import random
 from dataclasses import dataclass
@@ -32,20 +32,20 @@ def make_people(count: int, seed: int) -> list[Person]:
     for number, faker in enumerate(fakers):
         faker.seed_instance(seed + number)
     # Not for secrets: it must be repeatable.
-    dice = random.Random(seed)  # noqa: S311 (see above)
-    return [_person(fakers[number % len(fakers)], dice) for number in range(count)]
+    rng = random.Random(seed)  # noqa: S311 (see above)
+    return [_person(fakers[number % len(fakers)], rng) for number in range(count)]
 
 
-def _person(faker: Faker, dice: random.Random) -> Person:
+def _person(faker: Faker, rng: random.Random) -> Person:
     email = faker.ascii_safe_email()
     # Many services have no other user id than the address.
-    user_id = email if dice.random() < 0.3 else f"user-{dice.getrandbits(40):010x}"
+    user_id = email if rng.random() < 0.3 else f"user-{rng.getrandbits(40):010x}"
     return Person(
         user_id=user_id,
         name=faker.name(),
         email=email,
-        phone=f"+{dice.choice(('1', '33', '39', '44', '49'))}{dice.randrange(10**9, 10**10)}",
-        device=f"{dice.getrandbits(256):064x}",
+        phone=f"+{rng.choice(('1', '33', '39', '44', '49'))}{rng.randrange(10**9, 10**10)}",
+        device=f"{rng.getrandbits(256):064x}",
         card=faker.credit_card_number("visa16"),
         iban=faker.iban(),
         street=faker.street_address().replace("\n", ", "),

@@ -135,19 +135,19 @@ def _user_class(load: Load) -> type[FastHttpUser]:
         connection_timeout = network_timeout = _TIMEOUT_S
 
         def on_start(self) -> None:
-            # Each user has dice of their own: what one does follows from the seed alone.
+            # One random generator per user: what a user does follows from the seed alone.
             number = next(numbers)
-            self.dice = random.Random(f"{load.seed}:{number}")  # noqa: S311 (not for secrets)
+            self.rng = random.Random(f"{load.seed}:{number}")  # noqa: S311 (not for secrets)
             self.visitors = [
-                actions.Visitor(person=person, dice=self.dice, currencies=load.currencies)
+                actions.Visitor(person=person, rng=self.rng, currencies=load.currencies)
                 for person in crowd[number::USERS]
             ]
             # Users who start together would also go on together.
-            gevent.sleep(self.dice.random() * USERS / load.rate)
+            gevent.sleep(self.rng.random() * USERS / load.rate)
 
         @task
         def act(self) -> None:
-            visitor = self.dice.choice(self.visitors)
+            visitor = self.rng.choice(self.visitors)
             call = actions.next_call(visitor)
             with self.client.request(
                 call.method,

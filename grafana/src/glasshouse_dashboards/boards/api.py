@@ -2,19 +2,19 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from glasshouse_dashboards.frame import frame
-from glasshouse_dashboards.looks import HALF, Limits, lines, number, row, rows
+from glasshouse_dashboards.layout import base_dashboard
 from glasshouse_dashboards.objectives import WITHIN, WITHIN_S
+from glasshouse_dashboards.panels import HALF, Thresholds, row, stat, table, time_series
 from glasshouse_dashboards.queries import api as q
 
 _PROMISED = "api-latency"
-_SLOW = Limits(0.8 * WITHIN_S[_PROMISED], WITHIN_S[_PROMISED])
+_SLOW = Thresholds(0.8 * WITHIN_S[_PROMISED], WITHIN_S[_PROMISED])
 
 
 def build() -> Dashboard:
     """Return the dashboard. Rows go from symptom over cause to detail."""
     return (
-        frame(
+        base_dashboard(
             "api",
             "Do requests succeed, how fast, and on which route do they not?",
             areas=["api", "health"],
@@ -28,63 +28,65 @@ def build() -> Dashboard:
         )
         .with_row(row("Symptom: rate, errors, duration"))
         .with_panel(
-            number("Requests", "Answered in the chosen time, probes left out.", "short", q.REQUESTS)
+            stat("Requests", "Answered in the chosen time, probes left out.", "short", q.REQUESTS)
         )
         .with_panel(
-            number(
+            stat(
                 "Without server error",
                 "99.9 % is promised.",
                 "percentunit",
                 q.AVAILABILITY,
-                limits=Limits(0.9995, 0.999, falling=True),
+                thresholds=Thresholds(0.9995, 0.999, falling=True),
             )
         )
         .with_panel(
-            number(
+            stat(
                 f"Faster than {WITHIN[_PROMISED]}",
                 "Share of the answers that are no server errors; 95 % is promised.",
                 "percentunit",
                 q.FAST,
-                limits=Limits(0.97, 0.95, falling=True),
+                thresholds=Thresholds(0.97, 0.95, falling=True),
             )
         )
         .with_panel(
-            number("In flight", "Requests that are being answered now.", "short", q.IN_FLIGHT)
+            stat("In flight", "Requests that are being answered now.", "short", q.IN_FLIGHT)
         )
         .with_panel(
-            lines("Rate by route", "Requests answered each second.", "reqps", q.RATE_BY_ROUTE)
+            time_series("Rate by route", "Requests answered each second.", "reqps", q.RATE_BY_ROUTE)
         )
         .with_panel(
-            lines(
+            time_series(
                 "Server errors",
                 "Share of requests answered with 5xx.",
                 "percentunit",
                 q.ERRORS,
-                limits=Limits(0.001, 0.01),
+                thresholds=Thresholds(0.001, 0.01),
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Duration",
                 "Of all answers. A dot is one request: open its trace.",
                 "s",
                 q.DURATION,
-                limits=_SLOW,
+                thresholds=_SLOW,
             )
         )
         .with_row(row("Cause: which route, which answer, the database?"))
         .with_panel(
-            lines(
+            time_series(
                 "Duration by route, 95th percentile",
                 "One slow route points at its own work, all of them at what they share.",
                 "s",
                 q.DURATION_BY_ROUTE,
-                limits=_SLOW,
+                thresholds=_SLOW,
             )
         )
-        .with_panel(lines("By status", "Answers by status code.", "reqps", q.STATUS, stacked=True))
         .with_panel(
-            lines(
+            time_series("By status", "Answers by status code.", "reqps", q.STATUS, stacked=True)
+        )
+        .with_panel(
+            time_series(
                 "Database, 95th percentile",
                 "Duration of the API's statements, by their kind.",
                 "s",
@@ -93,7 +95,7 @@ def build() -> Dashboard:
         )
         .with_row(row("Detail: refusals and routes"))
         .with_panel(
-            lines(
+            time_series(
                 "Refused",
                 "Requests answered with 4xx: a client's fault, or a contract that changed.",
                 "reqps",
@@ -102,7 +104,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            rows(
+            table(
                 "By route and status",
                 "Requests in the chosen time. No route: nothing of ours has that path.",
                 "short",

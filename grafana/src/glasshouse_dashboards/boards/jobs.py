@@ -2,15 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from glasshouse_dashboards.frame import frame
-from glasshouse_dashboards.looks import HALF, Limits, lines, log_lines, number, row, rows
+from glasshouse_dashboards.layout import base_dashboard
+from glasshouse_dashboards.panels import HALF, Thresholds, logs, row, stat, table, time_series
 from glasshouse_dashboards.queries import jobs as q
 
 
 def build() -> Dashboard:
     """Return the dashboard. Rows go from symptom over cause to detail."""
     return (
-        frame(
+        base_dashboard(
             "jobs",
             "Does a worker work, does work wait, and which job fails?",
             areas=["jobs", "automation"],
@@ -20,35 +20,35 @@ def build() -> Dashboard:
         )
         .with_row(row("Symptom: does work get done?"))
         .with_panel(
-            number(
+            stat(
                 "Worker heartbeat",
                 "Age of the freshest heartbeat. At 30 s no worker is alive.",
                 "s",
                 q.HEARTBEAT,
-                limits=Limits(15, 30),
+                thresholds=Thresholds(15, 30),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Oldest waiting job",
-                "How long it has been due. 300 s wakes somebody.",
+                "How long it has been due. 300 s pages somebody.",
                 "s",
                 q.OLDEST_NOW,
-                limits=Limits(60, 300),
+                thresholds=Thresholds(60, 300),
             )
         )
-        .with_panel(number("Waiting jobs", "Jobs that are due now.", "short", q.BACKLOG_NOW))
+        .with_panel(stat("Waiting jobs", "Jobs that are due now.", "short", q.BACKLOG_NOW))
         .with_panel(
-            number(
+            stat(
                 "Failed or aborted",
                 "Executions in the chosen time that will not be tried again.",
                 "short",
                 q.FAILED,
-                limits=Limits(1, 5),
+                thresholds=Thresholds(1, 5),
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Executions by outcome",
                 "Succeeded should stand out.",
                 "ops",
@@ -57,19 +57,21 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Oldest waiting job",
                 "A rising line is a job that nobody takes.",
                 "s",
                 q.AGE,
-                limits=Limits(60, 300),
+                thresholds=Thresholds(60, 300),
                 span=HALF,
             )
         )
         .with_row(row("Cause: too few, too slow, or failing?"))
-        .with_panel(lines("Waiting jobs", "Due jobs by name.", "short", q.BACKLOG, stacked=True))
         .with_panel(
-            lines(
+            time_series("Waiting jobs", "Due jobs by name.", "short", q.BACKLOG, stacked=True)
+        )
+        .with_panel(
+            time_series(
                 "Duration, 95th percentile",
                 "One execution, by job.",
                 "s",
@@ -77,7 +79,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Retries and failures",
                 "Executions that did not succeed, by job.",
                 "ops",
@@ -86,7 +88,7 @@ def build() -> Dashboard:
         )
         .with_row(row("Detail: schedules, workers, executions"))
         .with_panel(
-            rows(
+            table(
                 "Last success",
                 "Time since each job last succeeded. Twice its schedule's interval is too long.",
                 "s",
@@ -96,7 +98,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            rows(
+            table(
                 "Schedules",
                 "How often each scheduled job should run.",
                 "s",
@@ -105,19 +107,21 @@ def build() -> Dashboard:
                 span=6,
             )
         )
-        .with_panel(lines("Executions by job", "What the workers do.", "ops", q.BY_JOB, span=6))
         .with_panel(
-            lines(
+            time_series("Executions by job", "What the workers do.", "ops", q.BY_JOB, span=6)
+        )
+        .with_panel(
+            time_series(
                 "Heartbeats by process",
                 "Who reports the age. A new line is a process that started.",
                 "s",
                 q.HEARTBEATS,
-                limits=Limits(15, 30),
+                thresholds=Thresholds(15, 30),
                 span=6,
             )
         )
         .with_panel(
-            log_lines(
+            logs(
                 "Finished executions",
                 "One line each, with outcome, duration and attempt.",
                 q.FINISHED,

@@ -2,15 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, TextBoxVariable
 
-from glasshouse_dashboards.frame import frame
-from glasshouse_dashboards.looks import log_lines, log_rate, row
+from glasshouse_dashboards.layout import base_dashboard
+from glasshouse_dashboards.panels import log_rate, logs, row
 from glasshouse_dashboards.queries import logs as q
 
 
 def build() -> Dashboard:
     """Return the dashboard. Rows go from symptom over cause to detail."""
     return (
-        frame(
+        base_dashboard(
             "logs",
             "What do services say, what goes wrong, and what happened in one request?",
             down=["pipeline"],
@@ -35,12 +35,12 @@ def build() -> Dashboard:
         )
         .with_row(row("Cause: errors"))
         .with_panel(
-            log_lines("Errors", "Severity ERROR and worse. Open one, follow its trace.", q.ERRORS)
+            logs("Errors", "Severity ERROR and worse. Open one, follow its trace.", q.ERRORS)
         )
-        .with_panel(log_lines("Warnings", "Severity WARN.", q.WARNINGS))
+        .with_panel(logs("Warnings", "Severity WARN.", q.WARNINGS))
         .with_row(row("Detail: everything, by text or correlationId"))
         .with_panel(
-            log_lines(
+            logs(
                 "Lines",
                 "Fill in a text, or a correlationId to see one request in all services.",
                 q.ALL,

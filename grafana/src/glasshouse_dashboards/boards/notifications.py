@@ -2,15 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from glasshouse_dashboards.frame import frame
-from glasshouse_dashboards.looks import HALF, Limits, lines, log_lines, number, row
+from glasshouse_dashboards.layout import base_dashboard
+from glasshouse_dashboards.panels import HALF, Thresholds, logs, row, stat, time_series
 from glasshouse_dashboards.queries import notifications as q
 
 
 def build() -> Dashboard:
     """Return the dashboard. Rows go from symptom over cause to detail."""
     return (
-        frame(
+        base_dashboard(
             "notifications",
             "Do notifications arrive, by which channel do they not, and why?",
             areas=["notifications"],
@@ -19,30 +19,30 @@ def build() -> Dashboard:
             variables={"channel": q.CHANNELS},
         )
         .with_row(row("Symptom: do they arrive?"))
-        .with_panel(number("Queued", "Notifications queued in the chosen time.", "short", q.QUEUED))
+        .with_panel(stat("Queued", "Notifications queued in the chosen time.", "short", q.QUEUED))
         .with_panel(
-            number("Delivered", "Notifications delivered in the chosen time.", "short", q.DELIVERED)
+            stat("Delivered", "Notifications delivered in the chosen time.", "short", q.DELIVERED)
         )
         .with_panel(
-            number(
+            stat(
                 "Failed",
                 "Notifications given up in the chosen time.",
                 "short",
                 q.FAILED,
-                limits=Limits(1, 3),
+                thresholds=Thresholds(1, 3),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Delivered of ended",
                 "99 % is promised.",
                 "percentunit",
                 q.DELIVERED_SHARE,
-                limits=Limits(0.995, 0.99, falling=True),
+                thresholds=Thresholds(0.995, 0.99, falling=True),
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "By status",
                 "Queued and delivered should run together; failed should be flat.",
                 "ops",
@@ -51,18 +51,18 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Failed of ended, by channel",
-                "A single channel points at its provider. 10 % wakes somebody.",
+                "A single channel points at its provider. 10 % pages somebody.",
                 "percentunit",
                 q.FAILED_BY_CHANNEL,
-                limits=Limits(0.01, 0.1),
+                thresholds=Thresholds(0.01, 0.1),
                 span=HALF,
             )
         )
         .with_row(row("Cause: delivery jobs"))
         .with_panel(
-            lines(
+            time_series(
                 "Delivery jobs",
                 "Executions by outcome. Retries come before failures.",
                 "ops",
@@ -70,7 +70,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Duration of a delivery",
                 "One execution. A slow provider shows here first.",
                 "s",
@@ -78,17 +78,17 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Oldest waiting delivery",
                 "How long a due delivery has waited for a worker.",
                 "s",
                 q.WAITING,
-                limits=Limits(60, 300),
+                thresholds=Thresholds(60, 300),
             )
         )
         .with_row(row("Detail: channels and events"))
         .with_panel(
-            lines(
+            time_series(
                 "Delivered by channel",
                 "What each channel carries.",
                 "ops",
@@ -98,7 +98,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            log_lines(
+            logs(
                 "Events",
                 "Each notification's steps. Neither address nor text is in them.",
                 q.EVENTS,

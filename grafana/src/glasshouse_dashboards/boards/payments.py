@@ -2,9 +2,9 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from glasshouse_dashboards.frame import frame
-from glasshouse_dashboards.looks import Limits, lines, log_lines, number, row, rows
+from glasshouse_dashboards.layout import base_dashboard
 from glasshouse_dashboards.objectives import WITHIN, WITHIN_S
+from glasshouse_dashboards.panels import Thresholds, logs, row, stat, table, time_series
 from glasshouse_dashboards.queries import payments as q
 
 _PROMISED = "payment-confirmation"
@@ -13,7 +13,7 @@ _PROMISED = "payment-confirmation"
 def build() -> Dashboard:
     """Return the dashboard. Rows go from symptom over cause to detail."""
     return (
-        frame(
+        base_dashboard(
             "payments",
             "Do payments get confirmed, how fast, and what fails?",
             areas=["payments"],
@@ -23,10 +23,10 @@ def build() -> Dashboard:
         )
         .with_row(row("Symptom: do payments go through?"))
         .with_panel(
-            number("Created", "Payments created in the chosen time.", "short", q.CREATED, span=5)
+            stat("Created", "Payments created in the chosen time.", "short", q.CREATED, span=5)
         )
         .with_panel(
-            number(
+            stat(
                 "Confirmed",
                 "Payments confirmed by the chain in the chosen time.",
                 "short",
@@ -35,27 +35,27 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Failed",
                 "Payments that ended without confirmation in the chosen time.",
                 "short",
                 q.FAILED,
-                limits=Limits(1, 3),
+                thresholds=Thresholds(1, 3),
                 span=5,
             )
         )
         .with_panel(
-            number(
+            stat(
                 f"Confirmed within {WITHIN[_PROMISED]}",
                 "Share of the ended payments; 95 % is promised.",
                 "percentunit",
                 q.WITHIN_PROMISE,
-                limits=Limits(0.97, 0.95, falling=True),
+                thresholds=Thresholds(0.97, 0.95, falling=True),
                 span=9,
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Payments by state",
                 "Created, submitted and confirmed should run together; failed should be flat.",
                 "ops",
@@ -63,27 +63,27 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Confirmation delay",
                 "From creation to confirmation. Rises before payments fail; "
                 f"{WITHIN[_PROMISED]} is promised.",
                 "s",
                 q.DELAY,
-                limits=Limits(0.75 * WITHIN_S[_PROMISED], WITHIN_S[_PROMISED]),
+                thresholds=Thresholds(0.75 * WITHIN_S[_PROMISED], WITHIN_S[_PROMISED]),
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Failed of ended",
                 "Share of payments that failed of those that ended.",
                 "percentunit",
                 q.FAILED_SHARE,
-                limits=Limits(0.03, 0.05),
+                thresholds=Thresholds(0.03, 0.05),
             )
         )
         .with_row(row("Cause: jobs and the chain"))
         .with_panel(
-            lines(
+            time_series(
                 "Confirmation jobs",
                 "Executions by outcome. Retries and failures point at the chain.",
                 "ops",
@@ -91,7 +91,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Calls to the chain and other hosts, 95th percentile",
                 "How long the worker waits for an answer, by the host that it calls.",
                 "s",
@@ -99,7 +99,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Waiting confirmation jobs",
                 "Jobs that are due and wait for a worker.",
                 "short",
@@ -108,7 +108,7 @@ def build() -> Dashboard:
         )
         .with_row(row("Detail: money and events"))
         .with_panel(
-            lines(
+            time_series(
                 "Confirmed amounts",
                 "Money confirmed each second, each in its own currency's unit.",
                 "none",
@@ -117,7 +117,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            rows(
+            table(
                 "By currency and state",
                 "Payments in the chosen time.",
                 "short",
@@ -126,7 +126,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            log_lines(
+            logs(
                 "Events",
                 "Each payment's steps. Open a line and follow its trace.",
                 q.EVENTS,

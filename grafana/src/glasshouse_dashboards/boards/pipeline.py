@@ -2,8 +2,8 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from glasshouse_dashboards.frame import frame
-from glasshouse_dashboards.looks import HALF, QUARTER, Limits, lines, number, row, rows
+from glasshouse_dashboards.layout import base_dashboard
+from glasshouse_dashboards.panels import HALF, QUARTER, Thresholds, row, stat, table, time_series
 from glasshouse_dashboards.queries import pipeline as q
 from glasshouse_dashboards.queries.shared import QUEUES
 
@@ -11,7 +11,7 @@ from glasshouse_dashboards.queries.shared import QUEUES
 def build() -> Dashboard:
     """Return the dashboard. Rows go from symptom over cause to detail."""
     return (
-        frame(
+        base_dashboard(
             "pipeline",
             "Does what services send arrive, redacted and in time? Can other panels be trusted?",
             areas=["pipeline"],
@@ -36,105 +36,105 @@ def build() -> Dashboard:
         )
         .with_row(row("Symptom: is anything lost?"))
         .with_panel(
-            number(
+            stat(
                 "Parts that do not answer",
                 "Prometheus asks each part of the stack for its metrics.",
                 "short",
                 q.UP,
-                limits=Limits(1, 1),
+                thresholds=Thresholds(1, 1),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Fullest queue",
                 "Of the Collector's queues on disk. When full it slows its senders down.",
                 "percentunit",
                 q.QUEUE_NOW,
-                limits=Limits(0.3, 0.5),
+                thresholds=Thresholds(0.3, 0.5),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Given up",
                 "Items that a backend left out, or that did not fit, in the chosen time.",
                 "short",
                 q.LOST,
-                limits=Limits(1, 1),
+                thresholds=Thresholds(1, 1),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Not checked",
                 "Records that redaction could not check and did not pass on, in the chosen time.",
                 "short",
                 q.UNSCANNED,
-                limits=Limits(1, 1),
+                thresholds=Thresholds(1, 1),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Dropped",
                 "Records that no backend could have taken, or over a bound, in the chosen time.",
                 "short",
                 q.DROPPED,
-                limits=Limits(1, 1),
+                thresholds=Thresholds(1, 1),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Set aside",
                 "Records that went to the dead letters in the chosen time. They can be replayed.",
                 "short",
                 q.SET_ASIDE,
-                limits=Limits(1, 1),
+                thresholds=Thresholds(1, 1),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Dead letters",
                 "How full they are. When they are full, what would go there is lost.",
                 "percentunit",
                 q.LETTERS,
-                limits=Limits(0.5, 0.8),
+                thresholds=Thresholds(0.5, 0.8),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Dropped by backends",
                 "What Loki, Tempo and Prometheus dropped by themselves, in the chosen time.",
                 "short",
                 q.DISCARDED,
-                limits=Limits(1, 1),
+                thresholds=Thresholds(1, 1),
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Freshness",
                 "Age of the newest sample. Everything older than a minute is history.",
                 "s",
                 q.FRESHNESS,
-                limits=Limits(30, 60),
+                thresholds=Thresholds(30, 60),
                 span=HALF,
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Queues",
                 "How full the Collector's queues on disk are, by backend.",
                 "percentunit",
                 QUEUES,
-                limits=Limits(0.3, 0.5),
+                thresholds=Thresholds(0.3, 0.5),
                 span=HALF,
             )
         )
         .with_row(row("Cause: where does it stick?"))
         .with_panel(
-            lines(
+            time_series(
                 "Received", "What the Collector took, by signal.", "cps", q.ACCEPTED, span=QUARTER
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Sent on",
                 "What backends took. Follows what is received.",
                 "cps",
@@ -143,17 +143,17 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Refused",
                 "What the Collector did not take, for want of memory. Senders try again.",
                 "cps",
                 q.REFUSED,
-                limits=Limits(0.1, 1),
+                thresholds=Thresholds(0.1, 1),
                 span=QUARTER,
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Backends, 95th percentile",
                 "How long backends take to accept a batch.",
                 "s",
@@ -162,7 +162,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Dropped: why",
                 "Records in 10 minutes, by reason and service. Others of their request are stored.",
                 "short",
@@ -171,7 +171,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Set aside: why",
                 "Records in 10 minutes that went to the dead letters, by signal and reason.",
                 "short",
@@ -180,7 +180,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Over their bound",
                 "Records of services that send more than they may: they wait, or are shed.",
                 "cps",
@@ -189,7 +189,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Halved batches",
                 "A backend refuses a record: its batch is halved until that one is alone.",
                 "ops",
@@ -199,7 +199,7 @@ def build() -> Dashboard:
         )
         .with_row(row("Detail: repairs, counts, redaction and cost"))
         .with_panel(
-            lines(
+            time_series(
                 "Repaired by reason",
                 "Repairs in 10 minutes. A backend would have refused these records as they came.",
                 "short",
@@ -208,7 +208,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            rows(
+            table(
                 "Not as sent: where",
                 "Records in the chosen time that were repaired, set aside or dropped.",
                 "short",
@@ -223,7 +223,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Dropped by backends",
                 "Records in 10 minutes that backends dropped by themselves, by their own reasons.",
                 "short",
@@ -232,17 +232,17 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Event counts behind",
                 "How long the oldest change has waited to be shown. Usually a fifth of a second.",
                 "s",
                 q.BEHIND,
-                limits=Limits(5, 30),
+                thresholds=Thresholds(5, 30),
                 span=HALF,
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Redacted by rule",
                 "A rule that suddenly hits is a new leak at its source. Nothing of it is stored.",
                 "ops",
@@ -251,7 +251,7 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            rows(
+            table(
                 "Redacted: where",
                 "Hits in the chosen time, by rule, signal and surface.",
                 "short",
@@ -259,13 +259,13 @@ def build() -> Dashboard:
                 {"rule": "Rule", "signal": "Signal", "surface": "Surface", "Value": "Hits"},
             )
         )
-        .with_panel(lines("Memory", "Of each part.", "bytes", q.MEMORY, span=QUARTER))
-        .with_panel(lines("CPU", "Of each part, in cores.", "short", q.CPU, span=QUARTER))
+        .with_panel(time_series("Memory", "Of each part.", "bytes", q.MEMORY, span=QUARTER))
+        .with_panel(time_series("CPU", "Of each part, in cores.", "short", q.CPU, span=QUARTER))
         .with_panel(
-            lines("Stored", "Bytes that Loki and Tempo take.", "Bps", q.STORED, span=QUARTER)
+            time_series("Stored", "Bytes that Loki and Tempo take.", "Bps", q.STORED, span=QUARTER)
         )
         .with_panel(
-            lines(
+            time_series(
                 "Series",
                 "Prometheus's active series. A steady rise is a label out of bounds.",
                 "short",

@@ -2,15 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from glasshouse_dashboards.frame import frame
-from glasshouse_dashboards.looks import HALF, Limits, bars, lines, number, row, rows
+from glasshouse_dashboards.layout import base_dashboard
+from glasshouse_dashboards.panels import HALF, Thresholds, bar_gauge, row, stat, table, time_series
 from glasshouse_dashboards.queries import slos as q
 
 
 def build() -> Dashboard:
     """Return the dashboard. Rows go from symptom over cause to detail."""
     return (
-        frame(
+        base_dashboard(
             "slos",
             "Is a promise in danger, and how fast does its error budget burn?",
             down=["api", "payments", "automation", "notifications"],
@@ -25,16 +25,16 @@ def build() -> Dashboard:
         )
         .with_row(row("Symptom: what is left?"))
         .with_panel(
-            number(
+            stat(
                 "Burn alerts",
                 "Budgets that burn too fast now.",
                 "short",
                 q.BURNING,
-                limits=Limits(1, 2),
+                thresholds=Thresholds(1, 2),
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Objectives",
                 "What is promised, over 30 days.",
                 "percentunit",
@@ -44,54 +44,58 @@ def build() -> Dashboard:
             )
         )
         .with_panel(
-            bars(
+            bar_gauge(
                 "Budget left",
                 "Of 30 days. At nothing left the promise is broken.",
                 "percentunit",
                 q.BUDGET,
                 legend="{{slo}}",
-                limits=Limits(0.5, 0.1, falling=True),
-                most=1,
+                thresholds=Thresholds(0.5, 0.1, falling=True),
+                max_value=1,
                 span=HALF,
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Budget left over time",
                 "A step is an incident, a slope is a habit.",
                 "percentunit",
                 q.BUDGET_OVER_TIME,
-                limits=Limits(0.5, 0.1, falling=True),
+                thresholds=Thresholds(0.5, 0.1, falling=True),
                 span=HALF,
             )
         )
         .with_row(row("Cause: what burns?"))
         .with_panel(
-            lines(
+            time_series(
                 "Fast burn",
-                "1 uses up the budget in exactly 30 days; 14.4 in both windows wakes somebody.",
+                "1 uses up the budget in exactly 30 days; 14.4 in both windows pages somebody.",
                 "short",
                 q.FAST,
-                limits=Limits(6, 14.4),
+                thresholds=Thresholds(6, 14.4),
                 span=HALF,
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Slow burn",
-                "Over 6 h a factor of 6 wakes somebody; over 3 d a factor of 1 is a ticket.",
+                "Over 6 h a factor of 6 pages somebody; over 3 d a factor of 1 is a ticket.",
                 "short",
                 q.SLOW,
-                limits=Limits(1, 6),
+                thresholds=Thresholds(1, 6),
                 span=HALF,
             )
         )
         .with_row(row("Detail: events"))
-        .with_panel(lines("Good in the last hour", "Share of good events.", "percentunit", q.GOOD))
-        .with_panel(lines("Events", "What is counted, each second.", "ops", q.EVENTS))
-        .with_panel(lines("Bad events", "What uses up the budget, each second.", "ops", q.BAD))
         .with_panel(
-            rows(
+            time_series("Good in the last hour", "Share of good events.", "percentunit", q.GOOD)
+        )
+        .with_panel(time_series("Events", "What is counted, each second.", "ops", q.EVENTS))
+        .with_panel(
+            time_series("Bad events", "What uses up the budget, each second.", "ops", q.BAD)
+        )
+        .with_panel(
+            table(
                 "Burn alerts",
                 "Pending ones burn, but not for long enough.",
                 "short",

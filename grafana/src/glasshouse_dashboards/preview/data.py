@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from glasshouse_dashboards.reading import Span
+from glasshouse_dashboards.expand import TimeRange
 
 _LABEL: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _LINES: Final = 60
@@ -47,18 +47,22 @@ class Line:
 class Reader:
     """Reads Prometheus and Loki. Raises httpx.HTTPError for what cannot be asked."""
 
-    def __init__(self, http: httpx.Client, backends: Backends, span: Span) -> None:
+    def __init__(self, http: httpx.Client, backends: Backends, time_range: TimeRange) -> None:
         self._http = http
         self._backends = backends
-        self._span = span
+        self._time_range = time_range
 
     def series(self, target: Mapping[str, Any], query: str) -> list[Series]:
         """Return what a Prometheus target has, without what is no number."""
         if target.get("range"):
-            window = {"start": self._span.start, "end": self._span.end, "step": self._span.step}
+            window = {
+                "start": self._time_range.start,
+                "end": self._time_range.end,
+                "step": self._time_range.step,
+            }
             found = self._ask(f"{self._backends.prometheus}/api/v1/query_range", query, window)
         else:
-            moment = {"time": self._span.end}
+            moment = {"time": self._time_range.end}
             found = self._ask(f"{self._backends.prometheus}/api/v1/query", query, moment)
         return _series(found, target.get("legendFormat", ""))
 
@@ -77,15 +81,19 @@ class Reader:
 
     def marks(self, query: str) -> list[Series]:
         """Return when an annotation's query had series."""
-        window = {"start": self._span.start, "end": self._span.end, "step": self._span.step}
+        window = {
+            "start": self._time_range.start,
+            "end": self._time_range.end,
+            "step": self._time_range.step,
+        }
         found = self._ask(f"{self._backends.prometheus}/api/v1/query_range", query, window)
         return _series(found, "")
 
     def _loki(self, query: str) -> list[Any]:
         window: dict[str, float] = {
-            "start": int(self._span.start * 10**9),
-            "end": int(self._span.end * 10**9),
-            "step": max(self._span.step, 15),
+            "start": int(self._time_range.start * 10**9),
+            "end": int(self._time_range.end * 10**9),
+            "step": max(self._time_range.step, 15),
             "limit": _LINES,
         }
         return self._ask(f"{self._backends.loki}/loki/api/v1/query_range", query, window)
@@ -108,12 +116,12 @@ def _series(result: list[Any], legend: str) -> list[Series]:
         if points:
             times, values = (list(column) for column in zip(*points, strict=True))
             made.append(
-                Series(name=_named(legend, labels), labels=labels, times=times, values=values)
+                Series(name=_legend_text(legend, labels), labels=labels, times=times, values=values)
             )
     return sorted(made, key=lambda series: series.name)
 
 
-def _named(legend: str, labels: Mapping[str, str]) -> str:
+def _legend_text(legend: str, labels: Mapping[str, str]) -> str:
     if not legend:
         shown = {key: value for key, value in labels.items() if key != "__name__"}
         return ", ".join(shown.values())

@@ -13,9 +13,9 @@ from matplotlib.dates import DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
+from glasshouse_dashboards.expand import TimeRange
 from glasshouse_dashboards.preview import units
 from glasshouse_dashboards.preview.data import Series
-from glasshouse_dashboards.reading import Span
 
 COLORS: Final = {"green": "#3a9e5c", "orange": "#e08b27", "red": "#d64550", "blue": "#3d7fd9"}
 # Far apart for eyes that see colours differently, and legible on white and on near-black.
@@ -54,14 +54,14 @@ mpl.rcParams.update(
 def graph(
     panel: Mapping[str, Any],
     series: Sequence[Series],
-    span: Span,
+    time_range: TimeRange,
     marks: Mapping[str, Sequence[Series]],
     size: tuple[int, int],
 ) -> str:
     """Return a time series panel. ``size`` in pixels; ``marks`` by colour."""
     defaults = panel["fieldConfig"]["defaults"]
     figure, axes = _canvas(size)
-    start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (span.start, span.end))
+    start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (time_range.start, time_range.end))
     axes.set_xlim(start, end)  # type: ignore[arg-type]
     for color, found in marks.items():
         for mark in found:
@@ -71,7 +71,9 @@ def graph(
             # A band at the foot: a filled graph would hide what it is about.
             axes.axvspan(first, last, ymax=0.03, color=COLORS[color], alpha=0.6, linewidth=0)  # type: ignore[arg-type]
             axes.axvline(first, color=COLORS[color], linewidth=0.8, linestyle=":")  # type: ignore[arg-type]
-    highest = _stack(axes, series, span) if _stacked(panel) else _lines(axes, series, span)
+    highest = (
+        _stack(axes, series, time_range) if _stacked(panel) else _lines(axes, series, time_range)
+    )
     _limits(axes, defaults, highest)
     axes.set_ylim(bottom=0)
     if highest == 0:
@@ -80,15 +82,15 @@ def graph(
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda value, _: units.text(value, defaults["unit"]))
     )
-    axes.xaxis.set_major_locator(FixedLocator(_moments(span)))
+    axes.xaxis.set_major_locator(FixedLocator(_moments(time_range)))
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
     axes.grid(axis="y")
     axes.tick_params(axis="x", length=0, pad=6)
     axes.tick_params(axis="y", length=0)
-    return _svg(figure, f"{panel['id']}{panel['title']}{span.start}")
+    return _svg(figure, f"{panel['id']}{panel['title']}{time_range.start}")
 
 
-def bars(panel: Mapping[str, Any], series: Sequence[Series], size: tuple[int, int]) -> str:
+def bar_gauge(panel: Mapping[str, Any], series: Sequence[Series], size: tuple[int, int]) -> str:
     """Return a bar gauge panel, one horizontal bar a series."""
     defaults = panel["fieldConfig"]["defaults"]
     figure, axes = _canvas(size)
@@ -118,13 +120,13 @@ def threshold(defaults: Mapping[str, Any], value: float) -> str:
     return color
 
 
-def _moments(span: Span) -> list[float]:
+def _moments(time_range: TimeRange) -> list[float]:
     """Return round times, as few as fit below a graph."""
-    every = next((one for one in _ROUND_S if span.seconds / one <= _TICKS), _ROUND_S[-1])
-    first = math.ceil(span.start / every) * every
+    every = next((one for one in _ROUND_S if time_range.seconds / one <= _TICKS), _ROUND_S[-1])
+    first = math.ceil(time_range.start / every) * every
     return [
         float(date2num(datetime.fromtimestamp(at, tz=UTC)))
-        for at in range(first, math.floor(span.end) + 1, every)
+        for at in range(first, math.floor(time_range.end) + 1, every)
     ]
 
 
@@ -142,13 +144,13 @@ def _stacked(panel: Mapping[str, Any]) -> bool:
     return custom.get("stacking", {}).get("mode") == "normal"
 
 
-def _gaps(one: Series, span: Span) -> tuple[list[datetime], list[float]]:
+def _gaps(one: Series, time_range: TimeRange) -> tuple[list[datetime], list[float]]:
     """Return points with a break where some are missing, so that no line crosses a gap."""
     times: list[datetime] = []
     values: list[float] = []
     before: float | None = None
     for at, value in zip(one.times, one.values, strict=True):
-        if before is not None and at - before > 4 * max(span.step, 15):
+        if before is not None and at - before > 4 * max(time_range.step, 15):
             times.append(datetime.fromtimestamp(before + 1, tz=UTC))
             values.append(float("nan"))
         times.append(datetime.fromtimestamp(at, tz=UTC))
@@ -157,9 +159,9 @@ def _gaps(one: Series, span: Span) -> tuple[list[datetime], list[float]]:
     return times, values
 
 
-def _lines(axes: Axes, series: Sequence[Series], span: Span) -> float:
+def _lines(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float:
     for index, one in enumerate(series):
-        times, values = _gaps(one, span)
+        times, values = _gaps(one, time_range)
         color = PALETTE[index % len(PALETTE)]
         axes.plot(times, values, color=color, linewidth=1.6, solid_capstyle="round")  # type: ignore[arg-type]
         if len(series) <= 3:
@@ -167,7 +169,7 @@ def _lines(axes: Axes, series: Sequence[Series], span: Span) -> float:
     return max((max(one.values) for one in series), default=0)
 
 
-def _stack(axes: Axes, series: Sequence[Series], span: Span) -> float:
+def _stack(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float:
     moments = sorted({at for one in series for at in one.times})
     by_series = [dict(zip(one.times, one.values, strict=True)) for one in series]
     columns = [[values.get(at, 0.0) for at in moments] for values in by_series]

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import httpx
 
+from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, variables
 from glasshouse_dashboards.preview import draw, units
 from glasshouse_dashboards.preview.data import Backends, Line, Reader, Series
-from glasshouse_dashboards.reading import Span, dashboards, expanded, panels, variables
 
 # What one column and one row of Grafana's grid measure on a wide screen, in pixels.
 _COLUMN: Final = 57
@@ -28,51 +28,57 @@ def write(folder: Path, out: Path, backends: Backends, *, minutes: int) -> dict[
     Raises httpx.HTTPError when a backend does not answer or refuses a query.
     """
     end = time.time()
-    span = Span(start=end - 60 * minutes, end=end)
+    time_range = TimeRange(start=end - 60 * minutes, end=end)
     empty: dict[str, int] = {}
     sections: list[str] = []
     boards = sorted(dashboards(folder), key=lambda board: (board["uid"] != "start", board["uid"]))
     with httpx.Client(timeout=30, trust_env=False) as http:
-        reader = Reader(http, backends, span)
+        reader = Reader(http, backends, time_range)
         for board in boards:
-            drawn = [_panel(board, panel, reader, span) for panel in panels(board)]
+            drawn = [_render_panel(board, panel, reader, time_range) for panel in panels(board)]
             empty[board["uid"]] = sum("class=empty" in text for text in drawn)
-            headings = [_heading(panel) for panel in board["panels"] if panel["type"] == "row"]
-            sections.append(_section(board, [*headings, *drawn]))
+            headings = [
+                _render_heading(panel) for panel in board["panels"] if panel["type"] == "row"
+            ]
+            sections.append(_render_section(board, [*headings, *drawn]))
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(_page(boards, sections, span), encoding="utf-8")
+    out.write_text(_render_page(boards, sections, time_range), encoding="utf-8")
     return empty
 
 
-def _panel(board: Mapping[str, Any], panel: Mapping[str, Any], reader: Reader, span: Span) -> str:
+def _render_panel(
+    board: Mapping[str, Any], panel: Mapping[str, Any], reader: Reader, time_range: TimeRange
+) -> str:
     values = variables(board)
-    queries = [(target, expanded(target["expr"], values, span)) for target in panel["targets"]]
+    queries = [(target, expand(target["expr"], values, time_range)) for target in panel["targets"]]
     loki = panel["datasource"]["uid"] == "loki"
     if panel["type"] == "logs":
         lines = [line for _, query in queries for line in reader.lines(query)]
-        return _box(panel, _logs(lines) if lines else _nothing(panel))
+        return _render_box(panel, _render_logs(lines) if lines else _render_empty(panel))
     ask = reader.log_series if loki else reader.series
     series = [one for target, query in queries for one in ask(target, query)]
     if not series:
-        return _box(panel, _nothing(panel))
+        return _render_box(panel, _render_empty(panel))
     if panel["type"] == "stat":
-        return _box(panel, _numbers(panel, series))
+        return _render_box(panel, _render_stat(panel, series))
     if panel["type"] == "table":
-        return _box(panel, _table(panel, series))
+        return _render_box(panel, _render_table(panel, series))
     place = panel["gridPos"]
     size = (place["w"] * _COLUMN - 24, place["h"] * _ROW - _FRAME)
     if panel["type"] == "bargauge":
-        return _box(panel, draw.bars(panel, series, size))
+        return _render_box(panel, draw.bar_gauge(panel, series, size))
     marks = {mark["iconColor"]: reader.marks(mark["expr"]) for mark in board["annotations"]["list"]}
-    return _box(panel, draw.graph(panel, series, span, marks, size) + _legend(panel, series))
+    return _render_box(
+        panel, draw.graph(panel, series, time_range, marks, size) + _render_legend(panel, series)
+    )
 
 
-def _nothing(panel: Mapping[str, Any]) -> str:
+def _render_empty(panel: Mapping[str, Any]) -> str:
     reason = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "No data")
     return f"<p class=empty>{html.escape(reason)}</p>"
 
 
-def _numbers(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
+def _render_stat(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     defaults = panel["fieldConfig"]["defaults"]
     colored = panel["options"]["colorMode"] == "background"
     tiles: list[str] = []
@@ -84,7 +90,7 @@ def _numbers(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     return f"<div class=numbers>{''.join(tiles)}</div>"
 
 
-def _table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
+def _render_table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     defaults = panel["fieldConfig"]["defaults"]
     [order] = [one["options"] for one in panel["transformations"] if one["id"] == "organize"]
     names = {
@@ -95,7 +101,7 @@ def _table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     shown = sorted(series, key=lambda one: -one.last)[:_TABLE_ROWS]
     body = "".join(
         "<tr>"
-        + "".join(f"<td>{html.escape(_cell(one, label, defaults))}</td>" for label in names)
+        + "".join(f"<td>{html.escape(_cell_text(one, label, defaults))}</td>" for label in names)
         + "</tr>"
         for one in shown
     )
@@ -104,13 +110,13 @@ def _table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     return f"<div class=scroll><table><tr>{head}</tr>{body}</table>{note}</div>"
 
 
-def _cell(one: Series, label: str, defaults: Mapping[str, Any]) -> str:
+def _cell_text(one: Series, label: str, defaults: Mapping[str, Any]) -> str:
     if label != "Value":
         return one.labels.get(label, "")
     return units.text(one.last, defaults["unit"], defaults.get("decimals"))
 
 
-def _logs(lines: Iterable[Line]) -> str:
+def _render_logs(lines: Iterable[Line]) -> str:
     rows = [
         f"<li class={html.escape(line.labels.get('severity_text', 'info').lower())}>"
         f"<time>{datetime.fromtimestamp(line.at, tz=UTC):%H:%M:%S.%f}"[:-3]
@@ -122,12 +128,12 @@ def _logs(lines: Iterable[Line]) -> str:
 
 
 def _details(labels: Mapping[str, str]) -> str:
-    """Return the attributes of an event, which are what tells one line from the next."""
+    """Return the attributes of an event, which distinguish one line from the next."""
     areas = ("payment_", "automation_", "notification_", "job_", "correlation_id")
     return " ".join(f"{key}={value}" for key, value in labels.items() if key.startswith(areas))
 
 
-def _legend(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
+def _render_legend(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     names = [
         f"<li><i style='background:{draw.PALETTE[index % len(draw.PALETTE)]}'></i>"
@@ -139,25 +145,25 @@ def _legend(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     return f"<ul class=legend>{''.join(names)}</ul>"
 
 
-def _place(panel: Mapping[str, Any]) -> str:
+def _grid_style(panel: Mapping[str, Any]) -> str:
     place = panel["gridPos"]
     x, y = place.get("x", 0) + 1, place.get("y", 0) + 1
     return f"grid-column:{x}/span {place['w']};grid-row:{y}/span {place['h']}"
 
 
-def _box(panel: Mapping[str, Any], content: str) -> str:
+def _render_box(panel: Mapping[str, Any], content: str) -> str:
     return (
-        f'<article class="{panel["type"]}" style="{_place(panel)}" '
+        f'<article class="{panel["type"]}" style="{_grid_style(panel)}" '
         f'title="{html.escape(panel["description"])}">'
         f"<h3>{html.escape(panel['title'])}</h3>{content}</article>"
     )
 
 
-def _heading(panel: Mapping[str, Any]) -> str:
-    return f'<h2 class=row style="{_place(panel)}">{html.escape(panel["title"])}</h2>'
+def _render_heading(panel: Mapping[str, Any]) -> str:
+    return f'<h2 class=row style="{_grid_style(panel)}">{html.escape(panel["title"])}</h2>'
 
 
-def _section(board: Mapping[str, Any], items: Iterable[str]) -> str:
+def _render_section(board: Mapping[str, Any], items: Iterable[str]) -> str:
     links = " ".join(
         f'<a href="#{link["url"].removeprefix("/d/")}">{html.escape(link["title"])}</a>'
         for link in board["links"]
@@ -170,18 +176,20 @@ def _section(board: Mapping[str, Any], items: Iterable[str]) -> str:
     )
 
 
-def _page(boards: Iterable[Mapping[str, Any]], sections: Iterable[str], span: Span) -> str:
-    start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (span.start, span.end))
+def _render_page(
+    boards: Iterable[Mapping[str, Any]], sections: Iterable[str], time_range: TimeRange
+) -> str:
+    start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (time_range.start, time_range.end))
     tabs = "".join(
         f'<a href="#{board["uid"]}">{html.escape(board["title"])}</a>' for board in boards
     )
-    frame = (
+    template = (
         resources.files("glasshouse_dashboards.preview")
         .joinpath("page.html")
         .read_text(encoding="utf-8")
     )
     return (
-        frame.replace("{{tabs}}", tabs)
+        template.replace("{{tabs}}", tabs)
         .replace("{{when}}", f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC")
         .replace("{{sections}}", "".join(sections))
     )

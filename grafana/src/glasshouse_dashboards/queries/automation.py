@@ -9,13 +9,13 @@ _JOBS: Final = 'job_name=~"run_automation|run_scheduled_automation"'
 STRATEGIES: Final = "label_values(automation_runs_total, strategy)"
 
 
-def _in(state: str) -> str:
+def _count_in_state(state: str) -> str:
     return f'sum(increase(automation_runs_total{{state="{state}",{_CHOSEN}}}{RANGE}))'
 
 
-REQUESTED: Final = _in("requested")
-COMPLETED: Final = _in("completed")
-FAILED: Final = _in("failed")
+REQUESTED: Final = _count_in_state("requested")
+COMPLETED: Final = _count_in_state("completed")
+FAILED: Final = _count_in_state("failed")
 WITHIN_SLA: Final = (
     f'sum(increase(automation_runs_sla_total{{within_sla="true",{_CHOSEN}}}{RANGE})) / '
     f"(sum(increase(automation_runs_sla_total{{{_CHOSEN}}}{RANGE})) > 0)"

@@ -8,13 +8,13 @@ _CHOSEN: Final = 'channel=~"$channel"'
 CHANNELS: Final = "label_values(notifications_total, channel)"
 
 
-def _in(status: str) -> str:
+def _count_in_status(status: str) -> str:
     return f'sum(increase(notifications_total{{status="{status}",{_CHOSEN}}}{RANGE}))'
 
 
-QUEUED: Final = _in("queued")
-DELIVERED: Final = _in("delivered")
-FAILED: Final = _in("failed")
+QUEUED: Final = _count_in_status("queued")
+DELIVERED: Final = _count_in_status("delivered")
+FAILED: Final = _count_in_status("failed")
 DELIVERED_SHARE: Final = (
     f'sum(increase(notifications_total{{status="delivered",{_CHOSEN}}}{RANGE})) / '
     f'(sum(increase(notifications_total{{status=~"delivered|failed",{_CHOSEN}}}{RANGE})) > 0)'

@@ -9,13 +9,13 @@ _CHOSEN: Final = 'currency=~"$currency"'
 CURRENCIES: Final = "label_values(payments_total, currency)"
 
 
-def _in(state: str) -> str:
+def _count_in_state(state: str) -> str:
     return f'sum(increase(payments_total{{state="{state}",{_CHOSEN}}}{RANGE}))'
 
 
-CREATED: Final = _in("created")
-CONFIRMED: Final = _in("confirmed")
-FAILED: Final = _in("failed")
+CREATED: Final = _count_in_state("created")
+CONFIRMED: Final = _count_in_state("confirmed")
+FAILED: Final = _count_in_state("failed")
 WITHIN_PROMISE: Final = (
     "sum(increase(payment_confirmation_delay_seconds_bucket"
     f'{{le="{LE["payment-confirmation"]}",{_CHOSEN}}}{RANGE})) / '

@@ -8,7 +8,7 @@ UP: Final = "count(up == 0) or vector(0)"
 QUEUE_NOW: Final = "max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
 
 
-def _in_all(record: str) -> str:
+def _total_increase(record: str) -> str:
     """Add up, over the chosen time, what a rule records as the increase in 10 minutes.
 
     The rules count the first value of a new series, which increase() would leave out.
@@ -16,24 +16,24 @@ def _in_all(record: str) -> str:
     return f"sum(sum_over_time({record}[$__range:10m])) or vector(0)"
 
 
-LOST: Final = _in_all("exporter:lost:increase10m")
-DROPPED: Final = _in_all("pipeline:refused:increase10m")
-SET_ASIDE: Final = _in_all("dead_letter:written:increase10m")
-DISCARDED: Final = _in_all("backend:discarded:increase10m")
+LOST: Final = _total_increase("exporter:lost:increase10m")
+DROPPED: Final = _total_increase("pipeline:refused:increase10m")
+SET_ASIDE: Final = _total_increase("dead_letter:written:increase10m")
+DISCARDED: Final = _total_increase("backend:discarded:increase10m")
 LETTERS: Final = (
     "max(otelcol_extension_dead_letter_used_bytes / otelcol_extension_dead_letter_capacity_bytes)"
 )
 UNSCANNED: Final = "sum(increase(otelcol_processor_pii_unscanned_total[$__range])) or vector(0)"
 
 
-def _each(template: str) -> dict[str, str]:
+def _per_signal(template: str) -> dict[str, str]:
     kinds = {"spans": "spans", "logs": "log_records", "metrics": "metric_points"}
     return {legend: template.replace("KIND", kind) for legend, kind in kinds.items()}
 
 
-ACCEPTED: Final = _each(f"sum(rate(otelcol_receiver_accepted_KIND_total{RATE}))")
-SENT: Final = _each(f"sum(rate(otelcol_exporter_sent_KIND_total{RATE}))")
-REFUSED: Final = _each(f"sum(rate(otelcol_receiver_refused_KIND_total{RATE}))")
+ACCEPTED: Final = _per_signal(f"sum(rate(otelcol_receiver_accepted_KIND_total{RATE}))")
+SENT: Final = _per_signal(f"sum(rate(otelcol_exporter_sent_KIND_total{RATE}))")
+REFUSED: Final = _per_signal(f"sum(rate(otelcol_receiver_refused_KIND_total{RATE}))")
 DROPPED_WHY: Final = {
     "{{reason}} {{service}}": "sum by (reason, service) (pipeline:refused:increase10m) > 0"
 }

@@ -32,7 +32,7 @@ CARRIER_KEY: Final = "_otel"
 _SCHEDULED: Final = "scheduled"
 _CARRIER_ATTRIBUTE: Final = "_otel_carrier"
 
-# The worker's own housekeeping: polled for ever, outside of any flow.
+# The worker's own housekeeping: polled indefinitely, outside of any flow.
 _HOUSEKEEPING: Final = (
     "get_stalled_jobs",
     "list_jobs_to_abort_async",
@@ -170,7 +170,7 @@ def _traced_periodic_defer(tracer: Tracer) -> Callable[..., Any]:
     ) -> int | None:
         named = dict(zip(("job", "periodic_id", "defer_timestamp"), args, strict=False)) | kwargs
         job = named.pop("job")
-        # Every worker tries, and all but one are told that it was done. A span that is never
+        # Every worker tries, and all but one are answered that it was done. A span that is never
         # ended is never exported.
         span = tracer.start_span(
             f"send {job.task_name}",

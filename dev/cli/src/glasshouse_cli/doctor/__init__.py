@@ -1,4 +1,4 @@
-"""Finds out what does not work, and says what to look at."""
+"""Finds out what does not work, and says what to check next."""
 
 from glasshouse_cli.doctor.checks import Check, follow
 

@@ -11,9 +11,9 @@ from typing import Literal
 import httpx
 
 from glasshouse_cli import compose, engine, host, plugin, ports, readiness
+from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.errors import StackError
-from glasshouse_cli.parts import PARTS, PORT_VARIABLES
 from glasshouse_cli.project import Project
 
 Status = Literal["ok", "failed", "skipped"]
@@ -76,25 +76,29 @@ def port_clashes(checkout: Project) -> Iterator[Check]:
         yield _ok("ports", f"{min(wanted.values())} to {max(wanted.values())}, no clash")
 
 
-def parts(checkout: Project) -> Iterator[Check]:
-    """Readiness of each part, from outside."""
+def components(checkout: Project) -> Iterator[Check]:
+    """Readiness of each component, from outside."""
     grafana = compose.has_grafana(checkout)
     with readiness.client() as http:
-        for part in PARTS:
-            if part.profile is not None and not grafana:
-                yield Check(name=part.name, status="skipped", detail="its image cannot be had here")
+        for component in COMPONENTS:
+            if component.profile is not None and not grafana:
+                yield Check(
+                    name=component.name, status="skipped", detail="its image cannot be had here"
+                )
                 continue
-            url = checkout.url(part.variable)
-            state = readiness.probe(http, url + part.ready)
+            url = checkout.url(component.variable)
+            state = readiness.probe(http, url + component.ready)
             if state is None:
-                yield _ok(part.name, url)
+                yield _ok(component.name, url)
             else:
                 yield _failed(
-                    part.name, f"{url}{part.ready}: {state}", f"make logs PART={part.service}"
+                    component.name,
+                    f"{url}{component.ready}: {state}",
+                    f"make logs PART={component.service}",
                 )
 
 
-def data_way(checkout: Project) -> Iterator[Check]:
+def data_flow(checkout: Project) -> Iterator[Check]:
     """One log, span and metric through the Collector, read back, with nothing personal left."""
     yield from follow(
         otlp=checkout.url("OTLP_HTTP_PORT"),
@@ -105,7 +109,7 @@ def data_way(checkout: Project) -> Iterator[Check]:
 
 
 def follow(*, otlp: str, loki: str, tempo: str, prometheus: str) -> Iterator[Check]:
-    """As `data_way`, for any base addresses."""
+    """As `data_flow`, for any base addresses."""
     canary = canaries.make()
     ways = (
         ("logs", canaries.log_payload, "Loki", canaries.stored_log, loki),
@@ -168,7 +172,7 @@ def _arrival(
 def _verdict(name: str, canary: canaries.Canary, stored: str, seconds: float) -> Check:
     if leaked := canary.leaks(stored):
         detail = f"stored unredacted: {', '.join(leaked)}"
-        return _failed(name, detail, "look at the redaction rules in collector/")
+        return _failed(name, detail, "check the rules in redaction/rules.yaml")
     return _ok(name, f"arrived after {seconds:.1f} s, redacted")
 
 
@@ -182,4 +186,4 @@ def _failed(name: str, detail: str, following: str) -> Check:
 
 def unexpected(name: str, error: Exception) -> Check:
     """A row for a group of checks that could not be made."""
-    return _failed(name, str(error), "mend what is named above first")
+    return _failed(name, str(error), "fix what is named above first")

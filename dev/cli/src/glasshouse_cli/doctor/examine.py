@@ -16,8 +16,8 @@ _GROUPS = (
     ("machine", checks.machine),
     ("ports", checks.port_clashes),
     ("limits", limits),
-    ("parts", checks.parts),
-    ("data's way", checks.data_way),
+    ("components", checks.components),
+    ("data flow", checks.data_flow),
 )
 
 
@@ -33,7 +33,7 @@ def examine(checkout: Project, terminal: Terminal) -> list[Check]:
 
 def show(rows: list[Check], terminal: Terminal) -> None:
     """The rows as a table, and a closing line."""
-    table = plain_table("check", "result", "detail", "look at")
+    table = plain_table("check", "result", "detail", "next")
     for row in rows:
         table.add_row(row.name, f"[{_STYLES[row.status]}]{row.status}[/]", row.detail, row.next)
     terminal.table(table)

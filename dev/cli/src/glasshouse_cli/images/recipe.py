@@ -61,7 +61,7 @@ class Recipe:
     def _files(self) -> Iterator[Path]:
         yield from _below(self.folder)
         for pattern in self.inputs:
-            # An input may be missing: rooms are filled one after the other.
+            # An input may be missing: components are filled in one after the other.
             for path in self.root.glob(pattern):
                 yield from _below(path)
 

@@ -194,7 +194,7 @@ def _alone(file: Path, terminal: Terminal) -> Iterator[None]:
     """Hold the lock: two runs at once would build the same image twice."""
     with file.open("w") as lock:
         deadline = time.monotonic() + _LOCK_WAIT_S
-        told = False
+        reported = False
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -202,9 +202,9 @@ def _alone(file: Path, terminal: Terminal) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise StackError(f"another run holds {file} for an hour: end it") from None
-                if not told:
+                if not reported:
                     terminal.say("another run is getting images: waiting for it")
-                    told = True
+                    reported = True
                 time.sleep(0.5)
         yield
 

@@ -56,7 +56,7 @@ def replay(choice: Choice, terminal: Terminal, *, endpoint: str | None) -> Outco
     # The stack's port is on this machine; another address may lie behind a proxy.
     with Sender(url, proxies=endpoint is not None) as sender:
         outcome = _walk(choice, place, replaying.sending(sender), "sending dead letters", terminal)
-    _tell(outcome, "sent", terminal)
+    _report(outcome, "sent", terminal)
     if outcome.lines:
         terminal.say("what cannot be stored this time either comes back within seconds")
     return outcome
@@ -67,7 +67,7 @@ def discard(choice: Choice, terminal: Terminal) -> Outcome:
     place = _place(choice, running=False)
     title = "deleting dead letters"
     outcome = _walk(choice, place, replaying.discard, title, terminal, anything=True)
-    _tell(outcome, "deleted", terminal)
+    _report(outcome, "deleted", terminal)
     return outcome
 
 
@@ -97,7 +97,7 @@ def _place(choice: Choice, *, running: bool) -> Place:
     return places.in_stack(project.load(), running=running)
 
 
-def _tell(outcome: Outcome, done: str, terminal: Terminal) -> None:
+def _report(outcome: Outcome, done: str, terminal: Terminal) -> None:
     items = ", ".join(f"{signal} {outcome.done[signal]:,}" for signal in Signal)
     terminal.say(f"{done} {outcome.lines:,} lines ({items})")
     if outcome.passed:

@@ -1,4 +1,4 @@
-"""Sends OTLP requests to a Collector and tells what became of each."""
+"""Sends OTLP requests to a Collector and reports what became of each."""
 
 from __future__ import annotations
 
@@ -119,12 +119,12 @@ def _verdict(answer: httpx.Response, url: str) -> str | None:
 def _rejected(answer: httpx.Response) -> int:
     """How many records a partial success leaves out. Raises StackError for no OTLP answer."""
     try:
-        told: Any = answer.json() if answer.content else {}
+        reported: Any = answer.json() if answer.content else {}
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        reported = None
+    if not isinstance(reported, dict):
         raise StackError(f"what listens at {answer.url} is no Collector")
-    partial = cast("dict[str, Any]", told).get("partialSuccess")
+    partial = cast("dict[str, Any]", reported).get("partialSuccess")
     if not isinstance(partial, dict):
         return 0
     counts = [

@@ -3,7 +3,7 @@
 A program of its own, run where the files are: in a container beside the Collector's volume, or
 on this machine. It imports the standard library alone and knows nothing of what is in a line.
 
-    python3 keeper.py look FOLDER SIGNAL...    tells what there is; changes nothing
+    python3 keeper.py look FOLDER SIGNAL...    lists what there is; changes nothing
     python3 keeper.py take FOLDER SIGNAL...    hands out, and waits for a word on each line
 
 It writes one JSON document a line: first {"total": bytes}, and "full" where the Collector's own
@@ -109,14 +109,14 @@ class Keeper:
             for signal in self._signals
             for path in (*left(self._folder, signal), self._folder / f"{signal}.jsonl")
         ]
-        self._tell(total=sum(size(path) for path in files))
+        self._send(total=sum(size(path) for path in files))
         for path in files:
             # A replay may have finished it meanwhile.
             with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                 for number, line in enumerate(lines(file, LOOK_BYTES), start=1):
                     if not line.gone:
                         self._hand(path, number, line)
-        self._tell(over=True)
+        self._send(over=True)
 
     def take(self) -> None:
         """Hand out each line and take away what was sent."""
@@ -127,10 +127,10 @@ class Keeper:
             full = sum(size(path) for path in files) > LEFT_BYTES
             if not full:
                 files += self._rename()
-            self._tell(total=sum(size(path) for path in files), full=full)
+            self._send(total=sum(size(path) for path in files), full=full)
             for path in files:
                 self._drain(path)
-        self._tell(over=True)
+        self._send(over=True)
 
     @contextlib.contextmanager
     def _alone(self) -> Generator[None]:
@@ -193,11 +193,11 @@ class Keeper:
     def _hand(self, path: Path, number: int, line: Line, *, whole: bool = True) -> None:
         content = line.content if whole else b""
         about = {"file": path.name, "line": number, "size": line.size, "ended": line.ended}
-        self._tell(**about, sent=len(content), flush=False)
+        self._send(**about, sent=len(content), flush=False)
         self._out.write(content)
         self._out.flush()
 
-    def _tell(self, *, flush: bool = True, **values: object) -> None:
+    def _send(self, *, flush: bool = True, **values: object) -> None:
         self._out.write(json.dumps(values).encode() + b"\n")
         if flush:
             self._out.flush()

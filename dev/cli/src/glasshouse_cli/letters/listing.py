@@ -101,7 +101,7 @@ class Listing:
 
 
 def collect(place: Place, signals: Sequence[Signal], reasons: Sequence[str] = ()) -> Listing:
-    """Look at all letters. Raises StackError when they cannot be read."""
+    """Read all letters. Raises StackError when they cannot be read."""
     listing = Listing()
     with channel.opened(place.command("look", signals)) as opened:
         for line in opened.lines():

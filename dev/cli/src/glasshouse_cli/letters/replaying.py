@@ -13,8 +13,8 @@ from glasshouse_cli.letters.letter import Letter, Signal
 from glasshouse_cli.letters.places import Place
 from glasshouse_cli.letters.progress import bar
 
-# More are counted, not told one by one.
-_MOST_TOLD = 20
+# More are counted, not reported one by one.
+_MAX_REPORTED = 20
 
 # None when the letter is done with, else why it stays.
 Deliver = Callable[[Letter], str | None]
@@ -49,7 +49,7 @@ class Outcome:
 
     def refuse(self, line: channel.Line, reason: str) -> None:
         self.refused += 1
-        if len(self.stays) < _MOST_TOLD:
+        if len(self.stays) < _MAX_REPORTED:
             self.stays.append(Stay(file=line.file, line=line.number, reason=reason))
 
     def as_dict(self) -> dict[str, object]:

@@ -24,7 +24,7 @@ EQUAL: Final = Relation(holds=lambda one, other: one == other)
 
 @dataclass(kw_only=True)
 class Findings:
-    """One line each. contradictions: to be mended before a start. unchecked: what could not be
+    """One line each. contradictions: to be fixed before a start. unchecked: what could not be
     compared, and why. held: how many pairs are as they should be.
     """
 
@@ -41,7 +41,7 @@ class Findings:
         *,
         remedy: str = "lower one or raise the other",
         factor: float = 1,
-        factor_told: str = "",
+        factor_text: str = "",
     ) -> None:
         """Hold `one` times `factor` against `other`."""
         if not self._comparable(one, other):
@@ -50,7 +50,7 @@ class Findings:
             self.held += 1
             return
         self.contradictions.append(
-            f"{one} is {one.told}{factor_told}, but {other} is {other.told}: "
+            f"{one} is {one.text}{factor_text}, but {other} is {other.text}: "
             f"{consequence}; {remedy}"
         )
 
@@ -59,10 +59,10 @@ class Findings:
         if holds:
             self.held += 1
         else:
-            self.contradictions.append(f"{one} is {one.told}: {consequence}")
+            self.contradictions.append(f"{one} is {one.text}: {consequence}")
 
     def readable(self, one: Setting) -> bool:
-        """Whether it is there and a number; told as a finding when it is not."""
+        """Whether it is there and a number; reported as a finding when it is not."""
         if one.missing:
             self.unchecked.append(f"{one} is not set: not checked")
         elif one.from_outside:
@@ -71,8 +71,8 @@ class Findings:
             try:
                 one.number()
             except ValueError as error:
-                # It stands in several pairs and is told once.
-                self._contradict(f"{one} is {one.told}, which is {error}: mend it")
+                # It stands in several pairs and is reported once.
+                self._contradict(f"{one} is {one.text}, which is {error}: fix it")
             else:
                 return True
         return False

@@ -40,7 +40,7 @@ class Setting:
         return f"{self.file}: {self.key}"
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The value for people."""
         if self.value is None:
             return f"{self.default} (not set: its default)"

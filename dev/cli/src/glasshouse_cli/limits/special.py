@@ -37,7 +37,7 @@ def sharding(found: Findings, documents: Documents, oldest: Setting) -> None:
     found.require(
         enabled,
         holds=enabled.value is True,
-        consequence=f"but {oldest} is {oldest.told}: lines over an hour behind their stream's "
+        consequence=f"but {oldest} is {oldest.text}: lines over an hour behind their stream's "
         "newest are refused; set it to true or lower the other to 1h",
     )
 
@@ -50,7 +50,7 @@ def streams(found: Findings, documents: Documents, most: Setting) -> None:
         pairs.STREAMS.find(documents),
         "Loki puts off the logs of services that come last",
         factor=STREAMS_PER_SERVICE,
-        factor_told=f", each with up to {STREAMS_PER_SERVICE} streams",
+        factor_text=f", each with up to {STREAMS_PER_SERVICE} streams",
     )
 
 
@@ -88,7 +88,7 @@ def _request(found: Findings, documents: Documents, name: str, bound: Setting) -
     if name.startswith("otlp_bisect"):
         own = _collector((*path, "max_request_bytes"), units.number, REQUEST_BYTES).find(documents)
         if own.value != 0:
-            found.compare(own, LESS, bound, "a request as large as between is put off for ever")
+            found.compare(own, LESS, bound, "a request as large as between is put off indefinitely")
             return
     queue = (*path, "sending_queue")
     size = _collector((*queue, "batch", "max_size"), units.number).find(documents)
@@ -101,11 +101,11 @@ def _request(found: Findings, documents: Documents, name: str, bound: Setting) -
         found.require(
             size,
             holds=False,
-            consequence=f"that is no bound, but {bound} is {bound.told}: a larger batch is put "
-            "off for ever; set one",
+            consequence=f"that is no bound, but {bound} is {bound.text}: a larger batch is put "
+            "off indefinitely; set one",
         )
     else:
-        found.compare(size, LESS, bound, "a batch as large as between is put off for ever")
+        found.compare(size, LESS, bound, "a batch as large as between is put off indefinitely")
 
 
 def depth(found: Findings, documents: Documents) -> None:
@@ -153,7 +153,7 @@ def dead_letters(found: Findings, documents: Documents) -> None:
                 _grpc(receiver).find(documents),
                 AT_MOST,
                 size,
-                "a request that is set aside whole finds no room, since JSON is twice as long",
+                "a request that is set aside whole does not fit, since JSON is twice as long",
                 factor=2,
             )
 

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from glasshouse_dashboards.looks import events, link
+from glasshouse_dashboards.panels import annotation, link
 
 # Titles by uid: the uid is the file's name and what links name.
 TITLES: Final = {
@@ -37,7 +37,7 @@ max by (service_name, service_version) (
 )"""
 
 
-def frame(
+def base_dashboard(
     uid: str,
     question: str,
     *,
@@ -50,7 +50,7 @@ def frame(
     """Return a dashboard without panels.
 
     ``areas`` are those of the alerts marked on it, all if none. ``down`` are the dashboards to
-    look at next, ``runbooks`` the alerts whose pages help. ``variables`` maps a name to the
+    open next, ``runbooks`` the alerts whose pages help. ``variables`` maps a name to the
     label_values() query that fills it; ``all_value`` is the pattern that stands for all of them.
     """
     chosen = f',area=~"{"|".join(areas)}"' if areas else ""
@@ -66,7 +66,7 @@ def frame(
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .readonly()
         .annotation(
-            events(
+            annotation(
                 "Alerts",
                 "red",
                 firing,
@@ -74,7 +74,7 @@ def frame(
                 ["severity", "area", "slo", "job_name", "job"],
             )
         )
-        .annotation(events("Starts", "blue", _DEPLOYS, "{{service_name}} {{service_version}}"))
+        .annotation(annotation("Starts", "blue", _DEPLOYS, "{{service_name}} {{service_version}}"))
         .with_variable(
             dashboards.ConstantVariable("prometheus")
             .label("Prometheus in your browser")

@@ -16,8 +16,8 @@ from typing import Any, Final, cast
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from glasshouse_fakes.fake_service import FakeService
 from glasshouse_fakes.faults import Mode
-from glasshouse_fakes.world import Part
 
 CHAIN_ID: Final = 31_337
 MAX_TRANSACTIONS: Final = 20_000
@@ -50,7 +50,7 @@ class _Transaction:
     reverted: bool
 
 
-class Chain(Part):
+class FakeChain(FakeService):
     """The node. ``block_seconds``: from a transaction's arrival to its being mined."""
 
     name = "chain"
@@ -80,7 +80,7 @@ class Chain(Part):
             # An error without a status is one of JSON-RPC, call by call.
             fault = self.switch.fault
             rpc_error = fault.mode is Mode.ERROR and fault.status is None
-            if not rpc_error and (failure := await self.suffer()) is not None:
+            if not rpc_error and (failure := await self.apply_fault()) is not None:
                 return failure
             answer = self.answer(await request.body())
             # A notification is not answered.
@@ -111,7 +111,7 @@ class Chain(Part):
             return _error(None, INVALID_REQUEST, "Invalid request")
         identifier = call.get("id")
         try:
-            if self.switch.hit(Mode.ERROR):
+            if self.switch.should_fail(Mode.ERROR):
                 raise RpcError(INTERNAL_ERROR, "Internal error")
             result = self._dispatch(call["method"], call.get("params", []))
         except RpcError as error:
@@ -153,10 +153,10 @@ class Chain(Part):
         # A stand-in for Keccak-256: only its being a fixed function matters here.
         identifier = "0x" + hashlib.sha256(content).hexdigest()
         if identifier not in self._transactions:
-            lost = self.switch.hit(Mode.NEVER_MINE)
+            lost = self.switch.should_fail(Mode.NEVER_MINE)
             self._transactions[identifier] = _Transaction(
                 mined_at=float("inf") if lost else self._clock() + self._block_seconds,
-                reverted=self.switch.hit(Mode.REVERT) is not None,
+                reverted=self.switch.should_fail(Mode.REVERT) is not None,
             )
             if len(self._transactions) > MAX_TRANSACTIONS:
                 self._transactions.popitem(last=False)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glasshouse_fakes.faults import Fault, Mode
-from glasshouse_fakes.parts.smtp import Smtp
+from glasshouse_fakes.services.smtp import FakeSmtp
 
 USER = "backend"
 PASSWORD = "correct-horse"
@@ -25,40 +25,40 @@ def message() -> EmailMessage:
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[Smtp]:
-    part = Smtp(seed=0, port=0)
-    await part.start()
-    yield part
-    await part.stop()
+async def smtp() -> AsyncIterator[FakeSmtp]:
+    service = FakeSmtp(seed=0, port=0)
+    await service.start()
+    yield service
+    await service.stop()
 
 
 @pytest.fixture
-async def guarded() -> AsyncIterator[Smtp]:
-    part = Smtp(seed=0, port=0, username=USER, password=PASSWORD)
-    await part.start()
-    yield part
-    await part.stop()
+async def guarded() -> AsyncIterator[FakeSmtp]:
+    service = FakeSmtp(seed=0, port=0, username=USER, password=PASSWORD)
+    await service.start()
+    yield service
+    await service.stop()
 
 
-def trusting(part: Smtp) -> ssl.SSLContext:
-    return ssl.create_default_context(cadata=part.certificate)
+def trusting(service: FakeSmtp) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=service.certificate)
 
 
-async def session(part: Smtp, work: Callable[[smtplib.SMTP], Any]) -> Any:
+async def session(service: FakeSmtp, work: Callable[[smtplib.SMTP], Any]) -> Any:
     """Run `work` with a client that is connected."""
 
     def run() -> Any:
-        with smtplib.SMTP("127.0.0.1", part.port, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", service.port, timeout=30) as client:
             return work(client)
 
     return await asyncio.to_thread(run)
 
 
-async def send(part: Smtp) -> Any:
-    return await session(part, lambda client: client.send_message(message()))
+async def send(service: FakeSmtp) -> Any:
+    return await session(service, lambda client: client.send_message(message()))
 
 
-async def test_message_arrives_as_it_was_sent(smtp: Smtp):
+async def test_message_arrives_as_it_was_sent(smtp: FakeSmtp):
     assert await send(smtp) == {}
     [mail] = smtp.received
     assert (mail["from"], mail["to"]) == ("shop@example.org", ["zoe@example.org"])
@@ -67,7 +67,7 @@ async def test_message_arrives_as_it_was_sent(smtp: Smtp):
     assert (mail["tls"], mail["authenticated"]) == (False, False)
 
 
-async def test_reply_names_the_queue_id(smtp: Smtp):
+async def test_reply_names_the_queue_id(smtp: FakeSmtp):
     def work(client: smtplib.SMTP) -> tuple[int, bytes]:
         client.ehlo()
         client.mail("a@example.org")
@@ -78,7 +78,7 @@ async def test_reply_names_the_queue_id(smtp: Smtp):
     assert (code, text.decode()) == (250, f"2.0.0 Queued as {smtp.received[0]['queueId']}")
 
 
-async def test_starttls_with_the_certificate_that_the_sandbox_made(smtp: Smtp):
+async def test_starttls_with_the_certificate_that_the_sandbox_made(smtp: FakeSmtp):
     def work(client: smtplib.SMTP) -> None:
         client.starttls(context=trusting(smtp))
         client.send_message(message())
@@ -87,13 +87,13 @@ async def test_starttls_with_the_certificate_that_the_sandbox_made(smtp: Smtp):
     assert smtp.received[0]["tls"] is True
 
 
-async def test_a_certificate_of_another_start_is_not_trusted(smtp: Smtp, guarded: Smtp):
+async def test_a_certificate_of_another_start_is_not_trusted(smtp: FakeSmtp, guarded: FakeSmtp):
     with pytest.raises(ssl.SSLCertVerificationError):
         await session(smtp, lambda client: client.starttls(context=trusting(guarded)))
 
 
 @pytest.mark.parametrize("mechanism", ["auth_login", "auth_plain"])
-async def test_login_opens_the_guarded_server(guarded: Smtp, mechanism: str):
+async def test_login_opens_the_guarded_server(guarded: FakeSmtp, mechanism: str):
     def work(client: smtplib.SMTP) -> None:
         client.starttls(context=trusting(guarded))
         client.ehlo()
@@ -105,7 +105,7 @@ async def test_login_opens_the_guarded_server(guarded: Smtp, mechanism: str):
     assert [mail["authenticated"] for mail in guarded.received] == [True]
 
 
-async def test_the_guarded_server_takes_nothing_without_login(guarded: Smtp):
+async def test_the_guarded_server_takes_nothing_without_login(guarded: FakeSmtp):
     def work(client: smtplib.SMTP) -> None:
         client.starttls(context=trusting(guarded))
         client.send_message(message())
@@ -117,7 +117,7 @@ async def test_the_guarded_server_takes_nothing_without_login(guarded: Smtp):
 
 
 @pytest.mark.parametrize(("user", "password"), [(USER, "wrong"), ("wrong", PASSWORD)])
-async def test_wrong_login_is_refused(guarded: Smtp, user: str, password: str):
+async def test_wrong_login_is_refused(guarded: FakeSmtp, user: str, password: str):
     def work(client: smtplib.SMTP) -> None:
         client.starttls(context=trusting(guarded))
         client.login(user, password)
@@ -127,12 +127,12 @@ async def test_wrong_login_is_refused(guarded: Smtp, user: str, password: str):
     assert refused.value.smtp_code == 535
 
 
-async def test_login_is_not_offered_before_tls(guarded: Smtp):
+async def test_login_is_not_offered_before_tls(guarded: FakeSmtp):
     with pytest.raises(smtplib.SMTPNotSupportedError):
         await session(guarded, lambda client: client.login(USER, PASSWORD))
 
 
-async def test_server_that_is_down_hangs_up(smtp: Smtp):
+async def test_server_that_is_down_hangs_up(smtp: FakeSmtp):
     smtp.switch.set(Fault(mode=Mode.DOWN))
     with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
         await send(smtp)
@@ -141,7 +141,7 @@ async def test_server_that_is_down_hangs_up(smtp: Smtp):
     assert len(smtp.received) == 1
 
 
-async def test_slow_server_lets_greeting_and_message_wait(smtp: Smtp):
+async def test_slow_server_lets_greeting_and_message_wait(smtp: FakeSmtp):
     smtp.switch.set(Fault(mode=Mode.SLOW, delay=0.05))
     started = time.monotonic()
     await send(smtp)
@@ -150,7 +150,9 @@ async def test_slow_server_lets_greeting_and_message_wait(smtp: Smtp):
 
 
 @pytest.mark.parametrize(("status", "code"), [(None, 451), (421, 421), (550, 550)])
-async def test_error_is_a_reply_code_and_keeps_nothing(smtp: Smtp, status: int | None, code: int):
+async def test_error_is_a_reply_code_and_keeps_nothing(
+    smtp: FakeSmtp, status: int | None, code: int
+):
     smtp.switch.set(Fault(mode=Mode.ERROR, status=status))
     with pytest.raises(smtplib.SMTPResponseException) as refused:
         await send(smtp)
@@ -158,14 +160,14 @@ async def test_error_is_a_reply_code_and_keeps_nothing(smtp: Smtp, status: int |
     assert not smtp.received
 
 
-async def test_message_whose_reply_is_lost_was_taken(smtp: Smtp):
+async def test_message_whose_reply_is_lost_was_taken(smtp: FakeSmtp):
     smtp.switch.set(Fault(mode=Mode.LOST_REPLY))
     with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
         await send(smtp)
     assert len(smtp.received) == 1
 
 
-async def test_error_rate_is_a_share_of_the_messages_and_repeats(smtp: Smtp):
+async def test_error_rate_is_a_share_of_the_messages_and_repeats(smtp: FakeSmtp):
     async def fates() -> str:
         smtp.switch.set(Fault(mode=Mode.ERROR, rate=0.5))
         found = ""
@@ -183,7 +185,7 @@ async def test_error_rate_is_a_share_of_the_messages_and_repeats(smtp: Smtp):
     assert await fates() == first
 
 
-async def test_oversize_message_is_refused(smtp: Smtp):
+async def test_oversize_message_is_refused(smtp: FakeSmtp):
     mail = message()
     mail.set_content("a" * 70 + "\n" + ("b" * 70 + "\n") * 20_000)
     with pytest.raises(smtplib.SMTPResponseException) as refused:

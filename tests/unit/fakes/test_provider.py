@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from glasshouse_fakes.app import create_app
-from glasshouse_fakes.parts.provider import SIGNATURE_WINDOW_S, Provider
+from glasshouse_fakes.services.provider import SIGNATURE_WINDOW_S, FakeProvider
 from glasshouse_fakes.settings import Settings
 
 SECRET = "provider-secret"
@@ -21,8 +21,8 @@ channels = pytest.mark.parametrize("channel", ["sms", "push"])
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings()
-    parts = [Provider(name, 0, SECRET, clock=lambda: NOW) for name in ("sms", "push")]
-    transport = httpx.ASGITransport(create_app(settings, parts))
+    services = [FakeProvider(name, 0, SECRET, clock=lambda: NOW) for name in ("sms", "push")]
+    transport = httpx.ASGITransport(create_app(settings, services))
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
         yield client
 
@@ -119,7 +119,7 @@ async def test_signature_holds_within_its_window(client: httpx.AsyncClient, age:
 
 
 async def test_without_a_secret_no_signature_is_asked_for():
-    app = create_app(Settings(), [Provider("sms", 0)])
+    app = create_app(Settings(), [FakeProvider("sms", 0)])
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
         assert (await client.post("/sms", json=MESSAGE)).status_code == 202
@@ -147,7 +147,7 @@ async def test_faults(client: httpx.AsyncClient, fault: dict[str, Any], status: 
     assert (await client.put("/faults/sms", json=fault)).status_code == 200
     assert (await send(client, key="k-1")).status_code == status
     assert len(await received(client)) == kept
-    # The other channel is well, and this one is again when the fault is gone.
+    # The other channel is healthy, and this one is again when the fault is gone.
     assert (await send(client, "push")).status_code == 202
     await client.delete("/faults")
     assert (await send(client, key="k-1")).status_code == 202

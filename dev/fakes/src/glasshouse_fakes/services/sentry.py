@@ -14,7 +14,7 @@ import brotli
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from glasshouse_fakes.world import Part
+from glasshouse_fakes.fake_service import FakeService
 
 # Compressed bodies are bounded by the application; this bounds what they unpack to.
 MAX_ENVELOPE_BYTES: Final = 8 * 1024 * 1024
@@ -28,7 +28,7 @@ class EnvelopeError(Exception):
     """A body is no envelope. The message says why."""
 
 
-class Sentry(Part):
+class FakeSentry(FakeService):
     """Keeps each envelope: project, key, header, and the items with their payloads."""
 
     name = "sentry"
@@ -38,7 +38,7 @@ class Sentry(Part):
 
         @router.post("/api/{project}/envelope/")
         async def receive(project: str, request: Request) -> Response:
-            if (failure := await self.suffer()) is not None:
+            if (failure := await self.apply_fault()) is not None:
                 return failure
             given = request.headers.get("X-Sentry-Auth", "") + "&" + request.url.query
             key = _KEY.search(given)
@@ -69,7 +69,7 @@ def unpack(body: bytes, encoding: str) -> bytes:
     if encoding not in _UNPACKERS:
         raise EnvelopeError(f"Content-Encoding {encoding[:20]!r}: only {', '.join(_UNPACKERS)}")
     try:
-        # One more than the limit, so that reaching it is told from passing it.
+        # One more than the limit, to distinguish reaching it from passing it.
         content, complete = _UNPACKERS[encoding](body, MAX_ENVELOPE_BYTES + 1)
     except (zlib.error, brotli.error) as error:
         raise EnvelopeError("the compressed body is broken") from error

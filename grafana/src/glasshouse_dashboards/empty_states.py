@@ -1,12 +1,12 @@
-"""Panels that are empty while all is well, and why. Grafana shows the reason in their place.
+"""Panels that may be empty in a healthy stack, and why. Grafana shows the reason in their place.
 
-The one list of them: tests let no other panel be empty.
+The only list of them: tests allow no other panel to be empty.
 """
 
 from typing import Final
 
 # (dashboard's uid, panel's title): reason
-QUIET: Final = {
+EMPTY_REASONS: Final = {
     ("logs", "Errors"): "No errors in the chosen time.",
     ("logs", "Warnings"): "No warnings in the chosen time.",
     ("slos", "Burn alerts"): "No error budget burns too fast.",

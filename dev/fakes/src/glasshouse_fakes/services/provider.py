@@ -18,8 +18,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import JSONResponse, Response
 
+from glasshouse_fakes.fake_service import FakeService
 from glasshouse_fakes.faults import Mode
-from glasshouse_fakes.world import Part
 
 SIGNATURE_WINDOW_S: Final = 300
 MAX_KEYS: Final = 20_000
@@ -41,7 +41,7 @@ class _Accepted:
     digest: bytes
 
 
-class Provider(Part):
+class FakeProvider(FakeService):
     """One channel of the provider. ``secret``: empty takes unsigned requests, too."""
 
     modes = frozenset({Mode.DOWN, Mode.SLOW, Mode.ERROR, Mode.LOST_REPLY})
@@ -60,7 +60,7 @@ class Provider(Part):
 
         @router.post(f"/{self.name}", name=self.name)
         async def send(request: Request) -> Response:
-            if (failure := await self.suffer()) is not None:
+            if (failure := await self.apply_fault()) is not None:
                 return failure
             body = await request.body()
             if not self._signed(request.headers.get("X-Signature", ""), body):
@@ -101,7 +101,7 @@ class Provider(Part):
             self._remember(key, known)
             fields: dict[str, Any] = message.model_dump(mode="json")
             self.received.append({"messageId": known.identifier, "idempotencyKey": key, **fields})
-        if self.switch.hit(Mode.LOST_REPLY):
+        if self.switch.should_fail(Mode.LOST_REPLY):
             return _problem(504, "The message was accepted; this answer got lost")
         return JSONResponse({"messageId": known.identifier, "status": "accepted"}, status_code=202)
 

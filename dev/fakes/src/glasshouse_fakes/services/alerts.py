@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from glasshouse_fakes.world import Part
+from glasshouse_fakes.fake_service import FakeService
 
 
 class Alert(BaseModel):
@@ -30,7 +30,7 @@ class AlertGroup(BaseModel):
     alerts: list[Alert]
 
 
-class Alerts(Part):
+class FakeAlerts(FakeService):
     """Keeps each group of alerts as it arrived."""
 
     name = "alerts"
@@ -40,7 +40,7 @@ class Alerts(Part):
 
         @router.post("/alerts")
         async def receive(group: AlertGroup) -> Response:
-            if (failure := await self.suffer()) is not None:
+            if (failure := await self.apply_fault()) is not None:
                 return failure
             payload: dict[str, Any] = group.model_dump(mode="json")
             self.received.append(payload)

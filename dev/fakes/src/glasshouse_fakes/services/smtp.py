@@ -13,8 +13,8 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
 from glasshouse_fakes.certificate import create_certificate, server_context
+from glasshouse_fakes.fake_service import FakeService
 from glasshouse_fakes.faults import Mode
-from glasshouse_fakes.world import Part
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 IDLE_S: Final = 60.0
@@ -22,7 +22,7 @@ IDLE_S: Final = 60.0
 DEFAULT_ERROR: Final = 451
 
 
-class Smtp(Part):
+class FakeSmtp(FakeService):
     """Keeps each message. With a username, mail is taken only after STARTTLS and login.
 
     ``port`` 0 lets the system choose; after `start` it is the chosen one.
@@ -75,7 +75,7 @@ class Smtp(Part):
             self._server = None
 
     def _connection(self) -> asyncio.Protocol:
-        if self.switch.hit(Mode.DOWN):
+        if self.switch.should_fail(Mode.DOWN):
             return _HangUp()
         with_login = bool(self._login[0])
         return SMTP(
@@ -117,8 +117,8 @@ class _HangUp(asyncio.Protocol):
 class _Handler:
     """The library's hooks, called for each step of a session."""
 
-    def __init__(self, part: Smtp) -> None:
-        self._part = part
+    def __init__(self, service: FakeSmtp) -> None:
+        self._service = service
 
     async def handle_EHLO(
         self,
@@ -130,20 +130,23 @@ class _Handler:
     ) -> list[str]:
         """Answer the greeting; a second one comes after STARTTLS."""
         session.host_name = hostname
-        if session.ssl is None and (fault := self._part.switch.hit(Mode.SLOW)) is not None:
+        if (
+            session.ssl is None
+            and (fault := self._service.switch.should_fail(Mode.SLOW)) is not None
+        ):
             await asyncio.sleep(fault.delay)
         return responses
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Answer one message after its last line."""
-        switch = self._part.switch
-        if (fault := switch.hit(Mode.SLOW)) is not None:
+        switch = self._service.switch
+        if (fault := switch.should_fail(Mode.SLOW)) is not None:
             await asyncio.sleep(fault.delay)
-        if (fault := switch.hit(Mode.ERROR)) is not None:
+        if (fault := switch.should_fail(Mode.ERROR)) is not None:
             code = fault.status or DEFAULT_ERROR
             return f"{code} {code // 100}.0.0 Refused by the sandbox"
         identifier = secrets.token_hex(8)
-        self._part.received.append(
+        self._service.received.append(
             {
                 "queueId": identifier,
                 "from": envelope.mail_from,
@@ -153,7 +156,7 @@ class _Handler:
                 **_read(envelope.content),
             }
         )
-        if switch.hit(Mode.LOST_REPLY) and isinstance(server.transport, asyncio.Transport):
+        if switch.should_fail(Mode.LOST_REPLY) and isinstance(server.transport, asyncio.Transport):
             server.transport.abort()
         return f"250 2.0.0 Queued as {identifier}"
 

@@ -28,8 +28,8 @@ SERVICES = ("collector", "loki", "tempo", "prometheus")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ring:
-    """The running parts: how to send to them, and how to look into them.
+class Harness:
+    """The running components: how to send to them, and how to inspect them.
 
     own: the address of the Collector's own metrics. letters_folder: where it keeps its dead
     letters, in its container.
@@ -52,10 +52,10 @@ class Ring:
         return str(self.stack.compose.get_container("collector", include_all=True).ID)
 
     def inspect(self, template: str) -> str:
-        """Return what the engine tells of the Collector's container."""
+        """Return what the engine reports about the Collector's container."""
         command = ["docker", "inspect", "--format", template, self.container]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        return told.stdout.strip()
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return answer.stdout.strip()
 
     def letters(self) -> Letters:
         """Return the rows among the dead letters. The image has no shell: they are copied."""
@@ -83,10 +83,10 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def start(project: Project, state: Path, http: httpx.Client, config: str) -> Iterator[Ring]:
-    """Start the parts of a checkout that records pass. ``config``: its Collector's."""
+def start(project: Project, state: Path, http: httpx.Client, config: str) -> Iterator[Harness]:
+    """Start the components of a checkout that records pass. ``config``: its Collector's."""
     port = free(["own"])["own"]
-    # The Collector's own metrics are published by this ring only.
+    # The Collector's own metrics are published for these tests only.
     override = state / "own-metrics.yml"
     ports = [f"127.0.0.1:{port}:8888"]
     override.write_text(yaml.safe_dump({"services": {"collector": {"ports": ports}}}), "utf-8")
@@ -98,7 +98,7 @@ def start(project: Project, state: Path, http: httpx.Client, config: str) -> Ite
                 lambda: (sender.send("logs", b"", HTTP).accepted or None, "no answer"),
                 what="the Collector takes requests",
             )
-        yield Ring(
+        yield Harness(
             stack=stack,
             own=f"http://127.0.0.1:{port}/metrics",
             backends=Backends(

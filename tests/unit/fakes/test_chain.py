@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from glasshouse_fakes.faults import Fault, Mode
-from glasshouse_fakes.parts.chain import MAX_TRANSACTIONS, Chain
+from glasshouse_fakes.services.chain import MAX_TRANSACTIONS, FakeChain
 
 BLOCK = 2.0
 DATA = {"data": "0x74785f31"}
@@ -25,18 +25,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def chain(clock: Clock) -> Chain:
-    return Chain(seed=0, block_seconds=BLOCK, clock=clock)
+def chain(clock: Clock) -> FakeChain:
+    return FakeChain(seed=0, block_seconds=BLOCK, clock=clock)
 
 
-def call(chain: Chain, method: str, *params: Any) -> Any:
+def call(chain: FakeChain, method: str, *params: Any) -> Any:
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
     answer = chain.answer(json.dumps(request).encode())
     assert (answer["jsonrpc"], answer["id"]) == ("2.0", 1)
     return answer["result"] if "result" in answer else answer["error"]["code"]
 
 
-def test_transaction_is_mined_after_the_block_time(chain: Chain, clock: Clock):
+def test_transaction_is_mined_after_the_block_time(chain: FakeChain, clock: Clock):
     identifier = call(chain, "eth_sendTransaction", DATA)
     clock.now += BLOCK - 0.01
     assert call(chain, "eth_getTransactionReceipt", identifier) is None
@@ -48,7 +48,7 @@ def test_transaction_is_mined_after_the_block_time(chain: Chain, clock: Clock):
     }
 
 
-def test_same_transaction_is_one_transaction(chain: Chain, clock: Clock):
+def test_same_transaction_is_one_transaction(chain: FakeChain, clock: Clock):
     identifier = call(chain, "eth_sendTransaction", DATA)
     clock.now += BLOCK
     assert call(chain, "eth_sendTransaction", DATA) == identifier
@@ -57,13 +57,13 @@ def test_same_transaction_is_one_transaction(chain: Chain, clock: Clock):
     assert call(chain, "eth_sendTransaction", {"data": "0x00"}) != identifier
 
 
-def test_raw_transaction_is_accepted(chain: Chain):
+def test_raw_transaction_is_accepted(chain: FakeChain):
     identifier = call(chain, "eth_sendRawTransaction", "0xf86c")
     assert len(identifier) == 66
     assert call(chain, "eth_sendRawTransaction", "0xF86C") == identifier
 
 
-def test_block_number_and_chain_id(chain: Chain, clock: Clock):
+def test_block_number_and_chain_id(chain: FakeChain, clock: Clock):
     clock.now += 10 * BLOCK
     assert call(chain, "eth_blockNumber") == "0xa"
     assert call(chain, "eth_chainId") == "0x7a69"
@@ -85,7 +85,7 @@ def test_block_number_and_chain_id(chain: Chain, clock: Clock):
         ("eth_blockNumber", [1], -32602),
     ],
 )
-def test_bad_call_has_its_error_code(chain: Chain, method: str, params: list[Any], code: int):
+def test_bad_call_has_its_error_code(chain: FakeChain, method: str, params: list[Any], code: int):
     assert call(chain, method, *params) == code
 
 
@@ -103,12 +103,12 @@ def test_bad_call_has_its_error_code(chain: Chain, method: str, params: list[Any
         (b'{"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": {}}', -32600),
     ],
 )
-def test_request_that_is_none_has_its_error_code(chain: Chain, body: bytes, code: int):
+def test_request_that_is_none_has_its_error_code(chain: FakeChain, body: bytes, code: int):
     answer = chain.answer(body)
     assert (answer["id"], answer["error"]["code"]) == (None, code)
 
 
-def test_batch_is_answered_in_order_without_its_notifications(chain: Chain):
+def test_batch_is_answered_in_order_without_its_notifications(chain: FakeChain):
     batch = [
         {"jsonrpc": "2.0", "id": "a", "method": "eth_chainId"},
         {"jsonrpc": "2.0", "method": "eth_chainId"},
@@ -119,7 +119,7 @@ def test_batch_is_answered_in_order_without_its_notifications(chain: Chain):
     assert chain.answer(json.dumps(batch[1:2]).encode()) is None
 
 
-def test_never_mined_and_reverted(chain: Chain, clock: Clock):
+def test_never_mined_and_reverted(chain: FakeChain, clock: Clock):
     chain.switch.set(Fault(mode=Mode.NEVER_MINE))
     lost = call(chain, "eth_sendTransaction", {"data": "0x01"})
     chain.switch.set(Fault(mode=Mode.REVERT))
@@ -130,7 +130,7 @@ def test_never_mined_and_reverted(chain: Chain, clock: Clock):
 
 
 def outcomes(seed: int) -> str:
-    chain = Chain(seed=seed, block_seconds=0)
+    chain = FakeChain(seed=seed, block_seconds=0)
     chain.switch.set(Fault(mode=Mode.REVERT, rate=0.5))
     statuses = ""
     for number in range(200):
@@ -139,18 +139,18 @@ def outcomes(seed: int) -> str:
     return statuses
 
 
-def test_dice_repeat_with_the_same_seed_and_keep_their_rate():
+def test_faults_repeat_with_the_same_seed_and_keep_their_rate():
     assert outcomes(1) == outcomes(1)
     assert outcomes(1) != outcomes(2)
     assert 70 < outcomes(1).count("0") < 130
 
 
-def test_error_fault_is_an_internal_error(chain: Chain):
+def test_error_fault_is_an_internal_error(chain: FakeChain):
     chain.switch.set(Fault(mode=Mode.ERROR))
     assert call(chain, "eth_chainId") == -32603
 
 
-def test_memory_is_bounded(chain: Chain, clock: Clock):
+def test_memory_is_bounded(chain: FakeChain, clock: Clock):
     first = last = call(chain, "eth_sendTransaction", {"data": "0x"})
     for number in range(MAX_TRANSACTIONS):
         last = call(chain, "eth_sendTransaction", {"data": f"0x{number:08x}"})

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from glasshouse_fakes.app import create_app
-from glasshouse_fakes.parts.sentry import MAX_ENVELOPE_BYTES, EnvelopeError, parse, unpack
+from glasshouse_fakes.services.sentry import MAX_ENVELOPE_BYTES, EnvelopeError, parse, unpack
 from glasshouse_fakes.settings import Settings
 
 AUTH = {"X-Sentry-Auth": "Sentry sentry_key=abc123, sentry_version=7"}

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from grafana_foundation_sdk.builders import bargauge, logs, loki, prometheus, stat, table
+from grafana_foundation_sdk.builders import bargauge, loki, prometheus, timeseries
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as dashboards
-from grafana_foundation_sdk.builders import timeseries as graphs
+from grafana_foundation_sdk.builders import logs as logs_builders
+from grafana_foundation_sdk.builders import stat as stat_builders
+from grafana_foundation_sdk.builders import table as table_builders
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.common import DataSourceRef as AnyDataSourceRef
 from grafana_foundation_sdk.models.dashboard import (
@@ -28,15 +30,15 @@ FULL: Final = 24
 HALF: Final = 12
 THIRD: Final = 8
 QUARTER: Final = 6
-_GRAPH: Final = 8
-_NUMBER: Final = 4
+_GRAPH_HEIGHT: Final = 8
+_STAT_HEIGHT: Final = 4
 
 GOOD: Final = "green"
 WARNING: Final = "orange"
 BAD: Final = "red"
 
 
-class Limits(NamedTuple):
+class Thresholds(NamedTuple):
     """Where a value turns from good to worth a look and to bad, in the panel's unit.
 
     With `falling` small values are the bad ones.
@@ -60,32 +62,32 @@ class Limits(NamedTuple):
         ]
 
 
-def _thresholds(limits: Limits | None) -> dashboards.ThresholdsConfig:
-    steps = limits.steps() if limits else [Threshold(value=None, color=GOOD)]
+def _thresholds(thresholds: Thresholds | None) -> dashboards.ThresholdsConfig:
+    steps = thresholds.steps() if thresholds else [Threshold(value=None, color=GOOD)]
     return dashboards.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def lines(
+def time_series(
     title: str,
     description: str,
     unit: str,
     queries: Mapping[str, str],
     *,
-    limits: Limits | None = None,
+    thresholds: Thresholds | None = None,
     stacked: bool = False,
     span: int = THIRD,
-) -> graphs.Panel:
+) -> timeseries.Panel:
     """Return a graph. ``queries`` maps a legend (with label templates) to PromQL.
 
     Its points carry exemplars, so that a slow request opens as a trace.
     """
     panel = (
-        graphs.Panel()
+        timeseries.Panel()
         .title(title)
         .description(description)
         .unit(unit)
         .min(0)
-        .height(_GRAPH)
+        .height(_GRAPH_HEIGHT)
         .span(span)
         .datasource(PROMETHEUS)
         .line_width(2)
@@ -98,9 +100,9 @@ def lines(
             .display_mode(common.LegendDisplayMode.LIST)
             .placement(common.LegendPlacement.BOTTOM)
         )
-        .thresholds(_thresholds(limits))
+        .thresholds(_thresholds(thresholds))
     )
-    if limits:
+    if thresholds:
         style = common_builders.GraphThresholdsStyleConfig()
         panel = panel.thresholds_style(style.mode(common.GraphThresholdsStyleMode.DASHED))
     if stacked:
@@ -118,17 +120,17 @@ def lines(
     return panel
 
 
-def number(
+def stat(
     title: str,
     description: str,
     unit: str,
     query: str,
     *,
-    limits: Limits | None = None,
+    thresholds: Thresholds | None = None,
     legend: str = "",
     decimals: int | None = None,
     span: int = QUARTER,
-) -> stat.Panel:
+) -> stat_builders.Panel:
     """Return one big number, or one a series when ``legend`` names them.
 
     Counts are whole numbers, though increase() makes fractions of them.
@@ -136,55 +138,55 @@ def number(
     if decimals is None and unit == "short":
         decimals = 0
     panel = (
-        stat.Panel()
+        stat_builders.Panel()
         .title(title)
         .description(description)
         .unit(unit)
-        .height(_NUMBER)
+        .height(_STAT_HEIGHT)
         .span(span)
         .datasource(PROMETHEUS)
         .graph_mode(common.BigValueGraphMode.NONE)
         .color_mode(
-            common.BigValueColorMode.BACKGROUND if limits else common.BigValueColorMode.NONE
+            common.BigValueColorMode.BACKGROUND if thresholds else common.BigValueColorMode.NONE
         )
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(_thresholds(limits))
+        .thresholds(_thresholds(thresholds))
         .with_target(prometheus.Dataquery().ref_id("A").expr(query).legend_format(legend).instant())
     )
     return panel if decimals is None else panel.decimals(decimals)
 
 
-def bars(
+def bar_gauge(
     title: str,
     description: str,
     unit: str,
     query: str,
     *,
     legend: str,
-    limits: Limits | None = None,
-    most: float | None = None,
+    thresholds: Thresholds | None = None,
+    max_value: float | None = None,
     span: int = THIRD,
 ) -> bargauge.Panel:
-    """Return one horizontal bar a series; ``most`` is the value of a full one."""
+    """Return one horizontal bar a series; ``max_value`` is the value of a full one."""
     panel = (
         bargauge.Panel()
         .title(title)
         .description(description)
         .unit(unit)
         .min(0)
-        .height(_GRAPH)
+        .height(_GRAPH_HEIGHT)
         .span(span)
         .datasource(PROMETHEUS)
         .orientation(common.VizOrientation.HORIZONTAL)
         .display_mode(common.BarGaugeDisplayMode.BASIC)
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(_thresholds(limits))
+        .thresholds(_thresholds(thresholds))
         .with_target(prometheus.Dataquery().ref_id("A").expr(query).legend_format(legend).instant())
     )
-    return panel if most is None else panel.max(most)
+    return panel if max_value is None else panel.max(max_value)
 
 
-def rows(
+def table(
     title: str,
     description: str,
     unit: str,
@@ -192,15 +194,15 @@ def rows(
     columns: Mapping[str, str],
     *,
     span: int = HALF,
-) -> table.Panel:
+) -> table_builders.Panel:
     """Return a table. ``columns`` maps a label to its heading, in order; "Value" is the value."""
     return (
-        table.Panel()
+        table_builders.Panel()
         .title(title)
         .decimals(0 if unit == "short" else 1)
         .description(description)
         .unit(unit)
-        .height(_GRAPH)
+        .height(_GRAPH_HEIGHT)
         .span(span)
         .datasource(PROMETHEUS)
         .with_target(
@@ -227,13 +229,13 @@ def rows(
     )
 
 
-def log_lines(title: str, description: str, query: str, *, span: int = FULL) -> logs.Panel:
+def logs(title: str, description: str, query: str, *, span: int = FULL) -> logs_builders.Panel:
     """Return log lines that LogQL selects. An opened line links to its trace."""
     return (
-        logs.Panel()
+        logs_builders.Panel()
         .title(title)
         .description(description)
-        .height(_GRAPH + 2)
+        .height(_GRAPH_HEIGHT + 2)
         .span(span)
         .datasource(LOKI)
         .show_time(True)
@@ -244,9 +246,9 @@ def log_lines(title: str, description: str, query: str, *, span: int = FULL) -> 
     )
 
 
-def log_rate(title: str, description: str, unit: str, legend: str, query: str) -> graphs.Panel:
+def log_rate(title: str, description: str, unit: str, legend: str, query: str) -> timeseries.Panel:
     """Return a graph of a number that LogQL computes from logs."""
-    panel = lines(title, description, unit, {}, stacked=True, span=HALF)
+    panel = time_series(title, description, unit, {}, stacked=True, span=HALF)
     return panel.datasource(LOKI).with_target(
         loki.Dataquery().ref_id("A").expr(query).legend_format(legend).query_type("range")
     )
@@ -269,7 +271,7 @@ def link(title: str, url: str, tooltip: str) -> dashboards.DashboardLink:
     )
 
 
-def events(name: str, color: str, query: str, title: str, tags: Sequence[str] = ()):
+def annotation(name: str, color: str, query: str, title: str, tags: Sequence[str] = ()):
     """Return marks on all graphs, while ``query`` has a series."""
     return (
         dashboards.AnnotationQuery()

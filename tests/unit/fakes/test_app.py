@@ -15,7 +15,7 @@ import pytest
 from glasshouse_fakes.app import MAX_BODY_BYTES, create_app
 from glasshouse_fakes.settings import Settings, SettingsError
 
-PARTS = ("alerts", "chain", "push", "sentry", "sms", "smtp")
+SERVICES = ("alerts", "chain", "push", "sentry", "sms", "smtp")
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
 WEBHOOK = {
     "version": "4",
@@ -33,8 +33,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def set_fault(client: httpx.AsyncClient, part: str, **fault: Any) -> httpx.Response:
-    return await client.put(f"/faults/{part}", json=fault)
+async def set_fault(client: httpx.AsyncClient, service: str, **fault: Any) -> httpx.Response:
+    return await client.put(f"/faults/{service}", json=fault)
 
 
 async def test_it_is_healthy(client: httpx.AsyncClient):
@@ -44,18 +44,18 @@ async def test_it_is_healthy(client: httpx.AsyncClient):
 async def test_faults_are_set_shown_and_cleared(client: httpx.AsyncClient):
     await set_fault(client, "chain", mode="revert", rate=0.5)
     none = {"mode": "none", "rate": 1.0, "delay": 0.0, "status": None}
-    well = dict.fromkeys(PARTS, none)
-    assert (await client.get("/faults")).json() == well | {
+    healthy = dict.fromkeys(SERVICES, none)
+    assert (await client.get("/faults")).json() == healthy | {
         "chain": none | {"mode": "revert", "rate": 0.5}
     }
     assert (await client.delete("/faults")).status_code == 204
-    assert (await client.get("/faults")).json() == well
+    assert (await client.get("/faults")).json() == healthy
 
 
 @pytest.mark.parametrize(
-    ("part", "body", "status", "word"),
+    ("service", "body", "status", "word"),
     [
-        ("nowhere", {"mode": "none"}, 404, ", ".join(PARTS)),
+        ("nowhere", {"mode": "none"}, 404, ", ".join(SERVICES)),
         ("alerts", {"mode": "revert"}, 422, "mode of alerts must be one of"),
         ("chain", {"mode": "odd"}, 422, "body.mode"),
         ("chain", {"rate": 1.5}, 422, "body.rate"),
@@ -66,23 +66,23 @@ async def test_faults_are_set_shown_and_cleared(client: httpx.AsyncClient):
     ],
 )
 async def test_bad_fault_is_refused_in_one_line(
-    client: httpx.AsyncClient, part: str, body: dict[str, Any], status: int, word: str
+    client: httpx.AsyncClient, service: str, body: dict[str, Any], status: int, word: str
 ):
-    response = await set_fault(client, part, **body)
+    response = await set_fault(client, service, **body)
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/problem+json"
     assert word in response.json()["detail"]
     assert "\n" not in response.json()["detail"]
 
 
-async def test_part_that_is_down_answers_503(client: httpx.AsyncClient):
-    for part, body in (("chain", CALL), ("alerts", WEBHOOK)):
-        await set_fault(client, part, mode="down")
-        assert (await client.post(f"/{part}", json=body)).status_code == 503
-        assert (await client.get(f"/received/{part}")).json() == []
+async def test_service_that_is_down_answers_503(client: httpx.AsyncClient):
+    for service, body in (("chain", CALL), ("alerts", WEBHOOK)):
+        await set_fault(client, service, mode="down")
+        assert (await client.post(f"/{service}", json=body)).status_code == 503
+        assert (await client.get(f"/received/{service}")).json() == []
 
 
-async def test_slow_part_answers_after_its_delay(client: httpx.AsyncClient):
+async def test_slow_service_answers_after_its_delay(client: httpx.AsyncClient):
     await set_fault(client, "chain", mode="slow", delay=0.05)
     started = time.monotonic()
     assert (await client.post("/chain", json=CALL)).json()["result"] == "0x7a69"
@@ -118,13 +118,13 @@ async def test_oversize_body_is_refused(client: httpx.AsyncClient):
     assert response.status_code == 413
 
 
-@pytest.mark.parametrize(("part", "body"), [("chain", CALL), ("alerts", WEBHOOK)])
-async def test_failing_part_answers_with_the_status_it_was_given(
-    client: httpx.AsyncClient, part: str, body: dict[str, Any]
+@pytest.mark.parametrize(("service", "body"), [("chain", CALL), ("alerts", WEBHOOK)])
+async def test_failing_service_answers_with_the_status_it_was_given(
+    client: httpx.AsyncClient, service: str, body: dict[str, Any]
 ):
-    await set_fault(client, part, mode="error", status=502)
-    assert (await client.post(f"/{part}", json=body)).status_code == 502
-    assert (await client.get(f"/received/{part}")).json() == []
+    await set_fault(client, service, mode="error", status=502)
+    assert (await client.post(f"/{service}", json=body)).status_code == 502
+    assert (await client.get(f"/received/{service}")).json() == []
 
 
 async def test_the_mail_server_s_certificate_can_be_had(client: httpx.AsyncClient):
@@ -178,9 +178,9 @@ def test_bad_setting_is_named(variable: str, value: str):
 
 
 def test_every_variable_is_in_the_readme():
-    room = Path(__file__).parents[3] / "dev" / "fakes"
-    code = (room / "src" / "glasshouse_fakes" / "settings.py").read_text(encoding="utf-8")
-    table = (room / "README.md").read_text(encoding="utf-8").partition("| variable |")[2]
+    folder = Path(__file__).parents[3] / "dev" / "fakes"
+    code = (folder / "src" / "glasshouse_fakes" / "settings.py").read_text(encoding="utf-8")
+    table = (folder / "README.md").read_text(encoding="utf-8").partition("| variable |")[2]
     named = re.compile(r"SANDBOX_[A-Z_]+")
     assert set(named.findall(code)) == set(named.findall(table))
 

@@ -13,7 +13,7 @@ _SCRAPE_S: Final = 15  # timeInterval in provisioning/datasources/stack.yaml
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class TimeRange:
     """The chosen time, in Unix seconds."""
 
     start: float
@@ -52,18 +52,18 @@ def variables(dashboard: Mapping[str, Any]) -> dict[str, str]:
     return values
 
 
-def expanded(query: str, values: Mapping[str, str], span: Span) -> str:
+def expand(query: str, values: Mapping[str, str], time_range: TimeRange) -> str:
     """Fill in the variables of the dashboard, and those that Grafana itself provides.
 
     Raises KeyError for a variable that nobody defines.
     """
     # As Grafana: at least four scrapes, and one more than the step.
-    rate = max(span.step + _SCRAPE_S, 4 * _SCRAPE_S)
+    rate = max(time_range.step + _SCRAPE_S, 4 * _SCRAPE_S)
     known = {
         "__rate_interval": f"{rate}s",
-        "__range": f"{span.seconds}s",
-        "__interval": f"{max(span.step, _SCRAPE_S)}s",
-        "__auto": f"{max(span.step, _SCRAPE_S)}s",
+        "__range": f"{time_range.seconds}s",
+        "__interval": f"{max(time_range.step, _SCRAPE_S)}s",
+        "__auto": f"{max(time_range.step, _SCRAPE_S)}s",
         **values,
     }
     return _NAME.sub(lambda found: known[found[1] or found[2]], query)

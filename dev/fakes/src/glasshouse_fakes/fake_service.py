@@ -1,4 +1,4 @@
-"""What every part has: a name, a fault switch, a memory of what arrived, routes."""
+"""What every fake service has: a name, a fault switch, routes, and what it received."""
 
 import asyncio
 from collections import deque
@@ -13,8 +13,8 @@ MAX_RECEIVED: Final = 5_000
 DEFAULT_ERROR: Final = 500
 
 
-class Part:
-    """One part of the outside world. Keeps the last `MAX_RECEIVED` things that arrived."""
+class FakeService:
+    """Stands for one external service. Keeps the last `MAX_RECEIVED` things it received."""
 
     name: str
     modes: frozenset[Mode] = frozenset({Mode.DOWN, Mode.SLOW, Mode.ERROR})
@@ -24,11 +24,11 @@ class Part:
         self.received: deque[Any] = deque(maxlen=MAX_RECEIVED)
 
     def router(self) -> APIRouter:
-        """Return the routes of this part."""
+        """Return the routes of this service."""
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Forget what arrived."""
+        """Forget what was received."""
         self.received.clear()
 
     async def start(self) -> None:
@@ -37,9 +37,9 @@ class Part:
     async def stop(self) -> None:
         """Close what `start` opened."""
 
-    async def suffer(self) -> JSONResponse | None:
-        """Be slow, or return the answer of a part that is down or fails."""
-        fault = self.switch.hit(Mode.SLOW, Mode.DOWN, Mode.ERROR)
+    async def apply_fault(self) -> JSONResponse | None:
+        """Delay this request, or return the answer of a service that is down or fails."""
+        fault = self.switch.should_fail(Mode.SLOW, Mode.DOWN, Mode.ERROR)
         if fault is None:
             return None
         await asyncio.sleep(fault.delay)

@@ -1,0 +1,45 @@
+"""The components of the stack that answer on a port of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One component. service: its name in the compose file; ready: the path that answers 2xx."""
+
+    name: str
+    service: str
+    variable: str
+    ready: str
+    profile: str | None = None
+
+
+COMPONENTS = (
+    Component(name="Service", service="api", variable="SERVICE_PORT", ready="/healthz"),
+    Component(name="Sandbox", service="sandbox", variable="SANDBOX_PORT", ready="/healthz"),
+    Component(name="Collector", service="collector", variable="COLLECTOR_HEALTH_PORT", ready="/"),
+    Component(
+        name="Prometheus", service="prometheus", variable="PROMETHEUS_PORT", ready="/-/ready"
+    ),
+    Component(name="Loki", service="loki", variable="LOKI_PORT", ready="/ready"),
+    Component(name="Tempo", service="tempo", variable="TEMPO_PORT", ready="/ready"),
+    Component(
+        name="Alertmanager", service="alertmanager", variable="ALERTMANAGER_PORT", ready="/-/ready"
+    ),
+    Component(
+        name="Grafana",
+        service="grafana",
+        variable="GRAFANA_PORT",
+        ready="/api/health",
+        profile="grafana",
+    ),
+)
+
+# Every port the stack publishes; OTLP's two have no readiness path of their own.
+PORT_VARIABLES = (
+    *(component.variable for component in COMPONENTS),
+    "OTLP_GRPC_PORT",
+    "OTLP_HTTP_PORT",
+)

@@ -1,0 +1,1 @@
+"""One module per fake service. A new one is added to `app.create_services`."""
