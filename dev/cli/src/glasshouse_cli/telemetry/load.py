@@ -45,7 +45,7 @@ _SCHEMA_URL: Final = re.compile(r"https?://[^/]+(/[^/]+)*/\d+\.\d+\.\d+")
 # What is ours stands in annotations, where Weaver takes anything.
 _OF_ATTRIBUTE: Final = {"privacy", "unit", "open"}
 _OF_EVENT: Final = {"level", "warning_if", "message", "counted_as"}
-_OF_METRIC: Final = {"events", "value", "max", "buckets"}
+_OF_METRIC: Final = {"events", "value", "max", "buckets", "deadline"}
 _OF_LABEL: Final = {"label", "from", "max_dynamic_values"}
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
@@ -303,6 +303,12 @@ def _metric(
         raise ours.at("buckets").fault(f"{what}: a histogram has buckets, a counter has none")
     if buckets and value is None:
         raise ours.place.fault(f"{what} has no value: name the field that is measured")
+    deadline = ours.get("deadline")
+    if deadline is not None and deadline not in buckets:
+        raise ours.at("deadline").fault(
+            f"the deadline {deadline} of {what} is no bucket, so nothing can be counted by it: "
+            "add it to buckets"
+        )
     maximum = ours.get("max")
     if (maximum is None) != (value is None) or not _is_number(maximum or 1.0):
         raise ours.at("max" if "max" in ours else "value").fault(
@@ -318,6 +324,7 @@ def _metric(
         value=value,
         maximum=maximum,
         buckets=buckets,
+        deadline=deadline,
     )
 
 
