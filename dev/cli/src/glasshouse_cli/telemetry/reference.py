@@ -81,7 +81,7 @@ def _field(attribute: Attribute, domain: str, events: Sequence[Event]) -> Sequen
         attribute.privacy.replace("_", " "),
         _presence(attribute, events),
         f"`{_example(attribute)}`",
-        attribute.brief,
+        attribute.brief.replace("|", "\\|"),
     )
 
 
