@@ -41,7 +41,7 @@ def attribute_name(event: str, field: str) -> str:
 def field_name(event: str, attribute: str) -> str:
     """Return the console name of an OTLP attribute: camelCase, without the event's domain.
 
-    The console has no domain to tell ids and names apart, so there ``job.id`` is ``jobId`` and
+    The console has no domain to distinguish ids and names, so there ``job.id`` is ``jobId`` and
     ``job.name`` is ``job``. An attribute of another domain stays as it is.
     """
     domain = domain_of(event)

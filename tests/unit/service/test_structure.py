@@ -42,7 +42,16 @@ def test_the_worker_loads_every_part_of_its_own():
 
 
 # A package imports those to its left, and itself.
-LAYERS = ["platform", "notifications", "payments", "automation", "jobs", "operations", "api"]
+LAYERS = [
+    "platform",
+    "telemetry",
+    "notifications",
+    "payments",
+    "automation",
+    "jobs",
+    "operations",
+    "api",
+]
 SOURCE = Path(backend.__path__[0])
 
 

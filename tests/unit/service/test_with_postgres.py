@@ -13,11 +13,14 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from procrastinate.jobs import Status
 from psycopg_pool import PoolClosed
+from pydantic import SecretStr
 
+from backend.automation.store import NewRun, Runs
 from backend.jobs.heartbeat import Heartbeat
 from backend.jobs.history import JobHistory
 from backend.jobs.queue import CONFIRM_PAYMENT, JobQueue
 from backend.jobs.worker import rescue_stalled_jobs
+from backend.notifications.contacts import Contact
 from backend.notifications.store import Notifications
 from backend.operations import health
 from backend.operations.gauges import JobGauges
@@ -39,6 +42,7 @@ from backend.platform.settings import DatabaseSettings
 from .conftest import scheduled
 
 NEW = NewPayment(user_id="alice", amount=Decimal("10.50"), currency="EUR")
+CONTACT = Contact(channel="sms", to="+493012345678")
 
 
 @pytest.fixture
@@ -51,6 +55,13 @@ def payments(
     pool: Pool, encryptor: Encryptor, notifications: Notifications, app: procrastinate.App
 ) -> Payments:  # replaces the fake
     return Payments(pool, encryptor, notifications, JobQueue(app).confirm_payment)
+
+
+@pytest.fixture
+def runs(
+    pool: Pool, encryptor: Encryptor, notifications: Notifications, app: procrastinate.App
+) -> Runs:
+    return Runs(pool, encryptor, notifications, JobQueue(app).run_automation)
 
 
 @pytest.fixture
@@ -276,3 +287,56 @@ async def test_gauges_count_what_waits(pool: Pool, app: procrastinate.App, payme
 
 def named(*jobs: str) -> set[frozenset[tuple[str, str]]]:
     return {frozenset({("job_name", job)}) for job in jobs}
+
+
+async def ended(kind: str, payments: Payments, runs: Runs) -> tuple[str, str]:
+    """End a payment or a run that has a contact; return its id and state."""
+    if kind == "payment":
+        created = await payments.create(dataclasses.replace(NEW, contact=CONTACT), None)
+        identifier = created.payment.id
+        done = await payments.mark_failed(identifier, Failure.REVERTED, from_state=State.CREATED)
+    else:
+        new = NewRun(user_id="alice", strategy="rebalance", sla=60, contact=CONTACT)
+        requested = await runs.request(new)
+        assert requested is not None
+        done = await runs.mark_completed(requested.id)
+    assert done is not None
+    return done.id, done.state
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "template"),
+    [("payment", "failed", "payment_failed"), ("run", "completed", "run_completed")],
+)
+@pytest.mark.parametrize("key_is_lost", [False, True])
+async def test_an_end_notifies_the_contact_and_happens_without_its_key(
+    pool: Pool,
+    payments: Payments,
+    runs: Runs,
+    notifications: Notifications,
+    encryptor: Encryptor,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    state: str,
+    template: str,
+    key_is_lost: bool,
+):
+    caplog.set_level(logging.INFO)
+    if key_is_lost:
+        other = Encryptor(SecretStr("w" * 32))
+        monkeypatch.setattr(encryptor, "encrypt", other.encrypt)
+    identifier, reached = await ended(kind, payments, runs)
+    assert reached == state
+    written = await rows(pool, "SELECT template, user_id, channel FROM notifications")
+    if key_is_lost:
+        assert written == []
+        assert "A stored contact cannot be decrypted" in caplog.text
+        return
+    assert written == [(template, "alice", "sms")]
+    assert events(caplog)[-1] == "notification.queued"
+    [(notification,)] = await rows(pool, "SELECT id FROM notifications")
+    message = await notifications.outgoing(notification)
+    assert message is not None
+    assert message.to == CONTACT.to
+    assert identifier in message.data.values()

@@ -1,11 +1,17 @@
 """A fault in the catalogue is one line: file, line, and what to do."""
 
+import copy
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.telemetry import outputs
 from glasshouse_cli.telemetry.catalogue import Privacy
 from glasshouse_cli.telemetry.load import load
 
@@ -152,11 +158,19 @@ CASES = {
             "buckets of the metric payment.confirmation_delay must be numbers that rise",
         ),
     ),
+    "a deadline that is no bucket": (
+        ("      deadline: 120", "      deadline: 100"),
+        (
+            "deadline: 120",
+            "the deadline 100 of the metric payment.confirmation_delay is no bucket, so nothing "
+            "can be counted by it: add it to buckets",
+        ),
+    ),
     "a sum without a limit": (
         ("      max: 1.0e+12", "      #"),
         (
             "value: payment.amount",
-            "the metric payments.amount: a number max belongs to a value, and only there",
+            "the metric payments.amount: a max over 0 belongs to a value, and only there",
         ),
     ),
     "a metric of an event that does not exist": (
@@ -183,6 +197,46 @@ def test_a_fault_is_one_line(case: str, tmp_path: Path) -> None:
         assert int(number) == line_of("payment.yaml", where) + added
 
 
+ODD: tuple[object, ...] = (None, -1, [[]], {"a": 1}, "x")
+
+
+def places(part: Any, *before: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value."""
+    if before:
+        yield before
+    steps = part if isinstance(part, dict) else range(len(part) if isinstance(part, list) else 0)
+    for step in steps:
+        yield from places(part[step], *before, step)
+
+
+def test_nothing_odd_in_any_place_is_more_than_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry" / "job.yaml"
+    path.parent.mkdir()
+    for name in ("manifest.yaml", "shared.yaml", "job.yaml"):
+        shutil.copy(ROOT / "telemetry" / name, path.parent)
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # One of each kind of place: a field of each event is read as the first one is.
+    ways = {tuple("*" if isinstance(s, int) else s for s in w): w for w in places(document)}
+    refusals: list[str] = []
+    for *before, last in ways.values():
+        for odd in ODD:
+            changed = copy.deepcopy(document)
+            parent = changed
+            for step in before:
+                parent = parent[step]
+            parent[last] = odd
+            path.write_text(yaml.safe_dump(changed), encoding="utf-8")
+            try:
+                catalogue = load(tmp_path)
+            except StackError as error:
+                refusals.append(str(error))
+            else:
+                for make in outputs.OUTPUTS.values():
+                    assert make(catalogue)
+    assert len(refusals) > len(ways) * len(ODD) / 2
+    assert [one for one in refusals if not re.fullmatch(r"telemetry/job\.yaml:\d+: .+", one)] == []
+
+
 def test_a_field_that_is_never_sent_is_on_no_event(tmp_path: Path) -> None:
     old = "{ ref: notification.template, requirement_level: required }"
     line = refusal(tmp_path, "notification.yaml", old, "{ ref: notification.to }")
@@ -202,7 +256,7 @@ def test_a_label_needs_its_field_on_each_event(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_no_yaml_is_told_by_line(tmp_path: Path) -> None:
+def test_what_is_no_yaml_is_reported_by_line(tmp_path: Path) -> None:
     line = refusal(tmp_path, "job.yaml", "groups:", "groups: [")
     assert line.startswith("telemetry/job.yaml:")
     assert ": not YAML: " in line

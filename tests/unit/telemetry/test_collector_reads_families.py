@@ -59,7 +59,7 @@ def test_the_families_are_read(binary: Path, tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_a_fault_in_them_is_told(binary: Path, tmp_path: Path) -> None:
+def test_a_fault_in_them_is_reported(binary: Path, tmp_path: Path) -> None:
     families = (ROOT / "collector" / "event_families.yaml").read_text(encoding="utf-8")
     broken = families.replace("max: 604800", "max: -1", 1)
     (tmp_path / "event_families.yaml").write_text(broken, encoding="utf-8")

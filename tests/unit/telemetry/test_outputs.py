@@ -40,13 +40,13 @@ def test_an_edited_file_is_one_line_that_says_what_to_do(copy: Path, name: str) 
 
 
 @pytest.mark.parametrize("name", outputs.OUTPUTS)
-def test_a_missing_file_is_told_too(copy: Path, name: str) -> None:
+def test_a_missing_file_is_reported_too(copy: Path, name: str) -> None:
     (copy / name).unlink()
     [line] = outputs.drift(copy)
     assert line.startswith(f"{name}:1: not what")
 
 
-def test_writing_mends_it_and_names_what_has_changed(copy: Path) -> None:
+def test_writing_repairs_it_and_names_what_has_changed(copy: Path) -> None:
     catalogue = copy / "telemetry" / "payment.yaml"
     text = catalogue.read_text(encoding="utf-8")
     catalogue.write_text(text.replace("message: Payment failed", "message: Payment refused"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from glasshouse_cli.telemetry.catalogue import Attribute, Catalogue
 
 _HEAD = '''"""Values of fields that code knows. Made from `telemetry/` by `make telemetry`."""
@@ -16,7 +18,9 @@ def module(catalogue: Catalogue) -> str:
 
 
 def _enum(attribute: Attribute) -> str:
-    members = "".join(f'    {one.id.upper()} = "{one.value}"\n' for one in attribute.members)
+    members = "".join(
+        f"    {one.id.upper()} = {json.dumps(one.value)}\n" for one in attribute.members
+    )
     others = " Others may occur, too." if attribute.open else ""
     return (
         f'class {attribute.class_name}(StrEnum):\n    """`{attribute.id}`.{others}"""\n\n{members}'

@@ -45,7 +45,7 @@ _SCHEMA_URL: Final = re.compile(r"https?://[^/]+(/[^/]+)*/\d+\.\d+\.\d+")
 # What is ours stands in annotations, where Weaver takes anything.
 _OF_ATTRIBUTE: Final = {"privacy", "unit", "open"}
 _OF_EVENT: Final = {"level", "warning_if", "message", "counted_as"}
-_OF_METRIC: Final = {"events", "value", "max", "buckets"}
+_OF_METRIC: Final = {"events", "value", "max", "buckets", "deadline"}
 _OF_LABEL: Final = {"label", "from", "max_dynamic_values"}
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
@@ -169,8 +169,9 @@ def _attribute(part: Located) -> Attribute:
 def _type(part: Located, what: str) -> tuple[Type, tuple[Member, ...]]:
     written = part.required(what, "type")
     if not isinstance(written, Located):
-        if written not in set(Type) - {Type.ENUM}:
-            known = ", ".join(sorted(set(Type) - {Type.ENUM}))
+        simple = sorted(set(Type) - {Type.ENUM})
+        if written not in simple:
+            known = ", ".join(simple)
             raise part.at("type").fault(
                 f"unknown type {written} of {what}: use one of {known}, or members"
             )
@@ -261,7 +262,7 @@ def _field(part: Located, what: str, attributes: Mapping[str, Attribute]) -> Fie
         level.only(f"requirement_level of {attribute.id}", {"conditionally_required"})
         condition = level.text(f"requirement_level of {attribute.id}", "conditionally_required")
         return Field(attribute=attribute, required=False, condition=condition)
-    if level not in {"required", "recommended", "opt_in"}:
+    if level not in ("required", "recommended", "opt_in"):
         raise part.at("requirement_level").fault(
             f"unknown requirement_level of {attribute.id}: use required, recommended, opt_in "
             "or conditionally_required with a condition"
@@ -303,10 +304,18 @@ def _metric(
         raise ours.at("buckets").fault(f"{what}: a histogram has buckets, a counter has none")
     if buckets and value is None:
         raise ours.place.fault(f"{what} has no value: name the field that is measured")
+    deadline = ours.get("deadline")
+    if deadline is not None and (deadline is True or deadline not in buckets):
+        raise ours.at("deadline").fault(
+            f"the deadline {deadline} of {what} is no bucket, so nothing can be counted by it: "
+            "add it to buckets"
+        )
     maximum = ours.get("max")
-    if (maximum is None) != (value is None) or not _is_number(maximum or 1.0):
+    if (maximum is None) != (value is None) or (
+        maximum is not None and not (_is_number(maximum) and maximum > 0)
+    ):
         raise ours.at("max" if "max" in ours else "value").fault(
-            f"{what}: a number max belongs to a value, and only there"
+            f"{what}: a max over 0 belongs to a value, and only there"
         )
     return Metric(
         name=name,
@@ -318,6 +327,7 @@ def _metric(
         value=value,
         maximum=maximum,
         buckets=buckets,
+        deadline=deadline,
     )
 
 
@@ -326,7 +336,7 @@ def _counted(ours: Located, what: str, events: Mapping[str, Event]) -> tuple[Eve
     if not isinstance(names, list) or not names:
         raise ours.at("events").fault(f"events of {what} must be a list of events")
     for name in cast("list[Any]", names):
-        if name not in events:
+        if name not in list(events):
             raise ours.at("events").fault(f"{what} counts the event {name}, which does not exist")
     return tuple(events[name] for name in cast("list[str]", names))
 

@@ -61,7 +61,7 @@ def _event(event: Event) -> str:
         f"    fields={{\n{fields}    }},\n"
         ")\n\n\n"
         f"def {event.function}(\n    *,\n{keywords}) -> None:\n"
-        f'    """`{event.name}`: {event.brief}"""\n'
+        f'    """`{event.name}`: {_docstring(event.brief)}"""\n'
         f"    emit(\n        {constant},\n{level}{passed}    )\n"
     )
 
@@ -82,6 +82,10 @@ def _keyword(event: Event, field: Field) -> str:
 
 def _is_closed(attribute: Attribute) -> bool:
     return attribute.type is Type.ENUM and not attribute.open
+
+
+def _docstring(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', "'")
 
 
 def _text(text: str) -> str:
