@@ -95,8 +95,8 @@ type numberProbes struct {
 
 // boundGroups are lengths of numbers that stand close together.
 type boundGroups struct {
-	lengths []int
-	rules   bits
+	want, mask uint64 // see groups
+	rules      bits
 }
 
 // wholeProbe is asked about the whole text, if the pass found the fact.
@@ -186,7 +186,8 @@ func (c *scanner) addPrefilter(i int, r *rule, filter prefilter, bound *probeRul
 		var rules bits
 		rules.set(i)
 		last := &c.numbers[lengths[len(lengths)-1]]
-		last.groups = append(last.groups, boundGroups{lengths: lengths, rules: rules})
+		want, mask := packed(lengths)
+		last.groups = append(last.groups, boundGroups{want: want, mask: mask, rules: rules})
 	}
 	for _, p := range filter.probes {
 		bound.add(p, i)
@@ -238,6 +239,12 @@ func (c *scanner) addProbe(p *probe, rules bits) {
 
 // ask tries the probes and wants the rules of those that agree.
 func (p *pass) ask(probes []boundProbe, t token) {
+	if len(probes) > 0 {
+		p.askAll(probes, t)
+	}
+}
+
+func (p *pass) askAll(probes []boundProbe, t token) {
 	for i := range probes {
 		if one := &probes[i]; one.test(p.s, t) {
 			p.wanted.add(&one.rules)
@@ -323,9 +330,7 @@ func (p *pass) sign(i int) {
 	}
 	if probes := p.c.signs[s[i]]; probes != nil {
 		t := token{start: i, end: i + 1}
-		if list := probes[next(s, t)]; len(list) > 0 {
-			p.ask(list, t)
-		}
+		p.ask(probes[next(s, t)], t)
 	}
 }
 
@@ -402,7 +407,7 @@ func (p *pass) number(t token) {
 	at := &p.c.numbers[length]
 	p.ask(at.probes, t)
 	for i := range at.groups {
-		if one := &at.groups[i]; p.runs.groups.are(one.lengths) {
+		if one := &at.groups[i]; p.runs.groups.lengths&one.mask == one.want {
 			p.wanted.add(&one.rules)
 		}
 	}

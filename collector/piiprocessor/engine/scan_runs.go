@@ -35,37 +35,30 @@ const (
 	leastTrunkDigits = 9
 )
 
-// groups remembers the lengths of the last numbers that stand close together.
+// groups remembers the lengths of the last eight numbers that stand close together, the newest in
+// the lowest byte.
 type groups struct {
-	length [6]int // the newest first
-	count  int
-	end    int // of the newest
+	lengths uint64
+	end     int // of the newest number
 }
 
 // closeBy is how many characters may stand between two numbers of one value.
 const closeBy = 2
 
 func (g *groups) push(start, end int) {
-	if g.count == 0 || start-g.end > closeBy {
-		g.count = 0
+	if start-g.end > closeBy {
+		g.lengths = 0
 	}
-	copy(g.length[1:], g.length[:5])
-	g.length[0] = end - start
-	g.count = min(g.count+1, len(g.length))
+	g.lengths = g.lengths<<8 | uint64(min(end-start, 0xff))
 	g.end = end
 }
 
-// are tells whether the last numbers have these lengths.
-func (g *groups) are(lengths []int) bool {
-	if g.count < len(lengths) {
-		return false
+// packed are lengths in the form of groups, with the mask of the bytes they take.
+func packed(lengths []int) (want, mask uint64) {
+	for _, n := range lengths {
+		want, mask = want<<8|uint64(n), mask<<8|0xff
 	}
-	for i, n := range lengths {
-		if g.length[len(lengths)-1-i] != n {
-			return false
-		}
-	}
-	return true
+	return want, mask
 }
 
 // chain counts, digits or tokens, over tokens with one separator between them.
