@@ -103,8 +103,7 @@ def test_ten_thousand_generated_strings(redactor: Redactor, tmp_path: Path) -> N
     assert COUNT * 0.3 < changed < COUNT * 0.95
 
 
-# Rules of three kinds, each widened in its pattern and its triggers, and a text that only the wider
-# rule masks.
+# Rules, each widened in its pattern and its triggers, and a text that only the wider rule masks.
 EDITS = (
     (
         ("(?i)basic[ \\t]+(", '["asic ", "ASIC "]'),
@@ -120,6 +119,11 @@ EDITS = (
         (r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}", "[{digits: 14}]"),
         (r"[0-9]{2}[.:][0-9]{3}[.:][0-9]{3}[/:][0-9]{4}[-:][0-9]{2}(?:-X)?", '["-X"]'),
         ("id 12:345:678:9012:34-X", "id [national_id]"),
+    ),
+    (  # as long as a trace id, which no shipped rule takes
+        ("'[A-Z]{4}[0-9]{2}[01][0-9][0-3][0-9][HM][A-Z]{5}[0-9A-Z][0-9]'", "[{word: 18}]"),
+        ("'[0-9a-f]{32}'", "[{word: 32}]"),
+        ("0123456789abcdef0123456789abcdef", "[national_id]"),
     ),
 )
 

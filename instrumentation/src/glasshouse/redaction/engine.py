@@ -53,7 +53,7 @@ class Engine:
         self._keep_private = not mask_private_ips
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
         self._names: dict[str, bytes | None] = {}
-        self._triggers = Triggers(policy.rules)
+        self._triggers = Triggers(policy.rules, shipped=policy.shipped)
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)

@@ -6,6 +6,7 @@ The meaning of every field is in `redaction/README.md`; this module only checks 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -106,6 +107,8 @@ class Policy:
     except_last: frozenset[str]
     pseudonym_keys: tuple[str, ...]
     exempt_keys: tuple[str, ...]
+    shipped: bool
+    """Whether it reads as the policy of this package, for which shortcuts were written."""
 
 
 def load(path: Path, disable: Sequence[str] = ()) -> Policy:
@@ -115,7 +118,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         PolicyError: names the file, the line and the rule.
     """
     try:
-        node = _compose(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        node = _compose(text)
     except OSError as error:
         raise PolicyError(f"policy {path}: cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:
@@ -149,7 +153,13 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         except_last=frozenset(values.get("keys_except_last", ())),
         pseudonym_keys=tuple(values.get("pseudonym_keys", ())),
         exempt_keys=tuple(values.get("exempt_keys", ())),
+        shipped=text == packaged_policy().read_text(encoding="utf-8"),
     )
+
+
+def packaged_policy() -> Path:
+    """Return the path of the policy that comes with this package."""
+    return Path(str(files("glasshouse.redaction") / "rules.yaml"))
 
 
 def _compose(text: str) -> Any:

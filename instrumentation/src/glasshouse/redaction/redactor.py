@@ -5,7 +5,6 @@ import functools
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence, Set
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -66,7 +65,7 @@ class Redactor:
         """
         if len(key) < SHORTEST_KEY:
             raise PolicyError(f"the HMAC key has {len(key)} bytes, it needs {SHORTEST_KEY}")
-        rules = policy.load(path or packaged_policy(), disable)
+        rules = policy.load(path or policy.packaged_policy(), disable)
         return cls(Engine(rules, key, mask_private_ips=mask_private_ips), unchecked)
 
     @classmethod
@@ -185,11 +184,6 @@ class Redactor:
             }
         redacted = [self._value(key, item, level + 1) for item in cast(Sequence[Any], value)]
         return tuple(redacted) if isinstance(value, tuple) else redacted
-
-
-def packaged_policy() -> Path:
-    """Return the path of the policy that comes with this package."""
-    return Path(str(files("glasshouse.redaction") / "rules.yaml"))
 
 
 @functools.cache

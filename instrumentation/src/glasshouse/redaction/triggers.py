@@ -15,7 +15,8 @@ from glasshouse.redaction.policy import Rule
 # Literals this long are looked for all at once, and one by one only if any is there.
 _LONG: Final = 3
 # 32 hex digits, such as a trace id, perhaps with a prefix, as in tx_0f…: no rule takes a part of a
-# word, none takes all of these, and a prefix that begins a token is looked for.
+# word, none takes all of these, and a prefix that begins a token is looked for. So it is with the
+# rules of the shipped policy.
 _HEX_ID: Final = re.compile(rb"([a-z]{1,4}_)?[0-9a-f]{32}")
 _LONGEST_HEX_ID: Final = 37
 _WORD: Final = re.compile(rb"[0-9A-Za-z]+")
@@ -43,7 +44,8 @@ class _Union:
 class Triggers:
     """The rules of a policy as bits, in their order."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, rules: tuple[Rule, ...], *, shipped: bool) -> None:
+        self._skip_hex_ids = shipped
         short: dict[bytes, int] = {}
         long: dict[bytes, int] = {}
         counts: dict[tuple[str, int], int] = {}
@@ -87,7 +89,7 @@ class Triggers:
         """Return the bits of the rules that could match ``text`` under ``key``."""
         wanted = self._pairs if b"=" in text or b":" in text else 0
         size = len(text)
-        if 32 <= size <= _LONGEST_HEX_ID and not text[-32:].isdigit():
+        if self._skip_hex_ids and 32 <= size <= _LONGEST_HEX_ID and not text[-32:].isdigit():
             found = _HEX_ID.fullmatch(text)
             if found and found[1] not in self._prefixes:
                 return 0
