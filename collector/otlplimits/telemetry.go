@@ -50,7 +50,7 @@ func newTelemetry(provider metric.MeterProvider, room *room) (*telemetry, error)
 	}
 	repairs, err := meter.Int64Counter(
 		"otelcol_extension_otlp_limits_repaired",
-		metric.WithDescription("Values, lists and fields mended in place, by protocol and reason"),
+		metric.WithDescription("Values, lists and fields repaired in place, by protocol and reason"),
 		metric.WithUnit("{value}"),
 	)
 	if err != nil {

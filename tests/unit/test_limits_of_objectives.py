@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from glasshouse_cli import project, slos
+from glasshouse_cli.telemetry import load as catalogue
 from support.event_families import families
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,12 @@ def test_a_limit_is_the_one_of_the_objective(file: str, pattern: str, expected: 
     assert found, f"{file}: nothing is like {pattern}"
     said = {float(number) * UNITS[unit] for number, unit in found}
     assert said == {expected}, f"{file}: {pattern} differs from `within` in prometheus/slos.yaml"
+
+
+def test_the_limit_is_the_deadline_of_the_catalogue() -> None:
+    [metric] = [one for one in catalogue.load(ROOT).metrics if one.deadline is not None]
+    assert metric.name == "payment.confirmation_delay"
+    assert metric.deadline == CONFIRMED_S, "telemetry/payment.yaml and prometheus/slos.yaml differ"
 
 
 def test_a_bucket_ends_at_the_limit() -> None:

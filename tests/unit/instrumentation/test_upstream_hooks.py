@@ -63,7 +63,7 @@ OVERRIDDEN = {
     (BaseInstrumentor, "_uninstrument"),
 }
 # Private names of our own that look like upstream's: keys, not attributes.
-OWN = {"_otel", "_otel_carrier"}
+OWN = {"_id", "_otel", "_otel_carrier"}
 
 
 def trees() -> Iterator[ast.Module]:

@@ -13,7 +13,6 @@ from backend.platform.encryption import DecryptionError, Encryptor
 from backend.platform.queries import query, require
 from backend.telemetry import events
 from backend.telemetry.emitter import present
-from backend.telemetry.known_values import NotificationChannel
 from backend.telemetry.known_values import NotificationDeliveryStatus as DeliveryState
 from glasshouse import traced
 
@@ -39,7 +38,7 @@ class Notification:
 
     id: NotificationId
     user_id: str
-    channel: NotificationChannel
+    channel: str
     template: str
     state: DeliveryState
     provider_message_id: str | None
@@ -51,7 +50,6 @@ class Notification:
     def from_row(cls, row: dict[str, Any]) -> "Notification":
         fields: dict[str, Any] = {name: row[name] for name in cls.__dataclass_fields__}
         fields["state"] = DeliveryState(row["state"])
-        fields["channel"] = NotificationChannel(row["channel"])
         return cls(**fields)
 
 
