@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -99,6 +100,7 @@ async def test_failing_check_gives_503_and_details_only_with_the_token(
     assert response.status_code == 503
     body = response.json()
     assert body["status"] == "unavailable"
+    assert body.pop("version", None) == (version("glasshouse-backend") if detailed else None)
     if detailed:
         assert body["checks"]["postgres"].pop("durationSeconds") >= 0
         expected: Any = {"status": "failed", "error": "ConnectionRefusedError"}

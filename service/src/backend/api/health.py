@@ -21,7 +21,6 @@ Json = dict[str, JsonValue]
 router = APIRouter(tags=["health"])
 
 Status = Literal["ok", "failed"]
-_OK: Final[Json] = {"postgres": "ok", "redis": "ok", "smtp": "ok", "worker": "ok"}
 _DETAIL: Final[Json] = {"postgres": {"status": "ok", "durationSeconds": 0.0012}}
 
 
@@ -47,11 +46,14 @@ class Detail(BaseModel):
 
 
 class Health(BaseModel):
-    """One status a check; with the internal token one object a check."""
+    """With the internal token; without it there is one word a check, and no version."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "checks": _OK}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "ok", "version": "1.4.2", "checks": _DETAIL}]}
+    )
 
     status: Literal["ok", "unavailable"]
+    version: str | None = None
     checks: dict[str, Status | Detail]
 
 
@@ -87,19 +89,22 @@ async def live() -> Live:
 @router.get(
     "/healthz",
     summary="Is the service healthy?",
+    response_model_exclude_unset=True,
     responses={503: {"model": Health, "description": "At least one check fails"}},
 )
 async def healthy(services: Provided, response: Response, internal: Internal) -> Health:
     """Asks Postgres, Redis and the mail server where they are set, and for a live worker.
 
-    Anybody may ask; with the internal token each check shows its details.
+    Anybody may ask; with the internal token each check shows its details, and the version is there.
     """
     results = await services.health.current()
     is_healthy = all(result.ok for result in results.values())
     response.status_code = 200 if is_healthy else _UNAVAILABLE
+    status = "ok" if is_healthy else "unavailable"
+    if internal:
+        return Health(status=status, version=VERSION, checks={**_detailed(results)})
     short: dict[str, Any] = {name: result.status for name, result in results.items()}
-    checks: dict[str, Any] = {**_detailed(results)} if internal else short
-    return Health(status="ok" if is_healthy else "unavailable", checks=checks)
+    return Health(status=status, checks=short)
 
 
 @router.get(
