@@ -167,33 +167,6 @@ def test_the_tests_notice_objectives_that_are_broken(
     assert {name for file, name in expected.items() if passed[file]} == set()
 
 
-def checked(document: dict[str, Any]) -> set[tuple[str, str]]:
-    """Return ("fires" or "quiet", alert's name) for all that the tests of a file check."""
-    return {
-        ("fires" if check.get("exp_alerts") else "quiet", check["alertname"])
-        for test in document["tests"]
-        for check in test.get("alert_rule_test", [])
-    }
-
-
-def test_every_alert_is_tested_firing_and_quiet(
-    project: Project,
-) -> None:
-    folder = project.root / "prometheus"
-    missing: list[tuple[str, str]] = []
-    for path in sorted(rules.folder(project).glob("*.yaml")):
-        tests = yaml.safe_load((folder / "tests" / path.name).read_text(encoding="utf-8"))
-        named = {
-            rule["alert"]
-            for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
-            for rule in group["rules"]
-            if "alert" in rule
-        }
-        wanted = {(how, name) for name in named for how in ("fires", "quiet")}
-        missing += sorted(wanted - checked(tests) - {("quiet", "Watchdog")})
-    assert missing == []
-
-
 ROUTES = {
     "page": "sandbox,pagerduty,slack",
     "ticket": "sandbox,slack",

@@ -60,6 +60,8 @@ def mutated(dice: random.Random, text: str) -> str:
                 characters[at % len(characters)] = dice.choice(NOISE)
             case _ if characters:
                 del characters[at % len(characters)]
+            case _:
+                pass
     return "".join(characters)
 
 
