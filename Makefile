@@ -72,7 +72,7 @@ test: engine ## Run all tests; needs nothing running
 compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
 	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/integration/compatibility/test_every_row.py $(ARGS)
 
-test-unit: venv ## Run the tests that need no containers
+test-unit: venv ## Run the tests that need no stack
 	@$(RUN) pytest -m unit $(ARGS)
 
 test-race: ## Run the Go tests under the race detector
@@ -86,7 +86,7 @@ test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it all
 	@$(UV) pip list --python .venv-upstream 2>/dev/null | grep -E '^opentelemetry-(sdk|instrumentation) '
 	@.venv-upstream/bin/python -m pytest tests/unit/instrumentation tests/unit/test_shipping.py tests/unit/redaction/test_surfaces.py $(ARGS)
 
-check: venv ## Everything that needs no containers, but the slow unit tests
+check: venv ## Everything that needs no stack, but the slow unit tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint lint-go
 	@$(RUN) pytest -m "unit and not slow" -n 2 --dist worksteal $(ARGS)
 

@@ -49,7 +49,7 @@ def test_tag_changes_with_each_input(checkout: Path, path: str, text: str):
         "service/README.md",
         "service/dist/backend.whl",
         "dev/images/loki/Dockerfile",  # another recipe's
-        "sandbox/main.py",  # no input of this image
+        "dev/fakes/src/main.py",  # no input of this image
     ],
 )
 def test_tag_ignores_what_does_not_go_in(checkout: Path, path: str):
