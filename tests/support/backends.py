@@ -11,10 +11,16 @@ WINDOW_S = 3600
 MOST = 5000
 
 
-def loki_lines(http: httpx.Client, loki: str, query: str) -> list[dict[str, Any]]:
-    """Return entries as {"line": …, "labels": …}; labels include structured metadata."""
+def loki_lines(
+    http: httpx.Client, loki: str, query: str, *, since: float | None = None
+) -> list[dict[str, Any]]:
+    """Return entries as {"line": …, "labels": …}; labels include structured metadata.
+
+    ``since``: Unix time in seconds, by default an hour ago.
+    """
     now = time.time_ns()
-    start, end = now - WINDOW_S * 10**9, now + 60 * 10**9
+    start = now - WINDOW_S * 10**9 if since is None else int(since * 10**9)
+    end = now + 60 * 10**9
     found: list[dict[str, Any]] = []
     while True:
         window = {"start": start, "end": end, "limit": MOST}
@@ -35,10 +41,16 @@ def loki_lines(http: httpx.Client, loki: str, query: str) -> list[dict[str, Any]
         end = oldest + 1
 
 
-def tempo_search(http: httpx.Client, tempo: str, query: str) -> list[str]:
-    """Return the ids, 32 hex digits each, of the traces that TraceQL finds."""
+def tempo_search(
+    http: httpx.Client, tempo: str, query: str, *, since: float | None = None
+) -> list[str]:
+    """Return the ids, 32 hex digits each, of the traces that TraceQL finds.
+
+    ``since``: Unix time in seconds, by default an hour ago.
+    """
     now = int(time.time())
-    params: dict[str, str | int] = {"q": query, "start": now - WINDOW_S, "end": now + 60}
+    start = now - WINDOW_S if since is None else int(since)
+    params: dict[str, str | int] = {"q": query, "start": start, "end": now + 60}
     answer = http.get(f"{tempo}/api/search", params=params | {"limit": MOST})
     answer.raise_for_status()
     traces = [trace["traceID"].zfill(32) for trace in answer.json().get("traces", [])]
@@ -82,17 +94,22 @@ def prometheus_query(http: httpx.Client, prometheus: str, query: str) -> list[di
     ]
 
 
-def everything_in(http: httpx.Client, stack_urls: dict[str, str]) -> dict[str, str]:
-    """Return all that the three backends can return, as text by backend."""
+def everything_in(
+    http: httpx.Client, stack_urls: dict[str, str], *, since: float | None = None
+) -> dict[str, str]:
+    """Return all that the three backends can return, as text by backend.
+
+    ``since``: Unix time in seconds, by default an hour ago. Series are always those of an hour.
+    """
     loki, tempo, prometheus = stack_urls["loki"], stack_urls["tempo"], stack_urls["prometheus"]
-    traces = tempo_search(http, tempo, "{}")
+    traces = tempo_search(http, tempo, "{}", since=since)
     now = int(time.time())
     series = http.get(
         f"{prometheus}/api/v1/series",
         params={"match[]": '{__name__=~".+"}', "start": now - WINDOW_S, "end": now + 60},
     )
     return {
-        "loki": json.dumps(loki_lines(http, loki, '{service_name=~".+"}')),
+        "loki": json.dumps(loki_lines(http, loki, '{service_name=~".+"}', since=since)),
         "tempo": json.dumps([tempo_spans(http, tempo, trace) for trace in traces]),
         "prometheus": series.raise_for_status().text,
     }
