@@ -12,7 +12,6 @@ from support import backends, otlp
 from support.stack import Stack
 from support.waiting import until
 
-
 # What a canary can be in is not older than the canary.
 CLOCKS_S = 5
 
