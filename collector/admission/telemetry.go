@@ -19,7 +19,7 @@ const (
 	shed   = "shed"   // dropped, in a batch with records of other services
 )
 
-// telemetry is what the processor tells of itself: reasons, bounded names of services, numbers.
+// telemetry is what the processor reports of itself: reasons, bounded names of services, numbers.
 type telemetry struct {
 	signal    string
 	counters  [actionCount]metric.Int64Counter

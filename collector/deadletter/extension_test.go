@@ -34,7 +34,7 @@ import (
 
 const secret = "what the record says"
 
-// rig is an extension with all that it tells.
+// rig is an extension with all that it reports.
 type rig struct {
 	*deadLetter
 	telemetry *componenttest.Telemetry
@@ -340,12 +340,12 @@ func TestFilesStayUnderTheBoundTogether(t *testing.T) {
 	if strings.Contains(line, secret) {
 		t.Error("the line quotes the record")
 	}
-	// A replay makes room.
+	// A replay frees space.
 	fatal(t, os.Remove(filepath.Join(directory, "traces.jsonl")))
 	fatal(t, r.PutLogs(t.Context(), "status_400", "x", someLogs(strings.Repeat("b", 2000))))
 }
 
-func TestAFullDiskLosesAndTells(t *testing.T) {
+func TestAFullDiskLosesAndLogs(t *testing.T) {
 	directory := t.TempDir()
 	r := start(t, directory)
 	fatal(t, os.Symlink("/dev/full", filepath.Join(directory, "logs.jsonl")))
@@ -367,11 +367,11 @@ func TestAFullDiskLosesAndTells(t *testing.T) {
 // narrow takes only so many bytes of a write.
 type narrow struct {
 	file
-	room int
+	space int
 }
 
 func (n narrow) Write(line []byte) (int, error) {
-	written, err := n.file.Write(line[:n.room])
+	written, err := n.file.Write(line[:n.space])
 	if err == nil {
 		err = io.ErrShortWrite
 	}
@@ -473,7 +473,7 @@ func TestADirectoryThatCannotBeWrittenIsNamedAtStart(t *testing.T) {
 	}
 }
 
-func TestConfigNamesTheKeyToMend(t *testing.T) {
+func TestConfigNamesTheKeyToFix(t *testing.T) {
 	fatal(t, componenttest.CheckConfigStruct(createDefaultConfig()))
 	for key, cfg := range map[string]Config{
 		"directory:": {MaxMiB: 64},

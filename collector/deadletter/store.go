@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// ErrFull tells that max_mib is used up. The records have been counted as lost.
-var ErrFull = errors.New("dead letters have no room left: replay or remove them, or raise max_mib")
+// ErrFull means that max_mib is used up. The records have been counted as lost.
+var ErrFull = errors.New("dead letters are full: replay or remove them, or raise max_mib")
 
 // Store keeps records that cannot be delivered. The extension is one:
 //

@@ -74,7 +74,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestConfigNamesTheKeyToMend(t *testing.T) {
+func TestConfigNamesTheKeyToFix(t *testing.T) {
 	for text, want := range map[string]string{
 		"max_splits: 5":  "endpoint: set it",
 		"endpoint: loki": "endpoint: is no URL",

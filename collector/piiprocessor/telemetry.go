@@ -25,7 +25,7 @@ type hit struct {
 	surface int
 }
 
-// telemetry is what the processor tells of itself: names of rules and surfaces and numbers, never
+// telemetry is what the processor reports of itself: names of rules and surfaces and numbers, never
 // a value.
 type telemetry struct {
 	redacted  metric.Int64Counter
