@@ -141,7 +141,7 @@ func TestAnyDifferenceIsAnotherEvent(t *testing.T) {
 }
 
 // What admission adds depends on the moment at which a record came.
-func TestWhatIsMendedOnTheWayMakesNoOtherEvent(t *testing.T) {
+func TestWhatIsRepairedOnTheWayMakesNoOtherEvent(t *testing.T) {
 	r := start(t, watchful(), nil)
 	defer r.shutdown(t)
 	for name, sent := range map[string]struct{ at, observed pcommon.Timestamp }{

@@ -158,7 +158,7 @@ func TestABackendThatCannotBeReachedLeavesAll(t *testing.T) {
 	}
 }
 
-func TestABackendThatIsAwayNowAndThenSeesABatchHalvedToItsEnd(t *testing.T) {
+func TestABackendThatIsUnavailableNowAndThenSeesABatchHalvedToItsEnd(t *testing.T) {
 	each(t, awayNowAndThen, awayNowAndThen, awayNowAndThen)
 }
 

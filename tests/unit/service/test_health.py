@@ -225,7 +225,7 @@ async def test_other_greeting_fails(mail: MailServer, greeting: bytes):
         await probe.check()
 
 
-async def test_mail_server_that_is_away_or_not_asked_any_more_fails(mail: MailServer):
+async def test_mail_server_that_is_unavailable_or_not_asked_any_more_fails(mail: MailServer):
     clock = Clock()
     gone = SmtpProbe("127.0.0.1", 1)
     await gone.refresh()
@@ -240,7 +240,7 @@ async def test_mail_server_that_is_away_or_not_asked_any_more_fails(mail: MailSe
         await probe.check()
 
 
-async def test_mail_server_is_asked_again_sooner_while_it_is_away(mail: MailServer):
+async def test_mail_server_is_asked_again_sooner_while_it_is_unavailable(mail: MailServer):
     clock = Clock()
     probe = SmtpProbe("127.0.0.1", mail.port, clock)
     mail.greeting = b"421 later\r\n"

@@ -164,7 +164,7 @@ async def test_an_execution_whose_worker_died_ends_once(
 
 
 @pytest.mark.parametrize("back", [False, True])
-async def test_a_database_that_is_away_costs_the_row_but_not_the_event(
+async def test_a_database_that_is_unavailable_costs_the_row_but_not_the_event(
     jobs: procrastinate.App, pool: Pool, caplog: pytest.LogCaptureFixture, back: bool
 ):
     """Unavailable at the start of the job; at its end ``back``, or not."""
