@@ -133,10 +133,10 @@ func (p *admission[B, R]) start(_ context.Context, host component.Host) error {
 		return fmt.Errorf("dead_letter: the extension %s keeps no dead letters", p.deadLetter)
 	}
 	p.letters = letters
-	if shows, ok := found.(deadletter.Announcer); ok {
+	if initializer, ok := found.(deadletter.Initializer); ok {
 		for why, does := range p.actions {
 			if does == setAside {
-				shows.Announce(p.signal.name, reasonNames[why])
+				initializer.InitializeReasons(p.signal.name, reasonNames[why])
 			}
 		}
 	}

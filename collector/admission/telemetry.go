@@ -52,7 +52,7 @@ func newTelemetry(provider metric.MeterProvider, signal string) (*telemetry, err
 		}
 		t.counters[one.action] = counter
 	}
-	// Shown from the start, so that increase() sees the first one.
+	// Exposed from the start, so that increase() sees the first one.
 	for _, line := range tables[signal] {
 		first := t.label(line.reason, "")
 		t.counters[refuse].Add(context.Background(), 0, first)

@@ -38,8 +38,8 @@ type deadLetter struct {
 }
 
 var (
-	_ Store     = (*deadLetter)(nil)
-	_ Announcer = (*deadLetter)(nil)
+	_ Store       = (*deadLetter)(nil)
+	_ Initializer = (*deadLetter)(nil)
 )
 
 func newExtension(set extension.Settings, config *Config) (*deadLetter, error) {
@@ -95,8 +95,8 @@ func (d *deadLetter) PutMetrics(ctx context.Context, reason, source string, metr
 	})
 }
 
-// Announce shows reasons at 0.
-func (d *deadLetter) Announce(signal string, reasons ...string) {
+// InitializeReasons exposes reasons at 0.
+func (d *deadLetter) InitializeReasons(signal string, reasons ...string) {
 	for _, reason := range reasons {
 		d.telemetry.written.Add(context.Background(), 0, labels(signal, reason))
 		d.telemetry.lost.Add(context.Background(), 0, labels(signal, reason))

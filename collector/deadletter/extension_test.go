@@ -116,8 +116,8 @@ func read(t *testing.T, path string) []document {
 	return found
 }
 
-// shown returns all of a metric by its labels, zeros too.
-func shown(t *testing.T, telemetry *componenttest.Telemetry, name string) map[string]int64 {
+// exposed returns all of a metric by its labels, zeros too.
+func exposed(t *testing.T, telemetry *componenttest.Telemetry, name string) map[string]int64 {
 	t.Helper()
 	found := map[string]int64{}
 	metric, err := telemetry.GetMetric(name)
@@ -137,7 +137,7 @@ func shown(t *testing.T, telemetry *componenttest.Telemetry, name string) map[st
 
 func expect(t *testing.T, r *rig, name string, want map[string]int64) {
 	t.Helper()
-	got := shown(t, r.telemetry, "otelcol_extension_dead_letter_"+name)
+	got := exposed(t, r.telemetry, "otelcol_extension_dead_letter_"+name)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%s shows %v, not %v", name, got, want)
 	}
@@ -319,7 +319,7 @@ func TestFilesStayUnderTheBoundTogether(t *testing.T) {
 	}
 	expect(t, r, "written", map[string]int64{"reason=status_400,signal=logs": 1})
 	expect(t, r, "lost", map[string]int64{"reason=status_400,signal=logs": 6})
-	if used := shown(t, r.telemetry, "otelcol_extension_dead_letter_used")[""]; used > 1<<20 {
+	if used := exposed(t, r.telemetry, "otelcol_extension_dead_letter_used")[""]; used > 1<<20 {
 		t.Errorf("%d bytes are used", used)
 	}
 	// One line for three failures, another when time has passed.
@@ -442,9 +442,9 @@ func TestAnEncoderThatBreaksCostsItsOwnRecord(t *testing.T) {
 	}
 }
 
-func TestAnnouncedReasonsAreShownAtZero(t *testing.T) {
+func TestInitializedReasonsAreExposedAtZero(t *testing.T) {
 	r := start(t, t.TempDir())
-	r.Announce("logs", "status_400", "late")
+	r.InitializeReasons("logs", "status_400", "late")
 	want := map[string]int64{"reason=status_400,signal=logs": 0, "reason=late,signal=logs": 0}
 	expect(t, r, "written", want)
 	expect(t, r, "lost", want)

@@ -30,8 +30,8 @@ type Store interface {
 	PutMetrics(ctx context.Context, reason, source string, metrics pmetric.Metrics) error
 }
 
-// Announcer shows a caller's reasons at 0 before the first record comes, so that increase() sees
+// Initializer exposes a caller's reasons at 0 before the first record comes, so that increase() sees
 // that one. The extension is one; signals are logs, traces and metrics.
-type Announcer interface {
-	Announce(signal string, reasons ...string)
+type Initializer interface {
+	InitializeReasons(signal string, reasons ...string)
 }

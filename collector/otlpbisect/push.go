@@ -88,8 +88,8 @@ func (p *pusher[T]) start(ctx context.Context, host component.Host) error {
 			return fmt.Errorf("dead_letter: extension %s keeps no dead letters", id)
 		}
 		p.store = store
-		if announcer, ok := found.(deadletter.Announcer); ok {
-			announcer.Announce(p.signal.name, usualReasons()...)
+		if initializer, ok := found.(deadletter.Initializer); ok {
+			initializer.InitializeReasons(p.signal.name, usualReasons()...)
 		}
 	}
 	return p.sender.start(ctx, host)

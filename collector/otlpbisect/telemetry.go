@@ -21,7 +21,7 @@ const (
 	statusNoAnswer = "no_answer"
 )
 
-// usualStatuses are shown at 0 from the start, so that increase() sees the first record.
+// usualStatuses are exposed at 0 from the start, so that increase() sees the first record.
 var usualStatuses = []string{"400", "413", "422", "429", "500", statusNoAnswer, statusPartial}
 
 // telemetry is what the exporter reports of itself: numbers by status, never a text of the backend.

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// patience is how long a call may take to arrive while others wait for its place.
-const patience = 2 * time.Second
+// busyTimeout is how long a call may take to arrive while others wait for its place.
+const busyTimeout = 2 * time.Second
 
 // call is one gRPC call, from its headers to its end. All of it is under the lock of calls.
 type call struct {
@@ -69,7 +69,7 @@ func (s *calls) admit(c *call) bool {
 	defer s.mu.Unlock()
 	if len(s.open) >= s.most {
 		slow := s.oldest(1)
-		if len(slow) == 0 || time.Since(slow[0].began) < patience {
+		if len(slow) == 0 || time.Since(slow[0].began) < busyTimeout {
 			return false
 		}
 		s.endLocked(slow[0], forConcurrency)

@@ -276,10 +276,10 @@ func TestSlowCallLosesItsPlace(t *testing.T) {
 	if send() == nil {
 		t.Error("a third call was let in")
 	}
-	// As if the first had come patience ago.
+	// As if the first had come busyTimeout ago.
 	s.limits.calls.mu.Lock()
 	for _, c := range s.limits.calls.oldest(1) {
-		c.began = c.began.Add(-patience)
+		c.began = c.began.Add(-busyTimeout)
 	}
 	s.limits.calls.mu.Unlock()
 	fatal(t, send())

@@ -58,7 +58,7 @@ func newTelemetry(provider metric.MeterProvider, memory *memoryBudget) (*telemet
 	}
 	t := &telemetry{refusals, repairs, map[[2]string]metric.MeasurementOption{}}
 	for _, protocol := range []string{overGRPC, overHTTP} {
-		// Shown from the start, so that increase() sees the first one.
+		// Exposed from the start, so that increase() sees the first one.
 		for _, reason := range []string{
 			forSize, forDecodedSize, forInFlight, forConcurrency, forSlowness, forForm,
 		} {
