@@ -60,7 +60,7 @@ dead-letters: venv ## List what no backend took and the Collector keeps
 replay: venv ## Send dead letters again; some only with ARGS="--reason late"
 	@$(RUN) glasshouse dead-letters --replay $(ARGS)
 
-preview: venv ## Draw every dashboard from live data into preview.html
+preview: venv ## Render every dashboard from live data into preview.html
 	@$(RUN) glasshouse preview $(ARGS)
 
 test: engine ## Run all tests; needs nothing running
@@ -86,7 +86,7 @@ test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it all
 	@$(UV) pip list --python .venv-upstream 2>/dev/null | grep -E '^opentelemetry-(sdk|instrumentation) '
 	@.venv-upstream/bin/python -m pytest tests/unit/instrumentation tests/unit/test_shipping.py tests/unit/redaction/test_surfaces.py $(ARGS)
 
-check: venv ## Everything that needs no stack, but the slow unit tests
+check: venv ## Run everything that needs no stack, except the slow unit tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint lint-go
 	@$(RUN) pytest -m "unit and not slow" -n 2 --dist worksteal $(ARGS)
 
@@ -125,13 +125,13 @@ collector: ## Generate the Collectors' Go modules from their builder.yaml
 	@trap 'rm -f collector/.builder' EXIT; for folder in collector dev/bench/collector; do \
 	  (cd $$folder && $(CURDIR)/collector/.builder --config builder.yaml --skip-compilation); done
 
-dashboards: venv ## Write grafana/dashboards/*.json from grafana/src
+dashboards: venv ## Generate grafana/dashboards/*.json from grafana/src
 	@$(RUN) python -W ignore -m glasshouse_dashboards
 
-rules: venv ## Write what is made of prometheus/slos.yaml
+rules: venv ## Generate rules from prometheus/slos.yaml
 	@$(RUN) glasshouse rules
 
-telemetry: venv ## Write what is made of the events and metrics in telemetry/
+telemetry: venv ## Generate code and docs from the events and metrics in telemetry/
 	@$(RUN) glasshouse telemetry
 
 bench-service: venv ## Measure the API's requests a second, telemetry off and on
@@ -140,16 +140,16 @@ bench-service: venv ## Measure the API's requests a second, telemetry off and on
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)
 
-bench-redaction: venv bench-collector ## Measure redaction on one core, beside none and the stock one
+bench-redaction: venv bench-collector ## Measure redaction on one core, against none and the stock processor
 	@$(RUN) glasshouse-bench redaction-speed dev/bench/collector/.otelcol $(ARGS)
 
-bench-admission: venv bench-collector ## Measure the components that isolate records, beside none
+bench-admission: venv bench-collector ## Measure the components that isolate records, against none
 	@$(RUN) glasshouse-bench admission-speed dev/bench/collector/.otelcol $(ARGS)
 
 bench-collector:
 	@cd dev/bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
 
-bench-python: venv ## Measure redaction in Python beside encoding JSON
+bench-python: venv ## Measure redaction in Python, against encoding JSON
 	@$(RUN) python dev/bench/redaction_python.py $(ARGS)
 
 venv: $(STAMP)

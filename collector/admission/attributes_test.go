@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-// storedByLoki tells what it stores with a line beside its index: the record's own attributes, those of its
+// storedByLoki returns what Loki stores with a line beside its index: the record's own attributes, those of its
 // resource and scope, and fields of the record (loghttp/push/otlp.go).
 func storedByLoki(r plog.ResourceLogs, s plog.ScopeLogs, record plog.LogRecord, index []string) (count, size int) {
 	var add func(prefix, key string, v pcommon.Value)
@@ -106,7 +106,7 @@ func TestTheFirstAndTheLastAttributesStay(t *testing.T) {
 					t.Errorf("only %d attributes of %d bytes are left", count, size)
 				}
 				maps := []pcommon.Map{r.Resource().Attributes(), record.Attributes()}
-				if len(value) < 1000 { // or not even the first has room in a scope
+				if len(value) < 1000 { // or not even the first fits into a scope
 					maps = append(maps, s.Scope().Attributes())
 				}
 				for _, m := range maps {
@@ -133,9 +133,9 @@ func TestWhatIsBesideTheAttributesCounts(t *testing.T) {
 	s := r.ScopeLogs().AppendEmpty()
 	record := s.LogRecords().AppendEmpty()
 	record.SetSeverityText(strings.Repeat("s", 4096))
-	for _, room := range []int{65536, 65536, 65536, config.Logs.AttributesBytes - 3*65536 - reserved.bytes} {
+	for _, length := range []int{65536, 65536, 65536, config.Logs.AttributesBytes - 3*65536 - reserved.bytes} {
 		key := fmt.Sprint(record.Attributes().Len())
-		record.Attributes().PutStr(key, strings.Repeat("v", room-len(key)))
+		record.Attributes().PutStr(key, strings.Repeat("v", length-len(key)))
 	}
 	p := newLogs(t, config, testSettings(componenttest.NewTelemetry()), &recorder{})
 	_, err := p.process(t.Context(), data)

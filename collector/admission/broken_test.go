@@ -117,7 +117,7 @@ func (c *cancelled) Err() error {
 	return nil
 }
 
-// TestWorkStopsWhenTheSenderHasGone counts the records that are still looked at.
+// TestWorkStopsWhenTheSenderHasGone counts the records that are still checked.
 func TestWorkStopsWhenTheSenderHasGone(t *testing.T) {
 	const records = 100 * checkEvery
 	oddLogs := func(scopes, each int) plog.Logs {
@@ -152,7 +152,7 @@ func TestWorkStopsWhenTheSenderHasGone(t *testing.T) {
 			}
 			repaired := casetest.Counted(t, telemetry, counters["repaired"])["reason=name,service=,signal=logs"]
 			if repaired == 0 || repaired > 4*checkEvery {
-				t.Errorf("%d records were looked at", repaired)
+				t.Errorf("%d records were checked", repaired)
 			}
 			if left := data.LogRecordCount(); left != records {
 				t.Errorf("%d records are left, which are all", left)
@@ -161,7 +161,7 @@ func TestWorkStopsWhenTheSenderHasGone(t *testing.T) {
 	}
 }
 
-// TestWorkStopsInEmptyScopes: one record is enough to have any number of scopes looked at.
+// TestWorkStopsInEmptyScopes: one record is enough to have any number of scopes checked.
 func TestWorkStopsInEmptyScopes(t *testing.T) {
 	telemetry := componenttest.NewTelemetry()
 	set := testSettings(telemetry)
@@ -184,7 +184,7 @@ func TestWorkStopsInEmptyScopes(t *testing.T) {
 			t.Errorf("%s: the error is %v", signal, err)
 		}
 		if n := casetest.Counted(t, telemetry, counters["repaired"])["reason=name,service=,signal="+signal]; n == 0 || n > 2*checkEvery {
-			t.Errorf("%s: %d scopes were looked at", signal, n)
+			t.Errorf("%s: %d scopes were checked", signal, n)
 		}
 	}
 }

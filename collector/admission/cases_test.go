@@ -11,7 +11,7 @@ import (
 	"glasshouse.example/collector/casetest"
 )
 
-// TestCases runs testdata/cases: one file a case, whose form casetest tells. The section
+// TestCases runs testdata/cases: one file a case, whose form casetest describes. The section
 // dead_letters has all that was set aside.
 func TestCases(t *testing.T) { casetest.Run(t, "testdata/cases", runCase) }
 

@@ -46,7 +46,7 @@ func (c *checker) text(where, s string, most int) {
 	}
 }
 
-// json tells whether a value that a backend stores as JSON has one.
+// json reports whether a value that a backend stores as JSON has one.
 func (c *checker) json(where string, v pcommon.Value) {
 	if v.Type() != pcommon.ValueTypeSlice && v.Type() != pcommon.ValueTypeMap {
 		return
@@ -56,7 +56,7 @@ func (c *checker) json(where string, v pcommon.Value) {
 	}
 }
 
-// inside looks at the text in a value, to any depth.
+// inside checks the text in a value, to any depth.
 func (c *checker) inside(where string, v pcommon.Value) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:

@@ -102,7 +102,7 @@ type MetricsConfig struct {
 
 // ServicesConfig bounds services. A service is a service.name with its namespace and environment.
 type ServicesConfig struct {
-	// Most is how many are told apart; what comes after them is stored under the name "other".
+	// Most is how many are distinguished; what comes after them is stored under the name "other".
 	Most int `mapstructure:"most"`
 	// Labelled is how many of them our own metrics name.
 	Labelled int `mapstructure:"labelled"`
@@ -139,7 +139,7 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Validate names the first key that has to be mended.
+// Validate names the first key that has to be fixed.
 func (c *Config) Validate() error {
 	logs, traces, metrics := &c.Logs, &c.Traces, &c.Metrics
 	for _, one := range []struct {

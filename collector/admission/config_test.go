@@ -32,7 +32,7 @@ func configured(tb testing.TB, changes map[string]any) *Config {
 	return config
 }
 
-func TestValidateNamesTheKeyToMend(t *testing.T) {
+func TestValidateNamesTheKeyToFix(t *testing.T) {
 	type trial struct {
 		key  string
 		bad  []any
@@ -96,7 +96,7 @@ func TestSettingAsideNeedsDeadLetters(t *testing.T) {
 	}
 }
 
-func TestAnUnknownReasonIsToldWithThoseThereAre(t *testing.T) {
+func TestAnUnknownReasonIsReportedWithThoseThereAre(t *testing.T) {
 	for signal, missing := range map[string]string{signalLogs: "late", signalTraces: "body", signalMetrics: "ids"} {
 		err := configured(t, set(signal+".actions."+missing, "keep")).Validate()
 		says, found := strings.CutPrefix(errorText(err), signal+".actions: "+missing+" is no reason; there are ")

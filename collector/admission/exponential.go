@@ -119,14 +119,14 @@ func positions(scale int32) int64 {
 	}
 }
 
-// inRange tells whether all buckets are where a number can fall into them. Beyond, the arithmetic
+// inRange reports whether all buckets are where a number can fall into them. Beyond, the arithmetic
 // of those behind overflows.
 func (f filled) inRange(scale int32) bool {
 	most := positions(scale)
 	return f.empty() || f.first >= -most && f.last <= most
 }
 
-// handy tells whether at another scale there would be few buckets, near enough.
+// handy reports whether at another scale there would be few buckets, near enough.
 func (f filled) handy(is, to int32, delta bool) bool {
 	first, last := moved(f.first, is, to), moved(f.last, is, to)
 	return f.empty() || last-first < mostBuckets && (!delta || first >= -farthest && last <= farthest)

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// below is how many of a side's numbers are not over base^bound at a scale, exactly; ok tells
+// below is how many of a side's numbers are not over base^bound at a scale, exactly; ok reports
 // whether a bucket ends there, so that it can be known. bound is a position of the scale `of`.
 func below(b pmetric.ExponentialHistogramDataPointBuckets, scale int32, bound int64, of int32) (n uint64, ok bool) {
 	// A bucket at position p holds numbers up to 2^((p+1) * 2^-scale): compare exponents of 2.

@@ -38,15 +38,15 @@ func (j *jsonText) cut() string {
 
 func (j *jsonText) add(s string) {
 	j.bytes += len(s)
-	if room := j.most - len(j.kept); room > 0 {
-		j.kept = append(j.kept, s[:min(room, len(s))]...)
+	if left := j.most - len(j.kept); left > 0 {
+		j.kept = append(j.kept, s[:min(left, len(s))]...)
 	}
 }
 
 func (j *jsonText) addBytes(s []byte) {
 	j.bytes += len(s)
-	if room := j.most - len(j.kept); room > 0 {
-		j.kept = append(j.kept, s[:min(room, len(s))]...)
+	if left := j.most - len(j.kept); left > 0 {
+		j.kept = append(j.kept, s[:min(left, len(s))]...)
 	}
 }
 

@@ -42,11 +42,11 @@ func TestJSONIsThatOfTheBackends(t *testing.T) {
 		if err := json.Unmarshal(text.kept, &got); err != nil {
 			t.Fatalf("seed %d: %v: %s", seed, err, text.kept)
 		}
-		mended := pcommon.NewValueEmpty()
-		v.CopyTo(mended)
+		repaired := pcommon.NewValueEmpty()
+		v.CopyTo(repaired)
 		w := walk{limits: limits{asJSON: true}}
 		w.actions[encoding] = repair
-		if w.mend(mended); w.repaired != 0 { // pdata makes nothing of that, or other names
+		if w.repairValue(repaired); w.repaired != 0 { // pdata makes nothing of that, or other names
 			continue
 		}
 		must(t, json.Unmarshal([]byte(v.AsString()), &want))

@@ -86,7 +86,7 @@ func (v *visit) log(record plog.LogRecord, most size) {
 	}
 }
 
-// line mends the body. It returns its length.
+// line repairs the body. It returns its length.
 func (v *visit) line(record plog.LogRecord) int {
 	content := record.Body()
 	if content.Type() == 0 {
@@ -95,7 +95,7 @@ func (v *visit) line(record plog.LogRecord) int {
 	most := v.limits.bodyBytes
 	if s := content.Str(); s != "" {
 		if !utf8.ValidString(s) && v.hit(encoding) {
-			s = mended(s)
+			s = validText(s)
 			content.SetStr(s)
 		}
 		if len(s) > most && v.hit(body) {
@@ -104,7 +104,7 @@ func (v *visit) line(record plog.LogRecord) int {
 		}
 		return len(s)
 	}
-	v.mend(content)
+	v.repairValue(content)
 	bytes := jsonLen(content)
 	if bytes > most && v.hit(body) {
 		s := v.textOf(content, bytes, most)
@@ -127,7 +127,7 @@ func (v *visit) logTime(record plog.LogRecord) {
 	if observed := record.ObservedTimestamp(); v.window.has(observed) {
 		instead = observed
 	}
-	record.Attributes().PutStr(originalTimeKey, told(at))
+	record.Attributes().PutStr(originalTimeKey, timeText(at))
 	record.SetTimestamp(instead)
 }
 

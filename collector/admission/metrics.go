@@ -42,7 +42,7 @@ func (c *MetricsConfig) part() part {
 	}
 }
 
-// points counts a metric without points as one: it is a record, too, and is told about.
+// points counts a metric without points as one: it is a record, too, and is reported.
 func points(r pmetric.ResourceMetrics) (n int) {
 	for _, s := range r.ScopeMetrics().All() {
 		n += pointsOfScope(s)
@@ -102,22 +102,22 @@ func (v *visit) metric(m pmetric.Metric) {
 	}
 }
 
-// metricName mends a name. Where it is no longer to be read, each point carries the original.
+// metricName repairs a name. Where it is no longer to be read, each point carries the original.
 func (v *visit) metricName(m pmetric.Metric) {
 	original := m.Name()
 	if !utf8.ValidString(original) && v.hit(encoding) {
-		m.SetName(mended(original) + "_" + digest(original)[:8])
+		m.SetName(validText(original) + "_" + digest(original)[:8])
 	}
 	most := v.limits.nameBytes
 	switch {
 	case !isFileable(original) && v.hit(name):
 		m.SetName("metric_" + digest(original)[:8])
 	case len(m.Name()) > most && v.hit(name):
-		m.SetName(prefix(m.Name(), most-markRoom) + "_" + digest(original)[:8])
+		m.SetName(prefix(m.Name(), most-markBytes) + "_" + digest(original)[:8])
 	default:
 		return
 	}
-	original = prefix(mended(original), most)
+	original = prefix(validText(original), most)
 	each(m, func(attributes pcommon.Map) { attributes.PutStr(originalNameKey, original) })
 }
 

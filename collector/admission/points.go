@@ -46,7 +46,7 @@ func (v *visit) points(m pmetric.Metric, from origin) {
 	}
 }
 
-// take moves a point that is set aside. It always tells that the point goes.
+// take moves a point that is set aside. It always reports that the point goes.
 func (v *visit) take(from origin, move func(pmetric.Metric)) bool {
 	if v.verdict == setAside {
 		move(from.to(v.why, 1))
@@ -54,7 +54,7 @@ func (v *visit) take(from origin, move func(pmetric.Metric)) bool {
 	return true
 }
 
-// The checks tell whether a point stays. Once the sender has gone all stay as they are.
+// The checks report whether a point stays. Once the sender has gone all stay as they are.
 
 func (v *visit) number(p pmetric.NumberDataPoint) bool {
 	return !v.goneOn() || v.item(1, func() {
@@ -111,7 +111,7 @@ func (v *visit) labels(m pcommon.Map) {
 	}
 }
 
-// common mends labels and times.
+// common repairs labels and times.
 func common[P point](v *visit, p P) {
 	v.labels(p.Attributes())
 	v.bytes += 32 + v.attributes(p.Attributes(), 0, false).bytes

@@ -23,11 +23,11 @@ import (
 )
 
 const (
-	// repairedKey lists, on a log record or span, what was mended of it.
+	// repairedKey lists, on a log record or span, what was repaired of it.
 	repairedKey = "admission.repaired"
 	// originalTimeKey has the time that was sent where it was out of range.
 	originalTimeKey = "admission.original_time"
-	// warnEvery bounds how often the log tells of records that are not passed on. The counters
+	// warnEvery bounds how often the log reports records that are not passed on. The counters
 	// have all.
 	warnEvery = 10 * time.Second
 )
@@ -42,9 +42,9 @@ type resource interface {
 type signal[B any, R resource] struct {
 	name      string
 	resources func(B) slice[R]
-	// records tells how many records a resource has.
+	// records returns how many records a resource has.
 	records func(R) int
-	// admit looks at the records of one resource.
+	// admit checks the records of one resource.
 	admit func(*visit, *aside[B, R], R)
 	// takeAll sets a whole resource aside.
 	takeAll func(*aside[B, R], reason, R)
@@ -133,10 +133,10 @@ func (p *admission[B, R]) start(_ context.Context, host component.Host) error {
 		return fmt.Errorf("dead_letter: the extension %s keeps no dead letters", p.deadLetter)
 	}
 	p.letters = letters
-	if shows, ok := found.(deadletter.Announcer); ok {
+	if initializer, ok := found.(deadletter.Initializer); ok {
 		for why, does := range p.actions {
 			if does == setAside {
-				shows.Announce(p.signal.name, reasonNames[why])
+				initializer.InitializeReasons(p.signal.name, reasonNames[why])
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (p *admission[B, R]) process(ctx context.Context, data B) (B, error) {
 	}
 }
 
-// admit looks at one resource with its records. It tells whether anything of it stays.
+// admit checks one resource with its records. It reports whether anything of it stays.
 func (p *admission[B, R]) admit(v *visit, letters *aside[B, R], r R, now time.Time) bool {
 	before := p.signal.records(r)
 	if before == 0 {
@@ -219,7 +219,7 @@ func (p *admission[B, R]) refuseAll(ctx context.Context, resources slice[R]) {
 	p.warn(broken, refuse)
 }
 
-// send puts what was set aside into the dead letters. What finds no room there is refused.
+// send puts what was set aside into the dead letters. What does not fit there is refused.
 func (p *admission[B, R]) send(ctx context.Context, letters *aside[B, R]) {
 	for why := range letters.batches {
 		if letters.batches[why] == nil {
@@ -240,13 +240,13 @@ func (p *admission[B, R]) send(ctx context.Context, letters *aside[B, R]) {
 	}
 }
 
-// warn tells of records that are not passed on, without a word of what is in them.
+// warn reports records that are not passed on, without a word of what is in them.
 func (p *admission[B, R]) warn(why reason, does action) {
 	now, last := p.clock().UnixNano(), p.warned.Load()
 	if now-last < int64(warnEvery) || !p.warned.CompareAndSwap(last, now) {
 		return
 	}
-	p.logger.Warn("Records are not passed on; the counters tell how many",
+	p.logger.Warn("Records are not passed on; the counters show how many",
 		zap.String("signal", p.signal.name), zap.String("reason", reasonNames[why]),
 		zap.String("action", actionNames[does]))
 }

@@ -44,7 +44,7 @@ func newRig(t testing.TB, config *Config) *rig {
 	return r
 }
 
-// forget makes room for services: whether there is decides what becomes of a record.
+// forget frees the table of services: whether it is full decides what becomes of a record.
 func (r *rig) forget() {
 	clear(r.config.shared.table.known)
 	r.letters.letters = nil

@@ -21,7 +21,7 @@ const (
 // reason is why a record is not acceptable as it is.
 type reason uint8
 
-// The reasons, in the order in which a record is looked at.
+// The reasons, in the order in which a record is checked.
 const (
 	encoding    reason = iota // text that is no UTF-8
 	name                      // one without an ASCII letter or digit, which cannot be filed, or twice
@@ -49,7 +49,7 @@ type action uint8
 
 const (
 	keep     action = iota // nothing: the backend takes it after all
-	repair                 // mended; the meaning stays
+	repair                 // changed; the meaning stays
 	setAside               // to the dead letters
 	refuse                 // dropped
 	actionCount
@@ -95,7 +95,7 @@ var tables = map[string][]rule{
 }
 
 // actionsOf returns the action for each reason of a signal: the table's, or the one that is
-// configured. An error names the key to mend and what can stand there.
+// configured. An error names the key to fix and what can stand there.
 func actionsOf(signal string, configured map[string]string) ([reasonCount]action, error) {
 	var actions [reasonCount]action
 	known := map[string]rule{}

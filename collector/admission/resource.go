@@ -21,7 +21,7 @@ const (
 )
 
 // identityOf takes what was sent, as it is: the bound on services must not depend on how a signal
-// mends names.
+// repairs names.
 func identityOf(m pcommon.Map) identity {
 	text := func(key string) string {
 		v, present := m.Get(key)
@@ -61,7 +61,7 @@ func newIndexing(filedBy []string, bytes int) indexing {
 }
 
 // single gives each but the first of attributes that must stand once another name. Of two
-// with one name each backend takes another, and the bound on services looks at one.
+// with one name each backend takes another, and the bound on services reads one.
 func (w *walk) single(m pcommon.Map, keys []string) {
 	var met [mostIndex]int
 	twice := false
@@ -131,8 +131,8 @@ type schemed interface {
 	SetSchemaUrl(string)
 }
 
-// resource mends what all records of a resource share. nameless tells that its service is one of
-// those that are not told apart.
+// resource repairs what all records of a resource share. nameless reports that its service is
+// one of those that are not distinguished.
 func (v *visit) resource(r resource, by indexing, nameless bool) {
 	m := r.Resource().Attributes()
 	v.text(r.SchemaUrl(), r.SetSchemaUrl)
@@ -145,7 +145,7 @@ func (v *visit) resource(r resource, by indexing, nameless bool) {
 	v.shared = v.bound(m, v.bounds.resource(), by.keys)
 }
 
-// scope mends what all records of a scope share. It returns the size of what each record has of it
+// scope repairs what all records of a scope share. It returns the size of what each record has of it
 // and of the resource.
 func (v *visit) scope(s interface {
 	schemed

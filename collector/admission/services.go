@@ -29,7 +29,7 @@ func (s *shared) services(config ServicesConfig) *table {
 	return s.table
 }
 
-// table has the services that are told apart.
+// table has the services that are distinguished.
 type table struct {
 	config ServicesConfig
 
@@ -40,10 +40,10 @@ type table struct {
 	overflow *service
 }
 
-// identity is what a backend tells services apart by.
+// identity is what a backend distinguishes services by.
 type identity struct{ name, namespace, environment string }
 
-// others tells whether the bound has been applied already, by a Collector before this one.
+// others reports whether the bound has been applied already, by a Collector before this one.
 func (id identity) others() bool { return id == identity{name: otherService} }
 
 // service is one sender: its label in our own metrics, and what it may still send.
@@ -91,7 +91,7 @@ func (t *table) of(id identity, now time.Time) *service {
 	return s
 }
 
-// sweep forgets services that are long idle; it tells whether there is room then.
+// sweep forgets services that are long idle; it reports whether another fits then.
 func (t *table) sweep(now time.Time) bool {
 	if now.Sub(t.swept) < sweepEvery {
 		return false
@@ -110,7 +110,7 @@ func (t *table) sweep(now time.Time) bool {
 
 // label is bounded for good: a series of ours that exists does not end.
 func (t *table) label(name string) string {
-	name = prefix(mended(name), labelBytes)
+	name = prefix(validText(name), labelBytes)
 	if !t.labelled[name] {
 		if len(t.labelled) >= t.config.Labelled {
 			return otherService

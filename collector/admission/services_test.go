@@ -43,7 +43,7 @@ func TestServicesAreBounded(t *testing.T) {
 	if len(services.known) != 3 {
 		t.Errorf("%d services are known", len(services.known))
 	}
-	// c is told apart, and our own metrics still name only two.
+	// c is distinguished, and our own metrics still name only two.
 	if got := services.of(called("c"), now).label; got != otherService {
 		t.Errorf("c is labelled %s", got)
 	}
@@ -66,7 +66,7 @@ func TestAnIdleServiceGivesUpItsPlace(t *testing.T) {
 	again := later.Add(idleAfter + time.Second)
 	services.swept = again.Add(-sweepEvery + time.Second)
 	if !services.of(called("newer"), again).others {
-		t.Error("it looks at all services again within the same minute")
+		t.Error("it checks all services again within the same minute")
 	}
 	if services.of(called("newer"), again.Add(time.Second)).others {
 		t.Error("it does not look again after a minute")
@@ -106,7 +106,7 @@ func TestWhatIsRememberedOfAServiceIsBounded(t *testing.T) {
 	}
 }
 
-// TestTheThrottleAndTheRestSeeOneService sends names that are mended on the way: the bound must
+// TestTheThrottleAndTheRestSeeOneService sends names that are repaired on the way: the bound must
 // meet the same service that is charged.
 func TestTheThrottleAndTheRestSeeOneService(t *testing.T) {
 	for what, put := range map[string]func(pcommon.Map){

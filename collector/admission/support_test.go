@@ -176,7 +176,7 @@ func signals(t testing.TB, config *Config, set processor.Settings, to component.
 	}
 }
 
-// appendAll adds attributes without a look at those there are: a sender may repeat a name.
+// appendAll adds attributes without checking those there are: a sender may repeat a name.
 func appendAll(m pcommon.Map, n int, key func(int) string) {
 	var made xpdata.MapBuilder
 	for i := range n {

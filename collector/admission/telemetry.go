@@ -19,7 +19,7 @@ const (
 	shed   = "shed"   // dropped, in a batch with records of other services
 )
 
-// telemetry is what the processor tells of itself: reasons, bounded names of services, numbers.
+// telemetry is what the processor reports of itself: reasons, bounded names of services, numbers.
 type telemetry struct {
 	signal    string
 	counters  [actionCount]metric.Int64Counter
@@ -52,7 +52,7 @@ func newTelemetry(provider metric.MeterProvider, signal string) (*telemetry, err
 		}
 		t.counters[one.action] = counter
 	}
-	// Shown from the start, so that increase() sees the first one.
+	// Exposed from the start, so that increase() sees the first one.
 	for _, line := range tables[signal] {
 		first := t.label(line.reason, "")
 		t.counters[refuse].Add(context.Background(), 0, first)

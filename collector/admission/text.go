@@ -13,10 +13,10 @@ import (
 // replacement stands for bytes that are no UTF-8 (Unicode, U+FFFD).
 const replacement = "\uFFFD"
 
-// markRoom is what the longest mark of a cut takes.
-const markRoom = 64
+// markBytes is what the longest mark of a cut takes.
+const markBytes = 64
 
-func mended(s string) string { return strings.ToValidUTF8(s, replacement) }
+func validText(s string) string { return strings.ToValidUTF8(s, replacement) }
 
 // prefix returns the longest beginning of s of at most most bytes that ends with a whole rune.
 func prefix(s string, most int) string {
@@ -29,17 +29,17 @@ func prefix(s string, most int) string {
 	return s[:most]
 }
 
-// cut shortens a text to most bytes, with a mark that tells how long it was.
+// cut shortens a text to most bytes, with a mark that says how long it was.
 func cut(s string, most int) string { return cutOf(s, len(s), most) }
 
 // cutOf is cut for a text of which only the beginning is there.
 func cutOf(beginning string, was, most int) string {
-	return prefix(beginning, max(0, most-markRoom)) + fmt.Sprintf("… [cut, was %d bytes]", was)
+	return prefix(beginning, max(0, most-markBytes)) + fmt.Sprintf("… [cut, was %d bytes]", was)
 }
 
 // cutUnique is cut for what identifies: two texts that differ only behind the cut stay different.
 func cutUnique(s string, most int) string {
-	return prefix(s, max(0, most-markRoom)) + fmt.Sprintf("… [cut, was %d bytes, %s]", len(s), digest(s))
+	return prefix(s, max(0, most-markBytes)) + fmt.Sprintf("… [cut, was %d bytes, %s]", len(s), digest(s))
 }
 
 // digest is sixteen hex digits that are the same for the same text, everywhere (FNV-1a, 64 bits).
@@ -49,7 +49,7 @@ func digest(s string) string {
 	return fmt.Sprintf("%016x", hash.Sum64())
 }
 
-// isFileable tells whether a name keeps a letter or digit in the form that Loki and Prometheus
+// isFileable reports whether a name keeps a letter or digit in the form that Loki and Prometheus
 // give it (github.com/prometheus/otlptranslator: everything else becomes an underscore, and a name
 // of underscores alone refuses the whole request).
 func isFileable(s string) bool {

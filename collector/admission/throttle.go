@@ -13,14 +13,14 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// overBound is the answer to a sender whose service is over its bound. It tells when to try
+// overBound is the answer to a sender whose service is over its bound. It says when to try
 // again, on gRPC and HTTP alike (OTLP specification, "OTLP/gRPC Throttling").
 func overBound(wait time.Duration) error {
 	wait = max((wait + time.Second - 1).Truncate(time.Second), time.Second)
 	answer := status.New(codes.ResourceExhausted,
 		"admission: this service is over its bound (services.records_per_second or bytes_per_second)")
-	if told, err := answer.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}); err == nil {
-		answer = told
+	if detailed, err := answer.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}); err == nil {
+		answer = detailed
 	}
 	return answer.Err()
 }

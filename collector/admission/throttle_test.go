@@ -107,11 +107,11 @@ func (a *throttled) refused(parts ...share) time.Duration {
 		a.t.Errorf("the answer says %q", answer.Message())
 	}
 	for _, detail := range answer.Details() {
-		if told, ok := detail.(*errdetails.RetryInfo); ok {
-			return told.GetRetryDelay().AsDuration()
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return info.GetRetryDelay().AsDuration()
 		}
 	}
-	a.t.Fatal("the answer does not tell when to try again")
+	a.t.Fatal("the answer does not say when to try again")
 	return 0
 }
 
@@ -159,7 +159,7 @@ func TestWhatIsNotSentIsSavedUpToTheBurst(t *testing.T) {
 func TestARequestOfAnySizeGetsThroughOnce(t *testing.T) {
 	a := newThrottled(t, nil)
 	a.must(1000, share{"huge", 1000})
-	// It owes 900 records; told in whole seconds, rounded up.
+	// It owes 900 records; sent in whole seconds, rounded up.
 	a.now = a.now.Add(time.Millisecond)
 	if wait := a.refused(share{"huge", 1000}); wait != 90*time.Second {
 		t.Errorf("the sender is to wait %s", wait)

@@ -44,8 +44,8 @@ func (w window) fit(start, end pcommon.Timestamp) (pcommon.Timestamp, pcommon.Ti
 	}
 }
 
-// told writes a time for people where it is one, else as the number that was sent.
-func told(at pcommon.Timestamp) string {
+// timeText writes a time for people where it is one, else as the number that was sent.
+func timeText(at pcommon.Timestamp) string {
 	if at > math.MaxInt64 {
 		return strconv.FormatUint(uint64(at), 10)
 	}

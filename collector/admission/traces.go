@@ -84,7 +84,7 @@ func (v *visit) span(span ptrace.Span) {
 		v.bytes += v.text(link.TraceState().AsRaw(), link.TraceState().FromRaw)
 		v.spanAttributes(link.Attributes())
 	}
-	v.spanAttributes(span.Attributes()) // last: the list of repairs must find room in them
+	v.spanAttributes(span.Attributes()) // last: the list of repairs must fit into them
 	if v.repaired != 0 {
 		span.Attributes().PutStr(repairedKey, v.repaired.String())
 	}
@@ -119,14 +119,14 @@ func (v *visit) spanTimes(span ptrace.Span) {
 		if !v.hit(timestamp) {
 			return
 		}
-		span.Attributes().PutStr(originalTimeKey, told(start)+"/"+told(end))
+		span.Attributes().PutStr(originalTimeKey, timeText(start)+"/"+timeText(end))
 		start, end = v.window.fit(start, end)
 		span.SetStartTimestamp(start)
 		span.SetEndTimestamp(end)
 	}
 	for _, event := range span.Events().All() {
 		if at := event.Timestamp(); !v.window.has(at) && v.hit(timestamp) {
-			event.Attributes().PutStr(originalTimeKey, told(at))
+			event.Attributes().PutStr(originalTimeKey, timeText(at))
 			event.SetTimestamp(start)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// checkEvery is how many records are looked at between two looks at the request's context.
+// checkEvery is how many records are checked between two checks of the request's context.
 const checkEvery = 256
 
 // visit is the way through the records of one batch.
@@ -23,7 +23,7 @@ type visit struct {
 	err    error           // the sender has gone
 	seen   int
 	shared size // what all records of the resource carry along
-	bytes  int  // looked at, of the resource
+	bytes  int  // checked, of the resource
 	tally  tally
 	// stamped is how many points were given a time.
 	stamped pcommon.Timestamp
@@ -33,7 +33,7 @@ func (v *visit) start(ctx context.Context, in window) {
 	v.ctx, v.err, v.seen, v.stamped, v.window = ctx, nil, 0, 0, in
 }
 
-// goneOn counts a record, and tells whether the sender still waits for the answer.
+// goneOn counts a record, and reports whether the sender still waits for the answer.
 func (v *visit) goneOn() bool {
 	v.seen++
 	if v.seen%checkEvery == 0 && v.err == nil {
@@ -42,8 +42,8 @@ func (v *visit) goneOn() bool {
 	return v.err == nil
 }
 
-// item looks at one item, of n records, by check. It tells whether the item stays; where it does
-// not, verdict and why tell what becomes of it. Whatever goes wrong costs this item alone.
+// item checks one item, of n records, by check. It reports whether the item stays; where it does
+// not, verdict and why say what becomes of it. Whatever goes wrong costs this item alone.
 func (v *visit) item(n int, check func()) (stays bool) {
 	v.begin()
 	if !run(check) {
@@ -99,7 +99,7 @@ func (v *visit) boundKnown(m pcommon.Map, is, most size, always []string) size {
 	if v.bounds.most.count == 0 || v.repaired == 0 && is.within(most) {
 		return is
 	}
-	// With room for the list of repairs: what has been here once must fit when it comes again.
+	// With space for the list of repairs: what has been here once must fit when it comes again.
 	most = size{most.count - mark.count, most.bytes - mark.bytes}
 	if is.within(most) || !v.hit(attributes) {
 		return is

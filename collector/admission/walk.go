@@ -32,13 +32,13 @@ type limits struct {
 	// fileable demands of a name an ASCII letter or digit.
 	fileable   bool
 	leastScale int32 // of exponential histograms
-	// identifies: values tell series apart, so what is cut keeps a hash of the whole.
+	// identifies: values distinguish series, so what is cut keeps a hash of the whole.
 	identifies bool
 	// asJSON: the backend stores lists as JSON, in which only finite numbers have a form.
 	asJSON bool
 }
 
-// walk looks at the records of one batch. It is used by one goroutine at a time.
+// walk checks the records of one batch. It is used by one goroutine at a time.
 type walk struct {
 	limits  limits
 	actions [reasonCount]action
@@ -57,7 +57,7 @@ func (w *walk) begin() {
 	w.repaired, w.verdict, w.why = 0, keep, 0
 }
 
-// hit notes what is wrong with the item at hand, and tells whether it is to be mended. Of several
+// hit notes what is wrong with the item at hand, and reports whether it is to be repaired. Of several
 // verdicts the hardest counts.
 func (w *walk) hit(one reason) bool {
 	switch does := w.actions[one]; does {
@@ -73,7 +73,7 @@ func (w *walk) hit(one reason) bool {
 	return false
 }
 
-// text mends a string that stands alone. It returns its length.
+// text repairs a string that stands alone. It returns its length.
 func (w *walk) text(s string, set func(string)) int {
 	return w.within(s, w.limits.valueBytes, set)
 }
@@ -88,7 +88,7 @@ func (w *walk) within(s string, most int, set func(string)) int {
 		return 0
 	}
 	if !utf8.ValidString(s) && w.hit(encoding) {
-		s = mended(s)
+		s = validText(s)
 		set(s)
 	}
 	if len(s) > most && w.hit(value) {
@@ -120,7 +120,7 @@ func (s *size) add(other size) {
 	s.bytes += other.bytes
 }
 
-// attributes mends names and values of a map and returns its size. path is the length of the name under
+// attributes repairs names and values of a map and returns its size. path is the length of the name under
 // which a backend files what is nested.
 func (w *walk) attributes(m pcommon.Map, path int, nested bool) (total size) {
 	rename := false
@@ -145,18 +145,18 @@ func (w *walk) nameIsFine(key string, nested bool) bool {
 		(w.limits.nameBytes == 0 || len(key) <= w.limits.nameBytes)
 }
 
-// newName returns the name that a backend can file; unnamed tells that nothing is left of the old
-// one, so that it has to be told beside it.
+// newName returns the name that a backend can file; unnamed reports that nothing is left of the old
+// one, so that it has to stand beside it.
 func (w *walk) newName(key string, nested bool) (_ string, unnamed bool) {
 	if !utf8.ValidString(key) && w.hit(encoding) {
 		// Two names that differ in such bytes alone stay two.
-		key = mended(key) + "_" + digest(key)[:8]
+		key = validText(key) + "_" + digest(key)[:8]
 	}
 	if !nested && (key == "" || w.limits.fileable && !isFileable(key)) && w.hit(name) {
 		return "attribute_" + digest(key)[:8], true
 	}
 	if most := w.limits.nameBytes; !nested && most > 0 && len(key) > most && w.hit(name) {
-		return prefix(key, most-markRoom) + "_" + digest(key)[:8], true
+		return prefix(key, most-markBytes) + "_" + digest(key)[:8], true
 	}
 	return key, false
 }
@@ -176,7 +176,7 @@ func (w *walk) rename(m pcommon.Map, nested bool) {
 	renamed.UnsafeIntoMap(m)
 }
 
-// value mends what is under a key, to any depth. Redaction, which comes before, bounds the depth.
+// value repairs what is under a key, to any depth. Redaction, which comes before, bounds the depth.
 func (w *walk) value(v pcommon.Value, path int) size {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
@@ -198,9 +198,9 @@ func (w *walk) value(v pcommon.Value, path int) size {
 	}
 }
 
-// whole mends a value that a backend stores as one text, and bounds that.
+// whole repairs a value that a backend stores as one text, and bounds that.
 func (w *walk) whole(v pcommon.Value, path int) size {
-	w.mend(v)
+	w.repairValue(v)
 	is := jsonLen(v)
 	if is > w.limits.valueBytes && w.hit(value) {
 		text := w.textOf(v, is, w.limits.valueBytes)
@@ -227,12 +227,12 @@ func (w *walk) textOf(v pcommon.Value, bytes, most int) string {
 	return short
 }
 
-// mend makes what is stored as one text writable as such, to any depth.
-func (w *walk) mend(v pcommon.Value) {
+// repairValue makes what is stored as one text writable as such, to any depth.
+func (w *walk) repairValue(v pcommon.Value) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		if s := v.Str(); !utf8.ValidString(s) && w.hit(encoding) {
-			v.SetStr(mended(s))
+			v.SetStr(validText(s))
 		}
 	case pcommon.ValueTypeDouble:
 		if d := v.Double(); w.limits.asJSON && (math.IsNaN(d) || math.IsInf(d, 0)) && w.hit(encoding) {
@@ -242,14 +242,14 @@ func (w *walk) mend(v pcommon.Value) {
 		rename := false
 		for key, item := range v.Map().All() {
 			rename = rename || !utf8.ValidString(key)
-			w.mend(item)
+			w.repairValue(item)
 		}
 		if rename {
 			w.rename(v.Map(), true)
 		}
 	case pcommon.ValueTypeSlice:
 		for _, item := range v.Slice().All() {
-			w.mend(item)
+			w.repairValue(item)
 		}
 	default:
 	}
@@ -283,9 +283,9 @@ func (w *walk) sizeOf(v pcommon.Value, path int) size {
 // came first and what came last stays: libraries write first, who calls them last. The attributes
 // named in always stay, too.
 func (w *walk) gather(m pcommon.Map, most size, always []string) {
-	room := max(0, min(w.limits.valueBytes, most.bytes/4))
+	overflow := max(0, min(w.limits.valueBytes, most.bytes/4))
 	most.count--
-	most.bytes -= room + len(overflowKey)
+	most.bytes -= overflow + len(overflowKey)
 	sizes := make([]size, 0, m.Len())
 	var used size
 	for key, v := range m.All() {
@@ -310,7 +310,7 @@ func (w *walk) gather(m pcommon.Map, most size, always []string) {
 	}
 	var kept xpdata.MapBuilder
 	kept.EnsureCapacity(m.Len() - (back - front) + 1 + len(always))
-	rest, mark := jsonText{most: room}, "{"
+	rest, mark := jsonText{most: overflow}, "{"
 	place := 0
 	for key, v := range m.All() {
 		if front <= place && place < back && !slices.Contains(always, key) {

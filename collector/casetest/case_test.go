@@ -31,8 +31,8 @@ func (f *failing) Fatal(values ...any) {
 
 func (f *failing) Fatalf(format string, values ...any) { f.Fatal(fmt.Sprintf(format, values...)) }
 
-// told returns what a failing test says.
-func told(run func(testing.TB)) (said string) {
+// reported returns what a failing test says.
+func reported(run func(testing.TB)) (said string) {
 	f := &failing{}
 	defer func() {
 		if got := recover(); got != nil && got != f {
@@ -54,12 +54,12 @@ func caseOf(in, out, telemetry string) string {
 	return "It shows something.\n-- in --\n" + in + "-- out --\n" + out + "-- telemetry --\n" + telemetry
 }
 
-func TestADifferenceIsTold(t *testing.T) {
+func TestADifferenceIsReported(t *testing.T) {
 	one, other := fmt.Sprintf(request, "one"), fmt.Sprintf(request, "other")
 	for name, c := range map[string]struct {
 		out  string
 		got  []byte
-		want string // part of what is told; nothing when empty
+		want string // part of what is reported; nothing when empty
 	}{
 		"the same":                 {one, parse(t, caseOf(one, "", "")).Request(t), ""},
 		"something else":           {other, parse(t, caseOf(one, "", "")).Request(t), "should be"},
@@ -70,7 +70,7 @@ func TestADifferenceIsTold(t *testing.T) {
 		"a template":               {fmt.Sprintf(request, "xxx"), parse(t, caseOf(fmt.Sprintf(request, "{{repeat `x` 3}}"), "", "")).Request(t), ""},
 		"a time before and at now": {fmt.Sprintf(request, "1768474800000000000"), parse(t, caseOf(fmt.Sprintf(request, `{{at "-1h"}}`), "", "")).Request(t), ""},
 	} {
-		said := told(func(tb testing.TB) { parse(t, caseOf(one, c.out, "")).Compare(tb, "out", c.got) })
+		said := reported(func(tb testing.TB) { parse(t, caseOf(one, c.out, "")).Compare(tb, "out", c.got) })
 		if c.want == "" && said != "" || !strings.Contains(said, c.want) {
 			t.Errorf("%s: the test says %q", name, said)
 		}
@@ -90,7 +90,7 @@ func TestBytesThatAreNoUTF8ReachTheProcessor(t *testing.T) {
 func TestLinesAreComparedInAnyOrder(t *testing.T) {
 	one := parse(t, caseOf(fmt.Sprintf(request, "x"), "", "b 2\n\na 1\n"))
 	for got, same := range map[string]bool{"a 1,b 2": true, "b 2,a 1": true, "a 1": false, "a 1,b 3": false} {
-		said := told(func(tb testing.TB) { one.CompareLines(tb, "telemetry", strings.Split(got, ",")) })
+		said := reported(func(tb testing.TB) { one.CompareLines(tb, "telemetry", strings.Split(got, ",")) })
 		if (said == "") != same {
 			t.Errorf("%s: the test says %q", got, said)
 		}
@@ -105,7 +105,7 @@ func TestABadFileIsRefused(t *testing.T) {
 		caseOf("resourceProfiles: []\n", "", ""):            "is none of",
 		caseOf("{{nothing}}\n", "", ""):                     "nothing",
 	} {
-		if said := told(func(tb testing.TB) { parse(tb, text) }); !strings.Contains(said, want) {
+		if said := reported(func(tb testing.TB) { parse(tb, text) }); !strings.Contains(said, want) {
 			t.Errorf("%q: says %q", text, said)
 		}
 	}

@@ -24,7 +24,7 @@ type Component struct {
 	Stability map[string]component.StabilityLevel // by signal; of an extension, "extension"
 	// Create makes an instance for a signal with the settings.
 	Create func(signal string, set component.TelemetrySettings) (component.Component, error)
-	// NoDefault tells that the default configuration lacks what only the user knows.
+	// NoDefault says that the default configuration lacks what only the user knows.
 	NoDefault bool
 }
 

@@ -25,7 +25,7 @@ type Config struct {
 
 func createDefaultConfig() component.Config { return &Config{MaxMiB: defaultMaxMiB} }
 
-// Validate names the first key that has to be mended.
+// Validate names the first key that has to be fixed.
 func (c *Config) Validate() error {
 	if c.Directory == "" {
 		return errors.New("directory: set the path where dead letters are kept")

@@ -21,7 +21,7 @@ const (
 	signalTraces  = "traces"
 	signalMetrics = "metrics"
 
-	// quietFor is how long a failure is not told again. The counter tells how often it happens.
+	// quietFor is how long a failure is not logged again. The counter shows how often it happens.
 	quietFor = 10 * time.Second
 )
 
@@ -33,13 +33,13 @@ type deadLetter struct {
 	clock     func() time.Time
 	files     *files
 
-	mutex sync.Mutex
-	told  time.Time
+	mutex  sync.Mutex
+	logged time.Time
 }
 
 var (
-	_ Store     = (*deadLetter)(nil)
-	_ Announcer = (*deadLetter)(nil)
+	_ Store       = (*deadLetter)(nil)
+	_ Initializer = (*deadLetter)(nil)
 )
 
 func newExtension(set extension.Settings, config *Config) (*deadLetter, error) {
@@ -95,8 +95,8 @@ func (d *deadLetter) PutMetrics(ctx context.Context, reason, source string, metr
 	})
 }
 
-// Announce shows reasons at 0.
-func (d *deadLetter) Announce(signal string, reasons ...string) {
+// InitializeReasons exposes reasons at 0.
+func (d *deadLetter) InitializeReasons(signal string, reasons ...string) {
 	for _, reason := range reasons {
 		d.telemetry.written.Add(context.Background(), 0, labels(signal, reason))
 		d.telemetry.lost.Add(context.Background(), 0, labels(signal, reason))
@@ -113,26 +113,26 @@ func (d *deadLetter) put(ctx context.Context, one letter) error {
 	}
 	if err != nil {
 		d.telemetry.lost.Add(ctx, int64(one.items), labels(one.signal, one.reason))
-		d.tell(one.signal, err)
+		d.logLoss(one.signal, err)
 		return err
 	}
 	d.telemetry.written.Add(ctx, int64(one.items), labels(one.signal, one.reason))
 	return nil
 }
 
-func (d *deadLetter) tell(signal string, err error) {
+func (d *deadLetter) logLoss(signal string, err error) {
 	now := d.clock()
 	d.mutex.Lock()
-	quiet := !d.told.IsZero() && now.Sub(d.told) < quietFor
+	quiet := !d.logged.IsZero() && now.Sub(d.logged) < quietFor
 	if !quiet {
-		d.told = now
+		d.logged = now
 	}
 	d.mutex.Unlock()
 	if quiet {
 		return
 	}
 	d.logger.Error("Records are lost: the dead letters cannot take them. "+
-		"Make room on the disk, make the directory writable, replay or remove old dead letters, or raise max_mib",
+		"Free space on the disk, make the directory writable, replay or remove old dead letters, or raise max_mib",
 		zap.String("file", d.files.path(signal)), zap.Error(err))
 }
 

@@ -34,7 +34,7 @@ import (
 
 const secret = "what the record says"
 
-// rig is an extension with all that it tells.
+// rig is an extension with all that it reports.
 type rig struct {
 	*deadLetter
 	telemetry *componenttest.Telemetry
@@ -116,8 +116,8 @@ func read(t *testing.T, path string) []document {
 	return found
 }
 
-// shown returns all of a metric by its labels, zeros too.
-func shown(t *testing.T, telemetry *componenttest.Telemetry, name string) map[string]int64 {
+// exposed returns all of a metric by its labels, zeros too.
+func exposed(t *testing.T, telemetry *componenttest.Telemetry, name string) map[string]int64 {
 	t.Helper()
 	found := map[string]int64{}
 	metric, err := telemetry.GetMetric(name)
@@ -137,7 +137,7 @@ func shown(t *testing.T, telemetry *componenttest.Telemetry, name string) map[st
 
 func expect(t *testing.T, r *rig, name string, want map[string]int64) {
 	t.Helper()
-	got := shown(t, r.telemetry, "otelcol_extension_dead_letter_"+name)
+	got := exposed(t, r.telemetry, "otelcol_extension_dead_letter_"+name)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%s shows %v, not %v", name, got, want)
 	}
@@ -319,7 +319,7 @@ func TestFilesStayUnderTheBoundTogether(t *testing.T) {
 	}
 	expect(t, r, "written", map[string]int64{"reason=status_400,signal=logs": 1})
 	expect(t, r, "lost", map[string]int64{"reason=status_400,signal=logs": 6})
-	if used := shown(t, r.telemetry, "otelcol_extension_dead_letter_used")[""]; used > 1<<20 {
+	if used := exposed(t, r.telemetry, "otelcol_extension_dead_letter_used")[""]; used > 1<<20 {
 		t.Errorf("%d bytes are used", used)
 	}
 	// One line for three failures, another when time has passed.
@@ -340,12 +340,12 @@ func TestFilesStayUnderTheBoundTogether(t *testing.T) {
 	if strings.Contains(line, secret) {
 		t.Error("the line quotes the record")
 	}
-	// A replay makes room.
+	// A replay frees space.
 	fatal(t, os.Remove(filepath.Join(directory, "traces.jsonl")))
 	fatal(t, r.PutLogs(t.Context(), "status_400", "x", someLogs(strings.Repeat("b", 2000))))
 }
 
-func TestAFullDiskLosesAndTells(t *testing.T) {
+func TestAFullDiskLosesAndLogs(t *testing.T) {
 	directory := t.TempDir()
 	r := start(t, directory)
 	fatal(t, os.Symlink("/dev/full", filepath.Join(directory, "logs.jsonl")))
@@ -367,11 +367,11 @@ func TestAFullDiskLosesAndTells(t *testing.T) {
 // narrow takes only so many bytes of a write.
 type narrow struct {
 	file
-	room int
+	space int
 }
 
 func (n narrow) Write(line []byte) (int, error) {
-	written, err := n.file.Write(line[:n.room])
+	written, err := n.file.Write(line[:n.space])
 	if err == nil {
 		err = io.ErrShortWrite
 	}
@@ -442,9 +442,9 @@ func TestAnEncoderThatBreaksCostsItsOwnRecord(t *testing.T) {
 	}
 }
 
-func TestAnnouncedReasonsAreShownAtZero(t *testing.T) {
+func TestInitializedReasonsAreExposedAtZero(t *testing.T) {
 	r := start(t, t.TempDir())
-	r.Announce("logs", "status_400", "late")
+	r.InitializeReasons("logs", "status_400", "late")
 	want := map[string]int64{"reason=status_400,signal=logs": 0, "reason=late,signal=logs": 0}
 	expect(t, r, "written", want)
 	expect(t, r, "lost", want)
@@ -473,7 +473,7 @@ func TestADirectoryThatCannotBeWrittenIsNamedAtStart(t *testing.T) {
 	}
 }
 
-func TestConfigNamesTheKeyToMend(t *testing.T) {
+func TestConfigNamesTheKeyToFix(t *testing.T) {
 	fatal(t, componenttest.CheckConfigStruct(createDefaultConfig()))
 	for key, cfg := range map[string]Config{
 		"directory:": {MaxMiB: 64},

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	directoryMode = 0o700 // records may tell of people
+	directoryMode = 0o700 // records may name people
 	fileMode      = 0o600
 
 	// mostTries is how often a file is opened anew that somebody renames away just then. It
@@ -103,7 +103,7 @@ func (f *files) add(signal string, line []byte) error {
 	return errors.Join(err, target.Close())
 }
 
-// take opens a file for a line. The lock tells a reader that renames the file from now on to wait
+// take opens a file for a line. The lock makes a reader that renames the file from now on wait
 // for the line; a file that has gone from its place before is left to the reader. A lock that
 // somebody has on a file in its place is no reader's, and does not keep the line out.
 func (f *files) take(path string) (file, error) {
@@ -132,7 +132,7 @@ func inPlace(target file, path string) bool {
 	return err == nil && os.SameFile(held, there)
 }
 
-// append writes the line at once and takes it back when only a part had room.
+// append writes the line at once and takes it back when only a part fitted.
 func (f *files) append(target file, line []byte) error {
 	info, err := target.Stat()
 	if err != nil {

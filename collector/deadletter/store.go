@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// ErrFull tells that max_mib is used up. The records have been counted as lost.
-var ErrFull = errors.New("dead letters have no room left: replay or remove them, or raise max_mib")
+// ErrFull means that max_mib is used up. The records have been counted as lost.
+var ErrFull = errors.New("dead letters are full: replay or remove them, or raise max_mib")
 
 // Store keeps records that cannot be delivered. The extension is one:
 //
@@ -30,8 +30,8 @@ type Store interface {
 	PutMetrics(ctx context.Context, reason, source string, metrics pmetric.Metrics) error
 }
 
-// Announcer shows a caller's reasons at 0 before the first record comes, so that increase() sees
+// Initializer exposes a caller's reasons at 0 before the first record comes, so that increase() sees
 // that one. The extension is one; signals are logs, traces and metrics.
-type Announcer interface {
-	Announce(signal string, reasons ...string)
+type Initializer interface {
+	InitializeReasons(signal string, reasons ...string)
 }

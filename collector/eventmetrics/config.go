@@ -87,7 +87,7 @@ type LabelConfig struct {
 	MaxDynamicValues int `mapstructure:"max_dynamic_values"`
 }
 
-// Validate names the first key that has to be mended.
+// Validate names the first key that has to be fixed.
 func (c *Config) Validate() error {
 	if c.FlushInterval <= 0 {
 		return errors.New("flush_interval: must be over 0, such as 200ms")

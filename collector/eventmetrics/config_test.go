@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-func TestValidateNamesTheKeyToMend(t *testing.T) {
+func TestValidateNamesTheKeyToFix(t *testing.T) {
 	cases := map[string]struct {
 		spoil func(*Config)
 		want  string

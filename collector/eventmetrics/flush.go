@@ -271,7 +271,7 @@ func (c *eventMetrics) failed(ctx context.Context, stage string, f *family, n in
 	}
 }
 
-// mayLog tells whether the log has been silent about a stage for long enough.
+// mayLog reports whether the log has been silent about a stage for long enough.
 func (c *eventMetrics) mayLog(stage string) bool {
 	now := c.clock()
 	if last, logged := c.flusher.logged[stage]; logged && now.Sub(last) < logEvery {

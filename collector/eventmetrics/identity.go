@@ -26,11 +26,11 @@ const (
 	// held to identify a record stays small, however large the record is.
 	longText = 1 << 10
 	foldAt   = 64 << 10
-	// deepest is the nesting that is looked at; redaction passes on half of it.
+	// deepest is the nesting that is read; redaction passes on half of it.
 	deepest = 64
 )
 
-// identity tells records apart: 128 bits of a hash with seeds of this process, which no sender
+// identity distinguishes records: 128 bits of a hash with seeds of this process, which no sender
 // knows.
 type identity [2]uint64
 
@@ -119,7 +119,7 @@ func (w *writer) record(scope identity, event string, record plog.LogRecord) ide
 }
 
 // sentAt is the time that a record had when it was sent. Where admission has put another, or
-// would have at another try, it is what admission tells: the time, or else when it was observed.
+// would have at another try, it is what admission recorded: the time, or else when it was observed.
 func sentAt(record plog.LogRecord) uint64 {
 	if original, present := record.Attributes().Get(originalTimeKey); present && len(original.Str()) < longText {
 		text := original.Str()

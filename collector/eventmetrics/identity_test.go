@@ -141,7 +141,7 @@ func TestAnyDifferenceIsAnotherEvent(t *testing.T) {
 }
 
 // What admission adds depends on the moment at which a record came.
-func TestWhatIsMendedOnTheWayMakesNoOtherEvent(t *testing.T) {
+func TestWhatIsRepairedOnTheWayMakesNoOtherEvent(t *testing.T) {
 	r := start(t, watchful(), nil)
 	defer r.shutdown(t)
 	for name, sent := range map[string]struct{ at, observed pcommon.Timestamp }{
@@ -153,18 +153,18 @@ func TestWhatIsMendedOnTheWayMakesNoOtherEvent(t *testing.T) {
 			recordOf(logs).SetTimestamp(sent.at)
 			recordOf(logs).SetObservedTimestamp(sent.observed)
 		}
-		mended := recordOf(again)
-		mended.Attributes().PutStr("admission.repaired", "timestamp")
+		repaired := recordOf(again)
+		repaired.Attributes().PutStr("admission.repaired", "timestamp")
 		when := sent.at
 		if when == 0 {
 			when = sent.observed
 		}
-		told := when.AsTime().Format(time.RFC3339Nano)
+		original := when.AsTime().Format(time.RFC3339Nano)
 		if when >= 1<<63 {
-			told = fmt.Sprint(uint64(when))
+			original = fmt.Sprint(uint64(when))
 		}
-		mended.Attributes().PutStr("admission.original_time", told)
-		mended.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		repaired.Attributes().PutStr("admission.original_time", original)
+		repaired.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 		if identityOf(r, first) != identityOf(r, again) {
 			t.Errorf("%s: another event", name)
 		}

@@ -29,7 +29,7 @@ func newRepeats(config RepeatsConfig, now time.Time) *repeats {
 	}
 }
 
-// seen tells whether an event has come before, and from now on knows it. Who keeps trying is
+// seen reports whether an event has come before, and from now on knows it. Who keeps trying is
 // known from one try to the next.
 func (r *repeats) seen(id identity, now time.Time) bool {
 	if r == nil {

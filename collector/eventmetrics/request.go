@@ -82,12 +82,12 @@ func (r *request) reset() {
 	clear(r.ordinals)
 }
 
-// isLarge tells that it is not worth keeping for the next request.
+// isLarge reports that it is not worth keeping for the next request.
 func (r *request) isLarge() bool {
 	return cap(r.events) > keptEvents || cap(r.writer.buffer) > keptBuffer
 }
 
-// read finds the events of a request. Other records cost the look at their name alone.
+// read finds the events of a request. Other records cost only reading their name.
 func (c *eventMetrics) read(logs plog.Logs, r *request) {
 	for i := range logs.ResourceLogs().Len() {
 		resource := logs.ResourceLogs().At(i)
@@ -146,7 +146,7 @@ type source struct {
 	scopeID       identity
 }
 
-// identify tells a record from all others. Two that are the same in everything both count when
+// identify distinguishes a record from all others. Two that are the same in everything both count when
 // they come in one request. When that request is repeated, whole, in parts or with others, they
 // are the same two again.
 func (r *request) identify(from *source, name string, record plog.LogRecord) identity {

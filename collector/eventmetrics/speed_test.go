@@ -104,7 +104,7 @@ func BenchmarkFlush(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory tells what one id takes when both generations are full.
+// BenchmarkMemory measures what one id takes when both generations are full.
 func BenchmarkMemory(b *testing.B) {
 	heap := func() uint64 {
 		var stats runtime.MemStats

@@ -25,7 +25,7 @@ const (
 	emptySlot = "{}"
 )
 
-// storedSeries is one document. It brings the family's labels and buckets along, which tell
+// storedSeries is one document. It brings the family's labels and buckets along, which show
 // whether it still fits.
 type storedSeries struct {
 	Labels  []string  `json:"labels,omitempty"`
@@ -140,7 +140,7 @@ type restored struct {
 	changed, broken int
 }
 
-// add restores one document. It tells whether that was of use.
+// add restores one document. It reports whether that was of use.
 func (r *restored) add(f *family, key string, value []byte) bool {
 	var was storedSeries
 	if err := json.Unmarshal(value, &was); err != nil || !was.hasStart() {
@@ -199,7 +199,7 @@ func (s *series) restore(was *storedSeries, key string) {
 	}
 }
 
-// makesSense tells whether a stored series fits the family and can have been counted.
+// makesSense reports whether a stored series fits the family and can have been counted.
 func (f *family) makesSense(was *storedSeries) bool {
 	buckets := 0
 	if f.isHistogram() {
@@ -224,5 +224,5 @@ func (f *family) makesSense(was *storedSeries) bool {
 	return was.hasStart()
 }
 
-// hasStart is false for a document that is none, and for times that nanoseconds cannot tell.
+// hasStart is false for a document that is none, and for times that nanoseconds cannot hold.
 func (s *storedSeries) hasStart() bool { return 1970 <= s.Start.Year() && s.Start.Year() < 2262 }

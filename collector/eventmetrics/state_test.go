@@ -414,7 +414,7 @@ func TestASeriesThatCannotBeEncodedCostsItselfAlone(t *testing.T) {
 	r.shutdown(t)
 }
 
-func TestTheLogTellsNowAndThenAndNoValue(t *testing.T) {
+func TestTheLogReportsNowAndThenAndNoValue(t *testing.T) {
 	store := &memory{}
 	r := start(t, kept(), store)
 	store.refusing(func([]string) error { return errRefused })

@@ -258,7 +258,7 @@ func (s *sink) refusing(refuse func(pmetric.Metrics) error) {
 
 var _ consumer.Metrics = (*sink)(nil)
 
-// rig is a connector with a clock that stands still and everything it tells.
+// rig is a connector with a clock that stands still and everything it reports.
 type rig struct {
 	*eventMetrics
 	sink      *sink

@@ -13,7 +13,7 @@ import (
 type verdict int
 
 const (
-	// taken: stored, but for what a partial success tells.
+	// taken: stored, but for what a partial success rejects.
 	taken verdict = iota
 	// refused: something in it is not acceptable and never will be.
 	refused
@@ -27,14 +27,14 @@ const (
 	tooLarge
 )
 
-// verdictOf tells what a status means.
+// verdictOf returns what a status means.
 func verdictOf(status int) verdict {
 	switch status {
 	case http.StatusTooManyRequests:
 		return throttled
 	case http.StatusInternalServerError, http.StatusNotImplemented:
 		// Some backends answer so to a record that breaks them, which would hold up its
-		// neighbours for ever, and some when they are not ready, which passes.
+		// neighbours indefinitely, and some when they are not ready, which passes.
 		return broken
 	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden,
 		http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
@@ -43,9 +43,9 @@ func verdictOf(status int) verdict {
 		http.StatusExpectationFailed, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusUpgradeRequired,
 		http.StatusPreconditionRequired, http.StatusRequestHeaderFieldsTooLarge,
 		http.StatusUnavailableForLegalReasons:
-		// They tell of the address, the credentials or the connection, and so of every record
+		// They concern the address, the credentials or the connection, and so of every record
 		// alike. Halving would set them all aside, one by one. Held in the queue they raise the
-		// alert on the exporter, and arrive once that is mended.
+		// alert on the exporter, and arrive once that is fixed.
 		return unavailable
 	}
 	switch {
@@ -58,7 +58,7 @@ func verdictOf(status int) verdict {
 	}
 }
 
-// retryAfter reads the header of that name: seconds or a date. 0 when it tells nothing.
+// retryAfter reads the header of that name: seconds or a date. 0 when it says nothing.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
 	if value == "" {

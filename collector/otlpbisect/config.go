@@ -67,7 +67,7 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Validate names the first key that has to be mended.
+// Validate names the first key that has to be fixed.
 func (c *Config) Validate() error {
 	if c.ClientConfig.Endpoint == "" && c.TracesEndpoint == "" && c.MetricsEndpoint == "" && c.LogsEndpoint == "" {
 		return errors.New("endpoint: set it, or the endpoint of a signal")
@@ -86,7 +86,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	if c.ClientConfig.Timeout <= 0 {
-		return errors.New("timeout: must be over 0, or a silent backend holds a request for ever")
+		return errors.New("timeout: must be over 0, or a silent backend holds a request indefinitely")
 	}
 	if !c.RetryConfig.Enabled {
 		return errors.New("retry_on_failure.enabled: must be true, or a batch is dropped at the first fault")

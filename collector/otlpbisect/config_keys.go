@@ -43,7 +43,7 @@ func knownKeys(under string, keys map[string]any, structure reflect.Type) error 
 	return nil
 }
 
-// unmarshaler is what a type has that looks at its keys by itself.
+// unmarshaler is what a type has that checks its keys by itself.
 var unmarshaler = reflect.TypeFor[confmap.Unmarshaler]()
 
 func addFields(fields map[string]reflect.Type, structure reflect.Type) {

@@ -74,7 +74,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestConfigNamesTheKeyToMend(t *testing.T) {
+func TestConfigNamesTheKeyToFix(t *testing.T) {
 	for text, want := range map[string]string{
 		"max_splits: 5":  "endpoint: set it",
 		"endpoint: loki": "endpoint: is no URL",
@@ -144,10 +144,10 @@ func TestCountersAreShownAtZero(t *testing.T) {
 	refused := counted(t, telemetry, "otelcol_exporter_otlp_bisect_refused")
 	for _, status := range usualStatuses {
 		if n, shown := refused["exporter=otlp_bisect/there,signal=logs,status="+status]; !shown || n != 0 {
-			t.Errorf("%s is not shown at 0", status)
+			t.Errorf("%s is not exposed at 0", status)
 		}
 	}
 	if n, shown := counted(t, telemetry, "otelcol_exporter_otlp_bisect_splits")["exporter=otlp_bisect/there,signal=logs"]; !shown || n != 0 {
-		t.Error("splits are not shown at 0")
+		t.Error("splits are not exposed at 0")
 	}
 }

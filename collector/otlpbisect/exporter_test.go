@@ -36,7 +36,7 @@ import (
 
 var storageID = component.MustNewID("file_storage")
 
-// eventually polls, and tells the last state when it gives up.
+// eventually polls, and reports the last state when it gives up.
 func eventually(t *testing.T, what string, state func() (string, bool)) {
 	t.Helper()
 	deadline := time.Now().Add(60 * time.Second)
@@ -326,7 +326,7 @@ func TestASilentBackendIsNotWaitedForLongerThanTheTimeout(t *testing.T) {
 
 // TestBatchesByBytesAreNoWayOut shows why max_request_bytes is there: the helper's batches, when
 // they are bounded by bytes, drop all that stands behind a record that is too large. When this
-// fails the helper has been mended, and a batch may be bounded by bytes.
+// fails the helper has been fixed, and a batch may be bounded by bytes.
 func TestBatchesByBytesAreNoWayOut(t *testing.T) {
 	var got atomic.Int64
 	queue := exporterhelper.NewDefaultQueueConfig()

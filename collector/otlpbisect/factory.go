@@ -100,8 +100,8 @@ func signalURL(config *Config, own, name string) (*url.URL, error) {
 	return url.Parse(strings.TrimSuffix(config.ClientConfig.Endpoint, "/") + "/v1/" + name)
 }
 
-// The helper stops its queue, which waits for all that is being pushed, before it tells the
-// exporter. So a push that waits for its backend has to be told first.
+// The helper stops its queue, which waits for all that is being pushed, before it shuts the
+// exporter down. So a push that waits for its backend has to be stopped first.
 type (
 	stoppableTraces struct {
 		exporter.Traces

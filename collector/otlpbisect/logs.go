@@ -71,7 +71,7 @@ func partLogs(data plog.Logs, from, to int) plog.Logs {
 	return made
 }
 
-// within tells which of the next items, that begin at a place, lie from one place to another.
+// within returns which of the next items, that begin at a place, lie from one place to another.
 func within(at, items, from, to int) (first, last int) {
 	return max(0, from-at), min(items, to-at)
 }

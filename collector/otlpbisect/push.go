@@ -51,8 +51,8 @@ type pusher[T any] struct {
 	clock func() time.Time
 	after func(time.Duration) <-chan time.Time
 
-	// delivered is when something was last taken, in nanoseconds. It tells a record that cannot
-	// get through from a backend that takes nothing.
+	// delivered is when something was last taken, in nanoseconds. It distinguishes a record that
+	// cannot get through from a backend that takes nothing.
 	delivered atomic.Int64
 	stopping  chan struct{}
 	stopOnce  sync.Once
@@ -88,8 +88,8 @@ func (p *pusher[T]) start(ctx context.Context, host component.Host) error {
 			return fmt.Errorf("dead_letter: extension %s keeps no dead letters", id)
 		}
 		p.store = store
-		if announcer, ok := found.(deadletter.Announcer); ok {
-			announcer.Announce(p.signal.name, usualReasons()...)
+		if initializer, ok := found.(deadletter.Initializer); ok {
+			initializer.InitializeReasons(p.signal.name, usualReasons()...)
 		}
 	}
 	return p.sender.start(ctx, host)
@@ -172,8 +172,8 @@ func (p *pusher[T]) decide(batch *pieces[T], one *piece[T], got answer) decision
 		return splitFree
 	case unavailable:
 		if len(batch.all) > 1 && p.config.RetryConfig.MaxElapsedTime == 0 {
-			// The helper would begin again with all pieces in one, and a backend that is away
-			// now and then would never see the batch halved to its end.
+			// The helper would begin again with all pieces in one, and a backend that is
+			// unavailable now and then would never see the batch halved to its end.
 			return pause
 		}
 		return leave
@@ -207,8 +207,8 @@ func (p *pusher[T]) decide(batch *pieces[T], one *piece[T], got answer) decision
 	return later
 }
 
-// endless tells that a piece which cannot be halved has waited long enough. One that breaks the
-// backend is told from an outage by others that got through since.
+// endless reports that a piece which cannot be halved has waited long enough. One that breaks the
+// backend is distinguished from an outage by others that got through since.
 func (p *pusher[T]) endless(one *piece[T], got answer, waited time.Duration) bool {
 	if waited < p.config.ThrottledFor {
 		return false
@@ -242,13 +242,13 @@ func (p *pusher[T]) count(one *piece[T]) int {
 func (p *pusher[T]) putOff(batch *pieces[T], one *piece[T], got answer) {
 	wait := p.backOff(&one.interval, got)
 	batch.delay(one, p.clock(), wait, max(leastInterval, p.config.RetryConfig.InitialInterval))
-	p.tellPutOff(one, got)
+	p.logPutOff(one, got)
 }
 
 // rest has all pieces wait.
 func (p *pusher[T]) rest(batch *pieces[T], one *piece[T], got answer) {
 	batch.pausedUntil = p.clock().Add(p.backOff(&batch.pause, got))
-	p.tellPutOff(one, got)
+	p.logPutOff(one, got)
 }
 
 // backOff lengthens an interval and returns how long to wait now.

@@ -101,7 +101,7 @@ func boundedRequests[T any](t *testing.T, trial trial[T]) {
 	kept := slices.Concat(r.letters.names["status_422"], r.letters.names[reasonMaxSplits])
 	expectSame(t, "dead letters", kept, names)
 	if len(r.letters.names[reasonMaxSplits]) == 0 || len(r.letters.names["status_422"]) == 0 {
-		t.Error("the two reasons are not told apart")
+		t.Error("the two reasons are not distinguished")
 	}
 }
 
@@ -158,7 +158,7 @@ func TestABackendThatCannotBeReachedLeavesAll(t *testing.T) {
 	}
 }
 
-func TestABackendThatIsAwayNowAndThenSeesABatchHalvedToItsEnd(t *testing.T) {
+func TestABackendThatIsUnavailableNowAndThenSeesABatchHalvedToItsEnd(t *testing.T) {
 	each(t, awayNowAndThen, awayNowAndThen, awayNowAndThen)
 }
 
@@ -229,7 +229,7 @@ func TestAnErrorCarriesOnlyTheRest(t *testing.T) {
 	expectSame(t, "what is left", r.names(data), names[4:])
 	r.expectStored(t, names[:4])
 	if !strings.HasPrefix(err.Error(), "Throttle (9s)") {
-		t.Errorf("%v does not tell the helper how long to wait", err)
+		t.Errorf("%v does not say to the helper how long to wait", err)
 	}
 	fatal(t, r.push(t.Context(), data))
 	r.expectStored(t, good(names))
@@ -319,7 +319,7 @@ func holdsNobodyUp[T any](t *testing.T, trial trial[T]) {
 			}
 			r.expectQuiet(t)
 			if r.logged.FilterMessageSnippet("puts records off").Len() == 0 {
-				t.Error("nothing tells of the waits")
+				t.Error("nothing reports the waits")
 			}
 		})
 	}
@@ -414,14 +414,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-func TestPartialSuccessIsCountedAsTold(t *testing.T) {
+func TestPartialSuccessIsCountedAsReported(t *testing.T) {
 	each(t, partialSuccess, partialSuccess, partialSuccess)
 }
 
 func partialSuccess[T any](t *testing.T, trial trial[T]) {
-	for told, want := range map[int64]int64{0: 0, 1: 1, 3: 3, 10: 10, 1 << 40: 10, -5: 0} {
+	for rejected, want := range map[int64]int64{0: 0, 1: 1, 3: 3, 10: 10, 1 << 40: 10, -5: 0} {
 		r := assemble(t, trial, nil, func([]string, int) reply {
-			return reply{status: http.StatusOK, rejected: told}
+			return reply{status: http.StatusOK, rejected: rejected}
 		})
 		for range 2 {
 			r.send(t, numbered(10), 0)
@@ -432,7 +432,7 @@ func partialSuccess[T any](t *testing.T, trial trial[T]) {
 		}
 		r.expectRefused(t, wanted)
 		if lines := r.logged.FilterMessageSnippet("only a part").Len(); lines != int(min(want, 1)) {
-			t.Errorf("%d lines for %d", lines, told)
+			t.Errorf("%d lines for %d", lines, rejected)
 		}
 		if r.letters.puts != 0 {
 			t.Error("something is set aside")
@@ -444,7 +444,7 @@ func partialSuccess[T any](t *testing.T, trial trial[T]) {
 	}
 }
 
-func TestDeadLettersThatFailAreCountedAndTold(t *testing.T) {
+func TestDeadLettersThatFailAreCountedAndLogged(t *testing.T) {
 	for name, without := range map[string]bool{"failing": false, "none": true} {
 		t.Run(name, func(t *testing.T) {
 			r := assemble(t, logTrial(), func(cfg *Config) {
@@ -452,7 +452,7 @@ func TestDeadLettersThatFailAreCountedAndTold(t *testing.T) {
 					cfg.DeadLetter = nil
 				}
 			}, dislikes(http.StatusBadRequest))
-			r.letters.err = errors.New("no room")
+			r.letters.err = errors.New("disk full")
 			names := numbered(100, 3, 50, 99)
 			if left := r.send(t, names, 0); left != nil {
 				t.Errorf("%d are left", len(left))
@@ -460,7 +460,7 @@ func TestDeadLettersThatFailAreCountedAndTold(t *testing.T) {
 			r.expectStored(t, good(names))
 			r.expectRefused(t, map[string]int64{"400": 3})
 			if n := r.logged.FilterMessageSnippet("They are lost").Len(); n != 1 || r.logged.Len() != 1 {
-				t.Errorf("%d lines of %d tell so", n, r.logged.Len())
+				t.Errorf("%d lines of %d say so", n, r.logged.Len())
 			}
 			r.expectQuiet(t)
 		})

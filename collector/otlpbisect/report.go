@@ -44,7 +44,7 @@ func (p *pusher[T]) partial(ctx context.Context, one *piece[T], got answer) {
 	if len(got.body) == 0 {
 		return
 	}
-	told, words, err := p.signal.rejected(got.body, got.json)
+	reported, words, err := p.signal.rejected(got.body, got.json)
 	if err != nil {
 		p.logger.Debug("The backend's answer is not OTLP", zap.String("status", got.status))
 		return
@@ -52,11 +52,11 @@ func (p *pusher[T]) partial(ctx context.Context, one *piece[T], got answer) {
 	if words != "" {
 		p.logger.Debug("The backend remarks", zap.String("words", words[:min(len(words), mostQuoted)]))
 	}
-	if told <= 0 {
+	if reported <= 0 {
 		return
 	}
 	items := p.count(one)
-	rejected := int(min(told, int64(items))) // no more can be lost than was sent
+	rejected := int(min(reported, int64(items))) // no more can be lost than was sent
 	p.telemetry.refused(ctx, statusPartial, rejected)
 	if p.lines.partial.now(p.clock()) {
 		p.logger.Warn("The backend took only a part of a request. What it did not take is lost",
@@ -97,7 +97,7 @@ func (p *pusher[T]) refuse(ctx context.Context, one *piece[T], got answer) {
 	}
 }
 
-func (p *pusher[T]) tellPutOff(one *piece[T], got answer) {
+func (p *pusher[T]) logPutOff(one *piece[T], got answer) {
 	if p.lines.putOff.now(p.clock()) {
 		p.logger.Info("The backend puts records off. They are sent again",
 			zap.Error(got.err), zap.Int("items", one.items), zap.Int("tries", one.tries))

@@ -95,7 +95,7 @@ func (s *sender) send(ctx context.Context, request []byte) answer {
 	return got
 }
 
-// withoutAnswer tells a backend that cannot be reached from one that was reached and then fell
+// withoutAnswer distinguishes a backend that cannot be reached from one that was reached and then fell
 // silent or hung up, as a server does that a record makes panic.
 func withoutAnswer(ctx context.Context, err error) answer {
 	got := answer{verdict: unavailable, err: err}

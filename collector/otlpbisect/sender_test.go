@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-func TestABackendThatWasReachedIsToldFromOneThatWasNot(t *testing.T) {
+func TestABackendThatWasReachedIsDistinguishedFromOneThatWasNot(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, one := range map[string]struct {

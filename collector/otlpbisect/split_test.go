@@ -73,7 +73,7 @@ func asText(t *testing.T, value any) string {
 	return string(text)
 }
 
-// logItems tells all of each record.
+// logItems returns all of each record.
 func logItems(t *testing.T, data plog.Logs) (found []string) {
 	for _, resource := range data.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {

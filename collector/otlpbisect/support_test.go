@@ -54,7 +54,7 @@ type trial[T any] struct {
 	signal signal[T]
 	make   func(names []string) T
 	names  func(T) []string
-	// stored reads names of a request; taken tells a backend's partial success.
+	// stored reads names of a request; taken returns a backend's partial success.
 	stored func(t testing.TB, request []byte) []string
 	answer func(rejected int64, words string) interface {
 		MarshalProto() ([]byte, error)

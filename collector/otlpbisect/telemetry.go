@@ -21,10 +21,10 @@ const (
 	statusNoAnswer = "no_answer"
 )
 
-// usualStatuses are shown at 0 from the start, so that increase() sees the first record.
+// usualStatuses are exposed at 0 from the start, so that increase() sees the first record.
 var usualStatuses = []string{"400", "413", "422", "429", "500", statusNoAnswer, statusPartial}
 
-// telemetry is what the exporter tells of itself: numbers by status, never a text of the backend.
+// telemetry is what the exporter reports of itself: numbers by status, never a text of the backend.
 type telemetry struct {
 	refusals metric.Int64Counter
 	halvings metric.Int64Counter
@@ -70,7 +70,7 @@ func (t *telemetry) split(ctx context.Context, times int) {
 	t.halvings.Add(ctx, int64(times), metric.WithAttributes(t.exporter, t.signal))
 }
 
-// quietFor is how long a kind of line is not written again. Counters tell how often.
+// quietFor is how long a kind of line is not written again. Counters show how often.
 const quietFor = 10 * time.Second
 
 // seldom lets one through in a while.

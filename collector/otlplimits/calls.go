@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// patience is how long a call may take to arrive while others wait for its place.
-const patience = 2 * time.Second
+// busyTimeout is how long a call may take to arrive while others wait for its place.
+const busyTimeout = 2 * time.Second
 
 // call is one gRPC call, from its headers to its end. All of it is under the lock of calls.
 type call struct {
@@ -24,7 +24,7 @@ type call struct {
 	finding
 }
 
-// finding is what the codec found in a message: why it is refused, or the room it has reserved.
+// finding is what the codec found in a message: why it is refused, or the memory it has reserved.
 type finding struct {
 	refusal *refusal
 	held    int64
@@ -32,7 +32,7 @@ type finding struct {
 
 // calls knows all gRPC calls.
 type calls struct {
-	room        *room
+	memory      *memoryBudget
 	telemetry   *telemetry
 	most        int
 	readTimeout time.Duration
@@ -48,14 +48,14 @@ func callOf(ctx context.Context) *call {
 	return c
 }
 
-// begin takes a call in, or tells why not. The context it returns ends when the call's reading has
+// begin takes a call in, or returns why not. The context it returns ends when the call's reading has
 // to end early.
 func (s *calls) begin(ctx context.Context) (context.Context, *refusal) {
 	c := &call{began: time.Now(), arriving: true, users: 1}
 	if !s.admit(c) {
 		return nil, tooMany
 	}
-	s.room.enter()
+	s.memory.enter()
 	ctx, c.cancel = context.WithCancel(context.WithValue(ctx, callKey{}, c))
 	c.clock = time.AfterFunc(s.readTimeout, func() { s.end(c, forSlowness) })
 	context.AfterFunc(ctx, func() { s.leave(c) }) // however the stream ends
@@ -69,7 +69,7 @@ func (s *calls) admit(c *call) bool {
 	defer s.mu.Unlock()
 	if len(s.open) >= s.most {
 		slow := s.oldest(1)
-		if len(slow) == 0 || time.Since(slow[0].began) < patience {
+		if len(slow) == 0 || time.Since(slow[0].began) < busyTimeout {
 			return false
 		}
 		s.endLocked(slow[0], forConcurrency)
@@ -107,9 +107,9 @@ func (s *calls) endLocked(c *call, why string) {
 }
 
 // endOldest makes an end of a quarter of the calls that are still arriving, to get back the memory
-// they hold. It tells how many it ended. One that is alone in the Collector may go on.
+// they hold. It returns how many it ended. One that is alone in the Collector may go on.
 func (s *calls) endOldest() int {
-	if s.room.requests.Load() <= 1 {
+	if s.memory.requests.Load() <= 1 {
 		return 0
 	}
 	s.mu.Lock()
@@ -121,7 +121,7 @@ func (s *calls) endOldest() int {
 	return (len(all) + 3) / 4
 }
 
-// anyArriving tells whether there is a call whose message is not here yet.
+// anyArriving reports whether there is a call whose message is not here yet.
 func (s *calls) anyArriving() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +140,7 @@ func (s *calls) arrived(c *call, found finding) {
 	c.finding = found
 }
 
-// unfinished tells whether a call ended before its message was here, and not by us.
+// unfinished reports whether a call ended before its message was here, and not by us.
 func (s *calls) unfinished(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +153,7 @@ func (s *calls) use(c *call) {
 	defer s.mu.Unlock()
 	if c.users == 0 { // its stream has ended before the handler began
 		s.open[c] = struct{}{}
-		s.room.enter()
+		s.memory.enter()
 	}
 	c.users++
 }
@@ -169,6 +169,6 @@ func (s *calls) leave(c *call) {
 	}
 	c.clock.Stop()
 	delete(s.open, c)
-	s.room.give(c.held)
-	s.room.leave()
+	s.memory.give(c.held)
+	s.memory.leave()
 }

@@ -73,7 +73,7 @@ func (b *body) decompress(from io.Reader, encoding string) *refusal {
 	b.extra = coding.memory
 	defer func() { b.extra = 0 }()
 	if !b.hold(0) {
-		return noRoom
+		return outOfMemory
 	}
 	plain, done, err := coding.open(from)
 	if err != nil {
@@ -96,7 +96,7 @@ func readEnd(from io.Reader) *refusal {
 	return nil
 }
 
-// snappyBlock decompresses a body that tells its length at the beginning.
+// snappyBlock decompresses a body that says its length at the beginning.
 func (b *body) snappyBlock(from io.Reader) *refusal {
 	if refusal := b.read(from); refusal != nil {
 		return refusal
@@ -109,7 +109,7 @@ func (b *body) snappyBlock(from io.Reader) *refusal {
 		return tooBig
 	}
 	if !b.hold(b.needed + int64(sizeFor(size))) {
-		return noRoom
+		return outOfMemory
 	}
 	plain := b.handler.buffers.get(size)
 	_, err = snappy.Decode((*plain)[:size], *b.buffer)

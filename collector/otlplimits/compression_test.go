@@ -133,7 +133,7 @@ func TestCompressedBombs(t *testing.T) {
 		err = export(context.Background(), conn, logsRequest, plain, grpc.UseCompressor("gzip"))
 	})
 	t.Logf("grpc gzip: heap %d MiB at most, %v", peak/mib, err)
-	if got, _ := told(err); got != codes.ResourceExhausted || peak > 100*mib {
+	if got, _ := answerOf(err); got != codes.ResourceExhausted || peak > 100*mib {
 		t.Errorf("grpc gzip: %v, heap %d MiB", err, peak/mib)
 	}
 	s.wantCounted(t, "refused", overGRPC, forSize, 1)

@@ -39,7 +39,7 @@ type Config struct {
 	// good.
 	MaxDecodedMiB int `mapstructure:"max_decoded_mib"`
 	// MaxInFlightMiB is how much memory all requests may need that are read, decoded and worked on.
-	// One that finds no room is refused for now. One alone always finds room.
+	// One that finds too little is refused for now. One alone always gets what it needs.
 	MaxInFlightMiB int `mapstructure:"max_in_flight_mib"`
 	// MaxConcurrent is how many gRPC calls may be open, over all connections.
 	MaxConcurrent int `mapstructure:"max_concurrent"`
@@ -67,7 +67,7 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Validate names the first key that has to be mended.
+// Validate names the first key that has to be fixed.
 func (c *Config) Validate() error {
 	for _, key := range []struct {
 		name        string
@@ -124,7 +124,7 @@ func (c *Config) bounds() bounds {
 	}
 }
 
-// paths tells what is sent where.
+// paths returns what is sent where.
 func (c *Config) paths() map[string]messageID {
 	return map[string]messageID{
 		c.TracesURLPath:  traceRequest,

@@ -21,11 +21,11 @@ var (
 	_ extensionmiddleware.GRPCServer = (*limits)(nil)
 )
 
-// limits is one extension. All receivers that name it share its room in memory.
+// limits is one extension. All receivers that name it share its memory.
 type limits struct {
 	maxRequest int
 	scanners   *scanners
-	room       *room
+	memory     *memoryBudget
 	calls      *calls
 	watch      watch
 	pool       *countingPool
@@ -34,13 +34,13 @@ type limits struct {
 }
 
 func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
-	room := &room{most: int64(cfg.MaxInFlightMiB) * mib}
-	telemetry, err := newTelemetry(set.MeterProvider, room)
+	memory := &memoryBudget{most: int64(cfg.MaxInFlightMiB) * mib}
+	telemetry, err := newTelemetry(set.MeterProvider, memory)
 	if err != nil {
 		return nil, err
 	}
 	calls := &calls{
-		room:        room,
+		memory:      memory,
 		telemetry:   telemetry,
 		most:        cfg.MaxConcurrent,
 		readTimeout: cfg.ReadTimeout,
@@ -49,10 +49,10 @@ func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
 	return &limits{
 		maxRequest: cfg.MaxRequestMiB * mib,
 		scanners:   newScanners(cfg.bounds()),
-		room:       room,
+		memory:     memory,
 		calls:      calls,
 		watch:      watch{calls: calls},
-		pool:       newCountingPool(room, mem.DefaultBufferPool(), calls.endOldest),
+		pool:       newCountingPool(memory, mem.DefaultBufferPool(), calls.endOldest),
 		telemetry:  telemetry,
 		paths:      cfg.paths(),
 	}, nil
@@ -70,13 +70,13 @@ func (l *limits) Shutdown(context.Context) error {
 	return nil
 }
 
-// take reserves memory for a request, and tells whether there was room.
+// take reserves memory for a request, and reports whether there was enough.
 func (l *limits) take(bytes int64) bool {
-	if l.room.take(bytes) {
+	if l.memory.take(bytes) {
 		return true
 	}
 	l.pool.reclaim()
-	return l.room.take(bytes)
+	return l.memory.take(bytes)
 }
 
 // GetHTTPHandler is called by the receiver for each HTTP server.

@@ -33,7 +33,7 @@ type grpcServer struct {
 	*limits
 	stock encoding.CodecV2
 	// found holds what Unmarshal found, by the message it decoded into, until HandleRPC takes it to
-	// the call: a codec is not told which call it works for.
+	// the call: a codec does not know which call it works for.
 	found sync.Map
 }
 
@@ -52,8 +52,8 @@ func (s *grpcServer) options() ([]grpc.ServerOption, error) {
 }
 
 func (s *grpcServer) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
-	refusal := noRoom
-	if s.hasRoom() {
+	refusal := outOfMemory
+	if s.hasMemory() {
 		ctx, refusal = s.calls.begin(ctx)
 	}
 	if refusal != nil {
@@ -63,12 +63,12 @@ func (s *grpcServer) tap(ctx context.Context, _ *tap.Info) (context.Context, err
 	return ctx, nil
 }
 
-// hasRoom tells whether another message may begin to arrive. How large it is nobody knows yet.
-func (s *grpcServer) hasRoom() bool {
-	if s.room.full() {
+// hasMemory reports whether another message may begin to arrive. How large it is nobody knows yet.
+func (s *grpcServer) hasMemory() bool {
+	if s.memory.full() {
 		s.pool.reclaim()
 	}
-	return !s.room.full() || s.room.requests.Load() == 0
+	return !s.memory.full() || s.memory.requests.Load() == 0
 }
 
 // HandleRPC follows a call through gRPC.
@@ -106,7 +106,7 @@ func (s *grpcServer) intercept(
 	return handler(ctx, request)
 }
 
-// requests tells the root of a message by the type the receiver decodes it into.
+// requests maps the type that the receiver decodes a message into to the root of it.
 var requests = map[reflect.Type]messageID{
 	reflect.TypeFor[plogotlp.ExportRequest]().Field(0).Type:    logsRequest,
 	reflect.TypeFor[ptraceotlp.ExportRequest]().Field(0).Type:  traceRequest,
@@ -140,11 +140,11 @@ func (s *grpcServer) Unmarshal(data mem.BufferSlice, v any) error {
 		return nil
 	}
 	if !s.take(report.decoded) {
-		s.found.Store(v, finding{refusal: noRoom})
+		s.found.Store(v, finding{refusal: outOfMemory})
 		return nil
 	}
 	if err := s.stock.Unmarshal(mem.BufferSlice{message}, v); err != nil {
-		s.room.give(report.decoded)
+		s.memory.give(report.decoded)
 		return err
 	}
 	s.telemetry.repaired(overGRPC, report)

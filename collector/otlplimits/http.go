@@ -26,7 +26,7 @@ type httpHandler struct {
 // requestCost is what a request needs without its body: a goroutine, the connection's buffers.
 const requestCost = 16 << 10
 
-// errUnknownPath is what the receiver meets when it reads a request that was not looked at.
+// errUnknownPath is what the receiver meets when it reads a request that was not checked.
 var errUnknownPath = errors.New(
 	"otlp_limits does not know this path: set its *_url_path keys to the receiver's")
 
@@ -35,13 +35,13 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if !known || r.Method != http.MethodPost || err != nil ||
 		contentType != jsonType && contentType != protobufType {
-		// The receiver tells what is wrong with it. It does not need the body for that.
+		// The receiver answers what is wrong with it. It does not need the body for that.
 		r.Body = unread{r.Body}
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	h.room.enter()
-	defer h.room.leave()
+	h.memory.enter()
+	defer h.memory.leave()
 	body := &body{handler: h}
 	defer body.free()
 	refusal := body.decompress(r.Body, r.Header.Get("Content-Encoding"))
@@ -64,13 +64,13 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type body struct {
 	handler *httpHandler
 	buffer  *[]byte
-	held    int64 // reserved room
+	held    int64 // reserved memory
 	needed  int64 // of that for buffers and the decoded request
 	extra   int64 // of that for decompression
 	at      int   // what has been handed on
 }
 
-// hold changes what is reserved, and tells whether there was room.
+// hold changes what is reserved, and reports whether there was enough.
 func (b *body) hold(needed int64) bool {
 	change := needed + requestCost + b.extra - b.held
 	if !b.handler.take(change) {
@@ -81,16 +81,16 @@ func (b *body) hold(needed int64) bool {
 	return true
 }
 
-// read takes in the whole body. Room is reserved in steps, as the bytes come.
+// read takes in the whole body. Memory is reserved in steps, as the bytes come.
 func (b *body) read(from io.Reader) *refusal {
 	if !b.hold(firstBuffer) {
-		return noRoom
+		return outOfMemory
 	}
 	b.buffer = b.handler.buffers.get(firstBuffer)
 	for {
 		if len(*b.buffer) == cap(*b.buffer) {
 			if !b.grow() {
-				return noRoom
+				return outOfMemory
 			}
 		}
 		n, err := from.Read((*b.buffer)[len(*b.buffer):cap(*b.buffer)])
@@ -134,7 +134,7 @@ func refusalOfRead(err error) *refusal {
 	return unreadable
 }
 
-// check scans the body, mends it in place, and reserves what decoding it will need.
+// check scans the body, repairs it in place, and reserves what decoding it will need.
 func (b *body) check(root messageID, contentType string) *refusal {
 	var found report
 	if contentType == jsonType {
@@ -149,7 +149,7 @@ func (b *body) check(root messageID, contentType string) *refusal {
 	// The receiver copies the body, and decodes the copy when ours is gone.
 	size := int64(len(*b.buffer))
 	if !b.hold(size + max(int64(cap(*b.buffer)), size+found.decoded)) {
-		return noRoom
+		return outOfMemory
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (b *body) release() {
 
 func (b *body) free() {
 	b.release()
-	b.handler.room.give(b.held)
+	b.handler.memory.give(b.held)
 }
 
 // unread is a body that must not be read.

@@ -29,7 +29,7 @@ func TestIDsOfOtherLengthsAreEmptied(t *testing.T) {
 	full, half := bytes.Repeat([]byte{1}, 16), bytes.Repeat([]byte{2}, 8)
 	for name, c := range map[string]struct {
 		trace, id, parent, link []byte
-		mended                  int64
+		repaired                int64
 	}{
 		"right":          {full, half, half, full, 0},
 		"empty":          {nil, nil, nil, nil, 0},
@@ -44,10 +44,10 @@ func TestIDsOfOtherLengthsAreEmptied(t *testing.T) {
 			body := spanOf(c.trace, c.id, c.parent, c.link)
 			before := bytes.Clone(body)
 			report := newScanners(createDefaultConfig().(*Config).bounds()).protobuf(body, traceRequest, true)
-			if report.outcome != passed || report.ids != c.mended {
-				t.Fatalf("outcome %v, %d ids mended, want %d", report.outcome, report.ids, c.mended)
+			if report.outcome != passed || report.ids != c.repaired {
+				t.Fatalf("outcome %v, %d ids repaired, want %d", report.outcome, report.ids, c.repaired)
 			}
-			if c.mended == 0 && !bytes.Equal(before, body) {
+			if c.repaired == 0 && !bytes.Equal(before, body) {
 				t.Error("a request without fault was changed")
 			}
 			request := ptraceotlp.NewExportRequest()
@@ -69,7 +69,7 @@ func TestIDsThatAreNoHexAreEmptiedInJSON(t *testing.T) {
 	const good = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"%s","span_id":"%s","eventName":"e"},{"eventName":"f"}]}]}]}`
 	for _, c := range []struct {
 		trace, id string
-		mended    int64
+		repaired  int64
 	}{
 		{strings.Repeat("aB", 16), strings.Repeat("01", 8), 0},
 		{"", "", 0},
@@ -79,8 +79,8 @@ func TestIDsThatAreNoHexAreEmptiedInJSON(t *testing.T) {
 	} {
 		body := fmt.Appendf(nil, good, c.trace, c.id)
 		report := newScanners(createDefaultConfig().(*Config).bounds()).jsonText(body, logsRequest)
-		if report.outcome != passed || report.ids != c.mended {
-			t.Errorf("%q %q: outcome %v, %d ids mended, want %d", c.trace, c.id, report.outcome, report.ids, c.mended)
+		if report.outcome != passed || report.ids != c.repaired {
+			t.Errorf("%q %q: outcome %v, %d ids repaired, want %d", c.trace, c.id, report.outcome, report.ids, c.repaired)
 		}
 		request := plogotlp.NewExportRequest()
 		if err := request.UnmarshalJSON(body); err != nil {

@@ -194,7 +194,7 @@ func (j *jsonScan) keep(f *field, top *jsonFrame, item bool, from int) bool {
 	return false
 }
 
-// takesNull tells whether the decoder reads null in the place of the field, or of one of its items.
+// takesNull reports whether the decoder reads null in the place of the field, or of one of its items.
 func (f *field) takesNull(item bool) bool {
 	return f.list && !item || f.kind == messageKind || f.kind == stringKind
 }
@@ -345,8 +345,8 @@ func fill(b []byte) {
 	}
 }
 
-// skip finds the end of the value here, however deep it is nested. It does not look at the form,
-// since what is skipped is overwritten. filled tells whether an array in it has items.
+// skip finds the end of the value here, however deep it is nested. It does not check the form,
+// since what is skipped is overwritten. filled reports whether an array in it has items.
 func (j *jsonScan) skip() (end int, filled, ok bool) {
 	depth := 0
 	open := false // an array has just begun

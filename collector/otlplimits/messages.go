@@ -45,7 +45,7 @@ const (
 	messageCount
 )
 
-// record tells whether the message is one of those that senders count.
+// record reports whether the message is one of those that senders count.
 func (id messageID) record() bool {
 	switch id {
 	case logRecord, span, numberPoint, histogramPoint, exponentialPoint, summaryPoint:
@@ -54,15 +54,15 @@ func (id messageID) record() bool {
 	return false
 }
 
-// apart tells whether the message can be taken out of a request alone. Without a resource or a scope
+// apart reports whether the message can be taken out of a request alone. Without a resource or a scope
 // those in it are nobody's.
 func (id messageID) apart() bool { return id >= logRecord || id == entityRef }
 
-// holder tells whether the message holds records of others: what is in a field of it that cannot be
-// read would be lost with one mend.
+// holder reports whether the message holds records of others: what is in a field of it that cannot be
+// read would be lost with one repair.
 func (id messageID) holder() bool { return id <= scopeMetrics }
 
-// kind tells how a field looks in JSON.
+// kind is how a field looks in JSON.
 type kind uint8
 
 const (
@@ -103,7 +103,7 @@ type field struct {
 	cost int64
 }
 
-// attributes tells whether the field is a list of key-value pairs, which max_attributes bounds.
+// attributes reports whether the field is a list of key-value pairs, which max_attributes bounds.
 func (f *field) attributes() bool { return f.child == keyValue && f.list }
 
 // wire is how a field of its kind is written in protobuf.
@@ -119,13 +119,13 @@ func (f *field) wire() uint64 {
 	return wireVarint
 }
 
-// packed tells whether the field may be written as bytes that are numbers, one after the other.
+// packed reports whether the field may be written as bytes that are numbers, one after the other.
 func (f *field) packed() bool { return f.list && f.wire() != wireBytes }
 
-// takes tells whether the decoder reads the field in a form. In any other it refuses the request.
+// takes reports whether the decoder reads the field in a form. In any other it refuses the request.
 func (f *field) takes(wire uint64) bool { return f.wires>>wire&1 != 0 }
 
-// deeper tells whether what is in the field lies one level below the value that has it.
+// deeper reports whether what is in the field lies one level below the value that has it.
 func (f *field) deeper() bool { return f.child == arrayValue || f.child == keyValueList }
 
 // lastIndexed is the highest number that is looked up by index; deprecatedNumber is where the

@@ -163,8 +163,8 @@ func TestDecoderReadsNoOtherMessage(t *testing.T) {
 	}
 }
 
-// roomOf is what a value of a type needs, rounded up as Go's memory is.
-func roomOf(t reflect.Type) int64 { return (int64(t.Size()) + 15) / 16 * 16 }
+// sizeOf is what a value of a type needs, rounded up as Go's memory is.
+func sizeOf(t reflect.Type) int64 { return (int64(t.Size()) + 15) / 16 * 16 }
 
 // The costs of the table cover what the decoder's own types need, and not much more.
 func TestCosts(t *testing.T) {
@@ -191,9 +191,9 @@ func TestCosts(t *testing.T) {
 					t.Errorf("%s has no %s", decoded, name)
 					continue
 				}
-				need := float64(roomOf(box))
+				need := float64(sizeOf(box))
 				if box.Field(0).Type.Kind() == reflect.Pointer {
-					need = 8 + float64(roomOf(box.Field(0).Type.Elem()))
+					need = 8 + float64(sizeOf(box.Field(0).Type.Elem()))
 					walk(f.child, box.Field(0).Type.Elem())
 				} else if box.Size() <= 8 {
 					need = 8
@@ -207,7 +207,7 @@ func TestCosts(t *testing.T) {
 				need := slack * float64(item.Size())
 				if item.Kind() == reflect.Pointer {
 					item = item.Elem()
-					need += float64(roomOf(item))
+					need += float64(sizeOf(item))
 				}
 				check(id, f, need)
 			} else if f.cost != 0 {
@@ -225,7 +225,7 @@ func TestCosts(t *testing.T) {
 
 func goName(json string) string { return string(json[0]-'a'+'A') + json[1:] }
 
-// boxes finds the type that holds one of several: nothing but a value of it tells.
+// boxes finds the type that holds one of several: nothing but a value of it shows it.
 func boxes(decoded reflect.Type, name string) reflect.Type {
 	id := unknownMessage
 	for candidate, typeName := range map[messageID]string{

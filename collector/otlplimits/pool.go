@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// shareToArrive: while messages that arrive have less than this part of all room, it is not
-	// theirs to make.
+	// shareToArrive: while messages that arrive have less than this part of all memory, it is not
+	// theirs to free.
 	shareToArrive = 4
-	// reliefRounds is how often making room is tried before the reader goes on anyway.
+	// reliefRounds is how often freeing memory is tried before the reader goes on anyway.
 	reliefRounds = 8
 	// reliefPause is the least time between two collections of garbage while calls are ended, and
 	// idlePause while requests are only refused.
@@ -30,8 +30,8 @@ const (
 // max_recv_msg_size_mib, and streams that break off leave their buffers to the garbage collector.
 // Buffers of 1 KiB or less are not lent, and not counted.
 type countingPool struct {
-	stock mem.BufferPool
-	room  *room
+	stock  mem.BufferPool
+	memory *memoryBudget
 	// endOldest ends some of the calls that are still arriving.
 	endOldest func() int
 
@@ -39,13 +39,13 @@ type countingPool struct {
 	lent  map[weak.Pointer[byte]]int64
 	total int64
 
-	relief    sync.Mutex // held while room is made; who needs memory waits
+	relief    sync.Mutex // held while memory is freed; who needs memory waits
 	collected time.Time
 }
 
-func newCountingPool(room *room, stock mem.BufferPool, endOldest func() int) *countingPool {
+func newCountingPool(memory *memoryBudget, stock mem.BufferPool, endOldest func() int) *countingPool {
 	return &countingPool{
-		stock: stock, room: room, endOldest: endOldest, lent: map[weak.Pointer[byte]]int64{},
+		stock: stock, memory: memory, endOldest: endOldest, lent: map[weak.Pointer[byte]]int64{},
 	}
 }
 
@@ -61,9 +61,9 @@ func (p *countingPool) Get(length int) *[]byte {
 	p.lent[key] = int64(size)
 	p.total += int64(size)
 	p.mu.Unlock()
-	p.room.force(int64(size))
+	p.memory.force(int64(size))
 	if p.over() {
-		p.makeRoom()
+		p.freeMemory()
 	}
 	return buffer
 }
@@ -84,22 +84,22 @@ func (p *countingPool) forget(key weak.Pointer[byte]) {
 	size := p.lent[key]
 	delete(p.lent, key)
 	p.total -= size
-	p.room.give(size)
+	p.memory.give(size)
 }
 
-// over tells whether memory is short and messages that arrive have a good part of it.
+// over reports whether memory is short and messages that arrive have a good part of it.
 func (p *countingPool) over() bool {
-	if !p.room.full() {
+	if !p.memory.full() {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.total > p.room.most/shareToArrive
+	return p.total > p.memory.most/shareToArrive
 }
 
-// makeRoom ends calls that have been arriving longest until there is room again. Meanwhile nobody
+// freeMemory ends calls that have been arriving longest until there is enough again. Meanwhile nobody
 // else reads on, so that memory does not grow.
-func (p *countingPool) makeRoom() {
+func (p *countingPool) freeMemory() {
 	p.relief.Lock()
 	defer p.relief.Unlock()
 	for range reliefRounds {
@@ -120,7 +120,7 @@ func (p *countingPool) makeRoom() {
 	}
 }
 
-// reclaim looks for buffers that are garbage, when a request finds no room: without requests
+// reclaim looks for buffers that are garbage, when a request finds too little: without requests
 // nothing else would.
 func (p *countingPool) reclaim() {
 	p.sweep()

@@ -86,7 +86,7 @@ func (s *scanner) protobuf(body []byte, root messageID, write bool) {
 			ok = false
 		}
 		if !ok || number <= 0 || pos > f.end {
-			// What follows cannot be told apart. The message around it can.
+			// What follows cannot be distinguished. The message around it can.
 			if len(stack) == 0 || !f.message.apart() {
 				s.report.outcome = malformed
 				return
@@ -231,7 +231,7 @@ func (s *scanner) overflow(f *protoFrame, known *field, body []byte, start, end 
 }
 
 // plainCost is what an attribute or value needs that has no map or list in it, and is written the
-// way all senders write it. Others are looked at field by field.
+// way all senders write it. Others are read field by field.
 func plainCost(id messageID, b []byte) (cost int64, plain bool) {
 	if id == anyValue {
 		return plainValueCost(b)
@@ -306,7 +306,7 @@ func scalarsCost(f *field, packed []byte) int64 {
 	return f.cost * n
 }
 
-// fits tells whether the decoder takes so many bytes for an id, or for numbers.
+// fits reports whether the decoder takes so many bytes for an id, or for numbers.
 func (f *field) fits(value []byte) bool {
 	switch {
 	case f.idBytes > 0:
@@ -325,7 +325,7 @@ func (f *field) fits(value []byte) bool {
 	return run == 0
 }
 
-// hide takes one field from the decoder, and tells whether there was a way to: for one of two bytes
+// hide takes one field from the decoder, and reports whether there was a way to: for one of two bytes
 // the message must have a number that OTLP does not use.
 func hide(field []byte, spare int32) bool {
 	if len(field) >= leastBlank {

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// retryDelay is when a sender that found no room should come back.
+// retryDelay is when a sender that found too little memory should come back.
 const retryDelay = time.Second
 
 // refusal is an answer to a request that is not handed on.
@@ -28,10 +28,10 @@ type refusal struct {
 	later  bool // the sender should try again
 }
 
-// What a sender is told. None of it holds a value.
+// What a sender is answered. None of it holds a value.
 var (
-	noRoom = &refusal{forInFlight, http.StatusServiceUnavailable, codes.Unavailable,
-		"no room for another request at present", true}
+	outOfMemory = &refusal{forInFlight, http.StatusServiceUnavailable, codes.Unavailable,
+		"not enough memory for another request at present", true}
 	tooMany = &refusal{forConcurrency, http.StatusServiceUnavailable, codes.Unavailable,
 		"too many calls are open at present", true}
 	tooBig = &refusal{forSize, http.StatusRequestEntityTooLarge, codes.ResourceExhausted,
@@ -52,7 +52,7 @@ var (
 		"otlp_limits takes traces, metrics and logs", false}
 )
 
-// refusalOf tells how to answer after a scan, nil if the request goes on.
+// refusalOf returns how to answer after a scan, nil if the request goes on.
 func refusalOf(o outcome) *refusal {
 	switch o {
 	case passed:
@@ -90,5 +90,5 @@ func (r *refusal) write(w http.ResponseWriter, contentType string) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryDelay/time.Second)))
 	}
 	w.WriteHeader(r.http)
-	_, _ = w.Write(body) // nobody is left to tell
+	_, _ = w.Write(body) // nobody is left to answer
 }

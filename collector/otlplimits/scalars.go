@@ -13,7 +13,7 @@ import (
 // decoder cannot read as a number it repeats in its answer.
 const longestNumber = 4096
 
-// number is what its form tells of a number in JSON.
+// number is what its form says of a number in JSON.
 type number struct {
 	text     []byte
 	negative bool
@@ -64,7 +64,7 @@ func digits(b []byte, i int) int {
 	return i
 }
 
-// fits tells whether the decoder takes a number for a kind of field.
+// fits reports whether the decoder takes a number for a kind of field.
 func (n number) fits(k kind) bool {
 	if len(n.text) > longestNumber {
 		return false
@@ -80,7 +80,7 @@ func (n number) fits(k kind) bool {
 	return ok && (!signed || inRange(value, n.negative, bits))
 }
 
-// wholeKind tells the size of whole numbers of a kind, 0 for other kinds.
+// wholeKind returns the size of whole numbers of a kind, 0 for other kinds.
 func wholeKind(k kind) (bits int, signed bool) {
 	switch k {
 	case uint32Kind, fixed32Kind:
@@ -122,7 +122,7 @@ func isFloat(text []byte) bool {
 	return err == nil
 }
 
-// textFor tells whether the decoder takes a text for a field that is no message. start is where the
+// textFor reports whether the decoder takes a text for a field that is no message. start is where the
 // text begins.
 func (j *jsonScan) textFor(f *field, start int, escaped bool) verdict {
 	text := j.body[start+1 : j.pos-1]
@@ -160,7 +160,7 @@ func goodOr(ok bool) verdict {
 	return odd
 }
 
-// isWhole tells whether a text is a whole number of a kind.
+// isWhole reports whether a text is a whole number of a kind.
 func isWhole(text []byte, k kind) bool {
 	bits, signed := wholeKind(k)
 	negative := false
@@ -185,7 +185,7 @@ func isWhole(text []byte, k kind) bool {
 	return bits == 64 || value <= math.MaxUint32
 }
 
-// isBase64 tells whether the decoder takes a text as bytes: the usual alphabet, padded, line ends
+// isBase64 reports whether the decoder takes a text as bytes: the usual alphabet, padded, line ends
 // anywhere.
 func isBase64(text []byte) bool {
 	n, padding := 0, 0

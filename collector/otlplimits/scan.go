@@ -5,7 +5,7 @@ package otlplimits
 
 import "sync"
 
-// outcome tells what a scan came to.
+// outcome is what a scan came to.
 type outcome uint8
 
 const (
@@ -23,7 +23,7 @@ type bounds struct {
 	decoded    int64 // bytes once decoded
 }
 
-// report is what one scan found and mended.
+// report is what one scan found and repaired.
 type report struct {
 	outcome outcome
 	// decoded estimates the memory that the decoded request needs, without the request's bytes.
@@ -38,7 +38,7 @@ type report struct {
 	records int64
 }
 
-// mistaken tells whether a request has so much in it that is no OTLP that it seems to be something
+// mistaken reports whether a request has so much in it that is no OTLP that it seems to be something
 // else altogether, such as spans sent to where logs go.
 func (r *report) mistaken() bool { return r.odd > r.records+1 }
 
@@ -52,7 +52,7 @@ type scanner struct {
 }
 
 // messagesAbove is the most messages above a value: request, resource, scope, metric, its data,
-// point, exemplar, attribute, with room to spare.
+// point, exemplar, attribute, with some to spare.
 const messagesAbove = 16
 
 // scanners keeps stacks for the next request.
@@ -70,7 +70,7 @@ func newScanner(b bounds) *scanner {
 	}
 }
 
-// protobuf looks through a request in protobuf. Without write it cuts nothing and tells
+// protobuf looks through a request in protobuf. Without write it cuts nothing and reports
 // unwritable where it would.
 func (s *scanners) protobuf(body []byte, root messageID, write bool) report {
 	return s.run(func(one *scanner) { one.protobuf(body, root, write) }, int64(len(body)))

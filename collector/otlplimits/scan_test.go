@@ -186,7 +186,7 @@ func prune(request exportRequest, bound int, json bool) {
 	lists(request, func(m pcommon.Map) { ofMap(m, 0) }, func(v pcommon.Value) { ofValue(v, 0) })
 }
 
-// room adds up what a decoded request holds beside its texts: structs, pointers, numbers in lists.
+// holds adds up what a decoded request holds beside its texts: structs, pointers, numbers in lists.
 func holds(v reflect.Value) int64 {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -250,7 +250,7 @@ func judge(t *testing.T, b bounds, root messageID, body []byte, json bool) {
 	}
 	proper := !json && properProtobuf(root, body) || json && properJSON(body)
 	if errBefore == nil && found.odd+found.ids > 0 && proper {
-		t.Fatalf("mended %+v, but the decoder takes it: %q", found, body)
+		t.Fatalf("repaired %+v, but the decoder takes it: %q", found, body)
 	}
 	if held := holdsOf(after); held > found.decoded {
 		t.Fatalf("decoded it holds %d, estimated were %d: %q", held, found.decoded, body)
@@ -276,12 +276,12 @@ func judge(t *testing.T, b bounds, root messageID, body []byte, json bool) {
 	}
 }
 
-// properJSON tells whether a text has the form of JSON, and no empty name: the decoder takes more.
+// properJSON reports whether a text has the form of JSON, and no empty name: the decoder takes more.
 func properJSON(body []byte) bool {
 	return stdjson.Valid(body) && !emptyName.Match(body)
 }
 
-// properProtobuf tells whether OTLP's own decoder takes a request: the receiver's takes some broken
+// properProtobuf reports whether OTLP's own decoder takes a request: the receiver's takes some broken
 // groups as well.
 func properProtobuf(root messageID, body []byte) bool {
 	return proto.Unmarshal(body, dynamicpb.NewMessage(descriptors[root])) == nil
@@ -551,7 +551,7 @@ func TestOddPackedNumbers(t *testing.T) {
 	}
 }
 
-// What was meant for somewhere else is refused, rather than mended until nothing is left of it.
+// What was meant for somewhere else is refused, rather than repaired until nothing is left of it.
 func TestMistakenRequests(t *testing.T) {
 	for _, n := range []int{1, 2, 50} {
 		logsProto, _ := sampleLogs(t, n)
@@ -872,7 +872,7 @@ func TestTwoMillionLevels(t *testing.T) {
 	}
 }
 
-func TestReadOnlyScanOnlyTells(t *testing.T) {
+func TestReadOnlyScanOnlyReports(t *testing.T) {
 	narrow := bounds{depth: 2, attributes: 2, decoded: math.MaxInt64}
 	for _, body := range [][]byte{
 		logsOf(tagged(5, listOf(3, nil))), logsOf(record("b", attributesOf(3, pair("k", nil))...)),
@@ -1079,7 +1079,7 @@ func asSDK(t testing.TB, root messageID, body []byte) []byte {
 	return out
 }
 
-// cpuTime is what this process has used: on a busy machine the clock tells of others as well.
+// cpuTime is what this process has used: on a busy machine the clock counts others as well.
 func cpuTime(b *testing.B) int64 {
 	var usage syscall.Rusage
 	fatal(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))

@@ -48,14 +48,14 @@ func (s *server) senders(t testing.TB) []sender {
 			if got.status == http.StatusOK {
 				return nil
 			}
-			var told rpcstatus.Status
+			var answer rpcstatus.Status
 			unmarshal := proto.Unmarshal
 			if contentType == jsonType {
 				unmarshal = protojson.Unmarshal
 			}
-			fatal(t, unmarshal([]byte(got.text), &told))
+			fatal(t, unmarshal([]byte(got.text), &answer))
 			return fmt.Errorf("HTTP %d, retry after %q: %w", got.status, got.retryAfter,
-				status.ErrorProto(&told))
+				status.ErrorProto(&answer))
 		}
 	}
 	overGRPC := func(opts ...grpc.CallOption) func(messageID, []byte) error {
@@ -172,8 +172,8 @@ func TestOneDeepValueCostsNobodyElse(t *testing.T) {
 	s.wantCounted(t, "repaired", overGRPC, forDepth, 2)
 }
 
-// code of a refusal, and whether it says when to come back.
-func told(err error) (codes.Code, bool) {
+// answerOf returns the code of a refusal, and whether it says when to come back.
+func answerOf(err error) (codes.Code, bool) {
 	var with interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &with) {
 		return codes.OK, false
@@ -229,7 +229,7 @@ func TestBombs(t *testing.T) {
 			s.arrived(t, logsRequest)
 			t.Logf("%s, %s, %.1f MB: heap and stack %d MiB at most, %v", name, way.name,
 				float64(len(bomb.body))/1e6, peak/mib, err)
-			if got, later := told(err); got != bomb.want || later {
+			if got, later := answerOf(err); got != bomb.want || later {
 				t.Errorf("%s, %s: %v", name, way.name, err)
 			}
 			if peak > 200*mib {
@@ -282,8 +282,8 @@ func TestInFlight(t *testing.T) {
 				continue
 			}
 			err := way.send(logsRequest, large())
-			switch got, later := told(err); {
-			case got == codes.Unavailable && later: // found no room
+			switch got, later := answerOf(err); {
+			case got == codes.Unavailable && later: // found too little memory
 			case got == codes.Canceled && strings.HasPrefix(way.name, "grpc"): // there was none while it arrived
 			default:
 				t.Errorf("%s beside %s: %v", way.name, holder.name, err)
@@ -300,7 +300,7 @@ func TestInFlight(t *testing.T) {
 		s.onReceipt(nil)
 		s.wantIdle(t)
 	}
-	// Alone, a request gets what it needs, also more than all room.
+	// Alone, a request gets what it needs, also more than all memory.
 	s.onReceipt(func(ctx context.Context) error { return ctx.Err() })
 	for _, way := range ways {
 		if way.json {
@@ -326,7 +326,7 @@ func TestDecodedSize(t *testing.T) {
 			sent = asJSON
 		}
 		err := way.send(logsRequest, sent)
-		if got, later := told(err); got != codes.ResourceExhausted || later {
+		if got, later := answerOf(err); got != codes.ResourceExhausted || later {
 			t.Errorf("%s: %v", way.name, err)
 		}
 		if way.name[:4] == "http" && !strings.HasPrefix(err.Error(), `HTTP 413, retry after ""`) {
@@ -342,7 +342,7 @@ func TestMalformed(t *testing.T) {
 	s := start(t, nil, nil, nil)
 	for _, way := range s.senders(t) {
 		for _, body := range []string{"\x0a\xff\xff", "{", "\x9c\x06"} {
-			if got, later := told(way.send(logsRequest, []byte(body))); got != codes.InvalidArgument || later {
+			if got, later := answerOf(way.send(logsRequest, []byte(body))); got != codes.InvalidArgument || later {
 				t.Errorf("%s, %q: %v", way.name, body, got)
 			}
 		}
@@ -397,7 +397,7 @@ func TestOneOddRecordCostsNobodyElse(t *testing.T) {
 	s.wantCounted(t, "repaired", overGRPC, forForm, 4)
 }
 
-func TestTheReceiverToldOfWhatIsNotOTLP(t *testing.T) {
+func TestTheReceiverAnswersWhatIsNotOTLP(t *testing.T) {
 	s := start(t, nil, nil, nil)
 	for _, c := range []struct {
 		path, contentType string
@@ -445,7 +445,7 @@ func TestConcurrency(t *testing.T) {
 		<-gate.entered
 	}
 	err := export(context.Background(), s.dial(t), logsRequest, logsOf(record("b")))
-	if got, later := told(err); got != codes.Unavailable || !later {
+	if got, later := answerOf(err); got != codes.Unavailable || !later {
 		t.Errorf("%v", err)
 	}
 	s.wantCounted(t, "refused", overGRPC, forConcurrency, 1)
@@ -456,8 +456,8 @@ func TestConcurrency(t *testing.T) {
 	fatal(t, export(context.Background(), s.dial(t), logsRequest, logsOf(record("b"))))
 }
 
-// A pipeline that panics takes down its request alone, and its room is given back.
-func TestPanicGivesRoomBack(t *testing.T) {
+// A pipeline that panics takes down its request alone, and its memory is given back.
+func TestPanicGivesMemoryBack(t *testing.T) {
 	s := start(t, nil, nil, nil)
 	s.onReceipt(func(context.Context) error { panic(http.ErrAbortHandler) })
 	for range 3 {

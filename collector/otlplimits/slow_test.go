@@ -192,7 +192,7 @@ func TestReadTimeoutIsOnlyForReading(t *testing.T) {
 	}
 }
 
-// Many messages that arrive at once, and never end, hold no more than all room and a quarter. Those
+// Many messages that arrive at once, and never end, hold no more than all memory and a quarter. Those
 // that began first make place, and others are served meanwhile.
 func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	s := start(t, settings{"max_in_flight_mib": 16, "max_decoded_mib": 16, "max_request_mib": 16}, nil, nil)
@@ -200,7 +200,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	watch := make(chan struct{})
 	go func() {
 		for {
-			most.Store(max(most.Load(), s.limits.room.used.Load()))
+			most.Store(max(most.Load(), s.limits.memory.used.Load()))
 			select {
 			case <-watch:
 				return
@@ -245,7 +245,7 @@ func (s *server) flood(t testing.TB, frame int) {
 	}
 }
 
-// Small frames are in no buffer that is counted. The memory of the process tells of them.
+// Small frames are in no buffer that is counted. The memory of the process shows them.
 func TestUnfinishedMessagesInSmallFramesAreBounded(t *testing.T) {
 	s := start(t, nil, nil, nil)
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(heapAlive() + 60<<20))
@@ -276,10 +276,10 @@ func TestSlowCallLosesItsPlace(t *testing.T) {
 	if send() == nil {
 		t.Error("a third call was let in")
 	}
-	// As if the first had come patience ago.
+	// As if the first had come busyTimeout ago.
 	s.limits.calls.mu.Lock()
 	for _, c := range s.limits.calls.oldest(1) {
-		c.began = c.began.Add(-patience)
+		c.began = c.began.Add(-busyTimeout)
 	}
 	s.limits.calls.mu.Unlock()
 	fatal(t, send())
@@ -304,12 +304,12 @@ func TestTricklingBody(t *testing.T) {
 		fatal(t, err)
 		body = body[sent:]
 		eventually(t, func() error {
-			if s.limits.room.requests.Load() != 1 {
+			if s.limits.memory.requests.Load() != 1 {
 				return errors.New("no request is in flight")
 			}
 			return nil
 		})
-		if used := s.limits.room.used.Load(); used > int64(2*300_000+firstBuffer+requestCost) {
+		if used := s.limits.memory.used.Load(); used > int64(2*300_000+firstBuffer+requestCost) {
 			t.Errorf("%d bytes are held", used)
 		}
 	}

@@ -50,7 +50,7 @@ func fatal(t testing.TB, err error) {
 	}
 }
 
-// eventually waits for something with a deadline, and tells the last state.
+// eventually waits for something with a deadline, and reports the last state.
 func eventually(t testing.TB, what func() error) {
 	t.Helper()
 	var err error
@@ -294,7 +294,7 @@ func (s *server) wantIdle(t testing.TB) {
 	eventually(t, func() error {
 		runtime.GC()
 		s.limits.pool.sweep()
-		if used, n := s.limits.room.used.Load(), s.limits.room.requests.Load(); used != 0 || n != 0 {
+		if used, n := s.limits.memory.used.Load(), s.limits.memory.requests.Load(); used != 0 || n != 0 {
 			return fmt.Errorf("%d bytes of %d requests are reserved still", used, n)
 		}
 		return nil

@@ -18,7 +18,7 @@ const (
 	overHTTP = "http"
 )
 
-// Reasons to refuse a request, and to mend one.
+// Reasons to refuse a request, and to repair one.
 const (
 	forSize        = "size"
 	forDecodedSize = "decoded_size"
@@ -32,13 +32,13 @@ const (
 	forIDs        = "ids"
 )
 
-// telemetry is what the extension tells of itself: numbers and fixed words, never a value.
+// telemetry is what the extension reports of itself: numbers and fixed words, never a value.
 type telemetry struct {
 	refusals, repairs metric.Int64Counter
 	labels            map[[2]string]metric.MeasurementOption
 }
 
-func newTelemetry(provider metric.MeterProvider, room *room) (*telemetry, error) {
+func newTelemetry(provider metric.MeterProvider, memory *memoryBudget) (*telemetry, error) {
 	meter := provider.Meter(scopeName)
 	refusals, err := meter.Int64Counter(
 		"otelcol_extension_otlp_limits_refused",
@@ -58,7 +58,7 @@ func newTelemetry(provider metric.MeterProvider, room *room) (*telemetry, error)
 	}
 	t := &telemetry{refusals, repairs, map[[2]string]metric.MeasurementOption{}}
 	for _, protocol := range []string{overGRPC, overHTTP} {
-		// Shown from the start, so that increase() sees the first one.
+		// Exposed from the start, so that increase() sees the first one.
 		for _, reason := range []string{
 			forSize, forDecodedSize, forInFlight, forConcurrency, forSlowness, forForm,
 		} {
@@ -68,7 +68,7 @@ func newTelemetry(provider metric.MeterProvider, room *room) (*telemetry, error)
 			repairs.Add(context.Background(), 0, t.label(protocol, reason))
 		}
 	}
-	return t, t.observe(meter, room)
+	return t, t.observe(meter, memory)
 }
 
 // label makes the labels once, before the first request.
@@ -81,7 +81,7 @@ func (t *telemetry) label(protocol, reason string) metric.MeasurementOption {
 	return t.labels[key]
 }
 
-func (t *telemetry) observe(meter metric.Meter, room *room) error {
+func (t *telemetry) observe(meter metric.Meter, memory *memoryBudget) error {
 	used, err := meter.Int64ObservableGauge(
 		"otelcol_extension_otlp_limits_in_flight",
 		metric.WithDescription("Memory that requests in flight have reserved"),
@@ -99,8 +99,8 @@ func (t *telemetry) observe(meter metric.Meter, room *room) error {
 		return err
 	}
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(used, room.used.Load())
-		o.ObserveInt64(most, room.most)
+		o.ObserveInt64(used, memory.used.Load())
+		o.ObserveInt64(most, memory.most)
 		return nil
 	}, used, most)
 	return err

@@ -17,7 +17,7 @@ const (
 	shareAlive = 0.8
 )
 
-// watch looks at the memory of the whole process while gRPC messages arrive. Small frames are in
+// watch checks the memory of the whole process while gRPC messages arrive. Small frames are in
 // buffers that nobody counts: a message of these is seen here only. Without GOMEMLIMIT there is
 // nothing to hold the memory to.
 type watch struct {

@@ -11,7 +11,7 @@ import (
 	"glasshouse.example/collector/casetest"
 )
 
-// TestCases runs testdata/cases: one file a case, whose form casetest tells.
+// TestCases runs testdata/cases: one file a case, whose form casetest describes.
 func TestCases(t *testing.T) { casetest.Run(t, "testdata/cases", runCase) }
 
 func runCase(t *testing.T, c *casetest.Case) {

@@ -33,7 +33,7 @@ type Config struct {
 	// HMACKey is the key of pseudonyms, 16 bytes or more: ${env:…} or ${file:…}. White space
 	// around it does not count.
 	HMACKey configopaque.String `mapstructure:"hmac_key"`
-	// OnError tells what becomes of a record that cannot be checked: drop, or mask, which leaves
+	// OnError says what becomes of a record that cannot be checked: drop, or mask, which leaves
 	// its times and ids. Metrics are always dropped.
 	OnError string `mapstructure:"on_error"`
 	// MaxDepth is how deep maps and lists may be nested. Deeper ones cannot be checked.
@@ -57,7 +57,7 @@ func createDefaultConfig() component.Config {
 	return &Config{OnError: defaultOnError, MaxDepth: defaultMaxDepth, loading: &loading{}}
 }
 
-// Validate names the first key that has to be mended. It reads the policy.
+// Validate names the first key that has to be fixed. It reads the policy.
 func (c *Config) Validate() error {
 	if c.Policy == "" {
 		return errors.New("policy: set the path of rules.yaml")

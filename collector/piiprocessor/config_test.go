@@ -18,7 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-func TestValidateNamesTheKeyToMend(t *testing.T) {
+func TestValidateNamesTheKeyToFix(t *testing.T) {
 	folder := t.TempDir()
 	policy, err := os.ReadFile(policyPath)
 	fatal(t, err)
@@ -59,7 +59,7 @@ func TestValidateNamesTheKeyToMend(t *testing.T) {
 				t.Errorf("%q is more than one line", err)
 			}
 			if strings.Contains(err.Error(), testKey) {
-				t.Errorf("%q tells the key", err)
+				t.Errorf("%q holds the key", err)
 			}
 		})
 	}

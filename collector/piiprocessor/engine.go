@@ -19,7 +19,7 @@ type redactor interface {
 	Int(key string, n int64, hits *engine.Hits) (string, bool)
 	Float(key string, n float64, hits *engine.Hits) (string, bool)
 	Bytes(key string, b []byte, hits *engine.Hits) ([]byte, bool)
-	// Whole tells what stands for the whole value of a key that names a secret.
+	// Whole returns what stands for the whole value of a key that names a secret.
 	Whole(key string, hits *engine.Hits) (string, bool)
 }
 

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// warnEvery bounds how often the log tells of records that cannot be checked. The counter has all.
+// warnEvery bounds how often the log reports records that cannot be checked. The counter has all.
 const warnEvery = 10 * time.Second
 
 var errBatch = consumererror.NewPermanent(
@@ -74,7 +74,7 @@ func batch[R resource, S scope, I, B any](
 	}()
 	left := each(t, data)
 	c.telemetry.report(ctx, t.hits, t.unscanned)
-	if t.gone != nil { // nothing of it is passed on: some of it was not looked at
+	if t.gone != nil { // nothing of it is passed on: some of it was not checked
 		return data, t.gone
 	}
 	if left == 0 {
@@ -83,8 +83,8 @@ func batch[R resource, S scope, I, B any](
 	return data, nil
 }
 
-// processItem checks one item and tells whether it is passed on. mask empties an item that could not be
-// checked; without one it is dropped. records tells how many records go with the item.
+// processItem checks one item and reports whether it is passed on. mask empties an item that could not be
+// checked; without one it is dropped. records returns how many records go with the item.
 func processItem[R resource, S scope, I, T any](
 	c *checker[R, S, I], t *traversal, list []surface[T], first int, item T,
 	records func(T) int, mask func(T),
@@ -107,7 +107,7 @@ func processItem[R resource, S scope, I, T any](
 	return action == masked
 }
 
-// try runs f and tells whether it came to its end.
+// try runs f and reports whether it came to its end.
 func try(f func()) (done bool) {
 	defer func() { _ = recover() }() //nolint:errcheck // its text could hold a value
 	f()

@@ -105,7 +105,7 @@ func offsets[R resource, S scope, I any](v surfaces[R, S, I]) (scopes, items int
 
 func maskResource[R resource](r R) {
 	r.Resource().Attributes().Clear()
-	// Backends file by it; without it they make up a name that tells less.
+	// Backends file by it; without it they make up a name that says less.
 	r.Resource().Attributes().PutStr("service.name", unchecked)
 	entity.ResourceEntityRefs(r.Resource()).RemoveIf(func(entity.EntityRef) bool { return true })
 	r.SetSchemaUrl("")

@@ -157,7 +157,7 @@ func TestNothingIsAllocatedWhereNothingIsFound(t *testing.T) {
 	}
 }
 
-// BenchmarkRecord tells the time of one record: run with -cpu 1.
+// BenchmarkRecord measures the time of one record: run with -cpu 1.
 func BenchmarkRecord(b *testing.B) {
 	for _, one := range rounds(b) {
 		b.Run(one.name, func(b *testing.B) {

@@ -25,7 +25,7 @@ type hit struct {
 	surface int
 }
 
-// telemetry is what the processor tells of itself: names of rules and surfaces and numbers, never
+// telemetry is what the processor reports of itself: names of rules and surfaces and numbers, never
 // a value.
 type telemetry struct {
 	redacted  metric.Int64Counter
@@ -70,7 +70,7 @@ func newTelemetry(
 	for _, action := range []string{dropped, masked} {
 		t.actions[action] = metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("signal", signal), attribute.String("action", action)))
-		// Shown from the start, so that increase() sees the first one.
+		// Exposed from the start, so that increase() sees the first one.
 		unscanned.Add(context.Background(), 0, t.actions[action])
 	}
 	return t, nil

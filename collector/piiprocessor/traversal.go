@@ -14,7 +14,7 @@ import (
 	"glasshouse.example/collector/piiprocessor/engine"
 )
 
-// checkEvery is how many items are checked between two looks at the request's context.
+// checkEvery is how many items are checked between two checks of the request's context.
 const checkEvery = 64
 
 // unchecked stands where a value was that could not be checked.
@@ -53,7 +53,7 @@ func (t *traversal) reset(ctx context.Context) {
 	t.found.Reset()
 }
 
-// abandoned tells whether the sender has gone. Then nothing more is looked at, and the batch is
+// abandoned reports whether the sender has gone. Then nothing more is checked, and the batch is
 // refused as a whole.
 func (t *traversal) abandoned() bool {
 	t.seen++
@@ -77,13 +77,13 @@ func (t *traversal) fail(err error) {
 	}
 }
 
-// traverse checks all surfaces of one item, numbered from first on. It tells why the item could not be
+// traverse checks all surfaces of one item, numbered from first on. It returns why the item could not be
 // checked; a panic is such a reason.
 func traverse[T any](t *traversal, list []surface[T], first int, item T) (err error) {
 	t.err = nil
 	t.found.Reset()
 	defer func() {
-		if recover() != nil { // its text is not told: it could hold a value
+		if recover() != nil { // its text is not reported: it could hold a value
 			err = errPanic
 		}
 	}()
@@ -143,7 +143,7 @@ func (t *traversal) attributes(m pcommon.Map, depth int) {
 	}
 }
 
-// isPlain tells whether nothing is found in a key itself.
+// isPlain reports whether nothing is found in a key itself.
 func (t *traversal) isPlain(key string, place int) bool {
 	last := &t.plain[place%len(t.plain)]
 	if *last == key {
@@ -157,7 +157,7 @@ func (t *traversal) isPlain(key string, place int) bool {
 }
 
 // rename writes a map anew under the keys that are left of those it has. A map cannot have its
-// keys changed in place, and its Put looks at all keys each time.
+// keys changed in place, and its Put reads all keys each time.
 func (t *traversal) rename(m pcommon.Map) {
 	var renamed xpdata.MapBuilder
 	renamed.EnsureCapacity(m.Len())
@@ -217,7 +217,7 @@ func (t *traversal) items(key string, items pcommon.Slice, depth int) {
 	}
 }
 
-// secret replaces a whole value whose key tells that it is a secret.
+// secret replaces a whole value whose key says that it is a secret.
 func (t *traversal) secret(key string, v pcommon.Value) bool {
 	mask, secret := t.redactor.Whole(key, &t.found)
 	if secret {

@@ -53,7 +53,7 @@ def test_every_kind_is_counted(http: httpx.Client, stack: Stack, demo: Any, metr
     until(probe, what=f"{metric} by {label}", deadline_s=60)
 
 
-def test_the_sandbox_is_well_again(http: httpx.Client, stack: Stack, demo: Any) -> None:
+def test_the_sandbox_is_healthy_again(http: httpx.Client, stack: Stack, demo: Any) -> None:
     faults = http.get(f"{stack.url('sandbox')}/faults").json()
     assert {part: fault["mode"] for part, fault in faults.items()} == dict.fromkeys(faults, "none")
 

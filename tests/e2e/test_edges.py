@@ -133,7 +133,9 @@ def broken(http: httpx.Client, stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("broken")
-def test_health_names_what_is_away_and_the_gauge_follows(http: httpx.Client, stack: Stack) -> None:
+def test_health_names_what_is_unavailable_and_the_gauge_follows(
+    http: httpx.Client, stack: Stack
+) -> None:
     checks = {"postgres": "ok", "redis": "failed", "smtp": "failed", "worker": "failed"}
     wait_for_health(http, stack, 503, checks)
     assert http.get(f"{stack.api}/livez").json() == {"status": "ok"}
@@ -151,7 +153,7 @@ def test_health_names_what_is_away_and_the_gauge_follows(http: httpx.Client, sta
     until(gauge, what="the gauge shows the same", deadline_s=60)
 
 
-def test_health_is_well_again_after_that(http: httpx.Client, stack: Stack) -> None:
+def test_health_is_healthy_again_after_that(http: httpx.Client, stack: Stack) -> None:
     wait_for_health(http, stack, 200, ALL_HEALTHY)
 
 

@@ -11,7 +11,7 @@ import (
 )
 
 // threadTime is what the calling thread has used: neither another process's load nor this one's
-// garbage collector counts. getrusage tells the same only to the tick.
+// garbage collector counts. getrusage counts the same only to the tick.
 func threadTime(t *testing.T) time.Duration {
 	const clockThreadCPUTime = 3
 	var now syscall.Timespec

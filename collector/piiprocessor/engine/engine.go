@@ -149,7 +149,7 @@ func (e *Engine) Key(key string, h *Hits) (out string, changed bool) {
 	return k.redacted, true
 }
 
-// Whole tells whether the value under key goes as a whole, whatever its type, and what takes its
+// Whole reports whether the value under key goes as a whole, whatever its type, and what takes its
 // place. Use it for maps and lists; empty ones are kept.
 func (e *Engine) Whole(key string, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)

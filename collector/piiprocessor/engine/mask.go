@@ -107,7 +107,7 @@ const longestMask = 2 + 32 + 1 + 48
 
 func (e *Engine) isMask(s string) bool { return s != "" && s[0] == '[' && e.maskEnd(s, 0) == len(s) }
 
-// insideMask tells whether s[start:end] lies wholly within a mask. A mask holds no `[` but its
+// insideMask reports whether s[start:end] lies wholly within a mask. A mask holds no `[` but its
 // first, so only the last one at or before start can begin it.
 func (e *Engine) insideMask(s string, start, end int) bool {
 	low := max(0, start-longestMask)

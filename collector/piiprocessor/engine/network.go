@@ -51,7 +51,7 @@ func ipv4Form(a [4]int) string {
 	return strconv.Itoa(a[0]) + "." + strconv.Itoa(a[1]) + "." + strconv.Itoa(a[2]) + "."
 }
 
-// splitPrefix cuts a /n off: rest is what is before it, valid tells whether n is at most limit.
+// splitPrefix cuts a /n off: rest is what is before it, valid reports whether n is at most limit.
 func splitPrefix(s string, limit int) (rest string, has, valid bool) {
 	slash := strings.IndexByte(s, '/')
 	if slash < 0 {

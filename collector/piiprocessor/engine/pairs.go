@@ -96,7 +96,7 @@ func nameBefore(s string, sep int) (name string, start int) {
 	return s[start:i], start
 }
 
-// secretName returns the key rule for the name to the left of the separator at sep; single tells
+// secretName returns the key rule for the name to the left of the separator at sep; single reports
 // whether the name is one word.
 func (e *Engine) secretName(s string, sep int) (r *keyRule, single bool) {
 	name, start := nameBefore(s, sep)
@@ -226,7 +226,7 @@ var placeholderWords = map[string]bool{
 	"empty": true, "n/a": true, "redacted": true, "filtered": true, "masked": true, "hidden": true,
 }
 
-// isPlaceholder tells whether a value stands for a secret and is none.
+// isPlaceholder reports whether a value stands for a secret and is none.
 func isPlaceholder(s string) bool {
 	if len(s) <= 16 && placeholderWords[lowerASCII(s)] {
 		return true
@@ -266,7 +266,7 @@ func isPlaceholder(s string) bool {
 	return false
 }
 
-// closedBy tells whether the first such character of s is its last.
+// closedBy reports whether the first such character of s is its last.
 func closedBy(s string, c byte) bool {
 	return len(s) > 1 && strings.IndexByte(s, c) == len(s)-1
 }

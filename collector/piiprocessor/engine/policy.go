@@ -188,7 +188,7 @@ func newLoader(path string, file *policyFile, key []byte, opts Options) *loader 
 	return l
 }
 
-// off tells whether any of the names is disabled.
+// off reports whether any of the names is disabled.
 func (l *loader) off(names ...string) bool {
 	for _, name := range names {
 		if _, listed := l.disabled[name]; listed {

@@ -15,7 +15,7 @@ import (
 // and a rule that reads differently in the loaded policy is left to its triggers. Whatever a
 // prefilter does not want must be impossible for the rule; what it wants in vain only costs time.
 //
-// To change a rule that has one: look whether the prefilter still sees every match, mend it or remove
+// To change a rule that has one: check that the prefilter still sees every match, fix it or remove
 // it, then put the digest here that TestPrefiltersFitThePolicy prints.
 type prefilter struct {
 	rule     string            // digest of the rule it was written for
@@ -27,7 +27,7 @@ type prefilter struct {
 	beside   fact              // of a rule with context words: what must stand beside these
 }
 
-// probeTest looks at one place of a text.
+// probeTest checks one place of a text.
 type probeTest func(s string, t token) bool
 
 // probe is a test, and the places where it is made.
@@ -130,7 +130,7 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{endings: []string{"cvv", "cvc", "cvv2", "cvc2"}}),
 		sharedProbe(probe{endings: []string{"code"}, test: isSecurityCode}),
 	}},
-	// s and a dot, with no letter, digit or underscore before and room for 24 characters after.
+	// s and a dot, with no letter, digit or underscore before and at least 24 characters after.
 	"vault_token": {rule: "0b3a3e63d759", probes: []*probe{sharedProbe(probe{sign: ".", test: isVaultMark})}},
 	// The word is.
 	"spoken_secret": {rule: "731e1824a418", probes: []*probe{sharedProbe(probe{twoLetters: true, test: isIs})}},
@@ -394,7 +394,7 @@ func hasDigitsOfLicence(s string, t token) bool {
 	return t.digits >= 7 && digitsAt(s, t, 5, 9) && !isDigit(s[t.end-1])
 }
 
-// digitsAt tells whether digits stand at these places of a token.
+// digitsAt reports whether digits stand at these places of a token.
 func digitsAt(s string, t token, places ...int) bool {
 	for _, at := range places {
 		if !isDigit(s[t.start+at]) {

@@ -271,7 +271,7 @@ func (c *scanner) scan(s string, k *keyInfo) bits {
 	return p.wanted
 }
 
-// conclude wants what only the whole text can tell.
+// conclude wants what only the whole text can show.
 func (p *pass) conclude() {
 	c := p.c
 	for left := p.facts; left != 0; left &= left - 1 {
@@ -300,7 +300,7 @@ func (p *pass) conclude() {
 	}
 }
 
-// sign looks at one character that is no letter or digit.
+// sign checks one character that is no letter or digit.
 func (p *pass) sign(i int) {
 	s := p.s
 	switch ch := s[i]; ch {
@@ -334,7 +334,7 @@ func (p *pass) sign(i int) {
 	}
 }
 
-// token looks at the run of letters and digits that begins at start and returns its end.
+// token checks the run of letters and digits that begins at start and returns its end.
 func (p *pass) token(start int) int {
 	s, words := p.s, &p.c.words
 	i, digits := start, 0
@@ -384,7 +384,7 @@ func (p *pass) token(start int) int {
 	return i
 }
 
-// mixed looks at a token of letters and digits.
+// mixed checks a token of letters and digits.
 func (p *pass) mixed(t token) {
 	if classes[p.s[t.start]]&classLetter != 0 {
 		p.ask(p.c.lettersFirst, t)
@@ -394,7 +394,7 @@ func (p *pass) mixed(t token) {
 	}
 }
 
-// number looks at a token of digits alone, and at the numbers that stand close before it.
+// number checks a token of digits alone, and the numbers that stand close before it.
 func (p *pass) number(t token) {
 	p.facts |= p.runs.add(p.s, t)
 	length := t.length()

@@ -79,7 +79,7 @@ func (h *chain) follow(t token, n int, goesOn, begins bool) {
 	h.end = t.end
 }
 
-// follows tells whether exactly one character stands between the chain and the token.
+// follows reports whether exactly one character stands between the chain and the token.
 func (h *chain) follows(t token) bool { return h.end == t.start-1 }
 
 // runs are the numbers and hex groups that stand together in a text.
@@ -130,7 +130,7 @@ func (p *pass) address(t token) {
 	p.facts |= dottedAddress
 }
 
-// longToken looks at a token of shortestKeyLike characters or more.
+// longToken checks a token of shortestKeyLike characters or more.
 func (p *pass) longToken(t token) {
 	length := t.length()
 	if length <= longestKeyLike && t.seen&classAlnum == classAlnum {
@@ -142,7 +142,7 @@ func (p *pass) longToken(t token) {
 	}
 }
 
-// hexGroup looks at a token of one to four hex digits.
+// hexGroup checks a token of one to four hex digits.
 func (p *pass) hexGroup(t token) {
 	r := &p.runs
 	separator := byte(0)

@@ -23,7 +23,7 @@ const (
 )
 
 // wordIndex finds the literals that begin at a place of a text by its first three characters, of
-// which a bit tells whether any literal begins so: few places need more.
+// which a bit reports whether any literal begins so: few places need more.
 type wordIndex struct {
 	begins   [1 << 16 / 64]uint64
 	buckets  []int16 // by trigram: the first of its literals, or -1
@@ -80,7 +80,7 @@ func (x *wordIndex) build() {
 	}
 }
 
-// findable tells whether the index sees a word wherever it may stand: where a token begins, after a
+// findable reports whether the index sees a word wherever it may stand: where a token begins, after a
 // digit, or where lower case turns into upper case.
 func findable(word string) bool {
 	return len(word) >= 2 && classes[word[0]]&classLetter != 0 && (len(word) > 2 || isAlnum(word[1]))
@@ -106,7 +106,7 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 	c.wordRules = append(c.wordRules, wordRule{rule: i, digits: digits, needs: needs})
 }
 
-// commonWords tell little: an entry is known by another of its words where it has one.
+// commonWords distinguish little: an entry is known by another of its words where it has one.
 var commonWords = map[string]bool{
 	"number": true, "no": true, "code": true, "key": true, "id": true, "x": true, "name": true, "user": true, "db": true, "num": true, "data": true,
 	"app": true, "one": true, "time": true, "two": true, "access": true, "auth": true, "session": true, "account": true, "card": true, "service": true,
@@ -145,14 +145,14 @@ func rarestWord(name string) string {
 	return best
 }
 
-// beginsWord tells whether a letter within a token begins a word: after a digit, or where lower case
+// beginsWord reports whether a letter within a token begins a word: after a digit, or where lower case
 // turns into upper case, as in userPassword and APIKey.
 func beginsWord(before, class byte, s string, i int) bool {
 	return before&classLetter == 0 ||
 		(class&classUpper != 0 && (before&classLower != 0 || (i+1 < len(s) && classes[s[i+1]]&classLower != 0)))
 }
 
-// mayBegin tells whether a literal may begin at i.
+// mayBegin reports whether a literal may begin at i.
 func (x *wordIndex) mayBegin(s string, i int) bool {
 	if i+2 >= len(s) {
 		return true
@@ -247,7 +247,7 @@ func (x *endingIndex) add(text string, test probeTest, rules bits) {
 	x.endings = append(x.endings, ending{text: word, blank: word != text, test: test, rules: rules})
 }
 
-// mayEnd tells whether a known ending may end at end.
+// mayEnd reports whether a known ending may end at end.
 func (x *endingIndex) mayEnd(s string, end int) bool {
 	t := trigram(s[end-3], s[end-2], s[end-1])
 	return x.known[t>>6]&(1<<(t&63)) != 0

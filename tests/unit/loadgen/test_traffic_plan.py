@@ -49,7 +49,7 @@ def test_people_repeat_with_the_same_seed():
     assert people.make_people(20, SEED + 1) != PEOPLE
 
 
-def test_people_are_made_up():
+def test_people_are_synthetic():
     domains = {person.email.partition("@")[2] for person in PEOPLE}
     assert domains <= {"example.com", "example.net", "example.org"}
     assert len({person.phone for person in PEOPLE}) == len(PEOPLE)

@@ -48,16 +48,16 @@ def vector_texts() -> list[str]:
     return [value for value in values if isinstance(value, str)]
 
 
-def mutated(dice: random.Random, text: str) -> str:
+def mutated(generator: random.Random, text: str) -> str:
     """Change a few characters: near misses."""
     characters = list(text)
-    for _ in range(dice.randint(1, 3)):
-        at = dice.randrange(len(characters) + 1)
-        match dice.randrange(3):
+    for _ in range(generator.randint(1, 3)):
+        at = generator.randrange(len(characters) + 1)
+        match generator.randrange(3):
             case 0:
-                characters.insert(at, dice.choice(NOISE))
+                characters.insert(at, generator.choice(NOISE))
             case 1 if characters:
-                characters[at % len(characters)] = dice.choice(NOISE)
+                characters[at % len(characters)] = generator.choice(NOISE)
             case _ if characters:
                 del characters[at % len(characters)]
             case _:
@@ -67,25 +67,27 @@ def mutated(dice: random.Random, text: str) -> str:
 
 def generated(seed: int) -> list[dict[str, Any]]:
     """Values, near misses, JSON, form text and noise, always the same for one seed."""
-    dice = random.Random(seed)  # noqa: S311 (it must be repeatable)
+    generator = random.Random(seed)  # noqa: S311 (it must be repeatable)
     texts = [text for text in corpus_texts() + vector_texts() if text and len(text) < 2000]
     lines: list[dict[str, Any]] = []
     for _ in range(COUNT):
-        first, second = dice.choice(texts), dice.choice(texts)
-        match dice.randrange(6):
+        first, second = generator.choice(texts), generator.choice(texts)
+        match generator.randrange(6):
             case 0:
-                value = first + dice.choice(GLUE) + second
+                value = first + generator.choice(GLUE) + second
             case 1:
-                value = mutated(dice, first)
+                value = mutated(generator, first)
             case 2:
-                value = json.dumps({dice.choice(KEYS) or "k": first, "list": [second, 1, None]})
+                value = json.dumps(
+                    {generator.choice(KEYS) or "k": first, "list": [second, 1, None]}
+                )
             case 3:
                 value = f"user={first}&token={second}"
             case 4:
-                value = "".join(dice.choices(NOISE, k=dice.randint(1, 60)))
+                value = "".join(generator.choices(NOISE, k=generator.randint(1, 60)))
             case _:
                 value = json.dumps({"payload": json.dumps({"note": first})})
-        lines.append({"key": dice.choice(KEYS), "value": value})
+        lines.append({"key": generator.choice(KEYS), "value": value})
     return lines
 
 

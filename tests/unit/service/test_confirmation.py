@@ -20,7 +20,7 @@ HASH = "0x" + "ab" * 32
 
 
 class FakeChain(Chain):
-    """Gives the answers of a script; the last one for ever."""
+    """Gives the answers of a script; the last one indefinitely."""
 
     def __init__(
         self, submit: list[str | ChainError], receipt: list[Receipt | ChainError | None]

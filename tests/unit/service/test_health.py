@@ -1,4 +1,4 @@
-"""Health checks and the endpoints that tell of them, without containers."""
+"""Health checks and the endpoints that report them, without containers."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ INTERNAL = ["/readyz", "/metrics", "/jobs/status"]
 
 
 class Dependency:
-    """Something that can be away, and counts how often it was asked."""
+    """Something that can be unavailable, and counts how often it was asked."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -176,8 +176,8 @@ async def test_changes_are_logged_once_and_the_gauge_follows(caplog: pytest.LogC
         assert observed.attributes == {"check": "redis"}
         seen.append(observed.value)
     assert seen == [1, 1, 0, 0, 1]
-    told = [(record.levelname, vars(record)["status"]) for record in caplog.records]
-    assert told == [("WARNING", "failed"), ("INFO", "ok")]
+    logged = [(record.levelname, vars(record)["status"]) for record in caplog.records]
+    assert logged == [("WARNING", "failed"), ("INFO", "ok")]
     assert SECRET not in caplog.text
 
 
@@ -205,7 +205,7 @@ async def mail() -> AsyncIterator[MailServer]:
         yield server
 
 
-async def test_mail_server_that_greets_is_well(mail: MailServer):
+async def test_mail_server_that_greets_is_healthy(mail: MailServer):
     probe = SmtpProbe("127.0.0.1", mail.port)
     assert await probe.check() == {"probed": False}
     await probe.refresh()
@@ -225,7 +225,7 @@ async def test_other_greeting_fails(mail: MailServer, greeting: bytes):
         await probe.check()
 
 
-async def test_mail_server_that_is_away_or_not_asked_any_more_fails(mail: MailServer):
+async def test_mail_server_that_is_unavailable_or_not_asked_any_more_fails(mail: MailServer):
     clock = Clock()
     gone = SmtpProbe("127.0.0.1", 1)
     await gone.refresh()
@@ -240,7 +240,7 @@ async def test_mail_server_that_is_away_or_not_asked_any_more_fails(mail: MailSe
         await probe.check()
 
 
-async def test_mail_server_is_asked_again_sooner_while_it_is_away(mail: MailServer):
+async def test_mail_server_is_asked_again_sooner_while_it_is_unavailable(mail: MailServer):
     clock = Clock()
     probe = SmtpProbe("127.0.0.1", mail.port, clock)
     mail.greeting = b"421 later\r\n"

@@ -1,4 +1,4 @@
-"""Jobs and workers as ``/jobs/status`` tells them, from a real database."""
+"""Jobs and workers as ``/jobs/status`` returns them, from a real database."""
 
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
@@ -60,7 +60,7 @@ def seconds_ago(moment: datetime | None) -> float:
 
 
 @pytest.mark.usefixtures("history")
-async def test_each_job_tells_its_past_present_and_future(pool: Pool):
+async def test_each_job_shows_its_past_present_and_future(pool: Pool):
     rows = await read_jobs(pool, SCHEDULES, JOBS)
     assert [row.job for row in rows] == list(JOBS)
     status = {row.job: row for row in rows}

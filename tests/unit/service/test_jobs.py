@@ -67,7 +67,7 @@ async def written(pool: Pool) -> list[dict[str, Any]]:
         return await cursor.fetchall()
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+def emitted(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [vars(record) for record in caplog.records if record.name == "glasshouse.events"]
 
 
@@ -101,7 +101,7 @@ async def test_each_end_of_a_job_is_one_row_and_one_event(
 ):
     caplog.set_level(logging.INFO)
     await run(jobs, history, error, attempts, abort)
-    [fields] = told(caplog)
+    [fields] = emitted(caplog)
     assert fields["event"] == "job.finished"
     assert fields["job.name"] == "confirm_payment"
     assert fields["job.id"] == 5
@@ -117,7 +117,7 @@ async def test_each_end_of_a_job_is_one_row_and_one_event(
     assert row["started_at"] <= row["finished_at"]
 
 
-async def test_a_scheduled_job_tells_its_schedule_and_its_next_run(
+async def test_a_scheduled_job_reports_its_schedule_and_its_next_run(
     jobs: procrastinate.App,
     history: JobHistory,
     pool: Pool,
@@ -125,7 +125,7 @@ async def test_a_scheduled_job_tells_its_schedule_and_its_next_run(
 ):
     caplog.set_level(logging.INFO)
     await run(jobs, history, None, task=SWEEP_PAYMENTS)
-    [fields] = told(caplog)
+    [fields] = emitted(caplog)
     assert fields["job.schedule"] == "* * * * *"
     next_run = datetime.fromisoformat(fields["job.next_run_at"])
     assert (next_run.second, next_run.tzinfo) == (0, UTC)
@@ -158,19 +158,19 @@ async def test_an_execution_whose_worker_died_ends_once(
     await running
     [row] = await written(pool)
     assert (row["outcome"], row["error_class"]) == ("retried", WORKER_LOST)
-    [fields] = told(caplog)
+    [fields] = emitted(caplog)
     assert (fields["job.outcome"], fields["error.type"]) == ("retried", WORKER_LOST)
     assert 0 <= fields["job.duration"] < 5
 
 
 @pytest.mark.parametrize("back", [False, True])
-async def test_a_database_that_is_away_costs_the_row_but_not_the_event(
+async def test_a_database_that_is_unavailable_costs_the_row_but_not_the_event(
     jobs: procrastinate.App, pool: Pool, caplog: pytest.LogCaptureFixture, back: bool
 ):
-    """Away at the start of the job; at its end ``back``, or not."""
+    """Unavailable at the start of the job; at its end ``back``, or not."""
     caplog.set_level(logging.INFO)
 
-    class Away:
+    class Unavailable:
         asked = 0
 
         def connection(self) -> Any:
@@ -179,10 +179,10 @@ async def test_a_database_that_is_away_costs_the_row_but_not_the_event(
                 return pool.connection()
             raise PoolTimeout
 
-    away: Any = Away()
-    raised = await run(jobs, JobHistory(away, {}, "a-worker"), None)
+    unavailable: Any = Unavailable()
+    raised = await run(jobs, JobHistory(unavailable, {}, "a-worker"), None)
     assert isinstance(raised, PoolTimeout)
-    [fields] = told(caplog)
+    [fields] = emitted(caplog)
     assert (fields["job.outcome"], fields["error.type"]) == ("retried", "PoolTimeout")
     assert await written(pool) == []
 

@@ -47,7 +47,7 @@ def test_writes_name_the_errors_of_a_body(document: dict[str, Any]):
         assert {"202", "400", "413", "422", "500", "503"} <= operation["responses"].keys(), name
 
 
-def test_every_response_tells_the_request_id(document: dict[str, Any]):
+def test_every_response_carries_the_request_id(document: dict[str, Any]):
     for name, operation in operations(document):
         for response in operation["responses"].values():
             assert "X-Request-ID" in response["headers"], name

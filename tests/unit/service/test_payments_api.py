@@ -248,7 +248,7 @@ async def test_unhandled_error_is_logged_once_and_hidden(
     assert record.exc_info[1] is payments.error
 
 
-async def test_database_that_is_away_asks_for_a_retry(
+async def test_database_that_is_unavailable_asks_for_a_retry(
     client: httpx.AsyncClient, payments: FakePayments
 ):
     payments.error = PoolTimeout("no connection")

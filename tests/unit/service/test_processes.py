@@ -92,7 +92,7 @@ def running(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 
 @pytest.fixture(autouse=True)
-def all_well(running: Running) -> Iterator[None]:
+def all_healthy(running: Running) -> Iterator[None]:
     yield
     for part in ("chain", "smtp", "sms", "push"):
         running.backend.fault(part)
@@ -115,7 +115,7 @@ def texts(running: Running, channel: str) -> list[str]:
 # Payments
 
 
-def test_a_confirmed_payment_tells_its_person(running: Running) -> None:
+def test_a_confirmed_payment_notifies_its_person(running: Running) -> None:
     notify = {"channel": "sms", "to": ADDRESS["sms"]}
     made = running.post("/payments", payment(notify=notify))
     assert made["state"] == "created"
@@ -136,7 +136,7 @@ def test_a_confirmed_payment_tells_its_person(running: Running) -> None:
     assert running.rows(stored, id=made["transactionId"]) == [{"contact_sealed": None}]
 
 
-def test_a_failed_payment_tells_its_person(running: Running) -> None:
+def test_a_failed_payment_notifies_its_person(running: Running) -> None:
     running.backend.fault("chain", mode="revert")
     notify = {"channel": "email", "to": ADDRESS["email"]}
     made = running.post("/payments", payment(notify=notify))
@@ -183,8 +183,8 @@ def test_a_payment_that_lost_its_job_is_swept_up_once(running: Running) -> None:
     # It is older than its time-out allows, but whoever is late asks the chain once.
     body = running.ended(f"/payments/{row['id']}", {"confirmed", "failed"}, deadline_s=70)
     assert body["submittedAt"] is not None
-    told = running.events_of("transactionId", row["id"], 2)
-    assert [one["event"] for one in told] == ["payment.submitted", f"payment.{body['state']}"]
+    emitted = running.events_of("transactionId", row["id"], 2)
+    assert [one["event"] for one in emitted] == ["payment.submitted", f"payment.{body['state']}"]
 
 
 # Automation
@@ -259,7 +259,7 @@ def test_an_unknown_strategy_is_refused(running: Running) -> None:
     assert "hodl" not in answer.text
 
 
-def test_a_completed_run_tells_its_person(running: Running) -> None:
+def test_a_completed_run_notifies_its_person(running: Running) -> None:
     notify = {"channel": "push", "to": ADDRESS["push"]}
     body = {"userId": "zoe", "strategy": "stop_loss", "notify": notify}
     made = running.post("/automation/runs", body)
@@ -309,7 +309,7 @@ def test_a_refused_notification_fails_at_once(running: Running, channel: str) ->
 
 
 @pytest.mark.parametrize("channel", ["email", "sms"])
-def test_a_lost_reply_is_tried_again_and_heard_once(running: Running, channel: str) -> None:
+def test_a_lost_reply_is_tried_again_and_received_once(running: Running, channel: str) -> None:
     part = "smtp" if channel == "email" else channel
     running.backend.fault(part, mode="lost_reply")
     name = f"Zoe {secrets.token_hex(6)}"
@@ -326,7 +326,7 @@ def test_a_lost_reply_is_tried_again_and_heard_once(running: Running, channel: s
     assert body["state"] == "delivered"
     sent = [text for text in texts(running, channel) if name in text]
     if channel == "email":
-        # SMTP cannot tell a repeat; its Message-ID can.
+        # SMTP cannot recognize a repeat; its Message-ID can.
         assert len(sent) >= 2
         assert all(made["notificationId"] in text for text in sent)
     else:
@@ -455,8 +455,8 @@ def test_each_kind_of_job_ends_once_though_its_worker_is_killed(running: Running
         ("runId", "run_automation", "automation.run.completed"),
         ("notificationId", "deliver_notification", "notification.delivered"),
     ):
-        told = Counter(one["event"] for one in events if one.get(key) == subjects[job])
-        assert (told[last], max(told.values())) == (1, 1)
+        emitted = Counter(one["event"] for one in events if one.get(key) == subjects[job])
+        assert (emitted[last], max(emitted.values())) == (1, 1)
     orders = "SELECT count(*) AS number FROM payments WHERE user_id = %(user)s"
     assert running.rows(orders, user=user) == [{"number": 1}]
     slots = (
@@ -501,7 +501,7 @@ def test_payments_that_are_never_mined_hold_up_no_other(running: Running) -> Non
     assert waits["state"] == "submitted"
 
 
-# What is told
+# What is emitted
 
 
 COMMON = {
@@ -564,7 +564,7 @@ def test_what_the_collector_counts_is_what_the_service_sends(running: Running) -
 
 def test_no_address_and_no_text_is_in_any_log(running: Running) -> None:
     console = running.backend.console()
-    assert "notification.delivered" in console  # what is looked at is there
+    assert "notification.delivered" in console  # what is searched is there
     for word in (*ADDRESS.values(), NAME, "zoe.kessler", "account is ready"):
         assert word not in console
 
@@ -575,11 +575,11 @@ def test_each_execution_is_one_row_and_one_event(running: Running) -> None:
             (row["job_id"], row["attempt"], row["outcome"])
             for row in running.rows("SELECT * FROM job_runs WHERE finished_at IS NOT NULL")
         )
-        told = Counter(
+        emitted = Counter(
             (one["jobId"], one["attempt"], one["outcome"])
             for one in running.backend.events()
             if one["event"] == "job.finished"
         )
-        return (True if rows == told else None), ((rows - told), (told - rows))
+        return (True if rows == emitted else None), ((rows - emitted), (emitted - rows))
 
     until(probe, what="as many events as rows")

@@ -87,7 +87,7 @@ async def test_more_than_a_batch_is_deleted_in_one_go(pool: Pool, jobs: procrast
     assert await ids(pool, "jobs") == [kept]
 
 
-async def test_database_that_is_away_is_logged(pool: Pool, caplog: pytest.LogCaptureFixture):
+async def test_database_that_is_unavailable_is_logged(pool: Pool, caplog: pytest.LogCaptureFixture):
     await pool.close()
     await Retention(pool, DAYS).apply()
     assert [record.message for record in caplog.records] == ["Old jobs could not be deleted"]

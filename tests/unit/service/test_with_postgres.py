@@ -161,7 +161,7 @@ async def test_payment_without_its_job_is_not_written(
     assert events(caplog) == []
 
 
-async def test_each_change_happens_and_is_told_once(
+async def test_each_change_happens_and_is_emitted_once(
     payments: Payments, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
@@ -182,12 +182,12 @@ async def test_each_change_happens_and_is_told_once(
     assert (row.state, row.blockchain_tx_id, row.error_type) == (State.CONFIRMED, "0x0", None)
     assert row.amount_text == "10.50"
     assert events(caplog) == ["payment.created", "payment.submitted", "payment.confirmed"]
-    told = vars(caplog.records[-1])
-    assert told["payment.transaction_id"] == identifier
-    assert told["payment.amount"] == 10.5
-    assert told["payment.currency"] == "EUR"
-    assert 0 <= told["payment.confirmation_delay"] < 5
-    assert "alice" not in str(told)
+    fields = vars(caplog.records[-1])
+    assert fields["payment.transaction_id"] == identifier
+    assert fields["payment.amount"] == 10.5
+    assert fields["payment.currency"] == "EUR"
+    assert 0 <= fields["payment.confirmation_delay"] < 5
+    assert "alice" not in str(fields)
 
 
 async def test_failure_carries_its_type(payments: Payments, caplog: pytest.LogCaptureFixture):

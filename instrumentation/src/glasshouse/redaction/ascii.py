@@ -23,7 +23,7 @@ def all_same(digits: bytes) -> bool:
 
 
 def is_mixed_case(text: bytes) -> bool:
-    """Tell whether a digit, an upper-case and a lower-case letter are in it."""
+    """Return whether a digit, an upper-case and a lower-case letter are in it."""
     found = set(text)
     return bool(found & DIGITS and found & UPPER and found & LOWER)
 

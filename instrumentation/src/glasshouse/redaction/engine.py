@@ -32,7 +32,7 @@ MOST_KEYS: Final = 4096
 LONGEST_CACHED_KEY: Final = 256
 _CONTINUATION: Final = frozenset(range(0x80, 0xC0))
 
-# Told the name of each rule that hit.
+# Called with the name of each rule that matched.
 Count = Callable[[str], None]
 
 

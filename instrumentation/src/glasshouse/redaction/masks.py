@@ -55,7 +55,7 @@ class Masks:
         return bool(text) and self.end(text, 0) == len(text)
 
     def is_inside(self, text: bytes, start: int, end: int) -> bool:
-        """Tell whether ``text[start:end]`` lies wholly within a mask.
+        """Return whether ``text[start:end]`` lies wholly within a mask.
 
         A mask holds no ``[`` but its first, so only the last one at or before ``start`` can
         begin it.

@@ -27,7 +27,7 @@ _PLACEHOLDER: Final = re.compile(
 
 
 def is_placeholder(value: bytes) -> bool:
-    """Tell whether a value stands for a secret and is none."""
+    """Return whether a value stands for a secret and is none."""
     return _PLACEHOLDER.fullmatch(value) is not None
 
 

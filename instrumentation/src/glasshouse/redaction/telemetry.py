@@ -18,7 +18,7 @@ from opentelemetry.trace import Link, SpanContext, Status, TraceState
 from glasshouse.redaction.masks import UNCHECKED
 from glasshouse.redaction.redactor import Redactor
 
-# Told the signal of each record that could not be checked.
+# Called with the signal of each record that could not be checked.
 Unchecked = Callable[[str], None]
 
 _Item = TypeVar("_Item")

@@ -127,7 +127,7 @@ class Triggers:
         return wanted
 
     def _may_match(self, bits: int, text: bytes) -> bool:
-        """Tell, in one search for all of them, whether any of these rules' patterns matches."""
+        """Return, from one search for all of them, whether any of these rules' patterns matches."""
         union = self._unions.get(bits)
         if union is None:
             if len(self._unions) >= MOST_UNIONS:

@@ -11,7 +11,7 @@ from glasshouse.redaction.networks import Network
 Test = Callable[[bytes], bool]
 # Sees the hit in its text; returns the hit's end, which may be earlier, or None.
 Shortener = Callable[[bytes, int, int], int | None]
-# As a shortener, and tells the network.
+# As a shortener, and returns the network.
 NetworkReader = Callable[..., Network | None]
 
 TESTS: Final[dict[str, Test]] = {

@@ -10,7 +10,7 @@ from backend.platform.database import Pool, single_statement
 from backend.platform.queries import query
 
 INTERVAL_S: Final = 60.0
-# Rows that one statement looks at: it holds its locks for far less than a second.
+# Rows that one statement reads: it holds its locks for far less than a second.
 BATCH: Final = 2_000
 
 _logger = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""What operators look at: health checks and gauges."""
+"""What operators read: health checks and gauges."""

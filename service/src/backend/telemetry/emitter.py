@@ -68,7 +68,7 @@ def emit(event: Event, *, level: int | None = None, **values: Value) -> None:
     sent = {name: value for name, value in values.items() if faults[name] is None}
     try:
         _send(event, event.level if level is None else level, sent)
-    except Exception as error:  # telemetry must not end what it tells of
+    except Exception as error:  # telemetry must not end what it reports
         if _is_strict():
             raise
         _report_once(event, f"cannot be emitted: {type(error).__qualname__}")

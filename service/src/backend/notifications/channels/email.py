@@ -111,7 +111,7 @@ class Email:
                 )
         # Without their cause: a server's answer may repeat the address.
         except aiosmtplib.SMTPAuthenticationError:
-            # Not the message's fault, and soon mended by who sees it.
+            # Not the message's fault, and soon fixed by who sees it.
             raise TransientDeliveryError("login_refused") from None
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _by_code(max(one.code for one in error.recipients)) from None

@@ -24,7 +24,7 @@ CREATE INDEX job_runs_last_success ON job_runs (job, finished_at DESC)
 WHERE outcome = 'succeeded';
 CREATE INDEX job_runs_running ON job_runs (job) WHERE finished_at IS NULL;
 
--- The rows stay when a worker ends: the age of the freshest one tells that none is left.
+-- The rows stay when a worker ends: the age of the freshest one shows that none is left.
 CREATE TABLE worker_heartbeats (
     worker text PRIMARY KEY,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),

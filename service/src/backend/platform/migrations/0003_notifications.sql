@@ -17,8 +17,8 @@ CREATE TABLE notifications (
     CHECK ((state = 'failed') = (error_type IS NOT NULL))
 );
 
--- Whom to tell of a payment's end: encrypted, and gone when it is queued. The digest (keyed)
--- tells whether a repeated request names the same contact.
+-- Whom to notify of a payment's end: encrypted, and gone when it is queued. The digest (keyed)
+-- shows whether a repeated request names the same contact.
 ALTER TABLE payments
     ADD COLUMN contact_sealed bytea,
     ADD COLUMN contact_digest bytea,
