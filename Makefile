@@ -25,7 +25,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-race test-upstream compatibility check lint lint-go fmt coverage version collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast test-race test-upstream compatibility check lint lint-go fmt coverage version collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -86,8 +86,10 @@ test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it all
 	@$(UV) pip list --python .venv-upstream 2>/dev/null | grep -E '^opentelemetry-(sdk|instrumentation) '
 	@.venv-upstream/bin/python -m pytest tests/unit/instrumentation tests/unit/test_shipping.py tests/unit/redaction/test_surfaces.py $(ARGS)
 
-check: venv ## Run everything that needs no stack, except the slow unit tests
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint lint-go
+check: venv ## Everything that needs no stack, but the slow unit tests
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=line lint lint-go test-fast
+
+test-fast: venv
 	@$(RUN) pytest -m "unit and not slow" -n 2 --dist worksteal $(ARGS)
 
 lint: venv ## Check style and types: Python, YAML, shell, workflows
