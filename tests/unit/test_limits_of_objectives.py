@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from glasshouse_cli import project, slos
-from glasshouse_cli.telemetry import load as catalogue
 from support.event_families import families
 
 ROOT = Path(__file__).parents[2]
@@ -20,11 +19,6 @@ UNITS = {"": 1, "s": 1, "ms": 0.001, "m": 60, "minutes": 60}
 # In each file: a pattern around a number and its unit, and the seconds that all its matches say.
 PLACES = [
     (".env", r"^PAYMENT_CONFIRMATION_TIMEOUT=(\d+)()$", CONFIRMED_S),
-    ("prometheus/rules/payments.yaml", r"offset (\d+)(\w)", CONFIRMED_S),
-    ("prometheus/rules/payments.yaml", r"Created (\d+)() to \d+ minutes ago", CONFIRMED_S / 60),
-    ("prometheus/rules/payments.yaml", r"created over (\d+) (minutes) ago", CONFIRMED_S),
-    ("prometheus/rules/payments.yaml", r"(?:unless|-)\s+\(?sum\(.*\[(\d+)()m\]", WINDOW_MIN),
-    ("prometheus/rules/payments.yaml", r"in (\d+)() minutes", WINDOW_MIN),
     ("prometheus/README.md", r"confirmed after (\d+) (s)", CONFIRMED_S),
     ("prometheus/README.md", r"that lie (\d+) (minutes) back", CONFIRMED_S),
     ("prometheus/README.md", r"after more than (\d+)() minutes", WINDOW_MIN),
@@ -50,12 +44,6 @@ def test_a_limit_is_the_one_of_the_objective(file: str, pattern: str, expected: 
     assert found, f"{file}: nothing is like {pattern}"
     said = {float(number) * UNITS[unit] for number, unit in found}
     assert said == {expected}, f"{file}: {pattern} differs from `within` in prometheus/slos.yaml"
-
-
-def test_the_limit_is_the_deadline_of_the_catalogue() -> None:
-    [metric] = [one for one in catalogue.load(ROOT).metrics if one.deadline is not None]
-    assert metric.name == "payment.confirmation_delay"
-    assert metric.deadline == CONFIRMED_S, "telemetry/payment.yaml and prometheus/slos.yaml differ"
 
 
 def test_a_bucket_ends_at_the_limit() -> None:

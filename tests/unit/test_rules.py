@@ -1,6 +1,8 @@
 """The committed rules are those made of the SLOs, and every alert says what a person needs."""
 
+import dataclasses
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,26 @@ def test_a_fault_in_the_slos_is_reported_with_its_place(
     file.write_text(yaml.safe_dump(document))
     with pytest.raises(StackError, match=message):
         slos.load(file)
+
+
+def test_a_template_gets_selectors_and_times_of_objectives(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "prometheus", tmp_path / "prometheus")
+    slos_file = tmp_path / "prometheus" / "slos.yaml"
+    text = slos_file.read_text(encoding="utf-8")
+    slos_file.write_text(text.replace("within: 120", "within: 300"), encoding="utf-8")
+    checkout = dataclasses.replace(project.load(ROOT), root=tmp_path)
+    made = rules.made(checkout)[tmp_path / "prometheus" / "rules" / "payments.yaml"]
+    assert 'payments_total{state="created"}[5m] offset 5m' in made
+    assert 'payments_total{state="confirmed"}[10m]' in made
+    assert 'payments_total{state=~"confirmed|failed"}[10m]' in made
+    assert "Created 5 to 10 minutes ago" in made
+    assert "${" not in made
+    template = tmp_path / "prometheus" / "templates" / "payments.yaml"
+    template.write_text("a: ${payments_endet}", encoding="utf-8")
+    with pytest.raises(
+        StackError, match=r"payments\.yaml: there is no value for payments_endet: choose from api, "
+    ):
+        rules.made(checkout)
 
 
 def checked(document: dict[str, Any]) -> set[tuple[str, str]]:

@@ -4,6 +4,9 @@ from typing import Final
 
 SELECTORS: Final = {
     "api": 'service_name="backend-api",http_route!~"/(healthz|readyz|livez|metrics|jobs/status)"',
+    "payments_ended": 'state=~"confirmed|failed"',
+    "notifications_ended": 'status=~"delivered|failed"',
+    "runs_ended": 'state=~"completed|failed"',
 }
 PERCENT: Final = {
     "api-availability": 99.9,

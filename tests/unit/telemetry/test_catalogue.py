@@ -158,14 +158,6 @@ CASES = {
             "buckets of the metric payment.confirmation_delay must be numbers that rise",
         ),
     ),
-    "a deadline that is no bucket": (
-        ("      deadline: 120", "      deadline: 100"),
-        (
-            "deadline: 120",
-            "the deadline 100 of the metric payment.confirmation_delay is no bucket, so nothing "
-            "can be counted by it: add it to buckets",
-        ),
-    ),
     "a sum without a limit": (
         ("      max: 1.0e+12", "      #"),
         (

@@ -12,9 +12,11 @@ from typing import Any
 import yaml
 
 from glasshouse_cli import slos
+from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project
 
 HEADER = "# Made from prometheus/slos.yaml by `make rules`. Change it there.\n"
+_PLACE = re.compile(r"\$\{(\w+)\}")
 _DURATION = re.compile(r"(?P<before>\[|:|offset )(?P<duration>\d+[smhdw])(?=[]:)\s]|$)")
 
 
@@ -44,7 +46,22 @@ def made(checkout: Project) -> dict[Path, str]:
         folder(checkout) / "api.yaml": HEADER + dump(slos.shared(read)),
         folder(checkout) / "slos.yaml": HEADER + dump(slos.document(read)),
         checkout.root / "grafana/src/glasshouse_dashboards/objectives.py": _objectives(read),
+        **_templated(checkout, slos.values(read)),
     }
+
+
+def _templated(checkout: Project, values: Mapping[str, str]) -> dict[Path, str]:
+    """Return the rules of each template, with what stands for ${name} in it."""
+    texts: dict[Path, str] = {}
+    for path in sorted((checkout.root / "prometheus" / "templates").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        if unknown := sorted(set(_PLACE.findall(text)) - set(values)):
+            known = ", ".join(sorted(values))
+            raise StackError(f"{path}: there is no value for {unknown[0]}: choose from {known}")
+        header = f"# Made from prometheus/templates/{path.name} by `make rules`. Change it there.\n"
+        filled = _PLACE.sub(lambda match: values[match[1]], text)
+        texts[folder(checkout) / path.name] = header + filled
+    return texts
 
 
 def write(checkout: Project) -> list[Path]:

@@ -115,7 +115,7 @@ def load(path: Path) -> Slos:
         for number, entry in enumerate(document["records"], start=1)
     ]
     slos = [
-        _slo(entry, f"{path}: slo {entry.get('name', n)}")
+        _slo(entry, selectors, f"{path}: slo {entry.get('name', n)}")
         for n, entry in enumerate(document["slos"])
     ]
     burn_rates = [
@@ -136,14 +136,15 @@ def load(path: Path) -> Slos:
     )
 
 
-def _slo(entry: Mapping[str, Any], where: str) -> Slo:
+def _slo(entry: Mapping[str, Any], selectors: Mapping[str, str], where: str) -> Slo:
     plain = _record(Slo, {**entry, "unfinished": None}, where)
     if not 0 < plain.objective < 100:
         raise StackError(f"{where}: objective must be a percentage between 0 and 100")
-    names = {"within": plain.within_text, "le": plain.le} if plain.within else {}
+    limit = {"within": plain.within_text, "le": plain.le} if plain.within else {}
+    names = {**selectors, **limit}
     filled = _filled(entry, names, where)
     if (unfinished := entry.get("unfinished")) is not None:
-        late = _record(Unfinished, unfinished, f"{where}: unfinished")
+        late = _record(Unfinished, _filled(unfinished, names, where), f"{where}: unfinished")
         if not late.deadline:
             if not plain.within:
                 raise StackError(f"{where}: set within, or a deadline of what is unfinished")
@@ -169,6 +170,22 @@ def _record(kind: type[Record], values: Mapping[str, Any], where: str) -> Record
     if wrong := (required - set(values)) | (set(values) - known):
         raise StackError(f"{where}: missing or unknown: {', '.join(sorted(wrong))}")
     return kind(**values)
+
+
+def values(slos: Slos) -> dict[str, str]:
+    """Return what stands for a name in prometheus/templates/: selectors, and times of objectives.
+
+    Of what started in 5 minutes and is due by now, the first started a window ago.
+    """
+    names = dict(slos.selectors)
+    for slo in slos.slos:
+        if slo.unfinished is not None:
+            due = seconds(slo.unfinished.deadline)
+            for name, time in (("due", due), ("window", due + BASE_S)):
+                key = f"{slo.name.replace('-', '_')}_{name}"
+                minutes = f"{time / 60:g}"
+                names |= {key: f"{minutes}m", f"{key}_minutes": minutes}
+    return names
 
 
 def shared(slos: Slos) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from glasshouse_dashboards.objectives import SELECTORS
 from glasshouse_dashboards.queries.shared import RANGE, RATE, quantiles, share
 
 _CHOSEN: Final = 'channel=~"$channel"'
+_ENDED: Final = SELECTORS["notifications_ended"]
 CHANNELS: Final = "label_values(notifications_total, channel)"
 
 
@@ -17,7 +19,7 @@ DELIVERED: Final = _count_in_status("delivered")
 FAILED: Final = _count_in_status("failed")
 DELIVERED_SHARE: Final = (
     f'sum(increase(notifications_total{{status="delivered",{_CHOSEN}}}{RANGE})) / '
-    f'(sum(increase(notifications_total{{status=~"delivered|failed",{_CHOSEN}}}{RANGE})) > 0)'
+    f"(sum(increase(notifications_total{{{_ENDED},{_CHOSEN}}}{RANGE})) > 0)"
 )
 STATUSES: Final = {"{{status}}": f"sum by (status) (rate(notifications_total{{{_CHOSEN}}}{RATE}))"}
 BY_CHANNEL: Final = {
@@ -28,8 +30,7 @@ BY_CHANNEL: Final = {
 FAILED_BY_CHANNEL: Final = {
     "{{channel}}": share(
         f'sum by (channel) (rate(notifications_total{{status="failed",{_CHOSEN}}}{RATE}))',
-        "sum by (channel) "
-        f'(rate(notifications_total{{status=~"delivered|failed",{_CHOSEN}}}{RATE}))',
+        f"sum by (channel) (rate(notifications_total{{{_ENDED},{_CHOSEN}}}{RATE}))",
     )
 }
 JOBS: Final = {

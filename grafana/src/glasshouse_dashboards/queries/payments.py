@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from glasshouse_dashboards.objectives import LE
+from glasshouse_dashboards.objectives import LE, SELECTORS
 from glasshouse_dashboards.queries.shared import RANGE, RATE, quantile, quantiles, share
 
 _CHOSEN: Final = 'currency=~"$currency"'
+_ENDED: Final = SELECTORS["payments_ended"]
 CURRENCIES: Final = "label_values(payments_total, currency)"
 
 
@@ -19,14 +20,14 @@ FAILED: Final = _count_in_state("failed")
 WITHIN_PROMISE: Final = (
     "sum(increase(payment_confirmation_delay_seconds_bucket"
     f'{{le="{LE["payment-confirmation"]}",{_CHOSEN}}}{RANGE})) / '
-    f'(sum(increase(payments_total{{state=~"confirmed|failed",{_CHOSEN}}}{RANGE})) > 0)'
+    f"(sum(increase(payments_total{{{_ENDED},{_CHOSEN}}}{RANGE})) > 0)"
 )
 STATES: Final = {"{{state}}": f"sum by (state) (rate(payments_total{{{_CHOSEN}}}{RATE}))"}
 DELAY: Final = quantiles("payment_confirmation_delay_seconds", _CHOSEN)
 FAILED_SHARE: Final = {
     "failed": share(
         f'sum(rate(payments_total{{state="failed",{_CHOSEN}}}{RATE}))',
-        f'sum(rate(payments_total{{state=~"confirmed|failed",{_CHOSEN}}}{RATE}))',
+        f"sum(rate(payments_total{{{_ENDED},{_CHOSEN}}}{RATE}))",
     )
 }
 CONFIRMATION_JOBS: Final = {

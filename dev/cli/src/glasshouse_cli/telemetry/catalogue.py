@@ -123,10 +123,7 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric that is counted of events. value: the field that is added up or measured.
-
-    deadline: the bucket that an objective counts by.
-    """
+    """A metric that is counted of events. value: the field that is added up or measured."""
 
     name: str
     brief: str
@@ -137,7 +134,6 @@ class Metric:
     value: Attribute | None
     maximum: float | None
     buckets: tuple[float, ...]
-    deadline: float | None
 
     @property
     def prometheus_name(self) -> str:

@@ -45,7 +45,7 @@ _SCHEMA_URL: Final = re.compile(r"https?://[^/]+(/[^/]+)*/\d+\.\d+\.\d+")
 # What is ours stands in annotations, where Weaver takes anything.
 _OF_ATTRIBUTE: Final = {"privacy", "unit", "open"}
 _OF_EVENT: Final = {"level", "warning_if", "message", "counted_as"}
-_OF_METRIC: Final = {"events", "value", "max", "buckets", "deadline"}
+_OF_METRIC: Final = {"events", "value", "max", "buckets"}
 _OF_LABEL: Final = {"label", "from", "max_dynamic_values"}
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
@@ -304,12 +304,6 @@ def _metric(
         raise ours.at("buckets").fault(f"{what}: a histogram has buckets, a counter has none")
     if buckets and value is None:
         raise ours.place.fault(f"{what} has no value: name the field that is measured")
-    deadline = ours.get("deadline")
-    if deadline is not None and (deadline is True or deadline not in buckets):
-        raise ours.at("deadline").fault(
-            f"the deadline {deadline} of {what} is no bucket, so nothing can be counted by it: "
-            "add it to buckets"
-        )
     maximum = ours.get("max")
     if (maximum is None) != (value is None) or (
         maximum is not None and not (_is_number(maximum) and maximum > 0)
@@ -327,7 +321,6 @@ def _metric(
         value=value,
         maximum=maximum,
         buckets=buckets,
-        deadline=deadline,
     )
 
 

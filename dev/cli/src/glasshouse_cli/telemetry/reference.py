@@ -127,8 +127,7 @@ def _metric(metric: Metric) -> str:
         text += f"; the {_verb(metric)} of `{metric.value.id}`, up to {metric.maximum:,.0f}"
     text += ".\n"
     if metric.buckets:
-        text += f"Buckets: {', '.join(f'{one:g}' for one in metric.buckets)}."
-        text += f" The deadline is {metric.deadline:g}.\n" if metric.deadline else "\n"
+        text += f"Buckets: {', '.join(f'{one:g}' for one in metric.buckets)}.\n"
     labels = [_label(one) for one in metric.labels]
     return text + "\n" + _table(("label", "known values", "others"), labels)
 
