@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,22 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        Terminal().line(importlib.metadata.version("glasshouse-cli"))
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="print it and exit"),
+    ] = False,
+) -> None:
+    """Work on a stack: images, containers, checks, dead letters."""
+
+
 @app.command()
 def engine() -> None:
     """Make sure of the Docker engine and the compose plugin."""
@@ -48,7 +65,7 @@ def images(
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
     rebuild: Annotated[bool, typer.Option(help="build anew, with today's packages")] = False,
 ) -> None:
-    """Get each image: present, else pulled, else built from images/."""
+    """Get each image: present, else pulled, else built from dev/images/."""
     terminal = Terminal()
     found = image_store.obtain(names or (), terminal=terminal, rebuild=rebuild)
     if as_script:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from glasshouse_cli.project import Project
 
 _ASK_TIMEOUT_S = 30.0
 GRAFANA_PROFILE = "grafana"
+_IMAGE = re.compile(r"\$\{(\w+_IMAGE)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,11 @@ def command(checkout: Project, *arguments: str) -> list[str]:
     if has_grafana(checkout):
         line += ["--profile", GRAFANA_PROFILE]
     return [*line, *arguments]
+
+
+def image_variables(checkout: Project) -> list[str]:
+    """The variables of the images that the stack starts."""
+    return sorted(set(_IMAGE.findall(checkout.compose_file.read_text(encoding="utf-8"))))
 
 
 def has_grafana(checkout: Project) -> bool:

@@ -60,7 +60,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     if found := ports.clashes(wanted, compose.published_ports(checkout)):
         raise StackError(str(found[0]))
     check_machine(checkout)
-    images.resolve(checkout=checkout, terminal=terminal)
+    images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
     _check_password(checkout)
     secrets.ensure(checkout.state, container_user())
     alerting.ensure(checkout)
