@@ -57,6 +57,11 @@ def _included(value: Any) -> Any:
             return value
 
 
+def families(document: Document) -> list[Document]:
+    """Return what the connector makes of events."""
+    return document["connectors"]["event_metrics"]["families"]
+
+
 def ways(document: Document, pipeline: str) -> Iterator[list[str]]:
     """Yield the processors on each way from a receiver to the exporters of ``pipeline``."""
     pipelines = document["service"]["pipelines"]
@@ -82,7 +87,7 @@ def queued_exporters(document: Document) -> dict[str, Document]:
 def counted_events(document: Document) -> dict[str, set[str]]:
     """Return what is counted: the attributes that are read of each event, by the event's name."""
     found: dict[str, set[str]] = {}
-    for family in document["connectors"]["event_metrics"]["families"]:
+    for family in families(document):
         read = {label["attribute"] for label in family.get("labels", [])}
         read |= {family[key] for key in ("value",) if key in family}
         for event in family["events"]:

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from support.event_families import families
+from support import deployed
 
 # Prometheus sets these itself, and renames or overwrites a label of ours.
 OF_PROMETHEUS = {"job", "instance", "le", "quantile", "__name__"}
 
 
 every_family = pytest.mark.parametrize(
-    "family", [pytest.param(family, id=family["name"]) for family in families()]
+    "family",
+    [pytest.param(family, id=family["name"]) for family in deployed.families(deployed.load())],
 )
 
 

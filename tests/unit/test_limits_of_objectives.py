@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from glasshouse_cli import project, slos
-from support.event_families import families
+from support import deployed
 
 ROOT = Path(__file__).parents[2]
 READ = slos.load(project.load(ROOT).root / "prometheus" / "slos.yaml")
@@ -47,5 +47,9 @@ def test_a_limit_is_the_one_of_the_objective(file: str, pattern: str, expected: 
 
 
 def test_a_bucket_ends_at_the_limit() -> None:
-    [delay] = [one for one in families() if one["name"] == "payment.confirmation_delay"]
+    [delay] = [
+        one
+        for one in deployed.families(deployed.load())
+        if one["name"] == "payment.confirmation_delay"
+    ]
     assert CONFIRMED_S in delay["buckets"], "collector: buckets of payment.confirmation_delay"

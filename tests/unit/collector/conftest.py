@@ -1,20 +1,10 @@
-"""The Collector of this checkout, compiled once."""
+"""What the Collector sends to."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from support import collector_process, otlp_sink
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Collector's program."""
-    if shutil.which("go") is None:
-        pytest.skip("Go is not installed: the Collector cannot be compiled (go.dev/doc/install)")
-    return collector_process.build(tmp_path_factory.mktemp("otelcol"))
+from support import otlp_sink
 
 
 @pytest.fixture

@@ -5,31 +5,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[3]
 BACKENDS = ("TEMPO", "LOKI", "PROMETHEUS")
-# Nothing is linked anew when nothing has changed.
-BUILD_TIMEOUT_S = 550
 
 
-@pytest.fixture(scope="module")
-def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("collector") / "otelcol"
-    built = subprocess.run(
-        ["go", "build", "-mod=readonly", "-trimpath", "-o", str(target), "."],
-        cwd=ROOT / "collector" / "distribution",
-        env=os.environ | {"CGO_ENABLED": "0"},
-        capture_output=True,
-        text=True,
-        timeout=BUILD_TIMEOUT_S,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-    return target
-
-
-def validate(binary: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def validate(program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Check the deployed configuration, with what it mounts in `folder`."""
     config = (ROOT / "collector" / "config.yaml").read_text(encoding="utf-8")
     places = {
@@ -44,7 +24,7 @@ def validate(binary: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "hmac_key").write_text("k" * 32, encoding="utf-8")
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     return subprocess.run(
-        [str(binary), "validate", f"--config={folder / 'config.yaml'}"],
+        [str(program), "validate", f"--config={folder / 'config.yaml'}"],
         env=os.environ | {f"{name}_ENDPOINT": "http://127.0.0.1:1" for name in BACKENDS},
         capture_output=True,
         text=True,
@@ -53,22 +33,22 @@ def validate(binary: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_families_are_read(binary: Path, tmp_path: Path) -> None:
+def test_the_families_are_read(program: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "collector" / "event_families.yaml", tmp_path)
-    checked = validate(binary, tmp_path)
+    checked = validate(program, tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_a_fault_in_them_is_reported(binary: Path, tmp_path: Path) -> None:
+def test_a_fault_in_them_is_reported(program: Path, tmp_path: Path) -> None:
     families = (ROOT / "collector" / "event_families.yaml").read_text(encoding="utf-8")
     broken = families.replace("max: 604800", "max: -1", 1)
     (tmp_path / "event_families.yaml").write_text(broken, encoding="utf-8")
-    checked = validate(binary, tmp_path)
+    checked = validate(program, tmp_path)
     assert checked.returncode == 1
     assert "families[1] (automation.run.duration): max: must be over 0" in checked.stderr
 
 
-def test_without_them_it_does_not_start(binary: Path, tmp_path: Path) -> None:
-    checked = validate(binary, tmp_path)
+def test_without_them_it_does_not_start(program: Path, tmp_path: Path) -> None:
+    checked = validate(program, tmp_path)
     assert checked.returncode == 1
     assert "event_families.yaml" in checked.stderr
