@@ -243,6 +243,7 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 	if wanted.empty() {
 		return s, false
 	}
+	var edits []edit
 	changedAtAll := false
 	for pass := 0; ; pass++ {
 		changed := false
@@ -250,9 +251,8 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 			if !wanted.has(i) || (r.suppressOnIDKeys && k.exempt) {
 				continue
 			}
-			out, did := e.apply(r, k, s, h)
-			if did {
-				s, changed = out, true
+			if edits = e.find(edits[:0], r, k, s, h); len(edits) > 0 {
+				s, changed = spliced(s, edits), true
 				// What is left may trigger other rules than before.
 				wanted = e.scan.scan(s, k)
 			}

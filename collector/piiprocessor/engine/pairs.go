@@ -15,10 +15,8 @@ const longestName = 64
 func isNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' }
 func isBlank(c byte) bool    { return c == ' ' || c == '\t' }
 
-// applyPairs replaces the values of secret names in name=value and name: value.
-func (e *Engine) applyPairs(s string, h *Hits) (string, bool) {
-	var out strings.Builder
-	kept := 0
+// findPairs appends what takes the place of the values of secret names in name=value and name: value.
+func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
 	for pos := 0; pos < len(s); {
 		sep := strings.IndexAny(s[pos:], "=:")
 		if sep < 0 {
@@ -51,15 +49,9 @@ func (e *Engine) applyPairs(s string, h *Hits) (string, bool) {
 			continue
 		}
 		e.hit(h, r.index)
-		out.WriteString(s[kept:start])
-		out.WriteString(r.masked)
-		kept = end
+		edits = append(edits, edit{start: start, end: end, mask: r.masked})
 	}
-	if kept == 0 {
-		return s, false
-	}
-	out.WriteString(s[kept:])
-	return out.String(), true
+	return edits
 }
 
 // nameBefore finds the name to the left of the separator at sep; start is where the whole run

@@ -5,7 +5,6 @@ package engine
 
 import (
 	"regexp"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -44,13 +43,11 @@ const (
 	nearAfter  = 32
 )
 
-// apply runs one rule over the text.
-func (e *Engine) apply(r *rule, k *keyInfo, s string, h *Hits) (string, bool) {
+// find appends what one rule replaces in the text, from left to right.
+func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
-		return e.applyPairs(s, h)
+		return e.findPairs(edits, s, h)
 	}
-	var out strings.Builder
-	kept := 0 // s[:kept] is in out already
 	for pos := 0; pos < len(s); {
 		m := r.pattern.FindStringSubmatchIndex(s[pos:])
 		if m == nil {
@@ -81,15 +78,10 @@ func (e *Engine) apply(r *rule, k *keyInfo, s string, h *Hits) (string, bool) {
 			continue
 		}
 		e.hit(h, r.index)
-		out.WriteString(s[kept:start])
-		out.WriteString(mask)
-		kept, pos = end, end
+		edits = append(edits, edit{start: start, end: end, mask: mask})
+		pos = end
 	}
-	if kept == 0 {
-		return s, false
-	}
-	out.WriteString(s[kept:])
-	return out.String(), true
+	return edits
 }
 
 // check decides about one hit and returns what takes its place, and its end.

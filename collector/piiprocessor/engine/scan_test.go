@@ -19,8 +19,8 @@ func exhaustive(e *Engine, k *keyInfo, s string) string {
 			if r.suppressOnIDKeys && k.exempt {
 				continue
 			}
-			if out, did := e.apply(r, k, s, nil); did {
-				s, changed = out, true
+			if edits := e.find(nil, r, k, s, nil); len(edits) > 0 {
+				s, changed = spliced(s, edits), true
 			}
 		}
 		if !changed {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
+from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
 from glasshouse.redaction.masks import (
@@ -17,7 +18,7 @@ from glasshouse.redaction.masks import (
     Pseudonyms,
     is_pseudonym,
 )
-from glasshouse.redaction.pairs import is_placeholder, redact_pairs
+from glasshouse.redaction.pairs import find_pairs, is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.triggers import Triggers
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
@@ -139,11 +140,11 @@ class Engine:
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
             if rule.pattern is None:
-                changed = redact_pairs(self._secrets, self._masks, text, count)
+                edits = find_pairs(self._secrets, self._masks, text, count)
             else:
-                changed = self._apply(rule, key, text, count)
-            if changed is not None:
-                text = result = changed
+                edits = self._find(rule, key, text, count)
+            if edits:
+                text = result = spliced(text, edits)
                 # What is left may trigger other rules than before; only later ones are due.
                 wanted = self._triggers.of(text, key) & ~((bit << 1) - 1)
         return result
@@ -171,9 +172,9 @@ class Engine:
         )
         return walk.run()
 
-    def _apply(self, rule: Rule, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
-        out: list[bytes] = []
-        kept = pos = 0
+    def _find(self, rule: Rule, key: KeyInfo, text: bytes, count: Count) -> list[Edit]:
+        edits: list[Edit] = []
+        pos = 0
         size = len(text)
         while pos < size:
             match = rule.pattern.search(text, pos)
@@ -196,11 +197,8 @@ class Engine:
                 continue
             mask, pos = found
             count(rule.name)
-            out += (text[kept:start], mask)
-            kept = pos
-        if not kept:
-            return None
-        return b"".join((*out, text[kept:]))
+            edits.append(Edit(start, pos, mask))
+        return edits
 
     def _check(
         self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM
+from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query, normalise
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.policy import KeyRule
@@ -38,12 +39,12 @@ class _Value(NamedTuple):
     spaced: bool
 
 
-def redact_pairs(
+def find_pairs(
     names: SecretNames, masks: Masks, text: bytes, hit: Callable[[str], None]
-) -> bytes | None:
-    """Return the text with masks for the values of secret names; ``None`` without a change."""
-    out: list[bytes] = []
-    kept = pos = 0
+) -> list[Edit]:
+    """Return what takes the place of the values of secret names, from left to right."""
+    edits: list[Edit] = []
+    pos = 0
     size = len(text)
     while pos < size:
         found = _SEPARATOR.search(text, pos)
@@ -77,11 +78,8 @@ def redact_pairs(
         if prose or masks.is_inside(text, value.start, value.end) or is_placeholder(content):
             continue
         hit(rule.counted_as)
-        out += (text[kept : value.start], rule.mask)
-        kept = value.end
-    if not kept:
-        return None
-    return b"".join((*out, text[kept:]))
+        edits.append(Edit(value.start, value.end, rule.mask))
+    return edits
 
 
 def _name_before(text: bytes, at: int) -> tuple[bytes, int]:
