@@ -26,7 +26,7 @@ type rule struct {
 	name, entity, mask        string
 	digest                    string
 	index                     int
-	pairs                     bool
+	pairs, tokens             bool // built in
 	triggers                  []trigger
 	pattern                   *regexp.Regexp
 	notBefore, notBeforeDigit asciiSet
@@ -47,6 +47,9 @@ const (
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
 		return e.findPairs(edits, s, h)
+	}
+	if r.tokens {
+		return e.findTokens(edits, s, h)
 	}
 	for pos := 0; pos < len(s); {
 		m := r.pattern.FindStringSubmatchIndex(s[pos:])

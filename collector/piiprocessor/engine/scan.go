@@ -76,6 +76,8 @@ type scanner struct {
 	highNear    bits // rules with one that begins beyond ASCII
 	pairs       int  // the rule `pairs`, or -1
 	pairsAlways byte // the kinds of names that the index cannot find
+	tokenRule   int  // the rule `vendor_tokens`
+	marks       []literal
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -149,6 +151,8 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		case r.pairs:
 			c.pairs = i
 			c.addKeyWords()
+		case r.tokens:
+			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
 			c.addContextWords(i, r, filter.beside)
 		case known:

@@ -3,17 +3,21 @@
 
 package engine
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // literal is a word or prefix that makes rules possible. Words are compared without regard to
 // case, prefixes exactly.
 type literal struct {
-	text  string
-	exact bool
-	next  int16 // in the same bucket, or -1
-	rules bits
-	near  bits
-	pairs byte
+	text   string
+	exact  bool
+	next   int16 // in the same bucket, or -1
+	rules  bits
+	near   bits
+	pairs  byte
+	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
 }
 
 // Where the name of a pair was seen.
@@ -184,10 +188,15 @@ func (p *pass) verify(i int, t uint16) {
 			if s[i:end] != l.text || (i > 0 && classes[s[i-1]]&classAlnum != 0) {
 				continue
 			}
-		} else if !equalFoldASCII(s[i:end], l.text) || (end < len(s) && classes[s[end]]&classLower != 0) {
+		} else if !equalFoldASCII(s[i:end], l.text) {
 			continue
 		}
-		p.found(l)
+		if l.tokens != nil {
+			p.vendorToken(l, i)
+		}
+		if l.exact || end >= len(s) || classes[s[end]]&classLower == 0 {
+			p.found(l)
+		}
 	}
 	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
 		p.shortWord(i)
@@ -201,6 +210,7 @@ func (p *pass) shortWord(i int) {
 		l := &shorts[at]
 		if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
+				p.vendorToken(l, i)
 				p.found(l)
 			}
 		} else if equalFoldASCII(s[i:i+2], l.text) {
@@ -213,6 +223,82 @@ func (p *pass) found(l *literal) {
 	p.wanted.add(&l.rules)
 	p.near.add(&l.near)
 	p.pairs |= l.pairs
+}
+
+// vendorToken wants the rule `vendor_tokens` if a token of l's rows stands here.
+func (p *pass) vendorToken(l *literal, i int) {
+	if l.tokens != nil && p.c.e.tokenAt(l, p.s, i).row != nil {
+		p.wanted.set(p.c.tokenRule)
+	}
+}
+
+// tokensAt yields the prefixes and words of `vendor_tokens` that stand at i.
+func (c *scanner) tokensAt(s string, i int) iter.Seq[*literal] {
+	return func(yield func(*literal) bool) {
+		for n := range c.marks {
+			if l := &c.marks[n]; strings.HasPrefix(s[i:], l.text) && !yield(l) {
+				return
+			}
+		}
+		if i+2 >= len(s) || (i > 0 && classes[s[i-1]]&classAlnum != 0 && !beginsWord(classes[s[i-1]], classes[s[i]], s, i)) {
+			return
+		}
+		for at := c.words.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = c.words.literals[at].next {
+			if l := &c.words.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+				return
+			}
+		}
+		for n := range c.words.shorts {
+			if l := &c.words.shorts[n]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// standsAt reports whether the literal stands at i, where a word begins.
+func (l *literal) standsAt(s string, i int) bool {
+	end := i + len(l.text)
+	if end > len(s) {
+		return false
+	}
+	if l.exact {
+		return s[i:end] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0)
+	}
+	return equalFoldASCII(s[i:end], l.text)
+}
+
+// addTokens files the prefixes and words of the vendors' rows, for rule i. A prefix that stands within
+// its token is found by its first character that is no letter or digit.
+func (c *scanner) addTokens(i int, bound *probeRules) {
+	c.tokenRule = i
+	for _, r := range c.e.tokenRows {
+		for _, word := range r.words {
+			l := c.words.add(word, false)
+			l.tokens = append(l.tokens, r)
+		}
+		if len(r.words) > 0 {
+			continue
+		}
+		for _, prefix := range r.prefixes {
+			if r.lead.alphabet == nil {
+				l := c.words.add(prefix, true)
+				l.tokens = append(l.tokens, r)
+				continue
+			}
+			c.marks = append(c.marks, literal{text: prefix, exact: true, tokens: []*tokenRow{r}})
+			sign := strings.IndexFunc(prefix, func(c rune) bool { return !isAlnum(byte(c)) })
+			l := &literal{text: prefix, exact: true, tokens: []*tokenRow{r}}
+			one := probe{sign: prefix[sign : sign+1], test: func(s string, t token) bool {
+				at := t.start - sign
+				return at >= 0 && strings.HasPrefix(s[at:], prefix) && c.e.tokenAt(l, s, at).row != nil
+			}}
+			if sign+1 < len(prefix) {
+				one.next = prefix[sign+1 : sign+2]
+			}
+			bound.add(&one, i)
+		}
+	}
 }
 
 // escapedBracket looks for a word after %5B, as in user%5Bpassword%5D=: the token there begins with

@@ -115,9 +115,9 @@ EDITS = (
         ("sent plain amFuZTpzZWNyZXQ= today", "sent plain [authorization] today"),
     ),
     (
-        ("(?:SK|AC)[0-9a-f]{32}", "[SK, AC]"),
-        ("(?:SK|AC|#)[0-9a-f]{32}", '[SK, AC, "#"]'),
-        ("key #0123456789abcdef0123456789abcdef", "key [twilio_key]"),
+        ("prefix: [SK, AC],",),
+        ("prefix: [SK, AC, PX],",),
+        ("key PX0123456789abcdef0123456789abcdef", "key [twilio_key]"),
     ),
     (
         (r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}", "[{digits: 14}]"),

@@ -22,6 +22,7 @@ from glasshouse.redaction.pairs import find_pairs, is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.triggers import Triggers
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.vendor_tokens import VendorTokens
 
 # The windows around a hit in which `near` looks, in characters.
 NEAR_BEFORE: Final = 48
@@ -48,13 +49,15 @@ class Engine:
         self._policy = policy
         self._secrets = SecretNames(policy)
         self._masks = Masks(
-            [rule.mask.strip(b"[]") for rule in policy.keys] + [rule.mask for rule in policy.rules]
+            [rule.mask.strip(b"[]") for rule in policy.keys]
+            + [rule.mask for rule in (*policy.rules, *policy.tokens)]
         )
+        self._tokens = VendorTokens(policy.tokens, *policy.token_names)
         self._pseudonyms = Pseudonyms(key)
         self._keep_private = not mask_private_ips
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
         self._names: dict[str, bytes | None] = {}
-        self._triggers = Triggers(policy.rules, shipped=policy.shipped)
+        self._triggers = Triggers(policy.rules, self._tokens, shipped=policy.shipped)
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)
@@ -139,8 +142,10 @@ class Engine:
             bit = wanted & -wanted
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
-            if rule.pattern is None:
+            if rule.builtin == "pairs":
                 edits = find_pairs(self._secrets, self._masks, text, count)
+            elif rule.builtin:
+                edits = self._tokens.find(self._masks, text, count)
             else:
                 edits = self._find(rule, key, text, count)
             if edits:

@@ -11,6 +11,7 @@ from glasshouse.redaction.ascii import NOT_DIGITS
 from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.patterns import compile_pattern
 from glasshouse.redaction.policy import Rule
+from glasshouse.redaction.vendor_tokens import VendorTokens
 
 # Literals this long are looked for all at once, and one by one only if any is there.
 _LONG: Final = 3
@@ -44,12 +45,13 @@ class _Union:
 class Triggers:
     """The rules of a policy as bits, in their order."""
 
-    def __init__(self, rules: tuple[Rule, ...], *, shipped: bool) -> None:
+    def __init__(self, rules: tuple[Rule, ...], tokens: VendorTokens, *, shipped: bool) -> None:
         self._skip_hex_ids = shipped
+        self._vendor_tokens = tokens
         short: dict[bytes, int] = {}
         long: dict[bytes, int] = {}
         counts: dict[tuple[str, int], int] = {}
-        self._suppressed_on_ids = self._pairs = 0
+        self._suppressed_on_ids = self._pairs = self._tokens = 0
         self._near: list[tuple[int, re.Pattern[bytes]]] = []
         for place, rule in enumerate(rules):
             bit = 1 << place
@@ -60,15 +62,17 @@ class Triggers:
                 counts[count] = counts.get(count, 0) | bit
             if rule.suppress_on_id_keys:
                 self._suppressed_on_ids |= bit
-            if rule.pattern is None:
+            if rule.builtin == "pairs":
                 self._pairs |= bit
+            elif rule.builtin:
+                self._tokens |= bit
             if rule.context_words:
                 # Only A to Z fold, as in `context_words` itself.
                 words = re.compile(b"|".join(map(re.escape, rule.context_words)))
                 self._near.append((bit, words))
         self._short = tuple(short.items())
         self._long = tuple(long.items())
-        self._prefixes = frozenset(text for text in (*short, *long) if text.endswith(b"_"))
+        self._prefixes = tokens.prefixes | {*short, *long}
         self._any_long = compile_pattern("|".join(re.escape(text.decode()) for text in long))
         long_bits = 0
         for bits in long.values():
@@ -123,7 +127,9 @@ class Triggers:
             wanted = self._without_far(wanted, text, key)
         searched = wanted & ~self._pairs
         if searched and not self._may_match(searched, text):
-            return wanted & self._pairs
+            wanted &= self._pairs
+        if self._tokens and self._vendor_tokens.may_match(text):
+            wanted |= self._tokens
         return wanted
 
     def _may_match(self, bits: int, text: bytes) -> bool:
