@@ -13,11 +13,16 @@ import (
 type literal struct {
 	text   string
 	exact  bool
-	next   int16 // in the same bucket, or -1
 	rules  bits
 	near   bits
 	pairs  byte
 	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
+}
+
+// link is all of a literal that most places need: a whole bucket fits in one line of the cache.
+type link struct {
+	next   int16 // in the same bucket, or -1
+	fourth byte  // character, without regard to case; 0 if there is none
 }
 
 // Where the name of a pair was seen.
@@ -31,6 +36,7 @@ const (
 type wordIndex struct {
 	begins   [1 << 16 / 64]uint64
 	buckets  []int16 // by trigram: the first of its literals, or -1
+	links    []link  // as literals
 	literals []literal
 	shorts   []literal            // of two letters, which sit in no bucket
 	pairsOf  [1 << 10 / 64]uint64 // their letters
@@ -43,6 +49,7 @@ func trigram(a, b, c byte) uint16 {
 
 const (
 	trigrams   = 1 << 15
+	caseBit    = 'a' - 'A' // what it makes equal need not be equal
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
 )
 
@@ -66,12 +73,16 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 // build files every literal under its first three characters; one of two letters is looked for
 // under each third character.
 func (x *wordIndex) build() {
+	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
 		if len(l.text) > 2 {
 			t := trigram(l.text[0], l.text[1], l.text[2])
 			x.begins[t>>6] |= 1 << (t & 63)
-			l.next, x.buckets[t] = x.buckets[t], int16(i)
+			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
+			if len(l.text) > 3 {
+				x.links[i].fourth = l.text[3] | caseBit
+			}
 			continue
 		}
 		for third := range byte(32) {
@@ -178,7 +189,14 @@ func (p *pass) word(i int) {
 // verify compares the literals that may begin at i, where the trigram t stands.
 func (p *pass) verify(i int, t uint16) {
 	s, x := p.s, &p.c.words
-	for at := x.buckets[t]; at >= 0; at = x.literals[at].next {
+	fourth := byte(0)
+	if i+3 < len(s) {
+		fourth = s[i+3] | caseBit
+	}
+	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
+		if one := x.links[at].fourth; one != 0 && one != fourth {
+			continue
+		}
 		l := &x.literals[at]
 		end := i + len(l.text)
 		if end > len(s) {
@@ -243,7 +261,7 @@ func (c *scanner) tokensAt(s string, i int) iter.Seq[*literal] {
 		if i+2 >= len(s) || (i > 0 && classes[s[i-1]]&classAlnum != 0 && !beginsWord(classes[s[i-1]], classes[s[i]], s, i)) {
 			return
 		}
-		for at := c.words.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = c.words.literals[at].next {
+		for at := c.words.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = c.words.links[at].next {
 			if l := &c.words.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
 				return
 			}
