@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER
 
@@ -125,7 +125,8 @@ def read_row(entry: Mapping[str, Any], order: int) -> TokenRow:
         raise RowError(f'needs: unknown "{needs}": use digit, case or mixed')
     alphabet = str(entry["alphabet"])
     then = str(entry.get("then") or "")
-    parts: list[Run | str] = [_run(f"{entry['length']} {alphabet}")]
+    first = _run(f"{entry['length']} {alphabet}")
+    parts: list[Run | str] = [first]
     try:
         parts += _form(then)
     except RowError as error:
@@ -139,8 +140,7 @@ def read_row(entry: Mapping[str, Any], order: int) -> TokenRow:
     prefixes, words = _texts(entry.get("prefix")), _texts(entry.get("beside"))
     keeps_prefix = bool(entry.get("keeps_prefix"))
     _check(prefixes, words, parts, lead, keeps_prefix=keeps_prefix)
-    first, last = parts[0], parts[-1]
-    assert isinstance(first, Run)
+    last = parts[-1]
     return TokenRow(
         order=order,
         vendor=vendor,
@@ -167,7 +167,9 @@ def _could_be_id(alphabet: str, run: Run) -> bool:
 def _texts(value: Any) -> list[str]:
     if value is None:
         return []
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    if isinstance(value, list):
+        return [str(one) for one in cast(list[object], value)]
+    return [str(value)]
 
 
 def _run(text: str) -> Run:

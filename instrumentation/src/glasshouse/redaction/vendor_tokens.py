@@ -11,8 +11,10 @@ from glasshouse.redaction.patterns import compile_pattern
 from glasshouse.redaction.token_table import Run, TokenRow
 
 # What may stand between a vendor's word and the value, and how many characters of it.
-_GAP: Final = re.compile(rb"([0-9A-Za-z_.\- \t]{0,24}+)([ \t\r\n\"'`\\\])]{0,3}+)([=:>,|?]{0,4}+)")
-_OPENING: Final = re.compile(rb"[ \t\r\n\"'`\\=(\[]{0,8}+")
+_GAP: Final = re.compile(
+    rb"(?P<name>[0-9A-Za-z_.\- \t]{0,24}+)[ \t\r\n\"'`\\\])]{0,3}+(?P<signs>[=:>,|?]{0,4}+)"
+    rb"(?P<opening>[ \t\r\n\"'`\\=(\[]{0,8}+)"
+)
 # The gap as far as a word needs it to be worth a look.
 _GAP_START: Final = r"[0-9A-Za-z_.\- \t]{0,24}[ \t\r\n\"'`\\\])]{0,3}[=:>,|?\"'`]"
 _FULL_STOP: Final = ord(".")
@@ -110,13 +112,12 @@ class VendorTokens:
 
     def _beside_word(self, row: TokenRow, text: bytes, after: int) -> _Found | None:
         gap = _GAP.match(text, after)
-        assert gap is not None
-        name = gap[1]
-        if not gap[3] and not _is_dash_quote(name, text[gap.end() - 1]):
+        if gap is None:
             return None
-        opening = _OPENING.match(text, gap.end())
-        assert opening is not None
-        at = opening.end()
+        name = gap["name"]
+        if not gap["signs"] and not _is_dash_quote(name, text[gap.start("opening") - 1]):
+            return None
+        at = gap.end()
         for prefix in row.prefixes or (b"",):
             if text.startswith(prefix, at):
                 end = _rest(row, text, at + len(prefix))
