@@ -220,7 +220,7 @@ func (r *tokenRow) besideWord(s string, after int) (f foundToken, ok bool) {
 			f.end, ok = r.rest(s, at+len(prefix))
 		}
 	}
-	return f, ok && r.mayBeNamed(name)
+	return f, ok && (len(r.prefixes) > 0 || r.mayBeNamed(name))
 }
 
 // isDashQuote reports whether a name ends as in `token - 'value'`.

@@ -122,7 +122,8 @@ class VendorTokens:
             if text.startswith(prefix, at):
                 end = _rest(row, text, at + len(prefix))
                 if end is not None:
-                    return _Found(at, end, row) if self._may_be_named(row, name) else None
+                    named = row.prefixes or self._may_be_named(row, name)
+                    return _Found(at, end, row) if named else None
         return None
 
     def _may_be_named(self, row: TokenRow, name: bytes) -> bool:
