@@ -47,6 +47,8 @@ func (t *texts) UnmarshalYAML(node *yaml.Node) error {
 const (
 	// mostOfToken bounds a run whose length has no upper bound in the table.
 	mostOfToken = 2048
+	// longestRun is the most that a row may ask for.
+	longestRun = 8192
 	// A token of fewer characters is a word too often.
 	leastOfToken = 12
 	// A prefix of two characters says little: so many must follow.
@@ -178,8 +180,8 @@ func tokenRun(text string) (p tokenPart, err error) {
 	default:
 		p.max, _ = strconv.Atoi(bounds[3])
 	}
-	if p.max < p.min || p.max > mostOfToken {
-		return p, fmt.Errorf("length: %q is not between 0 and %d", length, mostOfToken)
+	if p.max < p.min || p.max > longestRun {
+		return p, fmt.Errorf("length: %q is not between 0 and %d", length, longestRun)
 	}
 	if name == uuidAlphabet {
 		if p.min != uuidLength || p.max != uuidLength {
@@ -225,6 +227,12 @@ func (r *tokenRow) check() error {
 	for _, word := range r.words {
 		if len(word) < shortestVendorWord || lowerASCII(word) != word || !findable(word) {
 			return fmt.Errorf("beside: %q is not a lower-case word of %d characters or more", word, shortestVendorWord)
+		}
+	}
+	for i := range len(r.parts) - 1 {
+		run, text := &r.parts[i], r.parts[i+1].literal
+		if run.alphabet != nil && run.min < run.max && text != "" && run.alphabet.has(text[0]) {
+			return fmt.Errorf("then: the run before %q takes its first character, too", text)
 		}
 	}
 	length := r.lead.min

@@ -77,6 +77,7 @@ func TestBadTokenRows(t *testing.T) {
 		{"prefix: acme_", "prefix: acme_, lead: 4 hexa", `lead: unknown alphabet "hexa"`},
 		{"prefix: acme_", "prefix: acme_, then: '.{8 hex'", "has no }"},
 		{"prefix: acme_", "prefix: acme_, then: '.{8 hexa}'", `then: unknown alphabet "hexa"`},
+		{"length: 40", "length: 40-50, then: 'x{8 hex}'", `then: the run before "x" takes its first character`},
 		{"prefix: acme_", "prefix: acme_, needs: luck", `needs: unknown "luck"`},
 		{"prefix: acme_", "prefix: acme_, beside: Acme", `beside: "Acme" is not a lower-case word`},
 		{"prefix: acme_", "prefix: acme_, beside: acme, keeps_prefix: true", "do not go with beside"},

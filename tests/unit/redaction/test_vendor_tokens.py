@@ -93,6 +93,7 @@ def test_a_vendor_can_be_disabled(tmp_path: Path, name: str) -> None:
         ("prefix: acme_", "prefix: acme, lead: 4 hex", "behind a lead needs a character"),
         ("prefix: acme_", "prefix: acme_, lead: 4 hexa", 'lead: unknown alphabet "hexa"'),
         ("prefix: acme_", "prefix: acme_, then: '.{8 hex'", "has no }"),
+        ("length: 40", "length: 40-50, then: 'x{8 hex}'", 'then: the run before "x" takes'),
         ("prefix: acme_", "prefix: acme_, needs: luck", 'needs: unknown "luck"'),
         ("prefix: acme_", "prefix: acme_, beside: Acme", 'beside: "Acme" is not a lower-case'),
         ("prefix: acme_", "prefix: acme_, beside: acme, keeps_prefix: true", "with beside"),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, cast
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER
@@ -13,6 +14,8 @@ FIELDS: Final = frozenset(
 )
 # Bounds a run whose length has no upper bound in the table.
 MOST_OF_TOKEN: Final = 2048
+# The most that a row may ask for.
+LONGEST_RUN: Final = 8192
 # A token of fewer characters is a word too often.
 LEAST_OF_TOKEN: Final = 12
 # A prefix of two characters says little: so many must follow.
@@ -182,8 +185,8 @@ def _run(text: str) -> Run:
         )
     least = int(bounds[1])
     most = int(bounds[3]) if bounds[3] else MOST_OF_TOKEN if bounds[2] else least
-    if not 0 <= least <= most <= MOST_OF_TOKEN:
-        raise RowError(f'length: "{length}" is not between 0 and {MOST_OF_TOKEN}')
+    if not 0 <= least <= most <= LONGEST_RUN:
+        raise RowError(f'length: "{length}" is not between 0 and {LONGEST_RUN}')
     if name == _UUID:
         if least != UUID_LENGTH or most != UUID_LENGTH:
             raise RowError(f"length: a uuid has {UUID_LENGTH} characters")
@@ -249,6 +252,11 @@ def _check(
             raise RowError(
                 f'beside: "{word}" is not a lower-case word of {SHORTEST_WORD} characters or more'
             )
+    for run, text in pairwise(parts):
+        if not isinstance(run, Run) or not isinstance(text, str) or run.least == run.most:
+            continue
+        if ord(text[0]) in run.alphabet:
+            raise RowError(f'then: the run before "{text}" takes its first character, too')
     if words:
         if lead is not None or keeps_prefix:
             raise RowError("lead and keeps_prefix do not go with beside")
