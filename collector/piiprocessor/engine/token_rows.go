@@ -79,7 +79,7 @@ var alphabets = func() map[string]*asciiSet {
 	return sets
 }()
 
-var needNames = map[string]need{"": needNothing, "digit": needDigit, "case": needCase, "mixed": needMixed}
+var needNames = map[string]need{"": needNothing, "digit": needDigit, "case": needCase, "mixed": needMixed, "random": needRandom}
 
 // addTokenRows reads the table. A row, or all of a vendor's or a mask's, may be disabled.
 func (l *loader) addTokenRows(file *policyFile) error {
@@ -122,7 +122,7 @@ func compileTokenRow(node *yaml.Node, entry *tokenEntry) (*tokenRow, error) {
 	}
 	needs, known := needNames[entry.Needs]
 	if !known {
-		return nil, fmt.Errorf("needs: unknown %q: use digit, case or mixed", entry.Needs)
+		return nil, fmt.Errorf("needs: unknown %q: use digit, case, mixed or random", entry.Needs)
 	}
 	r := &tokenRow{
 		masked: "[" + entry.Mask + "]", prefixes: entry.Prefix, words: entry.Beside, needs: needs, keepsPrefix: entry.KeepsPrefix,
@@ -132,8 +132,7 @@ func compileTokenRow(node *yaml.Node, entry *tokenEntry) (*tokenRow, error) {
 		return nil, err
 	}
 	r.parts = []tokenPart{first}
-	// A hash, a trace id or a UUID looks the same.
-	r.likeAnID = len(entry.Prefix) == 0 && entry.Then == "" && idAlphabets[entry.Alphabet] && (first.uuid || first.min%8 == 0 || entry.Alphabet == "digits")
+	r.bothCases = first.alphabet != nil && first.alphabet.has('A') && first.alphabet.has('a')
 	then, err := tokenForm(entry.Then)
 	if err != nil {
 		return nil, fmt.Errorf("then: %w", err)
@@ -146,9 +145,6 @@ func compileTokenRow(node *yaml.Node, entry *tokenEntry) (*tokenRow, error) {
 	}
 	return r, r.check()
 }
-
-// idAlphabets are those of trace ids, hashes and the like.
-var idAlphabets = map[string]bool{"digits": true, "hex": true, "hex_upper": true, "hex_any": true, uuidAlphabet: true}
 
 // valueOf is a field of an entry, as far as it has one.
 func valueOf(node *yaml.Node, field string) string {

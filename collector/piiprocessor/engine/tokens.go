@@ -17,7 +17,7 @@ type tokenRow struct {
 	parts       []tokenPart
 	needs       need
 	keepsPrefix bool
-	likeAnID    bool // digits, hex or a UUID: the name before it must say that it is secret
+	bothCases   bool // of the first run's alphabet
 }
 
 // tokenPart is a literal, a run of one alphabet, or a UUID.
@@ -42,14 +42,21 @@ const (
 	needDigit        // a digit
 	needCase         // an upper-case and a lower-case letter
 	needMixed        // all three
+	needRandom       // all three, in no order
 )
 
 func (n need) holds(s string) bool {
-	seen := byte(0)
+	seen, last, changes := byte(0), byte(0), 0
 	for i := range len(s) {
-		seen |= classes[s[i]]
+		class := classes[s[i]] &^ classHex
+		if i > 0 && class != last {
+			changes++
+		}
+		seen, last = seen|class, class
 	}
 	switch n {
+	case needRandom: // words change their case once or twice
+		return seen&classAlnum == classAlnum && changes*5 >= (len(s)-1)*2
 	case needDigit:
 		return seen&classDigit != 0
 	case needCase:
@@ -191,6 +198,9 @@ func (r *tokenRow) atPrefix(s string, i, after int) (f foundToken, ok bool) {
 	if f.start > 0 && isAlnum(s[f.start-1]) {
 		return f, false
 	}
+	if r.bothCases && f.start > 0 && (s[f.start-1] == '+' || s[f.start-1] == '/') && areAlnum(s[i:after]) {
+		return f, false // within base64
+	}
 	if r.keepsPrefix {
 		f.start = after
 	}
@@ -203,6 +213,9 @@ func (r *tokenRow) besideWord(s string, after int) (f foundToken, ok bool) {
 	name := s[after:at]
 	at += runOf(s, at, &tokenQuotes, mostTokenQuotes)
 	if signs := runOf(s, at, &tokenSigns, mostTokenSigns); signs > 0 {
+		if s[at:at+signs] == "::" {
+			return f, false // of a name within another
+		}
 		at += signs
 	} else if !isDashQuote(name, s[at-1]) {
 		return f, false
@@ -220,7 +233,7 @@ func (r *tokenRow) besideWord(s string, after int) (f foundToken, ok bool) {
 			f.end, ok = r.rest(s, at+len(prefix))
 		}
 	}
-	return f, ok && (len(r.prefixes) > 0 || r.mayBeNamed(name))
+	return f, ok && (len(r.prefixes) > 0 || r.mayBeNamed(name, s[f.start:f.end]))
 }
 
 // isDashQuote reports whether a name ends as in `token - 'value'`.
@@ -228,8 +241,8 @@ func isDashQuote(name string, quote byte) bool {
 	return (quote == '"' || quote == '\'' || quote == '`') && strings.HasSuffix(strings.TrimRight(name, " \t"), " -")
 }
 
-// mayBeNamed reports whether a name, as far as it follows the vendor's word, can be that of a token.
-func (r *tokenRow) mayBeNamed(name string) bool {
+// mayBeNamed reports whether a name, as far as it follows the vendor's word, can be that of this token.
+func (r *tokenRow) mayBeNamed(name, token string) bool {
 	end := len(name)
 	for end > 0 && !isAlnum(name[end-1]) {
 		end--
@@ -240,7 +253,7 @@ func (r *tokenRow) mayBeNamed(name string) bool {
 			return false
 		}
 	}
-	if !r.likeAnID {
+	if len(r.parts) > 1 || !couldBeID(token) {
 		return true
 	}
 	for _, word := range r.names.secret {
@@ -249,6 +262,27 @@ func (r *tokenRow) mayBeNamed(name string) bool {
 		}
 	}
 	return false
+}
+
+// couldBeID reports whether a number, a hash, a trace id or a UUID looks the same.
+func couldBeID(token string) bool {
+	seen := byte(0)
+	for i := range len(token) {
+		if token[i] != '-' && classes[token[i]]&classHex == 0 {
+			return false
+		}
+		seen |= classes[token[i]]
+	}
+	return len(token)%8 == 0 || seen&classLetter == 0 || isUUID(token, 0)
+}
+
+func areAlnum(s string) bool {
+	for i := range len(s) {
+		if !isAlnum(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func containsFold(s, word string) bool {

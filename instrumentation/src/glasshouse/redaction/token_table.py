@@ -54,14 +54,13 @@ _ALPHABETS: Final = {
     "dotted_base64": "0-9A-Za-z_+/=.-",
     "query": "0-9A-Za-z_%&=-",
 }
-# Those of trace ids, hashes and the like.
-_ID_ALPHABETS: Final = frozenset({"digits", "hex", "hex_upper", "hex_any", _UUID})
 _UUID_FORM: Final = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _NEEDS: Final[Mapping[str, tuple[frozenset[int], ...]]] = {
     "": (),
     "digit": (DIGITS,),
     "case": (UPPER, LOWER),
     "mixed": (DIGITS, UPPER, LOWER),
+    "random": (DIGITS, UPPER, LOWER),
 }
 _LENGTH: Final = re.compile(r"([0-9]{1,4})(-?)([0-9]{0,4})", re.ASCII)
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -99,8 +98,11 @@ class TokenRow:
     """The run it ends with."""
     needs: tuple[frozenset[int], ...]
     keeps_prefix: bool
-    like_an_id: bool
-    """Digits, hex or a UUID: the name before it must say that it is secret."""
+    random: bool
+    """Its letters and digits are in no order, as those of words are."""
+    parts: int
+    both_cases: bool
+    """Of the first run's alphabet."""
     masked: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,7 +127,7 @@ def read_row(entry: Mapping[str, Any], order: int) -> TokenRow:
         raise RowError("needs length, alphabet and docs")
     needs = str(entry.get("needs") or "")
     if needs not in _NEEDS:
-        raise RowError(f'needs: unknown "{needs}": use digit, case or mixed')
+        raise RowError(f'needs: unknown "{needs}": use digit, case, mixed or random')
     alphabet = str(entry["alphabet"])
     then = str(entry.get("then") or "")
     first = _run(f"{entry['length']} {alphabet}")
@@ -155,16 +157,11 @@ def read_row(entry: Mapping[str, Any], order: int) -> TokenRow:
         start=_start(first),
         last=last if isinstance(last, Run) else None,
         needs=_NEEDS[needs],
+        random=needs == "random",
         keeps_prefix=keeps_prefix,
-        like_an_id=not prefixes and not then and _could_be_id(alphabet, first),
+        parts=len(parts),
+        both_cases={ord("A"), ord("a")} <= first.alphabet,
     )
-
-
-def _could_be_id(alphabet: str, run: Run) -> bool:
-    """Return whether a hash, a trace id or a UUID looks the same."""
-    if alphabet not in _ID_ALPHABETS:
-        return False
-    return run.is_uuid or run.least % 8 == 0 or alphabet == "digits"
 
 
 def _texts(value: Any) -> list[str]:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from glasshouse.redaction.ascii import ALNUM, LOWER, UPPER
+from glasshouse.redaction.ascii import ALNUM, DIGITS, LOWER, UPPER
 from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.patterns import compile_pattern
@@ -17,6 +18,13 @@ _GAP: Final = re.compile(
 )
 # The gap as far as a word needs it to be worth a look.
 _GAP_START: Final = r"[0-9A-Za-z_.\- \t]{0,24}[ \t\r\n\"'`\\\])]{0,3}[=:>,|?\"'`]"
+_KINDS: Final = bytes(
+    1 if c in DIGITS else 2 if c in UPPER else 3 if c in LOWER else 4 if c >= 0x80 else 0
+    for c in range(256)
+)
+_BASE64_SIGNS: Final = (b"+", b"/")
+_IN_IDS: Final = DIGITS | frozenset(b"abcdefABCDEF-")
+_UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _FULL_STOP: Final = ord(".")
 _QUOTES: Final = frozenset(b"\"'`")
 # Prefixes and words are filed by so many of their first characters.
@@ -115,6 +123,8 @@ class VendorTokens:
         if gap is None:
             return None
         name = gap["name"]
+        if gap["signs"] == b"::":
+            return None  # of a name within another
         if not gap["signs"] and not _is_dash_quote(name, text[gap.start("opening") - 1]):
             return None
         at = gap.end()
@@ -122,20 +132,33 @@ class VendorTokens:
             if text.startswith(prefix, at):
                 end = _rest(row, text, at + len(prefix))
                 if end is not None:
-                    named = row.prefixes or self._may_be_named(row, name)
+                    named = row.prefixes or self._may_be_named(row, name, text[at:end])
                     return _Found(at, end, row) if named else None
         return None
 
-    def _may_be_named(self, row: TokenRow, name: bytes) -> bool:
-        """Return whether what follows the vendor's word can be the name of a token."""
+    def _may_be_named(self, row: TokenRow, name: bytes, token: bytes) -> bool:
+        """Return whether what follows the vendor's word can be the name of this token."""
         end = len(name)
         while end and name[end - 1] not in ALNUM:
             end -= 1
         name = name[:end]
         if any(_ends_in_word(name, word) for word in self._not_last):
             return False
+        if row.parts > 1 or not _could_be_id(token):
+            return True
         low = name.lower()
-        return not row.like_an_id or any(word in low for word in self._secret)
+        return any(word in low for word in self._secret)
+
+
+def _could_be_id(token: bytes) -> bool:
+    """Return whether a number, a hash, a trace id or a UUID looks the same."""
+    if not all(c in _IN_IDS for c in token):
+        return False
+    return (
+        len(token) % 8 == 0
+        or all(c in DIGITS or c == ord("-") for c in token)
+        or _UUID.fullmatch(token) is not None
+    )
 
 
 def _rest(row: TokenRow, text: bytes, start: int) -> int | None:
@@ -151,7 +174,16 @@ def _rest(row: TokenRow, text: bytes, start: int) -> int | None:
     if not _ends_at(last, text, end):
         return None
     present = set(text[start:end])
-    return end if all(present & need for need in row.needs) else None
+    if not all(present & need for need in row.needs):
+        return None
+    return end if not row.random or _is_random(text[start:end]) else None
+
+
+def _is_random(text: bytes) -> bool:
+    """Words change their case once or twice, what is random does so more often."""
+    kinds = text.translate(_KINDS)
+    changes = sum(before != after for before, after in pairwise(kinds))
+    return changes * 5 >= (len(text) - 1) * 2
 
 
 def _ends_at(last: Run | None, text: bytes, end: int) -> bool:
@@ -180,6 +212,9 @@ def _at_prefix(row: TokenRow, text: bytes, at: int, after: int) -> _Found | None
             return None
         if start and text[start - 1] in ALNUM:
             return None
+    within_base64 = row.both_cases and text[start - 1 : start] in _BASE64_SIGNS
+    if within_base64 and all(c in ALNUM for c in text[at:after]):
+        return None
     return _Found(after if row.keeps_prefix else start, end, row)
 
 
