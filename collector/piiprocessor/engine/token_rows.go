@@ -46,7 +46,7 @@ func (t *texts) UnmarshalYAML(node *yaml.Node) error {
 
 const (
 	// mostOfToken bounds a run whose length has no upper bound in the table.
-	mostOfToken = 2048
+	mostOfToken = 512
 	// longestRun is the most that a row may ask for.
 	longestRun = 8192
 	// A token of fewer characters is a word too often.

@@ -13,7 +13,7 @@ FIELDS: Final = frozenset(
     | {"keeps_prefix", "docs"}
 )
 # Bounds a run whose length has no upper bound in the table.
-MOST_OF_TOKEN: Final = 2048
+MOST_OF_TOKEN: Final = 512
 # The most that a row may ask for.
 LONGEST_RUN: Final = 8192
 # A token of fewer characters is a word too often.

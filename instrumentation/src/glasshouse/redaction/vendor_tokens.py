@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM, DIGITS, LOWER, UPPER
@@ -27,6 +27,7 @@ _IN_IDS: Final = DIGITS | frozenset(b"abcdefABCDEF-")
 _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _FULL_STOP: Final = ord(".")
 _QUOTES: Final = frozenset(b"\"'`")
+_NONE: Final[Sequence[tuple[bytes, TokenRow]]] = ()
 # Prefixes and words are filed by so many of their first characters.
 _FILED_BY: Final = 2
 
@@ -46,7 +47,8 @@ class VendorTokens:
         self._secret = tuple(word.encode() for word in secret)
         self._not_last = tuple(word.encode() for word in not_last)
         self._prefixes: dict[bytes, list[tuple[bytes, TokenRow]]] = {}
-        self._marks: list[tuple[bytes, TokenRow]] = []  # prefixes that stand within their token
+        # Prefixes that stand within their token, by their first character.
+        self._marks: dict[bytes, list[tuple[bytes, TokenRow]]] = {}
         self._words: dict[bytes, list[tuple[bytes, TokenRow]]] = {}
         starts: dict[str, list[str]] = {}
         words: set[str] = set()
@@ -60,7 +62,7 @@ class VendorTokens:
                 if row.lead is None:
                     self._prefixes.setdefault(prefix[:_FILED_BY], []).append((prefix, row))
                 else:
-                    self._marks.append((prefix, row))
+                    self._marks.setdefault(prefix[:1], []).append((prefix, row))
                 starts.setdefault(row.start, []).append(re.escape(prefix.decode()))
         alternatives = [f"(?:{'|'.join(each)}){start}" for start, each in starts.items()]
         if words:
@@ -101,12 +103,14 @@ class VendorTokens:
 
     def _at(self, masks: Masks, text: bytes, at: int) -> Iterator[_Found]:
         """Yield the tokens whose prefix or word stands at a place."""
-        for prefix, row in (*self._prefixes.get(text[at : at + _FILED_BY], ()), *self._marks):
+        prefixes = self._prefixes.get(text[at : at + _FILED_BY], _NONE)
+        marks = self._marks.get(text[at : at + 1], _NONE)
+        for prefix, row in chain(prefixes, marks):
             if text.startswith(prefix, at):
                 found = _at_prefix(row, text, at, at + len(prefix))
                 if found is not None:
                     yield found
-        filed = self._words.get(text[at : at + _FILED_BY].lower(), ())
+        filed = self._words.get(text[at : at + _FILED_BY].lower(), _NONE)
         if not filed or not _begins_word(text, at):
             return
         if text[at - 1 : at] == b"[" and masks.end(text, at - 1) >= 0:
