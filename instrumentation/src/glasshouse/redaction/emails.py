@@ -10,8 +10,6 @@ import unicodedata
 from functools import cache
 from typing import Final, NamedTuple
 
-from glasshouse.redaction.errors import PolicyError
-
 MEANT: Final = (
     r"[\p{L}\p{N}\p{M}._+-]{1,64}(?:@|%40)"
     r"[\p{L}\p{N}\p{M}-]{1,63}(?:\.[\p{L}\p{N}\p{M}-]{1,63}){1,8}"
@@ -39,13 +37,7 @@ class Span(NamedTuple):
 
 
 class EmailPattern:
-    """Behaves as the compiled pattern would."""
-
-    def __init__(self, pattern: str) -> None:
-        if pattern != MEANT:
-            raise PolicyError(
-                "the e-mail pattern has changed: change glasshouse.redaction.emails with it"
-            )
+    """Behaves as the compiled pattern `MEANT` would."""
 
     def search(self, text: bytes, pos: int = 0) -> Span | None:
         if text.isascii():

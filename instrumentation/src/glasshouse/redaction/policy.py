@@ -12,15 +12,15 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
+from glasshouse.redaction.emails import MEANT, EmailPattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
+from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
+from glasshouse.redaction.syntax import PatternSyntaxError, parse
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
-CLASSES: Final = ("digits", "colons", "dashes", "dots", "word")
-# The one pattern that RE2 cannot run within its memory: 64 letters of any script. See `emails`.
-EMAIL_PATTERN_MARK: Final = r"\p{M}"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _WORDS: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
@@ -75,8 +75,7 @@ class Rule:
     entity: str
     mask: bytes
     pattern: Any
-    literals: tuple[bytes, ...]
-    counts: tuple[tuple[str, int], ...]
+    needs: Needs
     not_preceded_by: frozenset[int]
     not_preceded_by_digit_and: frozenset[int]
     not_followed_by: frozenset[int]
@@ -250,20 +249,21 @@ class _Reader:
         builtin = entry.get("builtin")
         if builtin not in (None, "pairs"):
             raise complain(f'unknown builtin "{builtin}": there is only pairs')
-        if not builtin and not all(entry.get(key) for key in ("entity", "triggers", "pattern")):
-            raise complain("needs entity, triggers and pattern")
+        if not builtin and not all(entry.get(key) for key in ("entity", "pattern")):
+            raise complain("needs entity and pattern")
         validate = entry.get("validate", "")
         if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS}:
             raise complain(f'unknown validator "{validate}"')
         mask = entry.get("mask") or name
-        literals, counts = _triggers(entry.get("triggers", ()), complain)
+        pattern, needs = (None, Needs())
+        if not builtin:
+            pattern, needs = _pattern(entry["pattern"], validate, complain)
         return Rule(
             name=name,
             entity=entry.get("entity", ""),
             mask=mask.encode(),
-            pattern=None if builtin else _compile(entry["pattern"], complain),
-            literals=literals,
-            counts=counts,
+            pattern=pattern,
+            needs=needs,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
             not_followed_by=_class(entry, "not_followed_by", complain),
@@ -276,36 +276,15 @@ class _Reader:
         )
 
 
-def _triggers(
-    items: Sequence[Any], complain: Any
-) -> tuple[tuple[bytes, ...], tuple[tuple[str, int], ...]]:
-    literals: list[bytes] = []
-    counts: list[tuple[str, int]] = []
-    for item in items:
-        if isinstance(item, Mapping):
-            [(kind, count)] = cast(Mapping[str, int], item).items()
-            if kind not in CLASSES:
-                raise complain(f'unknown trigger class "{kind}": use {", ".join(CLASSES)}')
-            counts.append((kind, count))
-        elif str(item):
-            literals.append(str(item).encode())
-        else:
-            raise complain("an empty trigger")
-    return tuple(literals), tuple(counts)
-
-
-def _compile(pattern: str, complain: Any) -> Any:
-    if EMAIL_PATTERN_MARK in pattern:
-        from glasshouse.redaction.emails import EmailPattern
-
-        return EmailPattern(pattern)
+def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
     try:
-        compiled = compile_pattern(pattern)
-    except PatternError as error:
+        tree = parse(pattern)
+        compiled = EmailPattern() if pattern == MEANT else compile_pattern(pattern)
+    except (PatternSyntaxError, PatternError) as error:
         raise complain(f"pattern: {error}") from None
-    if compiled.fullmatch(b""):
+    if least_length(tree) == 0:
         raise complain("pattern: matches the empty text")
-    return compiled
+    return compiled, derive(tree, validate)
 
 
 def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:

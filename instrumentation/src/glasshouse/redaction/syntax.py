@@ -67,14 +67,13 @@ class Repeat:
 Node = Chars | Sequence | Choice | Repeat
 
 
-def parse(pattern: str) -> tuple[Node, int]:
-    """Return the tree of a pattern, and the number of its capturing groups.
+def parse(pattern: str) -> Node:
+    """Return the tree of a pattern.
 
     Raises:
         PatternSyntaxError: says what, and at which character.
     """
-    parser = _Parser(pattern)
-    return parser.whole(), parser.groups
+    return _Parser(pattern).whole()
 
 
 class _Parser:
@@ -83,7 +82,6 @@ class _Parser:
         self._at = 0
         self._fold = False
         self._depth = 0
-        self.groups = 0
 
     def whole(self) -> Node:
         node = self._choice()
@@ -161,7 +159,6 @@ class _Parser:
             raise self._wrong(start, "a group is (…), (?:…) or (?i:…)")
         else:
             self._at += 1
-            self.groups += 1
         node = self._choice()
         if not self._peek(")"):
             raise self._wrong(start, "a ( without its )")
