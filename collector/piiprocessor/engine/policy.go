@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -326,7 +325,7 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextWords: entry.ContextWords, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
+		contextWords: entry.ContextWords, mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -341,8 +340,8 @@ func compileRule(node *yaml.Node) (*rule, error) {
 		r.pairs = true
 		return r, nil
 	}
-	if entry.Entity == "" || entry.Pattern == "" || len(entry.Triggers) == 0 {
-		return nil, errors.New("needs entity, triggers and pattern")
+	if entry.Entity == "" || entry.Pattern == "" {
+		return nil, errors.New("needs entity and pattern")
 	}
 	for _, step := range []func(*rule, *ruleEntry) error{setPattern, setNeighbours, setContextWords, setValidator, setReplacement} {
 		if err := step(r, &entry); err != nil {
@@ -353,19 +352,16 @@ func compileRule(node *yaml.Node) (*rule, error) {
 }
 
 func setPattern(r *rule, entry *ruleEntry) (err error) {
+	if r.tree, err = parsePattern(entry.Pattern); err != nil {
+		return fmt.Errorf("pattern: %w", err)
+	}
 	if r.pattern, err = regexp.Compile(entry.Pattern); err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
-	parsed, err := syntax.Parse(entry.Pattern, syntax.Perl)
-	if err != nil {
-		return fmt.Errorf("pattern: %w", err)
-	}
-	if anchored(parsed) {
-		return errors.New("pattern: ^, $ and \\b are not allowed, use not_preceded_by and not_followed_by")
-	}
-	if r.pattern.MatchString("") {
+	if leastLength(r.tree) == 0 {
 		return errors.New("pattern: matches the empty text")
 	}
+	r.needs = deriveNeeds(r.tree, entry.Validate)
 	return nil
 }
 
@@ -432,17 +428,4 @@ func setReplacement(r *rule, entry *ruleEntry) error {
 		return fmt.Errorf("unknown replacement %q: use last4, pseudonym or network", entry.Replacement)
 	}
 	return nil
-}
-
-func anchored(re *syntax.Regexp) bool {
-	switch re.Op {
-	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return true
-	}
-	for _, sub := range re.Sub {
-		if anchored(sub) {
-			return true
-		}
-	}
-	return false
 }

@@ -92,7 +92,7 @@ func TestPrefilterExamples(t *testing.T) {
 		}
 		miss := nearMisses[r.name]
 		if miss == "" && filter.prefixes {
-			miss = "x" + r.triggers[0].literal
+			miss = "x" + witnessesOf(r)[0].text
 		}
 		if wanted := e.scan.scan(miss, noKey); miss == "" || wanted.has(i) {
 			t.Errorf("%s: the near miss %q is wanted", r.name, miss)

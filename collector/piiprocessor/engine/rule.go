@@ -27,7 +27,8 @@ type rule struct {
 	digest                    string
 	index                     int
 	pairs                     bool
-	triggers                  []trigger
+	tree                      *node
+	needs                     needs
 	pattern                   *regexp.Regexp
 	notBefore, notBeforeDigit asciiSet
 	notAfter, notAfterDigit   asciiSet

@@ -86,8 +86,8 @@ func findable(word string) bool {
 	return len(word) >= 2 && classes[word[0]]&classLetter != 0 && (len(word) > 2 || isAlnum(word[1]))
 }
 
-// addContextWords files the words beside which rule i is tried. A single trigger of digits is a
-// further condition; others are not asked.
+// addContextWords files the words beside which rule i is tried. What else its
+// pattern needs is asked in the end.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 	for _, word := range r.contextWords {
 		switch {
@@ -99,11 +99,7 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 			c.alwaysNear.set(i)
 		}
 	}
-	digits := 0
-	if len(r.triggers) == 1 && r.triggers[0].class == "digits" {
-		digits = r.triggers[0].count
-	}
-	c.wordRules = append(c.wordRules, wordRule{rule: i, digits: digits, needs: needs})
+	c.wordRules = append(c.wordRules, wordRule{rule: i, needs: needs})
 }
 
 // commonWords distinguish little: an entry is known by another of its words where it has one.

@@ -136,7 +136,7 @@ def _of_chars(chars: Chars) -> _Found:
     is_digit = bool(inside) and not inside & ~_DIGITS
     return _Found(
         least=1,
-        signs=(int(is_digit), *(int(inside == sign) for sign in _SIGNS)),
+        signs=(int(is_digit), *_signs(inside)),
         solid=solid,
         head=int(solid),
         longest=int(solid),
@@ -145,6 +145,11 @@ def _of_chars(chars: Chars) -> _Found:
         start=exact,
         end=exact,
     )
+
+
+def _signs(members: int) -> tuple[int, int, int]:
+    colon, dash, dot = (int(members == sign) for sign in _SIGNS)
+    return colon, dash, dot
 
 
 def _repeated(item: _Found, least: int, most: int) -> _Found:
@@ -263,14 +268,14 @@ _COMMON_SIGNS: Final = frozenset(".-:/_=,\"'")
 _COUNT_WEIGHTS: Final = {"digits": 0.3, "colons": 1.6, "dashes": 1.6, "dots": 1.6, "word": 0.1}
 
 
-def _weight_of(c: str, *, folded: bool) -> float:
+def _weight_of(c: str) -> float:
     if c in _COMMON_SIGNS:
         return 1.6
     if c in "0123456789":
         return 0.7
-    if c in " \t" or c.islower():
+    if c in " \t" or "a" <= c <= "z":
         return 1
-    return 1.3 if c.isupper() and not folded else 2.5
+    return 1.3 if "A" <= c <= "Z" else 2.5
 
 
 def _weight(atoms: Iterable[Literal | Count]) -> float:
@@ -279,7 +284,7 @@ def _weight(atoms: Iterable[Literal | Count]) -> float:
         (
             _COUNT_WEIGHTS[atom.kind] * atom.least
             if isinstance(atom, Count)
-            else sum(_weight_of(c, folded=atom.folded) for c in atom.text)
+            else sum(map(_weight_of, atom.text))
             for atom in atoms
         ),
         default=0,

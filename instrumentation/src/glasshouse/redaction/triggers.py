@@ -7,8 +7,6 @@ wants near. So what is left out cannot change a result.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from functools import reduce
-from operator import or_
 from typing import Any, Final
 
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
@@ -50,9 +48,9 @@ class Triggers:
 
     def of(self, text: bytes, key: KeyInfo) -> int:
         """Return the bits of the rules that could match ``text`` under ``key``."""
-        if self._skip_hex_ids and _HEX_DIGITS <= len(text) <= _LONGEST_HEX_ID:
-            if self._is_hex_id(text):
-                return 0
+        of_an_id = _HEX_DIGITS <= len(text) <= _LONGEST_HEX_ID
+        if of_an_id and self._skip_hex_ids and self._is_hex_id(text):
+            return 0
         possible = self._possible(text)
         if key.exempt:
             possible &= ~self._suppressed_on_ids
@@ -239,4 +237,7 @@ def _groups(rules: Sequence[Rule]) -> list[_Group]:
 
 
 def _all_of(bits: Iterable[int]) -> int:
-    return reduce(or_, bits, 0)
+    every = 0
+    for each in bits:
+        every |= each
+    return every
