@@ -89,7 +89,7 @@ def derive(pattern: Node, validator: str = "") -> Needs:
     """Return what follows from a pattern, and from the validator that its hits must pass."""
     found = _find(pattern)
     best = _better(found.best, _usable(found.exact))
-    counts = dict(zip(COUNTED, (*found.signs, found.longest), strict=True))
+    counts: dict[str, int] = dict(zip(COUNTED, (*found.signs, found.longest), strict=True))
     more = _OF_VALIDATORS.get(validator, Needs())
     for count in more.counts:
         counts[count.kind] = max(counts[count.kind], count.least)
