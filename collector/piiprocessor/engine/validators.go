@@ -174,7 +174,9 @@ func isCardGrouping(hit string) bool {
 			return false
 		}
 		separator = hit[i]
-		count++
+		if count++; count == len(groups) {
+			return false
+		}
 	}
 	switch count + 1 {
 	case 1:
@@ -203,7 +205,13 @@ var ibanLengths = map[string]int{
 	"TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }
 
+// shortestIBAN is that of Norway.
+const shortestIBAN = 15
+
 func validateIBAN(_ *Engine, s string, start, end int) (int, string, bool) {
+	if end-start < shortestIBAN {
+		return end, "", false
+	}
 	country := [2]byte{s[start] &^ 0x20, s[start+1] &^ 0x20}
 	length, known := ibanLengths[string(country[:])]
 	if !known {
@@ -272,6 +280,9 @@ func isEmail(hit string) bool {
 	if at < 0 {
 		at, size = strings.LastIndex(hit, "%40"), 3
 	}
+	if at < 1 {
+		return false
+	}
 	local, domain := hit[:at], hit[at+size:]
 	if local == "git" || local[0] == '.' || local[len(local)-1] == '.' {
 		return false
@@ -293,13 +304,17 @@ func isEmail(hit string) bool {
 // decodeBase64 takes both alphabets and ignores padding and unused bits.
 func decodeBase64(s string) ([]byte, bool) {
 	s = strings.TrimRight(s, "=")
+	if strings.ContainsAny(s, "\r\n") { // which the decoder would pass over
+		return nil, false
+	}
 	standard := strings.NewReplacer("-", "+", "_", "/").Replace(s)
 	out, err := base64.RawStdEncoding.DecodeString(standard)
 	return out, err == nil
 }
 
 func isJWT(hit string) bool {
-	header, ok := decodeBase64(hit[:strings.IndexByte(hit, '.')])
+	first, _, _ := strings.Cut(hit, ".")
+	header, ok := decodeBase64(first)
 	if !ok || !strings.HasPrefix(string(header), `{"`) {
 		return false
 	}

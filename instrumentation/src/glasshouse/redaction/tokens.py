@@ -10,6 +10,8 @@ def is_email(hit: bytes) -> bool:
     at, size = hit.rfind(b"@"), 1
     if at < 0:
         at, size = hit.rfind(b"%40"), 3
+    if at < 1:
+        return False
     local, domain = hit[:at], hit[at + size :]
     if local == b"git" or local.startswith(b".") or local.endswith(b"."):
         return False
