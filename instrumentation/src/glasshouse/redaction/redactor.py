@@ -152,7 +152,7 @@ class Redactor:
         return self._string(key, str(value))
 
     def _float(self, info: KeyInfo, value: float) -> float | str:
-        if info.secret is not None:
+        if info.secret is not None and info.secret.takes_numbers:
             return self._engine.secret(info).decode()
         if info.user or not math.isfinite(value) or not 1e6 <= value < _EXACT or value % 1:
             return value
@@ -170,7 +170,7 @@ class Redactor:
         return value if changed is None else changed
 
     def _container(self, key: str, info: KeyInfo, value: Any, level: int) -> Any:
-        if info.secret is not None:
+        if info.secret is not None and info.secret.takes_whole:
             return self._engine.secret(info).decode() if value else value
         if level >= MOST_LEVELS:
             return self._marker()
