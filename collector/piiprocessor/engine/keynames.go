@@ -10,6 +10,7 @@ type place byte
 
 const (
 	wholeName place = iota
+	beginning       // with more behind
 	atEnd
 	anywhere
 	endOfWord // glued to what stands before, as in dbpassword
@@ -161,7 +162,10 @@ func (x *nameIndex) glued(name string, start, end int, use func(*keyRule) bool) 
 // the words around it.
 func (x *nameIndex) counts(entry *nameEntry, name string, start, end int) bool {
 	r := entry.rule
-	if entry.place == wholeName && start > 0 {
+	switch {
+	case entry.place == beginning:
+		return start == 0 && end < len(name)
+	case entry.place == wholeName && start > 0:
 		return false
 	}
 	for at := start; at > 0; {

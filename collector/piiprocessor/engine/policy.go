@@ -48,6 +48,7 @@ type pseudonymKeys struct {
 type keyEntry struct {
 	Name       string   `yaml:"name"`
 	Exact      []string `yaml:"exact"`
+	Prefix     []string `yaml:"prefix"`
 	Suffix     []string `yaml:"suffix"`
 	Anywhere   []string `yaml:"anywhere"`
 	Glued      []string `yaml:"glued"`
@@ -130,7 +131,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
 		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
-	keyFields = " name exact suffix anywhere glued behind not_behind min_length text query line require_digit_in_prose overrides_except mask "
+	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length text query line require_digit_in_prose overrides_except mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -361,7 +362,7 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 	for _, list := range []struct {
 		names []string
 		place place
-	}{{entry.Exact, wholeName}, {entry.Suffix, atEnd}, {entry.Anywhere, anywhere}, {entry.Glued, endOfWord}} {
+	}{{entry.Exact, wholeName}, {entry.Prefix, beginning}, {entry.Suffix, atEnd}, {entry.Anywhere, anywhere}, {entry.Glued, endOfWord}} {
 		for _, words := range list.names {
 			if err := checkWords(words); err != nil {
 				return nil, err

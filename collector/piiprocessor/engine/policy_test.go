@@ -27,7 +27,7 @@ func TestBadPolicy(t *testing.T) {
 		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
 		{"trigger", "triggers: [{dots: 3}]", "triggers: [{stars: 3}]", []string{`unknown trigger class "stars"`}},
 		{"version", "version: 1", "version: 2", []string{"version is 2"}},
-		{"key", "suffix: [cookie, cookies", "suffix: [Cookie, cookies", []string{`key rule "cookie"`, `write "cookie"`}},
+		{"key", "suffix: [cookie, set_cookie", "suffix: [Cookie, set_cookie", []string{`key rule "cookie"`, `write "cookie"`}},
 		{"no rules", "\nrules:", "\nrulez:", []string{"has no rules"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

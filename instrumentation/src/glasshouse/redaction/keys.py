@@ -118,6 +118,8 @@ class NameIndex:
     def _counts(self, entry: _Entry, words: list[str], start: int, end: int) -> bool:
         """Decide, by the words around an entry, whether it makes the name one of its rule's."""
         rule, around = entry.rule, self._words
+        if entry.place == "prefix":
+            return start == 0 and end < len(words)
         if entry.place == "exact" and start > 0:
             return False
         if start > 0 and words[start - 1] in rule.not_behind:

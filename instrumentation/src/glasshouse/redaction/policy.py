@@ -26,10 +26,10 @@ EMAIL_PATTERN_MARK: Final = r"\p{M}"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
-    {"name", "exact", "suffix", "anywhere", "glued", "behind", "not_behind", "min_length"}
-    | {"text", "query", "line", "mask", "require_digit_in_prose", "overrides_except"}
+    {"name", "exact", "prefix", "suffix", "anywhere", "glued", "behind", "not_behind"}
+    | {"min_length", "text", "query", "line", "mask", "require_digit_in_prose", "overrides_except"}
 )
-_PLACES: Final = ("exact", "suffix", "anywhere", "glued")
+_PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
 # Letters of an entry; with more the comparison of a name would cost more.
 _LONGEST_ENTRY: Final = 64
 _RULE_FIELDS: Final = frozenset(
