@@ -183,7 +183,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// rarestWord returns the place of the word that tells the entry best from ordinary text.
+// rarestWord returns the place of the word that is least common in ordinary text.
 func rarestWord(words []string) int {
 	best, most := 0, -1
 	for i, word := range words {

@@ -2,8 +2,8 @@
 
 HMAC-SHA256 (RFC 2104, FIPS 198-1) under a secret key, of which the first 16 hex digits are
 kept. Without the key nobody can test a guess, which a plain hash would allow. They stand in
-brackets behind their kind, `[user:4f3c2b1a09d8e7f6]`: so no id is taken for one by its form, and the
-Collector leaves it alone, whatever its key.
+brackets behind their kind, `[user:4f3c2b1a09d8e7f6]`: so no id is taken for one by its form, and
+the Collector leaves it alone, whatever its key.
 """
 
 import hashlib
