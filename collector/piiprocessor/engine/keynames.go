@@ -188,7 +188,7 @@ func (x *nameIndex) counts(entry *nameEntry, name string, start, end int) bool {
 			rest = ""
 		}
 		switch {
-		case isDigit(word[0]):
+		case isDigit(word[0]) && entry.place != wholeName:
 		case !r.overrides && !holds && x.after[word]:
 			return false
 		case entry.place == wholeName, entry.place == atEnd && !x.neutral[word]:

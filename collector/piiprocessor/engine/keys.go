@@ -28,6 +28,7 @@ type keyRule struct {
 	proseDigit   bool
 	overrides    bool
 	minLength    int
+	exceptValues map[string]bool
 	many         bool     // its names are plurals, under which a number is a count
 	plural       *keyRule // this rule for such names
 }
@@ -40,7 +41,8 @@ func (r *keyRule) takesNumbers() bool { return r != nil && r.minLength == 0 && !
 
 // spares reports whether a value is kept although its name is one of the rule's.
 func (r *keyRule) spares(value string) bool {
-	return len(value) < r.minLength || (r.many && areDigits(value))
+	return len(value) < r.minLength || (r.many && areDigits(value)) ||
+		(len(r.exceptValues) > 0 && r.exceptValues[lowerASCII(value)])
 }
 
 // keyInfo is what the policy says about one name.

@@ -55,6 +55,7 @@ type keyEntry struct {
 	Behind     []string `yaml:"behind"`
 	NotBehind  []string `yaml:"not_behind"`
 	MinLength  int      `yaml:"min_length"`
+	Except     []string `yaml:"except_values"`
 	Text       *bool    `yaml:"text"`
 	Query      bool     `yaml:"query"`
 	Line       bool     `yaml:"line"`
@@ -131,7 +132,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
 		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
-	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length text query line require_digit_in_prose overrides_except mask "
+	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -355,7 +356,7 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 		mask = entry.Name
 	}
 	r := &keyRule{
-		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength,
+		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength, exceptValues: setOf(entry.Except),
 		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
 		overrides: entry.Overrides,
 	}

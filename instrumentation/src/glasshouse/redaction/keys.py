@@ -128,7 +128,7 @@ class NameIndex:
             return False
         holds = len(words) > 1 and words[-1] in ("value", "values")
         for word in words[end:]:
-            if "0" <= word[:1] <= "9":
+            if "0" <= word[:1] <= "9" and entry.place != "exact":
                 continue
             if not rule.overrides and not holds and word in around.after:
                 return False
@@ -222,4 +222,6 @@ def _end_of(key: bytes) -> bytes:
 
 def spares(rule: KeyRule, value: bytes) -> bool:
     """Return whether a value is kept although its name is one of the rule's."""
-    return len(value) < rule.min_length or (rule.many and are_digits(value))
+    if len(value) < rule.min_length or (rule.many and are_digits(value)):
+        return True
+    return bool(rule.except_values) and value.lower() in rule.except_values

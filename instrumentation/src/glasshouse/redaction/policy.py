@@ -27,7 +27,16 @@ EMAIL_PATTERN_MARK: Final = r"\p{M}"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
     {"name", "exact", "prefix", "suffix", "anywhere", "glued", "behind", "not_behind"}
-    | {"min_length", "text", "query", "line", "mask", "require_digit_in_prose", "overrides_except"}
+    | {
+        "min_length",
+        "except_values",
+        "text",
+        "query",
+        "line",
+        "mask",
+        "require_digit_in_prose",
+        "overrides_except",
+    }
 )
 _PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
 # Letters of an entry; with more the comparison of a name would cost more.
@@ -75,6 +84,7 @@ class KeyRule:
     require_digit_in_prose: bool = False
     overrides: bool = False
     min_length: int = 0
+    except_values: frozenset[bytes] = frozenset()
     many: bool = False
     """Whether its names are plurals, under which a number is a count."""
 
@@ -293,6 +303,7 @@ class _Reader:
             require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
             min_length=int(entry.get("min_length", 0)),
+            except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
         )
 
     def user_names(self, entry: Mapping[str, Sequence[str]]) -> KeyRule:
