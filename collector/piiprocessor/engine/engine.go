@@ -41,10 +41,11 @@ type Engine struct {
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser
-	except     map[string]bool
 	masks      map[string]bool // the names that stand in brackets
+	keyNames   nameIndex
+	userNames  nameIndex
 	exempt     []string
-	userKeys   []string
+	numbers    numberNames
 	keepIPs    bool
 
 	unsettledRule, uncheckedRule, userRule int
@@ -118,7 +119,7 @@ func (e *Engine) String(key, s string, h *Hits) (out string, changed bool) {
 
 // stringValue treats a string under a known key; depth counts the JSON texts around it.
 func (e *Engine) stringValue(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
-	if k.secret != nil && s != "" {
+	if k.secret != nil && s != "" && !k.secret.spares(s) {
 		if e.isMask(s) || isPlaceholder(s) {
 			return s, false
 		}
@@ -126,11 +127,11 @@ func (e *Engine) stringValue(k *keyInfo, s string, h *Hits, depth int) (string, 
 		return k.secret.masked, true
 	}
 	if k.user && s != "" {
-		if isPseudonym(s) || e.isMask(s) {
+		if e.isMask(s) {
 			return s, false
 		}
 		e.hit(h, e.userRule)
-		return e.pseudonyms.of(s), true
+		return e.user(s), true
 	}
 	return e.text(k, s, h, depth)
 }
@@ -153,7 +154,7 @@ func (e *Engine) Key(key string, h *Hits) (out string, changed bool) {
 // place. Use it for maps and lists; empty ones are kept.
 func (e *Engine) Whole(key string, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if k.secret == nil {
+	if !k.secret.takesWhole() {
 		return "", false
 	}
 	e.hit(h, k.secret.index)
@@ -163,7 +164,7 @@ func (e *Engine) Whole(key string, h *Hits) (mask string, hit bool) {
 // Int redacts an integer; mask is a string to put in its place.
 func (e *Engine) Int(key string, v int64, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if k.secret == nil && !k.user && v < e.limits.leastNumber {
+	if !k.secret.takesNumbers() && !k.user && v < e.limits.leastNumber {
 		return "", false
 	}
 	var buffer [20]byte
@@ -173,7 +174,7 @@ func (e *Engine) Int(key string, v int64, h *Hits) (mask string, hit bool) {
 // Float redacts a floating point number that is a whole number, such as a card sent as a double.
 func (e *Engine) Float(key string, v float64, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if k.secret != nil {
+	if k.secret.takesNumbers() {
 		e.hit(h, k.secret.index)
 		return k.secret.masked, true
 	}
@@ -186,12 +187,12 @@ func (e *Engine) Float(key string, v float64, h *Hits) (mask string, hit bool) {
 // number treats an integer in decimal form.
 func (e *Engine) number(k *keyInfo, digits string, h *Hits) (string, bool) {
 	switch {
-	case k.secret != nil:
+	case k.secret.takesNumbers():
 		e.hit(h, k.secret.index)
 		return k.secret.masked, true
 	case k.user:
 		e.hit(h, e.userRule)
-		return e.pseudonyms.of(digits), true
+		return e.user(digits), true
 	case digits[0] == '-' || len(digits) < e.limits.minNumberDigits:
 		return "", false
 	}
@@ -237,6 +238,9 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 		if out, changed, ok := e.json(s, h, depth); ok {
 			return out, changed
 		}
+	}
+	if k.whole != nil && areDigits(s) {
+		k = k.whole
 	}
 	wanted := e.scan.scan(s, k)
 	if wanted.empty() {

@@ -3,17 +3,22 @@
 
 package engine
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // literal is a word or prefix that makes rules possible. Words are compared without regard to
 // case, prefixes exactly.
 type literal struct {
-	text  string
-	exact bool
-	next  int16 // in the same bucket, or -1
-	rules bits
-	near  bits
-	pairs byte
+	text   string
+	exact  bool
+	plural bool  // an s, or es, may follow
+	prefix bool  // anything may follow
+	next   int16 // in the same bucket, or -1
+	rules  bits
+	near   bits
+	pairs  byte
 }
 
 // Where the name of a pair was seen.
@@ -51,8 +56,8 @@ func (x *wordIndex) init() {
 
 func (x *wordIndex) add(text string, exact bool) *literal {
 	for i := range x.literals {
-		if x.literals[i].text == text && x.literals[i].exact == exact {
-			return &x.literals[i]
+		if l := &x.literals[i]; l.text == text && l.exact == exact && !l.prefix {
+			return l
 		}
 	}
 	x.literals = append(x.literals, literal{text: text, exact: exact})
@@ -109,7 +114,8 @@ var commonWords = map[string]bool{
 	"master": true, "storage": true, "device": true, "push": true,
 }
 
-// addKeyWords files, for each name that may stand in a text, a word that it must hold.
+// addKeyWords files, for each name that may stand in a text, what it must hold: one of its words, or
+// that word joined with its neighbours.
 func (c *scanner) addKeyWords() {
 	for _, r := range c.e.keys {
 		where := byte(pairsAnywhere)
@@ -118,24 +124,78 @@ func (c *scanner) addKeyWords() {
 		} else if !r.inText {
 			continue
 		}
-		for _, names := range [][]string{r.exact, r.suffix, r.anywhere} {
-			for _, name := range names {
-				if word := rarestWord(name); len(word) >= 2 {
-					c.words.add(word, false).pairs |= where
-				} else {
-					c.pairsAlways |= where
-				}
-			}
+		c.pairsHigh |= where // a letter with a mark may be one of its name
+		for i := range r.entries {
+			c.addKeyEntry(&r.entries[i], where)
 		}
 	}
 }
 
-func rarestWord(name string) string {
-	words := strings.Split(name, "_")
-	best := words[0]
-	for _, word := range words[1:] {
-		if len(word) > 2 && !isDigit(word[0]) && (commonWords[best] || len(best) < 3) {
-			best = word
+func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
+	if entry.place == endOfWord {
+		if isASCII(entry.letters) {
+			c.nameEndings.add(entry.letters, where)
+			c.nameEndings.add(entry.letters+"s", where)
+		}
+		return
+	}
+	words := entry.words()
+	at := rarestWord(words)
+	if !isASCII(words[at]) {
+		return // pairsHigh
+	}
+	if len(words[at]) < 2 {
+		c.pairsAlways |= where
+		return
+	}
+	l := c.words.add(words[at], false)
+	l.pairs |= where
+	l.plural = true
+	for first := range at {
+		c.words.addPrefix(strings.Join(words[first:at+1], ""), where)
+	}
+	if at+1 < len(words) {
+		c.words.addPrefix(words[at]+words[at+1], where)
+	}
+}
+
+// addPrefix takes the beginning of a word, whatever follows.
+func (x *wordIndex) addPrefix(text string, where byte) {
+	for i := range x.literals {
+		if l := &x.literals[i]; l.text == text && l.prefix {
+			l.pairs |= where
+			return
+		}
+	}
+	x.literals = append(x.literals, literal{text: text, prefix: true, pairs: where})
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// rarestWord returns the place of the word that is least common in ordinary text.
+func rarestWord(words []string) int {
+	best, most := 0, -1
+	for i, word := range words {
+		rank := 3
+		switch {
+		case !isASCII(word): // found by its first character
+			rank = 4
+		case isDigit(word[0]):
+			rank = 0
+		case len(word) < 3:
+			rank = 1
+		case commonWords[word]:
+			rank = 2
+		}
+		if rank > most {
+			best, most = i, rank
 		}
 	}
 	return best
@@ -180,7 +240,12 @@ func (p *pass) verify(i int, t uint16) {
 			if s[i:end] != l.text || (i > 0 && classes[s[i-1]]&classAlnum != 0) {
 				continue
 			}
-		} else if !equalFoldASCII(s[i:end], l.text) || (end < len(s) && classes[s[end]]&classLower != 0) {
+		} else if !equalFoldASCII(s[i:end], l.text) {
+			continue
+		} else if end < len(s) && classes[s[end]]&classLower != 0 && !l.prefix {
+			if l.plural && endsInPlural(s, end) {
+				p.pairs |= l.pairs
+			}
 			continue
 		}
 		p.found(l)
@@ -188,6 +253,14 @@ func (p *pass) verify(i int, t uint16) {
 	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
 		p.shortWord(i)
 	}
+}
+
+// endsInPlural reports whether s[end:] continues a word by an s or es alone.
+func endsInPlural(s string, end int) bool {
+	if s[end] == 'e' {
+		end++
+	}
+	return end < len(s) && s[end] == 's' && (end+1 == len(s) || classes[s[end+1]]&classLower == 0)
 }
 
 // shortWord compares the literals of two letters.
@@ -257,6 +330,37 @@ func (p *pass) ending(t token) {
 		if t.length() >= len(e.text) && (!e.blank || after == ' ' || after == '\t') &&
 			equalFoldASCII(s[t.end-len(e.text):t.end], e.text) && (e.test == nil || e.test(s, t)) {
 			p.wanted.add(&e.rules)
+		}
+	}
+}
+
+// nameEndings finds the names of pairs that are glued to what stands before them, as in dbpassword.
+type nameEndings struct {
+	known   [trigrams / 64]uint64
+	endings []literal
+}
+
+func (x *nameEndings) add(text string, where byte) {
+	n := len(text)
+	t := trigram(text[n-3], text[n-2], text[n-1])
+	x.known[t>>6] |= 1 << (t & 63)
+	x.endings = append(x.endings, literal{text: text, pairs: where})
+}
+
+// wordEnds compares the end of a word that began in s[start:] or within it.
+func (p *pass) wordEnds(start, end int) {
+	if end-start < 3 {
+		return
+	}
+	s, x := p.s, &p.c.nameEndings
+	t := trigram(s[end-3], s[end-2], s[end-1])
+	if x.known[t>>6]&(1<<(t&63)) == 0 {
+		return
+	}
+	for i := range x.endings {
+		e := &x.endings[i]
+		if end-start >= len(e.text) && equalFoldASCII(s[end-len(e.text):end], e.text) {
+			p.pairs |= e.pairs
 		}
 	}
 }

@@ -6,18 +6,11 @@ Texts are bytes of UTF-8 in here, so that places in them mean the same in both e
 from collections.abc import Callable
 from typing import Final
 
-from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
+from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, are_digits, only_digits
 from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
-from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
-from glasshouse.redaction.masks import (
-    UNCHECKED,
-    UNCHECKED_RULE,
-    UNSETTLED,
-    Masks,
-    Pseudonyms,
-    is_pseudonym,
-)
+from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
+from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, UNSETTLED, Masks, Pseudonyms
 from glasshouse.redaction.pairs import find_pairs, is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.triggers import Triggers
@@ -45,6 +38,7 @@ class Engine:
         self._masks = Masks(
             [rule.mask.strip(b"[]") for rule in policy.keys] + [rule.mask for rule in policy.rules]
         )
+        self._key_names = KeyNames(policy, self._secrets, self._masks)
         self._pseudonyms = Pseudonyms(key)
         self._keep_private = not mask_private_ips
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
@@ -54,7 +48,9 @@ class Engine:
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)
         if info is None:
-            info = classify(self._policy, self._secrets, key)
+            changed = self.name(key)
+            raw = key.encode("utf-8", "replace") if changed is None else changed
+            info = self._key_names.classify(raw)
             if len(self._keys) < MOST_KEYS and len(key) <= LONGEST_CACHED_KEY:
                 self._keys[key] = info
         return info
@@ -75,32 +71,32 @@ class Engine:
 
         ``depth`` counts the JSON texts around it.
         """
-        if key.secret is not None:
+        if key.secret is not None and not spares(key.secret, text):
             if not text or self._masks.is_mask(text) or is_placeholder(text):
                 return None
             count(key.secret.counted_as)
             return key.secret.mask
         if key.user:
-            if not text or is_pseudonym(text) or self._masks.is_mask(text):
+            if not text or self._masks.is_mask(text):
                 return None
             count("user_id")
-            return self._pseudonyms.of(text)
+            return self._pseudonyms.of_user(text)
         return self.text(key, text, count, depth)
 
     def number(self, key: KeyInfo, digits: bytes, count: Count = _ignore) -> bytes | None:
         """Return what takes the place of an integer in decimal form, or ``None``."""
-        if key.secret is not None:
+        if key.secret is not None and key.secret.takes_numbers:
             return self.secret(key, count)
         if key.user:
             count("user_id")
-            return self._pseudonyms.of(digits)
+            return self._pseudonyms.of_user(digits)
         if digits[:1] == b"-" or len(digits) < self._policy.limits.min_number_digits:
             return None
         return self.text(key, digits, count)
 
     def fraction(self, key: KeyInfo, value: float, count: Count = _ignore) -> bytes | None:
         """Return what takes the place of a float that is a whole number, or ``None``."""
-        if key.secret is not None:
+        if key.secret is not None and key.secret.takes_numbers:
             return self.secret(key, count)
         whole = 0 <= value < self._policy.limits.max_whole_float and not value % 1
         if key.user or not whole:
@@ -127,6 +123,8 @@ class Engine:
                 return self._json(text, count, depth)
             except NotJsonError:
                 pass
+        if key.whole is not None and are_digits(text):
+            key = key.whole
         result: bytes | None = None
         for _ in range(limits.max_passes):
             changed = self._one_pass(key, text, count)
@@ -159,7 +157,8 @@ class Engine:
 
         def on_number(key: KeyInfo, digits: bytes, whole: bool) -> bytes | None:
             if not whole:
-                return self.secret(key, count) if key.secret is not None else None
+                takes = key.secret is not None and key.secret.takes_numbers
+                return self.secret(key, count) if takes else None
             return self.number(key, digits, count)
 
         def on_name(name: bytes) -> tuple[KeyInfo, bytes | None]:

@@ -3,6 +3,8 @@
 The meaning of every field is in `redaction/README.md`; this module only checks and holds them.
 """
 
+import dataclasses
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ import yaml
 from glasshouse.redaction.emails import MEANT, EmailPattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
 from glasshouse.redaction.syntax import PatternSyntaxError, parse
@@ -23,11 +26,22 @@ from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
 VERSION: Final = 1
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_WORDS: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _KEY_FIELDS: Final = frozenset(
-    {"name", "exact", "suffix", "anywhere", "text", "query", "line", "mask"}
-    | {"require_digit_in_prose", "overrides_except"}
+    {"name", "exact", "prefix", "suffix", "anywhere", "glued", "behind", "not_behind"}
+    | {
+        "min_length",
+        "except_values",
+        "text",
+        "query",
+        "line",
+        "mask",
+        "require_digit_in_prose",
+        "overrides_except",
+    }
 )
+_PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
+# Letters of an entry; with more the comparison of a name would cost more.
+_LONGEST_ENTRY: Final = 64
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
@@ -49,18 +63,35 @@ Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRule:
-    """Names whose whole value goes. Entries are words joined by underscores."""
+    """Names whose whole value goes. Entries are a place and words joined by underscores."""
 
     name: str
-    mask: bytes
-    exact: frozenset[str]
-    suffix: tuple[str, ...]
-    anywhere: tuple[str, ...]
-    in_text: bool
-    query: bool
-    line: bool
-    require_digit_in_prose: bool
-    overrides: bool
+    mask: bytes = b""
+    entries: tuple[tuple[str, str], ...] = ()
+    not_behind: frozenset[str] = frozenset()
+    in_text: bool = True
+    query: bool = False
+    line: bool = False
+    require_digit_in_prose: bool = False
+    overrides: bool = False
+    min_length: int = 0
+    except_values: frozenset[bytes] = frozenset()
+    many: bool = False
+    """Whether its names are plurals, under which a number is a count."""
+
+    @functools.cached_property
+    def plural(self) -> "KeyRule":
+        """This rule for names in the plural."""
+        return dataclasses.replace(self, many=True)
+
+    @property
+    def takes_whole(self) -> bool:
+        """Whether maps and lists go, too."""
+        return self.min_length == 0
+
+    @property
+    def takes_numbers(self) -> bool:
+        return self.min_length == 0 and not self.many
 
     @property
     def counted_as(self) -> str:
@@ -88,15 +119,33 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NameWords:
+    """Words around an entry: two kinds that say a name is about it, one that changes nothing."""
+
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+    neutral: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberNames:
+    """Names whose whole numbers are no person's, by their last word and by any."""
+
+    last: frozenset[str] = frozenset()
+    unless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """What is sensitive, and what takes its place."""
 
     limits: Limits
     keys: tuple[KeyRule, ...]
     rules: tuple[Rule, ...]
-    except_last: frozenset[str]
-    pseudonym_keys: tuple[str, ...]
+    name_words: NameWords
+    user_names: KeyRule
     exempt_keys: tuple[str, ...]
+    exempt_numbers: NumberNames
     shipped: bool
     """Whether it reads as the policy of this package, for which shortcuts were written."""
 
@@ -126,6 +175,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
     except LimitError as error:
         place = f"{path}:{error.line}" if error.line else path
         raise PolicyError(f"policy {place}: {error}") from None
+    if "keys_except_last" in values:
+        raise PolicyError(f'policy {path}: keys_except_last is now called "keys_except_after"')
     off = _Switch(disable)
     all_keys = [reader.key_rule(item) for item in reader.sequence(document.get("keys"))]
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]
@@ -141,9 +192,16 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         limits=limits,
         keys=keys,
         rules=rules,
-        except_last=frozenset(values.get("keys_except_last", ())),
-        pseudonym_keys=tuple(values.get("pseudonym_keys", ())),
+        name_words=NameWords(
+            before=frozenset(values.get("keys_except_before", ())),
+            after=frozenset(values.get("keys_except_after", ())),
+            neutral=frozenset(values.get("keys_neutral_after", ())),
+        ),
+        user_names=reader.user_names(values.get("pseudonym_keys", {})),
         exempt_keys=tuple(values.get("exempt_keys", ())),
+        exempt_numbers=NumberNames(
+            **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
+        ),
         shipped=text == packaged_policy().read_text(encoding="utf-8"),
     )
 
@@ -214,26 +272,41 @@ class _Reader:
 
     def key_rule(self, node: yaml.Node) -> KeyRule:
         entry = self._entry(node, "key rule", _KEY_FIELDS)
-        lists: dict[str, list[str]] = {
-            key: list(entry.get(key) or ()) for key in ("exact", "suffix", "anywhere")
-        }
-        for words in (words for items in lists.values() for words in items):
-            if not _WORDS.fullmatch(str(words)):
-                raise self._complain(
-                    node, "key rule", entry["name"], f'"{words}" is not in normal form'
-                )
+        behind = entry.get("behind") or ()
+        entries = [
+            (place, f"{first}_{words}" if first else words)
+            for place in _PLACES
+            for words in entry.get(place) or ()
+            for first in behind or ("",)
+        ]
+        for _, words in entries:
+            if problem := _problem_of(words):
+                raise self._complain(node, "key rule", entry["name"], problem)
         query = bool(entry.get("query"))
         return KeyRule(
             name=entry["name"],
             mask=f"[{entry.get('mask') or entry['name']}]".encode(),
-            exact=frozenset(lists["exact"]),
-            suffix=tuple(lists["suffix"]),
-            anywhere=tuple(lists["anywhere"]),
+            entries=tuple(entries),
+            not_behind=frozenset(entry.get("not_behind") or ()),
             in_text=entry.get("text", True) is not False and not query,
             query=query,
             line=bool(entry.get("line")),
             require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
+            min_length=int(entry.get("min_length", 0)),
+            except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
+        )
+
+    def user_names(self, entry: Mapping[str, Sequence[str]]) -> KeyRule:
+        """Return the names of user ids as a rule of their own."""
+        suffixes = entry.get("suffix", ())
+        for words in suffixes:
+            if problem := _problem_of(words):
+                raise PolicyError(f"policy {self._path}: pseudonym_keys: {problem}")
+        return KeyRule(
+            name="user_id",
+            entries=tuple(("suffix", words) for words in suffixes),
+            not_behind=frozenset(entry.get("not_behind", ())),
         )
 
     def rule(self, node: yaml.Node) -> Rule:
@@ -274,6 +347,16 @@ class _Reader:
             validate=validate,
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
         )
+
+
+def _problem_of(words: str) -> str:
+    """Say why no name could match an entry."""
+    normal = normalise(words)
+    if not words or normal != words:
+        return f'"{words}" is not in normal form, write "{normal}"'
+    if len(words.encode()) > _LONGEST_ENTRY or len(words.replace("_", "").encode()) < 2:
+        return f'"{words}" has not 2 to {_LONGEST_ENTRY} letters'
+    return ""
 
 
 def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
