@@ -194,7 +194,7 @@ var editedRules = []struct {
 	},
 	{
 		"twilio_key", [2]string{`(?:SK|AC)[0-9a-f]{32}`, `[SK, AC]`}, [2]string{`(?:SK|AC|#)[0-9a-f]{32}`, `[SK, AC, "#"]`},
-		"key #0123456789abcdef0123456789abcdef", "key [twilio_key]",
+		"key #fedcba9876543210fedcba9876543210", "key [twilio_key]",
 	},
 	{
 		"webhook_url", [2]string{`(?:/api/webhooks/|`, `["/api/webhooks/", `}, [2]string{`(?:/api/webhooks/|hook\.example\.net/|`, `["/api/webhooks/", "hook.example.net/", `},

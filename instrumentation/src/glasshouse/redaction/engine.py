@@ -8,12 +8,12 @@ from typing import Final
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
 from glasshouse.redaction.edits import Edit, spliced
+from glasshouse.redaction.fold import fold
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
 from glasshouse.redaction.masks import (
     UNCHECKED,
     UNCHECKED_RULE,
-    UNSETTLED,
     Masks,
     Pseudonyms,
     is_pseudonym,
@@ -130,23 +130,27 @@ class Engine:
                 return result
             text = result = changed
         count("unsettled")
-        return UNSETTLED
+        return result
 
     def _one_pass(self, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
         result: bytes | None = None
-        wanted = self._triggers.of(text, key)
+        view = fold(text)
+        wanted = self._triggers.of(text if view is None else view.text, key)
         while wanted:
             bit = wanted & -wanted
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
+            seen = text if view is None else view.text
             if rule.pattern is None:
-                edits = find_pairs(self._secrets, self._masks, text, count)
+                edits = find_pairs(self._secrets, self._masks, seen, count)
             else:
-                edits = self._find(rule, key, text, count)
+                edits = self._find(rule, key, seen, count)
             if edits:
-                text = result = spliced(text, edits)
+                text = result = spliced(text, edits if view is None else view.back(edits))
+                view = fold(text)
                 # What is left may trigger other rules than before; only later ones are due.
-                wanted = self._triggers.of(text, key) & ~((bit << 1) - 1)
+                seen = text if view is None else view.text
+                wanted = self._triggers.of(seen, key) & ~((bit << 1) - 1)
         return result
 
     def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:

@@ -11,7 +11,6 @@ from glasshouse.redaction.ascii import only_digits
 UNCHECKED: Final = "[unchecked]"
 # What the engine counts beside the names of rules.
 UNCHECKED_RULE: Final = "unchecked"
-UNSETTLED: Final = b"[redacted]"
 PSEUDONYM_LENGTH: Final = 16
 
 _MASK: Final = re.compile(rb"\[([a-z][a-z0-9_]{0,31})(?::[0-9a-f.:*]{1,48})?\]")
