@@ -355,6 +355,9 @@ func setPattern(r *rule, entry *ruleEntry) (err error) {
 	if r.pattern, err = regexp.Compile(entry.Pattern); err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
+	if !r.rescan {
+		r.find = emailFinders[entry.Pattern]
+	}
 	parsed, err := syntax.Parse(entry.Pattern, syntax.Perl)
 	if err != nil {
 		return fmt.Errorf("pattern: %w", err)

@@ -3,11 +3,13 @@
 Texts are bytes of UTF-8 in here, so that places in them mean the same in both engines.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
 from glasshouse.redaction.edits import Edit, spliced
+from glasshouse.redaction.emails import EmailPattern
 from glasshouse.redaction.fold import fold
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
@@ -180,8 +182,9 @@ class Engine:
         edits: list[Edit] = []
         pos = 0
         size = len(text)
+        search = _search(rule, text)
         while pos < size:
-            match = rule.pattern.search(text, pos)
+            match = search(pos)
             if match is None:
                 break
             start, end = match.start(), match.end()
@@ -284,6 +287,12 @@ class Engine:
                 return True
             at = window.find(word, at + 1)
         return False
+
+
+def _search(rule: Rule, text: bytes) -> Callable[[int], Any]:
+    if isinstance(rule.pattern, EmailPattern):
+        return rule.pattern.reader(text).search
+    return functools.partial(rule.pattern.search, text)
 
 
 def _next_character(text: bytes, at: int) -> int:

@@ -32,7 +32,7 @@ class Pseudonyms:
 
     def of_email(self, text: bytes) -> bytes:
         """One name for an address, however its case; ``bytes.lower`` changes A to Z alone."""
-        return self.of(text.replace(b"%40", b"@").lower())
+        return self.of(text.lower())
 
     def of_phone(self, text: bytes) -> bytes:
         """One name for a number, however its digits are grouped."""

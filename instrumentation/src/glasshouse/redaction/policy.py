@@ -12,14 +12,13 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
+from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.patterns import PatternError, compile_pattern
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
 CLASSES: Final = ("digits", "colons", "dashes", "dots", "word")
-# The one pattern that RE2 cannot run within its memory: 64 letters of any script. See `emails`.
-EMAIL_PATTERN_MARK: Final = r"\p{M}"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _WORDS: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
@@ -303,10 +302,8 @@ def _triggers(
 
 
 def _compile(pattern: str, complain: Any) -> Any:
-    if EMAIL_PATTERN_MARK in pattern:
-        from glasshouse.redaction.emails import EmailPattern
-
-        return EmailPattern(pattern)
+    if known := email_pattern(pattern):
+        return known
     try:
         compiled = compile_pattern(pattern)
     except PatternError as error:

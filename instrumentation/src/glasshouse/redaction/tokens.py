@@ -2,26 +2,10 @@
 
 import base64
 import binascii
+import re
+from typing import Final
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER
-
-
-def is_email(hit: bytes) -> bool:
-    at, size = hit.rfind(b"@"), 1
-    if at < 0:
-        at, size = hit.rfind(b"%40"), 3
-    local, domain = hit[:at], hit[at + size :]
-    if local == b"git" or local.startswith(b".") or local.endswith(b"."):
-        return False
-    labels = domain.split(b".")
-    if any(not label or label.startswith(b"-") or label.endswith(b"-") for label in labels):
-        return False
-    last = labels[-1].decode()
-    if (last[0].isascii() and not last[0].isalpha()) or len(last) < 2:
-        return False
-    return labels[-1].lower().startswith(b"xn--") or not any(
-        c in b"0123456789-" for c in labels[-1]
-    )
 
 
 def is_jwt(hit: bytes) -> bool:
@@ -29,6 +13,18 @@ def is_jwt(hit: bytes) -> bool:
     if header is None or not header.startswith(b'{"'):
         return False
     return any(name in header for name in (b'"alg"', b'"enc"', b'"typ"', b'"kid"'))
+
+
+_VARIABLE: Final = re.compile(rb"\$(?:\([^\n]*\)|[A-Z_][A-Z0-9_]*)")
+
+
+def is_dsn(hit: bytes) -> bool:
+    """Return whether the last of user and password, as divided by colons or a slash, is real.
+
+    It is no variable such as ``$(PASS)`` or ``$PASS``, and not masked already.
+    """
+    password = hit[max(hit.rfind(b":"), hit.rfind(b"/")) + 1 :]
+    return not _VARIABLE.fullmatch(password) and not password.endswith(b"[credentials]")
 
 
 def is_basic_auth(hit: bytes) -> bool:
