@@ -239,7 +239,7 @@ func checkEmail(s string, start, end int, private bool) (int, string, bool) {
 			continue
 		}
 		if cut < 0 {
-			return end, "", isHost(host, private)
+			return end, "", isHost(host, private) && (private || !isMessageID(local))
 		}
 		if isAnyOf(fileTypes, last) {
 			if end = at + 1 + cut; strings.IndexByte(host[:cut], '.') < 0 {
@@ -290,6 +290,18 @@ func isHost(label string, private bool) bool {
 	}
 	first, _ := utf8.DecodeRuneInString(label)
 	return first >= utf8.RuneSelf || isLetter(byte(first)) && label[len(label)-1] != '-' && len(label) > 1 && !isHash(label)
+}
+
+// isMessageID recognises what a mail server writes: times and counts.
+func isMessageID(local string) bool {
+	const mostDigits = 4
+	digits := 0
+	for _, c := range []byte(local) {
+		if isDigit(c) {
+			digits++
+		}
+	}
+	return digits > mostDigits
 }
 
 // isIdentityHash recognises what Java prints for an object: a class, @ and the hash.

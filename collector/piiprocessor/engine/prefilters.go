@@ -134,6 +134,7 @@ var prefilters = map[string]prefilter{
 	"vault_token": {rule: "0b3a3e63d759", probes: []*probe{sharedProbe(probe{sign: ".", test: isVaultMark})}},
 	// The word is.
 	"spoken_secret": {rule: "731e1824a418", probes: []*probe{sharedProbe(probe{twoLetters: true, test: isIs})}},
+	"encoded":       {rule: "78901d859337", prefixes: true},
 	// @ with something before it, and a dot or a closing bracket after it.
 	"email":      {rule: "ed181ec8d6f0", facts: atSign, whole: hasHostAfterAt},
 	"email_near": {rule: "60f3da14ee1a", beside: atSign},

@@ -30,6 +30,7 @@ func init() {
 		"ssn":          plain(isSSN),
 		"dsn":          plain(isDSN),
 		"email":        validateEmail,
+		"encoded":      validateEncoded,
 		"email_near":   validateNearEmail,
 		"jwt":          plain(isJWT),
 		"basic_auth":   plain(isBasicAuth),

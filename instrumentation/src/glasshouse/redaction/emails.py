@@ -11,7 +11,7 @@ import unicodedata
 from functools import cache
 from typing import Final, NamedTuple
 
-from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, are_digits
+from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, are_digits, only_digits
 
 EMAIL: Final = (
     r"<([\p{L}\p{N}\p{M}_+-][\p{L}\p{N}\p{M}._+-]{0,63}@[\p{L}\p{N}\p{M}-]+)>|"
@@ -193,6 +193,8 @@ _FILE_TYPES: Final = frozenset(
     b"json jsonl jsx key lock log map min mjs msg parquet pdf pem pid png rpm sock sql sqlite svg "
     b"tar tgz tmp toml ts tsx txt war wasm webp whl xls xlsx xml xz yaml yml".split()
 )
+# In a local part at a host of one label.
+_MOST_DIGITS: Final = 4
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -226,7 +228,9 @@ def _address(text: bytes, start: int, end: int, *, private: bool) -> int | None:
             continue
         break
     if len(labels) == 1:
-        good = _is_host(last, private=private)
+        # A message id consists of times and counts.
+        message_id = len(only_digits(local)) > _MOST_DIGITS
+        good = _is_host(last, private=private) and (private or not message_id)
     else:
         good = _is_domain(local, labels, private=private)
     return at + 1 + len(b".".join(labels)) if good else None

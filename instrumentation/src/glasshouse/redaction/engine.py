@@ -22,8 +22,9 @@ from glasshouse.redaction.masks import (
 )
 from glasshouse.redaction.pairs import find_pairs, is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
+from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
 from glasshouse.redaction.triggers import Triggers
-from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
 
 # The windows around a hit in which `near` looks, in characters.
 NEAR_BEFORE: Final = 48
@@ -225,6 +226,9 @@ class Engine:
             if shortened is None:
                 return None
             end = shortened
+        elif name == ENCODED:
+            if not self._hides(text[start:end]):
+                return None
         elif name:
             network = NETWORKS[name](text, start, end, keep_private=self._keep_private)
             if network is None:
@@ -233,6 +237,13 @@ class Engine:
         if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
+
+    def _hides(self, encoded: bytes) -> bool:
+        """Return whether base64 stands for a text with something to hide in it."""
+        text = decoded_text(encoded)
+        if text is None:
+            return False
+        return looks_like_jwt(text) or self.text(NO_KEY, text, depth=1) is not None
 
     def _shown(self, rule: Rule, hit: bytes, form: bytes) -> bytes:
         match rule.replacement:

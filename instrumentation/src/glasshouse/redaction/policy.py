@@ -15,7 +15,7 @@ import yaml
 from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.patterns import PatternError, compile_pattern
-from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
 CLASSES: Final = ("digits", "colons", "dashes", "dots", "word")
@@ -260,7 +260,7 @@ class _Reader:
         if not builtin and not all(entry.get(key) for key in ("entity", "triggers", "pattern")):
             raise complain("needs entity, triggers and pattern")
         validate = entry.get("validate", "")
-        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS}:
+        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS, ENCODED}:
             raise complain(f'unknown validator "{validate}"')
         mask = entry.get("mask") or name
         literals, counts = _triggers(entry.get("triggers", ()), complain)

@@ -15,6 +15,8 @@ def is_jwt(hit: bytes) -> bool:
     return any(name in header for name in (b'"alg"', b'"enc"', b'"typ"', b'"kid"'))
 
 
+# Bounds what is decoded, so that a text costs no more than its length.
+_LONGEST_ENCODED: Final = 64 << 10
 _VARIABLE: Final = re.compile(rb"\$(?:\([^\n]*\)|[A-Z_][A-Z0-9_]*)")
 
 
@@ -30,6 +32,27 @@ def is_dsn(hit: bytes) -> bool:
 def is_basic_auth(hit: bytes) -> bool:
     decoded = _base64(hit)
     return decoded is not None and b":" in decoded and min(decoded) >= 0x20
+
+
+def decoded_text(hit: bytes) -> bytes | None:
+    """Return the text that base64 stands for, within a bound."""
+    decoded = _base64(hit) if len(hit) <= _LONGEST_ENCODED else None
+    if decoded is None:
+        return None
+    try:
+        decoded.decode()
+    except UnicodeDecodeError:
+        return None
+    return decoded
+
+
+def looks_like_jwt(text: bytes) -> bool:
+    """Return whether the first segment is a JSON object in base64."""
+    header, _, rest = text.partition(b".")
+    if not rest or not header.startswith(b"eyJ"):
+        return False
+    inner = _base64(header)
+    return inner is not None and inner.startswith(b'{"') and inner.endswith(b"}")
 
 
 def _base64(text: bytes) -> bytes | None:

@@ -51,4 +51,7 @@ SHORTENERS: Final[dict[str, Shortener]] = {
     "luhn": cards.luhn_number,
 }
 
+# Asks the engine about what it decodes.
+ENCODED: Final = "encoded"
+
 NETWORKS: Final[dict[str, NetworkReader]] = {"ipv4": networks.ipv4, "ipv6": networks.ipv6}
