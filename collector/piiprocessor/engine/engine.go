@@ -20,9 +20,6 @@ const MinimumKeyBytes = 16
 // Unchecked takes the place of a value that was too long to check.
 const Unchecked = "[unchecked]"
 
-// unsettled takes the place of a text that still changed after the last pass.
-const unsettled = "[redacted]"
-
 // Options switch parts of the policy.
 type Options struct {
 	// Disable names entities or single rules that are not looked for.
@@ -242,31 +239,34 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 	if k.whole != nil && areDigits(s) {
 		k = k.whole
 	}
-	wanted := e.scan.scan(s, k)
+	var seen view
+	seen.of(s)
+	defer seen.release()
+	wanted := e.scan.scan(seen.text, k)
 	if wanted.empty() {
 		return s, false
 	}
 	var edits []edit
 	changedAtAll := false
-	for pass := 0; ; pass++ {
+	for range e.limits.maxPasses {
 		changed := false
 		for i, r := range e.rules {
 			if !wanted.has(i) || (r.suppressOnIDKeys && k.exempt) {
 				continue
 			}
-			if edits = e.find(edits[:0], r, k, s, h); len(edits) > 0 {
+			if edits = e.find(edits[:0], r, k, seen.text, h); len(edits) > 0 {
+				seen.back(edits)
 				s, changed = spliced(s, edits), true
+				seen.of(s)
 				// What is left may trigger other rules than before.
-				wanted = e.scan.scan(s, k)
+				wanted = e.scan.scan(seen.text, k)
 			}
 		}
 		if !changed {
 			return s, changedAtAll
 		}
 		changedAtAll = true
-		if pass+1 == e.limits.maxPasses {
-			e.hit(h, e.unsettledRule)
-			return unsettled, true
-		}
 	}
+	e.hit(h, e.unsettledRule)
+	return s, true
 }

@@ -433,6 +433,9 @@ func setPattern(r *rule, entry *ruleEntry) (err error) {
 	if r.pattern, err = regexp.Compile(entry.Pattern); err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
+	if !r.rescan {
+		r.find = emailFinders[entry.Pattern]
+	}
 	if leastLength(r.tree) == 0 {
 		return errors.New("pattern: matches the empty text")
 	}

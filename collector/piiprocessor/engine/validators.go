@@ -6,7 +6,6 @@ package engine
 import (
 	"encoding/base64"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -29,7 +28,10 @@ func init() {
 		"luhn":         validateLuhn,
 		"iban":         validateIBAN,
 		"ssn":          plain(isSSN),
-		"email":        plain(isEmail),
+		"dsn":          plain(isDSN),
+		"email":        validateEmail,
+		"encoded":      validateEncoded,
+		"email_near":   validateNearEmail,
 		"jwt":          plain(isJWT),
 		"basic_auth":   plain(isBasicAuth),
 		"tokenish":     plain(isTokenish),
@@ -274,33 +276,6 @@ func isSSN(hit string) bool {
 	return true
 }
 
-func isEmail(hit string) bool {
-	at := strings.LastIndexByte(hit, '@')
-	size := 1
-	if at < 0 {
-		at, size = strings.LastIndex(hit, "%40"), 3
-	}
-	if at < 1 {
-		return false
-	}
-	local, domain := hit[:at], hit[at+size:]
-	if local == "git" || local[0] == '.' || local[len(local)-1] == '.' {
-		return false
-	}
-	labels := strings.Split(domain, ".")
-	for _, label := range labels {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-	}
-	last := labels[len(labels)-1]
-	first, _ := utf8.DecodeRuneInString(last)
-	if first < utf8.RuneSelf && !unicode.IsLetter(first) || utf8.RuneCountInString(last) < 2 {
-		return false
-	}
-	return strings.HasPrefix(lowerASCII(last), "xn--") || !strings.ContainsAny(last, "0123456789-")
-}
-
 // decodeBase64 takes both alphabets and ignores padding and unused bits.
 func decodeBase64(s string) ([]byte, bool) {
 	s = strings.TrimRight(s, "=")
@@ -324,6 +299,16 @@ func isJWT(hit string) bool {
 		}
 	}
 	return false
+}
+
+// isDSN reports whether the last of user and password, as divided by colons or a slash, is real: no
+// variable such as $(PASS) or $PASS, and not masked already.
+func isDSN(hit string) bool {
+	password := hit[strings.LastIndexAny(hit, ":/")+1:]
+	if name, isVariable := strings.CutPrefix(password, "$"); isVariable {
+		return !(strings.HasPrefix(name, "(") && strings.HasSuffix(name, ")")) && !(isWord(name) && name == strings.ToUpper(name))
+	}
+	return !strings.HasSuffix(password, "[credentials]")
 }
 
 func isBasicAuth(hit string) bool {

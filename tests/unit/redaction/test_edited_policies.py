@@ -76,7 +76,10 @@ def test_conditions_that_are_gone(tmp_path: Path, fields: tuple[str, ...]) -> No
 def test_an_edited_email_rule(tmp_path: Path) -> None:
     document = policies.shipped()
     [rule] = [rule for rule in policies.patterns(document) if rule["name"] == "email"]
-    rule["pattern"] = rule["pattern"].replace("(?:@|%40)", "(?:@|%40|\\(@\\))")
+    widened = rule["pattern"].replace(")@(?:", ")(?:@|\\(@\\))(?:")
+    assert widened != rule["pattern"]
+    rule["pattern"] = widened
+    policies.without(rule, "validate")
     policy = policies.written(document, tmp_path / "rules.yaml")
     texts = [{"value": f"{'é ' * n}jäne(@)mail.example and jane@mail.example"} for n in (0, 1, 9)]
     for text in both(texts, policy):

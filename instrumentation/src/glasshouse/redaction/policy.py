@@ -14,14 +14,14 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
-from glasshouse.redaction.emails import MEANT, EmailPattern
+from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
 from glasshouse.redaction.syntax import PatternSyntaxError, parse
-from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
 
@@ -325,7 +325,7 @@ class _Reader:
         if not builtin and not all(entry.get(key) for key in ("entity", "pattern")):
             raise complain("needs entity and pattern")
         validate = entry.get("validate", "")
-        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS}:
+        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS, ENCODED}:
             raise complain(f'unknown validator "{validate}"')
         mask = entry.get("mask") or name
         pattern, needs = (None, Needs())
@@ -362,7 +362,7 @@ def _problem_of(words: str) -> str:
 def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
     try:
         tree = parse(pattern)
-        compiled = EmailPattern() if pattern == MEANT else compile_pattern(pattern)
+        compiled = email_pattern(pattern) or compile_pattern(pattern)
     except (PatternSyntaxError, PatternError) as error:
         raise complain(f"pattern: {error}") from None
     if least_length(tree) == 0:
