@@ -32,6 +32,7 @@ type Options struct {
 type Engine struct {
 	rules      []*rule
 	keys       []*keyRule
+	tokenRows  []*tokenRow
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
 	limits     limits

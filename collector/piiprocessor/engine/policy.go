@@ -25,7 +25,12 @@ type policyFile struct {
 	ExceptLast    []string      `yaml:"keys_except_last"` // its former name
 	PseudonymKeys pseudonymKeys `yaml:"pseudonym_keys"`
 	Keys          []yaml.Node   `yaml:"keys"`
-	Rules         []yaml.Node   `yaml:"rules"`
+	TokenNames    struct {
+		Secret  []string `yaml:"secret"`
+		NotLast []string `yaml:"not_last"`
+	} `yaml:"vendor_token_names"`
+	Tokens []yaml.Node `yaml:"vendor_tokens"`
+	Rules  []yaml.Node `yaml:"rules"`
 }
 
 type exemptNumbers struct {
@@ -150,6 +155,9 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	if err := l.addRules(file.Rules); err != nil {
+		return nil, err
+	}
+	if err := l.addTokenRows(file); err != nil {
 		return nil, err
 	}
 	if err := l.checkSwitches(); err != nil {
@@ -306,7 +314,7 @@ func (l *loader) addRules(nodes []yaml.Node) error {
 		if l.off(r.name, r.entity) {
 			continue
 		}
-		if !r.pairs {
+		if !r.pairs && !r.tokens {
 			r.index = l.place(r.name)
 		}
 		l.e.rules = append(l.e.rules, r)
@@ -337,6 +345,9 @@ func (l *loader) finish() *Engine {
 	}
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
+	}
+	for _, r := range e.tokenRows {
+		e.masks[strings.Trim(r.masked, "[]")] = true
 	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
@@ -409,10 +420,10 @@ func compileRule(node *yaml.Node) (*rule, error) {
 		return nil, fmt.Errorf("name and mask must match %s", validName)
 	}
 	if entry.Builtin != "" {
-		if entry.Builtin != "pairs" {
-			return nil, fmt.Errorf("unknown builtin %q: there is only pairs", entry.Builtin)
+		r.pairs, r.tokens = entry.Builtin == "pairs", entry.Builtin == "vendor_tokens"
+		if !r.pairs && !r.tokens {
+			return nil, fmt.Errorf("unknown builtin %q: use pairs or vendor_tokens", entry.Builtin)
 		}
-		r.pairs = true
 		return r, nil
 	}
 	if entry.Entity == "" || entry.Pattern == "" {

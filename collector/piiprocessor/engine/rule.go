@@ -26,7 +26,7 @@ type rule struct {
 	name, entity, mask        string
 	digest                    string
 	index                     int
-	pairs                     bool
+	pairs, tokens             bool // built in
 	tree                      *node
 	needs                     needs
 	pattern                   *regexp.Regexp
@@ -43,6 +43,9 @@ type rule struct {
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
 		return e.findPairs(edits, s, h)
+	}
+	if r.tokens {
+		return e.findTokens(edits, s, h)
 	}
 	if r.find != nil {
 		return e.findByHand(edits, r, k, s, h)

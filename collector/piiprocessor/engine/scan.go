@@ -81,6 +81,8 @@ type scanner struct {
 	pairsAlways byte // the kinds of names that the index cannot find
 	pairsHigh   byte // the kinds of names that a character beyond ASCII may belong to
 	nameEndings nameEndings
+	tokenRule   int // the rule `vendor_tokens`
+	marks       []literal
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -162,6 +164,8 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		case r.pairs:
 			c.pairs = i
 			c.addKeyWords()
+		case r.tokens:
+			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
 			c.addContextWords(i, r, filter.beside)
 		case known:

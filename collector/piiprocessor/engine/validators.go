@@ -5,6 +5,7 @@ package engine
 
 import (
 	"encoding/base64"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -326,17 +327,29 @@ func isBasicAuth(hit string) bool {
 	return colon
 }
 
+// numberedWords are words of one case each, with single signs between them, perhaps a short number at
+// the end: validation-error-12, protocol2.
+var numberedWords = regexp.MustCompile(`^(?:[A-Z]?[a-z]+|[A-Z]+)((?:[-_./:|](?:[A-Z]?[a-z]+|[A-Z]+))*)((?:[-_./:|]?[0-9]{1,5})?)[.:]*$`)
+
 func isTokenish(hit string) bool {
-	low, innerUpper := false, false
+	if strings.Contains(hit, "://") {
+		return false
+	}
+	low, innerUpper, digit := false, false, false
 	for i := range len(hit) {
 		c := hit[i]
-		if isDigit(c) {
-			return true
-		}
+		digit = digit || isDigit(c)
 		low = low || (c >= 'a' && c <= 'z')
 		innerUpper = innerUpper || (i > 0 && c >= 'A' && c <= 'Z')
 	}
-	return utf8.RuneCountInString(hit) >= 20 || (low && innerUpper)
+	const longest = 20 // of one word
+	if words := numberedWords.FindStringSubmatchIndex(hit); words != nil {
+		several, numbered := words[2] < words[3], words[4] < words[5]
+		if several || (numbered && len(hit) < longest) {
+			return false
+		}
+	}
+	return digit || utf8.RuneCountInString(hit) >= longest || (low && innerUpper)
 }
 
 func isMixedCase(hit string) bool {

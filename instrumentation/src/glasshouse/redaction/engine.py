@@ -19,6 +19,7 @@ from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
 from glasshouse.redaction.triggers import Triggers
 from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.vendor_tokens import VendorTokens
 
 # Names come from code and repeat; past this many the rest are classified each time.
 MOST_KEYS: Final = 4096
@@ -40,14 +41,16 @@ class Engine:
         self._policy = policy
         self._secrets = SecretNames(policy)
         self._masks = Masks(
-            [rule.mask.strip(b"[]") for rule in policy.keys] + [rule.mask for rule in policy.rules]
+            [rule.mask.strip(b"[]") for rule in policy.keys]
+            + [rule.mask for rule in (*policy.rules, *policy.tokens)]
         )
         self._key_names = KeyNames(policy, self._secrets, self._masks)
+        self._tokens = VendorTokens(policy.tokens, *policy.token_names)
         self._pseudonyms = Pseudonyms(key)
         self._keep_private = not mask_private_ips
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
         self._names: dict[str, bytes | None] = {}
-        self._triggers = Triggers(policy.rules, shipped=policy.shipped)
+        self._triggers = Triggers(policy.rules, self._tokens, shipped=policy.shipped)
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)
@@ -147,8 +150,10 @@ class Engine:
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
             seen = text if view is None else view.text
-            if rule.pattern is None:
+            if rule.builtin == "pairs":
                 edits = find_pairs(self._secrets, self._masks, seen, count)
+            elif rule.builtin:
+                edits = self._tokens.find(self._masks, seen, count)
             else:
                 edits = self._find(rule, key, seen, count)
             if edits:

@@ -21,9 +21,12 @@ from glasshouse.redaction.names import normalise
 from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
 from glasshouse.redaction.syntax import PatternSyntaxError, parse
+from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
+from glasshouse.redaction.token_table import RowError, TokenRow, read_row
 from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
+BUILTINS: Final = ("pairs", "vendor_tokens")
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
@@ -100,9 +103,10 @@ class KeyRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One kind of value. ``pattern`` is ``None`` for the built-in pairs."""
+    """One kind of value. ``pattern`` is ``None`` for those with ``builtin``."""
 
     name: str
+    builtin: str
     entity: str
     mask: bytes
     pattern: Any
@@ -146,6 +150,9 @@ class Policy:
     user_names: KeyRule
     exempt_keys: tuple[str, ...]
     exempt_numbers: NumberNames
+    tokens: tuple[TokenRow, ...]
+    token_names: tuple[tuple[str, ...], tuple[str, ...]]
+    """Words of a name that holds a token; last words of one that does not."""
     shipped: bool
     """Whether it reads as the policy of this package, for which shortcuts were written."""
 
@@ -180,6 +187,11 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
     off = _Switch(disable)
     all_keys = [reader.key_rule(item) for item in reader.sequence(document.get("keys"))]
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]
+    all_tokens = [
+        reader.token_row(item, order)
+        for order, item in enumerate(reader.sequence(document.get("vendor_tokens")))
+    ]
+    tokens = tuple(row for row in all_tokens if not off(row.vendor, row.mask.decode()))
     keys = tuple(rule for rule in all_keys if not off(rule.name))
     rules = tuple(rule for rule in all_rules if not off(rule.name, rule.entity))
     if not keys or not rules:
@@ -202,6 +214,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         exempt_numbers=NumberNames(
             **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
         ),
+        tokens=tokens,
+        token_names=reader.token_names(values.get("vendor_token_names") or {}),
         shipped=text == packaged_policy().read_text(encoding="utf-8"),
     )
 
@@ -309,6 +323,28 @@ class _Reader:
             not_behind=frozenset(entry.get("not_behind", ())),
         )
 
+    def token_row(self, node: yaml.Node, order: int) -> TokenRow:
+        entry: Any = _value(node) if isinstance(node, yaml.MappingNode) else {}
+        vendor = entry.get("vendor", "")
+        for name in entry:
+            if name not in TOKEN_FIELDS:
+                raise self._complain(node, "vendor token", vendor, f'unknown field "{name}"')
+        try:
+            return read_row(entry, order)
+        except RowError as error:
+            raise self._complain(node, "vendor token", vendor, str(error)) from None
+
+    def token_names(
+        self, names: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        secret, not_last = tuple(names.get("secret", ())), tuple(names.get("not_last", ()))
+        for word in (*secret, *not_last):
+            if not word or word.encode().lower() != word.encode():
+                raise PolicyError(
+                    f'policy {self._path}: vendor_token_names: "{word}" is not lower-case'
+                )
+        return secret, not_last
+
     def rule(self, node: yaml.Node) -> Rule:
         entry = self._entry(node, "rule", _RULE_FIELDS)
         name = entry["name"]
@@ -320,8 +356,8 @@ class _Reader:
             raise complain("the name is used twice")
         self._seen.add(name)
         builtin = entry.get("builtin")
-        if builtin not in (None, "pairs"):
-            raise complain(f'unknown builtin "{builtin}": there is only pairs')
+        if builtin not in (None, *BUILTINS):
+            raise complain(f'unknown builtin "{builtin}": use {" or ".join(BUILTINS)}')
         if not builtin and not all(entry.get(key) for key in ("entity", "pattern")):
             raise complain("needs entity and pattern")
         validate = entry.get("validate", "")
@@ -333,6 +369,7 @@ class _Reader:
             pattern, needs = _pattern(entry["pattern"], validate, complain)
         return Rule(
             name=name,
+            builtin=builtin or "",
             entity=entry.get("entity", ""),
             mask=mask.encode(),
             pattern=pattern,

@@ -7,6 +7,14 @@ from typing import Final
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER
 
+# Words of one case each, with single signs between them, perhaps a short number at the end:
+# validation-error-12, protocol2.
+_NUMBERED_WORDS: Final = re.compile(
+    rb"(?:[A-Z]?[a-z]+|[A-Z]+)((?:[-_./:|](?:[A-Z]?[a-z]+|[A-Z]+))*)"
+    rb"((?:[-_./:|]?[0-9]{1,5})?)[.:]*"
+)
+_LONGEST_WORD: Final = 20
+
 
 def is_jwt(hit: bytes) -> bool:
     header = _base64(hit.partition(b".")[0])
@@ -67,11 +75,16 @@ def _base64(text: bytes) -> bytes | None:
 
 
 def is_tokenish(hit: bytes) -> bool:
+    if b"://" in hit:
+        return False
+    words = _NUMBERED_WORDS.fullmatch(hit)
+    if words and (words[1] or (words[2] and len(hit) < _LONGEST_WORD)):
+        return False
     found = set(hit)
     if found & DIGITS:
         return True
     inner_upper = bool(set(hit[1:]) & UPPER)
-    return len(hit.decode()) >= 20 or (bool(found & LOWER) and inner_upper)
+    return len(hit.decode()) >= _LONGEST_WORD or (bool(found & LOWER) and inner_upper)
 
 
 def has_digit(hit: bytes) -> bool:
