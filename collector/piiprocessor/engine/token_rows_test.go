@@ -182,8 +182,10 @@ func TestEveryTokenRow(t *testing.T) {
 		for range 5 {
 			token, short := randomToken(random, r)
 			secret := token
-			if r.keepsPrefix {
-				secret = token[strings.LastIndexAny(token, "/=")+1:]
+			for _, prefix := range r.prefixes {
+				if _, rest, has := strings.Cut(token, prefix); has && r.keepsPrefix {
+					secret = rest
+				}
 			}
 			for _, form := range tokenForms {
 				text := strings.ReplaceAll(form, "V", token)
