@@ -150,7 +150,9 @@ class Redactor:
             return self._container(key, info, value, level)
         return self._string(key, str(value))
 
-    def _bytes(self, info: KeyInfo, value: bytes) -> bytes:
+    def _bytes(self, info: KeyInfo, value: bytes) -> bytes | str:
+        if info.secret is not None:
+            return self._engine.secret(info, self._count).decode() if value else value
         try:
             value.decode("utf-8")
         except UnicodeDecodeError:
