@@ -12,7 +12,7 @@ from glasshouse.redaction.json_text import looks_like_json
 from glasshouse.redaction.redactor import Redactor
 
 CUT: Final = "[cut]"
-# The end of what was looked at is not shown: something sensitive may have been cut in two there.
+# The end of what was checked is not shown: something sensitive may have been cut in two there.
 MARGIN: Final = 1 << 10
 # Names of fields are worth more than a long text before them.
 _FREE_NAMES: Final = 256
