@@ -41,7 +41,7 @@ type need struct {
 
 // needs are what a text must hold for a rule: all of counts, and one of anyOf if there are any.
 //
-// A condition that is looked at before a pattern runs only saves time, and must never change a
+// A condition that is checked before a pattern runs only saves time, and must never change a
 // result. So nobody writes it by hand: it follows from the pattern. Python's `needs` is the twin.
 type needs struct {
 	counts [countedKinds]int

@@ -1,8 +1,10 @@
 """Values through both engines, which give the same bytes."""
 
 import json
+import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,10 @@ ROOT = Path(__file__).parents[3]
 MODULE = ROOT / "collector" / "piiprocessor"
 POLICY = ROOT / "redaction" / "rules.yaml"
 KEY = "glasshouse-test-key-0123456789abcdef"
+
+SEED_VARIABLE = "GLASSHOUSE_TEST_SEED"
+# Of what is new each time. A failure names it.
+FRESH_SEED = int(os.environ.get(SEED_VARIABLE) or time.time_ns() % 1_000_000_000)
 
 Line = dict[str, Any]
 

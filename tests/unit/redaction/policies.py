@@ -1,5 +1,6 @@
 """Policies made from the shipped one: every rule edited in one way, or many at random."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,49 @@ EDITS: tuple[Edit, ...] = (
     a_number,
     anything,
 )
+
+
+def at_random(generator: random.Random) -> tuple[Document, dict[str, Any]]:
+    """Return a policy that somebody could have made of the shipped one, and switches."""
+    document = shipped()
+    rules: list[Rule] = document["rules"]
+    document["rules"] = rules = [rule for rule in rules if generator.random() < 0.85]
+    if generator.random() < 0.5:
+        generator.shuffle(rules)
+    for place, rule in enumerate(patterns(document)):
+        match generator.randrange(12):
+            case 0:
+                generator.choice(EDITS)(rule, place)
+            case 1:
+                without(rule, *generator.sample(NEIGHBOURS, 2))
+            case 2:
+                rule["context_words"] = [*generator.sample(WORDS, 3), "card", "id"]
+            case 3 if rule.get("replacement") != "network":
+                without(rule, "validate")
+            case 4:
+                rule["rescan"] = not rule.get("rescan")
+            case 5:
+                rule["not_preceded_by"] = generator.choice(("a-f", "0-9", "A-Za-z ", "é:"))
+            case _:
+                pass
+    for rule in document["keys"]:
+        if generator.random() < 0.2:
+            rule["text"] = generator.random() < 0.5
+        if generator.random() < 0.2:
+            rule["overrides_except"] = generator.random() < 0.5
+    document["limits"] |= {
+        "context_before": generator.choice((0, 5, 48, 200)),
+        "context_after": generator.choice((0, 5, 32)),
+        "min_number_digits": generator.choice((1, 7, 12)),
+        "max_whole_float": generator.choice((10**9, 2**53)),
+        "max_passes": generator.choice((2, 4, 8)),
+        "max_json_depth": generator.choice((2, 64)),
+    }
+    entities = sorted({rule["entity"] for rule in patterns(document)})
+    switches = {
+        "disable": generator.sample(entities, generator.randrange(3)),
+        "mask_private_ips": generator.random() < 0.5 and "ip" in entities,
+    }
+    if "ip" in switches["disable"]:
+        switches["mask_private_ips"] = False
+    return document, switches

@@ -1,6 +1,6 @@
 """What a text must hold for a pattern to match it, derived from the pattern's syntax.
 
-A condition that is looked at before a pattern runs only saves time, and must never change a
+A condition that is checked before a pattern runs only saves time, and must never change a
 result. So nobody writes it by hand: here it follows from the pattern, and is weaker where the
 pattern says little.
 
