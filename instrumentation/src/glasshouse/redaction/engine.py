@@ -146,6 +146,7 @@ class Engine:
             seen = text if view is None else view.text
             if rule.pattern is None:
                 edits = find_pairs(self._secrets, self._masks, seen, count)
+                edits = edits if view is None else view.unbroken(edits)
             else:
                 edits = self._find(rule, key, seen, count)
             if edits:

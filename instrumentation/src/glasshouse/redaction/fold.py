@@ -14,7 +14,10 @@ from glasshouse.redaction.folding import FOLDED, GONE, STOPS
 
 # How many times one character may have been encoded.
 MOST_ENCODINGS: Final = 8
-_LONGEST_ENTITY: Final = 7
+# How far a quoted value goes on behind an escaped line end, in bytes.
+LONGEST_BROKEN: Final = 4096
+_SLASHES: Final = re.compile(rb"\\{1,3}\Z")
+_CLOSING: Final = {c: re.compile(rb"\\*[\r\n%c]" % c) for c in b"\"'"}
 
 _RAW: Final = {
     character.encode(): (read.encode(), character in STOPS) for character, read in FOLDED.items()
@@ -71,6 +74,45 @@ class View:
             Edit(self._place(edit.start)[0], self._place(edit.end - 1)[1], edit.mask)
             for edit in edits
         ]
+
+    def unbroken(self, edits: Sequence[Edit]) -> list[Edit]:
+        """Let quoted values that end at an escaped line end go on to their quote.
+
+        It must stand in the same line of the text. Edits within such a value are dropped.
+        """
+        kept: list[Edit] = []
+        last = 0
+        for edit in edits:
+            if edit.start >= last:
+                last = self._closing_quote(edit.start, edit.end) or edit.end
+                kept.append(edit._replace(end=last))
+        return kept
+
+    def _closing_quote(self, start: int, end: int) -> int:
+        """Return where a value ends that ends at an escaped line end now; 0 if there is none."""
+        text = self.text
+        if text[start - 1 : start] not in (b'"', b"'") or not self._is_escaped_line_end(end):
+            return 0
+        opening = _SLASHES.search(text, max(0, start - 4), start - 1)
+        slashes = len(opening.group()) if opening else 0
+        for found in _CLOSING[text[start - 1]].finditer(text, end, end + LONGEST_BROKEN):
+            at = found.end() - 1
+            if text[at] in b"\r\n":
+                if not self._is_escaped_line_end(at):
+                    return 0
+                continue
+            run = at - found.start()
+            if slashes == 0 and run % 2 == 0:
+                return at
+            if slashes and run <= slashes:
+                return at - run
+        return 0
+
+    def _is_escaped_line_end(self, at: int) -> bool:
+        if self.text[at : at + 1] not in (b"\r", b"\n"):
+            return False
+        start, end = self._place(at)
+        return end - start > 1
 
     def _place(self, at: int) -> tuple[int, int]:
         """Return where the byte of the view at ``at`` begins and ends in the text."""
