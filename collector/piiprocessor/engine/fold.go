@@ -117,8 +117,8 @@ func (v *view) back(edits []edit) {
 // longestBroken bounds how far a quoted value goes on behind an escaped line end.
 const longestBroken = 4096
 
-// unbroken lets quoted values that end at an escaped line end go on to their quote, if it stands in the
-// same line of the text. Edits within them are dropped.
+// unbroken lets quoted values that end at an escaped line end, or at an encoded quote after a plain one, go
+// on to their quote, if it stands in the same line of the text. Edits within them are dropped.
 func (v *view) unbroken(edits []edit) []edit {
 	if len(v.atoms) == 0 {
 		return edits
@@ -137,13 +137,17 @@ func (v *view) unbroken(edits []edit) []edit {
 	return kept
 }
 
-// closingQuote finds the end of a value that ends at an escaped line end now; 0 if there is none.
+// closingQuote finds the end of a value that ends too soon; 0 if it does not, or there is no quote.
 func (v *view) closingQuote(start, end int) int {
 	s := v.text
-	if start == 0 || end == len(s) || s[start-1] != '"' && s[start-1] != '\'' || !v.isEscapedLineEnd(end) {
+	if start == 0 || end == len(s) || s[start-1] != '"' && s[start-1] != '\'' {
 		return 0
 	}
 	quote, slashes, run := s[start-1], 0, 0
+	encoded := v.isAtom(start - 1)
+	if !v.isEscapedLineEnd(end) && (encoded || s[end] != quote || !v.isAtom(end)) {
+		return 0
+	}
 	for i := start - 2; i >= 0 && s[i] == '\\' && slashes < 3; i-- {
 		slashes++
 	}
@@ -157,6 +161,9 @@ func (v *view) closingQuote(start, end int) int {
 				return 0
 			}
 		case quote:
+			if !encoded && v.isAtom(i) {
+				break
+			}
 			if slashes == 0 && run%2 == 0 {
 				return i
 			}
@@ -170,9 +177,10 @@ func (v *view) closingQuote(start, end int) int {
 }
 
 func (v *view) isEscapedLineEnd(at int) bool {
-	if v.text[at] != '\n' && v.text[at] != '\r' {
-		return false
-	}
+	return (v.text[at] == '\n' || v.text[at] == '\r') && v.isAtom(at)
+}
+
+func (v *view) isAtom(at int) bool {
 	start, end := v.place(at)
 	return end-start > 1
 }

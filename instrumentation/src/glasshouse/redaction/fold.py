@@ -76,9 +76,10 @@ class View:
         ]
 
     def unbroken(self, edits: Sequence[Edit]) -> list[Edit]:
-        """Let quoted values that end at an escaped line end go on to their quote.
+        """Let quoted values go on to their quote that end too soon.
 
-        It must stand in the same line of the text. Edits within such a value are dropped.
+        They end at an escaped line end, or at an encoded quote after a plain one. The quote must
+        stand in the same line of the text. Edits within such a value are dropped.
         """
         kept: list[Edit] = []
         last = 0
@@ -89,9 +90,14 @@ class View:
         return kept
 
     def _closing_quote(self, start: int, end: int) -> int:
-        """Return where a value ends that ends at an escaped line end now; 0 if there is none."""
+        """Return where a value ends that ends too soon; 0 if it does not, or has no quote."""
         text = self.text
-        if text[start - 1 : start] not in (b'"', b"'") or not self._is_escaped_line_end(end):
+        quote = text[start - 1 : start]
+        if quote not in (b'"', b"'"):
+            return 0
+        encoded = self._is_atom(start - 1)
+        too_soon = not encoded and text[end : end + 1] == quote and self._is_atom(end)
+        if not too_soon and not self._is_escaped_line_end(end):
             return 0
         opening = _SLASHES.search(text, max(0, start - 4), start - 1)
         slashes = len(opening.group()) if opening else 0
@@ -101,6 +107,8 @@ class View:
                 if not self._is_escaped_line_end(at):
                     return 0
                 continue
+            if not encoded and self._is_atom(at):
+                continue
             run = at - found.start()
             if slashes == 0 and run % 2 == 0:
                 return at
@@ -109,8 +117,9 @@ class View:
         return 0
 
     def _is_escaped_line_end(self, at: int) -> bool:
-        if self.text[at : at + 1] not in (b"\r", b"\n"):
-            return False
+        return self.text[at : at + 1] in (b"\r", b"\n") and self._is_atom(at)
+
+    def _is_atom(self, at: int) -> bool:
         start, end = self._place(at)
         return end - start > 1
 
