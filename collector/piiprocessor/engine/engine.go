@@ -256,6 +256,9 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 				continue
 			}
 			if edits = e.find(edits[:0], r, k, seen.text, h); len(edits) > 0 {
+				if r.pairs {
+					edits = seen.unbroken(edits)
+				}
 				seen.back(edits)
 				s, changed = spliced(s, edits), true
 				seen.of(s)

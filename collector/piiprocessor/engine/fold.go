@@ -114,6 +114,77 @@ func (v *view) back(edits []edit) {
 	}
 }
 
+// longestBroken bounds how far a quoted value goes on behind an escaped line end.
+const longestBroken = 4096
+
+// unbroken lets quoted values that end at an escaped line end, or at an encoded quote after a plain one, go
+// on to their quote, if it stands in the same line of the text. Edits within them are dropped.
+func (v *view) unbroken(edits []edit) []edit {
+	if len(v.atoms) == 0 {
+		return edits
+	}
+	kept, last := edits[:0], 0
+	for _, one := range edits {
+		if one.start < last {
+			continue
+		}
+		if end := v.closingQuote(one.start, one.end); end > 0 {
+			one.end = end
+		}
+		last = one.end
+		kept = append(kept, one)
+	}
+	return kept
+}
+
+// closingQuote finds the end of a value that ends too soon; 0 if it does not, or there is no quote.
+func (v *view) closingQuote(start, end int) int {
+	s := v.text
+	if start == 0 || end == len(s) || s[start-1] != '"' && s[start-1] != '\'' {
+		return 0
+	}
+	quote, slashes, run := s[start-1], 0, 0
+	encoded := v.isAtom(start - 1)
+	if !v.isEscapedLineEnd(end) && (encoded || s[end] != quote || !v.isAtom(end)) {
+		return 0
+	}
+	for i := start - 2; i >= 0 && s[i] == '\\' && slashes < 3; i-- {
+		slashes++
+	}
+	for i := end; i < len(s) && i < end+longestBroken; i++ {
+		switch s[i] {
+		case '\\':
+			run++
+			continue
+		case '\n', '\r':
+			if !v.isEscapedLineEnd(i) {
+				return 0
+			}
+		case quote:
+			if !encoded && v.isAtom(i) {
+				break
+			}
+			if slashes == 0 && run%2 == 0 {
+				return i
+			}
+			if slashes > 0 && run <= slashes {
+				return i - run
+			}
+		}
+		run = 0
+	}
+	return 0
+}
+
+func (v *view) isEscapedLineEnd(at int) bool {
+	return (v.text[at] == '\n' || v.text[at] == '\r') && v.isAtom(at)
+}
+
+func (v *view) isAtom(at int) bool {
+	start, end := v.place(at)
+	return end-start > 1
+}
+
 // place is where the byte of the view at `at` begins and ends in the text.
 func (v *view) place(at int) (start, end int) {
 	after := sort.Search(len(v.atoms), func(i int) bool { return v.atoms[i].at > at })

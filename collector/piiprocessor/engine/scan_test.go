@@ -22,6 +22,9 @@ func exhaustive(e *Engine, k *keyInfo, s string) string {
 			var seen view
 			seen.of(s)
 			if edits := e.find(nil, r, k, seen.text, nil); len(edits) > 0 {
+				if r.pairs {
+					edits = seen.unbroken(edits)
+				}
 				seen.back(edits)
 				s, changed = spliced(s, edits), true
 			}

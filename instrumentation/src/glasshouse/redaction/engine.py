@@ -152,6 +152,7 @@ class Engine:
             seen = text if view is None else view.text
             if rule.builtin == "pairs":
                 edits = find_pairs(self._secrets, self._masks, seen, count)
+                edits = edits if view is None else view.unbroken(edits)
             elif rule.builtin:
                 edits = self._tokens.find(self._masks, seen, count)
             else:

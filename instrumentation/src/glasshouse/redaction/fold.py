@@ -14,13 +14,15 @@ from glasshouse.redaction.folding import FOLDED, GONE, STOPS
 
 # How many times one character may have been encoded.
 MOST_ENCODINGS: Final = 8
-_LONGEST_ENTITY: Final = 7
+# How far a quoted value goes on behind an escaped line end, in bytes.
+LONGEST_BROKEN: Final = 4096
+_SLASHES: Final = re.compile(rb"\\{1,3}\Z")
+_CLOSING: Final = {c: re.compile(rb"\\*[\r\n%c]" % c) for c in b"\"'"}
 
 _RAW: Final = {
     character.encode(): (read.encode(), character in STOPS) for character, read in FOLDED.items()
 }
-# Characters with which an atom may begin: those of ASCII, and the first bytes of the others.
-_SIGNS: Final = (b"\\", b"%", b"&", b"#", b"\x1b")
+# The first bytes of characters with which an atom may begin.
 _LEADS: Final = bytes(sorted({character[0] for character in _RAW}))
 _START: Final = re.compile(b"[\\\\%&#\x1b" + re.escape(_LEADS) + b"]", re.DOTALL)
 _ANSI: Final = rb"\[[0-9;:?]{0,32}[A-Za-z]"
@@ -72,6 +74,54 @@ class View:
             for edit in edits
         ]
 
+    def unbroken(self, edits: Sequence[Edit]) -> list[Edit]:
+        """Let quoted values go on to their quote that end too soon.
+
+        They end at an escaped line end, or at an encoded quote after a plain one. The quote must
+        stand in the same line of the text. Edits within such a value are dropped.
+        """
+        kept: list[Edit] = []
+        last = 0
+        for edit in edits:
+            if edit.start >= last:
+                last = self._closing_quote(edit.start, edit.end) or edit.end
+                kept.append(edit._replace(end=last))
+        return kept
+
+    def _closing_quote(self, start: int, end: int) -> int:
+        """Return where a value ends that ends too soon; 0 if it does not, or has no quote."""
+        text = self.text
+        quote = text[start - 1 : start]
+        if quote not in (b'"', b"'"):
+            return 0
+        encoded = self._is_atom(start - 1)
+        too_soon = not encoded and text[end : end + 1] == quote and self._is_atom(end)
+        if not too_soon and not self._is_escaped_line_end(end):
+            return 0
+        opening = _SLASHES.search(text, max(0, start - 4), start - 1)
+        slashes = len(opening.group()) if opening else 0
+        for found in _CLOSING[text[start - 1]].finditer(text, end, end + LONGEST_BROKEN):
+            at = found.end() - 1
+            if text[at] in b"\r\n":
+                if not self._is_escaped_line_end(at):
+                    return 0
+                continue
+            if not encoded and self._is_atom(at):
+                continue
+            run = at - found.start()
+            if slashes == 0 and run % 2 == 0:
+                return at
+            if slashes and run <= slashes:
+                return at - run
+        return 0
+
+    def _is_escaped_line_end(self, at: int) -> bool:
+        return self.text[at : at + 1] in (b"\r", b"\n") and self._is_atom(at)
+
+    def _is_atom(self, at: int) -> bool:
+        start, end = self._place(at)
+        return end - start > 1
+
     def _place(self, at: int) -> tuple[int, int]:
         """Return where the byte of the view at ``at`` begins and ends in the text."""
         after = bisect_right(self._places, at)
@@ -84,7 +134,10 @@ class View:
 
 def fold(text: bytes) -> View | None:
     """Return the view of a text; ``None`` where it is its own."""
-    if text.isascii() and not any(sign in text for sign in _SIGNS):
+    # Spelled out, because every text passes here.
+    if text.isascii() and not (
+        b"\\" in text or b"%" in text or b"&" in text or b"#" in text or b"\x1b" in text
+    ):
         return None
     out: list[bytes] = []
     atoms: list[tuple[int, int, int, int]] = []
