@@ -46,6 +46,9 @@ func TestWordsOfNames(t *testing.T) {
 // pass over a text must see each that the key rules know.
 func TestScanMissesNoName(t *testing.T) {
 	e := loadEngine(t, Options{})
+	if e.scan.pairsAlways != 0 {
+		t.Error("an entry has no word that the scan can look for: every text with a separator is searched")
+	}
 	random := rand.New(rand.NewPCG(5, 6))
 	found := 0
 	for _, r := range e.keys {

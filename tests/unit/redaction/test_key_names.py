@@ -101,7 +101,19 @@ PIECES = (
     *("user", "id", "ids", "password", "pass", "token", "first", "has", "reset", "value", "raw"),
     *("customer", "name", "address", "line", "key", "openai", "secret", "count", "session", "iban"),
     *("card", "number", "mobile", "build", "db", "query", "parameter", "Mot", "De", "Passe"),
-    *("contraseña", "ПАРОЛЬ", "密码", "\uff29\uff24", "e\u0301", "\u200b", "\u00d7", "7", "12", "URL", "IDs"),
+    *(
+        "contraseña",
+        "ПАРОЛЬ",
+        "密码",
+        "\uff29\uff24",
+        "e\u0301",
+        "\u200b",
+        "\u00d7",
+        "7",
+        "12",
+        "URL",
+        "IDs",
+    ),
     *("44051401359", "jane@example.com", "4111111111111111", "[card:1111]", "[x]"),
 )
 JOINTS = ("", "_", ".", "-", " ", "", "[", "]", "=", ": ")
