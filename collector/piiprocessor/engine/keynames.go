@@ -197,15 +197,3 @@ func (x *nameIndex) counts(entry *nameEntry, name string, start, end int) bool {
 	}
 	return true
 }
-
-// words are those of the entry.
-func (entry *nameEntry) words() []string {
-	var words []string
-	from := 0
-	for k := 1; k < len(entry.letters); k++ {
-		if entry.joints&(1<<k) != 0 {
-			words, from = append(words, entry.letters[from:k]), k
-		}
-	}
-	return append(words, entry.letters[from:])
-}

@@ -46,6 +46,9 @@ func TestWordsOfNames(t *testing.T) {
 // pass over a text must see each that the key rules know.
 func TestScanMissesNoName(t *testing.T) {
 	e := loadEngine(t, Options{})
+	if e.scan.pairsAlways != 0 {
+		t.Error("an entry is too short for the scan to look for: every text with a separator is searched")
+	}
 	random := rand.New(rand.NewPCG(5, 6))
 	found := 0
 	for _, r := range e.keys {
@@ -91,4 +94,16 @@ func spelled(random *rand.Rand, words []string) string {
 	}
 	name.WriteString([]string{"", "", "s", "S", "2", "_value", "_old", "Raw"}[random.IntN(8)])
 	return name.String()
+}
+
+// words are those of the entry.
+func (entry *nameEntry) words() []string {
+	var words []string
+	from := 0
+	for k := 1; k < len(entry.letters); k++ {
+		if entry.joints&(1<<k) != 0 {
+			words, from = append(words, entry.letters[from:k]), k
+		}
+	}
+	return append(words, entry.letters[from:])
 }

@@ -14,8 +14,9 @@ import (
 type literal struct {
 	text   string
 	exact  bool
-	plural bool // an s, or es, may follow
-	prefix bool // anything may follow
+	isName bool
+	short  bool   // found by its first two letters
+	joints uint64 // of a name: before which letters a word may begin
 	rules  bits
 	near   bits
 	pairs  byte
@@ -51,6 +52,8 @@ func trigram(a, b, c byte) uint16 {
 }
 
 const (
+	trigramLength = 3
+
 	trigrams   = 1 << 15
 	caseBit    = 'a' - 'A' // what it makes equal need not be equal
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
@@ -65,7 +68,7 @@ func (x *wordIndex) init() {
 
 func (x *wordIndex) add(text string, exact bool) *literal {
 	for i := range x.literals {
-		if l := &x.literals[i]; l.text == text && l.exact == exact && !l.prefix {
+		if l := &x.literals[i]; l.text == text && l.exact == exact && !l.isName {
 			return l
 		}
 	}
@@ -79,11 +82,11 @@ func (x *wordIndex) build() {
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) > 2 {
+		if len(l.text) >= trigramLength && !l.short {
 			t := trigram(l.text[0], l.text[1], l.text[2])
 			x.begins[t>>6] |= 1 << (t & 63)
 			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
-			if len(l.text) > 3 {
+			if len(l.text) > trigramLength && l.joints&(1<<trigramLength) == 0 {
 				x.links[i].fourth = l.text[3] | caseBit
 			}
 			continue
@@ -120,15 +123,7 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 	c.wordRules = append(c.wordRules, wordRule{rule: i, needs: needs})
 }
 
-// commonWords distinguish little: an entry is known by another of its words where it has one.
-var commonWords = map[string]bool{
-	"number": true, "no": true, "code": true, "key": true, "id": true, "x": true, "name": true, "user": true, "db": true, "num": true, "data": true,
-	"app": true, "one": true, "time": true, "two": true, "access": true, "auth": true, "session": true, "account": true, "card": true, "service": true,
-	"master": true, "storage": true, "device": true, "push": true,
-}
-
-// addKeyWords files, for each name that may stand in a text, what it must hold: one of its words, or
-// that word joined with its neighbours.
+// addKeyWords files each name that may stand in a text.
 func (c *scanner) addKeyWords() {
 	for _, r := range c.e.keys {
 		where := byte(pairsAnywhere)
@@ -144,43 +139,59 @@ func (c *scanner) addKeyWords() {
 	}
 }
 
+// addKeyEntry files an entry under its first three letters; and, if it begins with words so short that
+// a sign may stand among these, under those of what follows as well.
 func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
-	if entry.place == endOfWord {
-		if isASCII(entry.letters) {
-			c.nameEndings.add(entry.letters, where)
-			c.nameEndings.add(entry.letters+"s", where)
+	l := entry.letters
+	switch {
+	case !isASCII(l): // pairsHigh
+	case entry.place == endOfWord:
+		c.nameEndings.add(l, where)
+		c.nameEndings.add(l+"s", where)
+	default:
+		for from := 0; ; {
+			next := from + 1
+			for next < len(l) && entry.joints&(1<<next) == 0 {
+				next++
+			}
+			split, rest := next-from < trigramLength && next < len(l), len(l)-next >= trigramLength
+			if split && !rest && next-from == 1 {
+				c.pairsAlways |= where
+			}
+			c.words.addName(nameEntry{letters: l[from:], joints: entry.joints >> from}, where, split && !rest)
+			if !split || !rest {
+				return
+			}
+			from = next
 		}
-		return
-	}
-	words := entry.words()
-	at := rarestWord(words)
-	if !isASCII(words[at]) {
-		return // pairsHigh
-	}
-	if len(words[at]) < 2 {
-		c.pairsAlways |= where
-		return
-	}
-	l := c.words.add(words[at], false)
-	l.pairs |= where
-	l.plural = true
-	for first := range at {
-		c.words.addPrefix(strings.Join(words[first:at+1], ""), where)
-	}
-	if at+1 < len(words) {
-		c.words.addPrefix(words[at]+words[at+1], where)
 	}
 }
 
-// addPrefix takes the beginning of a word, whatever follows.
-func (x *wordIndex) addPrefix(text string, where byte) {
+// addName takes the words of a name, however they are joined; a short one is found by two letters.
+func (x *wordIndex) addName(name nameEntry, where byte, short bool) {
 	for i := range x.literals {
-		if l := &x.literals[i]; l.text == text && l.prefix {
+		if l := &x.literals[i]; l.isName && l.text == name.letters && l.joints == name.joints && l.short == short {
 			l.pairs |= where
 			return
 		}
 	}
-	x.literals = append(x.literals, literal{text: text, prefix: true, pairs: where})
+	x.literals = append(x.literals, literal{text: name.letters, joints: name.joints, isName: true, short: short || len(name.letters) < trigramLength, pairs: where})
+}
+
+// stands reports whether the words of a name begin at s[i], joined in any way.
+func (l *literal) stands(s string, i int) bool {
+	for k := range len(l.text) {
+		if l.joints&(1<<k) != 0 {
+			for i < len(s) && classes[s[i]]&(classAlnum|classHigh) == 0 {
+				i++
+			}
+		}
+		if i >= len(s) || lower(s[i]) != l.text[k] {
+			return false
+		}
+		i++
+	}
+	return i == len(s) || classes[s[i]]&classLower == 0 || endsInPlural(s, i)
 }
 
 func isASCII(s string) bool {
@@ -190,28 +201,6 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
-}
-
-// rarestWord returns the place of the word that is least common in ordinary text.
-func rarestWord(words []string) int {
-	best, most := 0, -1
-	for i, word := range words {
-		rank := 3
-		switch {
-		case !isASCII(word): // found by its first character
-			rank = 4
-		case isDigit(word[0]):
-			rank = 0
-		case len(word) < 3:
-			rank = 1
-		case commonWords[word]:
-			rank = 2
-		}
-		if rank > most {
-			best, most = i, rank
-		}
-	}
-	return best
 }
 
 // beginsWord reports whether a letter within a token begins a word: after a digit, or where lower case
@@ -252,6 +241,12 @@ func (p *pass) verify(i int, t uint16) {
 			continue
 		}
 		l := &x.literals[at]
+		if l.isName {
+			if p.pairs&l.pairs != l.pairs && l.stands(s, i) {
+				p.pairs |= l.pairs
+			}
+			continue
+		}
 		end := i + len(l.text)
 		if end > len(s) {
 			continue
@@ -266,11 +261,8 @@ func (p *pass) verify(i int, t uint16) {
 		if l.tokens != nil {
 			p.vendorToken(l, i)
 		}
-		switch {
-		case l.exact, l.prefix, end >= len(s), classes[s[end]]&classLower == 0:
+		if l.exact || end >= len(s) || classes[s[end]]&classLower == 0 {
 			p.found(l)
-		case l.plural && endsInPlural(s, end):
-			p.pairs |= l.pairs
 		}
 	}
 	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
@@ -291,7 +283,11 @@ func (p *pass) shortWord(i int) {
 	s, shorts := p.s, p.c.words.shorts
 	for at := range shorts {
 		l := &shorts[at]
-		if l.exact {
+		if l.isName {
+			if l.stands(s, i) {
+				p.pairs |= l.pairs
+			}
+		} else if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
 				p.vendorToken(l, i)
 				p.found(l)
@@ -436,8 +432,9 @@ func (p *pass) ending(t token) {
 
 // nameEndings finds the names of pairs that are glued to what stands before them, as in dbpassword.
 type nameEndings struct {
-	known   [trigrams / 64]uint64
-	endings []literal
+	known    [trigrams / 64]uint64
+	endings  []literal
+	shortest int
 }
 
 func (x *nameEndings) add(text string, where byte) {
@@ -445,14 +442,17 @@ func (x *nameEndings) add(text string, where byte) {
 	t := trigram(text[n-3], text[n-2], text[n-1])
 	x.known[t>>6] |= 1 << (t & 63)
 	x.endings = append(x.endings, literal{text: text, pairs: where})
+	if x.shortest == 0 || n < x.shortest {
+		x.shortest = n
+	}
 }
 
 // wordEnds compares the end of a word that began in s[start:] or within it.
 func (p *pass) wordEnds(start, end int) {
-	if end-start < 3 {
+	s, x := p.s, &p.c.nameEndings
+	if end-start < x.shortest || x.shortest == 0 {
 		return
 	}
-	s, x := p.s, &p.c.nameEndings
 	t := trigram(s[end-3], s[end-2], s[end-1])
 	if x.known[t>>6]&(1<<(t&63)) == 0 {
 		return
