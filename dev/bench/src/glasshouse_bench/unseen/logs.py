@@ -1,7 +1,7 @@
 """Ordinary logs of public projects: how many lines in a thousand are changed without a reason.
 
-Two sources. Small samples lie in the checkout with their licences. Larger ones are test data of a Go
-module, which Go's module proxy serves and whose checksum is pinned here; they are read, not kept.
+Two sources. Small samples lie in the checkout with their licences. Larger ones are test data of a
+Go module, which Go's module proxy serves and whose checksum is pinned here; they are not kept.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from glasshouse_bench.unseen.probes import Probe
+from glasshouse_cli.process import run
 
 REPORT = "logs"
 MODULE = "github.com/grafana/loki/v3@v3.7.8"
@@ -24,7 +24,12 @@ FOLDER = "pkg/pattern/drain/testdata/"
 MOST_LINES = 1500
 MOST_BYTES = 2_000_000
 DOWNLOAD_S = 300
-# What a mask leaves of a public address: these are personal, and masked by policy.
+# The samples have these in place of public addresses (RFC 5737, RFC 3849).
+_DOCUMENTATION = [
+    ipaddress.ip_network(network)
+    for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+]
+# Masks of what is personal, and goes by policy.
 _RIGHT = re.compile(r"\[(?:ip:[0-9a-f.:]+\*|email:[0-9a-f]{16}|mac)\]")
 
 
@@ -46,9 +51,12 @@ def _is_personal(value: str) -> bool:
     if "@" in value or re.fullmatch(r"(?:[0-9A-Fa-f]{2}[:-]){5,7}[0-9A-Fa-f]{2}", value):
         return True
     try:
-        return not ipaddress.ip_address(value.partition("%")[0]).is_private
+        address = ipaddress.ip_address(value.partition("%")[0])
     except ValueError:
         return False
+    return not address.is_private or any(
+        address in network for network in _DOCUMENTATION if network.version == address.version
+    )
 
 
 def samples(root: Path) -> Iterator[tuple[str, list[str]]]:
@@ -62,11 +70,10 @@ def module_samples() -> Iterator[tuple[str, list[str]]]:
 
     Raises OSError when it cannot be downloaded or is another than the pinned one.
     """
-    command = ["go", "mod", "download", "-json", MODULE]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_S, check=False)
-    document: dict[str, str] = json.loads(done.stdout or "{}")
+    done = run(["go", "mod", "download", "-json", MODULE], timeout=DOWNLOAD_S)
+    document: dict[str, str] = json.loads(done.out or "{}")
     if "Zip" not in document:
-        reason = document.get("Error") or done.stderr.strip() or "no answer"
+        reason = document.get("Error") or done.last_line
         raise OSError(f"{MODULE} cannot be downloaded: {reason}")
     if document["Sum"] != CHECKSUM:
         raise OSError(f"{MODULE} has the checksum {document['Sum']}, {CHECKSUM} is pinned")

@@ -10,11 +10,60 @@ from glasshouse_bench.unseen.probes import Probe
 
 REPORT = "people"
 LOCALES = (
-    "ar_AE ar_DZ az_AZ bg_BG bn_BD cs_CZ da_DK de_AT de_CH de_DE el_GR en_AU en_CA en_GB en_IE en_IN "
-    "en_US es_AR es_CL es_ES es_MX et_EE fa_IR fi_FI fr_CA fr_FR he_IL hi_IN hr_HR hu_HU id_ID it_IT "
-    "ja_JP ko_KR lt_LT lv_LV nl_BE nl_NL no_NO pl_PL pt_BR pt_PT ro_RO ru_RU sk_SK sl_SI sv_SE th_TH "
-    "tr_TR uk_UA vi_VN zh_CN zh_TW"
-).split()
+    "ar_AE",
+    "ar_DZ",
+    "az_AZ",
+    "bg_BG",
+    "bn_BD",
+    "cs_CZ",
+    "da_DK",
+    "de_AT",
+    "de_CH",
+    "de_DE",
+    "el_GR",
+    "en_AU",
+    "en_CA",
+    "en_GB",
+    "en_IE",
+    "en_IN",
+    "en_US",
+    "es_AR",
+    "es_CL",
+    "es_ES",
+    "es_MX",
+    "et_EE",
+    "fa_IR",
+    "fi_FI",
+    "fr_CA",
+    "fr_FR",
+    "he_IL",
+    "hi_IN",
+    "hr_HR",
+    "hu_HU",
+    "id_ID",
+    "it_IT",
+    "ja_JP",
+    "ko_KR",
+    "lt_LT",
+    "lv_LV",
+    "nl_BE",
+    "nl_NL",
+    "no_NO",
+    "pl_PL",
+    "pt_BR",
+    "pt_PT",
+    "ro_RO",
+    "ru_RU",
+    "sk_SK",
+    "sl_SI",
+    "sv_SE",
+    "th_TH",
+    "tr_TR",
+    "uk_UA",
+    "vi_VN",
+    "zh_CN",
+    "zh_TW",
+)
 EACH = 10
 
 # How a value is made, the English word it stands beside, the key it stands under.

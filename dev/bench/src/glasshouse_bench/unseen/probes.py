@@ -12,17 +12,17 @@ from typing import Any
 LONGEST_REST = 5
 REST_SHARE = 0.6
 # Masks may keep the network of an address and the last four digits of a card.
-_MASK = re.compile(r"\[[a-z][a-z0-9_]*(?::[0-9a-f.:*]+)?\]")
+_MASK = re.compile(r"\[[a-z][a-z0-9_]{0,31}(?::[0-9a-f.:*]+)?\]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """A value under a key. ``secret``: the part that must be gone; empty: nothing may change."""
+    """A value under a key. ``secret``: what must be gone of it; empty: nothing may change."""
 
     report: str
     group: str
     label: str
-    text: str
+    text: Any
     key: str = ""
     secret: str = ""
 

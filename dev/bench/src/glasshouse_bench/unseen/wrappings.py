@@ -145,7 +145,7 @@ _FRAMES = {
     "URL path": ("GET /items/", "/edit HTTP/1.1"),
     "query": ("GET /items?v=", "&page=2 HTTP/1.1"),
     "CJK before and after": ("\u503c", "\u5931\u8d25"),
-    "Cyrillic before": ("\u0437\u043d\u0430\u0447\u0435\u043d\u0438\u0435 ", " \u2014 \u043e\u0448\u0438\u0431\u043a\u0430"),
+    "Cyrillic before": ("\u0438\u043c\u044f ", " \u2014 \u043d\u0435\u0442"),
     "emoji": ("\U0001f4e7", "\U0001f44d"),
     "httpx message": ("Client error '404 Not Found' for url 'https://api.example.org/v/", "'"),
     "key error": ("KeyError: '", "'"),
