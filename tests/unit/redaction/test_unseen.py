@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from glasshouse_bench import unseen
 from glasshouse_bench.unseen import logs, people, wrappings
 from glasshouse_bench.unseen import report as unseen_report
 from glasshouse_bench.unseen.probes import Outcome, Probe, judge
-from support.piiredact import ROOT, piiredact
+from support.engines import ROOT, piiredact
 
 # Shares of values that must be gone, of generated people of all locales: bare, beside the English
 # word, under the key. Checked over all locales together: one alone has too few values.
@@ -41,10 +40,8 @@ def python_engine(redactor: Redactor) -> Callable[[Sequence[Probe]], list[Any]]:
     return lambda probes: [redactor.value(probe.text, probe.key) for probe in probes]
 
 
-def go_engine(folder: Path) -> Callable[[Sequence[Probe]], list[Any]]:
-    return lambda probes: piiredact(
-        [{"key": probe.key, "value": probe.text} for probe in probes], folder
-    )
+def go_engine(probes: Sequence[Probe]) -> list[Any]:
+    return piiredact([{"key": probe.key, "value": probe.text} for probe in probes])
 
 
 @pytest.fixture(scope="module", params=["python", "go"])
@@ -52,19 +49,13 @@ def outcomes(
     request: pytest.FixtureRequest,
     seed: int,
     redactor: Redactor,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Outcome]:
     probes = [
         *people.probes(seed, each=3),
         *wrappings.probes(),
         *logs.probes(dict(logs.samples(ROOT))),
     ]
-    engine = (
-        python_engine(redactor)
-        if request.param == "python"
-        else go_engine(tmp_path_factory.mktemp("unseen"))
-    )
-    return judge(probes, engine)
+    return judge(probes, python_engine(redactor) if request.param == "python" else go_engine)
 
 
 def failed(outcome: Outcome, group: str) -> list[str]:

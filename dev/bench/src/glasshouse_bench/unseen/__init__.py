@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from glasshouse_bench.unseen import logs, people, wrappings
+from glasshouse_bench.unseen import conventions, logs, people, wrappings
 from glasshouse_bench.unseen.probes import Probe
 
 
@@ -19,4 +19,9 @@ def probes(
             formats.update(logs.module_samples())
         except OSError as error:
             say(f"without the larger log samples: {error}")
-    return [*people.probes(seed), *wrappings.probes(), *logs.probes(formats)]
+    return [
+        *people.probes(seed),
+        *wrappings.probes(),
+        *logs.probes(formats),
+        *conventions.probes(root),
+    ]
