@@ -72,7 +72,7 @@ var prefilters = map[string]prefilter{
 	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
 	"url_token":       {rule: "4a79f1091d97", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
-	"dsn_credentials": {rule: "98a688070453", probes: []*probe{
+	"dsn_credentials": {rule: "94c7d669ac48", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
 	}},
@@ -114,10 +114,10 @@ var prefilters = map[string]prefilter{
 	}},
 	// The word is.
 	"spoken_secret": {rule: "731e1824a418", probes: []*probe{sharedProbe(probe{twoLetters: true, test: isIs})}},
-	// @ with something before it and a dot after it; or %40.
-	"email": {rule: "9e40039cbff5", facts: atSign, whole: hasDotAfterAt, probes: []*probe{
-		sharedProbe(probe{sign: "%", next: "4", test: isEscapedAt}),
-	}},
+	"encoded":       {rule: "78901d859337", prefixes: true},
+	// @ with something before it, and a dot or a closing bracket after it.
+	"email":      {rule: "ed181ec8d6f0", facts: atSign, whole: hasHostAfterAt},
+	"email_near": {rule: "60f3da14ee1a", beside: atSign},
 	// Two letters and two digits begin a token, and the validator holds from there.
 	"iban": {rule: "194c6a3eaaec", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
 	// A token of 26 to 52 characters in which `mixed_case` holds.
@@ -133,7 +133,7 @@ var prefilters = map[string]prefilter{
 	// Digits in groups divided by one blank or dash.
 	"card_near": {rule: "0ff2ec25d84f", beside: manyGroupedDigits},
 	// Two colons with at most four hex digits before them; or seven groups with a colon between.
-	"ipv6": {rule: "6af5578bb70e", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
+	"ipv6": {rule: "b8aa2ef74484", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
 	// Four numbers with dots between, of which the validator does not say that it is private.
 	"ipv4": {rule: "cf844a608812", facts: dottedAddress},
 	// Six pairs, or three groups of four.
@@ -194,7 +194,7 @@ func hasUserInfo(s string, t token) bool {
 	}
 	for i := range len(rest) {
 		switch rest[i] {
-		case '/', '"', '\'', '<', '>', ' ', '\t', '\r', '\n', '\f', '\v':
+		case '/', '"', '\'', '<', '>', ' ', '\t', '\r', '\n', '\f':
 			return false
 		case '@':
 			return true
@@ -245,12 +245,10 @@ func isSecurityCode(s string, t token) bool {
 
 func isIs(s string, t token) bool { return lower(s[t.start]) == 'i' && lower(s[t.start+1]) == 's' }
 
-func hasDotAfterAt(s string) bool {
+func hasHostAfterAt(s string) bool {
 	at := strings.IndexByte(s[1:], '@') + 1
-	return at > 0 && strings.LastIndexByte(s, '.') > at
+	return at > 0 && strings.LastIndexAny(s, ".>]") > at
 }
-
-func isEscapedAt(s string, t token) bool { return strings.HasPrefix(s[t.end:], "40") }
 
 func beginsIBAN(s string, t token) bool {
 	const leastStart = 4 // the country and the check digits are in one token

@@ -6,6 +6,7 @@ package engine
 import (
 	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 // literal is a word or prefix that makes rules possible. Words are compared without regard to
@@ -13,6 +14,9 @@ import (
 type literal struct {
 	text   string
 	exact  bool
+	isName bool
+	short  bool   // found by its first two letters
+	joints uint64 // of a name: before which letters a word may begin
 	rules  bits
 	near   bits
 	pairs  byte
@@ -48,6 +52,8 @@ func trigram(a, b, c byte) uint16 {
 }
 
 const (
+	trigramLength = 3
+
 	trigrams   = 1 << 15
 	caseBit    = 'a' - 'A' // what it makes equal need not be equal
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
@@ -62,8 +68,8 @@ func (x *wordIndex) init() {
 
 func (x *wordIndex) add(text string, exact bool) *literal {
 	for i := range x.literals {
-		if x.literals[i].text == text && x.literals[i].exact == exact {
-			return &x.literals[i]
+		if l := &x.literals[i]; l.text == text && l.exact == exact && !l.isName {
+			return l
 		}
 	}
 	x.literals = append(x.literals, literal{text: text, exact: exact})
@@ -76,11 +82,11 @@ func (x *wordIndex) build() {
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) > 2 {
+		if len(l.text) >= trigramLength && !l.short {
 			t := trigram(l.text[0], l.text[1], l.text[2])
 			x.begins[t>>6] |= 1 << (t & 63)
 			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
-			if len(l.text) > 3 {
+			if len(l.text) > trigramLength && l.joints&(1<<trigramLength) == 0 {
 				x.links[i].fourth = l.text[3] | caseBit
 			}
 			continue
@@ -101,8 +107,8 @@ func findable(word string) bool {
 	return len(word) >= 2 && classes[word[0]]&classLetter != 0 && (len(word) > 2 || isAlnum(word[1]))
 }
 
-// addContextWords files the words beside which rule i is tried. A single trigger of digits is a
-// further condition; others are not asked.
+// addContextWords files the words beside which rule i is tried. What else its
+// pattern needs is asked in the end.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 	for _, word := range r.contextWords {
 		switch {
@@ -114,21 +120,10 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 			c.alwaysNear.set(i)
 		}
 	}
-	digits := 0
-	if len(r.triggers) == 1 && r.triggers[0].class == "digits" {
-		digits = r.triggers[0].count
-	}
-	c.wordRules = append(c.wordRules, wordRule{rule: i, digits: digits, needs: needs})
+	c.wordRules = append(c.wordRules, wordRule{rule: i, needs: needs})
 }
 
-// commonWords distinguish little: an entry is known by another of its words where it has one.
-var commonWords = map[string]bool{
-	"number": true, "no": true, "code": true, "key": true, "id": true, "x": true, "name": true, "user": true, "db": true, "num": true, "data": true,
-	"app": true, "one": true, "time": true, "two": true, "access": true, "auth": true, "session": true, "account": true, "card": true, "service": true,
-	"master": true, "storage": true, "device": true, "push": true,
-}
-
-// addKeyWords files, for each name that may stand in a text, a word that it must hold.
+// addKeyWords files each name that may stand in a text.
 func (c *scanner) addKeyWords() {
 	for _, r := range c.e.keys {
 		where := byte(pairsAnywhere)
@@ -137,27 +132,75 @@ func (c *scanner) addKeyWords() {
 		} else if !r.inText {
 			continue
 		}
-		for _, names := range [][]string{r.exact, r.suffix, r.anywhere} {
-			for _, name := range names {
-				if word := rarestWord(name); len(word) >= 2 {
-					c.words.add(word, false).pairs |= where
-				} else {
-					c.pairsAlways |= where
-				}
-			}
+		c.pairsHigh |= where // a letter with a mark may be one of its name
+		for i := range r.entries {
+			c.addKeyEntry(&r.entries[i], where)
 		}
 	}
 }
 
-func rarestWord(name string) string {
-	words := strings.Split(name, "_")
-	best := words[0]
-	for _, word := range words[1:] {
-		if len(word) > 2 && !isDigit(word[0]) && (commonWords[best] || len(best) < 3) {
-			best = word
+// addKeyEntry files an entry under its first three letters; and, if it begins with words so short that
+// a sign may stand among these, under those of what follows as well.
+func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
+	l := entry.letters
+	switch {
+	case !isASCII(l): // pairsHigh
+	case entry.place == endOfWord:
+		c.nameEndings.add(l, where)
+		c.nameEndings.add(l+"s", where)
+	default:
+		for from := 0; ; {
+			next := from + 1
+			for next < len(l) && entry.joints&(1<<next) == 0 {
+				next++
+			}
+			split, rest := next-from < trigramLength && next < len(l), len(l)-next >= trigramLength
+			if split && !rest && next-from == 1 {
+				c.pairsAlways |= where
+			}
+			c.words.addName(nameEntry{letters: l[from:], joints: entry.joints >> from}, where, split && !rest)
+			if !split || !rest {
+				return
+			}
+			from = next
 		}
 	}
-	return best
+}
+
+// addName takes the words of a name, however they are joined; a short one is found by two letters.
+func (x *wordIndex) addName(name nameEntry, where byte, short bool) {
+	for i := range x.literals {
+		if l := &x.literals[i]; l.isName && l.text == name.letters && l.joints == name.joints && l.short == short {
+			l.pairs |= where
+			return
+		}
+	}
+	x.literals = append(x.literals, literal{text: name.letters, joints: name.joints, isName: true, short: short || len(name.letters) < trigramLength, pairs: where})
+}
+
+// stands reports whether the words of a name begin at s[i], joined in any way.
+func (l *literal) stands(s string, i int) bool {
+	for k := range len(l.text) {
+		if l.joints&(1<<k) != 0 {
+			for i < len(s) && classes[s[i]]&(classAlnum|classHigh) == 0 {
+				i++
+			}
+		}
+		if i >= len(s) || lower(s[i]) != l.text[k] {
+			return false
+		}
+		i++
+	}
+	return i == len(s) || classes[s[i]]&classLower == 0 || endsInPlural(s, i)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // beginsWord reports whether a letter within a token begins a word: after a digit, or where lower case
@@ -198,6 +241,12 @@ func (p *pass) verify(i int, t uint16) {
 			continue
 		}
 		l := &x.literals[at]
+		if l.isName {
+			if p.pairs&l.pairs != l.pairs && l.stands(s, i) {
+				p.pairs |= l.pairs
+			}
+			continue
+		}
 		end := i + len(l.text)
 		if end > len(s) {
 			continue
@@ -221,12 +270,24 @@ func (p *pass) verify(i int, t uint16) {
 	}
 }
 
+// endsInPlural reports whether s[end:] continues a word by an s or es alone.
+func endsInPlural(s string, end int) bool {
+	if s[end] == 'e' {
+		end++
+	}
+	return end < len(s) && s[end] == 's' && (end+1 == len(s) || classes[s[end+1]]&classLower == 0)
+}
+
 // shortWord compares the literals of two letters.
 func (p *pass) shortWord(i int) {
 	s, shorts := p.s, p.c.words.shorts
 	for at := range shorts {
 		l := &shorts[at]
-		if l.exact {
+		if l.isName {
+			if l.stands(s, i) {
+				p.pairs |= l.pairs
+			}
+		} else if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
 				p.vendorToken(l, i)
 				p.found(l)
@@ -365,6 +426,41 @@ func (p *pass) ending(t token) {
 		if t.length() >= len(e.text) && (!e.blank || after == ' ' || after == '\t') &&
 			equalFoldASCII(s[t.end-len(e.text):t.end], e.text) && (e.test == nil || e.test(s, t)) {
 			p.wanted.add(&e.rules)
+		}
+	}
+}
+
+// nameEndings finds the names of pairs that are glued to what stands before them, as in dbpassword.
+type nameEndings struct {
+	known    [trigrams / 64]uint64
+	endings  []literal
+	shortest int
+}
+
+func (x *nameEndings) add(text string, where byte) {
+	n := len(text)
+	t := trigram(text[n-3], text[n-2], text[n-1])
+	x.known[t>>6] |= 1 << (t & 63)
+	x.endings = append(x.endings, literal{text: text, pairs: where})
+	if x.shortest == 0 || n < x.shortest {
+		x.shortest = n
+	}
+}
+
+// wordEnds compares the end of a word that began in s[start:] or within it.
+func (p *pass) wordEnds(start, end int) {
+	s, x := p.s, &p.c.nameEndings
+	if end-start < x.shortest || x.shortest == 0 {
+		return
+	}
+	t := trigram(s[end-3], s[end-2], s[end-1])
+	if x.known[t>>6]&(1<<(t&63)) == 0 {
+		return
+	}
+	for i := range x.endings {
+		e := &x.endings[i]
+		if end-start >= len(e.text) && equalFoldASCII(s[end-len(e.text):end], e.text) {
+			p.pairs |= e.pairs
 		}
 	}
 }

@@ -70,16 +70,16 @@ var alphabets = func() map[string]*asciiSet {
 		"lower": lower, "letters": lower + upper, "alnum_lower": digits + lower, "alnum_upper": digits + upper, "alnum": alnum,
 		"base32": upper + "234567", "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
 		"base64": alnum + "+/=", "base64url": alnum + "_-", "base64url_padded": alnum + "_-=", "any_base64": alnum + "_-+/=",
-		"word": alnum + "_", "word_lower": digits + lower + "_-", "dashed": alnum + "-", "dotted": alnum + "_-.", "dotted_padded": alnum + "_-.=", "tilde": alnum + "_-.~", "path": alnum + "_-/", "escaped": alnum + "_-%+/=",
+		"word": alnum + "_", "word_lower": digits + lower + "_-", "dashed": alnum + "-", "dotted": alnum + "_-.", "dotted_padded": alnum + "_-.=", "tilde": alnum + "_-.~", "path": alnum + "_-/",
 		"dotted_base64": alnum + "_-+/=.", "query": alnum + "_-%&=",
 	} {
-		set := setOf(chars)
+		set := charsOf(chars)
 		sets[name] = &set
 	}
 	return sets
 }()
 
-var needNames = map[string]need{"": needNothing, "digit": needDigit, "case": needCase, "mixed": needMixed, "random": needRandom}
+var needNames = map[string]tokenNeed{"": needNothing, "digit": needDigit, "case": needCase, "mixed": needMixed, "random": needRandom}
 
 // addTokenRows reads the table. A row, or all of a vendor's or a mask's, may be disabled.
 func (l *loader) addTokenRows(file *policyFile) error {

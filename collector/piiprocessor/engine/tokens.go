@@ -15,7 +15,7 @@ type tokenRow struct {
 	words       []string // beside which alone it counts, in lower case
 	lead        tokenPart
 	parts       []tokenPart
-	needs       need
+	needs       tokenNeed
 	keepsPrefix bool
 	bothCases   bool // of the first run's alphabet
 }
@@ -34,18 +34,18 @@ type tokenNames struct {
 	notLast []string // not as the last
 }
 
-// need is what the letters and digits of a token must show, so that a word is none.
-type need byte
+// tokenNeed is what the letters and digits of a token must show, so that a word is none.
+type tokenNeed byte
 
 const (
-	needNothing need = iota
-	needDigit        // a digit
-	needCase         // an upper-case and a lower-case letter
-	needMixed        // all three
-	needRandom       // all three, in no order
+	needNothing tokenNeed = iota
+	needDigit             // a digit
+	needCase              // an upper-case and a lower-case letter
+	needMixed             // all three
+	needRandom            // all three, in no order
 )
 
-func (n need) holds(s string) bool {
+func (n tokenNeed) holds(s string) bool {
 	seen, last, changes := byte(0), byte(0), 0
 	for i := range len(s) {
 		class := classes[s[i]] &^ classHex
@@ -76,15 +76,15 @@ const (
 )
 
 var (
-	tokenName    = setOf("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.- \t")
-	tokenQuotes  = setOf(" \t\r\n\"'`\\])")
-	tokenSigns   = setOf("=:>,|?")
-	tokenOpening = setOf(" \t\r\n\"'`\\=([")
+	tokenName    = charsOf("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.- \t")
+	tokenQuotes  = charsOf(" \t\r\n\"'`\\])")
+	tokenSigns   = charsOf("=:>,|?")
+	tokenOpening = charsOf(" \t\r\n\"'`\\=([")
 )
 
 const uuidLength = 36
 
-func setOf(chars string) (set asciiSet) {
+func charsOf(chars string) (set asciiSet) {
 	for i := range len(chars) {
 		set[chars[i]] = true
 	}

@@ -50,7 +50,6 @@ _ALPHABETS: Final = {
     "dotted_padded": "0-9A-Za-z_.=-",
     "tilde": "0-9A-Za-z_.~-",
     "path": "0-9A-Za-z_/-",
-    "escaped": "0-9A-Za-z_%+/=-",
     "dotted_base64": "0-9A-Za-z_+/=.-",
     "query": "0-9A-Za-z_%&=-",
 }
