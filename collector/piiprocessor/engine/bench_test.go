@@ -94,7 +94,7 @@ var worstTexts = map[string]string{
 
 const (
 	// The sizes at which time is measured: the last is the longest text that is checked at all.
-	shortBytes, timesLong, sizes = 16 << 10, 8, 3
+	shortBytes, timesLong, mostSizes = 16 << 10, 8, 3
 	// Linear growth is 1, quadratic growth timesLong; caches and allocation are between.
 	mostGrowth = 3.0
 )
@@ -102,11 +102,11 @@ const (
 // timeGrowth measures how much more time each size takes than the one before it, for its length: about
 // 1 for what is linear. A busy machine only ever adds time, so the least of several measurements
 // counts, and only a text that seems too slow is measured again.
-func timeGrowth(t *testing.T, work func(string), text func(size int) string) float64 {
+func timeGrowth(t *testing.T, sizes int, work func(string), text func(size int) string) float64 {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var least [sizes]time.Duration
+	var least [mostSizes]time.Duration
 	worst := math.Inf(1)
 	for attempt := 0; attempt < 6 && worst > mostGrowth; attempt++ {
 		for i, size := 0, shortBytes; i < sizes; i, size = i+1, size*timesLong {
@@ -142,10 +142,29 @@ func TestLinearTime(t *testing.T) {
 	e := loadEngine(t, Options{})
 	for name, unit := range worstTexts {
 		t.Run(name, func(t *testing.T) {
-			if growth := timeGrowth(t, func(text string) { e.String("", text, nil) }, repeated(unit)); growth > mostGrowth {
+			if growth := timeGrowth(t, mostSizes, func(text string) { e.String("", text, nil) }, repeated(unit)); growth > mostGrowth {
 				t.Errorf("the time grows by %.1f times the length", growth)
 			}
 		})
+	}
+}
+
+// TestLinearTimeOfEveryRule repeats what each rule finds, and what looks like it.
+func TestLinearTimeOfEveryRule(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	e := loadEngine(t, Options{})
+	for rule, texts := range vectorTexts(t) {
+		for _, text := range texts[:1] {
+			if text == "" || len(text) > 512 || looksLikeJSON(text) {
+				continue
+			}
+			shorter := func(size int) string { return strings.Repeat(text+" ", size/timesLong/len(text)+1) }
+			if growth := timeGrowth(t, mostSizes-1, func(text string) { e.String("", text, nil) }, shorter); growth > mostGrowth {
+				t.Errorf("%s, %q: the time grows by %.1f times the length", rule, text, growth)
+			}
+		}
 	}
 }
 
@@ -162,10 +181,10 @@ func TestLinearTimeSeesMore(t *testing.T) {
 			found += strings.Count(text[at:], "b")
 		}
 	}
-	if growth := timeGrowth(t, linear, repeated("a")); growth > mostGrowth {
+	if growth := timeGrowth(t, mostSizes, linear, repeated("a")); growth > mostGrowth {
 		t.Errorf("linear work grows by %.1f", growth)
 	}
-	if growth := timeGrowth(t, quadratic, repeated("a")); growth <= mostGrowth {
+	if growth := timeGrowth(t, mostSizes, quadratic, repeated("a")); growth <= mostGrowth {
 		t.Errorf("quadratic work grows by %.1f only", growth)
 	}
 }
