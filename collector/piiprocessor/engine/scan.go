@@ -79,6 +79,10 @@ type scanner struct {
 	highNear    bits // rules with one that begins beyond ASCII
 	pairs       int  // the rule `pairs`, or -1
 	pairsAlways byte // the kinds of names that the index cannot find
+	pairsHigh   byte // the kinds of names that a character beyond ASCII may belong to
+	nameEndings nameEndings
+	tokenRule   int // the rule `vendor_tokens`
+	marks       []literal
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -160,6 +164,8 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		case r.pairs:
 			c.pairs = i
 			c.addKeyWords()
+		case r.tokens:
+			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
 			c.addContextWords(i, r, filter.beside)
 		case known:
@@ -363,6 +369,7 @@ func (p *pass) sign(i int) {
 		if ch >= 0x80 {
 			p.near.add(&p.c.highNear)
 			p.foldsToASCII = p.foldsToASCII || isFoldedLetter(s[i:])
+			p.pairs |= p.c.pairsHigh
 			return
 		}
 	}
@@ -385,9 +392,16 @@ func (p *pass) token(start int) int {
 		seen |= class
 		hex &= class
 		if class&classDigit != 0 {
-			digits++
-		} else if i > start && beginsWord(before, class, s, i) && words.mayBegin(s, i) {
-			p.word(i)
+			if digits++; before&classLetter != 0 {
+				p.wordEnds(start, i)
+			}
+		} else if i > start && beginsWord(before, class, s, i) {
+			if before&classLetter != 0 {
+				p.wordEnds(start, i)
+			}
+			if words.mayBegin(s, i) {
+				p.word(i)
+			}
 		}
 		before = class
 		i++
@@ -402,6 +416,7 @@ func (p *pass) token(start int) int {
 	if digits == length {
 		p.number(t)
 	} else {
+		p.wordEnds(start, i)
 		if length > 2 {
 			if p.c.endings.mayEnd(s, i) {
 				p.ending(t)

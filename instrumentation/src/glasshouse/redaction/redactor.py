@@ -175,7 +175,7 @@ class Redactor:
         return value if changed is None else changed
 
     def _container(self, key: str, info: KeyInfo, value: Any, level: int) -> Any:
-        if info.secret is not None:
+        if info.secret is not None and info.secret.takes_whole:
             return self._engine.secret(info).decode() if value else value
         if level >= MOST_LEVELS:
             return self._marker()

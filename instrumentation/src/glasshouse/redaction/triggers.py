@@ -14,6 +14,7 @@ from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.needs import COUNTED, FOLDS_TO_ASCII, Count, Literal
 from glasshouse.redaction.patterns import compile_pattern, escaped
 from glasshouse.redaction.policy import Rule
+from glasshouse.redaction.vendor_tokens import VendorTokens
 
 # Literals this long are looked for all at once, and one by one only if any is there.
 _LONG: Final = 3
@@ -31,15 +32,18 @@ _WORD: Final = COUNTED.index("word")
 class Triggers:
     """The rules of a policy as bits, in their order."""
 
-    def __init__(self, rules: Sequence[Rule], *, shipped: bool) -> None:
+    def __init__(self, rules: Sequence[Rule], tokens: VendorTokens, *, shipped: bool) -> None:
+        self._vendor_tokens = tokens
         self._skip_hex_ids = shipped
         self._all = (1 << len(rules)) - 1
-        self._suppressed_on_ids = self._pairs = 0
+        self._suppressed_on_ids = self._pairs = self._tokens = 0
         for place, rule in enumerate(rules):
             if rule.suppress_on_id_keys:
                 self._suppressed_on_ids |= 1 << place
-            if rule.pattern is None:
+            if rule.builtin == "pairs":
                 self._pairs |= 1 << place
+            elif rule.builtin:
+                self._tokens |= 1 << place
         self._without_pairs = self._all & ~self._pairs
         self._steps = [_Steps(rules, kind, self._all) for kind in COUNTED]
         self._literals = _Literals(rules)
@@ -56,6 +60,8 @@ class Triggers:
             possible &= ~self._suppressed_on_ids
         if possible & self._near.bits:
             possible &= self._near.kept(text, key.words, possible)
+        if possible & self._tokens and not self._vendor_tokens.may_match(text):
+            possible &= ~self._tokens
         if possible & self._without_pairs:
             for group in self._groups:
                 if possible & group.bits and not group.matches(text):
@@ -67,6 +73,7 @@ class Triggers:
             _HEX_ID.fullmatch(text) is not None
             and not text[-_HEX_DIGITS:].isdigit()
             and not self._literals.are_in(text)
+            and not self._vendor_tokens.may_match(text)
         )
 
     def _possible(self, text: bytes) -> int:
