@@ -100,7 +100,7 @@ func TestPrefilterExamples(t *testing.T) {
 	}
 }
 
-// unfiltered is the engine that has only the policy's triggers.
+// unfiltered is the engine that has only what follows from the patterns.
 func unfiltered(t testing.TB, opts Options) *Engine {
 	e := loadEngine(t, opts)
 	e.scan = newScanner(e, nil)
@@ -109,14 +109,19 @@ func unfiltered(t testing.TB, opts Options) *Engine {
 
 var seed = flag.Uint64("seed", 0, "of the random texts; by default the time")
 
-// TestPrefiltersMissNothing holds each rule's prefilter to its triggers: what both the triggers and
-// the pattern find, the prefilter must want.
-func TestPrefiltersMissNothing(t *testing.T) {
+func chosenSeed(t *testing.T) uint64 {
 	chosen := *seed
 	if chosen == 0 {
 		chosen = uint64(time.Now().UnixNano())
 	}
-	t.Logf("seed %d; again with: go test ./engine -run TestPrefiltersMissNothing -seed %d", chosen, chosen)
+	t.Logf("seed %d; again with: go test ./engine -run %s -seed %d", chosen, t.Name(), chosen)
+	return chosen
+}
+
+// TestPrefiltersMissNothing holds each rule's prefilter to its pattern: what the pattern finds, the
+// prefilter must want.
+func TestPrefiltersMissNothing(t *testing.T) {
+	chosen := chosenSeed(t)
 	e, plain := loadEngine(t, Options{}), unfiltered(t, Options{})
 	random := rand.New(rand.NewPCG(chosen, 1))
 	texts, byRule := testTexts(t), vectorTexts(t)
@@ -131,9 +136,9 @@ func TestPrefiltersMissNothing(t *testing.T) {
 		if looksLikeJSON(text) {
 			continue
 		}
-		filtered, byTrigger := e.scan.scan(text, noKey), plain.scan.scan(text, noKey)
+		filtered, derived := e.scan.scan(text, noKey), plain.scan.scan(text, noKey)
 		for i, r := range e.rules {
-			if !byTrigger.has(i) {
+			if !derived.has(i) { // held to the patterns by TestDerivedConditionsMissNothing
 				continue
 			}
 			did := len(e.find(nil, r, noKey, text, nil)) > 0
