@@ -37,6 +37,7 @@ type Engine struct {
 	keys       []*keyRule
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
+	listRules  bits // that run over the items of a list, too
 	limits     limits
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]

@@ -91,6 +91,7 @@ type ruleEntry struct {
 	Validate         string    `yaml:"validate"`
 	Mask             string    `yaml:"mask"`
 	Replacement      string    `yaml:"replacement"`
+	InLists          bool      `yaml:"in_lists"`
 }
 
 // decodeStrictly decodes node and refuses keys that the target does not have.
@@ -112,7 +113,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
+		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement in_lists "
 	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except mask "
 )
 
@@ -288,6 +289,11 @@ func (l *loader) finish() *Engine {
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
 	}
+	for i, r := range e.rules {
+		if r.inLists {
+			e.listRules.set(i)
+		}
+	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
 	return e
@@ -325,7 +331,7 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextWords: entry.ContextWords, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
+		contextWords: entry.ContextWords, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry), inLists: entry.InLists,
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -364,6 +370,15 @@ func setPattern(r *rule, entry *ruleEntry) (err error) {
 	}
 	if r.pattern.MatchString("") {
 		return errors.New("pattern: matches the empty text")
+	}
+	return setNameGroup(r)
+}
+
+// setNameGroup finds the group that holds a name, if the pattern has one.
+func setNameGroup(r *rule) error {
+	r.nameGroup = max(0, r.pattern.SubexpIndex(nameGroup))
+	if r.nameGroup > 0 && r.pattern.NumSubexp() < 2 {
+		return errors.New("pattern: has a group for the name and none for the value")
 	}
 	return nil
 }
@@ -407,6 +422,9 @@ func setValidator(r *rule, entry *ruleEntry) error {
 	check, known := validators[entry.Validate]
 	if !known {
 		return fmt.Errorf("unknown validator %q", entry.Validate)
+	}
+	if r.nameGroup > 0 && wholeHits[entry.Validate] {
+		return fmt.Errorf("validate: %s is not for patterns with a group for the name", entry.Validate)
 	}
 	r.validate = check
 	return nil

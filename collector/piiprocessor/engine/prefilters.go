@@ -116,13 +116,6 @@ var prefilters = map[string]prefilter{
 	}},
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
-	// -- and the first letter of any of the options.
-	"cli_secret": {rule: "d53bdbd76578", probes: []*probe{sharedProbe(probe{sign: "-", next: "-", test: beginsSecretOption})}},
-	// --user, or -u, -p or -a after a blank: each alternative has one of these.
-	"cli_user": {rule: "3876742bd3cf", probes: []*probe{
-		sharedProbe(probe{sign: "-", next: "-", test: beginsUserOption}),
-		sharedProbe(probe{sign: "-", next: "upa", test: isAfterBlank}),
-	}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	// The words before the code.
@@ -214,7 +207,7 @@ func hasUserInfo(s string, t token) bool {
 	}
 	for i := range len(rest) {
 		switch rest[i] {
-		case '/', '"', '\'', '<', '>', ' ', '\t', '\r', '\n', '\f', '\v':
+		case '/', '"', '\'', '<', '>', ' ', '\t', '\r', '\n', '\f':
 			return false
 		case '@':
 			return true

@@ -27,12 +27,14 @@ type rule struct {
 	digest                    string
 	index                     int
 	pairs                     bool
+	nameGroup                 int // of the pattern; 0: it has none
 	triggers                  []trigger
 	pattern                   *regexp.Regexp
 	notBefore, notBeforeDigit asciiSet
 	notAfter, notAfterDigit   asciiSet
 	contextWords              []string
 	rescan, suppressOnIDKeys  bool
+	inLists                   bool
 	validate                  validator
 	replacement               replacement
 }
@@ -47,6 +49,9 @@ const (
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
 		return e.findPairs(edits, s, h)
+	}
+	if r.nameGroup > 0 {
+		return e.findNamed(edits, r, s, h)
 	}
 	for pos := 0; pos < len(s); {
 		m := r.pattern.FindStringSubmatchIndex(s[pos:])

@@ -17,6 +17,7 @@ type bits [maxRules / 64]uint64
 func (b *bits) set(i int)      { b[i>>6] |= 1 << (i & 63) }
 func (b *bits) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 func (b *bits) empty() bool    { return b[0]|b[1]|b[2] == 0 }
+func (b *bits) keep(o *bits)   { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
 func (b *bits) add(o *bits)    { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
 
 // Classes of bytes.
@@ -138,6 +139,7 @@ type pass struct {
 func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	c := &scanner{e: e, pairs: -1}
 	c.words.init()
+	c.addKeyWords()
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
@@ -148,7 +150,6 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
-			c.addKeyWords()
 		case len(r.contextWords) > 0:
 			c.addContextWords(i, r, filter.beside)
 		case known:
@@ -294,7 +295,11 @@ func (p *pass) conclude() {
 		p.wanted.set(c.pairs)
 	}
 	for _, i := range c.generic {
-		if genericScan(c.e.rules[i], p.s, &p.features) {
+		r := c.e.rules[i]
+		if r.nameGroup > 0 && p.pairs&pairsAnywhere == 0 {
+			continue // no secret's name is there
+		}
+		if genericScan(r, p.s, &p.features) {
 			p.wanted.set(i)
 		}
 	}

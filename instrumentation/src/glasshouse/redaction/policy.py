@@ -18,6 +18,8 @@ from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
 CLASSES: Final = ("digits", "colons", "dashes", "dots", "word")
+# What a pattern calls the group that holds a name; the value is in another group.
+NAME_GROUP: Final = "name"
 # The one pattern that RE2 cannot run within its memory: 64 letters of any script. See `emails`.
 EMAIL_PATTERN_MARK: Final = r"\p{M}"
 
@@ -30,7 +32,7 @@ _KEY_FIELDS: Final = frozenset(
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
-    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement"}
+    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement", "in_lists"}
 )
 _RENAMED: Final = {
     "weak": "require_digit_in_prose",
@@ -84,6 +86,8 @@ class Rule:
     entity: str
     mask: bytes
     pattern: Any
+    name_group: int
+    """The group of the pattern that holds a name; 0: it has none."""
     literals: tuple[bytes, ...]
     counts: tuple[tuple[str, int], ...]
     not_preceded_by: frozenset[int]
@@ -95,6 +99,7 @@ class Rule:
     suppress_on_id_keys: bool
     validate: str
     replacement: Replacement
+    in_lists: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,11 +270,13 @@ class _Reader:
             raise complain(f'unknown validator "{validate}"')
         mask = entry.get("mask") or name
         literals, counts = _triggers(entry.get("triggers", ()), complain)
+        pattern = None if builtin else _compile(entry["pattern"], complain)
         return Rule(
             name=name,
             entity=entry.get("entity", ""),
             mask=mask.encode(),
-            pattern=None if builtin else _compile(entry["pattern"], complain),
+            pattern=pattern,
+            name_group=_name_group(pattern, validate, complain),
             literals=literals,
             counts=counts,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
@@ -281,6 +288,7 @@ class _Reader:
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             validate=validate,
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
+            in_lists=bool(entry.get("in_lists")),
         )
 
 
@@ -314,6 +322,15 @@ def _compile(pattern: str, complain: Any) -> Any:
     if compiled.fullmatch(b""):
         raise complain("pattern: matches the empty text")
     return compiled
+
+
+def _name_group(pattern: Any, validate: str, complain: Any) -> int:
+    group: int = getattr(pattern, "groupindex", {}).get(NAME_GROUP, 0)
+    if group and pattern.groups < 2:
+        raise complain("pattern: has a group for the name and none for the value")
+    if group and validate and validate not in TESTS:
+        raise complain(f"validate: {validate} is not for patterns with a group for the name")
+    return group
 
 
 def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:
