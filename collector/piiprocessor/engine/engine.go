@@ -46,6 +46,7 @@ type Engine struct {
 	masks      map[string]bool // the names that stand in brackets
 	exempt     []string
 	userKeys   []string
+	queryKeys  []string
 	keepIPs    bool
 
 	unsettledRule, uncheckedRule, userRule int

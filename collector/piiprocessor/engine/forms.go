@@ -7,7 +7,7 @@ import "strings"
 
 // wholeHits are the validators that see more than the hit, or shorten it. A pattern that finds a
 // name and its value takes none of them.
-var wholeHits = map[string]bool{"card": true, "luhn": true, "iban": true, "ipv4": true, "ipv6": true, "e164": true}
+var wholeHits = map[string]bool{"card": true, "luhn": true, "iban": true, "ipv4": true, "ipv6": true, "e164": true, "kubernetes_secret": true}
 
 func init() {
 	validators["not_words"] = plain(isNotWords)
@@ -112,13 +112,12 @@ func isUserAndPassword(s string) bool {
 	return false
 }
 
-// isNotPlaceholder reports whether neither a value nor what stands behind its colon is a placeholder.
+// isNotPlaceholder reports whether a value, or what stands behind its colon, is no placeholder.
 func isNotPlaceholder(s string) bool {
-	if isPlaceholder(s) {
-		return false
+	if _, password, found := strings.Cut(s, ":"); found {
+		s = password
 	}
-	_, password, found := strings.Cut(s, ":")
-	return !found || password == "" || !isPlaceholder(password)
+	return s == "" || !isPlaceholder(s)
 }
 
 // isLowerAndDigit: a password of any kind, and no name of a method, which is in capitals.

@@ -26,6 +26,7 @@ type keyRule struct {
 	line         bool
 	proseDigit   bool
 	overrides    bool
+	token        bool // the value of a parameter has to look like one
 }
 
 // keyInfo is what the policy says about one name.
@@ -34,6 +35,7 @@ type keyInfo struct {
 	secret       *keyRule
 	user         bool
 	exempt       bool
+	query        bool // the value is the query of a URL
 	near         bits // rules of which a context word is in the name
 	redacted     string
 	redactedHits []int
@@ -169,6 +171,11 @@ func (e *Engine) classify(key string) *keyInfo {
 	for _, words := range e.exempt {
 		if hasSuffixWords(name, words) {
 			k.exempt = true
+		}
+	}
+	for _, words := range e.queryKeys {
+		if hasSuffixWords(name, words) {
+			k.query = true
 		}
 	}
 	for i, r := range e.rules {

@@ -28,6 +28,7 @@ type policyFile struct {
 	ExemptKeys    []string    `yaml:"exempt_keys"`
 	ExceptLast    []string    `yaml:"keys_except_last"`
 	PseudonymKeys []string    `yaml:"pseudonym_keys"`
+	QueryKeys     []string    `yaml:"query_keys"`
 	Keys          []yaml.Node `yaml:"keys"`
 	Rules         []yaml.Node `yaml:"rules"`
 }
@@ -42,6 +43,7 @@ type keyEntry struct {
 	Line       bool     `yaml:"line"`
 	ProseDigit bool     `yaml:"require_digit_in_prose"`
 	Overrides  bool     `yaml:"overrides_except"`
+	Token      bool     `yaml:"require_token"`
 	Mask       string   `yaml:"mask"`
 }
 
@@ -114,7 +116,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
 		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement in_lists "
-	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except mask "
+	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except require_token mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -177,7 +179,7 @@ type loader struct {
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
 		limits: file.Limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
-		exempt: file.ExemptKeys, userKeys: file.PseudonymKeys, except: map[string]bool{},
+		exempt: file.ExemptKeys, userKeys: file.PseudonymKeys, queryKeys: file.QueryKeys, except: map[string]bool{},
 	}
 	for _, word := range file.ExceptLast {
 		e.except[word] = true
@@ -314,7 +316,7 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 	r := &keyRule{
 		name: entry.Name, masked: "[" + mask + "]", exact: entry.Exact, suffix: entry.Suffix, anywhere: entry.Anywhere,
 		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
-		overrides: entry.Overrides,
+		overrides: entry.Overrides, token: entry.Token,
 	}
 	for _, words := range slices.Concat(r.exact, r.suffix, r.anywhere) {
 		if words == "" || normalise(words) != words {

@@ -70,8 +70,19 @@ var prefilters = map[string]prefilter{
 	"private_key": {rule: "bc6011360320", facts: threeDashes, whole: mentionsPrivateKey},
 	// Both patterns are :// and an @ before any slash, quote or white space.
 	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
-	"url_token":       {rule: "4a79f1091d97", probes: []*probe{userInfo}},
+	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
+	"url_short_token":    {rule: "fb5034471c1a", probes: []*probe{userInfo}},
+	"oracle_credentials": {rule: "774103d05e9b", facts: atSign, whole: hasSlashBeforeAt},
+	"dsn_password":       {rule: "fafde2ebc8ba", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	"password_hash": {rule: "9a1ecd937105", probes: []*probe{
+		sharedProbe(probe{sign: "$", test: isBeforeHash}),
+		sharedProbe(probe{sign: "}", test: isBeforeHash}),
+	}},
+	"pgpass":              {rule: "bb38fc5f291b", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
+	"instrumentation_key": {rule: "cc1a4efc5791", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
+	"private_key_end":     {rule: "cab11282ba74", facts: threeDashes, whole: mentionsPrivateKey},
+	"redis_auth":          {rule: "d51fc54fb381", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
 	"dsn_credentials": {rule: "98a688070453", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
@@ -92,7 +103,9 @@ var prefilters = map[string]prefilter{
 	"wallet_extended_key":    {rule: "0b85456e9cc3", prefixes: true},
 	"wallet_bech32":          {rule: "5aa54a12b537", prefixes: true},
 	// A word, then a blank or tab; anything may stand before the word, as in xBasic.
-	"auth_digest": {rule: "4c0bb3f12a4a", probes: []*probe{sharedProbe(probe{endings: []string{"digest "}})}},
+	"auth_digest": {rule: "56cb5aa70626", probes: []*probe{sharedProbe(probe{endings: []string{
+		"digest ", "oauth ", "hawk ", "signature ", "mac ", "sha256 ", "sha512 ", "sha1 ",
+	}})}},
 	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
 	"auth_bearer": {rule: "9327c34ab43f", probes: []*probe{sharedProbe(probe{endings: []string{"bearer ", "token ", "negotiate ", "ntlm "}})}},
 	// slack.com, a slash, and the first letter of services, workflows or triggers.
@@ -116,6 +129,38 @@ var prefilters = map[string]prefilter{
 	}},
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
+	"cli_secret":  {rule: "bd60e706c250", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
+	"cli_password": {rule: "0a7dbdd71273", probes: []*probe{
+		sharedProbe(probe{sign: "-", next: "pPawUuAXch", test: isAfterBlank}),
+		sharedProbe(probe{sign: "/", next: "prRP", test: isSlashOption}),
+		sharedProbe(probe{endings: []string{"rabbitmqctl", "htpasswd"}}),
+	}},
+	"cli_mysql": {rule: "a2d6c3dbfdb9", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
+	"cli_curl":  {rule: "322fd91fdbcb", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
+	"cli_user":  {rule: "da6bb6ce296b", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"cli_account": {rule: "ad342ba34a9c", probes: []*probe{
+		sharedProbe(probe{endings: []string{"net ", "exe "}}),
+		sharedProbe(probe{sign: "|", next: " \tcps"}),
+	}},
+	// The word before the password.
+	"sql_password": {rule: "35d3ea8532df", probes: []*probe{
+		sharedProbe(probe{endings: []string{"identified", "password"}, test: isBeforeValue}),
+		sharedProbe(probe{endings: []string{"crypt", "addlogin"}}),
+	}},
+	"kubernetes_secret": {rule: "8fe0c422cb10", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
+	// Of these a secret's name stands in the text, too.
+	"cli_option":      {rule: "faa3399306ea", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
+	"cli_setting":     {rule: "ea36105830b3", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
+	"named_argument":  {rule: "94f3c963f2d4", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
+	"named_attribute": {rule: "1a532f94a916", probes: []*probe{isValueAttribute}},
+	"attribute_named": {rule: "a58cca6c15a6", probes: []*probe{isValueAttribute}},
+	"named_element":   {rule: "af341673e8ee", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
+	"named_member":    {rule: "31d2da792788", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_cell":      {rule: "6158b006b799", probes: []*probe{sharedProbe(probe{sign: "|"})}},
+	"named_input":     {rule: "3a2ec83126dc", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
+	"rejected_value":  {rule: "686f9dab8bf6", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
+	"form_part":       {rule: "6243c831d1c6", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
+	"php_value":       {rule: "1974276eda1c", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	// The words before the code.
@@ -238,22 +283,6 @@ func isDiscordMiddle(s string, t token) bool {
 	const middle = 6 // characters between the dots
 	return t.end+middle < len(s) && s[t.end+middle] == '.'
 }
-
-func beginsSecretOption(s string, t token) bool {
-	option := s[t.end:]
-	if len(option) < 2 {
-		return false
-	}
-	switch lower(option[1]) {
-	case 'p', 't', 's', 'a', 'c': // password, token, secret, api-key and access-key, client-secret
-		return true
-	}
-	return false
-}
-
-func beginsUserOption(s string, t token) bool { return strings.HasPrefix(s[t.end:], "-u") }
-
-func isAfterBlank(s string, t token) bool { return t.start > 0 && s[t.start-1] == ' ' }
 
 func isSecurityCode(s string, t token) bool {
 	const word = len("code")

@@ -48,7 +48,7 @@ const (
 // find appends what one rule replaces in the text, from left to right.
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
-		return e.findPairs(edits, s, h)
+		return e.findPairs(edits, s, k.query, h)
 	}
 	if r.nameGroup > 0 {
 		return e.findNamed(edits, r, s, h)

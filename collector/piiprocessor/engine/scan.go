@@ -17,6 +17,7 @@ type bits [maxRules / 64]uint64
 func (b *bits) set(i int)      { b[i>>6] |= 1 << (i & 63) }
 func (b *bits) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 func (b *bits) empty() bool    { return b[0]|b[1]|b[2] == 0 }
+func (b *bits) remove(o *bits) { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
 func (b *bits) keep(o *bits)   { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
 func (b *bits) add(o *bits)    { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
 
@@ -71,6 +72,7 @@ type scanner struct {
 	facts        [factCount]bits
 	whole        []wholeProbe
 	generic      []int // rules left to genericScan
+	named        bits  // rules that find a name, which must be one of a secret
 
 	wordRules   []wordRule
 	alwaysNear  bits // rules with a context word that the index cannot find
@@ -131,7 +133,7 @@ type pass struct {
 	facts        fact
 	pairs        byte
 	separator    bool // = or :
-	query        bool // ? & ;
+	query        bool // ? & ; #, or a text that is a query
 	features
 }
 
@@ -143,6 +145,9 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
+		if r.nameGroup > 0 {
+			c.named.set(i)
+		}
 		if known && filter.rule != r.digest {
 			e.unfiltered = append(e.unfiltered, r.name)
 			filter, known = prefilter{}, false
@@ -255,7 +260,7 @@ func (p *pass) askAll(probes []boundProbe, t token) {
 
 // scan returns the rules that could match s, which stands under k.
 func (c *scanner) scan(s string, k *keyInfo) bits {
-	p := pass{c: c, s: s}
+	p := pass{c: c, s: s, query: k.query}
 	for i := 0; i < len(s); {
 		switch ch := s[i]; {
 		case classes[ch]&classAlnum != 0:
@@ -295,13 +300,12 @@ func (p *pass) conclude() {
 		p.wanted.set(c.pairs)
 	}
 	for _, i := range c.generic {
-		r := c.e.rules[i]
-		if r.nameGroup > 0 && p.pairs&pairsAnywhere == 0 {
-			continue // no secret's name is there
-		}
-		if genericScan(r, p.s, &p.features) {
+		if genericScan(c.e.rules[i], p.s, &p.features) {
 			p.wanted.set(i)
 		}
+	}
+	if p.pairs&pairsAnywhere == 0 {
+		p.wanted.remove(&c.named)
 	}
 }
 
@@ -314,7 +318,7 @@ func (p *pass) sign(i int) {
 	case ':':
 		p.colons++
 		p.separator = true
-	case '?', '&', ';':
+	case '?', '&', ';', '#':
 		p.query = true
 	case '-':
 		p.dashes++

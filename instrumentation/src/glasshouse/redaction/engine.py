@@ -184,7 +184,7 @@ class Engine:
                 count(rule.name)
             return edits
         if rule.pattern is None:
-            return find_pairs(self._secrets, self._masks, text, count)
+            return find_pairs(self._secrets, self._masks, text, count, query=key.query)
         return self._find(rule, key, text, count)
 
     def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:

@@ -11,6 +11,7 @@ _RUN: Final = re.compile(rb"[A-Za-z]+")
 _MARKS: Final = re.compile(rb"[ _\-.,:;!?'\"/()*&A-Za-z]*")
 _CASED: Final = re.compile(rb"[A-Z]+|[A-Z]?[a-z]+(?:[A-Z][a-z]+){0,3}")
 _LONGEST_WORD: Final = 20
+_SHORTEST_PARAMETER_TOKEN: Final = 6
 
 _NOT_VALUES: Final = frozenset(
     b"""
@@ -53,11 +54,11 @@ def is_user_password(value: bytes) -> bool:
 
 
 def is_not_placeholder(value: bytes) -> bool:
-    """Return whether neither a value nor what stands behind its colon is a placeholder."""
+    """Return whether a value, or what stands behind its colon, is no placeholder."""
     from glasshouse.redaction.pairs import is_placeholder
 
     _, colon, password = value.partition(b":")
-    return not (is_placeholder(value) or (colon and is_placeholder(password)))
+    return not is_placeholder(password if colon else value)
 
 
 def is_lower_and_digit(value: bytes) -> bool:
@@ -69,3 +70,8 @@ def is_lower_and_digit(value: bytes) -> bool:
 def is_not_name(value: bytes) -> bool:
     """Return whether a value is no name of a user: words, perhaps with a number at the end."""
     return is_not_words(value.rstrip(b"0123456789"))
+
+
+def is_parameter_token(value: bytes) -> bool:
+    """Return whether the value of a parameter is a token, and no word or small number."""
+    return len(value) >= _SHORTEST_PARAMETER_TOKEN and is_not_words(value)

@@ -16,6 +16,8 @@ class KeyInfo:
     secret: KeyRule | None = None
     user: bool = False
     exempt: bool = False
+    query: bool = False
+    """The value is the query of a URL."""
 
 
 NO_KEY: Final = KeyInfo()
@@ -111,4 +113,5 @@ def classify(policy: Policy, names: SecretNames, key: str) -> KeyInfo:
         secret=secret,
         user=secret is None and any(ends_with_words(name, w) for w in policy.pseudonym_keys),
         exempt=any(ends_with_words(name, words) for words in policy.exempt_keys),
+        query=any(ends_with_words(name, words) for words in policy.query_keys),
     )

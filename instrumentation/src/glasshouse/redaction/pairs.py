@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM
 from glasshouse.redaction.edits import Edit
+from glasshouse.redaction.forms import is_parameter_token
 from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query, normalise
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.policy import KeyRule
@@ -40,9 +41,12 @@ class _Value(NamedTuple):
 
 
 def find_pairs(
-    names: SecretNames, masks: Masks, text: bytes, hit: Callable[[str], None]
+    names: SecretNames, masks: Masks, text: bytes, hit: Callable[[str], None], *, query: bool
 ) -> list[Edit]:
-    """Return what takes the place of the values of secret names, from left to right."""
+    """Return what takes the place of the values of secret names, from left to right.
+
+    With ``query`` the text is the query of a URL.
+    """
     edits: list[Edit] = []
     pos = 0
     size = len(text)
@@ -59,7 +63,7 @@ def find_pairs(
             pos = after + 1
             continue
         pos = after
-        rule, single = _secret_name(names, text, at)
+        rule, single = _secret_name(names, text, at, query=query)
         if rule is None:
             continue
         value = _value(masks, text, after, line=rule.line)
@@ -76,6 +80,8 @@ def find_pairs(
             and not has_digit(content)
         )
         if prose or masks.is_inside(text, value.start, value.end) or is_placeholder(content):
+            continue
+        if rule.token and not is_parameter_token(content):
             continue
         hit(rule.counted_as)
         edits.append(Edit(value.start, value.end, rule.mask))
@@ -113,12 +119,12 @@ def _name_before(text: bytes, at: int) -> tuple[bytes, int]:
     return text[start:i], start
 
 
-def _secret_name(names: SecretNames, text: bytes, at: int) -> tuple[KeyRule | None, bool]:
+def _secret_name(names: SecretNames, text: bytes, at: int, *, query: bool) -> tuple[KeyRule | None, bool]:
     """Return the key rule for the name to the left, and whether the name is one word."""
     name, start = _name_before(text, at)
     if not name:
         return None, False
-    in_a_query = start > 0 and text[start - 1] in b"?&;"
+    in_a_query = text[start - 1] in b"?&;#" if start > 0 else query
     normal = normalise(name.decode("ascii"))
     single = "_" not in normal
     first = _word_before(text, start)

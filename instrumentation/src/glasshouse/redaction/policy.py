@@ -27,7 +27,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _WORDS: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _KEY_FIELDS: Final = frozenset(
     {"name", "exact", "suffix", "anywhere", "text", "query", "line", "mask"}
-    | {"require_digit_in_prose", "overrides_except"}
+    | {"require_digit_in_prose", "overrides_except", "require_token"}
 )
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
@@ -72,6 +72,7 @@ class KeyRule:
     line: bool
     require_digit_in_prose: bool
     overrides: bool
+    token: bool
 
     @property
     def counted_as(self) -> str:
@@ -111,6 +112,7 @@ class Policy:
     rules: tuple[Rule, ...]
     except_last: frozenset[str]
     pseudonym_keys: tuple[str, ...]
+    query_keys: tuple[str, ...]
     exempt_keys: tuple[str, ...]
     shipped: bool
     """Whether it reads as the policy of this package, for which shortcuts were written."""
@@ -157,6 +159,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         rules=rules,
         except_last=frozenset(values.get("keys_except_last", ())),
         pseudonym_keys=tuple(values.get("pseudonym_keys", ())),
+        query_keys=tuple(values.get("query_keys", ())),
         exempt_keys=tuple(values.get("exempt_keys", ())),
         shipped=text == packaged_policy().read_text(encoding="utf-8"),
     )
@@ -248,6 +251,7 @@ class _Reader:
             line=bool(entry.get("line")),
             require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
+            token=bool(entry.get("require_token")),
         )
 
     def rule(self, node: yaml.Node) -> Rule:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from glasshouse.redaction import cards, forms, identifiers, networks, phones, tokens, wallets
+from glasshouse.redaction import cards, forms, identifiers, kubernetes, networks, phones, tokens, wallets
 from glasshouse.redaction.ascii import is_mixed_case
 from glasshouse.redaction.networks import Network
 
@@ -52,6 +52,7 @@ SHORTENERS: Final[dict[str, Shortener]] = {
     "card": cards.card,
     "e164": phones.e164,
     "iban": cards.iban,
+    "kubernetes_secret": kubernetes.kubernetes_secret,
     "luhn": cards.luhn_number,
 }
 
