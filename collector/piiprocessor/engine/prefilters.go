@@ -73,16 +73,16 @@ var prefilters = map[string]prefilter{
 	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
 	"url_short_token":    {rule: "fb5034471c1a", probes: []*probe{userInfo}},
-	"oracle_credentials": {rule: "774103d05e9b", facts: atSign, whole: hasSlashBeforeAt},
-	"dsn_password":       {rule: "fafde2ebc8ba", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
-	"password_hash": {rule: "9a1ecd937105", probes: []*probe{
+	"oracle_credentials": {rule: "d22c983168f2", facts: atSign, whole: hasSlashBeforeAt},
+	"dsn_password":       {rule: "d2c4e158da22", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	"password_hash": {rule: "dc25b0f485f5", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
 		sharedProbe(probe{sign: "}", test: isBeforeHash}),
 	}},
-	"pgpass":              {rule: "bb38fc5f291b", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
+	"pgpass":              {rule: "0db046cf3c04", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
 	"instrumentation_key": {rule: "cc1a4efc5791", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
 	"private_key_end":     {rule: "cab11282ba74", facts: threeDashes, whole: mentionsPrivateKey},
-	"redis_auth":          {rule: "d51fc54fb381", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
+	"redis_auth":          {rule: "cce9f7ad72ec", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
 	"dsn_credentials": {rule: "98a688070453", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
@@ -129,38 +129,38 @@ var prefilters = map[string]prefilter{
 	}},
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
-	"cli_secret":  {rule: "bd60e706c250", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
-	"cli_password": {rule: "0a7dbdd71273", probes: []*probe{
+	"cli_secret":  {rule: "20ff4689a317", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
+	"cli_password": {rule: "a6e072687f69", probes: []*probe{
 		sharedProbe(probe{sign: "-", next: "pPawUuAXch", test: isAfterBlank}),
 		sharedProbe(probe{sign: "/", next: "prRP", test: isSlashOption}),
 		sharedProbe(probe{endings: []string{"rabbitmqctl", "htpasswd"}}),
 	}},
-	"cli_mysql": {rule: "a2d6c3dbfdb9", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
-	"cli_curl":  {rule: "322fd91fdbcb", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
-	"cli_user":  {rule: "da6bb6ce296b", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
-	"cli_account": {rule: "ad342ba34a9c", probes: []*probe{
+	"cli_mysql": {rule: "4ea281d3116c", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
+	"cli_curl":  {rule: "52053aa9907b", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
+	"cli_user":  {rule: "8f381cd6358b", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"cli_account": {rule: "eccde3ba355b", probes: []*probe{
 		sharedProbe(probe{endings: []string{"net ", "exe "}}),
 		sharedProbe(probe{sign: "|", next: " \tcps"}),
 	}},
 	// The word before the password.
-	"sql_password": {rule: "35d3ea8532df", probes: []*probe{
+	"sql_password": {rule: "bf097b886e6d", probes: []*probe{
 		sharedProbe(probe{endings: []string{"identified", "password"}, test: isBeforeValue}),
 		sharedProbe(probe{endings: []string{"crypt", "addlogin"}}),
 	}},
 	"kubernetes_secret": {rule: "8fe0c422cb10", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
 	// Of these a secret's name stands in the text, too.
-	"cli_option":      {rule: "faa3399306ea", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
-	"cli_setting":     {rule: "ea36105830b3", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
-	"named_argument":  {rule: "94f3c963f2d4", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
-	"named_attribute": {rule: "1a532f94a916", probes: []*probe{isValueAttribute}},
-	"attribute_named": {rule: "a58cca6c15a6", probes: []*probe{isValueAttribute}},
-	"named_element":   {rule: "af341673e8ee", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
-	"named_member":    {rule: "31d2da792788", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
-	"named_cell":      {rule: "6158b006b799", probes: []*probe{sharedProbe(probe{sign: "|"})}},
-	"named_input":     {rule: "3a2ec83126dc", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
-	"rejected_value":  {rule: "686f9dab8bf6", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
-	"form_part":       {rule: "6243c831d1c6", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
-	"php_value":       {rule: "1974276eda1c", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
+	"cli_option":      {rule: "53a93c2f4d89", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
+	"cli_setting":     {rule: "42cac851fd42", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
+	"named_argument":  {rule: "569a0b529425", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
+	"named_attribute": {rule: "4b7be142b835", probes: []*probe{isValueAttribute}},
+	"attribute_named": {rule: "9d1731849c4e", probes: []*probe{isValueAttribute}},
+	"named_element":   {rule: "ce556391b03a", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
+	"named_member":    {rule: "6d3ab7d5caab", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_cell":      {rule: "1ae1b09e9fe8", probes: []*probe{sharedProbe(probe{sign: "|"})}},
+	"named_input":     {rule: "ed4aed2b90bf", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
+	"rejected_value":  {rule: "7dd36e3e0503", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
+	"form_part":       {rule: "7ca2476e3d5e", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
+	"php_value":       {rule: "b39994b366e1", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	// The words before the code.

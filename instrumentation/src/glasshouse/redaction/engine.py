@@ -58,7 +58,9 @@ class Engine:
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
         self._names: dict[str, bytes | None] = {}
         self._triggers = Triggers(policy.rules, shipped=policy.shipped)
-        self._list_rules = sum(1 << place for place, rule in enumerate(policy.rules) if rule.in_lists)
+        self._list_rules = sum(
+            1 << place for place, rule in enumerate(policy.rules) if rule.in_lists
+        )
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)

@@ -15,10 +15,11 @@ _SHORTEST_PARAMETER_TOKEN: Final = 6
 
 _NOT_VALUES: Final = frozenset(
     b"""
-    a an and are argument arguments as at be been but by can cannot could does env fd file flag flags for from given has have
-    http https if in instead is it may missing must need needed needs nor not of on only or option options parameter path prompt
-    provided required requires set setting should specified ssh stdin str string text that the then this to used using value
-    values via was were when which will with without would
+    a an and are argument arguments as at be been but by can cannot could does env fd file flag
+    flags for from given has have http https if in instead is it may missing must need needed
+    needs nor not of on only or option options parameter path prompt provided required requires
+    set setting should specified ssh stdin str string text that the then this to used using
+    value values via was were when which will with without would
     """.split()
 )
 _ELSEWHERE: Final = (b"$(", b"${", b"$env:", b"`", b"env:", b"file:", b"fd:", b"@/", b"/dev/")

@@ -119,7 +119,9 @@ def _name_before(text: bytes, at: int) -> tuple[bytes, int]:
     return text[start:i], start
 
 
-def _secret_name(names: SecretNames, text: bytes, at: int, *, query: bool) -> tuple[KeyRule | None, bool]:
+def _secret_name(
+    names: SecretNames, text: bytes, at: int, *, query: bool
+) -> tuple[KeyRule | None, bool]:
     """Return the key rule for the name to the left, and whether the name is one word."""
     name, start = _name_before(text, at)
     if not name:

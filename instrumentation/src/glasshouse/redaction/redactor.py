@@ -209,7 +209,7 @@ class Redactor:
         items = list(value)
         if within and len(items) == PAIR and (name := self._pair_name(items)) is not None:
             return [self._value(key, items[0], level + 1), self._value(name, items[1], level + 1)]
-        if isinstance(value, Sequence) and all(isinstance(item, str) for item in items):
+        if not isinstance(value, Set) and all(isinstance(item, str) for item in items):
             items = self._arguments(items)
         return [self._value(key, item, level + 1, within=True) for item in items]
 
@@ -244,7 +244,7 @@ def _text(value: Any) -> str | None:
 
 def _last_text(value: Any) -> str | None:
     """Return a text, or the last item of a list where it is one."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes) and value:
+    if isinstance(value, list | tuple) and value:
         value = cast(Sequence[Any], value)[-1]
     return _text(value)
 

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Final
 
-from glasshouse.redaction import cards, forms, identifiers, kubernetes, networks, phones, tokens, wallets
+from glasshouse.redaction import (
+    cards,
+    forms,
+    identifiers,
+    kubernetes,
+    networks,
+    phones,
+    tokens,
+    wallets,
+)
 from glasshouse.redaction.ascii import is_mixed_case
 from glasshouse.redaction.networks import Network
 
