@@ -90,6 +90,12 @@ var worstTexts = map[string]string{
 	"near": "passport 12345 ", "tokens": "ghp_", "underscores": "_", "dashes": "--password ", "commas": ",", "unicode": "é@ü.", "percent": "%40", "rules": "-----", "long rule": "-",
 	"json": `{"a":`, "json lists": "[[", "mysql": "mysql -", "curl": " -u a:", "basic58 near": "wallet 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV",
 	"seed": "mnemonic = abandon abandon ", "plus": "+49", "telephone": "tel 1-2-3-4-5-6-7-8-", "aws": "AKIA", "github": "://a:", "lines": "a\n",
+	"options": "--api-key a ", "no options": "token -", "logins": "docker login -p a ", "no logins": "docker login ", "settings": "config set token a ",
+	"arguments": `("token", "a1", `, "no arguments": `("token",`, "members": "name=token value=a ", "names": "name=token ", "values": `token value="a" `,
+	"cells": "| token | a1 ", "attributes": `<a name="token" value=`, "elements": `<a name="token">a</`, "inputs": "token\n input_value=", "parts": "name=\"token\"\r\n",
+	"php": `"token";s:1:`, "data": "data:\n  a: b\n", "secret data": "kind: Secret\ndata:\n  a: b\n", "identified": "create user a identified by ", "sql": "password 'a", "set password": "set password for ",
+	"no curl": "curl ", "hashes": "$6$a", "netrc": "machine a login b ", "pgpass": "a:5432:", "key end": "a1B2/PRIVATE KEY", "putty": "Private-Lines: 2\na1B2\n",
+	"mixed options": "redis-cli sshpass -pa ", "far values": `<a name="a" b `, "rejected": `"a" rejected `, "form names": `name="a"; `, "oauth": `oauth realm="a",`, "oracle": "connect a/b@", "dsn": "user=a pass=", "redis": "AUTH a1", "query": "&code=a#key=b",
 }
 
 const (
@@ -132,6 +138,26 @@ func TestLinearTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Repeat(unit, shortBytes*timesLong/len(unit))
 			if ratio := timeGrowth(t, func(text string) { e.String("", text, nil) }, text); ratio > mostGrowth {
+				t.Errorf("%d bytes take %.1f times what their eighths take", len(text), ratio)
+			}
+		})
+	}
+}
+
+// TestLinearTimeOfJSON: the walk looks ahead where a name and its value may stand apart.
+func TestLinearTimeOfJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	e := loadEngine(t, Options{})
+	for name, unit := range map[string]string{
+		"members": `{"value":{"value":{"value":"a"}},"name":"token"},`, "values": `{"value":"a"},`, "pairs": `["token","a1"],`,
+		"options": `"--token","a1",`, "lists": `["-a","b",1],`, "data": `{"data":{"data":{"data":"a"}},"kind":"Secret"},`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat(unit, shortBytes*timesLong/len(unit)/timesLong*timesLong)
+			work := func(text string) { e.String("", "["+text+`"a"]`, nil) }
+			if ratio := timeGrowth(t, work, text); ratio > mostGrowth {
 				t.Errorf("%d bytes take %.1f times what their eighths take", len(text), ratio)
 			}
 		})

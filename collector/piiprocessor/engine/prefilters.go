@@ -130,7 +130,7 @@ var prefilters = map[string]prefilter{
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
 	"cli_secret":  {rule: "20ff4689a317", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
-	"cli_password": {rule: "a6e072687f69", probes: []*probe{
+	"cli_password": {rule: "26866373b0d8", probes: []*probe{
 		sharedProbe(probe{sign: "-", next: "pPawUuAXch", test: isAfterBlank}),
 		sharedProbe(probe{sign: "/", next: "prRP", test: isSlashOption}),
 		sharedProbe(probe{endings: []string{"rabbitmqctl", "htpasswd"}}),
@@ -143,7 +143,7 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{sign: "|", next: " \tcps"}),
 	}},
 	// The word before the password.
-	"sql_password": {rule: "bf097b886e6d", probes: []*probe{
+	"sql_password": {rule: "078302b38c17", probes: []*probe{
 		sharedProbe(probe{endings: []string{"identified", "password"}, test: isBeforeValue}),
 		sharedProbe(probe{endings: []string{"crypt", "addlogin"}}),
 	}},
@@ -152,14 +152,14 @@ var prefilters = map[string]prefilter{
 	"cli_option":      {rule: "53a93c2f4d89", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
 	"cli_setting":     {rule: "42cac851fd42", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
 	"named_argument":  {rule: "569a0b529425", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
-	"named_attribute": {rule: "4b7be142b835", probes: []*probe{isValueAttribute}},
-	"attribute_named": {rule: "9d1731849c4e", probes: []*probe{isValueAttribute}},
-	"named_element":   {rule: "ce556391b03a", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
-	"named_member":    {rule: "6d3ab7d5caab", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_attribute": {rule: "b5e399be71e2", probes: []*probe{isValueAttribute}},
+	"attribute_named": {rule: "8b229c383e9f", probes: []*probe{isValueAttribute}},
+	"named_element":   {rule: "0a6e908406bd", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
+	"named_member":    {rule: "8d94376f8356", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
 	"named_cell":      {rule: "1ae1b09e9fe8", probes: []*probe{sharedProbe(probe{sign: "|"})}},
 	"named_input":     {rule: "ed4aed2b90bf", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
-	"rejected_value":  {rule: "7dd36e3e0503", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
-	"form_part":       {rule: "7ca2476e3d5e", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
+	"rejected_value":  {rule: "b93016ed4bad", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
+	"form_part":       {rule: "9196c9a944ad", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
 	"php_value":       {rule: "b39994b366e1", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
