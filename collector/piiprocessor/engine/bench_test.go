@@ -39,6 +39,11 @@ var benignSpan = [][2]string{
 	{"thread.name", "MainThread"},
 }
 
+// benignViews are texts of which the view differs.
+var benignViews = [][2]string{
+	{"", `read C:\new\table.txt: "a\tb"` + "\x1b[0m"}, {"url.query", "q=caf%C3%A9%20au%20lait&amp;page=2"}, {"", "第一条，第二条 – 中文"},
+}
+
 func benchmarkRecord(b *testing.B, record [][2]string) {
 	e := loadEngine(b, Options{})
 	var hits Hits
@@ -70,7 +75,7 @@ func BenchmarkHits(b *testing.B) {
 
 func TestNoAllocationWithoutHits(t *testing.T) {
 	e := loadEngine(t, Options{})
-	for _, record := range [][][2]string{benignLog, benignSpan} {
+	for _, record := range [][][2]string{benignLog, benignSpan, benignViews} {
 		for _, kv := range record {
 			var hits Hits
 			e.String(kv[0], kv[1], &hits)
@@ -96,6 +101,9 @@ var worstTexts = map[string]string{
 	"php": `"token";s:1:`, "data": "data:\n  a: b\n", "secret data": "kind: Secret\ndata:\n  a: b\n", "identified": "create user a identified by ", "sql": "password 'a", "set password": "set password for ",
 	"no curl": "curl ", "hashes": "$6$a", "netrc": "machine a login b ", "pgpass": "a:5432:", "key end": "a1B2/PRIVATE KEY", "putty": "Private-Lines: 2\na1B2\n",
 	"mixed options": "redis-cli sshpass -pa ", "far values": `<a name="a" b `, "rejected": `"a" rejected `, "form names": `name="a"; `, "oauth": `oauth realm="a",`, "oracle": "connect a/b@", "dsn": "user=a pass=", "redis": "AUTH a1", "query": "&code=a#key=b",
+	"emails": "é a@b.co ", "odd emails": "{x}@", "quoted emails": `"a@`, "bracketed emails": "<a@b", "escapes": `\n`, "backslashes": `\`, "surrogates": `\ud83d`,
+	"utf-8 in escapes": `\xc3`, "percent signs": "%", "percent of percent": "%25", "entities": "&#64;", "ampersands": "&amp;", "ansi": "\x1b[31m", "ansi begun": `\x1b[`,
+	"rsyslog": "#012", "full stops": "a。", "zero width": "\u200b。", "other digits": "٤", "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ", "encoded run": "ZXlK", "ipv6 again": "x:1::",
 }
 
 const (

@@ -45,7 +45,7 @@ func (e *Engine) findPairs(edits []edit, s string, query bool, h *Hits) []edit {
 		}
 		pos = end
 		v := s[start:end]
-		if e.insideMask(s, start, end) || isPlaceholder(v) || (r.token && !isParameterToken(v)) ||
+		if e.insideMask(s, start, end) || isPlaceholder(v) || r.spares(v) ||
 			(r.proseDigit && single && colon && spaced && !quoted && !hasDigit(v)) {
 			continue
 		}

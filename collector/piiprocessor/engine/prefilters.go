@@ -72,38 +72,27 @@ var prefilters = map[string]prefilter{
 	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
 	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
-	"url_short_token":    {rule: "fb5034471c1a", probes: []*probe{userInfo}},
-	"oracle_credentials": {rule: "d22c983168f2", facts: atSign, whole: hasSlashBeforeAt},
-	"dsn_password":       {rule: "d2c4e158da22", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
-	"password_hash": {rule: "dc25b0f485f5", probes: []*probe{
+	"url_short_token":    {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
+	"oracle_credentials": {rule: "9cbfb44cbbbd", facts: atSign, whole: hasSlashBeforeAt},
+	"dsn_password":       {rule: "678c532031b8", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
 		sharedProbe(probe{sign: "}", test: isBeforeHash}),
 	}},
-	"pgpass":              {rule: "0db046cf3c04", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
-	"instrumentation_key": {rule: "cc1a4efc5791", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
-	"private_key_end":     {rule: "cab11282ba74", facts: threeDashes, whole: mentionsPrivateKey},
-	"redis_auth":          {rule: "cce9f7ad72ec", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
-	"dsn_credentials": {rule: "98a688070453", probes: []*probe{
+	"pgpass":              {rule: "c8d291b20db8", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
+	"instrumentation_key": {rule: "ec318b8c2932", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
+	"private_key_end":     {rule: "591460e1517d", facts: threeDashes, whole: mentionsPrivateKey},
+	"redis_auth":          {rule: "1223812c4093", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
+	"dsn_credentials": {rule: "94c7d669ac48", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
 	}},
 	// A token that is known by how it begins: `not_preceded_by` forbids a letter or digit before it.
-	"jwt":                    {rule: "a5ea0e8f2c5a", prefixes: true},
-	"aws_access_key":         {rule: "7a25c061a25f", prefixes: true},
-	"github_token":           {rule: "8037929f9690", prefixes: true},
-	"gitlab_token":           {rule: "197be7b7e991", prefixes: true},
-	"slack_token":            {rule: "b8f6b9cdf450", prefixes: true},
-	"stripe_key":             {rule: "cc902c8659a6", prefixes: true},
-	"google_key":             {rule: "9c1a39b03ef1", prefixes: true},
-	"ai_key":                 {rule: "84cfdf249866", prefixes: true},
-	"twilio_key":             {rule: "98879f9b16a8", prefixes: true},
-	"payment_provider_key":   {rule: "a53ee708ecbf", prefixes: true},
-	"package_registry_token": {rule: "712d3dc93b1c", prefixes: true},
-	"saas_token":             {rule: "baab71694a1c", prefixes: true},
-	"wallet_extended_key":    {rule: "0b85456e9cc3", prefixes: true},
-	"wallet_bech32":          {rule: "5aa54a12b537", prefixes: true},
+	"jwt":                 {rule: "a5ea0e8f2c5a", prefixes: true},
+	"wallet_extended_key": {rule: "0b85456e9cc3", prefixes: true},
+	"wallet_bech32":       {rule: "5aa54a12b537", prefixes: true},
 	// A word, then a blank or tab; anything may stand before the word, as in xBasic.
-	"auth_digest": {rule: "56cb5aa70626", probes: []*probe{sharedProbe(probe{endings: []string{
+	"auth_digest": {rule: "e995719ea294", probes: []*probe{sharedProbe(probe{endings: []string{
 		"digest ", "oauth ", "hawk ", "signature ", "mac ", "sha256 ", "sha512 ", "sha1 ",
 	}})}},
 	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
@@ -115,13 +104,6 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{sign: "/", next: "a", test: isAPIPath}),
 		sharedProbe(probe{sign: "/", test: isAfterOfficeHost}),
 	}},
-	// A prefix; or the -us with which Mailchimp's key ends.
-	"mail_provider_key": {rule: "fe4a9ad9d21a", prefixes: true, probes: []*probe{sharedProbe(probe{sign: "-", next: "u", test: isMailchimpRegion})}},
-	// A prefix; or .atlasv1. within HashiCorp's, or a ~ within OpenShift's and Azure's.
-	"cloud_token": {rule: "8344da02a32e", prefixes: true, probes: []*probe{
-		sharedProbe(probe{sign: ".", next: "a", test: isAtlasMark}),
-		sharedProbe(probe{sign: "~"}),
-	}},
 	// :AA of Telegram's; two dots seven places apart of Discord's.
 	"bot_token": {rule: "39fa271c8956", probes: []*probe{
 		sharedProbe(probe{sign: ":", next: "A", test: isTelegramMark}),
@@ -129,38 +111,38 @@ var prefilters = map[string]prefilter{
 	}},
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
-	"cli_secret":  {rule: "20ff4689a317", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
-	"cli_password": {rule: "26866373b0d8", probes: []*probe{
+	"cli_secret":  {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
+	"cli_password": {rule: "55dd2e948319", probes: []*probe{
 		sharedProbe(probe{sign: "-", next: "pPawUuAXch", test: isAfterBlank}),
 		sharedProbe(probe{sign: "/", next: "prRP", test: isSlashOption}),
 		sharedProbe(probe{endings: []string{"rabbitmqctl", "htpasswd"}}),
 	}},
-	"cli_mysql": {rule: "4ea281d3116c", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
-	"cli_curl":  {rule: "52053aa9907b", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
-	"cli_user":  {rule: "8f381cd6358b", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
-	"cli_account": {rule: "eccde3ba355b", probes: []*probe{
+	"cli_mysql": {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
+	"cli_curl":  {rule: "e653913fdce2", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
+	"cli_user":  {rule: "cb43878e3f6d", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"cli_account": {rule: "8e6af385ae53", probes: []*probe{
 		sharedProbe(probe{endings: []string{"net ", "exe "}}),
 		sharedProbe(probe{sign: "|", next: " \tcps"}),
 	}},
 	// The word before the password.
-	"sql_password": {rule: "078302b38c17", probes: []*probe{
+	"sql_password": {rule: "a2acf3d67b04", probes: []*probe{
 		sharedProbe(probe{endings: []string{"identified", "password"}, test: isBeforeValue}),
 		sharedProbe(probe{endings: []string{"crypt", "addlogin"}}),
 	}},
-	"kubernetes_secret": {rule: "8fe0c422cb10", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
+	"kubernetes_secret": {rule: "9b804679cbdc", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
 	// Of these a secret's name stands in the text, too.
-	"cli_option":      {rule: "53a93c2f4d89", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
-	"cli_setting":     {rule: "42cac851fd42", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
-	"named_argument":  {rule: "569a0b529425", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
-	"named_attribute": {rule: "b5e399be71e2", probes: []*probe{isValueAttribute}},
-	"attribute_named": {rule: "8b229c383e9f", probes: []*probe{isValueAttribute}},
-	"named_element":   {rule: "0a6e908406bd", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
-	"named_member":    {rule: "8d94376f8356", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
-	"named_cell":      {rule: "1ae1b09e9fe8", probes: []*probe{sharedProbe(probe{sign: "|"})}},
-	"named_input":     {rule: "ed4aed2b90bf", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
-	"rejected_value":  {rule: "b93016ed4bad", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
-	"form_part":       {rule: "9196c9a944ad", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
-	"php_value":       {rule: "b39994b366e1", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
+	"cli_option":      {rule: "9370739cefa4", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
+	"cli_setting":     {rule: "f6bda30e73bb", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
+	"named_argument":  {rule: "bfada3c9627d", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
+	"named_attribute": {rule: "4ad753686be4", probes: []*probe{isValueAttribute}},
+	"attribute_named": {rule: "d4b20582f68e", probes: []*probe{isValueAttribute}},
+	"named_element":   {rule: "43137675ffa5", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
+	"named_member":    {rule: "de8ea69c8293", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_cell":      {rule: "1315356889fa", probes: []*probe{sharedProbe(probe{sign: "|"})}},
+	"named_input":     {rule: "6e3e22fc2c59", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
+	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
+	"form_part":       {rule: "f9c795cb0ec1", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
+	"php_value":       {rule: "395b57931a77", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	// The words before the code.
@@ -168,14 +150,12 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{endings: []string{"cvv", "cvc", "cvv2", "cvc2"}}),
 		sharedProbe(probe{endings: []string{"code"}, test: isSecurityCode}),
 	}},
-	// s and a dot, with no letter, digit or underscore before and at least 24 characters after.
-	"vault_token": {rule: "0b3a3e63d759", probes: []*probe{sharedProbe(probe{sign: ".", test: isVaultMark})}},
 	// The word is.
 	"spoken_secret": {rule: "731e1824a418", probes: []*probe{sharedProbe(probe{twoLetters: true, test: isIs})}},
-	// @ with something before it and a dot after it; or %40.
-	"email": {rule: "9e40039cbff5", facts: atSign, whole: hasDotAfterAt, probes: []*probe{
-		sharedProbe(probe{sign: "%", next: "4", test: isEscapedAt}),
-	}},
+	"encoded":       {rule: "78901d859337", prefixes: true},
+	// @ with something before it, and a dot or a closing bracket after it.
+	"email":      {rule: "ed181ec8d6f0", facts: atSign, whole: hasHostAfterAt},
+	"email_near": {rule: "60f3da14ee1a", beside: atSign},
 	// Two letters and two digits begin a token, and the validator holds from there.
 	"iban": {rule: "194c6a3eaaec", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
 	// A token of 26 to 52 characters in which `mixed_case` holds.
@@ -191,7 +171,7 @@ var prefilters = map[string]prefilter{
 	// Digits in groups divided by one blank or dash.
 	"card_near": {rule: "0ff2ec25d84f", beside: manyGroupedDigits},
 	// Two colons with at most four hex digits before them; or seven groups with a colon between.
-	"ipv6": {rule: "6af5578bb70e", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
+	"ipv6": {rule: "b8aa2ef74484", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
 	// Four numbers with dots between, of which the validator does not say that it is private.
 	"ipv4": {rule: "cf844a608812", facts: dottedAddress},
 	// Six pairs, or three groups of four.
@@ -273,10 +253,6 @@ func isAPIPath(s string, t token) bool { return strings.HasPrefix(s[t.end:], "ap
 
 func isAfterOfficeHost(s string, t token) bool { return strings.HasSuffix(s[:t.start], "office.com") }
 
-func isMailchimpRegion(s string, t token) bool { return strings.HasPrefix(s[t.end:], "us") }
-
-func isAtlasMark(s string, t token) bool { return strings.HasPrefix(s[t.end:], "atlasv1.") }
-
 func isTelegramMark(s string, t token) bool { return strings.HasPrefix(s[t.end:], "AA") }
 
 func isDiscordMiddle(s string, t token) bool {
@@ -289,22 +265,12 @@ func isSecurityCode(s string, t token) bool {
 	return t.length() == word && t.start > 1 && s[t.start-1] == ' ' && lower(s[t.start-2]) == 'y'
 }
 
-func isVaultMark(s string, t token) bool {
-	const secret = 24
-	if t.start == 0 || s[t.start-1] != 's' || len(s)-t.end < secret {
-		return false
-	}
-	return t.start == 1 || (classes[s[t.start-2]]&classAlnum == 0 && s[t.start-2] != '_')
-}
-
 func isIs(s string, t token) bool { return lower(s[t.start]) == 'i' && lower(s[t.start+1]) == 's' }
 
-func hasDotAfterAt(s string) bool {
+func hasHostAfterAt(s string) bool {
 	at := strings.IndexByte(s[1:], '@') + 1
-	return at > 0 && strings.LastIndexByte(s, '.') > at
+	return at > 0 && strings.LastIndexAny(s, ".>]") > at
 }
-
-func isEscapedAt(s string, t token) bool { return strings.HasPrefix(s[t.end:], "40") }
 
 func beginsIBAN(s string, t token) bool {
 	const leastStart = 4 // the country and the check digits are in one token

@@ -3,8 +3,9 @@
 from typing import Any, Final
 
 from glasshouse.redaction.edits import Edit
-from glasshouse.redaction.keys import SecretNames, in_plain_text, normalise
+from glasshouse.redaction.keys import SecretNames, in_plain_text, spares
 from glasshouse.redaction.masks import Masks
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pairs import LONGEST_NAME, is_placeholder
 from glasshouse.redaction.policy import KeyRule, Rule
 from glasshouse.redaction.validators import TESTS
@@ -32,6 +33,7 @@ def find_named(rule: Rule, names: SecretNames, masks: Masks, text: bytes) -> lis
             or start >= end
             or not _fits(rule, text, match.start(), end)
             or is_placeholder(text[start:end])
+            or spares(key, text[start:end])
             or masks.is_inside(text, start, end)
             or (rule.validate and not TESTS[rule.validate](text[start:end]))
         ):
