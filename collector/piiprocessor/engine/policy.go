@@ -17,6 +17,7 @@ type policyFile struct {
 	Version       int       `yaml:"version"`
 	Limits        yaml.Node `yaml:"limits"`
 	limits        limits
+	QueryKeys     []string      `yaml:"query_keys"`
 	ExemptKeys    []string      `yaml:"exempt_keys"`
 	ExemptNumbers exemptNumbers `yaml:"exempt_numbers"`
 	ExceptBefore  []string      `yaml:"keys_except_before"`
@@ -59,6 +60,7 @@ type keyEntry struct {
 	Line       bool     `yaml:"line"`
 	ProseDigit bool     `yaml:"require_digit_in_prose"`
 	Overrides  bool     `yaml:"overrides_except"`
+	Token      bool     `yaml:"require_token"`
 	Mask       string   `yaml:"mask"`
 }
 
@@ -108,6 +110,7 @@ type ruleEntry struct {
 	Validate         string    `yaml:"validate"`
 	Mask             string    `yaml:"mask"`
 	Replacement      string    `yaml:"replacement"`
+	InLists          bool      `yaml:"in_lists"`
 }
 
 // decodeStrictly decodes node and refuses keys that the target does not have.
@@ -129,8 +132,8 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
-	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except mask "
+		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement in_lists "
+	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except require_token mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -209,7 +212,7 @@ type loader struct {
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
 		limits: file.limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
-		exempt: file.ExemptKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
+		exempt: file.ExemptKeys, queryKeys: file.QueryKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
 	}
 	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
 	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}}
@@ -349,6 +352,11 @@ func (l *loader) finish() *Engine {
 	for _, r := range e.tokenRows {
 		e.masks[strings.Trim(r.masked, "[]")] = true
 	}
+	for i, r := range e.rules {
+		if r.inLists {
+			e.listRules.set(i)
+		}
+	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
 	return e
@@ -369,7 +377,7 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 	r := &keyRule{
 		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength, exceptValues: setOf(entry.Except),
 		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
-		overrides: entry.Overrides,
+		overrides: entry.Overrides, token: entry.Token,
 	}
 	for _, list := range []struct {
 		names []string
@@ -411,7 +419,7 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextWords: entry.ContextWords, mask: entry.Mask, digest: digestOf(&entry),
+		contextWords: entry.ContextWords, mask: entry.Mask, digest: digestOf(&entry), inLists: entry.InLists,
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -451,6 +459,15 @@ func setPattern(r *rule, entry *ruleEntry) (err error) {
 		return errors.New("pattern: matches the empty text")
 	}
 	r.needs = deriveNeeds(r.tree, entry.Validate)
+	return setNameGroup(r)
+}
+
+// setNameGroup finds the group that holds a name, if the pattern has one.
+func setNameGroup(r *rule) error {
+	r.nameGroup = max(0, r.pattern.SubexpIndex(nameGroup))
+	if r.nameGroup > 0 && r.pattern.NumSubexp() < 2 {
+		return errors.New("pattern: has a group for the name and none for the value")
+	}
 	return nil
 }
 
@@ -493,6 +510,9 @@ func setValidator(r *rule, entry *ruleEntry) error {
 	check, known := validators[entry.Validate]
 	if !known {
 		return fmt.Errorf("unknown validator %q", entry.Validate)
+	}
+	if r.nameGroup > 0 && wholeHits[entry.Validate] {
+		return fmt.Errorf("validate: %s is not for patterns with a group for the name", entry.Validate)
 	}
 	r.validate = check
 	return nil

@@ -27,6 +27,8 @@ from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
 BUILTINS: Final = ("pairs", "vendor_tokens")
+# What a pattern calls the group that holds a name; the value is in another group.
+NAME_GROUP: Final = "name"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
@@ -40,6 +42,7 @@ _KEY_FIELDS: Final = frozenset(
         "mask",
         "require_digit_in_prose",
         "overrides_except",
+        "require_token",
     }
 )
 _PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
@@ -48,7 +51,7 @@ _LONGEST_ENTRY: Final = 64
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
-    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement"}
+    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement", "in_lists"}
 )
 _RENAMED: Final = {
     "weak": "require_digit_in_prose",
@@ -77,6 +80,7 @@ class KeyRule:
     line: bool = False
     require_digit_in_prose: bool = False
     overrides: bool = False
+    token: bool = False
     min_length: int = 0
     except_values: frozenset[bytes] = frozenset()
     many: bool = False
@@ -110,6 +114,8 @@ class Rule:
     entity: str
     mask: bytes
     pattern: Any
+    name_group: int
+    """The group of the pattern that holds a name; 0: it has none."""
     needs: Needs
     not_preceded_by: frozenset[int]
     not_preceded_by_digit_and: frozenset[int]
@@ -120,6 +126,7 @@ class Rule:
     suppress_on_id_keys: bool
     validate: str
     replacement: Replacement
+    in_lists: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +156,7 @@ class Policy:
     name_words: NameWords
     user_names: KeyRule
     exempt_keys: tuple[str, ...]
+    query_keys: tuple[str, ...]
     exempt_numbers: NumberNames
     tokens: tuple[TokenRow, ...]
     token_names: tuple[tuple[str, ...], tuple[str, ...]]
@@ -211,6 +219,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         ),
         user_names=reader.user_names(values.get("pseudonym_keys", {})),
         exempt_keys=tuple(values.get("exempt_keys", ())),
+        query_keys=tuple(values.get("query_keys", ())),
         exempt_numbers=NumberNames(
             **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
         ),
@@ -307,6 +316,7 @@ class _Reader:
             line=bool(entry.get("line")),
             require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
+            token=bool(entry.get("require_token")),
             min_length=int(entry.get("min_length", 0)),
             except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
         )
@@ -373,6 +383,7 @@ class _Reader:
             entity=entry.get("entity", ""),
             mask=mask.encode(),
             pattern=pattern,
+            name_group=_name_group(pattern, validate, complain),
             needs=needs,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
@@ -383,6 +394,7 @@ class _Reader:
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             validate=validate,
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
+            in_lists=bool(entry.get("in_lists")),
         )
 
 
@@ -405,6 +417,15 @@ def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
     if least_length(tree) == 0:
         raise complain("pattern: matches the empty text")
     return compiled, derive(tree, validate)
+
+
+def _name_group(pattern: Any, validate: str, complain: Any) -> int:
+    group: int = getattr(pattern, "groupindex", {}).get(NAME_GROUP, 0)
+    if group and pattern.groups < 2:
+        raise complain("pattern: has a group for the name and none for the value")
+    if group and validate and validate not in TESTS:
+        raise complain(f"validate: {validate} is not for patterns with a group for the name")
+    return group
 
 
 def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:
