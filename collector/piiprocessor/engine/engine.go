@@ -163,7 +163,7 @@ func (e *Engine) Whole(key string, h *Hits) (mask string, hit bool) {
 // Int redacts an integer; mask is a string to put in its place.
 func (e *Engine) Int(key string, v int64, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if k.secret == nil && !k.user && v < 1_000_000 {
+	if k.secret == nil && !k.user && v < e.limits.leastNumber {
 		return "", false
 	}
 	var buffer [20]byte
@@ -177,8 +177,7 @@ func (e *Engine) Float(key string, v float64, h *Hits) (mask string, hit bool) {
 		e.hit(h, k.secret.index)
 		return k.secret.masked, true
 	}
-	const exact = 1 << 53
-	if k.user || v < 1_000_000 || v >= exact || v != float64(int64(v)) {
+	if k.user || v < float64(e.limits.leastNumber) || v >= e.limits.maxWholeFloat || v != float64(int64(v)) {
 		return "", false
 	}
 	return e.number(k, strconv.FormatInt(int64(v), 10), h)
@@ -193,7 +192,7 @@ func (e *Engine) number(k *keyInfo, digits string, h *Hits) (string, bool) {
 	case k.user:
 		e.hit(h, e.userRule)
 		return e.pseudonyms.of(digits), true
-	case digits[0] == '-' || len(digits) < 7:
+	case digits[0] == '-' || len(digits) < e.limits.minNumberDigits:
 		return "", false
 	}
 	return e.text(k, digits, h, 0)
@@ -230,11 +229,11 @@ func (e *Engine) Bytes(key string, b []byte, h *Hits) (out []byte, changed bool)
 
 // text is `text(key, s)` of redaction/README.md.
 func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
-	if len(s) > e.limits.MaxBytes {
+	if len(s) > e.limits.maxBytes {
 		e.hit(h, e.uncheckedRule)
 		return Unchecked, true
 	}
-	if depth < e.limits.MaxNestedJSON && looksLikeJSON(s) {
+	if depth < e.limits.maxNestedJSON && looksLikeJSON(s) {
 		if out, changed, ok := e.json(s, h, depth); ok {
 			return out, changed
 		}
@@ -261,7 +260,7 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 			return s, changedAtAll
 		}
 		changedAtAll = true
-		if pass+1 == e.limits.MaxPasses {
+		if pass+1 == e.limits.maxPasses {
 			e.hit(h, e.unsettledRule)
 			return unsettled, true
 		}

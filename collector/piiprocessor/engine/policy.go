@@ -15,16 +15,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-type limits struct {
-	MaxBytes      int `yaml:"max_bytes"`
-	MaxJSONDepth  int `yaml:"max_json_depth"`
-	MaxNestedJSON int `yaml:"max_nested_json"`
-	MaxPasses     int `yaml:"max_passes"`
-}
-
 type policyFile struct {
-	Version       int         `yaml:"version"`
-	Limits        limits      `yaml:"limits"`
+	Version       int       `yaml:"version"`
+	Limits        yaml.Node `yaml:"limits"`
+	limits        limits
 	ExemptKeys    []string    `yaml:"exempt_keys"`
 	ExceptLast    []string    `yaml:"keys_except_last"`
 	PseudonymKeys []string    `yaml:"pseudonym_keys"`
@@ -128,7 +122,7 @@ var validName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 func load(path string, key []byte, opts Options) (*Engine, error) {
 	file, err := readPolicy(path)
 	if err != nil {
-		return nil, fmt.Errorf("policy %s: %w", path, err)
+		return nil, err
 	}
 	l := newLoader(path, file, key, opts)
 	if err := l.addKeyRules(file.Keys); err != nil {
@@ -145,22 +139,29 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 
 // readPolicy reads the file and checks what stands outside of its lists.
 func readPolicy(path string) (*policyFile, error) {
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("policy %s"+format, append([]any{path}, args...)...)
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, wrong(": cannot be read: %w", err)
 	}
 	file := &policyFile{}
 	if err := yaml.Unmarshal(raw, file); err != nil {
-		return nil, err
+		return nil, wrong(": %w", err)
 	}
 	if file.Version != 1 {
-		return nil, fmt.Errorf("version is %d, this engine reads version 1", file.Version)
+		return nil, wrong(": version is %d, this engine reads 1", file.Version)
 	}
-	if l := file.Limits; l.MaxBytes < 1 || l.MaxJSONDepth < 1 || l.MaxNestedJSON < 0 || l.MaxPasses < 2 {
-		return nil, errors.New("limits: max_bytes and max_json_depth must be 1 or more, max_passes 2 or more")
+	var line int
+	if file.limits, line, err = readLimits(&file.Limits); err != nil {
+		if line == 0 {
+			return nil, wrong(": %w", err)
+		}
+		return nil, wrong(":%d: %w", line, err)
 	}
 	if len(file.Rules) == 0 || len(file.Keys) == 0 {
-		return nil, errors.New("has no rules or no keys; an empty policy would let everything pass")
+		return nil, wrong(": has no rules or no keys; an empty policy would let everything pass")
 	}
 	return file, nil
 }
@@ -175,7 +176,7 @@ type loader struct {
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
-		limits: file.Limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
+		limits: file.limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
 		exempt: file.ExemptKeys, userKeys: file.PseudonymKeys, except: map[string]bool{},
 	}
 	for _, word := range file.ExceptLast {

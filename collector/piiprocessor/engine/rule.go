@@ -37,12 +37,6 @@ type rule struct {
 	replacement               replacement
 }
 
-// The windows around a hit in which context words are looked for, in characters.
-const (
-	nearBefore = 48
-	nearAfter  = 32
-)
-
 // find appends what one rule replaces in the text, from left to right.
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
@@ -142,12 +136,12 @@ func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 		}
 	}
 	low := start
-	for n := 0; n < nearBefore && low > 0; n++ {
+	for n := 0; n < e.limits.contextBefore && low > 0; n++ {
 		_, size := utf8.DecodeLastRuneInString(s[:low])
 		low -= size
 	}
 	high := end
-	for n := 0; n < nearAfter && high < len(s); n++ {
+	for n := 0; n < e.limits.contextAfter && high < len(s); n++ {
 		_, size := utf8.DecodeRuneInString(s[high:])
 		high += size
 	}

@@ -13,7 +13,7 @@ import (
 
 // exhaustive is the engine without any triggers: every rule is tried on every text.
 func exhaustive(e *Engine, k *keyInfo, s string) string {
-	for range e.limits.MaxPasses {
+	for range e.limits.maxPasses {
 		changed := false
 		for _, r := range e.rules {
 			if r.suppressOnIDKeys && k.exempt {
@@ -33,7 +33,7 @@ func exhaustive(e *Engine, k *keyInfo, s string) string {
 // agree holds the engine, which tries only what its scan wants, to the one that tries everything.
 func agree(t testing.TB, e *Engine, key, s string) {
 	t.Helper()
-	if looksLikeJSON(s) || len(s) > e.limits.MaxBytes {
+	if looksLikeJSON(s) || len(s) > e.limits.maxBytes {
 		return
 	}
 	k := e.lookup(key)

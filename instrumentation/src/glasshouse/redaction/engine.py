@@ -23,11 +23,6 @@ from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.triggers import Triggers
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
 
-# The windows around a hit in which `near` looks, in characters.
-NEAR_BEFORE: Final = 48
-NEAR_AFTER: Final = 32
-# The least number of digits that can be a phone number or a card.
-FEWEST_DIGITS: Final = 7
 # Names come from code and repeat; past this many the rest are classified each time.
 MOST_KEYS: Final = 4096
 LONGEST_CACHED_KEY: Final = 256
@@ -99,9 +94,18 @@ class Engine:
         if key.user:
             count("user_id")
             return self._pseudonyms.of(digits)
-        if digits[:1] == b"-" or len(digits) < FEWEST_DIGITS:
+        if digits[:1] == b"-" or len(digits) < self._policy.limits.min_number_digits:
             return None
         return self.text(key, digits, count)
+
+    def fraction(self, key: KeyInfo, value: float, count: Count = _ignore) -> bytes | None:
+        """Return what takes the place of a float that is a whole number, or ``None``."""
+        if key.secret is not None:
+            return self.secret(key, count)
+        whole = 0 <= value < self._policy.limits.max_whole_float and not value % 1
+        if key.user or not whole:
+            return None
+        return self.number(key, b"%d" % int(value), count)
 
     def secret(self, key: KeyInfo, count: Count = _ignore) -> bytes:
         """Return what takes the place of any value under a secret key."""
@@ -246,14 +250,14 @@ class Engine:
         ):
             return True
         low = start
-        for _ in range(NEAR_BEFORE):
+        for _ in range(self._policy.limits.context_before):
             if low == 0:
                 break
             low -= 1
             while low > 0 and text[low] in _CONTINUATION:
                 low -= 1
         high = end
-        for _ in range(NEAR_AFTER):
+        for _ in range(self._policy.limits.context_after):
             if high >= len(text):
                 break
             high = _next_character(text, high)

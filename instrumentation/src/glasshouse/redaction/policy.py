@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, cast
 import yaml
 
 from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.patterns import PatternError, compile_pattern
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
 
@@ -44,16 +45,6 @@ _RENAMED: Final = {
 }
 
 Replacement = Literal["typed", "last4", "pseudonym", "network"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """``max_bytes`` of a text; ``max_json_depth`` in brackets; the others in times."""
-
-    max_bytes: int
-    max_json_depth: int
-    max_nested_json: int
-    max_passes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +123,10 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
             f"policy {path}: version is {values.get('version')}, this engine reads {VERSION}"
         )
     try:
-        limits = Limits(**values.get("limits", {}))
-    except TypeError as error:
-        raise PolicyError(f"policy {path}: limits: {error}") from None
+        limits = read_limits(document.get("limits"))
+    except LimitError as error:
+        place = f"{path}:{error.line}" if error.line else path
+        raise PolicyError(f"policy {place}: {error}") from None
     off = _Switch(disable)
     all_keys = [reader.key_rule(item) for item in reader.sequence(document.get("keys"))]
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
@@ -21,7 +20,6 @@ DISABLED_VARIABLE: Final = "GLASSHOUSE_REDACTION_DISABLE"
 SHORTEST_KEY: Final = 16
 # Lists and maps in each other; what lies deeper is replaced whole.
 MOST_LEVELS: Final = 32
-_EXACT: Final = 2**53
 # Clean texts are remembered: the same few are most of what a service says.
 MOST_REMEMBERED: Final = 8192
 LONGEST_REMEMBERED: Final = 512
@@ -144,20 +142,13 @@ class Redactor:
             changed = self._engine.number(info, b"%d" % value, self._count)
             return value if changed is None else changed.decode()
         if isinstance(value, float):
-            return self._float(info, value)
+            changed = self._engine.fraction(info, value, self._count)
+            return value if changed is None else changed.decode()
         if isinstance(value, bytes | bytearray | memoryview):
             return self._bytes(info, bytes(cast(bytes, value)))
         if isinstance(value, Mapping | Sequence | Set):
             return self._container(key, info, value, level)
         return self._string(key, str(value))
-
-    def _float(self, info: KeyInfo, value: float) -> float | str:
-        if info.secret is not None:
-            return self._engine.secret(info).decode()
-        if info.user or not math.isfinite(value) or not 1e6 <= value < _EXACT or value % 1:
-            return value
-        changed = self._engine.number(info, b"%d" % int(value), self._count)
-        return value if changed is None else changed.decode()
 
     def _bytes(self, info: KeyInfo, value: bytes) -> bytes:
         try:
