@@ -38,6 +38,7 @@ type Engine struct {
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
 	limits     limits
+	context    vocabulary
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// addressValidators are those of addresses.
+var addressValidators = map[string]bool{"ipv4": true, "ipv6": true, "mac": true}
+
 // parseIPv4 reads four decimal numbers without leading zeros.
 func parseIPv4(s string) (a [4]int, ok bool) {
 	part, digits := 0, 0

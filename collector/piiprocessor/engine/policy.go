@@ -19,6 +19,8 @@ type policyFile struct {
 	Version       int       `yaml:"version"`
 	Limits        yaml.Node `yaml:"limits"`
 	limits        limits
+	Context       yaml.Node `yaml:"context"`
+	context       vocabulary
 	ExemptKeys    []string    `yaml:"exempt_keys"`
 	ExceptLast    []string    `yaml:"keys_except_last"`
 	PseudonymKeys []string    `yaml:"pseudonym_keys"`
@@ -80,6 +82,8 @@ type ruleEntry struct {
 	NotAfter         string    `yaml:"not_followed_by"`
 	NotAfterDigit    string    `yaml:"not_followed_by_and_digit"`
 	ContextWords     []string  `yaml:"context_words"`
+	ContextDirectly  bool      `yaml:"context_directly"`
+	BesideIDWords    string    `yaml:"suppress_beside_id_words"`
 	Rescan           bool      `yaml:"rescan"`
 	SuppressOnIDKeys bool      `yaml:"suppress_on_id_keys"`
 	Validate         string    `yaml:"validate"`
@@ -106,7 +110,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
+		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys suppress_beside_id_words validate mask replacement "
 	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except mask "
 )
 
@@ -160,6 +164,12 @@ func readPolicy(path string) (*policyFile, error) {
 		}
 		return nil, wrong(":%d: %w", line, err)
 	}
+	if file.context, line, err = readVocabulary(&file.Context); err != nil {
+		if line == 0 {
+			return nil, wrong(": %w", err)
+		}
+		return nil, wrong(":%d: %w", line, err)
+	}
 	if len(file.Rules) == 0 || len(file.Keys) == 0 {
 		return nil, wrong(": has no rules or no keys; an empty policy would let everything pass")
 	}
@@ -176,7 +186,7 @@ type loader struct {
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
-		limits: file.limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
+		limits: file.limits, context: file.context, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
 		exempt: file.ExemptKeys, userKeys: file.PseudonymKeys, except: map[string]bool{},
 	}
 	for _, word := range file.ExceptLast {
@@ -289,6 +299,11 @@ func (l *loader) finish() *Engine {
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
 	}
+	for i, r := range e.rules {
+		r.place = i
+		// An address is never taken for a time, and addresses are many.
+		r.avoidsTimes = r.suppressOnIDKeys && !addressValidators[r.validatorName]
+	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
 	return e
@@ -326,7 +341,7 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextWords: entry.ContextWords, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
+		contextDirectly: entry.ContextDirectly, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -392,13 +407,18 @@ func setNeighbours(r *rule, entry *ruleEntry) error {
 	return nil
 }
 
-func setContextWords(_ *rule, entry *ruleEntry) error {
+func setContextWords(r *rule, entry *ruleEntry) error {
 	for _, word := range entry.ContextWords {
 		if word == "" || lowerASCII(word) != word {
 			return fmt.Errorf("context_words: %q is not lower-case", word)
 		}
 	}
-	return nil
+	r.contextWords = readContextWords(entry.ContextWords)
+	switch r.besideIDWords = idWordHits(entry.BesideIDWords); r.besideIDWords {
+	case "", anyHit, digitHits:
+		return nil
+	}
+	return fmt.Errorf("unknown suppress_beside_id_words %q: use any or digits", entry.BesideIDWords)
 }
 
 func setValidator(r *rule, entry *ruleEntry) error {
@@ -409,7 +429,7 @@ func setValidator(r *rule, entry *ruleEntry) error {
 	if !known {
 		return fmt.Errorf("unknown validator %q", entry.Validate)
 	}
-	r.validate = check
+	r.validate, r.validatorName = check, entry.Validate
 	return nil
 }
 

@@ -147,11 +147,11 @@ var prefilters = map[string]prefilter{
 	// Tokens of these three lengths.
 	"wallet_other": {rule: "3c6768763413", facts: otherWallet},
 	// A token of 32 to 50 characters in which `mixed_case` holds.
-	"wallet_near": {rule: "80c98271cda6", beside: keyLike},
+	"wallet_near": {rule: "77bd7b48fefe", beside: keyLike},
 	// Digits in groups divided by one blank, dash or plus, of which the first begins with 2 to 6.
 	"card": {rule: "5fdf7a6367e8", facts: manyCardDigits},
 	// Digits in groups divided by one blank or dash.
-	"card_near": {rule: "0ff2ec25d84f", beside: manyGroupedDigits},
+	"card_near": {rule: "88b294f4348d", beside: manyGroupedDigits},
 	// Two colons with at most four hex digits before them; or seven groups with a colon between.
 	"ipv6": {rule: "6af5578bb70e", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
 	// Four numbers with dots between, of which the validator does not say that it is private.

@@ -256,7 +256,7 @@ func TestContextWordsOfAnyForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range []string{word + " C01X00T47", "12" + word + " C01X00T47", "C01X00T47 " + word} {
+		for _, text := range []string{word + " C01X00T47", "12" + word + ": C01X00T47", "C01X00T47 " + word} {
 			agree(t, e, "", text)
 			if out, _ := e.String("", text, nil); !strings.Contains(out, "[passport]") {
 				t.Errorf("%q became %q", text, out)
