@@ -15,11 +15,14 @@ const (
 	// A name with it says that the number is of something else: account_number_of_retries.
 	ofWord = "of"
 
-	longestWhole       = 3 // digits before the point of what is taken for a fraction
+	leastAfterV        = 32 // the least first number of an address directly behind a v: those of versions are smaller
+	longestWhole       = 3  // digits before the point of what is taken for a fraction
 	fewestVersionParts = 3
 )
 
 var numberWords = wordSet("number", "numbers", "no", "nos", "nr", "num", "nbr", "nummer", "numero", "número", "numéro", "n", "nº", "n°", "№")
+
+var archives = wordSet("jar", "war", "tar", "tgz", "gz", "bz2", "xz", "zip", "rpm", "deb", "exe", "msi", "dll", "so", "whl", "apk", "dmg", "pkg", "nupkg")
 
 // contextWord counts for a hit in the same clause; one that is nameOnly counts as the name of the
 // value alone, or with a word for number behind it.
@@ -142,9 +145,41 @@ func (e *Engine) hasIDWord(s string, start int) bool {
 	return e.context.ids.has(nearestWord(s, start, " \t=:#\"'([-_"))
 }
 
-// hasVersionWord is the same for words that a version follows.
-func (e *Engine) hasVersionWord(s string, start int) bool {
-	return e.context.versions.has(nearestWord(s, start, " \t=:\"'(-_.~"))
+// isVersion reports whether four numbers with dots are a version, by what stands around them.
+func (e *Engine) isVersion(s string, start, end int) bool {
+	switch before := before(s, start); {
+	case before == 'v', before == 'V':
+		first := 0
+		for i := start; isDigit(s[i]); i++ {
+			first = first*10 + int(s[i]-'0')
+		}
+		return first < leastAfterV || (start > 1 && isNameChar(s[start-2]))
+	case before == '~', end < len(s) && s[end] == '.' && archives.has(s[end+1:wordEnd(s, end+1)]):
+		return true
+	case before == '/' && isProduct(s, start-1):
+		return end >= len(s) || s[end] != ':'
+	}
+	return e.context.versions.has(nearestWord(s, start, " \t=:\"'(-_."))
+}
+
+// before is the byte before a place, 0 at the start of the text.
+func before(s string, at int) byte {
+	if at == 0 {
+		return 0
+	}
+	return s[at-1]
+}
+
+// isProduct recognises the name before a slash in a user agent: Name/1.2.3.4.
+func isProduct(s string, slash int) bool {
+	at := slash
+	for at > 0 && slash-at < longestWord && isNameChar(s[at-1]) {
+		at--
+	}
+	if at == slash || !isUpperLetter(s[at]) {
+		return false
+	}
+	return at == 0 || strings.IndexByte(" \t\"'(;", s[at-1]) >= 0
 }
 
 // countsBefore decides about a word at s[begin:], before a hit at start.
@@ -158,7 +193,7 @@ func (e *Engine) countsBefore(r *rule, word *contextWord, s string, begin, start
 		if !endsContextWord(s, stop, start) {
 			return false
 		}
-		for at < start && (isAlnum(s[at]) || s[at] == '_' || s[at] == '.' || s[at] == '-') {
+		for at < start && isNameChar(s[at]) {
 			at++
 		}
 		for i := stop; i < at; {

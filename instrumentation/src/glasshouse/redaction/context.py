@@ -26,6 +26,13 @@ MOST_OTHERS: Final = 4
 # Bytes of one word, and of what joins it to another: more is never looked at.
 LONGEST_WORD: Final = 32
 LONGEST_ASIDE: Final = 24
+# Signs between a hit and the word before it.
+MOST_BETWEEN: Final = 4
+# The least first number of an address directly behind a v: those of versions are smaller.
+LEAST_AFTER_V: Final = 32
+_ARCHIVES: Final = frozenset(
+    b"jar war tar tgz gz bz2 xz zip rpm deb exe msi dll so whl apk dmg pkg nupkg".split()
+)
 NUMBER_WORDS: Final = frozenset(
     "number numbers no nos nr num nbr nummer numero número numéro n nº n° №".encode().split()
 )
@@ -134,19 +141,19 @@ class Context:
 
     def has_id_word(self, text: bytes, start: int) -> bool:
         """Return whether the word, or the last part of the name, directly before a hit owns it."""
-        at = start
-        while at > 0 and start - at < 4 and text[at - 1] in b" \t=:#\"'([-_":
-            at -= 1
-        word = _word_before(text, at)
-        return bool(word) and word in self._is.ids
+        return _word_before(text, _behind(text, start, b" \t=:#\"'([-_")) in self._is.ids
 
-    def has_version_word(self, text: bytes, start: int) -> bool:
-        """As `has_id_word`, for words that a version follows."""
-        at = start
-        while at > 0 and start - at < 4 and text[at - 1] in b" \t=:\"'(-_.~":
-            at -= 1
-        word = _word_before(text, at)
-        return bool(word) and word in self._is.versions
+    def is_version(self, text: bytes, start: int, end: int) -> bool:
+        """Return whether four numbers with dots are a version, by what stands around them."""
+        before = text[start - 1 : start]
+        if before in (b"v", b"V"):
+            first = int(text[start:end].partition(b".")[0])
+            return first < LEAST_AFTER_V or (start > 1 and text[start - 2] in _JOINING)
+        if before == b"~" or _is_archive(text, end):
+            return True
+        if before == b"/" and _is_product(text, start - 1):
+            return text[end : end + 1] != b":"
+        return _word_before(text, _behind(text, start, b" \t=:\"'(-_.")) in self._is.versions
 
     def _counts_before(
         self, rule: ContextWords, word: bytes, text: bytes, begin: int, stop: int, start: int
@@ -316,6 +323,28 @@ def _word_before(text: bytes, at: int) -> bytes:
             break
         begin -= 1
     return text[begin:at].lower()
+
+
+def _behind(text: bytes, start: int, between: bytes) -> int:
+    """Return the place behind the word before a hit, with up to four of these bytes between."""
+    at = start
+    while at > 0 and start - at < MOST_BETWEEN and text[at - 1] in between:
+        at -= 1
+    return at
+
+
+def _is_archive(text: bytes, end: int) -> bool:
+    return text[end : end + 1] == b"." and _word_at(text, end + 1) in _ARCHIVES
+
+
+def _is_product(text: bytes, slash: int) -> bool:
+    """Recognise the name before a slash in a user agent: Name/1.2.3.4."""
+    at = slash
+    while at > 0 and slash - at < LONGEST_WORD and text[at - 1] in _JOINING:
+        at -= 1
+    if at == slash or text[at] not in UPPER:
+        return False
+    return at == 0 or text[at - 1] in b" \t\"'(;"
 
 
 def _words(text: bytes) -> Iterator[bytes]:

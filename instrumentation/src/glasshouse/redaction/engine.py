@@ -237,6 +237,8 @@ class Engine:
             if network is None:
                 return None
             end, form = network
+            if name == "ipv4" and self._context.is_version(text, start, end):
+                return None
         if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
