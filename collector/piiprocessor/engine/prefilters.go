@@ -334,8 +334,16 @@ func isBeforeDashedNumber(s string, t token) bool {
 	return next(s, t) == '-' && t.end+1 < len(s) && isDigit(s[t.end+1])
 }
 
+// beginsWithPrefix: 00 and digits, and in the same token nothing but an extension.
 func beginsWithPrefix(s string, t token) bool {
-	return strings.HasPrefix(s[t.start:], "00") && s[t.start+2] != '0'
+	if !strings.HasPrefix(s[t.start:], "00") || s[t.start+2] == '0' {
+		return false
+	}
+	i := t.start
+	for i < t.end && isDigit(s[i]) {
+		i++
+	}
+	return i == t.end || lower(s[i]) == 'x' || (lower(s[i]) == 'e' && lower(next(s, token{end: i + 1})) == 'x')
 }
 
 // isExchange: what stands before and behind is as close as in (415)555-0132.
