@@ -9,24 +9,23 @@ _SEPARATOR: Final = re.compile(rb"[^0-9]+")
 SHORTEST: Final = 12
 LONGEST: Final = 19
 # Beside the ranges that `_is_issued` checks: the first six digits of issuers of 16, by scheme.
+_SIXTEEN_TEXT: Final = """
+# Elo, Hipercard, Verve, RuPay, Meeza, Cabal, Naranja, Shopping, InstaPayment, mada
+504175 506699-506778 509000-509999 627780 636297 636368 606282 506099-506198 507865-507964 606985-607984 608001-608500 508500-508999
+507803-507808 604201-604219 589657 589562 603488 637000-639999 588845-588851
+# Troy, Humo, Uzcard, Belkart, ArCa
+979200-979289 986000-986099 860000-860099 911200-911299 905100-905199
+# the banks of Iran
+502206 502229 502806 502908 502938 504172 505416 505785 505801 507677 585983 589210
+589463 603761 603769-603770 603799 606256 606373 610433 636214 636949
+# Maestro of 16
+501600-501699 670000-679999
+"""
 _SIXTEEN: Final = tuple(
     (int(first), int(last or first))
-    for first, _, last in (
-        part.partition("-")
-        for part in (
-            # Elo, Hipercard, Verve, RuPay, Meeza, Cabal, Naranja, Shopping, InstaPayment, mada
-            "504175 506699-506778 509000-509999 627780 636297 636368 606282 637095-637099 "
-            "637568-637612 506099-506198 507865-507964 606985-607984 608001-608500 508500-508999 "
-            "507803-507808 604201-604219 589657 589562 603488 637000-639999 588845-588851 "
-            # Troy, Humo, Uzcard, Belkart, ArCa
-            "979200-979289 986000-986099 860000-860099 911200-911299 905100-905199 "
-            # the banks of Iran
-            "502206 502229 502806 502908 502938 504172 505416 505785 505801 507677 585983 589210 "
-            "589463 603761 603769-603770 603799 606256 606373 610433 636214 636949 "
-            # Maestro of 16
-            "501600-501699 670000-679999"
-        ).split()
-    )
+    for line in _SIXTEEN_TEXT.splitlines()
+    if not line.startswith("#")
+    for first, _, last in (part.partition("-") for part in line.split())
 )
 _MAESTRO: Final = frozenset({5018, 5020, 5038, 5893, 6304, 6390, 6759, 6761, 6762, 6763})
 # A number so long or so short counts in one run only within a sentence: many ids are as long.

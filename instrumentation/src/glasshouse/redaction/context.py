@@ -283,7 +283,7 @@ def _ends_word(text: bytes, at: int, limit: int) -> bool:
 
 
 def _is_joined(text: bytes, begin: int) -> bool:
-    """Return whether a name has more before a word: letters or digits, perhaps with _, - or a dot."""
+    """Return whether a name has letters or digits before a word, perhaps with _, - or a dot."""
     at = begin
     while at > 0 and begin - at < LONGEST_WORD and text[at - 1] in b"_.-":
         at -= 1
@@ -370,7 +370,7 @@ def _is_fraction(text: bytes, start: int, end: int) -> bool:
 
 
 def _is_dotted_version(hit: bytes) -> bool:
-    """Recognise 10.0.19045.3803: three numbers or more, one of a single digit that is no prefix 1."""
+    """Recognise 10.0.19045.3803: three numbers or more, one of a single digit (no prefix 1)."""
     groups = hit.split(b".")
     if len(groups) < FEWEST_VERSION_PARTS or not all(map(bytes.isdigit, groups)):
         return False
