@@ -10,7 +10,7 @@ import (
 
 const (
 	mostOthers   = 4  // words between a word and its number that are none of the policy's
-	longestWord  = 32 // bytes of one word, and of what joins it to another: more is never looked at
+	longestWord  = 32 // bytes of one word, and of what joins it to another: what is longer is cut
 	longestAside = 24
 	// A name with it says that the number is of something else: account_number_of_retries.
 	ofWord = "of"

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// timeReach is how many bytes before and behind a hit are looked at.
+// timeReach is how many bytes before and behind a hit are searched.
 const timeReach = 48
 
 const (

@@ -111,9 +111,13 @@ func cardRanges(lists ...string) (ranges []cardRange) {
 	return ranges
 }
 
-// isCardIssuer checks prefix and length, by the issuers' published ranges.
-func isCardIssuer(d []byte) bool {
+// isCardIssuer checks prefix and length, by the issuers' published ranges. alone: in one run and in no
+// sentence, where many ids are as long.
+func isCardIssuer(d []byte, alone bool) bool {
 	n := len(d)
+	if alone && (n == 12 || n >= 17) {
+		return false
+	}
 	two, three, four := number(d[:2]), number(d[:3]), number(d[:4])
 	switch {
 	case d[0] == '4':
@@ -134,10 +138,13 @@ func isCardIssuer(d []byte) bool {
 	case 5018, 5020, 5038, 5893, 6304, 6390, 6759, 6761, 6762, 6763:
 		return n >= 12 && n <= 19
 	}
-	if n != 16 {
+	if four == 5019 {
+		return n == 16
+	}
+	if alone || n != 16 {
 		return false
 	}
-	if two == 35 || four == 5019 {
+	if two == 35 {
 		return true
 	}
 	six := number(d[:6])
@@ -175,7 +182,8 @@ func validateCard(_ *Engine, s string, start, end int) (int, string, bool) {
 			continue
 		}
 		d := g.digits[:n]
-		if !isCardIssuer(d) || !isCardGrouping(s[start:stop]) || (countsInSentences(n) && stop-start == n && !inSentence(s, start)) {
+		alone := stop-start == n && !inSentence(s, start)
+		if !isCardIssuer(d, alone) || !isCardGrouping(s[start:stop]) {
 			continue
 		}
 		if luhn(d) && !allSame(d) {
@@ -185,12 +193,12 @@ func validateCard(_ *Engine, s string, start, end int) (int, string, bool) {
 	return end, "", false
 }
 
-// countsInSentences: a number so long or so short counts in one run only within a sentence, as many ids
-// are as long.
-func countsInSentences(digits int) bool { return digits == 12 || digits >= 17 }
-
+// inSentence reports whether a number stands by itself: first in the text, or behind a blank.
 func inSentence(s string, start int) bool {
-	return start > 1 && s[start-1] == ' ' && s[start-2] != '=' && s[start-2] != ':'
+	if start < 2 {
+		return start == 0
+	}
+	return s[start-1] == ' ' && s[start-2] != '=' && s[start-2] != ':'
 }
 
 func validateLuhn(_ *Engine, s string, start, end int) (int, string, bool) {
@@ -207,7 +215,7 @@ func validateLuhn(_ *Engine, s string, start, end int) (int, string, bool) {
 	return end, "", false
 }
 
-// isCardGrouping accepts one group, 4-4-4-k, 4-4-4-4-3, 4-6-5, 4-6-4 and 8-8, with equal separators.
+// isCardGrouping accepts one group, 4-4-4-k, 4-4-4-4-3, 4-6-5, 4-6-4, with equal separators, and 8-8 with blanks.
 func isCardGrouping(hit string) bool {
 	var groups [longestCard]int
 	count, separator := 0, ""
@@ -231,7 +239,7 @@ func isCardGrouping(hit string) bool {
 	case 1:
 		return true
 	case 2:
-		return g[0] == 8 && g[1] == 8
+		return g[0] == 8 && g[1] == 8 && separator[0] == ' '
 	case 3:
 		return g[0] == 4 && g[1] == 6 && (g[2] == 5 || g[2] == 4)
 	case 4:

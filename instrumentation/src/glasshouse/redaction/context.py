@@ -23,7 +23,7 @@ _ENDS_BEHIND: Final = _ENDS | frozenset(b":={/")
 _CLOSING: Final = frozenset(b".,;!?)]}\"'\n\r")
 # Words between a word and its number that are none of the policy's.
 MOST_OTHERS: Final = 4
-# Bytes of one word, and of what joins it to another: more is never looked at.
+# Bytes of one word, and of what joins it to another: what is longer is cut.
 LONGEST_WORD: Final = 32
 LONGEST_ASIDE: Final = 24
 # Signs between a hit and the word before it.

@@ -8,7 +8,7 @@ from glasshouse.redaction.patterns import compile_pattern
 _HEX: Final = frozenset(b"0123456789ABCDEFabcdef")
 _MARKS: Final = frozenset(b":/T-.")
 _SURE: Final = frozenset(b":/T")
-# So many bytes before and behind a hit are looked at.
+# So many bytes before and behind a hit are searched.
 REACH: Final = 48
 
 _DATE: Final = r"[12][0-9]{3}[-/.][01][0-9][-/.][0-3][0-9]"
