@@ -9,16 +9,17 @@ import (
 )
 
 const (
-	mostOthers   = 4  // words between a word and its number that are none of the policy's
-	longestWord  = 32 // bytes of one word, and of what joins it to another: what is longer is cut
-	longestAside = 24
-	// A name with it says that the number is of something else: account_number_of_retries.
-	ofWord = "of"
-
+	mostOthers         = 4  // words between a word and its number that are none of the policy's
+	longestWord        = 32 // bytes of one word, and of what joins it to another: what is longer is cut
+	longestAside       = 24
 	leastAfterV        = 32 // the least first number of an address directly behind a v: those of versions are smaller
 	longestWhole       = 3  // digits before the point of what is taken for a fraction
 	fewestVersionParts = 3
 )
+
+// elsewhere are words in a name that say that the number is of something else: account_number_of_retries,
+// phone_set_at.
+var elsewhere = wordSet("of", "at", "in", "by", "per", "since", "until")
 
 var numberWords = wordSet("number", "numbers", "no", "nos", "nr", "num", "nbr", "nummer", "numero", "número", "numéro", "n", "nº", "n°", "№")
 
@@ -121,7 +122,7 @@ func (e *Engine) isNearKey(r *rule, key string) bool {
 // fitsRest decides about the words of a key behind a context word.
 func (e *Engine) fitsRest(rest []string, onlyNumbers bool) bool {
 	for _, word := range rest {
-		if onlyNumbers && !isNumberish(word) || !onlyNumbers && (e.context.owners[word] || word == ofWord) {
+		if onlyNumbers && !isNumberish(word) || !onlyNumbers && (e.context.owners[word] || elsewhere[word]) {
 			return false
 		}
 	}
@@ -202,7 +203,7 @@ func (e *Engine) countsBefore(r *rule, word *contextWord, s string, begin, start
 			i = max(end, i+1)
 			switch {
 			case part == "":
-			case e.context.owners.has(part), len(part) == len(ofWord) && equalFoldASCII(part, ofWord):
+			case e.context.owners.has(part), elsewhere.has(part):
 				return false
 			case numberWords.has(part):
 				numbered = true
@@ -253,6 +254,9 @@ func (e *Engine) gapBetween(s string, at, start int) (g gap, ok bool) {
 			}
 		case c == '(':
 			if aside := asideEnd(s, at, start); aside > 0 {
+				if e.hasOwner(s, at, aside) {
+					return g, false
+				}
 				at = aside
 				continue
 			}
@@ -320,9 +324,25 @@ func (e *Engine) countsBehind(s string, end, begin, stop int) bool {
 	return linked || strings.IndexByte(".,;!?)]}\"'\n\r", s[stop]) >= 0
 }
 
-// isMaskName: what stands beside [phone:…] is not a phone number for that.
+// isMaskName: what stands beside [phone:…] is no phone number for that; but user[phone]= is a name.
 func (e *Engine) isMaskName(s string, at int) bool {
-	return at > 0 && s[at-1] == '[' && e.maskEnd(s, at-1) >= 0
+	if at == 0 || s[at-1] != '[' {
+		return false
+	}
+	end := e.maskEnd(s, at-1)
+	return end >= 0 && !(end < len(s) && s[end] == '=')
+}
+
+// hasOwner reports whether one of `owners` is among the words of s[at:end].
+func (e *Engine) hasOwner(s string, at, end int) bool {
+	for at < end {
+		to := min(wordEnd(s, at), end)
+		if e.context.owners.has(s[at:to]) {
+			return true
+		}
+		at = max(to, at+1)
+	}
+	return false
 }
 
 func isNumberish(word string) bool { return numberWords.has(word) || (word != "" && areDigits(word)) }

@@ -36,8 +36,8 @@ _ARCHIVES: Final = frozenset(
 NUMBER_WORDS: Final = frozenset(
     "number numbers no nos nr num nbr nummer numero número numéro n nº n° №".encode().split()
 )
-# In a name it says that the number is of something else: account_number_of_retries.
-OF: Final = b"of"
+# In a name they say that the number is of something else: account_number_of_retries, phone_set_at.
+ELSEWHERE: Final = frozenset((b"of", b"at", b"in", b"by", b"per", b"since", b"until"))
 EQUALS: Final = 0x3D
 SLASH: Final = 0x2F
 DOT: Final = 0x2E
@@ -97,7 +97,7 @@ class Context:
             if rule.directly or word in rule.names_only:
                 if all(_is_numberish(one) for one in rest):
                     return True
-            elif not any(one in self._is.owners or one == OF for one in rest):
+            elif not any(one in self._is.owners or one in ELSEWHERE for one in rest):
                 return True
             at = framed.find(b" " + word + b" ", at + 1)
         return False
@@ -168,7 +168,7 @@ class Context:
             while at < start and text[at] in _JOINING:
                 at += 1
             for part in _words(text[stop:at]):
-                if part in self._is.owners or part == OF:
+                if part in self._is.owners or part in ELSEWHERE:
                     return False
                 if part in NUMBER_WORDS:
                     numbered = True
@@ -205,6 +205,8 @@ class Context:
                 others, at = others + 1, masked
                 continue
             if c == PARENTHESIS and (aside := _aside(text, at, start)):
+                if any(word in self._is.owners for word in _words(text[at:aside])):
+                    return None
                 at = aside
                 continue
             word = _word_at(text, at)
@@ -259,8 +261,11 @@ class Context:
         return linked or stop == len(text) or text[stop] in _CLOSING
 
     def _is_mask_name(self, text: bytes, at: int) -> bool:
-        """The name of a mask: what stands beside [phone:…] is not a phone number for that."""
-        return at > 0 and text[at - 1] == OPENING and self._masks.end(text, at - 1) >= 0
+        """What stands beside [phone:…] is no phone number for that; but user[phone]= is a name."""
+        if at == 0 or text[at - 1] != OPENING:
+            return False
+        end = self._masks.end(text, at - 1)
+        return end >= 0 and text[end : end + 1] != b"="
 
 
 def _is_numberish(word: bytes) -> bool:
