@@ -57,7 +57,7 @@ func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 	if k.near.has(r.place) {
 		return true
 	}
-	if isFraction(s, start, end) || isDottedVersion(s[start:end]) || e.hasUnit(s, end) {
+	if isFraction(s, start, end) || isDottedVersion(s[start:end]) || isCompactDate(s[start:end]) || e.hasUnit(s, end) {
 		return false
 	}
 	low := start
@@ -138,7 +138,7 @@ func (e *Engine) hasUnit(s string, end int) bool {
 	if at < len(s) && s[at] == '%' {
 		return true
 	}
-	return e.context.units.has(s[at:wordEnd(s, at)])
+	return e.context.units.has(s[at:wordStop(s, at)])
 }
 
 // hasIDWord reports whether the word, or the last part of the name, directly before a hit owns it.
@@ -155,7 +155,7 @@ func (e *Engine) isVersion(s string, start, end int) bool {
 			first = first*10 + int(s[i]-'0')
 		}
 		return first < leastAfterV || (start > 1 && isNameChar(s[start-2]))
-	case before == '~', end < len(s) && s[end] == '.' && archives.has(s[end+1:wordEnd(s, end+1)]):
+	case before == '~', end < len(s) && s[end] == '.' && archives.has(s[end+1:wordStop(s, end+1)]):
 		return true
 	case before == '/' && isProduct(s, start-1):
 		return end >= len(s) || s[end] != ':'
@@ -198,7 +198,7 @@ func (e *Engine) countsBefore(r *rule, word *contextWord, s string, begin, start
 			at++
 		}
 		for i := stop; i < at; {
-			end := min(wordEnd(s, i), at)
+			end := min(wordStop(s, i), at)
 			part := s[i:end]
 			i = max(end, i+1)
 			switch {
@@ -263,7 +263,7 @@ func (e *Engine) gapBetween(s string, at, start int) (g gap, ok bool) {
 		case c == '#':
 			g.numbered = true
 		}
-		end := wordEnd(s, at)
+		end := wordStop(s, at)
 		if end == at {
 			at++
 			continue
@@ -293,7 +293,7 @@ func (e *Engine) countsBehind(s string, end, begin, stop int) bool {
 		case endsClause(c), c == ':', c == '=', c == '{', c == '/', c == '.' && isBlank(s[at+1]), c == '[' && e.maskEnd(s, at) >= 0:
 			return false
 		}
-		to := wordEnd(s, at)
+		to := wordStop(s, at)
 		if to == at {
 			at++
 			continue
@@ -336,7 +336,7 @@ func (e *Engine) isMaskName(s string, at int) bool {
 // hasOwner reports whether one of `owners` is among the words of s[at:end].
 func (e *Engine) hasOwner(s string, at, end int) bool {
 	for at < end {
-		to := min(wordEnd(s, at), end)
+		to := min(wordStop(s, at), end)
 		if e.context.owners.has(s[at:to]) {
 			return true
 		}
@@ -397,8 +397,8 @@ func asideEnd(s string, at, start int) int {
 	return 0
 }
 
-// wordEnd returns the end of the word that begins at s[at]: letters, digits, all beyond ASCII.
-func wordEnd(s string, at int) int {
+// wordStop returns the end of the word that begins at s[at]: letters, digits, all beyond ASCII.
+func wordStop(s string, at int) int {
 	end, limit := at, min(len(s), at+longestWord)
 	for end < limit && (isAlnum(s[end]) || s[end] >= 0x80) {
 		if end > at && isUpperLetter(s[end]) && isLowerLetter(s[end-1]) {
@@ -464,4 +464,15 @@ func isDottedVersion(hit string) bool {
 		}
 	}
 	return single && parts >= fewestVersionParts
+}
+
+// isCompactDate recognises 20240601, and the same with a time behind it.
+func isCompactDate(hit string) bool {
+	if n := len(hit); n != 8 && n != 12 && n != 14 {
+		return false
+	}
+	if !areDigits(hit) || (hit[:2] != "19" && hit[:2] != "20") {
+		return false
+	}
+	return hit[4:6] >= "01" && hit[4:6] <= "12" && hit[6:8] >= "01" && hit[6:8] <= "31"
 }

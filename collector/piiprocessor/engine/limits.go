@@ -63,7 +63,7 @@ func readLimits(node *yaml.Node) (l limits, line int, err error) {
 		maxBytes: int(found["max_bytes"]), maxJSONDepth: int(found["max_json_depth"]), maxNestedJSON: int(found["max_nested_json"]),
 		maxPasses: int(found["max_passes"]), contextBefore: int(found["context_before"]), contextAfter: int(found["context_after"]),
 		minNumberDigits: int(found["min_number_digits"]), maxWholeFloat: float64(found["max_whole_float"]),
-		leastNumber: int64(math.Pow10(int(found["min_number_digits"]) - 1)),
+		leastNumber: leastOf(int(found["min_number_digits"])),
 	}, 0, nil
 }
 
@@ -86,4 +86,12 @@ func readLimit(name string, value *yaml.Node, found map[string]int64) (int64, er
 		return n, nil
 	}
 	return 0, fmt.Errorf("unknown field %q", name)
+}
+
+// leastOf is the least whole number that has so many digits.
+func leastOf(digits int) int64 {
+	if digits == 1 {
+		return 0
+	}
+	return int64(math.Pow10(digits - 1))
 }

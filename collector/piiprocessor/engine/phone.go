@@ -112,15 +112,6 @@ func startsWithDate(s string) bool {
 	return len(s) >= 10 && areDigits(s[:2]) && areDigits(s[3:5]) && areDigits(s[6:10]) && s[2] == s[5] && (s[2] == '-' || s[2] == '/' || s[2] == ' ')
 }
 
-func areDigits(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 func isTrunkPhone(hit string) bool {
 	number := numberOf(hit)
 	n := len(onlyDigits(number))
@@ -130,21 +121,10 @@ func isTrunkPhone(hit string) bool {
 func isPhoneDigits(hit string) bool {
 	number := numberOf(hit)
 	digits := onlyDigits(number)
-	if len(digits) < 7 || len(digits) > 15 || allSame([]byte(digits)) || isCompactDate(number) {
+	if len(digits) < 7 || len(digits) > 15 || allSame([]byte(digits)) {
 		return false
 	}
 	return len(number) < 10 || !isDate(number[:10])
-}
-
-// isCompactDate recognises 20240601, and the same with a time behind it.
-func isCompactDate(hit string) bool {
-	if n := len(hit); n != 8 && n != 12 && n != 14 {
-		return false
-	}
-	if !areDigits(hit) || (hit[:2] != "19" && hit[:2] != "20") {
-		return false
-	}
-	return hit[4:6] >= "01" && hit[4:6] <= "12" && hit[6:8] >= "01" && hit[6:8] <= "31"
 }
 
 // startsWithDay recognises a hit that begins with a day as in 01/02, and goes on in another way.

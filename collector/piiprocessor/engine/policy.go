@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"regexp/syntax"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -21,18 +19,43 @@ type policyFile struct {
 	limits        limits
 	Context       yaml.Node `yaml:"context"`
 	context       vocabulary
-	ExemptKeys    []string    `yaml:"exempt_keys"`
-	ExceptLast    []string    `yaml:"keys_except_last"`
-	PseudonymKeys []string    `yaml:"pseudonym_keys"`
-	Keys          []yaml.Node `yaml:"keys"`
-	Rules         []yaml.Node `yaml:"rules"`
+	ExemptKeys    []string      `yaml:"exempt_keys"`
+	ExemptNumbers exemptNumbers `yaml:"exempt_numbers"`
+	ExceptBefore  []string      `yaml:"keys_except_before"`
+	ExceptAfter   []string      `yaml:"keys_except_after"`
+	NeutralAfter  []string      `yaml:"keys_neutral_after"`
+	ExceptLast    []string      `yaml:"keys_except_last"` // its former name
+	PseudonymKeys pseudonymKeys `yaml:"pseudonym_keys"`
+	Keys          []yaml.Node   `yaml:"keys"`
+	TokenNames    struct {
+		Secret  []string `yaml:"secret"`
+		NotLast []string `yaml:"not_last"`
+	} `yaml:"vendor_token_names"`
+	Tokens []yaml.Node `yaml:"vendor_tokens"`
+	Rules  []yaml.Node `yaml:"rules"`
+}
+
+type exemptNumbers struct {
+	Last   []string `yaml:"last"`
+	Unless []string `yaml:"unless"`
+}
+
+type pseudonymKeys struct {
+	Suffix    []string `yaml:"suffix"`
+	NotBehind []string `yaml:"not_behind"`
 }
 
 type keyEntry struct {
 	Name       string   `yaml:"name"`
 	Exact      []string `yaml:"exact"`
+	Prefix     []string `yaml:"prefix"`
 	Suffix     []string `yaml:"suffix"`
 	Anywhere   []string `yaml:"anywhere"`
+	Glued      []string `yaml:"glued"`
+	Behind     []string `yaml:"behind"`
+	NotBehind  []string `yaml:"not_behind"`
+	MinLength  int      `yaml:"min_length"`
+	Except     []string `yaml:"except_values"`
 	Text       *bool    `yaml:"text"`
 	Query      bool     `yaml:"query"`
 	Line       bool     `yaml:"line"`
@@ -111,7 +134,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
 		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys suppress_beside_id_words validate mask replacement "
-	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except mask "
+	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -129,10 +152,16 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	l := newLoader(path, file, key, opts)
+	if err := l.addUserNames(file.PseudonymKeys); err != nil {
+		return nil, err
+	}
 	if err := l.addKeyRules(file.Keys); err != nil {
 		return nil, err
 	}
 	if err := l.addRules(file.Rules); err != nil {
+		return nil, err
+	}
+	if err := l.addTokenRows(file); err != nil {
 		return nil, err
 	}
 	if err := l.checkSwitches(); err != nil {
@@ -170,6 +199,9 @@ func readPolicy(path string) (*policyFile, error) {
 		}
 		return nil, wrong(":%d: %w", line, err)
 	}
+	if file.ExceptLast != nil {
+		return nil, wrong(`: keys_except_last is now called "keys_except_after"`)
+	}
 	if len(file.Rules) == 0 || len(file.Keys) == 0 {
 		return nil, wrong(": has no rules or no keys; an empty policy would let everything pass")
 	}
@@ -187,11 +219,9 @@ type loader struct {
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
 		limits: file.limits, context: file.context, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
-		exempt: file.ExemptKeys, userKeys: file.PseudonymKeys, except: map[string]bool{},
+		exempt: file.ExemptKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
 	}
-	for _, word := range file.ExceptLast {
-		e.except[word] = true
-	}
+	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
 	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}}
 	for _, name := range opts.Disable {
 		l.disabled[name] = false
@@ -247,10 +277,37 @@ func (l *loader) addKeyRules(nodes []yaml.Node) error {
 		if l.off(r.name) {
 			continue
 		}
-		r.index = l.place("key_" + r.name)
+		r.index, r.order = l.place("key_"+r.name), len(l.e.keys)
+		plural := *r
+		plural.many, r.plural = true, &plural
 		l.e.keys = append(l.e.keys, r)
+		for _, entry := range r.entries {
+			l.e.keyNames.add(entry)
+		}
 	}
 	return nil
+}
+
+// addUserNames files the names of user ids; what may stand around them is what may around secrets.
+func (l *loader) addUserNames(names pseudonymKeys) error {
+	r := &keyRule{notBehind: setOf(names.NotBehind)}
+	r.plural = r
+	l.e.userNames.neutral = l.e.keyNames.neutral
+	for _, words := range names.Suffix {
+		if err := checkWords(words); err != nil {
+			return fmt.Errorf("policy %s: pseudonym_keys: %w", l.path, err)
+		}
+		l.e.userNames.add(newNameEntry(words, atEnd, r))
+	}
+	return nil
+}
+
+func setOf(words []string) map[string]bool {
+	set := make(map[string]bool, len(words))
+	for _, word := range words {
+		set[word] = true
+	}
+	return set
 }
 
 func (l *loader) addRules(nodes []yaml.Node) error {
@@ -267,7 +324,7 @@ func (l *loader) addRules(nodes []yaml.Node) error {
 		if l.off(r.name, r.entity) {
 			continue
 		}
-		if !r.pairs {
+		if !r.pairs && !r.tokens {
 			r.index = l.place(r.name)
 		}
 		l.e.rules = append(l.e.rules, r)
@@ -292,7 +349,7 @@ func (l *loader) checkSwitches() error {
 func (l *loader) finish() *Engine {
 	e := l.e
 	e.userRule, e.uncheckedRule, e.unsettledRule = l.place("user_id"), l.place("unchecked"), l.place("unsettled")
-	e.masks = map[string]bool{"unchecked": true, "redacted": true}
+	e.masks = map[string]bool{"unchecked": true, "redacted": true, userMask: true}
 	for _, r := range e.keys {
 		e.masks[strings.Trim(r.masked, "[]")] = true
 	}
@@ -303,6 +360,9 @@ func (l *loader) finish() *Engine {
 		r.place = i
 		// An address is never taken for a time, and addresses are many.
 		r.avoidsTimes = r.suppressOnIDKeys && !addressValidators[r.validatorName]
+	}
+	for _, r := range e.tokenRows {
+		e.masks[strings.Trim(r.masked, "[]")] = true
 	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
@@ -322,16 +382,41 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 		mask = entry.Name
 	}
 	r := &keyRule{
-		name: entry.Name, masked: "[" + mask + "]", exact: entry.Exact, suffix: entry.Suffix, anywhere: entry.Anywhere,
+		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength, exceptValues: setOf(entry.Except),
 		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
 		overrides: entry.Overrides,
 	}
-	for _, words := range slices.Concat(r.exact, r.suffix, r.anywhere) {
-		if words == "" || normalise(words) != words {
-			return nil, fmt.Errorf("%q is not in normal form, write %q", words, normalise(words))
+	for _, list := range []struct {
+		names []string
+		place place
+	}{{entry.Exact, wholeName}, {entry.Prefix, beginning}, {entry.Suffix, atEnd}, {entry.Anywhere, anywhere}, {entry.Glued, endOfWord}} {
+		for _, words := range list.names {
+			if err := checkWords(words); err != nil {
+				return nil, err
+			}
+			if len(entry.Behind) == 0 {
+				r.entries = append(r.entries, newNameEntry(words, list.place, r))
+			}
+			for _, first := range entry.Behind {
+				if err := checkWords(first + "_" + words); err != nil {
+					return nil, err
+				}
+				r.entries = append(r.entries, newNameEntry(first+"_"+words, list.place, r))
+			}
 		}
 	}
 	return r, nil
+}
+
+// checkWords refuses an entry that no name could match.
+func checkWords(words string) error {
+	switch {
+	case words == "" || normalise(words) != words:
+		return fmt.Errorf("%q is not in normal form, write %q", words, normalise(words))
+	case len(words) > longestEntry || len(strings.ReplaceAll(words, "_", "")) < 2:
+		return fmt.Errorf("%q has not 2 to %d letters", words, longestEntry)
+	}
+	return nil
 }
 
 func compileRule(node *yaml.Node) (*rule, error) {
@@ -341,7 +426,7 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextDirectly: entry.ContextDirectly, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
+		contextDirectly: entry.ContextDirectly, mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -350,14 +435,14 @@ func compileRule(node *yaml.Node) (*rule, error) {
 		return nil, fmt.Errorf("name and mask must match %s", validName)
 	}
 	if entry.Builtin != "" {
-		if entry.Builtin != "pairs" {
-			return nil, fmt.Errorf("unknown builtin %q: there is only pairs", entry.Builtin)
+		r.pairs, r.tokens = entry.Builtin == "pairs", entry.Builtin == "vendor_tokens"
+		if !r.pairs && !r.tokens {
+			return nil, fmt.Errorf("unknown builtin %q: use pairs or vendor_tokens", entry.Builtin)
 		}
-		r.pairs = true
 		return r, nil
 	}
-	if entry.Entity == "" || entry.Pattern == "" || len(entry.Triggers) == 0 {
-		return nil, errors.New("needs entity, triggers and pattern")
+	if entry.Entity == "" || entry.Pattern == "" {
+		return nil, errors.New("needs entity and pattern")
 	}
 	for _, step := range []func(*rule, *ruleEntry) error{setPattern, setNeighbours, setContextWords, setValidator, setReplacement} {
 		if err := step(r, &entry); err != nil {
@@ -368,19 +453,19 @@ func compileRule(node *yaml.Node) (*rule, error) {
 }
 
 func setPattern(r *rule, entry *ruleEntry) (err error) {
+	if r.tree, err = parsePattern(entry.Pattern); err != nil {
+		return fmt.Errorf("pattern: %w", err)
+	}
 	if r.pattern, err = regexp.Compile(entry.Pattern); err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
-	parsed, err := syntax.Parse(entry.Pattern, syntax.Perl)
-	if err != nil {
-		return fmt.Errorf("pattern: %w", err)
+	if !r.rescan {
+		r.find = emailFinders[entry.Pattern]
 	}
-	if anchored(parsed) {
-		return errors.New("pattern: ^, $ and \\b are not allowed, use not_preceded_by and not_followed_by")
-	}
-	if r.pattern.MatchString("") {
+	if leastLength(r.tree) == 0 {
 		return errors.New("pattern: matches the empty text")
 	}
+	r.needs = deriveNeeds(r.tree, entry.Validate)
 	return nil
 }
 
@@ -452,17 +537,4 @@ func setReplacement(r *rule, entry *ruleEntry) error {
 		return fmt.Errorf("unknown replacement %q: use last4, pseudonym or network", entry.Replacement)
 	}
 	return nil
-}
-
-func anchored(re *syntax.Regexp) bool {
-	switch re.Op {
-	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return true
-	}
-	for _, sub := range re.Sub {
-		if anchored(sub) {
-			return true
-		}
-	}
-	return false
 }

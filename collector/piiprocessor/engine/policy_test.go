@@ -22,7 +22,7 @@ func TestBadPolicy(t *testing.T) {
 		name, old, with string
 		want            []string
 	}{
-		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern", "missing closing"}},
+		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern: at character 2: a [ without its ]"}},
 		{"anchor", "pattern: '0[xX][0-9a-fA-F]{40}'", `pattern: '\b0x'`, []string{`rule "wallet_evm"`, "use not_preceded_by"}},
 		{"validator", "validate: mac", "validate: mack", []string{`rule "mac"`, `unknown validator "mack"`}},
 		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
@@ -33,7 +33,7 @@ func TestBadPolicy(t *testing.T) {
 		{"limit unknown", "max_passes: 4", "max_pases: 4", []string{`:{line}: limits: unknown field "max_pases"`}},
 		{"limit missing", "  context_after: 32 #", "  #", []string{": limits: context_after is missing"}},
 		{"limit twice", "context_after: 32", "context_before: 32", []string{":{line}: limits: context_before is there twice"}},
-		{"key", "suffix: [cookie, cookies", "suffix: [Cookie, cookies", []string{`key rule "cookie"`, `write "cookie"`}},
+		{"key", "suffix: [cookie, set_cookie", "suffix: [Cookie, set_cookie", []string{`key rule "cookie"`, `write "cookie"`}},
 		{"no rules", "\nrules:", "\nrulez:", []string{"has no rules"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -33,10 +33,12 @@ const (
 type rule struct {
 	name, entity, mask        string
 	digest                    string
-	index, place              int // in the counts of hits, in the policy
-	pairs                     bool
-	triggers                  []trigger
+	index, place              int  // in the counts of hits, in the policy
+	pairs, tokens             bool // built in
+	tree                      *node
+	needs                     needs
 	pattern                   *regexp.Regexp
+	find                      func(s string, pos int) span // means the pattern, if it is not nil
 	notBefore, notBeforeDigit asciiSet
 	notAfter, notAfterDigit   asciiSet
 	contextWords              []contextWord
@@ -53,6 +55,12 @@ type rule struct {
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
 		return e.findPairs(edits, s, h)
+	}
+	if r.tokens {
+		return e.findTokens(edits, s, h)
+	}
+	if r.find != nil {
+		return e.findByHand(edits, r, k, s, h)
 	}
 	for pos := 0; pos < len(s); {
 		m := r.pattern.FindStringSubmatchIndex(s[pos:])
@@ -86,6 +94,23 @@ func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []ed
 		e.hit(h, r.index)
 		edits = append(edits, edit{start: start, end: end, mask: mask})
 		pos = end
+	}
+	return edits
+}
+
+// findByHand does the same for a rule of which the pattern is searched by hand.
+func (e *Engine) findByHand(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
+	for pos := 0; pos < len(s); {
+		found := r.find(s, pos)
+		if !found.ok {
+			break
+		}
+		pos = found.matchEnd
+		if mask, end, ok := e.check(r, k, s, found.start, found.end); ok {
+			e.hit(h, r.index)
+			edits = append(edits, edit{start: found.start, end: end, mask: mask})
+			pos = end
+		}
 	}
 	return edits
 }

@@ -19,15 +19,21 @@ func exhaustive(e *Engine, k *keyInfo, s string) string {
 			if r.suppressOnIDKeys && k.exempt {
 				continue
 			}
-			if edits := e.find(nil, r, k, s, nil); len(edits) > 0 {
+			var seen view
+			seen.of(s)
+			if edits := e.find(nil, r, k, seen.text, nil); len(edits) > 0 {
+				if r.pairs {
+					edits = seen.unbroken(edits)
+				}
+				seen.back(edits)
 				s, changed = spliced(s, edits), true
 			}
 		}
 		if !changed {
-			return s
+			break
 		}
 	}
-	return unsettled
+	return s
 }
 
 // agree holds the engine, which tries only what its scan wants, to the one that tries everything.

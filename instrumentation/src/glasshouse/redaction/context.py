@@ -122,10 +122,11 @@ class Context:
         return False
 
     def _may_have_words(self, text: bytes, start: int, end: int) -> bool:
-        """Sort out fractions, versions and numbers with a unit: no word makes them personal."""
+        """Sort out fractions, versions, dates, numbers with a unit: no word makes them personal."""
         return not (
             _is_fraction(text, start, end)
             or _is_dotted_version(text[start:end])
+            or _is_compact_date(text[start:end])
             or self.has_unit(text, end)
         )
 
@@ -382,3 +383,10 @@ def _is_dotted_version(hit: bytes) -> bool:
     return any(len(group) == 1 for group in groups[1:]) or (
         len(groups[0]) == 1 and groups[0] != b"1"
     )
+
+
+def _is_compact_date(hit: bytes) -> bool:
+    """Recognise 20240601, and the same with a time behind it."""
+    if len(hit) not in (8, 12, 14) or not are_digits(hit) or hit[:2] not in (b"19", b"20"):
+        return False
+    return b"01" <= hit[4:6] <= b"12" and b"01" <= hit[6:8] <= b"31"

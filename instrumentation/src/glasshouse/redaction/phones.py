@@ -93,16 +93,9 @@ def is_trunk(hit: bytes) -> bool:
 def is_phone_digits(hit: bytes) -> bool:
     number = number_of(hit)
     digits = only_digits(number)
-    if not 7 <= len(digits) <= 15 or all_same(digits) or _is_compact_date(number):
+    if not 7 <= len(digits) <= 15 or all_same(digits):
         return False
     return len(number) < 10 or not is_date(number[:10])
-
-
-def _is_compact_date(hit: bytes) -> bool:
-    """Recognise 20240601, and the same with a time behind it."""
-    if len(hit) not in (8, 12, 14) or not are_digits(hit) or hit[:2] not in (b"19", b"20"):
-        return False
-    return b"01" <= hit[4:6] <= b"12" and b"01" <= hit[6:8] <= b"31"
 
 
 def _is_day(hit: bytes) -> bool:
