@@ -122,10 +122,8 @@ func (e *Engine) classify(key string) *keyInfo {
 		}
 	}
 	for i, r := range e.rules {
-		for _, word := range r.contextWords {
-			if e.containsNear(k.words, 0, len(k.words), word) {
-				k.near.set(i)
-			}
+		if len(r.contextWords) > 0 && e.isNearKey(r, k.words) {
+			k.near.set(i)
 		}
 	}
 	if e.numbers.matches(name) {
