@@ -71,13 +71,11 @@ type scanner struct {
 	whole        []wholeProbe
 	generic      []int // rules left to genericScan
 
-	wordRules   []wordRule
-	alwaysNear  bits // rules with a context word that the index cannot find
-	highNear    bits // rules with one that begins beyond ASCII
-	pairs       int  // the rule `pairs`, or -1
-	pairsAlways byte // the kinds of names that the index cannot find
-	pairsHigh   byte // the kinds of names that a character beyond ASCII may belong to
-	nameEndings nameEndings
+	wordRules  []wordRule
+	alwaysNear bits // rules with a context word that the index cannot find
+	highNear   bits // rules with one that begins beyond ASCII
+	pairs      int  // the rule `pairs`, or -1
+	names      nameTable
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -133,6 +131,8 @@ type pass struct {
 	pairs        byte
 	separator    bool // = or :
 	query        bool // ? & ;
+	places       [mostCandidates]int32
+	candidates   int
 	features
 }
 
@@ -140,6 +140,7 @@ type pass struct {
 func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	c := &scanner{e: e, pairs: -1}
 	c.words.init()
+	c.names.init()
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
@@ -150,7 +151,7 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
-			c.addKeyWords()
+			c.names.addRules(e.keys)
 		case len(r.contextWords) > 0:
 			c.addContextWords(i, r, filter.beside)
 		case known:
@@ -162,7 +163,7 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	for _, p := range bound.order {
 		c.addProbe(p, *bound.rules[p])
 	}
-	c.words.build()
+	c.words.build(&c.names)
 	return c
 }
 
@@ -291,7 +292,9 @@ func (p *pass) conclude() {
 			}
 		}
 	}
-	p.pairs |= c.pairsAlways
+	if p.separator {
+		p.namesOfPairs()
+	}
 	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
 	}
@@ -327,7 +330,7 @@ func (p *pass) sign(i int) {
 	default:
 		if ch >= 0x80 {
 			p.near.add(&p.c.highNear)
-			p.pairs |= p.c.pairsHigh
+			p.pairs |= p.c.names.high
 			return
 		}
 	}
@@ -341,6 +344,7 @@ func (p *pass) sign(i int) {
 func (p *pass) token(start int) int {
 	s, words := p.s, &p.c.words
 	i, digits := start, 0
+	letters, shortest := start, p.c.names.endings.shortest // where the last run of letters begins
 	seen, hex, before := byte(0), byte(classHex), byte(0)
 	for i < len(s) {
 		class := classes[s[i]]
@@ -350,12 +354,13 @@ func (p *pass) token(start int) int {
 		seen |= class
 		hex &= class
 		if class&classDigit != 0 {
-			if digits++; before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if digits++; i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
+			letters = i + 1
 		} else if i > start && beginsWord(before, class, s, i) {
-			if before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
 			if words.mayBegin(s, i) {
 				p.word(i)
@@ -374,7 +379,9 @@ func (p *pass) token(start int) int {
 	if digits == length {
 		p.number(t)
 	} else {
-		p.wordEnds(start, i)
+		if i-letters >= shortest {
+			p.wordEnds(letters, i)
+		}
 		if length > 2 {
 			if p.c.endings.mayEnd(s, i) {
 				p.ending(t)
