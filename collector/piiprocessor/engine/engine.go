@@ -20,9 +20,6 @@ const MinimumKeyBytes = 16
 // Unchecked takes the place of a value that was too long to check.
 const Unchecked = "[unchecked]"
 
-// unsettled takes the place of a text that still changed after the last pass.
-const unsettled = "[redacted]"
-
 // Options switch parts of the policy.
 type Options struct {
 	// Disable names entities or single rules that are not looked for.
@@ -35,6 +32,7 @@ type Options struct {
 type Engine struct {
 	rules      []*rule
 	keys       []*keyRule
+	tokenRows  []*tokenRow
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
 	limits     limits
@@ -164,7 +162,7 @@ func (e *Engine) Whole(key string, h *Hits) (mask string, hit bool) {
 // Int redacts an integer; mask is a string to put in its place.
 func (e *Engine) Int(key string, v int64, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if !k.secret.takesNumbers() && !k.user && v < 1_000_000 {
+	if !k.secret.takesNumbers() && !k.user && v < e.limits.leastNumber {
 		return "", false
 	}
 	var buffer [20]byte
@@ -178,8 +176,7 @@ func (e *Engine) Float(key string, v float64, h *Hits) (mask string, hit bool) {
 		e.hit(h, k.secret.index)
 		return k.secret.masked, true
 	}
-	const exact = 1 << 53
-	if k.user || v < 1_000_000 || v >= exact || v != float64(int64(v)) {
+	if k.user || v < float64(e.limits.leastNumber) || v >= e.limits.maxWholeFloat || v != float64(int64(v)) {
 		return "", false
 	}
 	return e.number(k, strconv.FormatInt(int64(v), 10), h)
@@ -194,7 +191,7 @@ func (e *Engine) number(k *keyInfo, digits string, h *Hits) (string, bool) {
 	case k.user:
 		e.hit(h, e.userRule)
 		return e.user(digits), true
-	case digits[0] == '-' || len(digits) < 7:
+	case digits[0] == '-' || len(digits) < e.limits.minNumberDigits:
 		return "", false
 	}
 	return e.text(k, digits, h, 0)
@@ -231,11 +228,11 @@ func (e *Engine) Bytes(key string, b []byte, h *Hits) (out []byte, changed bool)
 
 // text is `text(key, s)` of redaction/README.md.
 func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
-	if len(s) > e.limits.MaxBytes {
+	if len(s) > e.limits.maxBytes {
 		e.hit(h, e.uncheckedRule)
 		return Unchecked, true
 	}
-	if depth < e.limits.MaxNestedJSON && looksLikeJSON(s) {
+	if depth < e.limits.maxNestedJSON && looksLikeJSON(s) {
 		if out, changed, ok := e.json(s, h, depth); ok {
 			return out, changed
 		}
@@ -243,31 +240,37 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 	if k.whole != nil && areDigits(s) {
 		k = k.whole
 	}
-	wanted := e.scan.scan(s, k)
+	var seen view
+	seen.of(s)
+	defer seen.release()
+	wanted := e.scan.scan(seen.text, k)
 	if wanted.empty() {
 		return s, false
 	}
 	var edits []edit
 	changedAtAll := false
-	for pass := 0; ; pass++ {
+	for range e.limits.maxPasses {
 		changed := false
 		for i, r := range e.rules {
 			if !wanted.has(i) || (r.suppressOnIDKeys && k.exempt) {
 				continue
 			}
-			if edits = e.find(edits[:0], r, k, s, h); len(edits) > 0 {
+			if edits = e.find(edits[:0], r, k, seen.text, h); len(edits) > 0 {
+				if r.pairs {
+					edits = seen.unbroken(edits)
+				}
+				seen.back(edits)
 				s, changed = spliced(s, edits), true
+				seen.of(s)
 				// What is left may trigger other rules than before.
-				wanted = e.scan.scan(s, k)
+				wanted = e.scan.scan(seen.text, k)
 			}
 		}
 		if !changed {
 			return s, changedAtAll
 		}
 		changedAtAll = true
-		if pass+1 == e.limits.MaxPasses {
-			e.hit(h, e.unsettledRule)
-			return unsettled, true
-		}
 	}
+	e.hit(h, e.unsettledRule)
+	return s, true
 }

@@ -28,11 +28,11 @@ func looksLikeJSON(s string) bool {
 
 // json walks a JSON text in place. ok is false if it is none: nothing is counted then.
 func (e *Engine) json(s string, h *Hits, depth int) (out string, changed, ok bool) {
-	check := jsonWalk{s: s, maxDepth: e.limits.MaxJSONDepth}
+	check := jsonWalk{s: s, maxDepth: e.limits.maxJSONDepth}
 	if !check.whole() {
 		return s, false, false
 	}
-	w := jsonWalk{s: s, maxDepth: e.limits.MaxJSONDepth, e: e, h: h, depth: depth}
+	w := jsonWalk{s: s, maxDepth: e.limits.maxJSONDepth, e: e, h: h, depth: depth}
 	w.whole()
 	if w.kept == 0 && !w.changed {
 		return s, false, true

@@ -46,7 +46,6 @@ func (e *Engine) user(id string) string { return "[" + userMask + ":" + e.pseudo
 // canonicalEmail and canonicalPhone are what the pseudonym is taken of, so that one address gets
 // one name however it was written.
 func canonicalEmail(s string) string {
-	s = strings.ReplaceAll(s, "%40", "@")
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
 			return r + 'a' - 'A'

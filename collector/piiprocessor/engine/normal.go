@@ -25,8 +25,8 @@ const (
 	doesNotMind = 0
 )
 
-// folded is how a character beyond ASCII is read in a name, and whether it is an upper-case letter.
-func folded(r rune) (as rune, upper bool) {
+// plainLetter is how a character beyond ASCII is read in a name, and whether it is an upper-case letter.
+func plainLetter(r rune) (as rune, upper bool) {
 	switch {
 	case r >= latinFrom && r < latinFrom+rune(len(latin)):
 		return asciiLetter(latin[r-latinFrom])
@@ -88,7 +88,7 @@ func appendNormal(out []byte, name string) []byte {
 		default:
 			var upper bool
 			c, size = utf8.DecodeRuneInString(name[i:])
-			if c, upper = folded(c); upper {
+			if c, upper = plainLetter(c); upper {
 				kind = kindUpper
 			} else if c >= '0' && c <= '9' {
 				kind = kindDigit

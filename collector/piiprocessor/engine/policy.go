@@ -8,22 +8,15 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"regexp/syntax"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-type limits struct {
-	MaxBytes      int `yaml:"max_bytes"`
-	MaxJSONDepth  int `yaml:"max_json_depth"`
-	MaxNestedJSON int `yaml:"max_nested_json"`
-	MaxPasses     int `yaml:"max_passes"`
-}
-
 type policyFile struct {
-	Version       int           `yaml:"version"`
-	Limits        limits        `yaml:"limits"`
+	Version       int       `yaml:"version"`
+	Limits        yaml.Node `yaml:"limits"`
+	limits        limits
 	ExemptKeys    []string      `yaml:"exempt_keys"`
 	ExemptNumbers exemptNumbers `yaml:"exempt_numbers"`
 	ExceptBefore  []string      `yaml:"keys_except_before"`
@@ -32,7 +25,12 @@ type policyFile struct {
 	ExceptLast    []string      `yaml:"keys_except_last"` // its former name
 	PseudonymKeys pseudonymKeys `yaml:"pseudonym_keys"`
 	Keys          []yaml.Node   `yaml:"keys"`
-	Rules         []yaml.Node   `yaml:"rules"`
+	TokenNames    struct {
+		Secret  []string `yaml:"secret"`
+		NotLast []string `yaml:"not_last"`
+	} `yaml:"vendor_token_names"`
+	Tokens []yaml.Node `yaml:"vendor_tokens"`
+	Rules  []yaml.Node `yaml:"rules"`
 }
 
 type exemptNumbers struct {
@@ -147,7 +145,7 @@ var validName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 func load(path string, key []byte, opts Options) (*Engine, error) {
 	file, err := readPolicy(path)
 	if err != nil {
-		return nil, fmt.Errorf("policy %s: %w", path, err)
+		return nil, err
 	}
 	l := newLoader(path, file, key, opts)
 	if err := l.addUserNames(file.PseudonymKeys); err != nil {
@@ -159,6 +157,9 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 	if err := l.addRules(file.Rules); err != nil {
 		return nil, err
 	}
+	if err := l.addTokenRows(file); err != nil {
+		return nil, err
+	}
 	if err := l.checkSwitches(); err != nil {
 		return nil, err
 	}
@@ -167,25 +168,32 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 
 // readPolicy reads the file and checks what stands outside of its lists.
 func readPolicy(path string) (*policyFile, error) {
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("policy %s"+format, append([]any{path}, args...)...)
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, wrong(": cannot be read: %w", err)
 	}
 	file := &policyFile{}
 	if err := yaml.Unmarshal(raw, file); err != nil {
-		return nil, err
+		return nil, wrong(": %w", err)
 	}
 	if file.Version != 1 {
-		return nil, fmt.Errorf("version is %d, this engine reads version 1", file.Version)
+		return nil, wrong(": version is %d, this engine reads 1", file.Version)
 	}
-	if l := file.Limits; l.MaxBytes < 1 || l.MaxJSONDepth < 1 || l.MaxNestedJSON < 0 || l.MaxPasses < 2 {
-		return nil, errors.New("limits: max_bytes and max_json_depth must be 1 or more, max_passes 2 or more")
+	var line int
+	if file.limits, line, err = readLimits(&file.Limits); err != nil {
+		if line == 0 {
+			return nil, wrong(": %w", err)
+		}
+		return nil, wrong(":%d: %w", line, err)
 	}
 	if file.ExceptLast != nil {
-		return nil, errors.New(`keys_except_last is now called "keys_except_after"`)
+		return nil, wrong(`: keys_except_last is now called "keys_except_after"`)
 	}
 	if len(file.Rules) == 0 || len(file.Keys) == 0 {
-		return nil, errors.New("has no rules or no keys; an empty policy would let everything pass")
+		return nil, wrong(": has no rules or no keys; an empty policy would let everything pass")
 	}
 	return file, nil
 }
@@ -200,7 +208,7 @@ type loader struct {
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
-		limits: file.Limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
+		limits: file.limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
 		exempt: file.ExemptKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
 	}
 	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
@@ -306,7 +314,7 @@ func (l *loader) addRules(nodes []yaml.Node) error {
 		if l.off(r.name, r.entity) {
 			continue
 		}
-		if !r.pairs {
+		if !r.pairs && !r.tokens {
 			r.index = l.place(r.name)
 		}
 		l.e.rules = append(l.e.rules, r)
@@ -337,6 +345,9 @@ func (l *loader) finish() *Engine {
 	}
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
+	}
+	for _, r := range e.tokenRows {
+		e.masks[strings.Trim(r.masked, "[]")] = true
 	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
@@ -403,7 +414,7 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextWords: entry.ContextWords, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
+		contextWords: entry.ContextWords, mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -412,14 +423,14 @@ func compileRule(node *yaml.Node) (*rule, error) {
 		return nil, fmt.Errorf("name and mask must match %s", validName)
 	}
 	if entry.Builtin != "" {
-		if entry.Builtin != "pairs" {
-			return nil, fmt.Errorf("unknown builtin %q: there is only pairs", entry.Builtin)
+		r.pairs, r.tokens = entry.Builtin == "pairs", entry.Builtin == "vendor_tokens"
+		if !r.pairs && !r.tokens {
+			return nil, fmt.Errorf("unknown builtin %q: use pairs or vendor_tokens", entry.Builtin)
 		}
-		r.pairs = true
 		return r, nil
 	}
-	if entry.Entity == "" || entry.Pattern == "" || len(entry.Triggers) == 0 {
-		return nil, errors.New("needs entity, triggers and pattern")
+	if entry.Entity == "" || entry.Pattern == "" {
+		return nil, errors.New("needs entity and pattern")
 	}
 	for _, step := range []func(*rule, *ruleEntry) error{setPattern, setNeighbours, setContextWords, setValidator, setReplacement} {
 		if err := step(r, &entry); err != nil {
@@ -430,19 +441,19 @@ func compileRule(node *yaml.Node) (*rule, error) {
 }
 
 func setPattern(r *rule, entry *ruleEntry) (err error) {
+	if r.tree, err = parsePattern(entry.Pattern); err != nil {
+		return fmt.Errorf("pattern: %w", err)
+	}
 	if r.pattern, err = regexp.Compile(entry.Pattern); err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
-	parsed, err := syntax.Parse(entry.Pattern, syntax.Perl)
-	if err != nil {
-		return fmt.Errorf("pattern: %w", err)
+	if !r.rescan {
+		r.find = emailFinders[entry.Pattern]
 	}
-	if anchored(parsed) {
-		return errors.New("pattern: ^, $ and \\b are not allowed, use not_preceded_by and not_followed_by")
-	}
-	if r.pattern.MatchString("") {
+	if leastLength(r.tree) == 0 {
 		return errors.New("pattern: matches the empty text")
 	}
+	r.needs = deriveNeeds(r.tree, entry.Validate)
 	return nil
 }
 
@@ -509,17 +520,4 @@ func setReplacement(r *rule, entry *ruleEntry) error {
 		return fmt.Errorf("unknown replacement %q: use last4, pseudonym or network", entry.Replacement)
 	}
 	return nil
-}
-
-func anchored(re *syntax.Regexp) bool {
-	switch re.Op {
-	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return true
-	}
-	for _, sub := range re.Sub {
-		if anchored(sub) {
-			return true
-		}
-	}
-	return false
 }

@@ -11,9 +11,6 @@ const (
 	pairsQuery
 )
 
-// trigramLength is the number of characters by which words and names are found.
-const trigramLength = 3
-
 // mostCandidates is how many places of a text are kept until it is known whether a separator follows.
 const mostCandidates = 16
 
@@ -22,7 +19,6 @@ type nameLiteral struct {
 	letters string
 	joints  uint64 // before which letters a word may begin
 	where   byte
-	next    int16 // in the same bucket, or -1
 }
 
 // nameTable finds the names of pairs at the beginnings of words.
@@ -30,10 +26,13 @@ type nameTable struct {
 	begins  [trigrams / 64]uint64
 	buckets []int16 // by the first three letters: the first of its names, or -1
 	names   []nameLiteral
+	links   []link        // of the names
 	shorts  []nameLiteral // found by their first two letters
-	endings nameEndings
-	always  byte // the kinds of names that it cannot find
-	high    byte // the kinds of names that a character beyond ASCII may belong to
+
+	shortPairs [1 << 10 / 64]uint64 // these
+	endings    nameEndings
+	always     byte // the kinds of names that it cannot find
+	high       byte // the kinds of names that a character beyond ASCII may belong to
 }
 
 func (x *nameTable) init() {
@@ -92,6 +91,8 @@ func (x *nameTable) addEntry(entry *nameEntry, where byte) {
 func (x *nameTable) add(name nameLiteral, short bool) {
 	if short {
 		x.shorts = append(x.shorts, name)
+		pair := trigram(name.letters[0], name.letters[1], 0)
+		x.shortPairs[pair>>6] |= 1 << (pair & 63)
 		for third := range byte(32) {
 			t := trigram(name.letters[0], name.letters[1], third)
 			x.begins[t>>6] |= 1 << (t & 63)
@@ -99,25 +100,39 @@ func (x *nameTable) add(name nameLiteral, short bool) {
 		return
 	}
 	t := trigram(name.letters[0], name.letters[1], name.letters[2])
-	for at := x.buckets[t]; at >= 0; at = x.names[at].next {
+	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
 		if one := &x.names[at]; one.letters == name.letters && one.joints == name.joints {
 			one.where |= name.where
 			return
 		}
 	}
 	x.begins[t>>6] |= 1 << (t & 63)
-	name.next, x.buckets[t] = x.buckets[t], int16(len(x.names))
-	x.names = append(x.names, name)
+	one := link{next: x.buckets[t]}
+	if len(name.letters) > trigramLength && name.joints&(1<<trigramLength) == 0 {
+		one.fourth = name.letters[3] | caseBit
+	}
+	x.buckets[t] = int16(len(x.names))
+	x.names, x.links = append(x.names, name), append(x.links, one)
 }
 
 func (x *nameTable) mayBegin(t uint16) bool { return x.begins[t>>6]&(1<<(t&63)) != 0 }
 
 // at returns the kinds of the names that stand at s[i], which has two more characters behind it.
 func (x *nameTable) at(s string, i int) (where byte) {
-	for at := x.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = x.names[at].next {
+	fourth := byte(0)
+	if i+3 < len(s) {
+		fourth = s[i+3] | caseBit
+	}
+	for at := x.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = x.links[at].next {
+		if one := x.links[at].fourth; one != 0 && one != fourth {
+			continue
+		}
 		if l := &x.names[at]; where&l.where != l.where && l.stands(s, i) {
 			where |= l.where
 		}
+	}
+	if pair := trigram(s[i], s[i+1], 0); x.shortPairs[pair>>6]&(1<<(pair&63)) == 0 {
+		return where
 	}
 	for at := range x.shorts {
 		if l := &x.shorts[at]; where&l.where != l.where && l.stands(s, i) {

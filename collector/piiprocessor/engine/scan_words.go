@@ -3,16 +3,25 @@
 
 package engine
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // literal is a word or prefix that makes rules possible. Words are compared without regard to
 // case, prefixes exactly.
 type literal struct {
-	text  string
-	exact bool
-	next  int16 // in the same bucket, or -1
-	rules bits
-	near  bits
+	text   string
+	exact  bool
+	rules  bits
+	near   bits
+	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
+}
+
+// link is all of a literal that most places need: a whole bucket fits in one line of the cache.
+type link struct {
+	next   int16 // in the same bucket, or -1
+	fourth byte  // character, without regard to case; 0 if there is none
 }
 
 // wordIndex finds the literals that begin at a place of a text by its first three characters, of
@@ -20,6 +29,7 @@ type literal struct {
 type wordIndex struct {
 	begins   [1 << 16 / 64]uint64
 	buckets  []int16 // by trigram: the first of its literals, or -1
+	links    []link  // as literals
 	literals []literal
 	shorts   []literal            // of two letters, which sit in no bucket
 	pairsOf  [1 << 10 / 64]uint64 // their letters
@@ -31,7 +41,10 @@ func trigram(a, b, c byte) uint16 {
 }
 
 const (
+	trigramLength = 3
+
 	trigrams   = 1 << 15
+	caseBit    = 'a' - 'A' // what it makes equal need not be equal
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
 )
 
@@ -44,8 +57,8 @@ func (x *wordIndex) init() {
 
 func (x *wordIndex) add(text string, exact bool) *literal {
 	for i := range x.literals {
-		if x.literals[i].text == text && x.literals[i].exact == exact {
-			return &x.literals[i]
+		if l := &x.literals[i]; l.text == text && l.exact == exact {
+			return l
 		}
 	}
 	x.literals = append(x.literals, literal{text: text, exact: exact})
@@ -58,12 +71,16 @@ func (x *wordIndex) build(names *nameTable) {
 	for i := range names.begins {
 		x.begins[i] = names.begins[i] // a word is looked at for both
 	}
+	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) > 2 {
+		if len(l.text) >= trigramLength {
 			t := trigram(l.text[0], l.text[1], l.text[2])
 			x.begins[t>>6] |= 1 << (t & 63)
-			l.next, x.buckets[t] = x.buckets[t], int16(i)
+			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
+			if len(l.text) > trigramLength {
+				x.links[i].fourth = l.text[3] | caseBit
+			}
 			continue
 		}
 		for third := range byte(32) {
@@ -82,8 +99,8 @@ func findable(word string) bool {
 	return len(word) >= 2 && classes[word[0]]&classLetter != 0 && (len(word) > 2 || isAlnum(word[1]))
 }
 
-// addContextWords files the words beside which rule i is tried. A single trigger of digits is a
-// further condition; others are not asked.
+// addContextWords files the words beside which rule i is tried. What else its
+// pattern needs is asked in the end.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 	for _, word := range r.contextWords {
 		switch {
@@ -95,11 +112,7 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 			c.alwaysNear.set(i)
 		}
 	}
-	digits := 0
-	if len(r.triggers) == 1 && r.triggers[0].class == "digits" {
-		digits = r.triggers[0].count
-	}
-	c.wordRules = append(c.wordRules, wordRule{rule: i, digits: digits, needs: needs})
+	c.wordRules = append(c.wordRules, wordRule{rule: i, needs: needs})
 }
 
 // beginsWord reports whether a letter within a token begins a word: after a digit, or where lower case
@@ -131,7 +144,14 @@ func (p *pass) word(i int) {
 // verify compares the literals that may begin at i, where the trigram t stands.
 func (p *pass) verify(i int, t uint16) {
 	s, x := p.s, &p.c.words
-	for at := x.buckets[t]; at >= 0; at = x.literals[at].next {
+	fourth := byte(0)
+	if i+3 < len(s) {
+		fourth = s[i+3] | caseBit
+	}
+	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
+		if one := x.links[at].fourth; one != 0 && one != fourth {
+			continue
+		}
 		l := &x.literals[at]
 		end := i + len(l.text)
 		if end > len(s) {
@@ -141,10 +161,15 @@ func (p *pass) verify(i int, t uint16) {
 			if s[i:end] != l.text || (i > 0 && classes[s[i-1]]&classAlnum != 0) {
 				continue
 			}
-		} else if !equalFoldASCII(s[i:end], l.text) || (end < len(s) && classes[s[end]]&classLower != 0) {
+		} else if !equalFoldASCII(s[i:end], l.text) {
 			continue
 		}
-		p.found(l)
+		if l.tokens != nil {
+			p.vendorToken(l, i)
+		}
+		if l.exact || end >= len(s) || classes[s[end]]&classLower == 0 {
+			p.found(l)
+		}
 	}
 	if p.c.names.mayBegin(t) {
 		p.candidate(i)
@@ -161,6 +186,7 @@ func (p *pass) shortWord(i int) {
 		l := &shorts[at]
 		if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
+				p.vendorToken(l, i)
 				p.found(l)
 			}
 		} else if equalFoldASCII(s[i:i+2], l.text) {
@@ -172,6 +198,82 @@ func (p *pass) shortWord(i int) {
 func (p *pass) found(l *literal) {
 	p.wanted.add(&l.rules)
 	p.near.add(&l.near)
+}
+
+// vendorToken wants the rule `vendor_tokens` if a token of l's rows stands here.
+func (p *pass) vendorToken(l *literal, i int) {
+	if l.tokens != nil && p.c.e.tokenAt(l, p.s, i).row != nil {
+		p.wanted.set(p.c.tokenRule)
+	}
+}
+
+// tokensAt yields the prefixes and words of `vendor_tokens` that stand at i.
+func (c *scanner) tokensAt(s string, i int) iter.Seq[*literal] {
+	return func(yield func(*literal) bool) {
+		for n := range c.marks {
+			if l := &c.marks[n]; strings.HasPrefix(s[i:], l.text) && !yield(l) {
+				return
+			}
+		}
+		if i+2 >= len(s) || (i > 0 && classes[s[i-1]]&classAlnum != 0 && !beginsWord(classes[s[i-1]], classes[s[i]], s, i)) {
+			return
+		}
+		for at := c.words.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = c.words.links[at].next {
+			if l := &c.words.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+				return
+			}
+		}
+		for n := range c.words.shorts {
+			if l := &c.words.shorts[n]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// standsAt reports whether the literal stands at i, where a word begins.
+func (l *literal) standsAt(s string, i int) bool {
+	end := i + len(l.text)
+	if end > len(s) {
+		return false
+	}
+	if l.exact {
+		return s[i:end] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0)
+	}
+	return equalFoldASCII(s[i:end], l.text)
+}
+
+// addTokens files the prefixes and words of the vendors' rows, for rule i. A prefix that stands within
+// its token is found by its first character that is no letter or digit.
+func (c *scanner) addTokens(i int, bound *probeRules) {
+	c.tokenRule = i
+	for _, r := range c.e.tokenRows {
+		for _, word := range r.words {
+			l := c.words.add(word, false)
+			l.tokens = append(l.tokens, r)
+		}
+		if len(r.words) > 0 {
+			continue
+		}
+		for _, prefix := range r.prefixes {
+			if r.lead.alphabet == nil {
+				l := c.words.add(prefix, true)
+				l.tokens = append(l.tokens, r)
+				continue
+			}
+			c.marks = append(c.marks, literal{text: prefix, exact: true, tokens: []*tokenRow{r}})
+			sign := strings.IndexFunc(prefix, func(c rune) bool { return !isAlnum(byte(c)) })
+			l := &literal{text: prefix, exact: true, tokens: []*tokenRow{r}}
+			one := probe{sign: prefix[sign : sign+1], test: func(s string, t token) bool {
+				at := t.start - sign
+				return at >= 0 && strings.HasPrefix(s[at:], prefix) && c.e.tokenAt(l, s, at).row != nil
+			}}
+			if sign+1 < len(prefix) {
+				one.next = prefix[sign+1 : sign+2]
+			}
+			bound.add(&one, i)
+		}
+	}
 }
 
 // escapedBracket looks for a word after %5B, as in user%5Bpassword%5D=: the token there begins with

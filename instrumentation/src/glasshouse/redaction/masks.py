@@ -11,7 +11,6 @@ from glasshouse.redaction.ascii import only_digits
 UNCHECKED: Final = "[unchecked]"
 # What the engine counts beside the names of rules.
 UNCHECKED_RULE: Final = "unchecked"
-UNSETTLED: Final = b"[redacted]"
 PSEUDONYM_LENGTH: Final = 16
 
 _MASK: Final = re.compile(rb"\[([a-z][a-z0-9_]{0,31})(?::[0-9a-f.:*]{1,48})?\]")
@@ -36,7 +35,7 @@ class Pseudonyms:
 
     def of_email(self, text: bytes) -> bytes:
         """One name for an address, however its case; ``bytes.lower`` changes A to Z alone."""
-        return self.of(text.replace(b"%40", b"@").lower())
+        return self.of(text.lower())
 
     def of_phone(self, text: bytes) -> bytes:
         """One name for a number, however its digits are grouped."""

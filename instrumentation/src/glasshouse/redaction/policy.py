@@ -14,15 +14,19 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
+from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
+from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
-from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.syntax import PatternSyntaxError, parse
+from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
+from glasshouse.redaction.token_table import RowError, TokenRow, read_row
+from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
-CLASSES: Final = ("digits", "colons", "dashes", "dots", "word")
-# The one pattern that RE2 cannot run within its memory: 64 letters of any script. See `emails`.
-EMAIL_PATTERN_MARK: Final = r"\p{M}"
+BUILTINS: Final = ("pairs", "vendor_tokens")
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
@@ -59,16 +63,6 @@ _RENAMED: Final = {
 }
 
 Replacement = Literal["typed", "last4", "pseudonym", "network"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """``max_bytes`` of a text; ``max_json_depth`` in brackets; the others in times."""
-
-    max_bytes: int
-    max_json_depth: int
-    max_nested_json: int
-    max_passes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +104,14 @@ class KeyRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One kind of value. ``pattern`` is ``None`` for the built-in pairs."""
+    """One kind of value. ``pattern`` is ``None`` for those with ``builtin``."""
 
     name: str
+    builtin: str
     entity: str
     mask: bytes
     pattern: Any
-    literals: tuple[bytes, ...]
-    counts: tuple[tuple[str, int], ...]
+    needs: Needs
     not_preceded_by: frozenset[int]
     not_preceded_by_digit_and: frozenset[int]
     not_followed_by: frozenset[int]
@@ -157,6 +151,9 @@ class Policy:
     user_names: KeyRule
     exempt_keys: tuple[str, ...]
     exempt_numbers: NumberNames
+    tokens: tuple[TokenRow, ...]
+    token_names: tuple[tuple[str, ...], tuple[str, ...]]
+    """Words of a name that holds a token; last words of one that does not."""
     shipped: bool
     """Whether it reads as the policy of this package, for which shortcuts were written."""
 
@@ -182,14 +179,20 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
             f"policy {path}: version is {values.get('version')}, this engine reads {VERSION}"
         )
     try:
-        limits = Limits(**values.get("limits", {}))
-    except TypeError as error:
-        raise PolicyError(f"policy {path}: limits: {error}") from None
+        limits = read_limits(document.get("limits"))
+    except LimitError as error:
+        place = f"{path}:{error.line}" if error.line else path
+        raise PolicyError(f"policy {place}: {error}") from None
     if "keys_except_last" in values:
         raise PolicyError(f'policy {path}: keys_except_last is now called "keys_except_after"')
     off = _Switch(disable)
     all_keys = [reader.key_rule(item) for item in reader.sequence(document.get("keys"))]
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]
+    all_tokens = [
+        reader.token_row(item, order)
+        for order, item in enumerate(reader.sequence(document.get("vendor_tokens")))
+    ]
+    tokens = tuple(row for row in all_tokens if not off(row.vendor, row.mask.decode()))
     keys = tuple(rule for rule in all_keys if not off(rule.name))
     rules = tuple(rule for rule in all_rules if not off(rule.name, rule.entity))
     if not keys or not rules:
@@ -212,6 +215,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         exempt_numbers=NumberNames(
             **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
         ),
+        tokens=tokens,
+        token_names=reader.token_names(values.get("vendor_token_names") or {}),
         shipped=text == packaged_policy().read_text(encoding="utf-8"),
     )
 
@@ -319,6 +324,28 @@ class _Reader:
             not_behind=frozenset(entry.get("not_behind", ())),
         )
 
+    def token_row(self, node: yaml.Node, order: int) -> TokenRow:
+        entry: Any = _value(node) if isinstance(node, yaml.MappingNode) else {}
+        vendor = entry.get("vendor", "")
+        for name in entry:
+            if name not in TOKEN_FIELDS:
+                raise self._complain(node, "vendor token", vendor, f'unknown field "{name}"')
+        try:
+            return read_row(entry, order)
+        except RowError as error:
+            raise self._complain(node, "vendor token", vendor, str(error)) from None
+
+    def token_names(
+        self, names: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        secret, not_last = tuple(names.get("secret", ())), tuple(names.get("not_last", ()))
+        for word in (*secret, *not_last):
+            if not word or word.encode().lower() != word.encode():
+                raise PolicyError(
+                    f'policy {self._path}: vendor_token_names: "{word}" is not lower-case'
+                )
+        return secret, not_last
+
     def rule(self, node: yaml.Node) -> Rule:
         entry = self._entry(node, "rule", _RULE_FIELDS)
         name = entry["name"]
@@ -330,22 +357,24 @@ class _Reader:
             raise complain("the name is used twice")
         self._seen.add(name)
         builtin = entry.get("builtin")
-        if builtin not in (None, "pairs"):
-            raise complain(f'unknown builtin "{builtin}": there is only pairs')
-        if not builtin and not all(entry.get(key) for key in ("entity", "triggers", "pattern")):
-            raise complain("needs entity, triggers and pattern")
+        if builtin not in (None, *BUILTINS):
+            raise complain(f'unknown builtin "{builtin}": use {" or ".join(BUILTINS)}')
+        if not builtin and not all(entry.get(key) for key in ("entity", "pattern")):
+            raise complain("needs entity and pattern")
         validate = entry.get("validate", "")
-        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS}:
+        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS, ENCODED}:
             raise complain(f'unknown validator "{validate}"')
         mask = entry.get("mask") or name
-        literals, counts = _triggers(entry.get("triggers", ()), complain)
+        pattern, needs = (None, Needs())
+        if not builtin:
+            pattern, needs = _pattern(entry["pattern"], validate, complain)
         return Rule(
             name=name,
+            builtin=builtin or "",
             entity=entry.get("entity", ""),
             mask=mask.encode(),
-            pattern=None if builtin else _compile(entry["pattern"], complain),
-            literals=literals,
-            counts=counts,
+            pattern=pattern,
+            needs=needs,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
             not_followed_by=_class(entry, "not_followed_by", complain),
@@ -370,36 +399,15 @@ def _problem_of(words: str, *, glued: bool = False) -> str:
     return ""
 
 
-def _triggers(
-    items: Sequence[Any], complain: Any
-) -> tuple[tuple[bytes, ...], tuple[tuple[str, int], ...]]:
-    literals: list[bytes] = []
-    counts: list[tuple[str, int]] = []
-    for item in items:
-        if isinstance(item, Mapping):
-            [(kind, count)] = cast(Mapping[str, int], item).items()
-            if kind not in CLASSES:
-                raise complain(f'unknown trigger class "{kind}": use {", ".join(CLASSES)}')
-            counts.append((kind, count))
-        elif str(item):
-            literals.append(str(item).encode())
-        else:
-            raise complain("an empty trigger")
-    return tuple(literals), tuple(counts)
-
-
-def _compile(pattern: str, complain: Any) -> Any:
-    if EMAIL_PATTERN_MARK in pattern:
-        from glasshouse.redaction.emails import EmailPattern
-
-        return EmailPattern(pattern)
+def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
     try:
-        compiled = compile_pattern(pattern)
-    except PatternError as error:
+        tree = parse(pattern)
+        compiled = email_pattern(pattern) or compile_pattern(pattern)
+    except (PatternSyntaxError, PatternError) as error:
         raise complain(f"pattern: {error}") from None
-    if compiled.fullmatch(b""):
+    if least_length(tree) == 0:
         raise complain("pattern: matches the empty text")
-    return compiled
+    return compiled, derive(tree, validate)
 
 
 def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:
