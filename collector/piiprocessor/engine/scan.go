@@ -144,8 +144,6 @@ type pass struct {
 	pairs        byte
 	separator    bool // = or :
 	query        bool // ? & ;
-	places       [mostCandidates]int32
-	candidates   int
 	features
 }
 
@@ -304,9 +302,7 @@ func (p *pass) conclude() {
 		}
 	}
 	p.concludeCounts()
-	if p.separator {
-		p.namesOfPairs()
-	}
+	p.pairs |= c.names.always
 	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
 	}

@@ -11,9 +11,6 @@ const (
 	pairsQuery
 )
 
-// mostCandidates is how many places of a text are kept until it is known whether a separator follows.
-const mostCandidates = 16
-
 // nameLiteral is an entry of a key rule, as it may stand in a text.
 type nameLiteral struct {
 	letters string
@@ -23,22 +20,31 @@ type nameLiteral struct {
 
 // nameTable finds the names of pairs at the beginnings of words.
 type nameTable struct {
-	begins  [trigrams / 64]uint64
-	buckets []int16 // by the first three letters: the first of its names, or -1
+	begins  [trigrams / 64]uint64 // the first three letters of any name
+	threes  nameBuckets           // by these, if a sign may follow them
+	fours   nameBuckets           // by the first four letters: most names
 	names   []nameLiteral
-	links   []link        // of the names
+	links   []link        // of the names; fourth is the next letter, if no sign may stand before it
 	shorts  []nameLiteral // found by their first two letters
+	endings nameEndings
+	always  byte // the kinds of names that it cannot find
+	high    byte // the kinds of names that a character beyond ASCII may belong to
 
-	shortPairs [1 << 10 / 64]uint64 // these
-	endings    nameEndings
-	always     byte // the kinds of names that it cannot find
-	high       byte // the kinds of names that a character beyond ASCII may belong to
+	shortPairs [1 << 10 / 64]uint64 // the letters of shorts
+}
+
+// nameBuckets holds names by a number made of their first letters.
+type nameBuckets struct {
+	known [trigrams / 64]uint64
+	first []int16 // or -1
 }
 
 func (x *nameTable) init() {
-	x.buckets = make([]int16, trigrams)
-	for i := range x.buckets {
-		x.buckets[i] = -1
+	for _, buckets := range []*nameBuckets{&x.threes, &x.fours} {
+		buckets.first = make([]int16, trigrams)
+		for i := range buckets.first {
+			buckets.first[i] = -1
+		}
 	}
 	x.endings.shortest = longestEntry + 1
 }
@@ -90,77 +96,74 @@ func (x *nameTable) addEntry(entry *nameEntry, where byte) {
 
 func (x *nameTable) add(name nameLiteral, short bool) {
 	if short {
-		x.shorts = append(x.shorts, name)
-		pair := trigram(name.letters[0], name.letters[1], 0)
-		x.shortPairs[pair>>6] |= 1 << (pair & 63)
 		for third := range byte(32) {
 			t := trigram(name.letters[0], name.letters[1], third)
 			x.begins[t>>6] |= 1 << (t & 63)
 		}
+		pair := trigram(name.letters[0], name.letters[1], 0)
+		x.shortPairs[pair>>6] |= 1 << (pair & 63)
+		x.shorts = append(x.shorts, name)
 		return
 	}
 	t := trigram(name.letters[0], name.letters[1], name.letters[2])
-	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
+	x.begins[t>>6] |= 1 << (t & 63)
+	buckets, length := &x.threes, trigramLength
+	if len(name.letters) > trigramLength && name.joints&(1<<trigramLength) == 0 {
+		t, buckets, length = withFourth(t, name.letters[trigramLength]), &x.fours, trigramLength+1
+	}
+	for at := buckets.first[t]; at >= 0; at = x.links[at].next {
 		if one := &x.names[at]; one.letters == name.letters && one.joints == name.joints {
 			one.where |= name.where
 			return
 		}
 	}
-	x.begins[t>>6] |= 1 << (t & 63)
-	one := link{next: x.buckets[t]}
-	if len(name.letters) > trigramLength && name.joints&(1<<trigramLength) == 0 {
-		one.fourth = name.letters[3] | caseBit
+	one := link{next: buckets.first[t]}
+	if len(name.letters) > length && name.joints&(1<<length) == 0 {
+		one.fourth = name.letters[length] | caseBit
 	}
-	x.buckets[t] = int16(len(x.names))
+	buckets.known[t>>6] |= 1 << (t & 63)
+	buckets.first[t] = int16(len(x.names))
 	x.names, x.links = append(x.names, name), append(x.links, one)
 }
 
-func (x *nameTable) mayBegin(t uint16) bool { return x.begins[t>>6]&(1<<(t&63)) != 0 }
+// withFourth mixes a fourth character, without regard to case, into a trigram.
+func withFourth(t uint16, c byte) uint16 {
+	return (t ^ uint16(c&31)*0x421 ^ uint16(c&31)<<7) & (trigrams - 1)
+}
 
-// at returns the kinds of the names that stand at s[i], which has two more characters behind it.
-func (x *nameTable) at(s string, i int) (where byte) {
-	fourth := byte(0)
-	if i+3 < len(s) {
-		fourth = s[i+3] | caseBit
+// at returns the kinds of the names that stand at s[i], where the trigram t does.
+func (x *nameTable) at(s string, i int, t uint16, fourth byte) (where byte) {
+	if x.begins[t>>6]&(1<<(t&63)) == 0 {
+		return 0
 	}
-	for at := x.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = x.links[at].next {
-		if one := x.links[at].fourth; one != 0 && one != fourth {
+	if x.threes.known[t>>6]&(1<<(t&63)) != 0 {
+		where |= x.walk(x.threes.first[t], s, i, 0)
+	}
+	if f := withFourth(t, fourth); x.fours.known[f>>6]&(1<<(f&63)) != 0 && i+4 < len(s) {
+		where |= x.walk(x.fours.first[f], s, i, s[i+4]|caseBit)
+	}
+	if pair := t & pairOfChar; x.shortPairs[pair>>6]&(1<<(pair&63)) != 0 {
+		for at := range x.shorts {
+			if l := &x.shorts[at]; where&l.where != l.where && l.stands(s, i) {
+				where |= l.where
+			}
+		}
+	}
+	return where
+}
+
+// walk compares the names of one bucket; following is the character after the letters that led to it,
+// 0 if that is not known.
+func (x *nameTable) walk(at int16, s string, i int, following byte) (where byte) {
+	for ; at >= 0; at = x.links[at].next {
+		if one := x.links[at].fourth; one != 0 && following != 0 && one != following {
 			continue
 		}
 		if l := &x.names[at]; where&l.where != l.where && l.stands(s, i) {
 			where |= l.where
 		}
 	}
-	if pair := trigram(s[i], s[i+1], 0); x.shortPairs[pair>>6]&(1<<(pair&63)) == 0 {
-		return where
-	}
-	for at := range x.shorts {
-		if l := &x.shorts[at]; where&l.where != l.where && l.stands(s, i) {
-			where |= l.where
-		}
-	}
 	return where
-}
-
-// candidate takes note of a place at which a name may stand.
-func (p *pass) candidate(i int) {
-	if p.candidates < mostCandidates {
-		p.places[p.candidates] = int32(i)
-		p.candidates++
-	} else if p.pairs&pairsAnywhere == 0 {
-		p.pairs |= p.c.names.at(p.s, i)
-	}
-}
-
-// namesOfPairs looks at the candidates: there is a separator.
-func (p *pass) namesOfPairs() {
-	p.pairs |= p.c.names.always
-	for _, i := range p.places[:p.candidates] {
-		if p.pairs&pairsAnywhere != 0 {
-			return
-		}
-		p.pairs |= p.c.names.at(p.s, int(i))
-	}
 }
 
 // stands reports whether the words of a name begin at s[i], joined in any way.

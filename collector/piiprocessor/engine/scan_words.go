@@ -171,8 +171,8 @@ func (p *pass) verify(i int, t uint16) {
 			p.found(l)
 		}
 	}
-	if p.c.names.mayBegin(t) {
-		p.candidate(i)
+	if p.pairs&pairsAnywhere == 0 {
+		p.pairs |= p.c.names.at(s, i, t, fourth)
 	}
 	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
 		p.shortWord(i)
