@@ -402,6 +402,9 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 			if err := checkWords(words); err != nil {
 				return nil, err
 			}
+			if list.place == endOfWord && (strings.Contains(words, "_") || len(words) < trigramLength) {
+				return nil, fmt.Errorf("glued: %q is not one word of %d letters or more", words, trigramLength)
+			}
 			if len(entry.Behind) == 0 {
 				r.entries = append(r.entries, newNameEntry(words, list.place, r))
 			}

@@ -50,6 +50,7 @@ _KEY_FIELDS: Final = frozenset(
 _PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
 # Letters of an entry; with more the comparison of a name would cost more.
 _LONGEST_ENTRY: Final = 64
+_SHORTEST_GLUED: Final = 3
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
@@ -320,8 +321,8 @@ class _Reader:
             for words in entry.get(place) or ()
             for first in behind or ("",)
         ]
-        for _, words in entries:
-            if problem := _problem_of(words):
+        for place, words in entries:
+            if problem := _problem_of(words, glued=place == "glued"):
                 raise self._complain(node, "key rule", entry["name"], problem)
         query = bool(entry.get("query"))
         return KeyRule(
@@ -420,13 +421,15 @@ class _Reader:
         )
 
 
-def _problem_of(words: str) -> str:
+def _problem_of(words: str, *, glued: bool = False) -> str:
     """Say why no name could match an entry."""
     normal = normalise(words)
     if not words or normal != words:
         return f'"{words}" is not in normal form, write "{normal}"'
     if len(words.encode()) > _LONGEST_ENTRY or len(words.replace("_", "").encode()) < 2:
         return f'"{words}" has not 2 to {_LONGEST_ENTRY} letters'
+    if glued and ("_" in words or len(words.encode()) < _SHORTEST_GLUED):
+        return f'glued: "{words}" is not one word of {_SHORTEST_GLUED} letters or more'
     return ""
 
 
