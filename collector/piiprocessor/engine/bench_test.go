@@ -90,6 +90,10 @@ var worstTexts = map[string]string{
 	"near": "passport 12345 ", "tokens": "ghp_", "underscores": "_", "dashes": "--password ", "commas": ",", "unicode": "é@ü.", "percent": "%40", "rules": "-----", "long rule": "-",
 	"json": `{"a":`, "json lists": "[[", "mysql": "mysql -", "curl": " -u a:", "basic58 near": "wallet 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV",
 	"seed": "mnemonic = abandon abandon ", "plus": "+49", "telephone": "tel 1-2-3-4-5-6-7-8-", "aws": "AKIA", "github": "://a:", "lines": "a\n",
+	"pair brackets": "password=[", "pair braces": "password={'", "pair calls": "password=a(", "pair lists": "password=['x\n", "pair literals": `password="a` + "\n",
+	"pair escapes": `password=["\"`, "pair triples": `password="""'`, "pair blocks": "password:\n  - a\n", "pair bars": "password:|", "pair people": "password for bob: 1 ",
+	"pair blanks": "password                    :", "pair delimiters": "password=a,b;c&d[e]", "pair templates": "password={{", "pair dollars": "password=${a:", "pair commands": "> PASS AUTH ",
+	"pair rows": "| password | a\n", "pair tags": "password=<a", "pair words": "one time password ", "pair arguments": `set("password", `, "pair quoted": `password "a`,
 }
 
 const (

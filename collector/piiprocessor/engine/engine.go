@@ -45,6 +45,7 @@ type Engine struct {
 	masks      map[string]bool // the names that stand in brackets
 	exempt     []string
 	userKeys   []string
+	longNames  map[string]bool // see longNames
 	keepIPs    bool
 
 	unsettledRule, uncheckedRule, userRule int

@@ -239,6 +239,7 @@ func (l *loader) addKeyRules(nodes []yaml.Node) error {
 		r.index = l.place("key_" + r.name)
 		l.e.keys = append(l.e.keys, r)
 	}
+	l.e.longNames = longNames(l.e.keys)
 	return nil
 }
 

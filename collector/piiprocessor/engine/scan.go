@@ -290,7 +290,7 @@ func (p *pass) conclude() {
 		}
 	}
 	p.pairs |= c.pairsAlways
-	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
+	if c.pairs >= 0 && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
 	}
 	for _, i := range c.generic {

@@ -115,6 +115,9 @@ var commonWords = map[string]bool{
 
 // addKeyWords files, for each name that may stand in a text, a word that it must hold.
 func (c *scanner) addKeyWords() {
+	for _, word := range commands {
+		c.words.add(word, false).pairs |= pairsAnywhere
+	}
 	for _, r := range c.e.keys {
 		where := byte(pairsAnywhere)
 		if r.query {

@@ -18,7 +18,8 @@ from glasshouse.redaction.masks import (
     Pseudonyms,
     is_pseudonym,
 )
-from glasshouse.redaction.pairs import find_pairs, is_placeholder
+from glasshouse.redaction.pairs import Pairs
+from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.triggers import Triggers
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
@@ -50,6 +51,7 @@ class Engine:
         self._masks = Masks(
             [rule.mask.strip(b"[]") for rule in policy.keys] + [rule.mask for rule in policy.rules]
         )
+        self._pairs = Pairs(self._secrets, policy.keys, self._masks)
         self._pseudonyms = Pseudonyms(key)
         self._keep_private = not mask_private_ips
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
@@ -140,7 +142,7 @@ class Engine:
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
             if rule.pattern is None:
-                edits = find_pairs(self._secrets, self._masks, text, count)
+                edits = self._pairs.find(text, count) if self._pairs.may_be_in(text) else []
             else:
                 edits = self._find(rule, key, text, count)
             if edits:

@@ -87,7 +87,7 @@ class Triggers:
 
     def of(self, text: bytes, key: KeyInfo) -> int:
         """Return the bits of the rules that could match ``text`` under ``key``."""
-        wanted = self._pairs if b"=" in text or b":" in text else 0
+        wanted = self._pairs
         size = len(text)
         if self._skip_hex_ids and 32 <= size <= _LONGEST_HEX_ID and not text[-32:].isdigit():
             found = _HEX_ID.fullmatch(text)

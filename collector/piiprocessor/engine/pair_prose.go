@@ -1,0 +1,181 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"regexp"
+	"strings"
+)
+
+const (
+	proseLook = 64
+	// A pin of a circuit has no more digits, a PIN no less than one more.
+	mostDigitsInProse = 2
+	longestPlainWord  = 12
+	longestPlainCode  = 4
+	fewestMixed       = 6
+	fewestMixedCase   = 16
+)
+
+var (
+	directory  = regexp.MustCompile(`^(?:[/~\\.]|[A-Za-z]:[/\\])`)
+	version    = regexp.MustCompile(`^[vV]?[0-9]+(?:[._-][0-9]+)*$`)
+	nextWord   = regexp.MustCompile(`^[ \t]{1,3}([A-Za-z'/_-]{1,24})`)
+	calledOnly = regexp.MustCompile(`^([A-Za-z_][A-Za-z_.]*)\([A-Za-z_.]*\)?$`)
+	typeOnly   = regexp.MustCompile(`^([A-Za-z]+)(?:\[[A-Za-z, |]*\]|<[A-Za-z, ]*>)?[?;]?$`)
+	numbered   = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}|[0-9]{1,10})(?:[, ]|$)`)
+	resource   = regexp.MustCompile(`(?:^|[^A-Za-z])(?:arn|urn):[^ \t\r\n"',]*$`)
+)
+
+func hasDigit(s string) bool {
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// looksSecret reports whether a value that stands in a sentence can be believed to be a secret.
+func looksSecret(s string) bool {
+	if isMixed(s) {
+		return len(s) >= fewestMixed && !version.MatchString(s)
+	}
+	if len(s) < fewestMixedCase {
+		return false
+	}
+	upper, lower := false, false
+	for i := range len(s) {
+		c := s[i]
+		if !isAlnum(c) && strings.IndexByte("+/=_-", c) < 0 {
+			return false
+		}
+		upper = upper || c >= 'A' && c <= 'Z'
+		lower = lower || c >= 'a' && c <= 'z'
+	}
+	return upper && lower
+}
+
+// isProse reports whether what stands after the separator is no value.
+func isProse(s string, name *pairName, operator string, v pairValue) bool {
+	content := s[v.start:v.end]
+	weak, colon := name.rule.proseDigit, operator == ":"
+	if weak && colon && name.single && v.spaced && !v.quoted && !hasDigit(content) {
+		return true
+	}
+	if weak && !v.quoted && len(content) <= mostDigitsInProse && areDigits(content) {
+		return true
+	}
+	if weak && v.many && !hasDigit(content) {
+		return true
+	}
+	if weak && colon && isParsed.has(plainWordBefore(s, name.start)) {
+		return true
+	}
+	if name.rule.query && isWordOfQuery(name, content) {
+		return true
+	}
+	if (name.text == "PWD" || name.text == "OLDPWD") && directory.MatchString(content) {
+		return true
+	}
+	if colon && !v.spaced && name.start > 0 && s[name.start-1] == ':' &&
+		resource.MatchString(s[max(0, name.start-4*proseLook):name.start]) {
+		return true
+	}
+	if v.quoted {
+		return weak && isAboutThing(s, name, v)
+	}
+	if name.rule.line && isNoHeader(operator, content) {
+		return true
+	}
+	if isStateOf(content) || isExpression(content) || (colon && isTypeOnly(content)) {
+		return true
+	}
+	return colon && v.spaced && beginsSentence(s, content, v.end)
+}
+
+// believedApart reports whether a value is believed although something stands between it and its name.
+func believedApart(s string, v pairValue) bool {
+	if v.quoted || looksSecret(s[v.start:v.end]) {
+		return true
+	}
+	return v.spaced && (v.end == len(s) || s[v.end] == '\r' || s[v.end] == '\n')
+}
+
+func plainWordBefore(s string, start int) string {
+	end := start - 1
+	if end < 1 || s[end] != ' ' {
+		return ""
+	}
+	i := end
+	for i > 0 && (isAlnum(s[i-1]) || s[i-1] == '/') && end-i < longestPlainWord {
+		i--
+	}
+	return s[i:end]
+}
+
+// isWordOfQuery: ?key=lat names a column, ?code=404 an answer.
+func isWordOfQuery(name *pairName, content string) bool {
+	if len(name.text) == len("pass") && equalFoldASCII(name.text, "pass") {
+		return false
+	}
+	if len(content) <= longestPlainCode && areDigits(content) {
+		return true
+	}
+	if len(content) > longestPlainWord {
+		return false
+	}
+	for i := range len(content) {
+		if c := content[i]; (c < 'a' || c > 'z') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// isNoHeader: cookies: disabled, authorization: not sent, cookie=0x1f in a flow of packets.
+func isNoHeader(operator, content string) bool {
+	first, rest, _ := strings.Cut(content, " ")
+	return isStateOf(first) || (rest != "" && isSentence.has(first)) || (operator == "=" && numbered.MatchString(content))
+}
+
+func isStateOf(content string) bool {
+	return isState.has(strings.TrimRight(content, ".!?)(:"))
+}
+
+func isTypeOnly(content string) bool {
+	found := typeOnly.FindStringSubmatchIndex(content)
+	return found != nil && isType.has(content[:found[3]])
+}
+
+// isExpression: get_token() is no literal.
+func isExpression(content string) bool {
+	found := calledOnly.FindStringSubmatchIndex(content)
+	return found != nil && !isWrapper[normalise(content[:found[3]])]
+}
+
+func beginsSentence(s, content string, end int) bool {
+	found, word := lookAt(nextWord, s, end, proseLook)
+	if found < 0 {
+		return false
+	}
+	if len(content) < longestPlainCode && areDigits(content) {
+		return isUnit.has(word)
+	}
+	return isSentence.has(content)
+}
+
+// isAboutThing: a Kubernetes secret has a name, as in secret: "tls" not found.
+func isAboutThing(s string, name *pairName, v pairValue) bool {
+	if !isNamed[normalise(name.text)] {
+		return false
+	}
+	rest := s[min(len(s), v.end+1):]
+	for _, words := range aboutThings {
+		if strings.HasPrefix(rest, words) {
+			return true
+		}
+	}
+	return false
+}
