@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Words that tell a pair from prose. All are lower-case.
+// Words that distinguish a pair from prose. All are lower-case.
 
 type words map[string]bool
 

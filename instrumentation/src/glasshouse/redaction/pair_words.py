@@ -1,4 +1,4 @@
-"""Words that tell a pair from prose. All are lower-case."""
+"""Words that distinguish a pair from prose. All are lower-case."""
 
 from typing import Final
 
