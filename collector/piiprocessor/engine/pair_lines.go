@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// lineLook is how much of a line counts for a pair without a separator.
-const lineLook = 200
+// lineWindow is how much of a line counts for a pair without a separator.
+const lineWindow = 200
 
 // commands are the words that a secret follows without its name.
 var commands = []string{"pass", "auth"}
@@ -32,7 +32,7 @@ var (
 // pairInLine finds a pair that is the whole line which begins at `at`.
 func (e *Engine) pairInLine(s string, at int) (name pairName, start, end int) {
 	i := at
-	for i < len(s) && i-at < lineLook && isBlank(s[i]) {
+	for i < len(s) && i-at < lineWindow && isBlank(s[i]) {
 		i++
 	}
 	if i == len(s) {
@@ -46,7 +46,7 @@ func (e *Engine) pairInLine(s string, at int) (name pairName, start, end int) {
 	if strings.IndexByte(directiveLetters, s[i]) < 0 {
 		return pairName{}, 0, 0
 	}
-	window := s[at:min(len(s), at+lineLook)]
+	window := s[at:min(len(s), at+lineWindow)]
 	m := lineDirective.FindStringSubmatchIndex(window)
 	if m == nil {
 		return pairName{}, 0, 0
@@ -59,9 +59,9 @@ func (e *Engine) pairInLine(s string, at int) (name pairName, start, end int) {
 }
 
 func (e *Engine) cellInLine(s string, at int) (name pairName, start, end int) {
-	window := s[at:min(len(s), at+lineLook)]
+	window := s[at:min(len(s), at+lineWindow)]
 	m := lineNamed.FindStringSubmatchIndex(window)
-	if m == nil || (m[1] == lineLook && at+lineLook < len(s)) {
+	if m == nil || (m[1] == lineWindow && at+lineWindow < len(s)) {
 		return pairName{}, 0, 0
 	}
 	framed, barred := m[2] >= 0, m[8] >= 0
@@ -100,9 +100,9 @@ func pairInCommand(s string, at int) (start, end int) {
 			return 0, 0
 		}
 	}
-	window := s[at:min(len(s), at+lineLook)]
+	window := s[at:min(len(s), at+lineWindow)]
 	m := lineCommand.FindStringSubmatchIndex(window)
-	if m == nil || (m[1] == lineLook && at+lineLook < len(s)) {
+	if m == nil || (m[1] == lineWindow && at+lineWindow < len(s)) {
 		return 0, 0
 	}
 	value, auth := window[m[8]:m[9]], s[at] == 'A'

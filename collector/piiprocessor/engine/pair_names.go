@@ -14,9 +14,9 @@ const (
 	longestName = 64
 	// longestFirstWord bounds a word before a name that is written with spaces.
 	longestFirstWord = 32
-	// mostBlanks and lookBehind bound blanks, and what stands between a name and its separator.
+	// mostBlanks and mostBehind bound blanks, and what stands between a name and its separator.
 	mostBlanks = 64
-	lookBehind = 128
+	mostBehind = 128
 )
 
 func isNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' || c >= 0x80 }
@@ -216,7 +216,7 @@ func (e *Engine) plainNameBefore(s string, end int, apart bool) pairName {
 // nameApart looks further left: password (bob):, password for bob:, var password *string =.
 func (e *Engine) nameApart(s string, i int, name string, start int) pairName {
 	if i > 0 && s[i-1] == ')' {
-		low := max(0, i-lookBehind)
+		low := max(0, i-mostBehind)
 		opening := strings.LastIndexByte(s[low:i], '(')
 		if opening < 0 || strings.IndexByte(s[low+opening:i], '\n') >= 0 {
 			return pairName{}
@@ -244,7 +244,7 @@ func (e *Engine) nameApart(s string, i int, name string, start int) pairName {
 
 // nameAbout: in `password for bob:` the word between is whom it is about.
 func (e *Engine) nameAbout(s string, i int) pairName {
-	low := max(0, i-lookBehind)
+	low := max(0, i-mostBehind)
 	low += strings.LastIndexByte(s[low:i], '\n') + 1
 	window := s[low:i]
 	at, length := -1, 0
@@ -269,12 +269,12 @@ func (e *Engine) nameAbout(s string, i int) pairName {
 
 // nameOnLineBefore: Pydantic names the field on the line before, then … input_value=….
 func (e *Engine) nameOnLineBefore(s string, start int) pairName {
-	low := max(0, start-4*lookBehind)
+	low := max(0, start-4*mostBehind)
 	line := low + strings.LastIndexByte(s[low:start], '\n')
 	if line < low || line < 1 {
 		return pairName{}
 	}
-	low = max(0, line-lookBehind)
+	low = max(0, line-mostBehind)
 	before := strings.LastIndexByte(s[low:line], '\n')
 	if before < 0 && low > 0 {
 		return pairName{}

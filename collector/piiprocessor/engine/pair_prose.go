@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	proseLook = 64
+	proseWindow = 64
 	// A pin of a circuit has no more digits, a PIN no less than one more.
 	mostDigitsInProse = 2
 	longestPlainWord  = 12
@@ -80,7 +80,7 @@ func isProse(s string, name *pairName, operator string, v pairValue) bool {
 		return true
 	}
 	if colon && !v.spaced && name.start > 0 && s[name.start-1] == ':' &&
-		resource.MatchString(s[max(0, name.start-4*proseLook):name.start]) {
+		resource.MatchString(s[max(0, name.start-4*proseWindow):name.start]) {
 		return true
 	}
 	if v.quoted {
@@ -156,7 +156,7 @@ func isExpression(content string) bool {
 }
 
 func beginsSentence(s, content string, end int) bool {
-	found, word := lookAt(nextWord, s, end, proseLook)
+	found, word := matchAt(nextWord, s, end, proseWindow)
 	if found < 0 {
 		return false
 	}

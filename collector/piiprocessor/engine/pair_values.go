@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// pairLook is how far what stands before a value, and what decides about its end, may reach.
-	pairLook = 128
-	// pairLookBack is how far before a name an opening bracket counts.
-	pairLookBack = 256
+	// pairWindow is how far what stands before a value, and what decides about its end, may reach.
+	pairWindow = 128
+	// behindWindow is how far before a name an opening bracket counts.
+	behindWindow = 256
 	// longestOverLines and mostLines bound a bracket or quote that does not close in its line.
 	longestOverLines = 512
 	mostLines        = 8
 	mostNested       = 16
-	// lookBeforeClosing: within a value, a bracket closes as near as this.
-	lookBeforeClosing = 64
+	// closingWindow: within a value, a bracket closes as near as this.
+	closingWindow = 64
 	// longestInParentheses bounds a placeholder such as (sensitive value).
 	longestInParentheses = 32
 )
@@ -57,8 +57,8 @@ var (
 	isTag        = newWords("br b i p a td tr li ul ol div span em hr pre code strong th dt dd")
 )
 
-// lookAt returns how far a pattern matches s from at, within a window, and its first group; or -1.
-func lookAt(re *regexp.Regexp, s string, at, window int) (end int, group string) {
+// matchAt returns how far a pattern matches s from at, within a window, and its first group; or -1.
+func matchAt(re *regexp.Regexp, s string, at, window int) (end int, group string) {
 	if at > len(s) {
 		return -1, ""
 	}
@@ -81,7 +81,7 @@ func charAt(s string, at int) byte {
 
 // prefixed returns the place after the quote with which a literal begins at `at`, or -1.
 func prefixed(s string, at int) int {
-	end, _ := lookAt(valuePrefix, s, at, 4)
+	end, _ := matchAt(valuePrefix, s, at, 4)
 	return end
 }
 
@@ -105,10 +105,17 @@ type pairValue struct {
 	many           bool // in brackets: several values, or one with its own names
 }
 
+// valueReader reads the values after the separators of one text, from left to right.
+type valueReader struct {
+	e *Engine
+	// unclosed: up to here a bracket was found not to close. None is tried again, so that time is linear.
+	unclosed int
+}
+
 func nothing(at int) pairValue { return pairValue{start: at, end: at} }
 
 // valueAfter finds the value that follows a separator, from s[at:].
-func (e *Engine) valueAfter(s string, at int, name *pairName, operator string) pairValue {
+func (r *valueReader) valueAfter(s string, at int, name *pairName, operator string) pairValue {
 	i := skipBlanks(s, at)
 	spaced := i > at
 	switch operator {
@@ -118,7 +125,7 @@ func (e *Engine) valueAfter(s string, at int, name *pairName, operator string) p
 				return block
 			}
 		}
-		if end, group := lookAt(valueType, s, i, pairLook); end >= 0 && isType.has(group) && charAt(s, end) != '=' {
+		if end, group := matchAt(valueType, s, i, pairWindow); end >= 0 && isType.has(group) && charAt(s, end) != '=' {
 			i = end
 		}
 	case "=>":
@@ -127,26 +134,26 @@ func (e *Engine) valueAfter(s string, at int, name *pairName, operator string) p
 			for lines < len(s) && lines-i < mostBlanks && strings.IndexByte(" \t\r\n", s[lines]) >= 0 {
 				lines++
 			}
-			if end, _ := lookAt(valueCast, s, lines, pairLook); end >= 0 {
+			if end, _ := matchAt(valueCast, s, lines, pairWindow); end >= 0 {
 				i = lines
 			}
 		}
 	}
-	v := e.valueAt(s, i, name)
+	v := r.valueAt(s, i, name)
 	v.spaced = spaced
 	return v
 }
 
 // valueAt reads the value that begins at i.
-func (e *Engine) valueAt(s string, i int, name *pairName) pairValue {
-	if end, function := lookAt(valueRead, s, i, pairLook); end >= 0 && isRead(function) {
-		fallback, _ := lookAt(valueDefault, s, end, pairLook)
+func (r *valueReader) valueAt(s string, i int, name *pairName) pairValue {
+	if end, function := matchAt(valueRead, s, i, pairWindow); end >= 0 && isRead(function) {
+		fallback, _ := matchAt(valueDefault, s, end, pairWindow)
 		if fallback < 0 {
 			return nothing(end)
 		}
 		i = fallback - 1
 	}
-	if end, source := lookAt(valueSourced, s, i, pairLook); end >= 0 && isSource.has(source) {
+	if end, source := matchAt(valueSourced, s, i, pairWindow); end >= 0 && isSource.has(source) {
 		i = end - 1
 	}
 	for range 4 {
@@ -156,29 +163,29 @@ func (e *Engine) valueAt(s string, i int, name *pairName) pairValue {
 		}
 		i = step
 	}
-	if i >= len(s) || e.maskEnd(s, i) >= 0 {
-		return e.bareOrLine(s, i, name)
+	if i >= len(s) || r.e.maskEnd(s, i) >= 0 {
+		return r.bareOrLine(s, i, name)
 	}
-	if inside, _ := lookAt(valueBraced, s, i, pairLook); inside >= 0 {
+	if inside, _ := matchAt(valueBraced, s, i, pairWindow); inside >= 0 {
 		if s[inside-1] == '(' {
 			i = inside
-		} else if end, _ := lookAt(valueHashed, s, inside, pairLook); end >= 0 {
+		} else if end, _ := matchAt(valueHashed, s, inside, pairWindow); end >= 0 {
 			return nothing(inside)
 		} else {
 			wanted := strings.IndexByte("[&m", s[i]) >= 0
 			if !wanted {
-				end, _ := lookAt(valueFields, s, inside, pairLook)
+				end, _ := matchAt(valueFields, s, inside, pairWindow)
 				wanted = end >= 0
 			}
 			if wanted {
-				if found, ok := e.bracketed(s, inside-1, name); ok {
+				if found, ok := r.bracketed(s, inside-1, name); ok {
 					return found
 				}
 			}
 		}
 	}
 	if c := charAt(s, i); c == '[' || c == '{' || c == '(' {
-		if found, ok := e.bracketed(s, i, name); ok {
+		if found, ok := r.bracketed(s, i, name); ok {
 			return found
 		}
 		if c == '[' {
@@ -192,33 +199,33 @@ func (e *Engine) valueAt(s string, i int, name *pairName) pairValue {
 		slashes++
 	}
 	if quote := prefixed(s, i+slashes); quote >= 0 {
-		return e.quotedValue(s, quote-1, slashes, name)
+		return r.quotedValue(s, quote-1, slashes, name)
 	}
-	return e.bareOrLine(s, i, name)
+	return r.bareOrLine(s, i, name)
 }
 
 // beforeValue steps over one thing that stands before the value itself.
 func beforeValue(s string, i int) int {
-	if end, _ := lookAt(valueDress, s, i, pairLook); end >= 0 {
+	if end, _ := matchAt(valueDress, s, i, pairWindow); end >= 0 {
 		return end
 	}
-	if end, _ := lookAt(valueCast, s, i, pairLook); end >= 0 && end < len(s) && strings.IndexByte(`"'{[`, s[end]) >= 0 {
+	if end, _ := matchAt(valueCast, s, i, pairWindow); end >= 0 && end < len(s) && strings.IndexByte(`"'{[`, s[end]) >= 0 {
 		return end
 	}
-	if end, _ := lookAt(valueCall, s, i, pairLook); end >= 0 {
+	if end, _ := matchAt(valueCall, s, i, pairWindow); end >= 0 {
 		if prefixed(s, end) >= 0 {
 			return end
 		}
-		if inner, _ := lookAt(valueCall, s, end, pairLook); inner >= 0 {
+		if inner, _ := matchAt(valueCall, s, end, pairWindow); inner >= 0 {
 			return end
 		}
 	}
 	return i
 }
 
-func (e *Engine) bareOrLine(s string, i int, name *pairName) pairValue {
+func (r *valueReader) bareOrLine(s string, i int, name *pairName) pairValue {
 	if !name.rule.line {
-		return e.bareValue(s, i, name)
+		return r.bareValue(s, i, name)
 	}
 	end := i
 	for end < len(s) && s[end] != '\r' && s[end] != '\n' && s[end] != '"' && s[end] != '\'' {
@@ -230,9 +237,9 @@ func (e *Engine) bareOrLine(s string, i int, name *pairName) pairValue {
 	return pairValue{start: i, end: end}
 }
 
-func (e *Engine) quotedValue(s string, opening, slashes int, name *pairName) pairValue {
+func (r *valueReader) quotedValue(s string, opening, slashes int, name *pairName) pairValue {
 	quote, start := s[opening], opening+1
-	if m := e.maskEnd(s, start); m >= 0 && (m == len(s) || s[m] == '\r' || s[m] == '\n' || s[m] == '\\' || s[m] == quote) {
+	if m := r.e.maskEnd(s, start); m >= 0 && (m == len(s) || s[m] == '\r' || s[m] == '\n' || s[m] == '\\' || s[m] == quote) {
 		return pairValue{start: start, end: m, quoted: true}
 	}
 	mark := s[opening:start]
@@ -253,20 +260,20 @@ func (e *Engine) quotedValue(s string, opening, slashes int, name *pairName) pai
 	end := closingQuote(s, start, quote, slashes)
 	if slashes == 0 && end < len(s) && s[end] == quote && isAlnum(charAt(s, end+1)) {
 		// The value goes on behind its quote: 'hun'ter2.
-		return pairValue{start: opening, end: e.bareValue(s, end+1, name).end, quoted: true}
+		return pairValue{start: opening, end: r.bareValue(s, end+1, name).end, quoted: true}
 	}
 	return pairValue{start: start, end: end, quoted: true}
 }
 
 // bracketed reads what stands in brackets: one literal, or the whole run.
-func (e *Engine) bracketed(s string, opening int, name *pairName) (v pairValue, ok bool) {
+func (r *valueReader) bracketed(s string, opening int, name *pairName) (v pairValue, ok bool) {
 	first := s[opening]
 	if next := charAt(s, opening+1); first == '{' && (next == '{' || next == '%') {
 		closing := "}}"
 		if next == '%' {
 			closing = "%}"
 		}
-		window := s[opening:min(len(s), opening+pairLookBack)]
+		window := s[opening:min(len(s), opening+behindWindow)]
 		if end := strings.Index(window, closing); end >= 0 && strings.IndexByte(window[:end], '\n') < 0 {
 			return pairValue{start: opening, end: opening + end + 2}, true
 		}
@@ -278,7 +285,7 @@ func (e *Engine) bracketed(s string, opening int, name *pairName) (v pairValue, 
 		}
 		return pairValue{}, false
 	}
-	end := closingBracket(s, opening)
+	end := r.closingBracket(s, opening)
 	if end < 0 {
 		return pairValue{}, false
 	}
@@ -299,28 +306,28 @@ func (e *Engine) bracketed(s string, opening int, name *pairName) (v pairValue, 
 	}
 	if first != '(' && isAlnum(charAt(s, end+1)) && !name.rule.line {
 		// The brackets are part of the value: {hunter2}9w.
-		return pairValue{start: opening, end: e.bareValue(s, end+1, name).end}, true
+		return pairValue{start: opening, end: r.bareValue(s, end+1, name).end}, true
 	}
 	return pairValue{start: start, end: stop, many: true}, true
 }
 
 // bareValue reads an unquoted value; a delimiter within it may belong to it.
-func (e *Engine) bareValue(s string, i int, name *pairName) pairValue {
+func (r *valueReader) bareValue(s string, i int, name *pairName) pairValue {
 	end := i
 	switch c, next := charAt(s, i), charAt(s, i+1); {
 	case (c == '$' || c == '#' || c == '%') && next == '{', c == '$' && next == '(':
-		if closed := closingBracket(s, i+1); closed >= 0 && strings.IndexByte(s[i:closed], '\n') < 0 {
+		if closed := r.closingBracket(s, i+1); closed >= 0 && strings.IndexByte(s[i:closed], '\n') < 0 {
 			end = closed + 1
 		}
 	case c == '<':
-		window := s[i:min(len(s), i+pairLook)]
+		window := s[i:min(len(s), i+pairWindow)]
 		if closed := strings.IndexByte(window, '>'); closed >= 0 && strings.IndexByte(window[:closed], '\n') < 0 {
 			end = i + closed + 1
 		}
 	}
 	var nested brackets
 	for end < len(s) {
-		if m := e.maskEnd(s, end); m >= 0 {
+		if m := r.e.maskEnd(s, end); m >= 0 {
 			end = m
 			continue
 		}
@@ -398,7 +405,7 @@ func continues(s string, at int, name *pairName, nested *brackets) int {
 	case '&', ',', ';':
 		belongs = sameValue(s, at, name)
 	case '[', '{':
-		inner := s[at+1 : min(len(s), at+lookBeforeClosing)]
+		inner := s[at+1 : min(len(s), at+closingWindow)]
 		if closing := strings.IndexByte(inner, closingOf(c)); closing > 0 {
 			belongs = true
 			for i := range closing {
@@ -410,7 +417,7 @@ func continues(s string, at int, name *pairName, nested *brackets) int {
 		}
 	case ']', '}', '>':
 		if isAlnum(n) {
-			low := max(0, name.start-pairLookBack)
+			low := max(0, name.start-behindWindow)
 			low += strings.LastIndexByte(s[low:name.start], '\n') + 1
 			belongs = strings.IndexByte(s[low:name.start], openingOf(c)) < 0
 		}
@@ -418,7 +425,7 @@ func continues(s string, at int, name *pairName, nested *brackets) int {
 		if isDigit(n) {
 			return 1
 		}
-		if end, tag := lookAt(valueElement, s, at, pairLook); end >= 0 && !isTag.has(tag) {
+		if end, tag := matchAt(valueElement, s, at, pairWindow); end >= 0 && !isTag.has(tag) {
 			return len(tag) + 2
 		}
 	}
@@ -461,7 +468,7 @@ func sameValue(s string, at int, name *pairName) bool {
 	case ',':
 		follows = pairFollows
 	}
-	end, _ := lookAt(follows, s, at+1, pairLook)
+	end, _ := matchAt(follows, s, at+1, pairWindow)
 	return end < 0
 }
 
@@ -478,7 +485,7 @@ func blockValue(s string, i int, name *pairName) (v pairValue, ok bool) {
 		return v, false
 	}
 	indent := len(head)
-	marked, _ := lookAt(valueBlock, s, i, pairLook)
+	marked, _ := matchAt(valueBlock, s, i, pairWindow)
 	switch {
 	case marked >= 0:
 		i = marked
@@ -603,8 +610,21 @@ func closingQuote(s string, start int, quote byte, slashes int) int {
 	return len(s)
 }
 
-// closingBracket returns where the bracket closes, or -1: in its line, or soon after.
-func closingBracket(s string, opening int) int {
+// closingBracket returns where the bracket closes, or -1.
+func (r *valueReader) closingBracket(s string, opening int) int {
+	if opening < r.unclosed {
+		return -1
+	}
+	end, closed := closingBracket(s, opening)
+	if !closed {
+		r.unclosed = end
+		return -1
+	}
+	return end
+}
+
+// closingBracket returns where the bracket closes, in its line or soon after; or how far it does not.
+func closingBracket(s string, opening int) (end int, closed bool) {
 	var nested brackets
 	nested.push(s[opening])
 	lines := 0
@@ -630,19 +650,19 @@ func closingBracket(s string, opening int) int {
 			nested.push(c)
 		case ']', '}', ')':
 			if nested.pop(c) && len(nested.closing) == 0 {
-				return i
+				return i, true
 			}
 		default:
 			continue
 		}
 		if lines > 0 && (i+1-opening > longestOverLines || lines > mostLines) {
-			return -1
+			return i + 1, false
 		}
 		if len(nested.closing) > mostNested {
-			return -1
+			return i + 1, false
 		}
 	}
-	return -1
+	return len(s), false
 }
 
 // literalEnd returns the quote that closes a literal in its line, or -1.

@@ -88,7 +88,7 @@ var (
 	isGiving = newWords("set with put add use update change hash check verify validate encode encrypt new define" +
 		" setenv putenv setdefault setproperty setheader addheader append insert header property store" +
 		" param register assign withheader withproperty env override default")
-	// … and of one that is only told where to find it.
+	// … and of one that only names where it is.
 	isReading = newWords("flag flags viper pflag click typer argparse parser get read find fetch has is delete remove" +
 		" lookup load list describe require need missing no parse expect unexpected match getenv" +
 		" getpass input prompt environ var file open resolve ref sub getatt from_env getproperty" +

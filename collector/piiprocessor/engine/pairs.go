@@ -18,11 +18,12 @@ type pairFinder struct {
 	s     string
 	h     *Hits
 	edits []edit
+	read  valueReader
 }
 
 // findPairs appends what takes the place of the values of secret names, from left to right.
 func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
-	f := pairFinder{e: e, s: s, h: h, edits: edits}
+	f := pairFinder{e: e, s: s, h: h, edits: edits, read: valueReader{e: e}}
 	for pos := f.line(0); pos < len(s); {
 		switch c := s[pos]; {
 		case c == '\n':
@@ -121,7 +122,7 @@ func (f *pairFinder) separated(at int) int {
 	if name.rule == nil {
 		return after
 	}
-	v := f.e.valueAfter(s, after, &name, operator)
+	v := f.read.valueAfter(s, after, &name, operator)
 	if v.start >= v.end {
 		return max(v.end, after)
 	}
@@ -159,7 +160,7 @@ func (f *pairFinder) called(at int) int {
 	if isReading[first] {
 		return at + 1
 	}
-	v := f.e.valueAt(f.s, at+1, &name)
+	v := f.read.valueAt(f.s, at+1, &name)
 	content := f.s[v.start:v.end]
 	if !v.quoted || strings.IndexByte(content, ' ') >= 0 {
 		return at + 1
@@ -199,7 +200,7 @@ func (f *pairFinder) argument(at int) int {
 	if name.rule == nil {
 		return at + 1
 	}
-	v := f.e.valueAt(s, skipBlanks(s, at+1), &name)
+	v := f.read.valueAt(s, skipBlanks(s, at+1), &name)
 	if !v.quoted {
 		return at + 1
 	}
@@ -245,7 +246,7 @@ func (f *pairFinder) dashed(at int) int {
 	if name.rule == nil {
 		return after
 	}
-	v := f.e.valueAt(s, skipBlanks(s, after), &name)
+	v := f.read.valueAt(s, skipBlanks(s, after), &name)
 	content := s[v.start:v.end]
 	if !looksSecret(content) && (name.rule.proseDigit || !v.quoted || strings.IndexByte(content, ' ') >= 0) {
 		return after

@@ -95,10 +95,12 @@ class Value(NamedTuple):
 
 
 class Values:
-    """Reads the value after a separator."""
+    """Reads the values after the separators of one text, from left to right."""
 
     def __init__(self, masks: Masks) -> None:
         self._masks = masks
+        # Up to here a bracket was found not to close: none is tried again, so that time is linear.
+        self._unclosed = 0
 
     def after(self, text: bytes, at: int, name: Name, operator: bytes) -> Value:
         """Find the value that follows a separator."""
@@ -224,7 +226,7 @@ class Values:
             if end >= 0 and is_placeholder(text[opening : end + 1]):
                 return Value(end + 1, end + 1)
             return None
-        end = _closing_bracket(text, opening)
+        end = self._closing_bracket(text, opening)
         if end < 0:
             return None
         whole = text[opening : end + 1]
@@ -247,11 +249,21 @@ class Values:
             return Value(opening, self._bare(text, end + 1, name).end)
         return Value(start, stop, many=True)
 
+    def _closing_bracket(self, text: bytes, opening: int) -> int:
+        """Return where the bracket closes, or -1."""
+        if opening < self._unclosed:
+            return -1
+        end, closed = _closing_bracket(text, opening)
+        if closed:
+            return end
+        self._unclosed = end
+        return -1
+
     def _bare(self, text: bytes, i: int, name: Name) -> Value:
         """Read an unquoted value; a delimiter within it may belong to it."""
         size, end = len(text), i
         if text[i : i + 2] in (b"${", b"$(", b"#{", b"%{"):
-            closed = _closing_bracket(text, i + 1)
+            closed = self._closing_bracket(text, i + 1)
             if closed >= 0 and b"\n" not in text[i:closed]:
                 end = closed + 1
         elif text[i : i + 1] == b"<":
@@ -437,8 +449,8 @@ def _is_alnum(text: bytes, at: int) -> bool:
     return at < len(text) and text[at] in ALNUM
 
 
-def _closing_bracket(text: bytes, opening: int) -> int:
-    """Return where the bracket closes, or -1: in its line, or soon after."""
+def _closing_bracket(text: bytes, opening: int) -> tuple[int, bool]:
+    """Return where the bracket closes, in its line or soon after; or how far it does not."""
     expected = [_CLOSING[text[opening]]]
     at = opening + 1
     lines = 0
@@ -446,7 +458,7 @@ def _closing_bracket(text: bytes, opening: int) -> int:
     while True:
         found = _SPECIAL.search(text, at)
         if found is None:
-            return -1
+            return len(text), False
         at = found.end()
         c = text[at - 1]
         if c == 0x0A:
@@ -464,8 +476,8 @@ def _closing_bracket(text: bytes, opening: int) -> int:
         elif c == expected[-1]:
             expected.pop()
             if not expected:
-                return at - 1
+                return at - 1, True
         if lines and (at - opening > LONGEST_OVER_LINES or lines > MOST_LINES):
-            return -1
+            return at, False
         if len(expected) > MOST_NESTED:
-            return -1
+            return at, False

@@ -64,7 +64,7 @@ GIVING: Final = _words(
     " setenv putenv setdefault setproperty setheader addheader append insert header property store"
     " param register assign withheader withproperty env override default"
 )
-# … and of one that is only told where to find it.
+# … and of one that only names where it is.
 READING: Final = _words(
     "flag flags viper pflag click typer argparse parser get read find fetch has is delete remove"
     " lookup load list describe require need missing no parse expect unexpected match getenv"

@@ -69,13 +69,16 @@ _QUERY: Final = re.compile(rb"[?&;]")
 LONGEST_QUOTED: Final = 128
 
 
+# Replaces a value, unless it stands for one, and returns its end.
+Take = Callable[[Name, int, int], int]
+
+
 class Pairs:
     """Finds pairs by the names that a policy calls secret."""
 
     def __init__(self, names: SecretNames, keys: tuple[KeyRule, ...], masks: Masks) -> None:
         self._names = PairNames(names, keys)
         self._masks = masks
-        self._values = Values(masks)
         anywhere, queried = set[str](_COMMANDS), set[str]()
         for rule in keys:
             if rule.query or rule.in_text:
@@ -95,6 +98,7 @@ class Pairs:
     def find(self, text: bytes, hit: Callable[[str], None]) -> list[Edit]:
         """Return what takes the place of the values of secret names, from left to right."""
         edits: list[Edit] = []
+        values = Values(self._masks)
 
         def take(name: Name, start: int, end: int) -> int:
             content = text[start:end]
@@ -117,29 +121,29 @@ class Pairs:
                 case 0x0A:
                     pos = self._line(text, pos, take)
                 case 0x3D | 0x3A:
-                    pos = self._separated(text, at, take)
+                    pos = self._separated(values, text, at, take)
                 case 0x28:
-                    pos = self._called(text, at, take)
+                    pos = self._called(values, text, at, take)
                 case 0x2C:
-                    pos = self._argument(text, at, take)
+                    pos = self._argument(values, text, at, take)
                 case 0x22 | 0x27:
                     pos = self._quoted(text, at, take)
                 case 0x2D:
-                    pos = self._dashed(text, at, take)
+                    pos = self._dashed(values, text, at, take)
                 case _:
                     pos = self._command(text, at, take)
         return edits
 
-    def _line(self, text: bytes, at: int, take: Callable[[Name, int, int], int]) -> int:
+    def _line(self, text: bytes, at: int, take: Take) -> int:
         cell = in_line(self._names, text, at)
         return at if cell is None else take(*cell)
 
-    def _command(self, text: bytes, at: int, take: Callable[[Name, int, int], int]) -> int:
+    def _command(self, text: bytes, at: int, take: Take) -> int:
         place = in_command(text, at)
         name = self._names.of(text, b"password", 0) if place else None
         return at + 5 if place is None or name is None else take(name, *place)
 
-    def _separated(self, text: bytes, at: int, take: Callable[[Name, int, int], int]) -> int:
+    def _separated(self, values: Values, text: bytes, at: int, take: Take) -> int:
         """name = value, name: value, name := "value", name => value."""
         found = _OPERATOR.match(text, at)
         operator = found.group() if found else b""
@@ -149,7 +153,7 @@ class Pairs:
         name = self._names.before(text, at)
         if name is None:
             return after
-        value = self._values.after(text, after, name, operator)
+        value = values.after(text, after, name, operator)
         if value.start >= value.end:
             return max(value.end, after)
         if text[at - 1 : after] == b"!=":
@@ -172,7 +176,7 @@ class Pairs:
             return value.end
         return take(name, value.start, value.end)
 
-    def _called(self, text: bytes, at: int, take: Callable[[Name, int, int], int]) -> int:
+    def _called(self, values: Values, text: bytes, at: int, take: Take) -> int:
         """setPassword("value"), .withApiKey('value')."""
         function, start = run_before(text, at)
         name = self._names.of(text, function, max(start, 0)) if function else None
@@ -181,7 +185,7 @@ class Pairs:
         first = _first_word(function)
         if first in READING:
             return at + 1
-        value = self._values.at(text, at + 1, name)
+        value = values.at(text, at + 1, name)
         content = text[value.start : value.end]
         if not value.quoted or b" " in content:
             return at + 1
@@ -189,7 +193,7 @@ class Pairs:
             return at + 1
         return take(name, value.start, value.end)
 
-    def _argument(self, text: bytes, at: int, take: Callable[[Name, int, int], int]) -> int:
+    def _argument(self, values: Values, text: bytes, at: int, take: Take) -> int:
         """setProperty("name", "value"), -define(name, "value"), {name, <<"value">>}."""
         quoted = text[at - 1] in _QUOTES
         key, start = run_before(text, at - quoted)
@@ -206,10 +210,10 @@ class Pairs:
         name = self._names.of(text, key, start)
         if name is None:
             return at + 1
-        value = self._values.at(text, skip_blanks(text, at + 1), name)
+        value = values.at(text, skip_blanks(text, at + 1), name)
         return take(name, value.start, value.end) if value.quoted else at + 1
 
-    def _quoted(self, text: bytes, at: int, take: Callable[[Name, int, int], int]) -> int:
+    def _quoted(self, text: bytes, at: int, take: Take) -> int:
         """password "value": the name, a space, and a literal without one."""
         end = at - 1
         if end > 0 and text[end - 1] in _QUOTES:
@@ -228,14 +232,14 @@ class Pairs:
             return at + 1
         return take(name, at + 1, close)
 
-    def _dashed(self, text: bytes, at: int, take: Callable[[Name, int, int], int]) -> int:
+    def _dashed(self, values: Values, text: bytes, at: int, take: Take) -> int:
         """password - "value", password -> value."""
         after = at + (2 if text[at + 1] == 0x3E else 1)
         word, start = run_before(text, skip_blanks_before(text, at))
         name = self._names.of(text, word, start) if word else None
         if name is None:
             return after
-        value = self._values.at(text, skip_blanks(text, after), name)
+        value = values.at(text, skip_blanks(text, after), name)
         content = text[value.start : value.end]
         if not (value.quoted and b" " not in content) and not looks_secret(content):
             return after
