@@ -25,7 +25,9 @@ var (
 	calledOnly = regexp.MustCompile(`^([A-Za-z_][A-Za-z_.]*)\([A-Za-z_.]*\)?$`)
 	typeOnly   = regexp.MustCompile(`^([A-Za-z]+)(?:\[[A-Za-z, |]*\]|<[A-Za-z, ]*>)?[?;]?$`)
 	numbered   = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}|[0-9]{1,10})(?:[, ]|$)`)
-	resource   = regexp.MustCompile(`(?:^|[^A-Za-z])(?:arn|urn):[^ \t\r\n"',]*$`)
+	// A handle of the process or cluster, a name in a name space of domains.
+	handle   = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}[.)]?|(?:com|org|net|io|dev|java|javax|android|system)(?:\.[A-Za-z_-]+)+(?:/[0-9]+)?:?)$`)
+	resource = regexp.MustCompile(`(?:^|[^A-Za-z])(?:arn|urn):[^ \t\r\n"',]*$`)
 )
 
 func hasDigit(s string) bool {
@@ -65,6 +67,9 @@ func isProse(s string, name *pairName, operator string, v pairValue) bool {
 		return true
 	}
 	if weak && !v.quoted && len(content) <= mostDigitsInProse && areDigits(content) {
+		return true
+	}
+	if weak && !v.quoted && handle.MatchString(content) {
 		return true
 	}
 	if weak && v.many && !hasDigit(content) {

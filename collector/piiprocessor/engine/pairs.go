@@ -102,7 +102,7 @@ func (f *pairFinder) command(at int) int {
 
 // operatorAt returns the sign between a name and a value that begins at `at`.
 func operatorAt(s string, at int) string {
-	for _, operator := range [...]string{"===", "==", "=>", "=", "::=", ":=", "::", ":"} {
+	for _, operator := range [...]string{"===", "==", "=>", "=", ":::=", "::=", ":=", "::", ":"} {
 		if strings.HasPrefix(s[at:], operator) {
 			return operator
 		}
@@ -135,7 +135,7 @@ func (f *pairFinder) separated(at int) int {
 		if !v.quoted && !looksSecret(content) {
 			return v.end
 		}
-	case ":=", "::=":
+	case ":=", "::=", ":::=":
 		if name.rule.proseDigit && !v.quoted && !hasDigit(content) {
 			return v.end
 		}

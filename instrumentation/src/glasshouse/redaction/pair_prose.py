@@ -35,6 +35,10 @@ _NEXT_WORD: Final = re.compile(rb"[ \t]{1,3}([A-Za-z'/_-]{1,24})")
 _CALLED: Final = re.compile(rb"([A-Za-z_][A-Za-z_.]*)\([A-Za-z_.]*\)?")
 _GENERIC: Final = re.compile(rb"([A-Za-z]+)(?:\[[A-Za-z, |]*\]|<[A-Za-z, ]*>)?[?;]?")
 _NUMBERED: Final = re.compile(rb"(?:0x[0-9a-f]{1,16}|[0-9]{1,10})(?:[, ]|\Z)")
+# A handle of the process or cluster, a name in a name space of domains.
+_HANDLE: Final = re.compile(
+    rb"0x[0-9a-f]{1,16}[.)]?|(?:com|org|net|io|dev|java|javax|android|system)(?:\.[A-Za-z_-]+)+(?:/[0-9]+)?:?"
+)
 _RESOURCE: Final = re.compile(rb"(?:\A|[^A-Za-z])(?:arn|urn):[^ \t\r\n\"',]*\Z")
 
 
@@ -59,6 +63,8 @@ def is_prose(text: bytes, name: Name, operator: bytes, value: Value) -> bool:
     if weak and spoken and not has_digit(content):
         return True
     if weak and not value.quoted and len(content) <= MOST_DIGITS_IN_PROSE and content.isdigit():
+        return True
+    if weak and not value.quoted and _HANDLE.fullmatch(content) is not None:
         return True
     if weak and value.many and not has_digit(content):
         return True

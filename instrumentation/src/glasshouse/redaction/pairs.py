@@ -29,8 +29,8 @@ _ANCHOR: Final = re.compile(
     rb"|(?<= )-(?=>? )"
     rb"|PASS |AUTH "
 )
-_OPERATOR: Final = re.compile(rb"===?|=>|=|::=|:=|::|:")
-_ASSIGNED: Final = frozenset((b":=", b"::="))
+_OPERATOR: Final = re.compile(rb"===?|=>|=|:{1,3}=|::|:")
+_ASSIGNED: Final = frozenset((b":=", b"::=", b":::="))
 _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
 # They distinguish little: a name is known by another of its words where it has one.
