@@ -39,6 +39,11 @@ var benignSpan = [][2]string{
 	{"thread.name", "MainThread"},
 }
 
+// benignViews are texts of which the view differs.
+var benignViews = [][2]string{
+	{"", `read C:\new\table.txt: "a\tb"` + "\x1b[0m"}, {"url.query", "q=caf%C3%A9%20au%20lait&amp;page=2"}, {"", "第一条，第二条 – 中文"},
+}
+
 func benchmarkRecord(b *testing.B, record [][2]string) {
 	e := loadEngine(b, Options{})
 	var hits Hits
@@ -70,7 +75,7 @@ func BenchmarkHits(b *testing.B) {
 
 func TestNoAllocationWithoutHits(t *testing.T) {
 	e := loadEngine(t, Options{})
-	for _, record := range [][][2]string{benignLog, benignSpan} {
+	for _, record := range [][][2]string{benignLog, benignSpan, benignViews} {
 		for _, kv := range record {
 			var hits Hits
 			e.String(kv[0], kv[1], &hits)
@@ -94,6 +99,9 @@ var worstTexts = map[string]string{
 	"pair escapes": `password=["\"`, "pair triples": `password="""'`, "pair blocks": "password:\n  - a\n", "pair bars": "password:|", "pair people": "password for bob: 1 ",
 	"pair blanks": "password                    :", "pair delimiters": "password=a,b;c&d[e]", "pair templates": "password={{", "pair dollars": "password=${a:", "pair commands": "> PASS AUTH ",
 	"pair rows": "| password | a\n", "pair tags": "password=<a", "pair words": "one time password ", "pair arguments": `set("password", `, "pair quoted": `password "a`,
+	"emails": "é a@b.co ", "odd emails": "{x}@", "quoted emails": `"a@`, "bracketed emails": "<a@b", "escapes": `\n`, "backslashes": `\`, "surrogates": `\ud83d`,
+	"utf-8 in escapes": `\xc3`, "percent signs": "%", "percent of percent": "%25", "entities": "&#64;", "ampersands": "&amp;", "ansi": "\x1b[31m", "ansi begun": `\x1b[`,
+	"rsyslog": "#012", "full stops": "a。", "zero width": "\u200b。", "other digits": "٤", "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ", "encoded run": "ZXlK", "ipv6 again": "x:1::",
 }
 
 const (

@@ -15,27 +15,35 @@ func init() {
 // ids are checked over their digits alone; each issuer's rule is in redaction/README.md.
 
 func isNIF(hit string) bool {
-	n, last := 0, len(hit)-1
+	n, digits, last := 0, 0, len(hit)-1
 	for i := range last {
 		switch c := hit[i]; {
 		case isDigit(c):
-			n = n*10 + int(c-'0')
-		case i == 0:
+			n = (n*10 + int(c-'0')) % 23
+			digits++
+		case i == 0 && c&^0x20 >= 'X' && c&^0x20 <= 'Z':
 			n = int(c&^0x20 - 'X')
+			digits++
 		case c != '-':
 			return false
 		}
 	}
-	return "TRWAGMYFPDXBNJZSQVHLCKE"[n%23] == hit[last]&^0x20
+	return digits > 0 && "TRWAGMYFPDXBNJZSQVHLCKE"[n%23] == hit[last]&^0x20
 }
 
 func isHETU(hit string) bool {
+	if len(hit) != len("010101-001A") || !areDigits(hit[:6]) || !areDigits(hit[7:10]) {
+		return false
+	}
 	day, month := number([]byte(hit[:2])), number([]byte(hit[2:4]))
 	n := number([]byte(hit[:6] + hit[7:10]))
 	return day >= 1 && day <= 31 && month >= 1 && month <= 12 && "0123456789ABCDEFHJKLMNPRSTUVWXY"[n%31] == hit[10]
 }
 
 func isNRIC(hit string) bool {
+	if len(hit) != len("S1234567D") || !areDigits(hit[1:8]) {
+		return false
+	}
 	sum := 0
 	for i, weight := range [...]int{2, 7, 6, 5, 4, 3, 2} {
 		sum += int(hit[i+1]-'0') * weight
@@ -75,6 +83,9 @@ func isAadhaar(hit string) bool {
 }
 
 func isRRN(hit string) bool {
+	if len(hit) < len("900101") || !areDigits(hit[2:6]) {
+		return false
+	}
 	month, day := number([]byte(hit[2:4])), number([]byte(hit[4:6]))
 	return month >= 1 && month <= 12 && day >= 1 && day <= 31
 }
@@ -97,6 +108,9 @@ func isCPF(hit string) bool {
 }
 
 func isTCKN(hit string) bool {
+	if len(hit) != 11 || !areDigits(hit) {
+		return false
+	}
 	var d [11]int
 	sum := 0
 	for i := range d {
@@ -111,6 +125,9 @@ func isTCKN(hit string) bool {
 
 func isNHS(hit string) bool {
 	d := onlyDigits(hit)
+	if len(d) != 10 {
+		return false
+	}
 	sum := 0
 	for i := range 9 {
 		sum += int(d[i]-'0') * (10 - i)

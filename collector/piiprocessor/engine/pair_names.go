@@ -5,6 +5,7 @@ package engine
 
 import (
 	"bytes"
+	mathbits "math/bits"
 	"strings"
 	"unsafe"
 )
@@ -38,13 +39,28 @@ type pairName struct {
 func longNames(keys []*keyRule) map[string]bool {
 	last := map[string]bool{}
 	for _, r := range keys {
-		for _, words := range r.suffix {
-			if strings.Count(words, "_") > 1 {
-				last[words[strings.LastIndexByte(words, '_')+1:]] = true
+		for i := range r.entries {
+			if entry := &r.entries[i]; entry.isLong() {
+				last[entry.letters[mathbits.Len64(entry.joints)-1:]] = true
 			}
 		}
 	}
 	return last
+}
+
+func (n *nameEntry) isLong() bool { return mathbits.OnesCount64(n.joints) > 1 }
+
+// endsWithEntry reports whether the letters of a normalised name end in those of an entry.
+func endsWithEntry(name, letters string) bool {
+	i := len(name)
+	for at := len(letters) - 1; at >= 0; at-- {
+		for i--; i >= 0 && name[i] == '_'; i-- {
+		}
+		if i < 0 || name[i] != letters[at] {
+			return false
+		}
+	}
+	return true
 }
 
 func skipBlanksBefore(s string, at int) int {
@@ -166,8 +182,8 @@ func (e *Engine) nameOf(s, name string, start int) pairName {
 		if found.rule == nil {
 			continue
 		}
-		for _, words := range found.rule.suffix {
-			if strings.Count(words, "_") > 1 && hasSuffixWords(whole, words) {
+		for i := range found.rule.entries {
+			if entry := &found.rule.entries[i]; entry.isLong() && endsWithEntry(whole, entry.letters) {
 				return found
 			}
 		}

@@ -189,3 +189,15 @@ func mentionsSecret(name string) bool {
 	}
 	return false
 }
+
+func isWord(s string) bool {
+	if s == "" || isDigit(s[0]) {
+		return false
+	}
+	for i := range len(s) {
+		if !isAlnum(s[i]) && s[i] != '_' {
+			return false
+		}
+	}
+	return true
+}

@@ -260,7 +260,9 @@ func (r *valueReader) quotedValue(s string, opening, slashes int, name *pairName
 	end := closingQuote(s, start, quote, slashes)
 	if slashes == 0 && end < len(s) && s[end] == quote && isAlnum(charAt(s, end+1)) {
 		// The value goes on behind its quote: 'hun'ter2.
-		return pairValue{start: opening, end: r.bareValue(s, end+1, name).end, quoted: true}
+		if end = r.bareValue(s, end+1, name).end; charAt(s, end) != quote {
+			start = opening
+		}
 	}
 	return pairValue{start: start, end: end, quoted: true}
 }
@@ -640,7 +642,7 @@ func closingBracket(s string, opening int) (end int, closed bool) {
 				kind = 1
 			}
 			if !unclosed[kind] {
-				if end := literalEnd(s, i+1, c); end >= 0 {
+				if end := quoteInLine(s, i+1, c); end >= 0 {
 					i = end
 				} else {
 					unclosed[kind] = true
@@ -665,8 +667,8 @@ func closingBracket(s string, opening int) (end int, closed bool) {
 	return len(s), false
 }
 
-// literalEnd returns the quote that closes a literal in its line, or -1.
-func literalEnd(s string, at int, quote byte) int {
+// quoteInLine returns the quote that closes a literal in its line, or -1.
+func quoteInLine(s string, at int, quote byte) int {
 	for i := at; i < len(s); i++ {
 		switch s[i] {
 		case quote:

@@ -69,7 +69,7 @@ func beginsArgument(s string, at int) bool {
 
 // take replaces a value, unless it stands for one, and returns its end.
 func (f *pairFinder) take(name *pairName, start, end int) int {
-	if start < end && !f.e.insideMask(f.s, start, end) && !isPlaceholder(f.s[start:end]) {
+	if start < end && !f.e.insideMask(f.s, start, end) && !isPlaceholder(f.s[start:end]) && !name.rule.spares(f.s[start:end]) {
 		f.e.hit(f.h, name.rule.index)
 		f.edits = append(f.edits, edit{start: start, end: end, mask: name.rule.masked})
 	}

@@ -6,6 +6,7 @@ package engine
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -21,13 +22,18 @@ func TestBadPolicy(t *testing.T) {
 		name, old, with string
 		want            []string
 	}{
-		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern", "missing closing"}},
+		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern: at character 2: a [ without its ]"}},
 		{"anchor", "pattern: '0[xX][0-9a-fA-F]{40}'", `pattern: '\b0x'`, []string{`rule "wallet_evm"`, "use not_preceded_by"}},
 		{"validator", "validate: mac", "validate: mack", []string{`rule "mac"`, `unknown validator "mack"`}},
 		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
 		{"trigger", "triggers: [{dots: 3}]", "triggers: [{stars: 3}]", []string{`unknown trigger class "stars"`}},
 		{"version", "version: 1", "version: 2", []string{"version is 2"}},
-		{"key", "suffix: [cookie, cookies", "suffix: [Cookie, cookies", []string{`key rule "cookie"`, `write "cookie"`}},
+		{"limit too small", "max_passes: 4", "max_passes: 1", []string{":{line}: limits: max_passes is \"1\", must be a whole number from 2 to 16"}},
+		{"limit of words", "max_bytes: 1048576", "max_bytes: 1 MiB", []string{":{line}: limits: max_bytes is \"1 MiB\", must be"}},
+		{"limit unknown", "max_passes: 4", "max_pases: 4", []string{`:{line}: limits: unknown field "max_pases"`}},
+		{"limit missing", "  context_after: 32 #", "  #", []string{": limits: context_after is missing"}},
+		{"limit twice", "context_after: 32", "context_before: 32", []string{":{line}: limits: context_before is there twice"}},
+		{"key", "suffix: [cookie, set_cookie", "suffix: [Cookie, set_cookie", []string{`key rule "cookie"`, `write "cookie"`}},
 		{"no rules", "\nrules:", "\nrulez:", []string{"has no rules"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -44,7 +50,9 @@ func TestBadPolicy(t *testing.T) {
 			if err == nil {
 				t.Fatal("loaded")
 			}
+			line := strconv.Itoa(1 + strings.Count(text[:at], "\n"))
 			for _, want := range append(c.want, path) {
+				want = strings.ReplaceAll(want, "{line}", line)
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%q does not say %q", err, want)
 				}

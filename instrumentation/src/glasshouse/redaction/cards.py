@@ -8,6 +8,9 @@ SHORTEST: Final = 12
 LONGEST: Final = 19
 _LONG_MAESTRO: Final = frozenset({5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763})
 
+# That of Norway.
+SHORTEST_IBAN: Final = 15
+
 # Lengths of the SWIFT IBAN registry and of the countries that use IBANs outside it.
 _IBAN_LENGTHS: Final = {
     country: length
@@ -121,6 +124,8 @@ def _is_grouped(hit: bytes) -> bool:
 
 def iban(text: bytes, start: int, end: int) -> int | None:
     """Return the end of an IBAN (ISO 13616: length of its country, mod 97), or ``None``."""
+    if end - start < SHORTEST_IBAN:
+        return None
     length = _IBAN_LENGTHS.get(text[start : start + 2].upper().decode("latin-1"))
     if length is None:
         return None

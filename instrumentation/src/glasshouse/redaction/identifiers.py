@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glasshouse.redaction.ascii import ALNUM, DIGITS, all_same, is_date, only_digits
+from glasshouse.redaction.ascii import ALNUM, DIGITS, all_same, are_digits, is_date, only_digits
 from glasshouse.redaction.cards import luhn
 
 _NIF_LETTERS: Final = b"TRWAGMYFPDXBNJZSQVHLCKE"
@@ -42,12 +42,16 @@ def is_nif(hit: bytes) -> bool:
 
 
 def is_hetu(hit: bytes) -> bool:
+    if len(hit) != len("010101-001A") or not are_digits(hit[:6] + hit[7:10]):
+        return False
     day, month = int(hit[:2]), int(hit[2:4])
     number = int(hit[:6] + hit[7:10])
     return 1 <= day <= 31 and 1 <= month <= 12 and _HETU_CHECKS[number % 31] == hit[10]
 
 
 def is_nric(hit: bytes) -> bool:
+    if len(hit) != len("S1234567D") or not are_digits(hit[1:8]):
+        return False
     total = sum((hit[i + 1] - 48) * weight for i, weight in enumerate((2, 7, 6, 5, 4, 3, 2)))
     letters, offset = {
         b"F": (b"XWUTRQPNMLK", 0),
@@ -67,6 +71,8 @@ def is_aadhaar(hit: bytes) -> bool:
 
 
 def is_rrn(hit: bytes) -> bool:
+    if len(hit) < len("900101") or not are_digits(hit[2:6]):
+        return False
     return 1 <= int(hit[2:4]) <= 12 and 1 <= int(hit[4:6]) <= 31
 
 
@@ -78,13 +84,17 @@ def is_cpf(hit: bytes) -> bool:
 
 
 def is_tckn(hit: bytes) -> bool:
-    d = [c - 48 for c in hit[:11]]
+    if len(hit) != 11 or not are_digits(hit):
+        return False
+    d = [c - 48 for c in hit]
     odd, even = sum(d[0:9:2]), sum(d[1:8:2])
     return (odd * 7 - even) % 10 == d[9] and sum(d[:10]) % 10 == d[10]
 
 
 def is_nhs(hit: bytes) -> bool:
     d = [c - 48 for c in only_digits(hit)]
+    if len(d) != 10:
+        return False
     total = sum(d[i] * (10 - i) for i in range(9))
     return (11 - total % 11) % 11 == d[9]
 

@@ -4,13 +4,8 @@ import re
 from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM, DIGITS
-from glasshouse.redaction.keys import (
-    SecretNames,
-    ends_with_words,
-    in_plain_text,
-    in_query,
-    normalise,
-)
+from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_words import ABOUT, NOUNS, TYPES
 from glasshouse.redaction.policy import KeyRule
 
@@ -104,12 +99,9 @@ class PairNames:
 
     def __init__(self, names: SecretNames, keys: tuple[KeyRule, ...]) -> None:
         self._names = names
-        # Names of three words or more, by their last word.
+        # The last words of names of three or more.
         self._long = frozenset(
-            words.rpartition("_")[2]
-            for rule in keys
-            for words in rule.suffix
-            if words.count("_") > 1
+            name.rpartition("_")[2] for rule in keys for _, name in rule.entries if _is_long(name)
         )
 
     def before(self, text: bytes, at: int) -> Name | None:
@@ -148,8 +140,10 @@ class PairNames:
                 return None
             joined = f"{normalise(word.decode('utf-8', 'replace'))}_{joined}"
             rule = self._names.find(joined, use)
+            letters = joined.replace("_", "")
             if rule is not None and any(
-                words.count("_") > 1 and ends_with_words(joined, words) for words in rule.suffix
+                _is_long(entry) and letters.endswith(entry.replace("_", ""))
+                for _, entry in rule.entries
             ):
                 return Name(rule, name, start, single)
         return None
@@ -212,6 +206,10 @@ class PairNames:
         if not found or run != begin:
             return None
         return self._plain(found, run, apart=False)
+
+
+def _is_long(name: str) -> bool:
+    return name.count("_") > 1
 
 
 def _word_before(text: bytes, start: int) -> tuple[bytes, int]:

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from glasshouse.redaction.ascii import ALNUM, LOWER, UPPER
-from glasshouse.redaction.keys import normalise
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_names import Name
 from glasshouse.redaction.pair_values import Value
 from glasshouse.redaction.pair_words import (
@@ -138,7 +138,7 @@ def _is_expression(content: bytes) -> bool:
     found = _CALLED.fullmatch(content)
     if found is None:
         return False
-    return normalise(found[1].decode("ascii")).encode() not in WRAPPERS
+    return normalise(found[1].decode("utf-8", "replace")).encode() not in WRAPPERS
 
 
 def _begins_a_sentence(text: bytes, content: bytes, end: int) -> bool:

@@ -4,8 +4,8 @@ import re
 from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM, DIGITS
-from glasshouse.redaction.keys import normalise
 from glasshouse.redaction.masks import Masks
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_names import MOST_BLANKS, Name
 from glasshouse.redaction.pair_words import READING, SOURCES, TYPES
 from glasshouse.redaction.placeholders import is_placeholder
@@ -210,7 +210,9 @@ class Values:
         after = text[end + 1 : end + 2]
         if slashes == 0 and end < len(text) and text[end] == quote and after and after[0] in ALNUM:
             # The value goes on behind its quote: 'hun'ter2.
-            return Value(opening, self._bare(text, end + 1, name).end, quoted=True)
+            end = self._bare(text, end + 1, name).end
+            closed = text[end : end + 1] == mark
+            return Value(start if closed else opening, end, quoted=True)
         return Value(start, end, quoted=True)
 
     def _brackets(self, text: bytes, opening: int, name: Name) -> Value | None:
@@ -400,7 +402,7 @@ def _is_scalar(content: bytes) -> bool:
 
 
 def _reads(function: bytes) -> bool:
-    words = normalise(function.decode("ascii")).encode().split(b"_")
+    words = normalise(function.decode("utf-8", "replace")).encode().split(b"_")
     return words[0] in READING or words[-1] in READING or words[0] in SOURCES
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from glasshouse.redaction.edits import Edit
-from glasshouse.redaction.keys import SecretNames, normalise
+from glasshouse.redaction.keys import SecretNames, spares
 from glasshouse.redaction.masks import Masks
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_lines import in_command, in_line
 from glasshouse.redaction.pair_names import Name, PairNames, run_before, skip_blanks_before
 from glasshouse.redaction.pair_prose import is_apart, is_prose, looks_secret
@@ -83,13 +84,13 @@ class Pairs:
         for rule in keys:
             if rule.query or rule.in_text:
                 target = queried if rule.query else anywhere
-                target.update(_rarest_word(n) for n in (*rule.exact, *rule.suffix, *rule.anywhere))
+                target.update(_rarest_word(entry) for _, entry in rule.entries)
         self._anywhere = _any_of(anywhere)
         self._queried = _any_of(queried) if queried else None
 
     def may_be_in(self, text: bytes) -> bool:
         """Return whether a word is in the text that any name of a pair must hold."""
-        if self._anywhere.search(text) is not None:
+        if not text.isascii() or self._anywhere.search(text) is not None:
             return True
         if self._queried is None or _QUERY.search(text) is None:
             return False
@@ -106,6 +107,7 @@ class Pairs:
                 start < end
                 and not self._masks.is_inside(text, start, end)
                 and not is_placeholder(content)
+                and not spares(name.rule, content)
             ):
                 hit(name.rule.counted_as)
                 edits.append(Edit(start, end, name.rule.mask))

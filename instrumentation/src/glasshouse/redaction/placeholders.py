@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from glasshouse.redaction.ascii import ALNUM, DIGITS
-from glasshouse.redaction.keys import normalise
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_words import ALGORITHMS, SECRETIVE, SOURCES
 
 # A longer one is a value.
@@ -131,7 +131,7 @@ def is_placeholder(value: bytes) -> bool:
         )
     path = _PATH.fullmatch(value)
     if path is not None:
-        head = normalise(path[1].decode("ascii")).encode()
+        head = normalise(path[1].decode("utf-8", "replace")).encode()
         return (head in SOURCES or head.partition(b"_")[0] in SOURCES) and not any(
             is_mixed(word) for word in _WORD.findall(value)
         )
