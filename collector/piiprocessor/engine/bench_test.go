@@ -98,7 +98,7 @@ var worstTexts = map[string]string{
 	"pair brackets": "password=[", "pair braces": "password={'", "pair calls": "password=a(", "pair lists": "password=['x\n", "pair literals": `password="a` + "\n",
 	"pair escapes": `password=["\"`, "pair triples": `password="""'`, "pair blocks": "password:\n  - a\n", "pair bars": "password:|", "pair people": "password for bob: 1 ",
 	"pair blanks": "password                    :", "pair delimiters": "password=a,b;c&d[e]", "pair templates": "password={{", "pair dollars": "password=${a:", "pair commands": "> PASS AUTH ",
-	"pair rows": "| password | a\n", "pair tags": "password=<a", "pair words": "one time password ", "pair arguments": `set("password", `, "pair quoted": `password "a`,
+	"pair rows": "| password | a\n", "pair tags": "password=<a", "pair words": "one time password ", "pair arguments": `set("password", `, "pair quoted": `password "a`, "pair spoken": "set password to a1 ", "pair parentheses": "(password=)))", "pair bracketed": "[x] password ]:",
 	"emails": "é a@b.co ", "odd emails": "{x}@", "quoted emails": `"a@`, "bracketed emails": "<a@b", "escapes": `\n`, "backslashes": `\`, "surrogates": `\ud83d`,
 	"utf-8 in escapes": `\xc3`, "percent signs": "%", "percent of percent": "%25", "entities": "&#64;", "ampersands": "&amp;", "ansi": "\x1b[31m", "ansi begun": `\x1b[`,
 	"rsyslog": "#012", "full stops": "a。", "zero width": "\u200b。", "other digits": "٤", "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ", "encoded run": "ZXlK", "ipv6 again": "x:1::",

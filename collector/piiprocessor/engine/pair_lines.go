@@ -18,10 +18,10 @@ var (
 	lineNamed = regexp.MustCompile("^[ \t]{0,32}(\\|[ \t]{0,32})?[\"'`]?((?:[A-Za-z0-9_.-]|[^\\x00-\\x7f])+)[\"'`]?([ \t]{1,64})(\\|[ \t]{1,32})?" +
 		"([^ \t\r\n|]+)([ \t]{0,64}\\|?[ \t]{0,8};?)(\r?\n|$)")
 	lineDirective = regexp.MustCompile(`^[ \t]{0,32}(?:env|ENV|ARG|export|setenv|SetEnv|set|proxy_set_header|add_header|more_set_headers` +
-		`|fastcgi_param|uwsgi_param|RequestHeader set)[ \t]{1,8}` +
+		`|fastcgi_param|uwsgi_param|RequestHeader set)(?: -[A-Za-z]{1,3})?[ \t]{1,8}` +
 		`[$"']?([A-Za-z0-9_.-]{2,64})["']?[ \t]{1,32}(["']?)([^ \t\r\n"';]+)`)
 	lineCommand = regexp.MustCompile(`^(PASS|AUTH)[ ](?:(LOGIN|PLAIN|XOAUTH2|NTLM|EXTERNAL|CRAM-MD5|SCRAM-SHA-1|SCRAM-SHA-256)[ ])?` +
-		`([A-Za-z_][A-Za-z0-9_.-]{0,31}[ ])?([^ \t\r\n"']+)["']?(?:[\r\n]|$)`)
+		`([A-Za-z_][A-Za-z0-9_.-]{0,31}[ ])?["']?([^ \t\r\n"']+)["']?(?:[\r\n]|$)`)
 	mechanism = regexp.MustCompile(`^[A-Z][A-Z-]*[0-9]?$`)
 	// A value that is a pair or an address of its own.
 	otherPair = regexp.MustCompile(`^[A-Za-z_.-]{2,64}[=:]`)

@@ -231,13 +231,8 @@ func (e *Engine) plainNameBefore(s string, end int, apart bool) pairName {
 
 // nameApart looks further left: password (bob):, password for bob:, var password *string =.
 func (e *Engine) nameApart(s string, i int, name string, start int) pairName {
-	if i > 0 && s[i-1] == ')' {
-		low := max(0, i-mostBehind)
-		opening := strings.LastIndexByte(s[low:i], '(')
-		if opening < 0 || strings.IndexByte(s[low+opening:i], '\n') >= 0 {
-			return pairName{}
-		}
-		return e.plainNameBefore(s, skipBlanksBefore(s, low+opening), true)
+	if i > 0 && (s[i-1] == ')' || s[i-1] == ']') {
+		return e.nameBracketed(s, i)
 	}
 	if name == "" || start < 2 {
 		return pairName{}
@@ -256,6 +251,31 @@ func (e *Engine) nameApart(s string, i int, name string, start int) pairName {
 		return e.nameOnLineBefore(s, start)
 	}
 	return e.nameAbout(s, i)
+}
+
+// nameBracketed: Password (bob):, Password [bob]:, password varchar(50) :=.
+func (e *Engine) nameBracketed(s string, i int) pairName {
+	first := byte('(')
+	if s[i-1] == ']' {
+		first = '['
+	}
+	low := max(0, i-mostBehind)
+	opening := low + strings.LastIndexByte(s[low:i], first)
+	if opening < low || strings.IndexByte(s[opening:i], '\n') >= 0 {
+		return pairName{}
+	}
+	end := skipBlanksBefore(s, opening)
+	name, begin := runBefore(s, end)
+	if name != "" && end == opening && isType.has(name) {
+		if end = skipBlanksBefore(s, begin); end == begin {
+			return pairName{}
+		}
+		return e.plainNameBefore(s, end, false)
+	}
+	if name == "" || (first == '[' && end == opening) {
+		return pairName{}
+	}
+	return e.plainName(name, begin, true)
 }
 
 // nameAbout: in `password for bob:` the word between is whom it is about.

@@ -15,7 +15,7 @@ var (
 	placeholderWords  = newWords("null none nil undefined true false yes no empty n/a redacted filtered masked hidden")
 	placeholderInside = newWords("unset sensitive unknown omitted removed protected secret password blank default", placeholderWords).
 				with("not set", "sensitive value", "known after apply", "not shown")
-	placeholderForm = regexp.MustCompile(`^(?:\?|\$[0-9]+|\$[A-Z_][A-Z0-9_]*|\$env:[A-Za-z_][A-Za-z0-9_]*` +
+	placeholderForm = regexp.MustCompile(`^(?:[?-]|[A-Za-z_-]{1,8}(?:\.{3}|\*{3,})|\$[0-9]+|\$[A-Z_][A-Z0-9_]*|\$env:[A-Za-z_][A-Za-z0-9_]*` +
 		`|%(?:\[[0-9]\]|[+#])?[svdqr@]|%\([A-Za-z_][A-Za-z0-9_]*\)s|%\{[A-Za-z_][A-Za-z0-9_]*\}` +
 		`|%{1,2}[A-Z_][A-Z0-9_]*%{1,2}|__[A-Z][A-Z0-9_]*__|@@[A-Z_][A-Z0-9_]*@@|#\{[A-Za-z_@][A-Za-z0-9_.@]*\}` +
 		`|\$\{[A-Za-z_][A-Za-z0-9_.-]*\}|\{[0-9]{0,2}\})$`)

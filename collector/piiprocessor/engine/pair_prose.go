@@ -14,6 +14,7 @@ const (
 	mostDigitsInProse = 2
 	longestPlainWord  = 12
 	longestPlainCode  = 4
+	longestSentence   = 200
 	fewestMixed       = 6
 	fewestMixedCase   = 16
 )
@@ -21,9 +22,13 @@ const (
 var (
 	directory  = regexp.MustCompile(`^(?:[/~\\.]|[A-Za-z]:[/\\])`)
 	version    = regexp.MustCompile(`^[vV]?[0-9]+(?:[._-][0-9]+)*$`)
-	nextWord   = regexp.MustCompile(`^[ \t]{1,3}([A-Za-z'/_-]{1,24})`)
+	nextWord   = regexp.MustCompile(`^[ \t]{1,3}["']?([A-Za-z'/_-]{1,24})`)
 	calledOnly = regexp.MustCompile(`^([A-Za-z_][A-Za-z_.]*)\([A-Za-z_.]*\)?$`)
 	typeOnly   = regexp.MustCompile(`^([A-Za-z]+)(?:\[[A-Za-z, |]*\]|<[A-Za-z, ]*>)?[?;]?$`)
+	fraction   = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,6}$`)
+	testResult = regexp.MustCompile(`^(?:[0-9]{1,4}|[0-9]{1,6}(?:\.[0-9]{1,6})?(?:%|ms|s|/[0-9]{1,6})[.)]?)$`)
+	file       = regexp.MustCompile(`^(?:~|/(?:etc|run|var|home|root|usr|opt|tmp|srv|app|mnt|secrets|dev|proc))(?:/[A-Za-z0-9._-]+)+$`)
+	isCode     = newWords("await yield return lambda async function typeof not")
 	numbered   = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}|[0-9]{1,10})(?:[, ]|$)`)
 	// A handle of the process or cluster, a name in a name space of domains.
 	handle   = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}[.)]?|(?:com|org|net|io|dev|java|javax|android|system)(?:\.[A-Za-z_-]+)+(?:/[0-9]+)?:?)$`)
@@ -66,7 +71,7 @@ func isProse(s string, name *pairName, operator string, v pairValue) bool {
 	if weak && colon && name.single && v.spaced && !v.quoted && !hasDigit(content) {
 		return true
 	}
-	if weak && !v.quoted && len(content) <= mostDigitsInProse && areDigits(content) {
+	if !v.quoted && isSmall(content, weak) {
 		return true
 	}
 	if weak && !v.quoted && handle.MatchString(content) {
@@ -81,7 +86,7 @@ func isProse(s string, name *pairName, operator string, v pairValue) bool {
 	if name.rule.query && isWordOfQuery(name, content) {
 		return true
 	}
-	if (name.text == "PWD" || name.text == "OLDPWD") && directory.MatchString(content) {
+	if isFile(name, content) || isResult(name, operator, content) || ((v.quoted || v.many) && isSentenceAbout(content)) {
 		return true
 	}
 	if colon && !v.spaced && name.start > 0 && s[name.start-1] == ':' &&
@@ -97,7 +102,7 @@ func isProse(s string, name *pairName, operator string, v pairValue) bool {
 	if isStateOf(content) || isExpression(content) || (colon && isTypeOnly(content)) {
 		return true
 	}
-	return colon && v.spaced && beginsSentence(s, content, v.end)
+	return isItself(name, operator, v, content) || (v.spaced && beginsSentence(s, name, operator, v))
 }
 
 // believedApart reports whether a value is believed although something stands between it and its name.
@@ -160,15 +165,80 @@ func isExpression(content string) bool {
 	return found != nil && !isWrapper[normalise(content[:found[3]])]
 }
 
-func beginsSentence(s, content string, end int) bool {
-	found, word := matchAt(nextWord, s, end, proseWindow)
+func beginsSentence(s string, name *pairName, operator string, v pairValue) bool {
+	content := s[v.start:v.end]
+	found, word := matchAt(nextWord, s, v.end, proseWindow)
 	if found < 0 {
 		return false
+	}
+	if operator != ":" {
+		return isCode[content]
 	}
 	if len(content) < longestPlainCode && areDigits(content) {
 		return isUnit.has(word)
 	}
-	return isSentence.has(content)
+	if len(content) == len(name.text) && lowerASCII(content) == lowerASCII(name.text) && isSentence.has(word) {
+		return true
+	}
+	return isSentence.has(content) || (name.rule.proseDigit && len(content) <= longestPlainWord && areLetters(content))
+}
+
+func areLetters(s string) bool {
+	for i := range len(s) {
+		if !isLetter(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isSmall: one or two digits are no secret, one is a flag; nor is a fraction.
+func isSmall(content string, weak bool) bool {
+	if !weak {
+		return len(content) == 1 && isDigit(content[0])
+	}
+	return len(content) <= mostDigitsInProse || fraction.MatchString(content)
+}
+
+// isFile: PWD is the shell's directory; of a key, /etc/ssl/key.pem says where it is.
+func isFile(name *pairName, content string) bool {
+	if (name.text == "PWD" || name.text == "OLDPWD") && directory.MatchString(content) {
+		return true
+	}
+	return file.MatchString(content)
+}
+
+// isResult: PASS: TestLogin, pass=12, pass: 98.2% are of tests.
+func isResult(name *pairName, operator, content string) bool {
+	if len(name.text) != len("pass") || !equalFoldASCII(name.text, "pass") {
+		return false
+	}
+	return (operator == ":" && name.text == "PASS") || testResult.MatchString(content)
+}
+
+// isSentenceAbout: several words without a digit in them, one of them a verb.
+func isSentenceAbout(content string) bool {
+	if strings.Count(content, " ") < 2 || len(content) > longestSentence {
+		return false
+	}
+	verb := false
+	for word := range strings.SplitSeq(content, " ") {
+		word = strings.TrimLeft(strings.TrimRight(word, ".,:'\""), "'\"")
+		if isMixed(word) {
+			return false
+		}
+		verb = verb || isVerb.has(word)
+	}
+	return verb
+}
+
+// isItself: self.password = password names a variable twice; PublicKeyToken is not secret.
+func isItself(name *pairName, operator string, v pairValue, content string) bool {
+	if name.text == "PublicKeyToken" {
+		return true
+	}
+	dot := strings.LastIndexByte(name.text, '.')
+	return operator == "=" && v.spaced && dot >= 0 && strings.TrimRight(content, ";") == name.text[dot+1:]
 }
 
 // isAboutThing: a Kubernetes secret has a name, as in secret: "tls" not found.

@@ -27,10 +27,10 @@ var (
 	// What may stand before a value and is no part of it …
 	valueDress = regexp.MustCompile(`^(?:\*{1,2}[ \t]{1,3}` +
 		`|</?(?:b|i|strong|em|label|span|td|th|dt|dd|code)>[ \t]{0,3}` +
-		`|new[ \t]{1,3}` +
+		`|(?:new|Just)[ \t]{1,3}` +
 		`|ConvertTo-SecureString(?: -String)?[ \t]{1,3}` +
 		`|!!?(?:secret|vault|encrypted|env|ENV|Ref|Sub|GetAtt|ImportValue|str|string|binary|reference|var` +
-		`|base64|Base64|include|ssm)(?:/[A-Za-z]{1,20})?[ \t]{1,3}` +
+		`|base64|Base64|include|ssm|sops)(?:/[A-Za-z]{1,20})?[ \t]{1,3}` +
 		`|&[A-Za-z_]{1,20}[ \t]{1,3})`)
 	// … if a quote or bracket follows.
 	valueCast = regexp.MustCompile(`^(?:\([A-Za-z*\[\].]{1,24}\)[ ]?(?:\(len=[0-9]{1,9}[^()]*\)[ ]?)?` +
@@ -120,8 +120,8 @@ func (r *valueReader) valueAfter(s string, at int, name *pairName, operator stri
 	spaced := i > at
 	switch operator {
 	case ":":
-		if i == len(s) || strings.IndexByte("\r\n|>", s[i]) >= 0 {
-			if block, ok := blockValue(s, i, name); ok {
+		if i == len(s) || strings.IndexByte("\r\n|>#", s[i]) >= 0 {
+			if block, ok := r.blockValue(s, i, name); ok {
 				return block
 			}
 		}
@@ -346,7 +346,24 @@ func (r *valueReader) bareValue(s string, i int, name *pairName) pairValue {
 		}
 		end += step
 	}
-	return pairValue{start: i, end: end}
+	return pairValue{start: i, end: withoutParentheses(s, i, end, name)}
+}
+
+// withoutParentheses leaves out the ) that closes what stands before the name: (using password=x).
+func withoutParentheses(s string, start, end int, name *pairName) int {
+	if end == start || s[end-1] != ')' {
+		return end
+	}
+	low := max(0, name.start-behindWindow)
+	low += strings.LastIndexByte(s[low:name.start], '\n') + 1
+	if strings.IndexByte(s[low:name.start], '(') < 0 {
+		return end
+	}
+	extra := strings.Count(s[start:end], ")") - strings.Count(s[start:end], "(")
+	for ; extra > 0 && end > start && s[end-1] == ')'; extra-- {
+		end--
+	}
+	return end
 }
 
 func endsBareValue(c byte) bool {
@@ -475,7 +492,7 @@ func sameValue(s string, at int, name *pairName) bool {
 }
 
 // blockValue reads a YAML value on the lines that follow, indented further than the name's line.
-func blockValue(s string, i int, name *pairName) (v pairValue, ok bool) {
+func (r *valueReader) blockValue(s string, i int, name *pairName) (v pairValue, ok bool) {
 	low := max(0, name.start-mostBlanks)
 	begin := strings.LastIndexByte(s[low:name.start], '\n')
 	if begin < 0 && low > 0 {
@@ -487,6 +504,9 @@ func blockValue(s string, i int, name *pairName) (v pairValue, ok bool) {
 		return v, false
 	}
 	indent := len(head)
+	if strings.HasPrefix(s[i:], "# ") {
+		i = lineEnd(s, i)
+	}
 	marked, _ := matchAt(valueBlock, s, i, pairWindow)
 	switch {
 	case marked >= 0:
@@ -506,11 +526,13 @@ func blockValue(s string, i int, name *pairName) (v pairValue, ok bool) {
 		}
 		stop := lineEnd(s, first)
 		if first < stop {
-			if first-i <= indent {
+			content := s[first:stop]
+			// A list may stand as far left as its name.
+			listed := first-i == indent && strings.IndexByte(head, '-') < 0 && strings.HasPrefix(content, "- ")
+			if first-i <= indent && !(listed && marked < 0) {
 				break
 			}
-			content := s[first:stop]
-			if marked < 0 && !isScalar(content) {
+			if marked < 0 && r.e.maskEnd(s, first) != stop && !isScalar(content) {
 				return v, false
 			}
 			if start < 0 {

@@ -56,34 +56,39 @@ var (
 		" number float object any const final auto secretstr secretbytes optional option charsequence" +
 		" securestring cstring")
 	// Conditions that a value names instead of being one.
-	isState = newWords("requested sent done completed complete started finished initiated scheduled expired invalid" +
-		" incorrect missing required disabled enabled denied accepted ok okay failed failure wrong" +
-		" blank unset set changed unchanged present absent valid verified unverified validated revoked" +
-		" refreshed renewed rotated updated created deleted removed added active inactive pending" +
-		" optional unknown rejected granted blocked locked unlocked mismatch mismatched matched match" +
-		" not_set not-set notset unavailable available unsupported supported provided generated" +
-		" regenerated stored loaded cached encrypted decrypted hashed found unauthorized unauthorised" +
-		" forbidden success successful succeeded error skipped ignored used unused issued received" +
-		" acquired released obtained parsed malformed corrupt corrupted exists configured unconfigured" +
-		" specified unspecified omitted redacted sensitive protected confirmed unconfirmed checked" +
-		" unchecked passed cleared reset reused allowed disallowed prohibited not-found not_found" +
-		" notfound too_short too_long too-short too-long")
+	isState = newWords("prompt same-origin include omit chauthtok requested sent done completed complete started" +
+		" finished initiated scheduled expired invalid incorrect missing required disabled enabled" +
+		" denied accepted ok okay failed failure wrong blank unset set changed unchanged present" +
+		" absent valid verified unverified validated revoked refreshed renewed rotated updated created" +
+		" deleted removed added active inactive pending optional unknown rejected granted blocked" +
+		" locked unlocked mismatch mismatched matched match not_set not-set notset unavailable" +
+		" available unsupported supported provided generated regenerated stored loaded cached" +
+		" encrypted decrypted hashed found unauthorized unauthorised forbidden success successful" +
+		" succeeded error skipped ignored used unused issued received acquired released obtained" +
+		" parsed malformed corrupt corrupted exists configured unconfigured specified unspecified" +
+		" omitted redacted sensitive protected confirmed unconfirmed checked unchecked passed cleared" +
+		" reset reused allowed disallowed prohibited not-found not_found notfound too_short too_long" +
+		" too-short too-long")
 	// A sentence that goes on after `name: ` begins with one of these.
-	isSentence = newWords("must should cannot can can't could would will won't may might is isn't was wasn't were are"+
+	isSentence = newWords("files compat return break case await yield lambda throw raise else function typeof async if"+
+		" must should cannot can can't could would will won't may might is isn't was wasn't were are"+
 		" has have had does doesn't did didn't do field value this that these ensure too at use please"+
 		" minimum maximum min max least needs contains authentication only no not for from in of or"+
 		" and by the a an your enter unable unexpected expected check verification length between with"+
-		" without when while if because unless until after before try trying using waiting couldn't"+
-		" wrong new old", isState)
+		" without when while because unless until after before try trying using waiting couldn't wrong"+
+		" new old", isState)
 	// After a number: password: 8 characters required
 	isUnit = newWords("character characters char chars digit digits letter letters symbol symbols word words byte" +
 		" bytes bit bits attempt attempts try tries retries failure failures day days hour hours" +
 		" minute minutes second seconds week weeks month months year years times time of or and to" +
 		" left remaining more items entries errors error found rows row is are was were has have ms s" +
 		" min h")
+	// A sentence about a secret has one of these.
+	isVerb = newWords("must should is isn't was wasn't may can't cannot required least most has does doesn't not" +
+		" characters invalid incorrect blank empty")
 	// Before a token that a parser saw, or a pin of a circuit.
-	isParsed = newWords("unexpected expected illegal unrecognized unrecognised offending stray lookahead parser lexer" +
-		" syntax gpio rx tx led io i/o digital analog analogue pwm interrupt irq")
+	isParsed = newWords("near input unexpected expected illegal unrecognized unrecognised offending stray lookahead" +
+		" parser lexer syntax gpio rx tx led io i/o digital analog analogue pwm interrupt irq")
 	// The first word of a function that is given a value …
 	isGiving = newWords("set with put add use update change hash check verify validate encode encrypt new define" +
 		" setenv putenv setdefault setproperty setheader addheader append insert header property store" +

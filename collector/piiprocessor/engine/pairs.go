@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -32,14 +33,17 @@ func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
 			pos = f.separated(pos)
 		case pos == 0:
 			pos = f.command(pos)
-		case c == '(' && (isAlnum(s[pos-1]) || s[pos-1] == '_') && beginsLiteral(s, pos+1):
+		case (c == '(' || c == '{') && (isAlnum(s[pos-1]) || s[pos-1] == '_') && beginsLiteral(s, pos+1):
 			pos = f.called(pos)
 		case c == ',' && (isAlnum(s[pos-1]) || s[pos-1] == '_' || isQuote(s[pos-1])) && beginsArgument(s, skipSpaces(s, pos+1)):
 			pos = f.argument(pos)
 		case (c == '"' || c == '\'') && pos > 1 && s[pos-1] == ' ' && (isNameChar(s[pos-2]) || isQuote(s[pos-2])):
 			pos = f.quoted(pos)
-		case c == '-' && s[pos-1] == ' ' && (charAt(s, pos+1) == ' ' || strings.HasPrefix(s[pos+1:], "> ")):
+		case c == '-' && (s[pos-1] == ' ' && (charAt(s, pos+1) == ' ' || strings.HasPrefix(s[pos+1:], "> ")) ||
+			s[pos-1] == '<' && charAt(s, pos+1) == ' '):
 			pos = f.dashed(pos)
+		case c == ' ' && beginsSaying(s, pos):
+			pos = f.spoken(pos)
 		default:
 			pos = f.command(pos)
 		}
@@ -185,12 +189,14 @@ func (f *pairFinder) argument(at int) int {
 	if key == "" || opening < 0 || (quoted && s[start-1] != s[at-1]) {
 		return at + 1
 	}
+	given := true
 	switch {
 	case s[opening] == '(':
 		function, _ := runBefore(s, opening)
 		words := normalise(function)
 		first, _, _ := strings.Cut(words, "_")
-		if !isGiving[first] && !isGiving[words[strings.LastIndexByte(words, '_')+1:]] {
+		given = isGiving[first] || isGiving[words[strings.LastIndexByte(words, '_')+1:]]
+		if isReading[first] && !given {
 			return at + 1
 		}
 	case quoted || s[opening] != '{':
@@ -201,7 +207,7 @@ func (f *pairFinder) argument(at int) int {
 		return at + 1
 	}
 	v := f.read.valueAt(s, skipBlanks(s, at+1), &name)
-	if !v.quoted {
+	if !v.quoted || !(given || looksSecret(s[v.start:v.end])) {
 		return at + 1
 	}
 	return f.take(&name, v.start, v.end)
@@ -232,13 +238,78 @@ func (f *pairFinder) quoted(at int) int {
 	return f.take(&name, at+1, at+1+length)
 }
 
+var (
+	// What a sentence says of a value, and the word before its name.
+	said = regexp.MustCompile("^ (?:(was|to) )?[\"']?([^ \t\r\n\"',;:=(){}\\[\\]<>/]+)(?:[ \t\r\n\"',;)]|$)")
+	led  = regexp.MustCompile(`(?:^|[^a-z])(?:with|using|use|and|by|via|set|new|default|the|changed?|changing|reset|updated?) $`)
+	// saidVerbs may stand between a name and `to`.
+	saidVerbs = []string{" set", " reset", " changed"}
+)
+
+// longestLead is how much before a name counts in a sentence.
+const longestLead = 16
+
+// beginsSaying reports whether a sentence may go on with a value at the space s[at].
+func beginsSaying(s string, at int) bool {
+	rest := s[at+1:]
+	if strings.HasPrefix(rest, "was ") || strings.HasPrefix(rest, "to ") {
+		return true
+	}
+	if at < 3 || rest == "" || rest[0] == ' ' {
+		return false
+	}
+	switch [3]byte{lower(s[at-3]), lower(s[at-2]), lower(s[at-1])} {
+	case [3]byte{'o', 'r', 'd'}, [3]byte{'s', 'w', 'd'}, [3]byte{'o', 'd', 'e'}, [3]byte{'a', 's', 'e'}:
+		return true
+	}
+	return false
+}
+
+// spoken: changed password to x, password was x, with password x.
+func (f *pairFinder) spoken(at int) int {
+	s := f.s
+	window := s[at:min(len(s), at+longestQuoted)]
+	m := said.FindStringSubmatchIndex(window)
+	if m == nil || (m[1] == longestQuoted && at+longestQuoted < len(s)) {
+		return at + 1
+	}
+	value, verb, end := window[m[4]:m[5]], "", at
+	if m[2] >= 0 {
+		verb = window[m[2]:m[3]]
+	}
+	if verb == "to" {
+		for _, between := range saidVerbs {
+			if strings.HasSuffix(s[:at], between) {
+				end = at - len(between)
+			}
+		}
+	}
+	word, start := runBefore(s, end)
+	if word == "" {
+		return at + 1
+	}
+	name := f.e.nameOf(s, word, start)
+	if name.rule == nil || name.rule.line || isNamed[normalise(word)] || !looksSecret(value) {
+		return at + 1
+	}
+	isLed := led.MatchString(lowerASCII(s[max(0, start-longestLead):start]))
+	if (verb == "" && (name.rule.proseDigit || !isLed)) || (verb == "to" && end == at && !isLed) {
+		return at + 1
+	}
+	return f.take(&name, at+m[4], at+m[5])
+}
+
 // dashed: password - "value", password -> value.
 func (f *pairFinder) dashed(at int) int {
 	s, after := f.s, at+1
 	if s[after] == '>' {
 		after++
 	}
-	word, start := runBefore(s, skipBlanksBefore(s, at))
+	end := at
+	if s[at-1] == '<' {
+		end--
+	}
+	word, start := runBefore(s, skipBlanksBefore(s, end))
 	if word == "" {
 		return after
 	}

@@ -15,12 +15,12 @@ _NAMED: Final = re.compile(
 )
 _DIRECTIVE: Final = re.compile(
     rb"[ \t]{0,32}(?:env|ENV|ARG|export|setenv|SetEnv|set|proxy_set_header|add_header"
-    rb"|more_set_headers|fastcgi_param|uwsgi_param|RequestHeader set)[ \t]{1,8}"
+    rb"|more_set_headers|fastcgi_param|uwsgi_param|RequestHeader set)(?: -[A-Za-z]{1,3})?[ \t]{1,8}"
     rb"[$\"']?([A-Za-z0-9_.-]{2,64})[\"']?[ \t]{1,32}([\"']?)([^ \t\r\n\"';]+)"
 )
 _COMMAND: Final = re.compile(
     rb"(PASS|AUTH)[ ](?:(LOGIN|PLAIN|XOAUTH2|NTLM|EXTERNAL|CRAM-MD5|SCRAM-SHA-1|SCRAM-SHA-256)[ ])?"
-    rb"([A-Za-z_][A-Za-z0-9_.-]{0,31}[ ])?([^ \t\r\n\"']+)[\"']?(?:[\r\n]|\Z)"
+    rb"([A-Za-z_][A-Za-z0-9_.-]{0,31}[ ])?[\"']?([^ \t\r\n\"']+)[\"']?(?:[\r\n]|\Z)"
 )
 _MECHANISM: Final = re.compile(rb"[A-Z][A-Z-]*[0-9]?")
 # A value that is a pair or an address of its own.

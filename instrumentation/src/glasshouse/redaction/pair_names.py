@@ -155,12 +155,8 @@ class PairNames:
 
     def _apart(self, text: bytes, i: int, name: bytes, start: int) -> Name | None:
         """Look further left: password (bob):, password for bob:, var password string =."""
-        if i > 0 and text[i - 1] == 0x29:
-            opening = text.rfind(b"(", max(0, i - LOOK_BEHIND), i)
-            if opening < 0 or b"\n" in text[opening:i]:
-                return None
-            found, begin = run_before(text, skip_blanks_before(text, opening))
-            return self._plain(found, begin, apart=True) if found else None
+        if i > 0 and text[i - 1] in b")]":
+            return self._bracketed(text, i)
         if not name or start < 2:
             return None
         if name.lower() in TYPES and text[start - 1] in b" \t*&]":
@@ -175,6 +171,24 @@ class PairNames:
         if name == b"input_value":
             return self._line_before(text, start)
         return self._about(text, i)
+
+    def _bracketed(self, text: bytes, i: int) -> Name | None:
+        """Password (bob):, Password [bob]:, password varchar(50) :=."""
+        first = b"(" if text[i - 1] == 0x29 else b"["
+        opening = text.rfind(first, max(0, i - LOOK_BEHIND), i)
+        if opening < 0 or b"\n" in text[opening:i]:
+            return None
+        end = skip_blanks_before(text, opening)
+        found, begin = run_before(text, end)
+        if found and end == opening and found.lower() in TYPES:
+            end = skip_blanks_before(text, begin)
+            if end == begin:
+                return None
+            found, begin = run_before(text, end)
+            return self._plain(found, begin, apart=False) if found else None
+        if not found or (first == b"[" and end == opening):
+            return None
+        return self._plain(found, begin, apart=True)
 
     def _about(self, text: bytes, i: int) -> Name | None:
         """Password for bob: the word between is whom it is about."""

@@ -15,6 +15,7 @@ from glasshouse.redaction.pair_words import (
     STATES,
     TYPES,
     UNITS,
+    VERBS,
     WRAPPERS,
 )
 from glasshouse.redaction.placeholders import is_mixed
@@ -24,14 +25,23 @@ LOOK: Final = 64
 # A pin of a circuit has no more digits, a PIN no less than one more.
 MOST_DIGITS_IN_PROSE: Final = 2
 LONGEST_WORD: Final = 12
+LONGEST_SENTENCE: Final = 200
 LONGEST_NUMBER: Final = 4
 FEWEST_MIXED: Final = 6
 FEWEST_MIXED_CASE: Final = 16
 
+_CODE: Final = frozenset(
+    (b"await", b"yield", b"return", b"lambda", b"async", b"function", b"typeof", b"not")
+)
+_FRACTION: Final = re.compile(rb"[0-9]{1,12}\.[0-9]{1,6}")
+_RESULT: Final = re.compile(rb"[0-9]{1,4}|[0-9]{1,6}(?:\.[0-9]{1,6})?(?:%|ms|s|/[0-9]{1,6})[.)]?")
+_FILE: Final = re.compile(
+    rb"(?:~|/(?:etc|run|var|home|root|usr|opt|tmp|srv|app|mnt|secrets|dev|proc))(?:/[A-Za-z0-9._-]+)+"
+)
 _SHELL: Final = frozenset((b"PWD", b"OLDPWD"))
 _DIRECTORY: Final = re.compile(rb"[/~\\.]|[A-Za-z]:[/\\]")
 _VERSION: Final = re.compile(rb"[vV]?[0-9]+(?:[._-][0-9]+)*")
-_NEXT_WORD: Final = re.compile(rb"[ \t]{1,3}([A-Za-z'/_-]{1,24})")
+_NEXT_WORD: Final = re.compile(rb"[ \t]{1,3}[\"']?([A-Za-z'/_-]{1,24})")
 _CALLED: Final = re.compile(rb"([A-Za-z_][A-Za-z_.]*)\([A-Za-z_.]*\)?")
 _GENERIC: Final = re.compile(rb"([A-Za-z]+)(?:\[[A-Za-z, |]*\]|<[A-Za-z, ]*>)?[?;]?")
 _NUMBERED: Final = re.compile(rb"(?:0x[0-9a-f]{1,16}|[0-9]{1,10})(?:[, ]|\Z)")
@@ -62,7 +72,7 @@ def is_prose(text: bytes, name: Name, operator: bytes, value: Value) -> bool:
     spoken = colon and name.single and value.spaced and not value.quoted
     if weak and spoken and not has_digit(content):
         return True
-    if weak and not value.quoted and len(content) <= MOST_DIGITS_IN_PROSE and content.isdigit():
+    if not value.quoted and _is_small(content, weak=weak):
         return True
     if weak and not value.quoted and _HANDLE.fullmatch(content) is not None:
         return True
@@ -72,7 +82,9 @@ def is_prose(text: bytes, name: Name, operator: bytes, value: Value) -> bool:
         return True
     if name.rule.query and _is_word_of_a_query(name, content):
         return True
-    if name.text in _SHELL and _DIRECTORY.match(content) is not None:
+    if _is_file(name, content) or _is_result(name, operator, content):
+        return True
+    if (value.quoted or value.many) and _is_sentence(content):
         return True
     if colon and not value.spaced and name.start > 0 and text[name.start - 1] == 0x3A:
         low = max(0, name.start - 4 * LOOK)
@@ -86,7 +98,9 @@ def is_prose(text: bytes, name: Name, operator: bytes, value: Value) -> bool:
         return True
     if colon and _is_type(content):
         return True
-    return colon and value.spaced and _begins_a_sentence(text, content, value.end)
+    if _is_itself(name, operator, value, content):
+        return True
+    return value.spaced and _begins_a_sentence(text, name, operator, value)
 
 
 def is_apart(text: bytes, value: Value, content: bytes) -> bool:
@@ -141,13 +155,58 @@ def _is_expression(content: bytes) -> bool:
     return normalise(found[1].decode("utf-8", "replace")).encode() not in WRAPPERS
 
 
-def _begins_a_sentence(text: bytes, content: bytes, end: int) -> bool:
+def _begins_a_sentence(text: bytes, name: Name, operator: bytes, value: Value) -> bool:
+    content, end = text[value.start : value.end], value.end
     after = _NEXT_WORD.match(text, end, end + LOOK)
     if after is None:
         return False
+    if operator != b":":
+        return content in _CODE
     if len(content) < LONGEST_NUMBER and content.isdigit():
         return after[1].lower() in UNITS
-    return content.lower() in SENTENCES
+    low = content.lower()
+    if low == name.text.lower() and after[1].lower() in SENTENCES:
+        return True
+    weak = name.rule.require_digit_in_prose
+    return low in SENTENCES or (weak and content.isalpha() and len(content) <= LONGEST_WORD)
+
+
+def _is_small(content: bytes, *, weak: bool) -> bool:
+    """One or two digits are no secret, one is a flag; nor is a fraction."""
+    if not weak:
+        return len(content) == 1 and content.isdigit()
+    return len(content) <= MOST_DIGITS_IN_PROSE or _FRACTION.fullmatch(content) is not None
+
+
+def _is_file(name: Name, content: bytes) -> bool:
+    """PWD is the shell's directory; of a key, /etc/ssl/key.pem says where it is."""
+    if name.text in _SHELL and _DIRECTORY.match(content) is not None:
+        return True
+    return _FILE.fullmatch(content) is not None
+
+
+def _is_result(name: Name, operator: bytes, content: bytes) -> bool:
+    """PASS: TestLogin, pass=12, pass: 98.2% are of tests."""
+    if name.text.lower() != b"pass":
+        return False
+    return (operator == b":" and name.text == b"PASS") or _RESULT.fullmatch(content) is not None
+
+
+def _is_sentence(content: bytes) -> bool:
+    """Several words without a digit in them, one of them a verb."""
+    if content.count(b" ") < 2 or len(content) > LONGEST_SENTENCE:
+        return False
+    words = [word.rstrip(b".,:'\"").lstrip(b"'\"").lower() for word in content.split(b" ")]
+    return not any(map(is_mixed, words)) and any(word in VERBS for word in words)
+
+
+def _is_itself(name: Name, operator: bytes, value: Value, content: bytes) -> bool:
+    """self.password = password names a variable twice; PublicKeyToken is not secret."""
+    if name.text == b"PublicKeyToken":
+        return True
+    if operator != b"=" or not value.spaced or b"." not in name.text:
+        return False
+    return content.rstrip(b";") == name.text.rpartition(b".")[2]
 
 
 def _is_about_a_thing(text: bytes, name: Name, value: Value) -> bool:

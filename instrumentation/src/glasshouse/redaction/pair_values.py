@@ -30,10 +30,10 @@ _REST: Final = re.compile(rb"[^\r\n]*")
 _DRESS: Final = re.compile(
     rb"\*{1,2}[ \t]{1,3}"
     rb"|</?(?:b|i|strong|em|label|span|td|th|dt|dd|code)>[ \t]{0,3}"
-    rb"|new[ \t]{1,3}"
+    rb"|(?:new|Just)[ \t]{1,3}"
     rb"|ConvertTo-SecureString(?: -String)?[ \t]{1,3}"
     rb"|!!?(?:secret|vault|encrypted|env|ENV|Ref|Sub|GetAtt|ImportValue|str|string|binary|reference|var"
-    rb"|base64|Base64|include|ssm)(?:/[A-Za-z]{1,20})?[ \t]{1,3}"
+    rb"|base64|Base64|include|ssm|sops)(?:/[A-Za-z]{1,20})?[ \t]{1,3}"
     rb"|&[A-Za-z_]{1,20}[ \t]{1,3}"
 )
 # … if a quote or bracket follows.
@@ -106,7 +106,7 @@ class Values:
         """Find the value that follows a separator."""
         i = skip_blanks(text, at)
         spaced = i > at
-        if operator == b":" and text[i : i + 1] in (b"", b"\r", b"\n", b"|", b">"):
+        if operator == b":" and text[i : i + 1] in (b"", b"\r", b"\n", b"|", b">", b"#"):
             block = self._block(text, i, name)
             if block is not None:
                 return block
@@ -288,7 +288,21 @@ class Values:
             if step == 0:
                 break
             end += step
-        return Value(i, end)
+        return Value(i, self._without_parentheses(text, i, end, name))
+
+    def _without_parentheses(self, text: bytes, start: int, end: int, name: Name) -> int:
+        """Leave out the ) that closes what stands before the name: (using password=x)."""
+        if text[end - 1 : end] != b")":
+            return end
+        low = max(0, name.start - LOOK_BACK)
+        low = max(low, text.rfind(b"\n", low, name.start) + 1)
+        if b"(" not in text[low : name.start]:
+            return end
+        extra = text.count(b")", start, end) - text.count(b"(", start, end)
+        while extra > 0 and end > start and text[end - 1] == 0x29:
+            end -= 1
+            extra -= 1
+        return end
 
     def _continues(self, text: bytes, at: int, name: Name, expected: list[int]) -> int:
         """Return how many characters at a delimiter still belong to the value."""
@@ -350,6 +364,8 @@ class Values:
         if head.strip(b" \t-"):
             return None
         indent = len(head)
+        if text[i : i + 2] == b"# ":
+            i = _line_end(text, i)
         marked = _BLOCK.match(text, i)
         if marked is not None:
             i = marked.end()
@@ -363,10 +379,13 @@ class Values:
             first = blanks.end() if blanks else i
             stop = _line_end(text, first)
             if first < stop:
-                if first - i <= indent:
-                    break
                 content = text[first:stop]
-                if marked is None and not _is_scalar(content):
+                # A list may stand as far left as its name.
+                listed = first - i == indent and b"-" not in head and content.startswith(b"- ")
+                if first - i <= indent and not (listed and marked is None):
+                    break
+                masked = self._masks.end(text, first) == stop
+                if marked is None and not masked and not _is_scalar(content):
                     return None
                 if start < 0:
                     start = first

@@ -24,14 +24,25 @@ from glasshouse.redaction.tokens import has_digit
 
 _ANCHOR: Final = re.compile(
     rb"[=:\n]"
-    rb"|(?<=[A-Za-z0-9_])\((?=[bBrRfFuU]{0,2}[\"'`])"
+    rb"|(?<=[A-Za-z0-9_])[({](?=[bBrRfFuU]{0,2}[\"'`])"
     rb"|(?<=[A-Za-z0-9_\"'`]),(?=[ ]{0,3}(?:<<|[bBrRfFuU]{0,2})[\"'`])"
     rb"|(?<=[A-Za-z0-9_.\-\x80-\xff\"'`] )[\"']"
-    rb"|(?<= )-(?=>? )"
+    rb"|(?<= )-(?=>? )|(?<=<)-(?= )"
+    rb"| (?=(?:was|to) )|(?<=[oO][rR][dD]|[sS][wW][dD]|[oO][dD][eE]|[aA][sS][eE]) (?=[^ ])"
     rb"|PASS |AUTH "
 )
 _OPERATOR: Final = re.compile(rb"===?|=>|=|:{1,3}=|::|:")
 _ASSIGNED: Final = frozenset((b":=", b"::=", b":::="))
+# What a sentence says of a value, and the word before its name.
+_SAID: Final = re.compile(
+    rb" (?:(was|to) )?[\"']?([^ \t\r\n\"',;:=(){}\[\]<>/]+)(?:[ \t\r\n\"',;)]|\Z)"
+)
+_VERBS: Final = (b" set", b" reset", b" changed")
+_LEADING: Final = re.compile(
+    rb"(?:\A|[^a-z])(?:with|using|use|and|by|via|set|new|default|the"
+    rb"|changed?|changing|reset|updated?) \Z"
+)
+LONGEST_LEAD: Final = 16
 _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
 # They distinguish little: a name is known by another of its words where it has one.
@@ -124,12 +135,14 @@ class Pairs:
                     pos = self._line(text, pos, take)
                 case 0x3D | 0x3A:
                     pos = self._separated(values, text, at, take)
-                case 0x28:
+                case 0x28 | 0x7B:
                     pos = self._called(values, text, at, take)
                 case 0x2C:
                     pos = self._argument(values, text, at, take)
                 case 0x22 | 0x27:
                     pos = self._quoted(text, at, take)
+                case 0x20:
+                    pos = self._spoken(text, at, take)
                 case 0x2D:
                     pos = self._dashed(values, text, at, take)
                 case _:
@@ -198,6 +211,7 @@ class Pairs:
     def _argument(self, values: Values, text: bytes, at: int, take: Take) -> int:
         """setProperty("name", "value"), -define(name, "value"), {name, <<"value">>}."""
         quoted = text[at - 1] in _QUOTES
+        given = True
         key, start = run_before(text, at - quoted)
         opening = start - 1 - quoted
         if not key or opening < 0 or (quoted and text[start - 1] != text[at - 1]):
@@ -205,7 +219,8 @@ class Pairs:
         if text[opening] == 0x28:
             function, _ = run_before(text, opening)
             words = _normal(function).split(b"_")
-            if not (words[0] in GIVING or words[-1] in GIVING):
+            given = words[0] in GIVING or words[-1] in GIVING
+            if words[0] in READING and not given:
                 return at + 1
         elif quoted or text[opening] != 0x7B:
             return at + 1
@@ -213,7 +228,9 @@ class Pairs:
         if name is None:
             return at + 1
         value = values.at(text, skip_blanks(text, at + 1), name)
-        return take(name, value.start, value.end) if value.quoted else at + 1
+        if not value.quoted or not (given or looks_secret(text[value.start : value.end])):
+            return at + 1
+        return take(name, value.start, value.end)
 
     def _quoted(self, text: bytes, at: int, take: Take) -> int:
         """password "value": the name, a space, and a literal without one."""
@@ -234,10 +251,31 @@ class Pairs:
             return at + 1
         return take(name, at + 1, close)
 
+    def _spoken(self, text: bytes, at: int, take: Take) -> int:
+        """Changed password to x, password was x, with password x: in a sentence."""
+        found = _SAID.match(text, at, at + LONGEST_QUOTED)
+        if found is None or found.end() == at + LONGEST_QUOTED < len(text):
+            return at + 1
+        said, value = found[1], found[2]
+        end = at
+        for verb in _VERBS if said == b"to" else ():
+            if text[max(0, at - len(verb)) : at] == verb:
+                end = at - len(verb)
+        word, start = run_before(text, end)
+        name = self._names.of(text, word, start) if word else None
+        if name is None or name.rule.line or _normal(word) in NAMED or not looks_secret(value):
+            return at + 1
+        led = _LEADING.search(text[max(0, start - LONGEST_LEAD) : start].lower()) is not None
+        if said is None and (name.rule.require_digit_in_prose or not led):
+            return at + 1
+        if said == b"to" and end == at and not led:
+            return at + 1
+        return take(name, found.start(2), found.end(2))
+
     def _dashed(self, values: Values, text: bytes, at: int, take: Take) -> int:
         """password - "value", password -> value."""
         after = at + (2 if text[at + 1] == 0x3E else 1)
-        word, start = run_before(text, skip_blanks_before(text, at))
+        word, start = run_before(text, skip_blanks_before(text, at - (text[at - 1] == 0x3C)))
         name = self._names.of(text, word, start) if word else None
         if name is None:
             return after
