@@ -188,8 +188,9 @@ func (r *valueReader) valueAt(s string, i int, name *pairName) pairValue {
 		if found, ok := r.bracketed(s, i, name); ok {
 			return found
 		}
-		if c == '[' {
-			i++
+		if c != '(' {
+			for most := i + mostBlanks; i < most && (charAt(s, i) == '[' || charAt(s, i) == '{') && r.e.maskEnd(s, i) < 0; i++ {
+			}
 			for spaces := i + 3; i < spaces && charAt(s, i) == ' '; i++ {
 			}
 		}

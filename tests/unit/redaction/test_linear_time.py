@@ -30,6 +30,17 @@ SHAPES = {
     "other digits": "٤",
     "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ",
     "encoded run": "ZXlK",
+    "pair brackets": "password=[",
+    "pair lists": "password=['x\n",
+    "pair literals": 'password="a\n',
+    "pair escapes": 'password=["\\"',
+    "pair blocks": "password:\n  - a\n",
+    "pair people": "password for bob: 1 ",
+    "pair delimiters": "password=a,b;c&d[e]",
+    "pair templates": "password={{",
+    "pair rows": "| password | a\n",
+    "pair spoken": "set password to a1 ",
+    "pair parentheses": "(password=)))",
 }
 
 

@@ -156,8 +156,10 @@ class Values:
             found = self._brackets(text, i, name)
             if found is not None:
                 return found
-            if text[i] == 0x5B:
-                i += 1
+            if text[i] != 0x28:
+                most = i + MOST_BLANKS
+                while i < most and text[i : i + 1] in (b"[", b"{") and self._masks.end(text, i) < 0:
+                    i += 1
                 spaces = i + 3
                 while i < spaces and text[i : i + 1] == b" ":
                     i += 1

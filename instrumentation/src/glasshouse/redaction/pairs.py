@@ -5,7 +5,7 @@ value, ``pair_lines`` finds pairs without a sign between.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from glasshouse.redaction.edits import Edit
@@ -45,40 +45,11 @@ _LEADING: Final = re.compile(
 LONGEST_LEAD: Final = 16
 _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
-# They distinguish little: a name is known by another of its words where it has one.
-_COMMON: Final[frozenset[str]] = frozenset(
-    [
-        "number",
-        "no",
-        "code",
-        "key",
-        "id",
-        "x",
-        "name",
-        "user",
-        "db",
-        "num",
-        "data",
-        "app",
-        "one",
-        "time",
-        "two",
-        "access",
-        "auth",
-        "session",
-        "account",
-        "card",
-        "service",
-        "master",
-        "storage",
-        "device",
-        "push",
-    ]
-)
 # What a secret follows without its name.
 _COMMANDS: Final[tuple[str, ...]] = ("pass", "auth")
 _QUERY: Final = re.compile(rb"[?&;#]")
 LONGEST_QUOTED: Final = 128
+SHORT_WORD: Final = 4
 
 
 # Replaces a value, unless it stands for one, and returns its end.
@@ -91,12 +62,10 @@ class Pairs:
     def __init__(self, names: SecretNames, keys: tuple[KeyRule, ...], masks: Masks) -> None:
         self._names = PairNames(names, keys)
         self._masks = masks
-        anywhere, queried = set[str](_COMMANDS), set[str]()
-        for rule in keys:
-            if rule.query or rule.in_text:
-                target = queried if rule.query else anywhere
-                target.update(_rarest_word(entry) for _, entry in rule.entries)
+        anywhere = [("exact", name) for name in _COMMANDS]
+        anywhere += [entry for rule in keys if rule.in_text for entry in rule.entries]
         self._anywhere = _any_of(anywhere)
+        queried = [entry for rule in keys if rule.query for entry in rule.entries]
         self._queried = _any_of(queried) if queried else None
 
     def may_be_in(self, text: bytes, *, query: bool) -> bool:
@@ -291,17 +260,24 @@ class Pairs:
         return take(name, value.start, value.end)
 
 
-def _rarest_word(name: str) -> str:
-    """Return a word that every spelling of the name holds, if possible not a common one."""
-    best, *others = name.split("_")
-    for word in others:
-        if len(word) > 2 and not word[0].isdigit() and (best in _COMMON or len(best) < 3):
-            best = word
-    return best
-
-
-def _any_of(words: set[str]) -> Any:
-    return compile_pattern("(?i)" + "|".join(map(re.escape, sorted(words))))
+def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
+    """Compile what finds any spelling of the entries, and little else."""
+    begun, capital, glued = set[str](), set[str](), set[str]()
+    for place, name in entries:
+        if not name.isascii():
+            continue
+        body = "[^A-Za-z0-9]*".join(name.split("_"))
+        if place == "glued":
+            glued.add(body)
+            continue
+        # A short word alone ends there, but for a plural.
+        end = "(?:e?s)?(?-i:[^a-z]|$)" if len(name) <= SHORT_WORD else ""
+        begun.add(body + end)
+        capital.add(f"{body[0].upper()}(?i:{body[1:]}{end})")
+    ways = ["(?:^|[^A-Za-z])(?i:" + "|".join(sorted(begun)) + ")", *sorted(capital)]
+    if glued:
+        ways.append("(?i:" + "|".join(sorted(glued)) + ")")
+    return compile_pattern("|".join(ways))
 
 
 def _normal(name: bytes) -> bytes:

@@ -14,7 +14,6 @@ from glasshouse_bench.unseen.probes import Probe
 REPORT = "conventions"
 # Attributes of which examples change, and why that is right.
 PERSONAL = {
-    "aws.secretsmanager.secret.arn": "for now: the pair secret: within it",
     "device.id": "a MAC address",
     "dns.answers": "a public address",
     "enduser.id": "a person",
@@ -24,7 +23,6 @@ PERSONAL = {
     "http.request.header": "a public address, as of x-forwarded-for",
     "hw.network.logical_addresses": "a public address",
     "hw.network.physical_address": "a MAC address",
-    "process.linux.cgroup": "for now: user@1000.service",
     "rpc.connect_rpc.request.metadata": "a public address",
     "rpc.grpc.request.metadata": "a public address",
     "rpc.request.metadata": "a public address",

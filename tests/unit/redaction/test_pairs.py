@@ -1,0 +1,120 @@
+"""Pairs of a name and a value in a text: what the vectors do not show."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.unit.redaction.conftest import POLICY
+
+from glasshouse.redaction import Redactor, pair_words
+from glasshouse.redaction.keys import SecretNames
+from glasshouse.redaction.masks import Masks
+from glasshouse.redaction.pair_names import PairNames
+from glasshouse.redaction.pairs import Pairs
+from glasshouse.redaction.policy import load
+
+ROOT = Path(__file__).parents[3]
+GO_WORDS = ROOT / "collector" / "piiprocessor" / "engine" / "pair_words.go"
+# The Go name of each list.
+LISTS = {
+    "ALGORITHMS": "isAlgorithm",
+    "GIVING": "isGiving",
+    "NAMED": "isNamed",
+    "NOUNS": "isNoun",
+    "PARSED": "isParsed",
+    "READING": "isReading",
+    "SENTENCES": "isSentence",
+    "SOURCES": "isSource",
+    "STATES": "isState",
+    "TYPES": "isType",
+    "UNITS": "isUnit",
+    "VERBS": "isVerb",
+    "WRAPPERS": "isWrapper",
+    "ABOUT": "about",
+    "ABOUT_THINGS": "aboutThings",
+    "SECRETIVE": "secretive",
+}
+
+
+def go_list(name: str) -> tuple[str, ...]:
+    source = GO_WORDS.read_text(encoding="utf-8")
+    found = re.search(
+        rf"^\t{name} +=(.*?)(?=^\t(?://|[a-zA-Z]+ +=)|^\))", source, re.DOTALL | re.MULTILINE
+    )
+    assert found is not None, name
+    return tuple(re.findall(r'"([^"]*)"', found[1]))
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_both_engines_have_the_same_words(name: str) -> None:
+    ours = {word.decode() for word in getattr(pair_words, name)}
+    theirs = go_list(LISTS[name])
+    if name.startswith("ABOUT") or name == "SECRETIVE":
+        assert set(theirs) == ours
+        return
+    words = set("".join(theirs).split())
+    if name == "SENTENCES":
+        words |= {word.decode() for word in pair_words.STATES}
+    assert words == ours
+
+
+def spellings(name: str) -> list[str]:
+    words = name.split("_")
+    capitals = [word.capitalize() for word in words]
+    return [
+        name,
+        name.upper(),
+        "-".join(words),
+        " ".join(words),
+        "".join(words),
+        words[0] + "".join(capitals[1:]),
+        "my" + "".join(capitals),
+        "X" + "".join(capitals),
+        f"db.{name}s",
+        f"http2{name}",
+    ]
+
+
+def test_no_text_with_a_name_is_passed_over() -> None:
+    policy = load(POLICY)
+    names = SecretNames(policy)
+    masks = Masks(rule.mask.strip(b"[]") for rule in policy.keys)
+    pairs = Pairs(names, policy.keys, masks)
+    names_of_pairs = PairNames(names, policy.keys)
+    known = 0
+    for rule in policy.keys:
+        for _, name in rule.entries:
+            for spelled in spellings(name):
+                text = f"?{spelled}=".encode()
+                if names_of_pairs.before(text, len(text) - 1) is not None:
+                    known += 1
+                    assert pairs.may_be_in(text), spelled
+    assert known > 1_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pool paused, 12 workers",
+        "GET /compass/needle 200",
+        "payment accepted by the spanner",
+    ],
+)
+def test_ordinary_texts_are_passed_over(text: str) -> None:
+    policy = load(POLICY)
+    masks = Masks(rule.mask.strip(b"[]") for rule in policy.keys)
+    assert not Pairs(SecretNames(policy), policy.keys, masks).may_be_in(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=" + "[" * 40 + "kestrel44" + "]" * 40,
+        "password=[" + "kestrel, " * 2_000,
+        "password='" + "kestrel\n" * 40,
+    ],
+)
+def test_a_bracket_or_quote_without_an_end_is_settled(redactor: Redactor, text: str) -> None:
+    once = redactor.text(text)
+    assert once != text
+    assert redactor.text(once) == once
