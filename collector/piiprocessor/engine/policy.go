@@ -29,6 +29,7 @@ type policyFile struct {
 	ExceptLast    []string    `yaml:"keys_except_last"`
 	PseudonymKeys []string    `yaml:"pseudonym_keys"`
 	Keys          []yaml.Node `yaml:"keys"`
+	Checks        []yaml.Node `yaml:"checks"`
 	Rules         []yaml.Node `yaml:"rules"`
 }
 
@@ -86,9 +87,11 @@ type ruleEntry struct {
 	NotAfter         string    `yaml:"not_followed_by"`
 	NotAfterDigit    string    `yaml:"not_followed_by_and_digit"`
 	ContextWords     []string  `yaml:"context_words"`
+	WordsWithNumber  []string  `yaml:"context_words_with_number"`
 	Rescan           bool      `yaml:"rescan"`
 	SuppressOnIDKeys bool      `yaml:"suppress_on_id_keys"`
 	Validate         string    `yaml:"validate"`
+	Checks           []string  `yaml:"checks"`
 	Mask             string    `yaml:"mask"`
 	Replacement      string    `yaml:"replacement"`
 }
@@ -112,7 +115,8 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
+		"not_followed_by not_followed_by_and_digit context_words context_words_with_number rescan suppress_on_id_keys validate checks " +
+		"mask replacement "
 	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except mask "
 )
 
@@ -132,6 +136,9 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 	}
 	l := newLoader(path, file, key, opts)
 	if err := l.addKeyRules(file.Keys); err != nil {
+		return nil, err
+	}
+	if err := l.addChecks(file.Checks); err != nil {
 		return nil, err
 	}
 	if err := l.addRules(file.Rules); err != nil {
@@ -171,6 +178,7 @@ type loader struct {
 	e        *Engine
 	disabled map[string]bool // by name: whether anything has it
 	places   map[string]int  // of the names under which hits are counted
+	checks   map[string]*check
 }
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
@@ -181,7 +189,7 @@ func newLoader(path string, file *policyFile, key []byte, opts Options) *loader 
 	for _, word := range file.ExceptLast {
 		e.except[word] = true
 	}
-	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}}
+	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}, checks: map[string]*check{}}
 	for _, name := range opts.Disable {
 		l.disabled[name] = false
 	}
@@ -242,10 +250,25 @@ func (l *loader) addKeyRules(nodes []yaml.Node) error {
 	return nil
 }
 
+func (l *loader) addChecks(nodes []yaml.Node) error {
+	for i := range nodes {
+		name := nameOf(&nodes[i])
+		c, err := compileCheck(&nodes[i])
+		if err == nil && l.checks[name] != nil {
+			err = errors.New("the name is used twice")
+		}
+		if err != nil {
+			return l.wrong(&nodes[i], "check", err)
+		}
+		l.checks[name] = c
+	}
+	return nil
+}
+
 func (l *loader) addRules(nodes []yaml.Node) error {
 	seen := map[string]bool{}
 	for i := range nodes {
-		r, err := compileRule(&nodes[i])
+		r, err := compileRule(&nodes[i], l.checks)
 		if err == nil && seen[r.name] {
 			err = errors.New("the name is used twice")
 		}
@@ -318,17 +341,24 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 	return r, nil
 }
 
-func compileRule(node *yaml.Node) (*rule, error) {
+func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
 	var entry ruleEntry
 	if err := decodeStrictly(node, &entry, ruleFields); err != nil {
 		return nil, err
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextWords: entry.ContextWords, triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
+		triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name
+	}
+	for _, name := range entry.Checks {
+		c := checks[name]
+		if c == nil {
+			return nil, fmt.Errorf("unknown check %q: it is not among the checks of the policy", name)
+		}
+		r.checks = append(r.checks, c)
 	}
 	if !validName.MatchString(r.name) || !validName.MatchString(r.mask) {
 		return nil, fmt.Errorf("name and mask must match %s", validName)
@@ -391,10 +421,23 @@ func setNeighbours(r *rule, entry *ruleEntry) error {
 	return nil
 }
 
-func setContextWords(_ *rule, entry *ruleEntry) error {
-	for _, word := range entry.ContextWords {
+// numberSuffixes are what must follow a word of `context_words_with_number`, which alone says too
+// little.
+var numberSuffixes = []string{
+	" number", " no", " nr", " num", " id", "number", "-no", "-nr", "_number", "_no", "_nr",
+	"_num", "_id", ":", "=", "#", " :", " =", " #", `":`, "':",
+}
+
+func setContextWords(r *rule, entry *ruleEntry) error {
+	for _, word := range slices.Concat(entry.ContextWords, entry.WordsWithNumber) {
 		if word == "" || lowerASCII(word) != word {
 			return fmt.Errorf("context_words: %q is not lower-case", word)
+		}
+	}
+	r.contextWords = slices.Clone(entry.ContextWords)
+	for _, word := range entry.WordsWithNumber {
+		for _, suffix := range numberSuffixes {
+			r.contextWords = append(r.contextWords, word+suffix)
 		}
 	}
 	return nil

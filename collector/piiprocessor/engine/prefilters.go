@@ -40,6 +40,17 @@ type probe struct {
 	mixed        []int    // at tokens of so many letters and digits
 	lettersFirst bool     // at each token of letters and digits that begins with a letter
 	test         probeTest
+	checked      func(checks []*check, s string, t token) bool // instead of test: asks the rule's checks
+}
+
+// of returns the probe as it is for one rule.
+func (p *probe) of(r *rule) *probe {
+	if p.checked == nil {
+		return p
+	}
+	own := *p
+	own.test = func(s string, t token) bool { return p.checked(r.checks, s, t) }
+	return &own
 }
 
 // always is for probes whose place says enough.
@@ -56,6 +67,9 @@ func sharedProbe(p probe) *probe {
 func digestOf(entry *ruleEntry) string {
 	text := fmt.Appendf(nil, "%q %v %q %q %q %q %q %q %t", entry.Pattern, entry.Triggers, entry.ContextWords,
 		entry.NotBefore, entry.NotBeforeDigit, entry.NotAfter, entry.NotAfterDigit, entry.Validate, entry.Rescan)
+	if len(entry.WordsWithNumber)+len(entry.Checks) > 0 {
+		text = fmt.Appendf(text, " %q %q", entry.WordsWithNumber, entry.Checks)
+	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:6])
 }
@@ -161,13 +175,13 @@ var prefilters = map[string]prefilter{
 	// Groups of digits, whatever divides them.
 	"ssn":      {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
 	"phone_us": {rule: "828b55ef5423", groups: [][]int{{3, 3, 4}}},
-	"aadhaar":  {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
-	"rrn":      {rule: "d9e84ac71687", groups: [][]int{{6, 7}}},
-	"cpf":      {rule: "b429f6810363", groups: [][]int{{3, 3, 3, 2}}},
+	"aadhaar":  {rule: "f51e6c4c02ae", groups: [][]int{{4, 4, 4}}},
+	"rrn":      {rule: "5cf71c761942", groups: [][]int{{6, 7}}},
+	"cpf":      {rule: "e2543ddc27bd", groups: [][]int{{3, 3, 3, 2}}},
 	"cnpj":     {rule: "87df4f047a91", groups: [][]int{{2, 3, 3, 4, 2}}},
-	"nhs":      {rule: "93a61f3da6b4", groups: [][]int{{3, 3, 4}}},
-	"sin":      {rule: "85c2c28019d6", groups: [][]int{{3, 3, 3}}},
-	"aba":      {rule: "04b2fd5dd881", groups: [][]int{{4, 4, 1}}},
+	"nhs":      {rule: "4b2f096532c9", groups: [][]int{{3, 3, 4}}},
+	"sin":      {rule: "1e7694026a74", groups: [][]int{{3, 3, 3}}},
+	"aba":      {rule: "786767e09283", groups: [][]int{{4, 4, 1}}},
 	// + and a digit that is not 0.
 	"phone": {rule: "4e977d4d81bc", probes: []*probe{sharedProbe(probe{sign: "+", next: "123456789"})}},
 	// Nine digits or more, in groups of which the first begins with 0, up to two characters apart.
@@ -176,31 +190,50 @@ var prefilters = map[string]prefilter{
 	"phone_bare": {rule: "dd649aa0a329", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: beginsWithZero})}},
 	// The whole id with its letter, as the validator wants it, begins a token: seven or eight digits
 	// with a dash before the letter, or with the letter in the same token.
-	"nif": {rule: "d946321c40a2", probes: []*probe{sharedProbe(probe{numbers: []int{7, 8}, mixed: []int{8, 9}, test: isWholeNIF})}},
+	"nif": {rule: "af69ef562a7b", probes: []*probe{{numbers: []int{7, 8}, mixed: []int{8, 9}, checked: isWholeNIF}}},
 	// Six digits and a sign; or all eleven characters in one token, the seventh a letter.
-	"hetu": {rule: "ee9e394ed8e8", probes: []*probe{
+	"hetu": {rule: "c195a70d09dd", probes: []*probe{
 		sharedProbe(probe{numbers: []int{6}, test: isBeforeCentury}),
 		sharedProbe(probe{mixed: []int{11}, test: hasLetterSeventh}),
 	}},
 	// A token of 16 characters with seven digits.
 	"codice_fiscale": {rule: "e4ed06e33809", probes: []*probe{sharedProbe(probe{mixed: []int{16}, test: hasSevenDigits})}},
 	// A token of 18 upper-case letters and digits.
-	"curp": {rule: "03f2105bfe38", probes: []*probe{sharedProbe(probe{mixed: []int{18}, test: isUpperCase})}},
+	"curp": {rule: "2fccde152a40", probes: []*probe{sharedProbe(probe{mixed: []int{18}, test: isUpperCase})}},
 	// The whole pattern, from a token that begins with two letters: up to the first blank these are
 	// two, four, six, eight or nine characters.
-	"nino": {rule: "97c22e5ff5fc", probes: []*probe{sharedProbe(probe{twoLetters: true, mixed: []int{4, 6, 8, 9}, test: beginsNINO})}},
+	"nino": {rule: "8db67b6ab9b5", probes: []*probe{sharedProbe(probe{twoLetters: true, mixed: []int{4, 6, 8, 9}, test: beginsNINO})}},
 	// Four characters between a token's start and a dash, three between two dashes; or eleven with
 	// digits where the pattern has them.
 	"mbi": {rule: "30fd19fc6885", probes: []*probe{
 		sharedProbe(probe{mixed: []int{4}, test: isBeforeGroupOfThree}),
 		sharedProbe(probe{mixed: []int{11}, test: hasDigitsOfMBI}),
 	}},
-	// A token of nine characters, upper case, two of them letters.
-	"nric": {rule: "1b881643fd12", probes: []*probe{sharedProbe(probe{mixed: []int{9}, test: isUpperCaseWithSevenDigits})}},
+	// A token of nine or ten characters for which a check holds.
+	"nric": {rule: "2a8bdc9c18e4", probes: []*probe{{mixed: []int{9, 10}, checked: isWholeID}}},
 	// A token of ten characters with four digits, the sixth to the ninth.
 	"in_pan": {rule: "8a65d1eabed0", probes: []*probe{sharedProbe(probe{mixed: []int{10}, test: hasDigitsOfPAN})}},
-	// A number of eleven digits for which the validator holds.
-	"tckn": {rule: "e2aab7481596", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: isValidTCKN})}},
+	// A token of one of these lengths for which a check holds: digits, but for the last of 18 and for a
+	// letter in the 15 of Corsica.
+	"national_id_run": {rule: "422657998e22", probes: []*probe{{numbers: []int{10, 11, 12, 13, 15, 18}, mixed: []int{15, 18}, checked: isWholeID}}},
+	// Groups of digits, whatever divides them.
+	"national_id_dated": {rule: "b7948949060e", groups: [][]int{{6, 4}, {6, 5}, {8, 4}, {6, 2, 4}, {4, 6}, {1, 6, 4}}},
+	// Groups of digits; or the K at the end of a Chilean number. Corsica's letter is before the last three groups.
+	"national_id_grouped": {
+		rule: "2f466f44e514", probes: []*probe{sharedProbe(probe{sign: "-", next: "Kk", test: isAfterDigit})},
+		groups: [][]int{
+			{3, 4, 4, 2}, {2, 2, 2, 3, 2}, {6, 3, 2}, {2, 8, 1}, {1, 3, 3, 1}, {2, 3, 3, 1}, {7, 1}, {8, 1}, {9, 1}, {3, 3, 3, 2},
+			{1, 4, 5, 2, 1}, {3, 3, 2}, {3, 3, 3, 1}, {3, 7, 1}, {3, 7, 2}, {4, 2, 3}, {2, 3, 3, 3},
+		},
+	},
+	// Groups of digits; V and a dash; a token of fifteen upper-case letters and digits; a digit before a bracket.
+	"national_id_form": {
+		rule: "b34ac0d67cbe", groups: [][]int{{5, 7, 1}, {4, 7, 1}, {4, 6, 3, 1}, {2, 3, 3, 1, 3, 3}},
+		probes: []*probe{
+			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterV}), sharedProbe(probe{mixed: []int{15}, test: isUpperCase}),
+			sharedProbe(probe{sign: "(", next: "0123456789A", test: isAfterDigit}),
+		},
+	},
 	// A token of 16 characters with digits where the pattern has them.
 	"uk_driving_licence": {rule: "a4bd2102f475", probes: []*probe{sharedProbe(probe{mixed: []int{16}, test: hasDigitsOfLicence})}},
 }
@@ -310,30 +343,22 @@ func isIPv6Gap(s string, t token) bool {
 func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
 
 // isWholeNIF: eight digits, in seven of ten ids of other kinds, would be worth a look otherwise.
-func isWholeNIF(s string, t token) bool {
-	if t.start > 0 && s[t.start-1] == '-' {
-		return false
+func isWholeNIF(checks []*check, s string, t token) bool {
+	start, end := t.start, t.end
+	if start > 1 && s[start-1] == '-' && lower(s[start-2]) >= 'x' && lower(s[start-2]) <= 'z' {
+		start -= 2
 	}
-	i := t.start
-	if c := lower(s[i]); c >= 'x' && c <= 'z' {
-		i++
+	if end+1 < len(s) && s[end] == '-' && isLetter(s[end+1]) {
+		end += 2
 	}
-	first := i
-	for i < len(s) && i < first+8 && isDigit(s[i]) {
-		i++
-	}
-	if i-first < 7 || (first > t.start && i-first > 7) {
-		return false
-	}
-	if i < len(s) && s[i] == '-' {
-		i++
-	}
-	if i >= len(s) || !isLetter(s[i]) {
-		return false
-	}
-	i++
-	return (i == len(s) || (!isAlnum(s[i]) && s[i] != '-')) && isNIF(s[t.start:i])
+	return holdsAny(checks, s[start:end])
 }
+
+func isWholeID(checks []*check, s string, t token) bool { return holdsAny(checks, s[t.start:t.end]) }
+
+func isAfterDigit(s string, t token) bool { return t.start > 0 && isDigit(s[t.start-1]) }
+
+func isAfterV(s string, t token) bool { return t.start > 0 && s[t.start-1] == 'V' }
 
 func isBeforeCentury(s string, t token) bool { return next(s, t) == '-' || next(s, t) == '+' }
 
@@ -342,10 +367,6 @@ func hasLetterSeventh(s string, t token) bool { return isLetter(s[t.start+6]) }
 func hasSevenDigits(_ string, t token) bool { return t.digits == 7 }
 
 func isUpperCase(_ string, t token) bool { return t.seen&classLower == 0 }
-
-func isUpperCaseWithSevenDigits(_ string, t token) bool {
-	return t.digits == 7 && t.seen&classLower == 0
-}
 
 // ninoLetters are those a National Insurance number may have in its first and second place.
 var ninoLetters = [2]asciiSet{letterSet("abceghjklmnoprstwxyz"), letterSet("abceghjklmnprstwxyz")}
@@ -376,7 +397,7 @@ func beginsNINO(s string, t token) bool {
 	if s[i] == ' ' {
 		i++
 	}
-	return i < len(s) && lower(s[i]) >= 'a' && lower(s[i]) <= 'd'
+	return i < len(s) && (lower(s[i]) >= 'a' && lower(s[i]) <= 'd' || lower(s[i]) == 't')
 }
 
 func isBeforeGroupOfThree(s string, t token) bool {
@@ -387,8 +408,6 @@ func isBeforeGroupOfThree(s string, t token) bool {
 func hasDigitsOfMBI(s string, t token) bool { return digitsAt(s, t, 0, 3, 6, 9, 10) }
 
 func hasDigitsOfPAN(s string, t token) bool { return t.digits == 4 && digitsAt(s, t, 5, 8) }
-
-func isValidTCKN(s string, t token) bool { return isTCKN(s[t.start:t.end]) }
 
 func hasDigitsOfLicence(s string, t token) bool {
 	return t.digits >= 7 && digitsAt(s, t, 5, 9) && !isDigit(s[t.end-1])

@@ -34,6 +34,7 @@ type rule struct {
 	contextWords              []string
 	rescan, suppressOnIDKeys  bool
 	validate                  validator
+	checks                    []*check // any of them holds
 	replacement               replacement
 }
 
@@ -106,6 +107,9 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 		if !ok {
 			return "", end, false
 		}
+	}
+	if len(r.checks) > 0 && !holdsAny(r.checks, s[start:end]) {
+		return "", end, false
 	}
 	if end < len(s) {
 		if r.notAfter.has(s[end]) {

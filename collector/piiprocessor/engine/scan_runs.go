@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	longestNumber   = 11 // digits of a number that any probe waits for
+	longestNumber   = 18 // digits of a number that any probe waits for
 	longestMixed    = 42 // likewise of letters and digits
 	longestHexGroup = 4
 

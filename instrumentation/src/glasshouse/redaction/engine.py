@@ -223,6 +223,8 @@ class Engine:
             if network is None:
                 return None
             end, form = network
+        if rule.checks and not any(each.holds(text[start:end]) for each in rule.checks):
+            return None
         if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end

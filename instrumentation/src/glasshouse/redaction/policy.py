@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
+from glasshouse.redaction.checks import Check, CheckError, read_check
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.patterns import PatternError, compile_pattern
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
@@ -28,9 +29,15 @@ _KEY_FIELDS: Final = frozenset(
     | {"require_digit_in_prose", "overrides_except"}
 )
 _RULE_FIELDS: Final = frozenset(
-    {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
+    {"name", "entity", "builtin", "triggers", "pattern", "rescan", "validate", "checks"}
+    | {"context_words", "context_words_with_number"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
     | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement"}
+)
+# What must follow a word of `context_words_with_number`, which alone says too little.
+_NUMBER_SUFFIXES: Final = (
+    *(" number", " no", " nr", " num", " id", "number", "-no", "-nr", "_number", "_no", "_nr"),
+    *("_num", "_id", ":", "=", "#", " :", " =", " #", '":', "':"),
 )
 _RENAMED: Final = {
     "weak": "require_digit_in_prose",
@@ -94,6 +101,7 @@ class Rule:
     rescan: bool
     suppress_on_id_keys: bool
     validate: str
+    checks: tuple[Check, ...]
     replacement: Replacement
 
 
@@ -137,6 +145,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         raise PolicyError(f"policy {path}: limits: {error}") from None
     off = _Switch(disable)
     all_keys = [reader.key_rule(item) for item in reader.sequence(document.get("keys"))]
+    for item in reader.sequence(document.get("checks")):
+        reader.check(item)
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]
     keys = tuple(rule for rule in all_keys if not off(rule.name))
     rules = tuple(rule for rule in all_rules if not off(rule.name, rule.entity))
@@ -191,6 +201,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: set[str] = set()
+        self._checks: dict[str, Check] = {}
 
     def mapping(self, node: yaml.Node | None) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
@@ -245,6 +256,20 @@ class _Reader:
             overrides=bool(entry.get("overrides_except")),
         )
 
+    def check(self, node: yaml.Node) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            raise self._complain(node, "check", "", "is no map")
+        entry: dict[str, Any] = _value(node)
+        name = str(entry.get("name", ""))
+        if not _NAME.fullmatch(name):
+            raise self._complain(node, "check", name, f"the name must match {_NAME.pattern}")
+        if name in self._checks:
+            raise self._complain(node, "check", name, "the name is used twice")
+        try:
+            self._checks[name] = read_check(entry)
+        except CheckError as error:
+            raise self._complain(node, "check", name, str(error)) from None
+
     def rule(self, node: yaml.Node) -> Rule:
         entry = self._entry(node, "rule", _RULE_FIELDS)
         name = entry["name"]
@@ -263,6 +288,9 @@ class _Reader:
         validate = entry.get("validate", "")
         if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS}:
             raise complain(f'unknown validator "{validate}"')
+        for check in entry.get("checks", ()):
+            if check not in self._checks:
+                raise complain(f'unknown check "{check}": it is not among the checks of the policy')
         mask = entry.get("mask") or name
         literals, counts = _triggers(entry.get("triggers", ()), complain)
         return Rule(
@@ -276,10 +304,11 @@ class _Reader:
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
             not_followed_by=_class(entry, "not_followed_by", complain),
             not_followed_by_and_digit=_class(entry, "not_followed_by_and_digit", complain),
-            context_words=_context_words(entry.get("context_words", ()), complain),
+            context_words=_context_words(entry, complain),
             rescan=bool(entry.get("rescan")),
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             validate=validate,
+            checks=tuple(self._checks[check] for check in entry.get("checks", ())),
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
         )
 
@@ -327,10 +356,13 @@ def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int
     return frozenset(c for c in range(128) if members.fullmatch(bytes([c])))
 
 
-def _context_words(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
-    for word in words:
+def _context_words(entry: Mapping[str, Any], complain: Any) -> tuple[bytes, ...]:
+    words: list[str] = list(entry.get("context_words") or ())
+    ordinary: list[str] = list(entry.get("context_words_with_number") or ())
+    for word in (*words, *ordinary):
         if not word or word.encode().lower() != word.encode():
             raise complain(f'context_words: "{word}" is not lower-case')
+    words += [word + suffix for word in ordinary for suffix in _NUMBER_SUFFIXES]
     return tuple(word.encode() for word in words)
 
 
