@@ -6,6 +6,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -15,6 +16,9 @@ import (
 // longestChecked is the longest number that a check describes, in letters and digits.
 const longestChecked = 32
 
+// noValue is that of a letter that may not stand in a number.
+const noValue = math.MinInt
+
 // check is a row of `checks` in the policy: what the letters and digits of a number must satisfy.
 // What each field means is in redaction/README.md.
 type check struct {
@@ -23,7 +27,7 @@ type check struct {
 	date, notDate string
 	years         []int
 	months, days  []int
-	letters       [26]int // -1: the letter has no value
+	letters       [26]int // or noValue
 	parts         []part
 	sums          []weightedSum
 	scheme        scheme
@@ -201,7 +205,7 @@ func (c *check) sumsUp(sum *weightedSum, chars []byte) bool {
 		}
 		value := int(chars[i]) - '0'
 		if !isDigit(chars[i]) {
-			if value = c.letters[chars[i]-'A']; value < 0 {
+			if value = c.letters[chars[i]-'A']; value == noValue {
 				return false
 			}
 		}
@@ -338,7 +342,7 @@ func compileCheck(node *yaml.Node) (*check, error) {
 		}
 	}
 	for i := range c.letters {
-		c.letters[i] = -1
+		c.letters[i] = noValue
 	}
 	for letters, first := range entry.Letters {
 		for place, letter := range []byte(letters) {

@@ -14,7 +14,7 @@ func isIDLike(hit string) bool {
 		}
 	}
 	digits := onlyDigits(hit)
-	return chars >= 6 && chars <= 20 && len(digits) >= 5 && !allSame([]byte(digits)) && !isDate(hit)
+	return chars >= 6 && chars <= 24 && len(digits) >= 5 && !allSame([]byte(digits)) && !isDate(hit)
 }
 
 // isDate recognises 2026-11-25 and 25.11.2026 with any one separator between the groups.

@@ -11,6 +11,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -425,7 +426,7 @@ func setNeighbours(r *rule, entry *ruleEntry) error {
 // little.
 var numberSuffixes = []string{
 	" number", " no", " nr", " num", " id", "number", "-no", "-nr", "_number", "_no", "_nr",
-	"_num", "_id", ":", "=", "#", " :", " =", " #", `":`, "':",
+	"_num", "_id", ":", "=", "#", " :", " =", " #", `":`, "':", " is", " n°", " nº",
 }
 
 func setContextWords(r *rule, entry *ruleEntry) error {
@@ -434,13 +435,30 @@ func setContextWords(r *rule, entry *ruleEntry) error {
 			return fmt.Errorf("context_words: %q is not lower-case", word)
 		}
 	}
-	r.contextWords = slices.Clone(entry.ContextWords)
+	words := slices.Clone(entry.ContextWords)
 	for _, word := range entry.WordsWithNumber {
 		for _, suffix := range numberSuffixes {
-			r.contextWords = append(r.contextWords, word+suffix)
+			words = append(words, word+suffix)
 		}
 	}
+	for _, word := range words {
+		r.contextWords = append(r.contextWords, caseForms(word)...)
+	}
 	return nil
+}
+
+// caseForms are a word as texts write it; matching itself folds A to Z alone.
+func caseForms(word string) []string {
+	upper := strings.ToUpper(word)
+	_, first := utf8.DecodeRuneInString(upper)
+	_, rest := utf8.DecodeRuneInString(word)
+	forms := []string{word}
+	for _, form := range []string{upper, upper[:first] + word[rest:]} {
+		if form = lowerASCII(form); !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	return forms
 }
 
 func setValidator(r *rule, entry *ruleEntry) error {

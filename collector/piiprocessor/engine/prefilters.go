@@ -199,7 +199,7 @@ var prefilters = map[string]prefilter{
 	// A token of 16 characters with seven digits.
 	"codice_fiscale": {rule: "e4ed06e33809", probes: []*probe{sharedProbe(probe{mixed: []int{16}, test: hasSevenDigits})}},
 	// A token of 18 upper-case letters and digits.
-	"curp": {rule: "2fccde152a40", probes: []*probe{sharedProbe(probe{mixed: []int{18}, test: isUpperCase})}},
+	"curp": {rule: "03f2105bfe38", probes: []*probe{sharedProbe(probe{mixed: []int{18}, test: isUpperCase})}},
 	// The whole pattern, from a token that begins with two letters: up to the first blank these are
 	// two, four, six, eight or nine characters.
 	"nino": {rule: "8db67b6ab9b5", probes: []*probe{sharedProbe(probe{twoLetters: true, mixed: []int{4, 6, 8, 9}, test: beginsNINO})}},
@@ -210,12 +210,12 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{mixed: []int{11}, test: hasDigitsOfMBI}),
 	}},
 	// A token of nine or ten characters for which a check holds.
-	"nric": {rule: "2a8bdc9c18e4", probes: []*probe{{mixed: []int{9, 10}, checked: isWholeID}}},
+	"nric": {rule: "2a8bdc9c18e4", probes: []*probe{{mixed: []int{9, 10}, checked: isWholeUpperCaseID}}},
 	// A token of ten characters with four digits, the sixth to the ninth.
 	"in_pan": {rule: "8a65d1eabed0", probes: []*probe{sharedProbe(probe{mixed: []int{10}, test: hasDigitsOfPAN})}},
 	// A token of one of these lengths for which a check holds: digits, but for the last of 18 and for a
 	// letter in the 15 of Corsica.
-	"national_id_run": {rule: "422657998e22", probes: []*probe{{numbers: []int{10, 11, 12, 13, 15, 18}, mixed: []int{15, 18}, checked: isWholeID}}},
+	"national_id_run": {rule: "90091d99634f", probes: []*probe{{numbers: []int{10, 11, 12, 13, 15, 18}, mixed: []int{15, 18}, checked: isWholeID}}},
 	// Groups of digits, whatever divides them.
 	"national_id_dated": {rule: "b7948949060e", groups: [][]int{{6, 4}, {6, 5}, {8, 4}, {6, 2, 4}, {4, 6}, {1, 6, 4}}},
 	// Groups of digits; or the K at the end of a Chilean number. Corsica's letter is before the last three groups.
@@ -352,6 +352,10 @@ func isWholeNIF(checks []*check, s string, t token) bool {
 		end += 2
 	}
 	return holdsAny(checks, s[start:end])
+}
+
+func isWholeUpperCaseID(checks []*check, s string, t token) bool {
+	return t.seen&classLower == 0 && holdsAny(checks, s[t.start:t.end])
 }
 
 func isWholeID(checks []*check, s string, t token) bool { return holdsAny(checks, s[t.start:t.end]) }

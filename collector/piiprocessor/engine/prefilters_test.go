@@ -185,7 +185,7 @@ var editedRules = []struct {
 	text, want   string
 }{
 	{
-		"sin", [2]string{`[1-9][0-9]{2}-[0-9]{3}-[0-9]{3}'`, `triggers: [{digits: 9}], not_preceded_by: '0-9A-Za-z_\-', not_preceded_by_digit_and: ' .', not_followed_by: '0-9A-Za-z_\-', validate: luhn9`},
+		"sin", [2]string{`[1-9][0-9]{2}-[0-9]{3}-[0-9]{3}'`, `triggers: [{digits: 9}], not_preceded_by: '0-9A-Za-z_\-', not_preceded_by_digit_and: ' .', not_followed_by: '0-9A-Za-z_\-', checks: [ca_sin]`},
 		[2]string{`[1-9][0-9]{2}[-/][0-9]{3}[-/][0-9]{3}(?:/[0-9])?'`, `triggers: [{digits: 9}, "sin/"], not_preceded_by: '0-9A-Za-z_\-', not_preceded_by_digit_and: ' .', not_followed_by: '0-9A-Za-z_\-', validate: has_digit`},
 		"no 146/454/286/7", "no [national_id]",
 	},

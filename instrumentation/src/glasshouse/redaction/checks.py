@@ -232,7 +232,9 @@ def _letters(entry: Mapping[Any, Any]) -> Mapping[int, int]:
 
 def _part(entry: Mapping[str, Any]) -> Part:
     _only(entry, _PART_FIELDS)
-    if len(entry) != len(_PART_FIELDS) or not all(isinstance(n, int) and n >= 0 for n in entry.values()):
+    if len(entry) != len(_PART_FIELDS) or not all(
+        isinstance(n, int) and n >= 0 for n in entry.values()
+    ):
         raise CheckError("parts: needs at, digits, first and last")
     return Part(**entry)
 

@@ -22,4 +22,4 @@ def is_id_like(hit: bytes) -> bool:
     """For ids that count only beside their word."""
     count = sum(c in ALNUM for c in hit)
     digits = only_digits(hit)
-    return 6 <= count <= 20 and len(digits) >= 5 and not all_same(digits) and not is_date(hit)
+    return 6 <= count <= 24 and len(digits) >= 5 and not all_same(digits) and not is_date(hit)

@@ -37,7 +37,7 @@ _RULE_FIELDS: Final = frozenset(
 # What must follow a word of `context_words_with_number`, which alone says too little.
 _NUMBER_SUFFIXES: Final = (
     *(" number", " no", " nr", " num", " id", "number", "-no", "-nr", "_number", "_no", "_nr"),
-    *("_num", "_id", ":", "=", "#", " :", " =", " #", '":', "':"),
+    *("_num", "_id", ":", "=", "#", " :", " =", " #", '":', "':", " is", " n°", " nº"),
 )
 _RENAMED: Final = {
     "weak": "require_digit_in_prose",
@@ -363,7 +363,14 @@ def _context_words(entry: Mapping[str, Any], complain: Any) -> tuple[bytes, ...]
         if not word or word.encode().lower() != word.encode():
             raise complain(f'context_words: "{word}" is not lower-case')
     words += [word + suffix for word in ordinary for suffix in _NUMBER_SUFFIXES]
-    return tuple(word.encode() for word in words)
+    return tuple(form for word in words for form in _case_forms(word))
+
+
+def _case_forms(word: str) -> tuple[bytes, ...]:
+    """Return a word as texts write it; matching itself folds A to Z alone."""
+    upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in word)
+    forms = (word, upper, upper[0] + word[1:])
+    return tuple(dict.fromkeys(form.encode().lower() for form in forms))
 
 
 def _replacement(text: str | None, mask: str, validate: str, complain: Any) -> Replacement:
