@@ -23,9 +23,12 @@ const noValue = math.MinInt
 // What each field means is in redaction/README.md.
 type check struct {
 	lengths       []int
+	groups        []uint64 // as in packed, without the mask
+	separators    string
 	begins        []string
 	date, notDate string
 	years         []int
+	notYears      []int
 	months, days  []int
 	letters       [26]int // or noValue
 	parts         []part
@@ -87,10 +90,11 @@ func (s scheme) holds(digits []byte) bool {
 // holdsAny reports whether any of the checks holds for a hit.
 func holdsAny(checks []*check, hit string) bool {
 	var buffer [longestChecked]byte
-	n := 0
+	n, groups, separated := 0, uint64(0), true
 	for i := range len(hit) {
 		c := hit[i]
 		if !isAlnum(c) {
+			separated = true
 			continue
 		}
 		if n == len(buffer) {
@@ -101,14 +105,34 @@ func holdsAny(checks []*check, hit string) bool {
 		}
 		buffer[n] = c
 		n++
+		if separated {
+			groups <<= 8
+		}
+		groups++
+		separated = false
 	}
-	chars := buffer[:n]
 	for _, c := range checks {
-		if c.holds(chars) {
+		if c.isWritten(hit, groups) && c.holds(buffer[:n]) {
 			return true
 		}
 	}
 	return false
+}
+
+// isWritten looks at the groups of letters and digits, and at what stands between them.
+func (c *check) isWritten(hit string, groups uint64) bool {
+	if len(c.groups) > 0 && !slices.Contains(c.groups, groups) {
+		return false
+	}
+	if c.separators == "" {
+		return true
+	}
+	for i := range len(hit) {
+		if !isAlnum(hit[i]) && strings.IndexByte(c.separators, hit[i]) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *check) holds(chars []byte) bool {
@@ -118,10 +142,10 @@ func (c *check) holds(chars []byte) bool {
 	if len(c.begins) > 0 && !beginsWithAny(chars, c.begins) {
 		return false
 	}
-	if c.date != "" && !c.hasDate(chars, c.date) {
+	if c.date != "" && !c.hasDate(chars, c.date, c.years) {
 		return false
 	}
-	if c.notDate != "" && c.hasDate(chars, c.notDate) {
+	if c.notDate != "" && c.hasDate(chars, c.notDate, c.notYears) {
 		return false
 	}
 	for _, p := range c.parts {
@@ -157,7 +181,7 @@ func allDigits(chars []byte) bool {
 
 var daysOfMonth = [...]int{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
-func (c *check) hasDate(chars []byte, form string) bool {
+func (c *check) hasDate(chars []byte, form string, years []int) bool {
 	year, month, day := 0, 0, 0
 	if strings.IndexByte(form, 'd') < 0 {
 		day = 1
@@ -178,8 +202,8 @@ func (c *check) hasDate(chars []byte, form string) bool {
 		}
 		*part = *part*10 + int(chars[i]-'0')
 	}
-	if len(c.years) > 0 {
-		first, last := c.years[0], c.years[1]
+	if len(years) > 0 {
+		first, last := years[0], years[1]
 		if first <= last && (year < first || year > last) || first > last && year < first && year > last {
 			return false
 		}
@@ -269,10 +293,13 @@ func (n *numbersOrOne) UnmarshalYAML(node *yaml.Node) error {
 type checkEntry struct {
 	Name    string         `yaml:"name"`
 	Length  numbersOrOne   `yaml:"length"`
+	Groups  [][]int        `yaml:"groups"`
+	Between string         `yaml:"separators"`
 	Begins  []string       `yaml:"begins"`
 	Date    string         `yaml:"date"`
 	NotDate string         `yaml:"not_date"`
 	Years   []int          `yaml:"years"`
+	NotYear []int          `yaml:"not_years"`
 	Months  []int          `yaml:"months"`
 	Days    []int          `yaml:"days"`
 	Letters map[string]int `yaml:"letters"`
@@ -298,7 +325,7 @@ type sumEntry struct {
 }
 
 const (
-	checkFields = " name length begins date not_date years months days letters parts sums scheme scheme_from "
+	checkFields = " name length groups separators begins date not_date years not_years months days letters parts sums scheme scheme_from "
 	partFields  = " at digits first last "
 	sumFields   = " weights modulus check at remainders "
 )
@@ -314,7 +341,7 @@ func compileCheck(node *yaml.Node) (*check, error) {
 	}
 	c := &check{
 		lengths: entry.Length, begins: entry.Begins, date: entry.Date, notDate: entry.NotDate, years: entry.Years,
-		months: entry.Months, days: entry.Days, schemeFrom: entry.From,
+		notYears: entry.NotYear, separators: entry.Between, months: entry.Months, days: entry.Days, schemeFrom: entry.From,
 	}
 	if len(c.months) == 0 {
 		c.months = []int{0}
@@ -333,8 +360,21 @@ func compileCheck(node *yaml.Node) (*check, error) {
 	if c.schemeFrom < 0 || c.schemeFrom >= slices.Min(c.lengths) {
 		return nil, errors.New("scheme_from: must be a place in the number")
 	}
-	if len(c.years) != 0 && len(c.years) != 2 {
-		return nil, errors.New("years: must be the first and the last")
+	for field, years := range map[string][]int{"years": c.years, "not_years": c.notYears} {
+		if len(years) != 0 && len(years) != 2 {
+			return nil, fmt.Errorf("%s: must be the first and the last", field)
+		}
+	}
+	for _, lengths := range entry.Groups {
+		total := 0
+		for _, n := range lengths {
+			total += n
+		}
+		if !slices.Contains(c.lengths, total) {
+			return nil, errors.New("groups: each must be as long as the number")
+		}
+		want, _ := packed(lengths)
+		c.groups = append(c.groups, want)
 	}
 	for field, form := range map[string]string{"date": c.date, "not_date": c.notDate} {
 		if form != "" && (strings.Trim(form, ".ymd") != "" || strings.Count(form, "m") != 2 || strings.Count(form, "d") != 2 && strings.Contains(form, "d")) {

@@ -136,8 +136,8 @@ func (p *pass) longToken(t token) {
 	if length <= longestKeyLike && t.seen&classAlnum == classAlnum {
 		p.facts |= keyLike
 	}
-	const monero, stellar, bitcoinCash = 95, 56, 42
-	if length == monero || length == stellar || (length == bitcoinCash && t.start > 0 && p.s[t.start-1] == ':') {
+	const monero, stellar, bitcoinCash, nano = 95, 56, 42, 60
+	if length == monero || length == stellar || ((length == bitcoinCash || length == nano) && t.start > 0 && classes[p.s[t.start-1]]&classAlnum == 0) {
 		p.facts |= otherWallet
 	}
 }

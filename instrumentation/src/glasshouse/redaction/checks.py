@@ -23,7 +23,20 @@ _PERMUTE: Final = (
 ).split()
 
 _FIELDS: Final = frozenset(
-    {"name", "length", "begins", "date", "not_date", "years", "months", "days", "letters"}
+    {
+        "name",
+        "length",
+        "groups",
+        "separators",
+        "begins",
+        "date",
+        "not_date",
+        "not_years",
+        "years",
+        "months",
+        "days",
+        "letters",
+    }
     | {"parts", "sums", "scheme", "scheme_from"}
 )
 _PART_FIELDS: Final = frozenset({"at", "digits", "first", "last"})
@@ -87,10 +100,13 @@ class Check:
 
     name: str
     lengths: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+    separators: bytes
     begins: tuple[bytes, ...]
     date: bytes
     not_date: bytes
     years: tuple[int, ...]
+    not_years: tuple[int, ...]
     months: tuple[int, ...]
     days: tuple[int, ...]
     letters: Mapping[int, int]
@@ -100,16 +116,30 @@ class Check:
     scheme_from: int
 
     def holds(self, hit: bytes) -> bool:
-        return self._holds(bytes(c for c in hit if c in ALNUM).upper())
-
-    def _holds(self, chars: bytes) -> bool:
+        chars = bytes(c for c in hit if c in ALNUM).upper()
         if len(chars) not in self.lengths or all_same(chars):
             return False
+        return self._is_written(hit) and self._holds(chars)
+
+    def _is_written(self, hit: bytes) -> bool:
+        """Look at the groups of letters and digits, and at what stands between them."""
+        groups, between = [0], True
+        for c in hit:
+            if c not in ALNUM:
+                between = between and (not self.separators or c in self.separators)
+                groups.append(0)
+            else:
+                groups[-1] += 1
+        if not self.groups:
+            return between
+        return between and tuple(n for n in groups if n) in self.groups
+
+    def _holds(self, chars: bytes) -> bool:
         if self.begins and not chars.startswith(self.begins):
             return False
-        if self.date and not self._has_date(chars, self.date):
+        if self.date and not self._has_date(chars, self.date, self.years):
             return False
-        if self.not_date and self._has_date(chars, self.not_date):
+        if self.not_date and self._has_date(chars, self.not_date, self.not_years):
             return False
         if not all(part.holds(chars) for part in self.parts):
             return False
@@ -120,7 +150,7 @@ class Check:
         checked = chars[self.scheme_from :]
         return are_digits(checked) and self.scheme(checked)
 
-    def _has_date(self, chars: bytes, form: bytes) -> bool:
+    def _has_date(self, chars: bytes, form: bytes, years: tuple[int, ...]) -> bool:
         parts = {ord("y"): 0, ord("m"): 0, ord("d"): 0}
         for c, kind in zip(chars, form, strict=False):
             if kind in parts:
@@ -130,8 +160,8 @@ class Check:
         year, month, day = parts.values()
         if ord("d") not in form:
             day = 1
-        if self.years:
-            first, last = self.years
+        if years:
+            first, last = years
             within = first <= year <= last if first <= last else year >= first or year <= last
             if not within:
                 return False
@@ -167,9 +197,15 @@ def read_check(entry: Mapping[str, Any]) -> Check:
     lengths = tuple(_numbers(entry, "length"))
     if not lengths or not all(2 <= n <= LONGEST_CHECKED for n in lengths):
         raise CheckError(f"length: must be 2 to {LONGEST_CHECKED}")
-    years = tuple(_numbers(entry, "years"))
-    if len(years) not in (0, 2):
-        raise CheckError("years: must be the first and the last")
+    years, not_years = tuple(_numbers(entry, "years")), tuple(_numbers(entry, "not_years"))
+    for field, both in (("years", years), ("not_years", not_years)):
+        if len(both) not in (0, 2):
+            raise CheckError(f"{field}: must be the first and the last")
+    groups = tuple(
+        tuple(_numbers({"groups": each}, "groups")) for each in entry.get("groups") or ()
+    )
+    if any(sum(each) not in lengths for each in groups):
+        raise CheckError("groups: each must be as long as the number")
     scheme, scheme_from = entry.get("scheme", ""), entry.get("scheme_from", 0)
     if not 0 <= scheme_from < min(lengths):
         raise CheckError("scheme_from: must be a place in the number")
@@ -182,6 +218,9 @@ def read_check(entry: Mapping[str, Any]) -> Check:
         date=_date(entry, "date"),
         not_date=_date(entry, "not_date"),
         years=years,
+        not_years=not_years,
+        groups=groups,
+        separators=str(entry.get("separators", "")).encode(),
         months=tuple(_numbers(entry, "months")) or (0,),
         days=tuple(_numbers(entry, "days")) or (0,),
         letters=_letters(entry.get("letters") or {}),

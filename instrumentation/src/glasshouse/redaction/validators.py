@@ -15,6 +15,7 @@ Shortener = Callable[[bytes, int, int], int | None]
 NetworkReader = Callable[..., Network | None]
 
 TESTS: Final[dict[str, Test]] = {
+    "base58_key": wallets.is_base58_key,
     "base58check": wallets.is_base58check,
     "basic_auth": tokens.is_basic_auth,
     "bech32": wallets.is_bech32,
