@@ -119,7 +119,7 @@ func holdsAny(checks []*check, hit string) bool {
 	return false
 }
 
-// isWritten looks at the groups of letters and digits, and at what stands between them.
+// isWritten checks the groups of letters and digits, and what stands between them.
 func (c *check) isWritten(hit string, groups uint64) bool {
 	if len(c.groups) > 0 && !slices.Contains(c.groups, groups) {
 		return false
@@ -411,8 +411,8 @@ func compileCheck(node *yaml.Node) (*check, error) {
 			return nil, fmt.Errorf("unknown scheme %q: use luhn, mod_11_10 or verhoeff", entry.Scheme)
 		}
 	}
-	if c.date == "" && len(c.sums) == 0 && c.scheme == noScheme {
-		return nil, errors.New("checks nothing: needs date, sums or scheme")
+	if c.date == "" && len(c.parts)+len(c.sums) == 0 && c.scheme == noScheme {
+		return nil, errors.New("checks nothing: needs date, parts, sums or scheme")
 	}
 	return c, nil
 }

@@ -8,8 +8,8 @@ SHORTEST: Final = 12
 LONGEST: Final = 19
 _LONG_MAESTRO: Final = frozenset({5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763})
 
-# Lengths of the SWIFT IBAN registry, of the countries that use IBANs outside it, and of the overseas
-# territories that use the form of France, Britain or Finland.
+# Lengths of the SWIFT IBAN registry, of countries outside it, and of overseas territories that use
+# the form of France, Britain or Finland.
 _IBAN_LENGTHS: Final = {
     country: length
     for length, countries in {

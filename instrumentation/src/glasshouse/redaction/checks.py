@@ -122,7 +122,7 @@ class Check:
         return self._is_written(hit) and self._holds(chars)
 
     def _is_written(self, hit: bytes) -> bool:
-        """Look at the groups of letters and digits, and at what stands between them."""
+        """Check the groups of letters and digits, and what stands between them."""
         groups, between = [0], True
         for c in hit:
             if c not in ALNUM:
@@ -229,8 +229,8 @@ def read_check(entry: Mapping[str, Any]) -> Check:
         scheme=_SCHEMES.get(scheme),
         scheme_from=scheme_from,
     )
-    if not (check.date or check.sums or check.scheme):
-        raise CheckError("checks nothing: needs date, sums or scheme")
+    if not (check.date or check.parts or check.sums or check.scheme):
+        raise CheckError("checks nothing: needs date, parts, sums or scheme")
     return check
 
 

@@ -90,7 +90,7 @@ def _is_segwit(values: list[int], *, plain: bool) -> bool:
         return False
     if values[0] == 0:
         return plain and program in (20, 32)
-    # BIP 173 gave later versions the older checksum, too; there are such addresses, but for Taproot.
+    # BIP 173 gave later versions the older checksum, too: such addresses exist, but for Taproot.
     return 2 <= program <= 40 and (not plain or program != _TAPROOT)
 
 
