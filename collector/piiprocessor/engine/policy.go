@@ -425,7 +425,7 @@ func setNeighbours(r *rule, entry *ruleEntry) error {
 // numberSuffixes are what must follow a word of `context_words_with_number`, which alone says too
 // little.
 var numberSuffixes = []string{
-	" number", " no", " nr", " num", " id", "number", "-no", "-nr", "_number", "_no", "_nr",
+	" number", " no", " nr", " num", " id", "-no", "-nr", "_number", "_no", "_nr",
 	"_num", "_id", ":", "=", "#", " :", " =", " #", `":`, "':", " is", " n°", " nº",
 }
 
@@ -435,14 +435,15 @@ func setContextWords(r *rule, entry *ruleEntry) error {
 			return fmt.Errorf("context_words: %q is not lower-case", word)
 		}
 	}
-	words := slices.Clone(entry.ContextWords)
-	for _, word := range entry.WordsWithNumber {
-		for _, suffix := range numberSuffixes {
-			words = append(words, word+suffix)
-		}
-	}
-	for _, word := range words {
+	for _, word := range entry.ContextWords {
 		r.contextWords = append(r.contextWords, caseForms(word)...)
+	}
+	r.indexWords = slices.Clone(r.contextWords)
+	for _, word := range entry.WordsWithNumber {
+		r.indexWords = append(r.indexWords, caseForms(word)...)
+		for _, suffix := range numberSuffixes {
+			r.contextWords = append(r.contextWords, caseForms(word+suffix)...)
+		}
 	}
 	return nil
 }

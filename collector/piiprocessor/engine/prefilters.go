@@ -347,6 +347,9 @@ func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
 
 // isWholeNIF: eight digits, in seven of ten ids of other kinds, would be worth a look otherwise.
 func isWholeNIF(checks []*check, s string, t token) bool {
+	if t.digits < fewestIDDigits {
+		return false
+	}
 	start, end := t.start, t.end
 	if start > 1 && s[start-1] == '-' && lower(s[start-2]) >= 'x' && lower(s[start-2]) <= 'z' {
 		start -= 2
@@ -358,10 +361,15 @@ func isWholeNIF(checks []*check, s string, t token) bool {
 }
 
 func isWholeUpperCaseID(checks []*check, s string, t token) bool {
-	return t.seen&classLower == 0 && holdsAny(checks, s[t.start:t.end])
+	return t.digits >= fewestIDDigits && t.seen&classLower == 0 && holdsAny(checks, s[t.start:t.end])
 }
 
-func isWholeID(checks []*check, s string, t token) bool { return holdsAny(checks, s[t.start:t.end]) }
+func isWholeID(checks []*check, s string, t token) bool {
+	return t.digits >= fewestIDDigits && holdsAny(checks, s[t.start:t.end])
+}
+
+// fewestIDDigits are in every id that isWholeNIF, isWholeID and isWholeUpperCaseID are asked about.
+const fewestIDDigits = 7
 
 func isAfterDigit(s string, t token) bool { return t.start > 0 && isDigit(s[t.start-1]) }
 

@@ -31,7 +31,7 @@ type rule struct {
 	pattern                   *regexp.Regexp
 	notBefore, notBeforeDigit asciiSet
 	notAfter, notAfterDigit   asciiSet
-	contextWords              []string
+	contextWords, indexWords  []string // these begin with those
 	rescan, suppressOnIDKeys  bool
 	validate                  validator
 	checks                    []*check // any of them holds

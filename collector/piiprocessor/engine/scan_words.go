@@ -11,6 +11,7 @@ type literal struct {
 	text  string
 	exact bool
 	next  int16 // in the same bucket, or -1
+	last  byte  // in lower case: it decides about most of a bucket without comparing the rest
 	rules bits
 	near  bits
 	pairs byte
@@ -67,7 +68,7 @@ func (x *wordIndex) build() {
 		if len(l.text) > 2 {
 			t := trigram(l.text[0], l.text[1], l.text[2])
 			x.begins[t>>6] |= 1 << (t & 63)
-			l.next, x.buckets[t] = x.buckets[t], int16(i)
+			l.next, x.buckets[t], l.last = x.buckets[t], int16(i), lower(l.text[len(l.text)-1])
 			continue
 		}
 		for third := range byte(32) {
@@ -89,7 +90,7 @@ func findable(word string) bool {
 // addContextWords files the words beside which rule i is tried. A single trigger of digits is a
 // further condition; others are not asked.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
-	for _, word := range r.contextWords {
+	for _, word := range r.indexWords {
 		switch {
 		case classes[word[0]]&classHigh != 0:
 			c.highNear.set(i)
@@ -177,7 +178,7 @@ func (p *pass) verify(i int, t uint16) {
 	for at := x.buckets[t]; at >= 0; at = x.literals[at].next {
 		l := &x.literals[at]
 		end := i + len(l.text)
-		if end > len(s) {
+		if end > len(s) || lower(s[end-1]) != l.last {
 			continue
 		}
 		if l.exact {

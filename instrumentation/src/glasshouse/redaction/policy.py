@@ -36,7 +36,7 @@ _RULE_FIELDS: Final = frozenset(
 )
 # What must follow a word of `context_words_with_number`, which alone says too little.
 _NUMBER_SUFFIXES: Final = (
-    *(" number", " no", " nr", " num", " id", "number", "-no", "-nr", "_number", "_no", "_nr"),
+    *(" number", " no", " nr", " num", " id", "-no", "-nr", "_number", "_no", "_nr"),
     *("_num", "_id", ":", "=", "#", " :", " =", " #", '":', "':", " is", " n°", " nº"),
 )
 _RENAMED: Final = {
