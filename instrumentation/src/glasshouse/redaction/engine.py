@@ -243,7 +243,7 @@ class Engine:
                 return b""
 
     def _is_near(self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
-        if key.words and any(
+        if rule.any_context_word.search(key.words) is not None and any(
             self._contains(key.words, 0, len(key.words), word) for word in rule.context_words
         ):
             return True
@@ -260,6 +260,8 @@ class Engine:
                 break
             high = _next_character(text, high)
         folded = text[low:high].lower()
+        if rule.any_context_word.search(folded) is None:
+            return False
         return any(
             word in folded
             and (self._contains(text, low, start, word) or self._contains(text, end, high, word))

@@ -98,6 +98,8 @@ class Rule:
     not_followed_by: frozenset[int]
     not_followed_by_and_digit: frozenset[int]
     context_words: tuple[bytes, ...]
+    any_context_word: Any
+    """A pattern that finds one of them in a text in which A to Z were folded."""
     rescan: bool
     suppress_on_id_keys: bool
     validate: str
@@ -292,6 +294,7 @@ class _Reader:
             if check not in self._checks:
                 raise complain(f'unknown check "{check}": it is not among the checks of the policy')
         mask = entry.get("mask") or name
+        words = _context_words(entry, complain)
         literals, counts = _triggers(entry.get("triggers", ()), complain)
         return Rule(
             name=name,
@@ -304,7 +307,8 @@ class _Reader:
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
             not_followed_by=_class(entry, "not_followed_by", complain),
             not_followed_by_and_digit=_class(entry, "not_followed_by_and_digit", complain),
-            context_words=_context_words(entry, complain),
+            context_words=words,
+            any_context_word=_any_of(words),
             rescan=bool(entry.get("rescan")),
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             validate=validate,
@@ -364,6 +368,10 @@ def _context_words(entry: Mapping[str, Any], complain: Any) -> tuple[bytes, ...]
             raise complain(f'context_words: "{word}" is not lower-case')
     words += [word + suffix for word in ordinary for suffix in _NUMBER_SUFFIXES]
     return tuple(form for word in words for form in _case_forms(word))
+
+
+def _any_of(words: Sequence[bytes]) -> Any:
+    return compile_pattern("|".join(re.escape(word.decode()) for word in words)) if words else None
 
 
 def _case_forms(word: str) -> tuple[bytes, ...]:

@@ -50,7 +50,7 @@ class Triggers:
         long: dict[bytes, int] = {}
         counts: dict[tuple[str, int], int] = {}
         self._suppressed_on_ids = self._pairs = 0
-        self._near: list[tuple[int, re.Pattern[bytes]]] = []
+        self._near: list[tuple[int, Any]] = []
         for place, rule in enumerate(rules):
             bit = 1 << place
             for literal in rule.literals:
@@ -63,9 +63,7 @@ class Triggers:
             if rule.pattern is None:
                 self._pairs |= bit
             if rule.context_words:
-                # Only A to Z fold, as in `context_words` itself.
-                words = re.compile(b"|".join(map(re.escape, rule.context_words)))
-                self._near.append((bit, words))
+                self._near.append((bit, rule.any_context_word))
         self._short = tuple(short.items())
         self._long = tuple(long.items())
         self._prefixes = frozenset(text for text in (*short, *long) if text.endswith(b"_"))
