@@ -220,17 +220,21 @@ var prefilters = map[string]prefilter{
 	"national_id_dated": {rule: "e3ac6f9891bc", groups: [][]int{{6, 4}, {6, 5}, {8, 4}, {6, 2, 4}, {4, 6}, {1, 6, 4}}},
 	// Groups of digits; or the K at the end of a Chilean number. Corsica's letter is before the last three groups.
 	"national_id_grouped": {
-		rule: "2f466f44e514", probes: []*probe{sharedProbe(probe{sign: "-", next: "Kk", test: isAfterDigit})},
+		rule: "a38eca62c407", probes: []*probe{
+			sharedProbe(probe{sign: "-", next: "Kk", test: isAfterDigit}), {mixed: []int{13}, checked: isPersonInMexicoOrCorsica},
+			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterFourLetters}),
+		},
 		groups: [][]int{
 			{3, 4, 4, 2}, {2, 2, 2, 3, 2}, {6, 3, 2}, {2, 8, 1}, {1, 3, 3, 1}, {2, 3, 3, 1}, {7, 1}, {8, 1}, {9, 1}, {3, 3, 3, 2},
 			{1, 4, 5, 2, 1}, {3, 3, 2}, {3, 3, 3, 1}, {3, 7, 1}, {3, 7, 2}, {4, 2, 3}, {2, 3, 3, 3},
+			{13, 2}, {3, 3, 2, 2}, {3, 2, 2, 3}, {3, 4, 7, 1}, {4, 4, 4}, {4, 3, 3},
 		},
 	},
-	// Groups of digits; V or E and a dash; a token of fifteen upper-case letters and digits; a digit before a bracket.
+	// Groups of digits; a letter and a dash; a token of fifteen upper-case letters and digits; a digit before a bracket.
 	"national_id_form": {
-		rule: "c2ffa05454f8", groups: [][]int{{5, 7, 1}, {4, 7, 1}, {4, 6, 3, 1}, {2, 3, 3, 1, 3, 3}},
+		rule: "b72d83127fbb", groups: [][]int{{5, 7, 1}, {4, 7, 1}, {4, 6, 3, 1}, {2, 3, 3, 1, 3, 3}},
 		probes: []*probe{
-			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterVOrE}), sharedProbe(probe{mixed: []int{15}, test: isUpperCase}),
+			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterVenezuelan}), sharedProbe(probe{mixed: []int{15}, test: isUpperCase}),
 			sharedProbe(probe{sign: "(", next: "0123456789A", test: isAfterDigit}),
 		},
 	},
@@ -373,8 +377,27 @@ const fewestIDDigits = 7
 
 func isAfterDigit(s string, t token) bool { return t.start > 0 && isDigit(s[t.start-1]) }
 
-func isAfterVOrE(s string, t token) bool {
-	return t.start > 0 && (s[t.start-1] == 'V' || s[t.start-1] == 'E')
+// isPersonInMexicoOrCorsica: the whole RFC, or a NIR whose key follows after a blank.
+func isPersonInMexicoOrCorsica(checks []*check, s string, t token) bool {
+	return (t.digits == 12 && next(s, t) == ' ') || isWholeUpperCaseID(checks, s, t)
+}
+
+func isAfterFourLetters(s string, t token) bool {
+	const letters = 4
+	if t.start < letters {
+		return false
+	}
+	for _, c := range []byte(s[t.start-letters : t.start]) {
+		if classes[c]&classUpper == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// isAfterVenezuelan: these are the letters before the dash of Venezuela's numbers.
+func isAfterVenezuelan(s string, t token) bool {
+	return t.start > 0 && strings.IndexByte("VEJPG", s[t.start-1]) >= 0
 }
 
 func isBeforeCentury(s string, t token) bool { return next(s, t) == '-' || next(s, t) == '+' }
