@@ -93,10 +93,10 @@ func TestEditedRulesAreLogged(t *testing.T) {
 	shipped, err := os.ReadFile(policyPath)
 	fatal(t, err)
 	edited := strings.Replace(string(shipped), "0[xX][0-9a-fA-F]{40}", "0[xX][0-9a-fA-F]{39,40}", 1)
-	edited = strings.Replace(edited, `'s\.[A-Za-z0-9]{24}'`, `'[sx]\.[A-Za-z0-9]{24}'`, 1)
+	edited = strings.Replace(edited, `'[STFGM][0-9]{7}[A-Z]'`, `'[STFGMX][0-9]{7}[A-Z]'`, 1)
 	path := filepath.Join(t.TempDir(), "rules.yaml")
 	fatal(t, os.WriteFile(path, []byte(edited), 0o600))
-	for policy, want := range map[string][]any{policyPath: nil, path: {"vault_token", "wallet_evm"}} {
+	for policy, want := range map[string][]any{policyPath: nil, path: {"wallet_evm", "nric"}} {
 		cfg := testConfig()
 		cfg.Policy = policy
 		core, logged := observer.New(zap.InfoLevel)

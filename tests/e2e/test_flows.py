@@ -1,5 +1,6 @@
 """One automation run and one notification per channel, through trace, logs and metrics."""
 
+import re
 import secrets
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_an_automation_run_is_followed(http: httpx.Client, stack: Stack) -> None
     [completed] = [one for one in emitted if one["event"] == "automation.run.completed"]
     assert completed["automation_run_id"] == followed.identifier
     assert completed["automation_within_sla"] == "true"
-    assert len(completed["automation_user_id"]) == 16
+    assert re.fullmatch(r"\[user:[0-9a-f]{16}\]", completed["automation_user_id"])
     counted_after(http, stack, query, before)
 
 

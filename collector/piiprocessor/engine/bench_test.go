@@ -39,6 +39,11 @@ var benignSpan = [][2]string{
 	{"thread.name", "MainThread"},
 }
 
+// benignViews are texts of which the view differs.
+var benignViews = [][2]string{
+	{"", `read C:\new\table.txt: "a\tb"` + "\x1b[0m"}, {"url.query", "q=caf%C3%A9%20au%20lait&amp;page=2"}, {"", "第一条，第二条 – 中文"},
+}
+
 func benchmarkRecord(b *testing.B, record [][2]string) {
 	e := loadEngine(b, Options{})
 	var hits Hits
@@ -70,7 +75,7 @@ func BenchmarkHits(b *testing.B) {
 
 func TestNoAllocationWithoutHits(t *testing.T) {
 	e := loadEngine(t, Options{})
-	for _, record := range [][][2]string{benignLog, benignSpan} {
+	for _, record := range [][][2]string{benignLog, benignSpan, benignViews} {
 		for _, kv := range record {
 			var hits Hits
 			e.String(kv[0], kv[1], &hits)
@@ -90,6 +95,9 @@ var worstTexts = map[string]string{
 	"near": "passport 12345 ", "tokens": "ghp_", "underscores": "_", "dashes": "--password ", "commas": ",", "unicode": "é@ü.", "percent": "%40", "rules": "-----", "long rule": "-",
 	"json": `{"a":`, "json lists": "[[", "mysql": "mysql -", "curl": " -u a:", "basic58 near": "wallet 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV",
 	"seed": "mnemonic = abandon abandon ", "plus": "+49", "telephone": "tel 1-2-3-4-5-6-7-8-", "aws": "AKIA", "github": "://a:", "lines": "a\n",
+	"emails": "é a@b.co ", "odd emails": "{x}@", "quoted emails": `"a@`, "bracketed emails": "<a@b", "escapes": `\n`, "backslashes": `\`, "surrogates": `\ud83d`,
+	"utf-8 in escapes": `\xc3`, "percent signs": "%", "percent of percent": "%25", "entities": "&#64;", "ampersands": "&amp;", "ansi": "\x1b[31m", "ansi begun": `\x1b[`,
+	"rsyslog": "#012", "full stops": "a。", "zero width": "\u200b。", "other digits": "٤", "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ", "encoded run": "ZXlK", "ipv6 again": "x:1::",
 }
 
 const (

@@ -20,9 +20,6 @@ const MinimumKeyBytes = 16
 // Unchecked takes the place of a value that was too long to check.
 const Unchecked = "[unchecked]"
 
-// unsettled takes the place of a text that still changed after the last pass.
-const unsettled = "[redacted]"
-
 // Options switch parts of the policy.
 type Options struct {
 	// Disable names entities or single rules that are not looked for.
@@ -35,16 +32,18 @@ type Options struct {
 type Engine struct {
 	rules      []*rule
 	keys       []*keyRule
+	tokenRows  []*tokenRow
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
 	limits     limits
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser
-	except     map[string]bool
 	masks      map[string]bool // the names that stand in brackets
+	keyNames   nameIndex
+	userNames  nameIndex
 	exempt     []string
-	userKeys   []string
+	numbers    numberNames
 	keepIPs    bool
 
 	unsettledRule, uncheckedRule, userRule int
@@ -118,7 +117,7 @@ func (e *Engine) String(key, s string, h *Hits) (out string, changed bool) {
 
 // stringValue treats a string under a known key; depth counts the JSON texts around it.
 func (e *Engine) stringValue(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
-	if k.secret != nil && s != "" {
+	if k.secret != nil && s != "" && !k.secret.spares(s) {
 		if e.isMask(s) || isPlaceholder(s) {
 			return s, false
 		}
@@ -126,11 +125,11 @@ func (e *Engine) stringValue(k *keyInfo, s string, h *Hits, depth int) (string, 
 		return k.secret.masked, true
 	}
 	if k.user && s != "" {
-		if isPseudonym(s) || e.isMask(s) {
+		if e.isMask(s) {
 			return s, false
 		}
 		e.hit(h, e.userRule)
-		return e.pseudonyms.of(s), true
+		return e.user(s), true
 	}
 	return e.text(k, s, h, depth)
 }
@@ -153,7 +152,7 @@ func (e *Engine) Key(key string, h *Hits) (out string, changed bool) {
 // place. Use it for maps and lists; empty ones are kept.
 func (e *Engine) Whole(key string, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if k.secret == nil {
+	if !k.secret.takesWhole() {
 		return "", false
 	}
 	e.hit(h, k.secret.index)
@@ -163,7 +162,7 @@ func (e *Engine) Whole(key string, h *Hits) (mask string, hit bool) {
 // Int redacts an integer; mask is a string to put in its place.
 func (e *Engine) Int(key string, v int64, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if k.secret == nil && !k.user && v < 1_000_000 {
+	if !k.secret.takesNumbers() && !k.user && v < e.limits.leastNumber {
 		return "", false
 	}
 	var buffer [20]byte
@@ -173,12 +172,11 @@ func (e *Engine) Int(key string, v int64, h *Hits) (mask string, hit bool) {
 // Float redacts a floating point number that is a whole number, such as a card sent as a double.
 func (e *Engine) Float(key string, v float64, h *Hits) (mask string, hit bool) {
 	k := e.lookup(key)
-	if k.secret != nil {
+	if k.secret.takesNumbers() {
 		e.hit(h, k.secret.index)
 		return k.secret.masked, true
 	}
-	const exact = 1 << 53
-	if k.user || v < 1_000_000 || v >= exact || v != float64(int64(v)) {
+	if k.user || v < float64(e.limits.leastNumber) || v >= e.limits.maxWholeFloat || v != float64(int64(v)) {
 		return "", false
 	}
 	return e.number(k, strconv.FormatInt(int64(v), 10), h)
@@ -187,13 +185,13 @@ func (e *Engine) Float(key string, v float64, h *Hits) (mask string, hit bool) {
 // number treats an integer in decimal form.
 func (e *Engine) number(k *keyInfo, digits string, h *Hits) (string, bool) {
 	switch {
-	case k.secret != nil:
+	case k.secret.takesNumbers():
 		e.hit(h, k.secret.index)
 		return k.secret.masked, true
 	case k.user:
 		e.hit(h, e.userRule)
-		return e.pseudonyms.of(digits), true
-	case digits[0] == '-' || len(digits) < 7:
+		return e.user(digits), true
+	case digits[0] == '-' || len(digits) < e.limits.minNumberDigits:
 		return "", false
 	}
 	return e.text(k, digits, h, 0)
@@ -230,40 +228,49 @@ func (e *Engine) Bytes(key string, b []byte, h *Hits) (out []byte, changed bool)
 
 // text is `text(key, s)` of redaction/README.md.
 func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
-	if len(s) > e.limits.MaxBytes {
+	if len(s) > e.limits.maxBytes {
 		e.hit(h, e.uncheckedRule)
 		return Unchecked, true
 	}
-	if depth < e.limits.MaxNestedJSON && looksLikeJSON(s) {
+	if depth < e.limits.maxNestedJSON && looksLikeJSON(s) {
 		if out, changed, ok := e.json(s, h, depth); ok {
 			return out, changed
 		}
 	}
-	wanted := e.scan.scan(s, k)
+	if k.whole != nil && areDigits(s) {
+		k = k.whole
+	}
+	var seen view
+	seen.of(s)
+	defer seen.release()
+	wanted := e.scan.scan(seen.text, k)
 	if wanted.empty() {
 		return s, false
 	}
 	var edits []edit
 	changedAtAll := false
-	for pass := 0; ; pass++ {
+	for range e.limits.maxPasses {
 		changed := false
 		for i, r := range e.rules {
 			if !wanted.has(i) || (r.suppressOnIDKeys && k.exempt) {
 				continue
 			}
-			if edits = e.find(edits[:0], r, k, s, h); len(edits) > 0 {
+			if edits = e.find(edits[:0], r, k, seen.text, h); len(edits) > 0 {
+				if r.pairs {
+					edits = seen.unbroken(edits)
+				}
+				seen.back(edits)
 				s, changed = spliced(s, edits), true
+				seen.of(s)
 				// What is left may trigger other rules than before.
-				wanted = e.scan.scan(s, k)
+				wanted = e.scan.scan(seen.text, k)
 			}
 		}
 		if !changed {
 			return s, changedAtAll
 		}
 		changedAtAll = true
-		if pass+1 == e.limits.MaxPasses {
-			e.hit(h, e.unsettledRule)
-			return unsettled, true
-		}
 	}
+	e.hit(h, e.unsettledRule)
+	return s, true
 }

@@ -68,7 +68,7 @@ func FuzzJSON(f *testing.F) {
 			t.Fatalf("walked what is no JSON: %q", s)
 		} else if !walked && valid {
 			var deep any
-			if err := json.NewDecoder(bytes.NewReader([]byte(s))).Decode(&deep); err == nil && depth(deep) <= e.limits.MaxJSONDepth {
+			if err := json.NewDecoder(bytes.NewReader([]byte(s))).Decode(&deep); err == nil && depth(deep) <= e.limits.maxJSONDepth {
 				t.Fatalf("did not walk %q", s)
 			}
 		}

@@ -28,11 +28,11 @@ func looksLikeJSON(s string) bool {
 
 // json walks a JSON text in place. ok is false if it is none: nothing is counted then.
 func (e *Engine) json(s string, h *Hits, depth int) (out string, changed, ok bool) {
-	check := jsonWalk{s: s, maxDepth: e.limits.MaxJSONDepth}
+	check := jsonWalk{s: s, maxDepth: e.limits.maxJSONDepth}
 	if !check.whole() {
 		return s, false, false
 	}
-	w := jsonWalk{s: s, maxDepth: e.limits.MaxJSONDepth, e: e, h: h, depth: depth}
+	w := jsonWalk{s: s, maxDepth: e.limits.maxJSONDepth, e: e, h: h, depth: depth}
 	w.whole()
 	if w.kept == 0 && !w.changed {
 		return s, false, true
@@ -88,7 +88,7 @@ func (w *jsonWalk) value(k *keyInfo, level int) bool {
 		if level+1 > w.maxDepth {
 			return false
 		}
-		if w.e != nil && k.secret != nil {
+		if w.e != nil && k.secret.takesWhole() {
 			check := jsonWalk{s: w.s, i: w.i, maxDepth: w.maxDepth}
 			check.container(noKey, level+1)
 			w.i = check.i
@@ -129,7 +129,7 @@ func (w *jsonWalk) value(k *keyInfo, level int) bool {
 func (w *jsonWalk) numberValue(k *keyInfo, start int, whole bool) {
 	digits := w.s[start:w.i]
 	if !whole {
-		if k.secret != nil {
+		if k.secret.takesNumbers() {
 			w.e.hit(w.h, k.secret.index)
 			w.replace(start, w.i, k.secret.masked)
 		}

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // keyCacheSize bounds the names whose classification is remembered. Names come from code and
@@ -18,14 +19,30 @@ const longestCachedKey = 256
 type keyRule struct {
 	name, masked string
 	index        int
-	exact        []string
-	suffix       []string
-	anywhere     []string
+	order        int // among the key rules
+	entries      []nameEntry
+	notBehind    map[string]bool
 	inText       bool
 	query        bool
 	line         bool
 	proseDigit   bool
 	overrides    bool
+	minLength    int
+	exceptValues map[string]bool
+	many         bool     // its names are plurals, under which a number is a count
+	plural       *keyRule // this rule for such names
+}
+
+// takesWhole reports whether maps and lists go, too.
+func (r *keyRule) takesWhole() bool { return r != nil && r.minLength == 0 }
+
+// takesNumbers reports whether numbers go, too.
+func (r *keyRule) takesNumbers() bool { return r != nil && r.minLength == 0 && !r.many }
+
+// spares reports whether a value is kept although its name is one of the rule's.
+func (r *keyRule) spares(value string) bool {
+	return len(value) < r.minLength || (r.many && areDigits(value)) ||
+		(len(r.exceptValues) > 0 && r.exceptValues[lowerASCII(value)])
 }
 
 // keyInfo is what the policy says about one name.
@@ -34,44 +51,10 @@ type keyInfo struct {
 	secret       *keyRule
 	user         bool
 	exempt       bool
-	near         bits // rules of which a context word is in the name
+	whole        *keyInfo // what counts for whole numbers, if it differs
+	near         bits     // rules of which a context word is in the name
 	redacted     string
 	redactedHits []int
-}
-
-// normalise splits a name into words and joins them by an underscore.
-func normalise(name string) string {
-	return string(appendNormal(make([]byte, 0, len(name)+4), name))
-}
-
-func appendNormal(out []byte, name string) []byte {
-	from := len(out)
-	gap := false
-	for i := range len(name) {
-		c := name[i]
-		lower, upper, digit := c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', isDigit(c)
-		if !lower && !upper && !digit {
-			gap = true
-			continue
-		}
-		if upper && i > 0 {
-			before := name[i-1]
-			if before >= 'a' && before <= 'z' || isDigit(before) {
-				gap = true
-			} else if before >= 'A' && before <= 'Z' && i+1 < len(name) && name[i+1] >= 'a' && name[i+1] <= 'z' {
-				gap = true
-			}
-		}
-		if gap && len(out) > from {
-			out = append(out, '_')
-		}
-		gap = false
-		if upper {
-			c += 'a' - 'A'
-		}
-		out = append(out, c)
-	}
-	return out
 }
 
 func hasSuffixWords(name, words string) bool {
@@ -79,55 +62,9 @@ func hasSuffixWords(name, words string) bool {
 		(len(name) == len(words) || name[len(name)-len(words)-1] == '_')
 }
 
-func hasWords(name, words string) bool {
-	for from := 0; ; {
-		i := strings.Index(name[from:], words)
-		if i < 0 {
-			return false
-		}
-		start, end := from+i, from+i+len(words)
-		if (start == 0 || name[start-1] == '_') && (end == len(name) || name[end] == '_') {
-			return true
-		}
-		from = start + 1
-	}
-}
-
-func (r *keyRule) matches(name string) bool {
-	for _, words := range r.exact {
-		if name == words {
-			return true
-		}
-	}
-	for _, words := range r.suffix {
-		if hasSuffixWords(name, words) {
-			return true
-		}
-	}
-	for _, words := range r.anywhere {
-		if hasWords(name, words) {
-			return true
-		}
-	}
-	return false
-}
-
 // secretKey returns the first key rule for a normalised name that use allows.
 func (e *Engine) secretKey(name string, use func(*keyRule) bool) *keyRule {
-	if name == "" {
-		return nil
-	}
-	last := name[strings.LastIndexByte(name, '_')+1:]
-	excepted := e.except[last]
-	for _, r := range e.keys {
-		if (excepted && !r.overrides) || !use(r) {
-			continue
-		}
-		if r.matches(name) {
-			return r
-		}
-	}
-	return nil
+	return e.keyNames.find(name, use)
 }
 
 func asAttribute(r *keyRule) bool { return !r.query }
@@ -157,15 +94,21 @@ func (e *Engine) lookup(key string) *keyInfo {
 	return k
 }
 
+// longestKey is how much of a name counts, its end; names that are longer hold values.
+const longestKey = 256
+
 func (e *Engine) classify(key string) *keyInfo {
-	name := normalise(key)
-	k := &keyInfo{words: strings.ReplaceAll(name, "_", " ")}
-	k.secret = e.secretKey(name, asAttribute)
-	for _, words := range e.userKeys {
-		if k.secret == nil && hasSuffixWords(name, words) {
-			k.user = true
-		}
+	k := &keyInfo{}
+	var hits Hits
+	if out, changed := e.text(noKey, key, &hits, 0); changed {
+		k.redacted, k.redactedHits = out, hits.counts
+		// As the next engine will read it.
+		key = out
 	}
+	name := normalise(e.withoutMasks(lastOf(key, longestKey)))
+	k.words = strings.ReplaceAll(name, "_", " ")
+	k.secret = e.secretKey(name, asAttribute)
+	k.user = k.secret == nil && e.userNames.find(name, asAttribute) != nil
 	for _, words := range e.exempt {
 		if hasSuffixWords(name, words) {
 			k.exempt = true
@@ -178,9 +121,75 @@ func (e *Engine) classify(key string) *keyInfo {
 			}
 		}
 	}
-	var hits Hits
-	if out, changed := e.text(noKey, key, &hits, 0); changed {
-		k.redacted, k.redactedHits = out, hits.counts
+	if e.numbers.matches(name) {
+		k.whole = &keyInfo{exempt: !e.numbers.names(name)}
 	}
 	return k
+}
+
+// numberNames are names whose whole numbers are no person's.
+type numberNames struct {
+	last   map[string]bool
+	unless map[string]bool
+}
+
+// matches reports whether the last word of a name, but for digits and the plural, is one of the list.
+func (n *numberNames) matches(name string) bool {
+	for name != "" {
+		at := strings.LastIndexByte(name, '_')
+		if word := name[at+1:]; word == "" || !isDigit(word[0]) {
+			return n.last[word] || n.last[strings.TrimSuffix(word, "s")]
+		}
+		name = name[:max(at, 0)]
+	}
+	return false
+}
+
+// names reports whether a word of the name says that the number may be a person's after all.
+func (n *numberNames) names(name string) bool {
+	for word := range strings.SplitSeq(name, "_") {
+		if n.unless[word] || n.unless[strings.TrimSuffix(word, "s")] {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutMasks leaves the masks out of a name.
+func (e *Engine) withoutMasks(name string) string {
+	if !strings.Contains(name, "[") {
+		return name
+	}
+	out := make([]byte, 0, len(name))
+	for i := 0; i < len(name); {
+		if end := e.maskEnd(name, i); end >= 0 {
+			out = append(out, ' ')
+			i = end
+			continue
+		}
+		out = append(out, name[i])
+		i++
+	}
+	return string(out)
+}
+
+// lastOf returns the last bytes of s, from the beginning of a character.
+func lastOf(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	s = s[len(s)-most:]
+	for s != "" && !utf8.RuneStart(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
+
+func areDigits(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
 }

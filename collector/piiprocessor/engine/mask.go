@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// pseudonymLength is the number of hex digits kept of an HMAC, as glasshouse.user_pseudonym does.
+// pseudonymLength is the number of hex digits kept of an HMAC.
 const pseudonymLength = 16
 
 type pseudonymiser struct {
@@ -38,22 +38,14 @@ func (p *pseudonymiser) of(s string) string {
 	return hex.EncodeToString(mac.Sum(sum[:0])[:pseudonymLength/2])
 }
 
-func isPseudonym(s string) bool {
-	if len(s) != pseudonymLength {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
-			return false
-		}
-	}
-	return true
-}
+// userMask is the name of what takes the place of a user id, as of glasshouse.user_pseudonym.
+const userMask = "user"
+
+func (e *Engine) user(id string) string { return "[" + userMask + ":" + e.pseudonyms.of(id) + "]" }
 
 // canonicalEmail and canonicalPhone are what the pseudonym is taken of, so that one address gets
 // one name however it was written.
 func canonicalEmail(s string) string {
-	s = strings.ReplaceAll(s, "%40", "@")
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
 			return r + 'a' - 'A'

@@ -74,6 +74,9 @@ func validateIPv4(e *Engine, s string, start, end int) (int, string, bool) {
 }
 
 func validateIPv6(e *Engine, s string, start, end int) (int, string, bool) {
+	if isInGroups(s, start) {
+		return end, "", false
+	}
 	rest, has, valid := splitPrefix(s[start:end], 128)
 	if has && !valid {
 		end = start + len(rest)
@@ -105,6 +108,20 @@ func validateIPv6(e *Engine, s string, start, end int) (int, string, bool) {
 		form += strconv.FormatInt(int64(g), 16) + ":"
 	}
 	return end, form, true
+}
+
+// isInGroups reports whether a group and colons stand directly before s[start:]: what is there is the
+// rest of something longer.
+func isInGroups(s string, start int) bool {
+	end := start
+	for end > 0 && start-end < 2 && s[end-1] == ':' {
+		end--
+	}
+	left := end
+	for left > 0 && end-left <= 4 && hexDigit(s[left-1]) >= 0 {
+		left--
+	}
+	return end < start && left < end && end-left <= 4 && (left == 0 || !isAlnum(s[left-1]) && s[left-1] != '_')
 }
 
 // parseIPv6 reads an address, perhaps with an IPv4 at its end, and applies the plausibility test:

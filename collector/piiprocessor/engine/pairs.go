@@ -44,7 +44,7 @@ func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
 		}
 		pos = end
 		v := s[start:end]
-		if e.insideMask(s, start, end) || isPlaceholder(v) ||
+		if e.insideMask(s, start, end) || isPlaceholder(v) || r.spares(v) ||
 			(r.proseDigit && single && colon && spaced && !quoted && !hasDigit(v)) {
 			continue
 		}

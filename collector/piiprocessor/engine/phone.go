@@ -69,15 +69,6 @@ func startsWithDate(s string) bool {
 	return len(s) >= 10 && areDigits(s[:2]) && areDigits(s[3:5]) && areDigits(s[6:10]) && s[2] == s[5] && (s[2] == '-' || s[2] == '/' || s[2] == ' ')
 }
 
-func areDigits(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 func isTrunkPhone(hit string) bool {
 	n := len(onlyDigits(hit))
 	return n >= 9 && n <= 12 && !startsWithDate(hit) && !isSSNShape(hit)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -16,29 +15,48 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-type limits struct {
-	MaxBytes      int `yaml:"max_bytes"`
-	MaxJSONDepth  int `yaml:"max_json_depth"`
-	MaxNestedJSON int `yaml:"max_nested_json"`
-	MaxPasses     int `yaml:"max_passes"`
+type policyFile struct {
+	Version       int       `yaml:"version"`
+	Limits        yaml.Node `yaml:"limits"`
+	limits        limits
+	ExemptKeys    []string      `yaml:"exempt_keys"`
+	ExemptNumbers exemptNumbers `yaml:"exempt_numbers"`
+	ExceptBefore  []string      `yaml:"keys_except_before"`
+	ExceptAfter   []string      `yaml:"keys_except_after"`
+	NeutralAfter  []string      `yaml:"keys_neutral_after"`
+	ExceptLast    []string      `yaml:"keys_except_last"` // its former name
+	PseudonymKeys pseudonymKeys `yaml:"pseudonym_keys"`
+	Keys          []yaml.Node   `yaml:"keys"`
+	TokenNames    struct {
+		Secret  []string `yaml:"secret"`
+		NotLast []string `yaml:"not_last"`
+	} `yaml:"vendor_token_names"`
+	Tokens []yaml.Node `yaml:"vendor_tokens"`
+	Checks []yaml.Node `yaml:"checks"`
+	Rules  []yaml.Node `yaml:"rules"`
 }
 
-type policyFile struct {
-	Version       int         `yaml:"version"`
-	Limits        limits      `yaml:"limits"`
-	ExemptKeys    []string    `yaml:"exempt_keys"`
-	ExceptLast    []string    `yaml:"keys_except_last"`
-	PseudonymKeys []string    `yaml:"pseudonym_keys"`
-	Keys          []yaml.Node `yaml:"keys"`
-	Checks        []yaml.Node `yaml:"checks"`
-	Rules         []yaml.Node `yaml:"rules"`
+type exemptNumbers struct {
+	Last   []string `yaml:"last"`
+	Unless []string `yaml:"unless"`
+}
+
+type pseudonymKeys struct {
+	Suffix    []string `yaml:"suffix"`
+	NotBehind []string `yaml:"not_behind"`
 }
 
 type keyEntry struct {
 	Name       string   `yaml:"name"`
 	Exact      []string `yaml:"exact"`
+	Prefix     []string `yaml:"prefix"`
 	Suffix     []string `yaml:"suffix"`
 	Anywhere   []string `yaml:"anywhere"`
+	Glued      []string `yaml:"glued"`
+	Behind     []string `yaml:"behind"`
+	NotBehind  []string `yaml:"not_behind"`
+	MinLength  int      `yaml:"min_length"`
+	Except     []string `yaml:"except_values"`
 	Text       *bool    `yaml:"text"`
 	Query      bool     `yaml:"query"`
 	Line       bool     `yaml:"line"`
@@ -118,7 +136,7 @@ const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
 		"not_followed_by not_followed_by_and_digit context_words context_words_with_number rescan suppress_on_id_keys validate checks " +
 		"mask replacement "
-	keyFields = " name exact suffix anywhere text query line require_digit_in_prose overrides_except mask "
+	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -133,9 +151,12 @@ var validName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 func load(path string, key []byte, opts Options) (*Engine, error) {
 	file, err := readPolicy(path)
 	if err != nil {
-		return nil, fmt.Errorf("policy %s: %w", path, err)
+		return nil, err
 	}
 	l := newLoader(path, file, key, opts)
+	if err := l.addUserNames(file.PseudonymKeys); err != nil {
+		return nil, err
+	}
 	if err := l.addKeyRules(file.Keys); err != nil {
 		return nil, err
 	}
@@ -143,6 +164,9 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	if err := l.addRules(file.Rules); err != nil {
+		return nil, err
+	}
+	if err := l.addTokenRows(file); err != nil {
 		return nil, err
 	}
 	if err := l.checkSwitches(); err != nil {
@@ -153,22 +177,32 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 
 // readPolicy reads the file and checks what stands outside of its lists.
 func readPolicy(path string) (*policyFile, error) {
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("policy %s"+format, append([]any{path}, args...)...)
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, wrong(": cannot be read: %w", err)
 	}
 	file := &policyFile{}
 	if err := yaml.Unmarshal(raw, file); err != nil {
-		return nil, err
+		return nil, wrong(": %w", err)
 	}
 	if file.Version != 1 {
-		return nil, fmt.Errorf("version is %d, this engine reads version 1", file.Version)
+		return nil, wrong(": version is %d, this engine reads 1", file.Version)
 	}
-	if l := file.Limits; l.MaxBytes < 1 || l.MaxJSONDepth < 1 || l.MaxNestedJSON < 0 || l.MaxPasses < 2 {
-		return nil, errors.New("limits: max_bytes and max_json_depth must be 1 or more, max_passes 2 or more")
+	var line int
+	if file.limits, line, err = readLimits(&file.Limits); err != nil {
+		if line == 0 {
+			return nil, wrong(": %w", err)
+		}
+		return nil, wrong(":%d: %w", line, err)
+	}
+	if file.ExceptLast != nil {
+		return nil, wrong(`: keys_except_last is now called "keys_except_after"`)
 	}
 	if len(file.Rules) == 0 || len(file.Keys) == 0 {
-		return nil, errors.New("has no rules or no keys; an empty policy would let everything pass")
+		return nil, wrong(": has no rules or no keys; an empty policy would let everything pass")
 	}
 	return file, nil
 }
@@ -184,12 +218,10 @@ type loader struct {
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
-		limits: file.Limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
-		exempt: file.ExemptKeys, userKeys: file.PseudonymKeys, except: map[string]bool{},
+		limits: file.limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
+		exempt: file.ExemptKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
 	}
-	for _, word := range file.ExceptLast {
-		e.except[word] = true
-	}
+	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
 	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}, checks: map[string]*check{}}
 	for _, name := range opts.Disable {
 		l.disabled[name] = false
@@ -245,8 +277,13 @@ func (l *loader) addKeyRules(nodes []yaml.Node) error {
 		if l.off(r.name) {
 			continue
 		}
-		r.index = l.place("key_" + r.name)
+		r.index, r.order = l.place("key_"+r.name), len(l.e.keys)
+		plural := *r
+		plural.many, r.plural = true, &plural
 		l.e.keys = append(l.e.keys, r)
+		for _, entry := range r.entries {
+			l.e.keyNames.add(entry)
+		}
 	}
 	return nil
 }
@@ -266,6 +303,28 @@ func (l *loader) addChecks(nodes []yaml.Node) error {
 	return nil
 }
 
+// addUserNames files the names of user ids; what may stand around them is what may around secrets.
+func (l *loader) addUserNames(names pseudonymKeys) error {
+	r := &keyRule{notBehind: setOf(names.NotBehind)}
+	r.plural = r
+	l.e.userNames.neutral = l.e.keyNames.neutral
+	for _, words := range names.Suffix {
+		if err := checkWords(words); err != nil {
+			return fmt.Errorf("policy %s: pseudonym_keys: %w", l.path, err)
+		}
+		l.e.userNames.add(newNameEntry(words, atEnd, r))
+	}
+	return nil
+}
+
+func setOf(words []string) map[string]bool {
+	set := make(map[string]bool, len(words))
+	for _, word := range words {
+		set[word] = true
+	}
+	return set
+}
+
 func (l *loader) addRules(nodes []yaml.Node) error {
 	seen := map[string]bool{}
 	for i := range nodes {
@@ -280,7 +339,7 @@ func (l *loader) addRules(nodes []yaml.Node) error {
 		if l.off(r.name, r.entity) {
 			continue
 		}
-		if !r.pairs {
+		if !r.pairs && !r.tokens {
 			r.index = l.place(r.name)
 		}
 		l.e.rules = append(l.e.rules, r)
@@ -305,12 +364,15 @@ func (l *loader) checkSwitches() error {
 func (l *loader) finish() *Engine {
 	e := l.e
 	e.userRule, e.uncheckedRule, e.unsettledRule = l.place("user_id"), l.place("unchecked"), l.place("unsettled")
-	e.masks = map[string]bool{"unchecked": true, "redacted": true}
+	e.masks = map[string]bool{"unchecked": true, "redacted": true, userMask: true}
 	for _, r := range e.keys {
 		e.masks[strings.Trim(r.masked, "[]")] = true
 	}
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
+	}
+	for _, r := range e.tokenRows {
+		e.masks[strings.Trim(r.masked, "[]")] = true
 	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
@@ -330,16 +392,41 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 		mask = entry.Name
 	}
 	r := &keyRule{
-		name: entry.Name, masked: "[" + mask + "]", exact: entry.Exact, suffix: entry.Suffix, anywhere: entry.Anywhere,
+		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength, exceptValues: setOf(entry.Except),
 		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
 		overrides: entry.Overrides,
 	}
-	for _, words := range slices.Concat(r.exact, r.suffix, r.anywhere) {
-		if words == "" || normalise(words) != words {
-			return nil, fmt.Errorf("%q is not in normal form, write %q", words, normalise(words))
+	for _, list := range []struct {
+		names []string
+		place place
+	}{{entry.Exact, wholeName}, {entry.Prefix, beginning}, {entry.Suffix, atEnd}, {entry.Anywhere, anywhere}, {entry.Glued, endOfWord}} {
+		for _, words := range list.names {
+			if err := checkWords(words); err != nil {
+				return nil, err
+			}
+			if len(entry.Behind) == 0 {
+				r.entries = append(r.entries, newNameEntry(words, list.place, r))
+			}
+			for _, first := range entry.Behind {
+				if err := checkWords(first + "_" + words); err != nil {
+					return nil, err
+				}
+				r.entries = append(r.entries, newNameEntry(first+"_"+words, list.place, r))
+			}
 		}
 	}
 	return r, nil
+}
+
+// checkWords refuses an entry that no name could match.
+func checkWords(words string) error {
+	switch {
+	case words == "" || normalise(words) != words:
+		return fmt.Errorf("%q is not in normal form, write %q", words, normalise(words))
+	case len(words) > longestEntry || len(strings.ReplaceAll(words, "_", "")) < 2:
+		return fmt.Errorf("%q has not 2 to %d letters", words, longestEntry)
+	}
+	return nil
 }
 
 func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
@@ -349,7 +436,7 @@ func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		triggers: entry.Triggers, mask: entry.Mask, digest: digestOf(&entry),
+		mask: entry.Mask, digest: digestOf(&entry),
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -365,14 +452,14 @@ func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
 		return nil, fmt.Errorf("name and mask must match %s", validName)
 	}
 	if entry.Builtin != "" {
-		if entry.Builtin != "pairs" {
-			return nil, fmt.Errorf("unknown builtin %q: there is only pairs", entry.Builtin)
+		r.pairs, r.tokens = entry.Builtin == "pairs", entry.Builtin == "vendor_tokens"
+		if !r.pairs && !r.tokens {
+			return nil, fmt.Errorf("unknown builtin %q: use pairs or vendor_tokens", entry.Builtin)
 		}
-		r.pairs = true
 		return r, nil
 	}
-	if entry.Entity == "" || entry.Pattern == "" || len(entry.Triggers) == 0 {
-		return nil, errors.New("needs entity, triggers and pattern")
+	if entry.Entity == "" || entry.Pattern == "" {
+		return nil, errors.New("needs entity and pattern")
 	}
 	for _, step := range []func(*rule, *ruleEntry) error{setPattern, setNeighbours, setContextWords, setValidator, setReplacement} {
 		if err := step(r, &entry); err != nil {
@@ -383,19 +470,19 @@ func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
 }
 
 func setPattern(r *rule, entry *ruleEntry) (err error) {
+	if r.tree, err = parsePattern(entry.Pattern); err != nil {
+		return fmt.Errorf("pattern: %w", err)
+	}
 	if r.pattern, err = regexp.Compile(entry.Pattern); err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
-	parsed, err := syntax.Parse(entry.Pattern, syntax.Perl)
-	if err != nil {
-		return fmt.Errorf("pattern: %w", err)
+	if !r.rescan {
+		r.find = emailFinders[entry.Pattern]
 	}
-	if anchored(parsed) {
-		return errors.New("pattern: ^, $ and \\b are not allowed, use not_preceded_by and not_followed_by")
-	}
-	if r.pattern.MatchString("") {
+	if leastLength(r.tree) == 0 {
 		return errors.New("pattern: matches the empty text")
 	}
+	r.needs = deriveNeeds(r.tree, entry.Validate)
 	return nil
 }
 
@@ -493,17 +580,4 @@ func setReplacement(r *rule, entry *ruleEntry) error {
 		return fmt.Errorf("unknown replacement %q: use last4, pseudonym or network", entry.Replacement)
 	}
 	return nil
-}
-
-func anchored(re *syntax.Regexp) bool {
-	switch re.Op {
-	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return true
-	}
-	for _, sub := range re.Sub {
-		if anchored(sub) {
-			return true
-		}
-	}
-	return false
 }

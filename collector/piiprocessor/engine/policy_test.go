@@ -6,6 +6,7 @@ package engine
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -21,7 +22,7 @@ func TestBadPolicy(t *testing.T) {
 		name, old, with string
 		want            []string
 	}{
-		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern", "missing closing"}},
+		{"pattern", "pattern: '0[xX][0-9a-fA-F]{40}'", "pattern: '0[xX'", []string{`rule "wallet_evm"`, "pattern: at character 2: a [ without its ]"}},
 		{"anchor", "pattern: '0[xX][0-9a-fA-F]{40}'", `pattern: '\b0x'`, []string{`rule "wallet_evm"`, "use not_preceded_by"}},
 		{"validator", "validate: mac", "validate: mack", []string{`rule "mac"`, `unknown validator "mack"`}},
 		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
@@ -39,7 +40,12 @@ func TestBadPolicy(t *testing.T) {
 		{"years", "date: yymmdd, years: [20, 99]", "date: yymmdd, years: [20]", []string{`check "pl_pesel"`, "years: must be the first and the last"}},
 		{"twice", "name: ca_sin,", "name: us_aba,", []string{`check "us_aba"`, "used twice"}},
 		{"word", "[passport, pasaporte,", "[Passport, pasaporte,", []string{`rule "passport_number"`, "is not lower-case"}},
-		{"key", "suffix: [cookie, cookies", "suffix: [Cookie, cookies", []string{`key rule "cookie"`, `write "cookie"`}},
+		{"limit too small", "max_passes: 4", "max_passes: 1", []string{":{line}: limits: max_passes is \"1\", must be a whole number from 2 to 16"}},
+		{"limit of words", "max_bytes: 1048576", "max_bytes: 1 MiB", []string{":{line}: limits: max_bytes is \"1 MiB\", must be"}},
+		{"limit unknown", "max_passes: 4", "max_pases: 4", []string{`:{line}: limits: unknown field "max_pases"`}},
+		{"limit missing", "  context_after: 32 #", "  #", []string{": limits: context_after is missing"}},
+		{"limit twice", "context_after: 32", "context_before: 32", []string{":{line}: limits: context_before is there twice"}},
+		{"key", "suffix: [cookie, set_cookie", "suffix: [Cookie, set_cookie", []string{`key rule "cookie"`, `write "cookie"`}},
 		{"no rules", "\nrules:", "\nrulez:", []string{"has no rules"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -56,7 +62,9 @@ func TestBadPolicy(t *testing.T) {
 			if err == nil {
 				t.Fatal("loaded")
 			}
+			line := strconv.Itoa(1 + strings.Count(text[:at], "\n"))
 			for _, want := range append(c.want, path) {
+				want = strings.ReplaceAll(want, "{line}", line)
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%q does not say %q", err, want)
 				}

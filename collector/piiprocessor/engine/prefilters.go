@@ -86,25 +86,14 @@ var prefilters = map[string]prefilter{
 	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
 	"url_token":       {rule: "4a79f1091d97", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
-	"dsn_credentials": {rule: "98a688070453", probes: []*probe{
+	"dsn_credentials": {rule: "94c7d669ac48", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
 	}},
 	// A token that is known by how it begins: `not_preceded_by` forbids a letter or digit before it.
-	"jwt":                    {rule: "a5ea0e8f2c5a", prefixes: true},
-	"aws_access_key":         {rule: "7a25c061a25f", prefixes: true},
-	"github_token":           {rule: "8037929f9690", prefixes: true},
-	"gitlab_token":           {rule: "197be7b7e991", prefixes: true},
-	"slack_token":            {rule: "b8f6b9cdf450", prefixes: true},
-	"stripe_key":             {rule: "cc902c8659a6", prefixes: true},
-	"google_key":             {rule: "9c1a39b03ef1", prefixes: true},
-	"ai_key":                 {rule: "84cfdf249866", prefixes: true},
-	"twilio_key":             {rule: "98879f9b16a8", prefixes: true},
-	"payment_provider_key":   {rule: "a53ee708ecbf", prefixes: true},
-	"package_registry_token": {rule: "712d3dc93b1c", prefixes: true},
-	"saas_token":             {rule: "baab71694a1c", prefixes: true},
-	"wallet_extended_key":    {rule: "0b85456e9cc3", prefixes: true},
-	"wallet_bech32":          {rule: "cc94957ebed6", prefixes: true},
+	"jwt":                 {rule: "a5ea0e8f2c5a", prefixes: true},
+	"wallet_extended_key": {rule: "0b85456e9cc3", prefixes: true},
+	"wallet_bech32":       {rule: "cc94957ebed6", prefixes: true},
 	// A word, then a blank or tab; anything may stand before the word, as in xBasic.
 	"auth_digest": {rule: "4c0bb3f12a4a", probes: []*probe{sharedProbe(probe{endings: []string{"digest "}})}},
 	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
@@ -115,13 +104,6 @@ var prefilters = map[string]prefilter{
 	"webhook_url": {rule: "2dfcf1dd1a6a", probes: []*probe{
 		sharedProbe(probe{sign: "/", next: "a", test: isAPIPath}),
 		sharedProbe(probe{sign: "/", test: isAfterOfficeHost}),
-	}},
-	// A prefix; or the -us with which Mailchimp's key ends.
-	"mail_provider_key": {rule: "fe4a9ad9d21a", prefixes: true, probes: []*probe{sharedProbe(probe{sign: "-", next: "u", test: isMailchimpRegion})}},
-	// A prefix; or .atlasv1. within HashiCorp's, or a ~ within OpenShift's and Azure's.
-	"cloud_token": {rule: "8344da02a32e", prefixes: true, probes: []*probe{
-		sharedProbe(probe{sign: ".", next: "a", test: isAtlasMark}),
-		sharedProbe(probe{sign: "~"}),
 	}},
 	// :AA of Telegram's; two dots seven places apart of Discord's.
 	"bot_token": {rule: "39fa271c8956", probes: []*probe{
@@ -144,14 +126,12 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{endings: []string{"cvv", "cvc", "cvv2", "cvc2"}}),
 		sharedProbe(probe{endings: []string{"code"}, test: isSecurityCode}),
 	}},
-	// s and a dot, with no letter, digit or underscore before and at least 24 characters after.
-	"vault_token": {rule: "0b3a3e63d759", probes: []*probe{sharedProbe(probe{sign: ".", test: isVaultMark})}},
 	// The word is.
 	"spoken_secret": {rule: "731e1824a418", probes: []*probe{sharedProbe(probe{twoLetters: true, test: isIs})}},
-	// @ with something before it and a dot after it; or %40.
-	"email": {rule: "9e40039cbff5", facts: atSign, whole: hasDotAfterAt, probes: []*probe{
-		sharedProbe(probe{sign: "%", next: "4", test: isEscapedAt}),
-	}},
+	"encoded":       {rule: "78901d859337", prefixes: true},
+	// @ with something before it, and a dot or a closing bracket after it.
+	"email":      {rule: "ed181ec8d6f0", facts: atSign, whole: hasHostAfterAt},
+	"email_near": {rule: "60f3da14ee1a", beside: atSign},
 	// Two letters and two digits begin a token, and the validator holds from there.
 	"iban": {rule: "f9ada3e406e0", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
 	// A token of 26 to 52 characters in which `mixed_case` holds.
@@ -167,7 +147,7 @@ var prefilters = map[string]prefilter{
 	// Digits in groups divided by one blank or dash.
 	"card_near": {rule: "0ff2ec25d84f", beside: manyGroupedDigits},
 	// Two colons with at most four hex digits before them; or seven groups with a colon between.
-	"ipv6": {rule: "6af5578bb70e", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
+	"ipv6": {rule: "b8aa2ef74484", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
 	// Four numbers with dots between, of which the validator does not say that it is private.
 	"ipv4": {rule: "cf844a608812", facts: dottedAddress},
 	// Six pairs, or three groups of four.
@@ -251,7 +231,7 @@ func hasUserInfo(s string, t token) bool {
 	}
 	for i := range len(rest) {
 		switch rest[i] {
-		case '/', '"', '\'', '<', '>', ' ', '\t', '\r', '\n', '\f', '\v':
+		case '/', '"', '\'', '<', '>', ' ', '\t', '\r', '\n', '\f':
 			return false
 		case '@':
 			return true
@@ -271,10 +251,6 @@ func isAfterSlackHost(s string, t token) bool { return strings.HasSuffix(s[:t.st
 func isAPIPath(s string, t token) bool { return strings.HasPrefix(s[t.end:], "api/") }
 
 func isAfterOfficeHost(s string, t token) bool { return strings.HasSuffix(s[:t.start], "office.com") }
-
-func isMailchimpRegion(s string, t token) bool { return strings.HasPrefix(s[t.end:], "us") }
-
-func isAtlasMark(s string, t token) bool { return strings.HasPrefix(s[t.end:], "atlasv1.") }
 
 func isTelegramMark(s string, t token) bool { return strings.HasPrefix(s[t.end:], "AA") }
 
@@ -304,22 +280,12 @@ func isSecurityCode(s string, t token) bool {
 	return t.length() == word && t.start > 1 && s[t.start-1] == ' ' && lower(s[t.start-2]) == 'y'
 }
 
-func isVaultMark(s string, t token) bool {
-	const secret = 24
-	if t.start == 0 || s[t.start-1] != 's' || len(s)-t.end < secret {
-		return false
-	}
-	return t.start == 1 || (classes[s[t.start-2]]&classAlnum == 0 && s[t.start-2] != '_')
-}
-
 func isIs(s string, t token) bool { return lower(s[t.start]) == 'i' && lower(s[t.start+1]) == 's' }
 
-func hasDotAfterAt(s string) bool {
+func hasHostAfterAt(s string) bool {
 	at := strings.IndexByte(s[1:], '@') + 1
-	return at > 0 && strings.LastIndexByte(s, '.') > at
+	return at > 0 && strings.LastIndexAny(s, ".>]") > at
 }
-
-func isEscapedAt(s string, t token) bool { return strings.HasPrefix(s[t.end:], "40") }
 
 func beginsIBAN(s string, t token) bool {
 	const leastStart, word = 4, "iban" // the country and the check digits are in one token, perhaps behind the word

@@ -45,9 +45,9 @@ func rulesByName(e *Engine) map[string]*rule {
 var nearMisses = map[string]string{
 	"private_key": "-- PRIVATE KEY --", "url_credentials": "https://example.com/@jane", "url_token": "see https://example.com '@'",
 	"dsn_credentials": "@ tcp(, jdbc:mysql:, @tcp", "auth_digest": "digests of 3", "auth_basic": "basically 3", "auth_bearer": "bearers, tokens 3",
-	"slack_webhook": "hooks.slack.com/docs", "webhook_url": "office.com and /apis/webhooks", "mail_provider_key": "re-read, x-uk", "cloud_token": "0.atlas, xhvs.",
+	"slack_webhook": "hooks.slack.com/docs", "webhook_url": "office.com and /apis/webhooks",
 	"bot_token": "1:AB 0.12345.1", "seed_phrase": "Phrases, nemonics", "cli_secret": "a --force", "cli_user": "mysql --silent x-u y", "xml_secret": "a < / b",
-	"cvv": "code 123, a qr code 123", "vault_token": "es.abcdefghijklmnopqrstuvwx", "spoken_secret": "this isn't", "email": "@example.com",
+	"cvv": "code 123, a qr code 123", "spoken_secret": "this isn't", "email": "@example.com", "email_near": "mail to jane",
 	"iban": "DE00370400440532013000", "wallet_base58": "abcdefghijklmnopqrstuvwxyz012345", "wallet_evm": "0x1234", "wallet_other": "A123456789012345678901234567890123456789012",
 	"wallet_near": "wallet abcdefghijklmnopqrstuvwxyz0123456789", "card": "1111 1111 1111 1111", "card_near": "card 1234.5678.9012", "ipv6": "xa1234::b, 1:2:3:4:5:6",
 	"ipv4": "10.0.0.1 1.2.3", "mac": "00-11-22-33-44 aa:bb:cc:dd:ee", "ssn": "123-456-789", "phone": "+0123 a+b", "phone_us": "212 55 50123 4",
@@ -93,7 +93,7 @@ func TestPrefilterExamples(t *testing.T) {
 		}
 		miss := nearMisses[r.name]
 		if miss == "" && filter.prefixes {
-			miss = "x" + r.triggers[0].literal
+			miss = "x" + witnessesOf(r)[0].text
 		}
 		if wanted := e.scan.scan(miss, noKey); miss == "" || wanted.has(i) {
 			t.Errorf("%s: the near miss %q is wanted", r.name, miss)
@@ -192,10 +192,6 @@ var editedRules = []struct {
 	{
 		"auth_basic", [2]string{`(?i)basic[ \t]+(`, `["asic ", "ASIC "]`}, [2]string{`(?i)(?:basic|plain)[ \t]+(`, `["asic ", "ASIC ", "lain ", "LAIN "]`},
 		"sent plain amFuZTpzZWNyZXQ= today", "sent plain [authorization] today",
-	},
-	{
-		"twilio_key", [2]string{`(?:SK|AC)[0-9a-f]{32}`, `[SK, AC]`}, [2]string{`(?:SK|AC|#)[0-9a-f]{32}`, `[SK, AC, "#"]`},
-		"key #0123456789abcdef0123456789abcdef", "key [twilio_key]",
 	},
 	{
 		"webhook_url", [2]string{`(?:/api/webhooks/|`, `["/api/webhooks/", `}, [2]string{`(?:/api/webhooks/|hook\.example\.net/|`, `["/api/webhooks/", "hook.example.net/", `},

@@ -26,9 +26,11 @@ type rule struct {
 	name, entity, mask        string
 	digest                    string
 	index                     int
-	pairs                     bool
-	triggers                  []trigger
+	pairs, tokens             bool // built in
+	tree                      *node
+	needs                     needs
 	pattern                   *regexp.Regexp
+	find                      func(s string, pos int) span // means the pattern, if it is not nil
 	notBefore, notBeforeDigit asciiSet
 	notAfter, notAfterDigit   asciiSet
 	contextWords, indexWords  []string // these begin with those
@@ -38,16 +40,16 @@ type rule struct {
 	replacement               replacement
 }
 
-// The windows around a hit in which context words are looked for, in characters.
-const (
-	nearBefore = 48
-	nearAfter  = 32
-)
-
 // find appends what one rule replaces in the text, from left to right.
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
 		return e.findPairs(edits, s, h)
+	}
+	if r.tokens {
+		return e.findTokens(edits, s, h)
+	}
+	if r.find != nil {
+		return e.findByHand(edits, r, k, s, h)
 	}
 	for pos := 0; pos < len(s); {
 		m := r.pattern.FindStringSubmatchIndex(s[pos:])
@@ -81,6 +83,23 @@ func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []ed
 		e.hit(h, r.index)
 		edits = append(edits, edit{start: start, end: end, mask: mask})
 		pos = end
+	}
+	return edits
+}
+
+// findByHand does the same for a rule of which the pattern is searched by hand.
+func (e *Engine) findByHand(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
+	for pos := 0; pos < len(s); {
+		found := r.find(s, pos)
+		if !found.ok {
+			break
+		}
+		pos = found.matchEnd
+		if mask, end, ok := e.check(r, k, s, found.start, found.end); ok {
+			e.hit(h, r.index)
+			edits = append(edits, edit{start: found.start, end: end, mask: mask})
+			pos = end
+		}
 	}
 	return edits
 }
@@ -146,12 +165,12 @@ func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 		}
 	}
 	low := start
-	for n := 0; n < nearBefore && low > 0; n++ {
+	for n := 0; n < e.limits.contextBefore && low > 0; n++ {
 		_, size := utf8.DecodeLastRuneInString(s[:low])
 		low -= size
 	}
 	high := end
-	for n := 0; n < nearAfter && high < len(s); n++ {
+	for n := 0; n < e.limits.contextAfter && high < len(s); n++ {
 		_, size := utf8.DecodeRuneInString(s[high:])
 		high += size
 	}

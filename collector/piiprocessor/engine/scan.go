@@ -70,12 +70,19 @@ type scanner struct {
 	facts        [factCount]bits
 	whole        []wholeProbe
 	generic      []int // rules left to genericScan
+	counted      []countedRule
+	checked      bits // rules that want some counts besides what a probe looks for
+	folded       bits // rules that a character beyond ASCII can make possible
 
 	wordRules   []wordRule
 	alwaysNear  bits // rules with a context word that the index cannot find
 	highNear    bits // rules with one that begins beyond ASCII
 	pairs       int  // the rule `pairs`, or -1
 	pairsAlways byte // the kinds of names that the index cannot find
+	pairsHigh   byte // the kinds of names that a character beyond ASCII may belong to
+	nameEndings nameEndings
+	tokenRule   int // the rule `vendor_tokens`
+	marks       []literal
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -108,8 +115,15 @@ type wholeProbe struct {
 
 // wordRule is a rule that is tried only beside its context words.
 type wordRule struct {
-	rule, digits int
-	needs        fact
+	rule  int
+	needs fact
+}
+
+// countedRule is a rule that is tried where its counts are met and, of those that also a string makes
+// possible, one of some more.
+type countedRule struct {
+	rule  int
+	anyOf []need
 }
 
 // token is a run of letters and digits, or a single other character, from start to end of a text.
@@ -127,6 +141,7 @@ type pass struct {
 	runs runs
 
 	wanted, near bits
+	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
 	separator    bool // = or :
@@ -149,12 +164,17 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		case r.pairs:
 			c.pairs = i
 			c.addKeyWords()
+		case r.tokens:
+			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
 			c.addContextWords(i, r, filter.beside)
 		case known:
 			c.addPrefilter(i, r, filter, &bound)
 		default:
-			c.generic = append(c.generic, i)
+			c.addDerived(i, r)
+		}
+		if !r.pairs {
+			c.folded.set(i)
 		}
 	}
 	for _, p := range bound.order {
@@ -166,9 +186,9 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 
 func (c *scanner) addPrefilter(i int, r *rule, filter prefilter, bound *probeRules) {
 	if filter.prefixes {
-		for _, t := range r.triggers {
-			if t.literal != "" && isAlnum(t.literal[0]) {
-				c.words.add(t.literal, true).rules.set(i)
+		for _, w := range witnessesOf(r) {
+			if w.first {
+				c.words.add(w.text, true).rules.set(i)
 			}
 		}
 	}
@@ -282,19 +302,42 @@ func (p *pass) conclude() {
 			p.wanted.set(one.rule)
 		}
 	}
-	if !p.near.empty() {
-		for _, r := range c.wordRules {
-			if p.near.has(r.rule) && p.digits >= r.digits && p.facts&r.needs == r.needs {
-				p.wanted.set(r.rule)
-			}
-		}
-	}
+	p.concludeCounts()
 	p.pairs |= c.pairsAlways
 	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
 	}
+	if p.foldsToASCII {
+		p.wanted.add(&c.folded)
+	}
+}
+
+// concludeCounts wants what asks for counts.
+func (p *pass) concludeCounts() {
+	c := p.c
+	counts := [countedKinds]int{p.digits, p.colons, p.dashes, p.dots, p.longest}
+	for word := range c.checked {
+		for left := p.wanted[word] & c.checked[word]; left != 0; left &= left - 1 {
+			i := mathbits.TrailingZeros64(left)
+			if !c.e.rules[word<<6+i].needs.metBy(&counts) {
+				p.wanted[word] &^= 1 << i
+			}
+		}
+	}
+	for _, r := range c.counted {
+		if c.e.rules[r.rule].needs.metBy(&counts) && reached(r.anyOf, &counts) {
+			p.wanted.set(r.rule)
+		}
+	}
+	if !p.near.empty() {
+		for _, r := range c.wordRules {
+			if p.near.has(r.rule) && p.facts&r.needs == r.needs && c.e.rules[r.rule].needs.metBy(&counts) {
+				p.wanted.set(r.rule)
+			}
+		}
+	}
 	for _, i := range c.generic {
-		if genericScan(c.e.rules[i], p.s, &p.features) {
+		if genericScan(c.e.rules[i], p.s, &counts) {
 			p.wanted.set(i)
 		}
 	}
@@ -325,6 +368,8 @@ func (p *pass) sign(i int) {
 	default:
 		if ch >= 0x80 {
 			p.near.add(&p.c.highNear)
+			p.foldsToASCII = p.foldsToASCII || isFoldedLetter(s[i:])
+			p.pairs |= p.c.pairsHigh
 			return
 		}
 	}
@@ -347,9 +392,16 @@ func (p *pass) token(start int) int {
 		seen |= class
 		hex &= class
 		if class&classDigit != 0 {
-			digits++
-		} else if i > start && beginsWord(before, class, s, i) && words.mayBegin(s, i) {
-			p.word(i)
+			if digits++; before&classLetter != 0 {
+				p.wordEnds(start, i)
+			}
+		} else if i > start && beginsWord(before, class, s, i) {
+			if before&classLetter != 0 {
+				p.wordEnds(start, i)
+			}
+			if words.mayBegin(s, i) {
+				p.word(i)
+			}
 		}
 		before = class
 		i++
@@ -364,6 +416,7 @@ func (p *pass) token(start int) int {
 	if digits == length {
 		p.number(t)
 	} else {
+		p.wordEnds(start, i)
 		if length > 2 {
 			if p.c.endings.mayEnd(s, i) {
 				p.ending(t)
@@ -411,6 +464,12 @@ func (p *pass) number(t token) {
 			p.wanted.add(&one.rules)
 		}
 	}
+}
+
+// isFoldedLetter reports whether s begins with one of the two characters beyond ASCII that match a
+// letter of ASCII where case does not count: the long s and the Kelvin sign.
+func isFoldedLetter(s string) bool {
+	return strings.HasPrefix(s, "\u017f") || strings.HasPrefix(s, "\u212a")
 }
 
 // next is the character after a token, 0 at the end of the text.

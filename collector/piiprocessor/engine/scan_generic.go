@@ -5,26 +5,39 @@ package engine
 
 import "strings"
 
-// genericScan is what `triggers` in the policy mean. The engine uses it for rules that scan.go
-// knows nothing of, and tests hold scan.go to it.
-func genericScan(r *rule, s string, f *features) bool {
-	for _, t := range r.triggers {
-		hit := false
-		switch t.class {
-		case "digits":
-			hit = f.digits >= t.count
-		case "colons":
-			hit = f.colons >= t.count
-		case "dashes":
-			hit = f.dashes >= t.count
-		case "dots":
-			hit = f.dots >= t.count
-		case "word":
-			hit = f.longest >= t.count
-		default:
-			hit = strings.Contains(s, t.literal)
+// genericScan asks for what a rule needs, in the whole text. The engine uses it for rules of which the
+// pass sees nothing, and tests hold the pass to it.
+func genericScan(r *rule, s string, counts *[countedKinds]int) bool {
+	if !r.needs.metBy(counts) {
+		return false
+	}
+	if reached(r.needs.anyOf, counts) {
+		return true
+	}
+	for _, one := range r.needs.anyOf {
+		if one.text != "" && one.isIn(s) {
+			return true
 		}
-		if hit {
+	}
+	return false
+}
+
+// reached reports whether one of the counts is reached, or nothing is asked.
+func reached(anyOf []need, counts *[countedKinds]int) bool {
+	for _, one := range anyOf {
+		if one.text == "" && counts[one.kind] >= one.least {
+			return true
+		}
+	}
+	return len(anyOf) == 0
+}
+
+func (n need) isIn(s string) bool {
+	if !n.folded {
+		return strings.Contains(s, n.text)
+	}
+	for i := 0; i+len(n.text) <= len(s); i++ {
+		if equalFoldASCII(s[i:i+len(n.text)], n.text) {
 			return true
 		}
 	}

@@ -13,27 +13,33 @@ import (
 
 // exhaustive is the engine without any triggers: every rule is tried on every text.
 func exhaustive(e *Engine, k *keyInfo, s string) string {
-	for range e.limits.MaxPasses {
+	for range e.limits.maxPasses {
 		changed := false
 		for _, r := range e.rules {
 			if r.suppressOnIDKeys && k.exempt {
 				continue
 			}
-			if edits := e.find(nil, r, k, s, nil); len(edits) > 0 {
+			var seen view
+			seen.of(s)
+			if edits := e.find(nil, r, k, seen.text, nil); len(edits) > 0 {
+				if r.pairs {
+					edits = seen.unbroken(edits)
+				}
+				seen.back(edits)
 				s, changed = spliced(s, edits), true
 			}
 		}
 		if !changed {
-			return s
+			break
 		}
 	}
-	return unsettled
+	return s
 }
 
 // agree holds the engine, which tries only what its scan wants, to the one that tries everything.
 func agree(t testing.TB, e *Engine, key, s string) {
 	t.Helper()
-	if looksLikeJSON(s) || len(s) > e.limits.MaxBytes {
+	if looksLikeJSON(s) || len(s) > e.limits.maxBytes {
 		return
 	}
 	k := e.lookup(key)

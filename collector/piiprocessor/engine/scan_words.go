@@ -3,18 +3,30 @@
 
 package engine
 
-import "strings"
+import (
+	"iter"
+	"strings"
+	"unicode/utf8"
+)
 
 // literal is a word or prefix that makes rules possible. Words are compared without regard to
 // case, prefixes exactly.
 type literal struct {
-	text  string
-	exact bool
-	next  int16 // in the same bucket, or -1
-	last  byte  // in lower case: it decides about most of a bucket without comparing the rest
-	rules bits
-	near  bits
-	pairs byte
+	text   string
+	exact  bool
+	isName bool
+	short  bool   // found by its first two letters
+	joints uint64 // of a name: before which letters a word may begin
+	rules  bits
+	near   bits
+	pairs  byte
+	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
+}
+
+// link is all of a literal that most places need: a whole bucket fits in one line of the cache.
+type link struct {
+	next   int16 // in the same bucket, or -1
+	fourth byte  // character, without regard to case; 0 if there is none
 }
 
 // Where the name of a pair was seen.
@@ -28,6 +40,7 @@ const (
 type wordIndex struct {
 	begins   [1 << 16 / 64]uint64
 	buckets  []int16 // by trigram: the first of its literals, or -1
+	links    []link  // as literals
 	literals []literal
 	shorts   []literal            // of two letters, which sit in no bucket
 	pairsOf  [1 << 10 / 64]uint64 // their letters
@@ -39,7 +52,10 @@ func trigram(a, b, c byte) uint16 {
 }
 
 const (
+	trigramLength = 3
+
 	trigrams   = 1 << 15
+	caseBit    = 'a' - 'A' // what it makes equal need not be equal
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
 )
 
@@ -52,8 +68,8 @@ func (x *wordIndex) init() {
 
 func (x *wordIndex) add(text string, exact bool) *literal {
 	for i := range x.literals {
-		if x.literals[i].text == text && x.literals[i].exact == exact {
-			return &x.literals[i]
+		if l := &x.literals[i]; l.text == text && l.exact == exact && !l.isName {
+			return l
 		}
 	}
 	x.literals = append(x.literals, literal{text: text, exact: exact})
@@ -63,12 +79,16 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 // build files every literal under its first three characters; one of two letters is looked for
 // under each third character.
 func (x *wordIndex) build() {
+	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) > 2 {
+		if len(l.text) >= trigramLength && !l.short {
 			t := trigram(l.text[0], l.text[1], l.text[2])
 			x.begins[t>>6] |= 1 << (t & 63)
-			l.next, x.buckets[t], l.last = x.buckets[t], int16(i), lower(l.text[len(l.text)-1])
+			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
+			if len(l.text) > trigramLength && l.joints&(1<<trigramLength) == 0 {
+				x.links[i].fourth = l.text[3] | caseBit
+			}
 			continue
 		}
 		for third := range byte(32) {
@@ -87,8 +107,8 @@ func findable(word string) bool {
 	return len(word) >= 2 && classes[word[0]]&classLetter != 0 && (len(word) > 2 || isAlnum(word[1]))
 }
 
-// addContextWords files the words beside which rule i is tried. A single trigger of digits is a
-// further condition; others are not asked.
+// addContextWords files the words beside which rule i is tried. What else its
+// pattern needs is asked in the end.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 	for _, word := range r.indexWords {
 		switch {
@@ -100,21 +120,10 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 			c.alwaysNear.set(i)
 		}
 	}
-	digits := 0
-	if len(r.triggers) == 1 && r.triggers[0].class == "digits" {
-		digits = r.triggers[0].count
-	}
-	c.wordRules = append(c.wordRules, wordRule{rule: i, digits: digits, needs: needs})
+	c.wordRules = append(c.wordRules, wordRule{rule: i, needs: needs})
 }
 
-// commonWords distinguish little: an entry is known by another of its words where it has one.
-var commonWords = map[string]bool{
-	"number": true, "no": true, "code": true, "key": true, "id": true, "x": true, "name": true, "user": true, "db": true, "num": true, "data": true,
-	"app": true, "one": true, "time": true, "two": true, "access": true, "auth": true, "session": true, "account": true, "card": true, "service": true,
-	"master": true, "storage": true, "device": true, "push": true,
-}
-
-// addKeyWords files, for each name that may stand in a text, a word that it must hold.
+// addKeyWords files each name that may stand in a text.
 func (c *scanner) addKeyWords() {
 	for _, r := range c.e.keys {
 		where := byte(pairsAnywhere)
@@ -123,27 +132,75 @@ func (c *scanner) addKeyWords() {
 		} else if !r.inText {
 			continue
 		}
-		for _, names := range [][]string{r.exact, r.suffix, r.anywhere} {
-			for _, name := range names {
-				if word := rarestWord(name); len(word) >= 2 {
-					c.words.add(word, false).pairs |= where
-				} else {
-					c.pairsAlways |= where
-				}
-			}
+		c.pairsHigh |= where // a letter with a mark may be one of its name
+		for i := range r.entries {
+			c.addKeyEntry(&r.entries[i], where)
 		}
 	}
 }
 
-func rarestWord(name string) string {
-	words := strings.Split(name, "_")
-	best := words[0]
-	for _, word := range words[1:] {
-		if len(word) > 2 && !isDigit(word[0]) && (commonWords[best] || len(best) < 3) {
-			best = word
+// addKeyEntry files an entry under its first three letters; and, if it begins with words so short that
+// a sign may stand among these, under those of what follows as well.
+func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
+	l := entry.letters
+	switch {
+	case !isASCII(l): // pairsHigh
+	case entry.place == endOfWord:
+		c.nameEndings.add(l, where)
+		c.nameEndings.add(l+"s", where)
+	default:
+		for from := 0; ; {
+			next := from + 1
+			for next < len(l) && entry.joints&(1<<next) == 0 {
+				next++
+			}
+			split, rest := next-from < trigramLength && next < len(l), len(l)-next >= trigramLength
+			if split && !rest && next-from == 1 {
+				c.pairsAlways |= where
+			}
+			c.words.addName(nameEntry{letters: l[from:], joints: entry.joints >> from}, where, split && !rest)
+			if !split || !rest {
+				return
+			}
+			from = next
 		}
 	}
-	return best
+}
+
+// addName takes the words of a name, however they are joined; a short one is found by two letters.
+func (x *wordIndex) addName(name nameEntry, where byte, short bool) {
+	for i := range x.literals {
+		if l := &x.literals[i]; l.isName && l.text == name.letters && l.joints == name.joints && l.short == short {
+			l.pairs |= where
+			return
+		}
+	}
+	x.literals = append(x.literals, literal{text: name.letters, joints: name.joints, isName: true, short: short || len(name.letters) < trigramLength, pairs: where})
+}
+
+// stands reports whether the words of a name begin at s[i], joined in any way.
+func (l *literal) stands(s string, i int) bool {
+	for k := range len(l.text) {
+		if l.joints&(1<<k) != 0 {
+			for i < len(s) && classes[s[i]]&(classAlnum|classHigh) == 0 {
+				i++
+			}
+		}
+		if i >= len(s) || lower(s[i]) != l.text[k] {
+			return false
+		}
+		i++
+	}
+	return i == len(s) || classes[s[i]]&classLower == 0 || endsInPlural(s, i)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // beginsWord reports whether a letter within a token begins a word: after a digit, or where lower case
@@ -175,24 +232,50 @@ func (p *pass) word(i int) {
 // verify compares the literals that may begin at i, where the trigram t stands.
 func (p *pass) verify(i int, t uint16) {
 	s, x := p.s, &p.c.words
-	for at := x.buckets[t]; at >= 0; at = x.literals[at].next {
+	fourth := byte(0)
+	if i+3 < len(s) {
+		fourth = s[i+3] | caseBit
+	}
+	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
+		if one := x.links[at].fourth; one != 0 && one != fourth {
+			continue
+		}
 		l := &x.literals[at]
+		if l.isName {
+			if p.pairs&l.pairs != l.pairs && l.stands(s, i) {
+				p.pairs |= l.pairs
+			}
+			continue
+		}
 		end := i + len(l.text)
-		if end > len(s) || lower(s[end-1]) != l.last {
+		if end > len(s) {
 			continue
 		}
 		if l.exact {
 			if s[i:end] != l.text || (i > 0 && classes[s[i-1]]&classAlnum != 0) {
 				continue
 			}
-		} else if !equalFoldASCII(s[i:end], l.text) || (end < len(s) && classes[s[end]]&classLower != 0) {
+		} else if !equalFoldASCII(s[i:end], l.text) {
 			continue
 		}
-		p.found(l)
+		if l.tokens != nil {
+			p.vendorToken(l, i)
+		}
+		if l.exact || end >= len(s) || classes[s[end]]&classLower == 0 {
+			p.found(l)
+		}
 	}
 	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
 		p.shortWord(i)
 	}
+}
+
+// endsInPlural reports whether s[end:] continues a word by an s or es alone.
+func endsInPlural(s string, end int) bool {
+	if s[end] == 'e' {
+		end++
+	}
+	return end < len(s) && s[end] == 's' && (end+1 == len(s) || classes[s[end+1]]&classLower == 0)
 }
 
 // shortWord compares the literals of two letters.
@@ -200,8 +283,13 @@ func (p *pass) shortWord(i int) {
 	s, shorts := p.s, p.c.words.shorts
 	for at := range shorts {
 		l := &shorts[at]
-		if l.exact {
+		if l.isName {
+			if l.stands(s, i) {
+				p.pairs |= l.pairs
+			}
+		} else if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
+				p.vendorToken(l, i)
 				p.found(l)
 			}
 		} else if equalFoldASCII(s[i:i+2], l.text) {
@@ -214,6 +302,82 @@ func (p *pass) found(l *literal) {
 	p.wanted.add(&l.rules)
 	p.near.add(&l.near)
 	p.pairs |= l.pairs
+}
+
+// vendorToken wants the rule `vendor_tokens` if a token of l's rows stands here.
+func (p *pass) vendorToken(l *literal, i int) {
+	if l.tokens != nil && p.c.e.tokenAt(l, p.s, i).row != nil {
+		p.wanted.set(p.c.tokenRule)
+	}
+}
+
+// tokensAt yields the prefixes and words of `vendor_tokens` that stand at i.
+func (c *scanner) tokensAt(s string, i int) iter.Seq[*literal] {
+	return func(yield func(*literal) bool) {
+		for n := range c.marks {
+			if l := &c.marks[n]; strings.HasPrefix(s[i:], l.text) && !yield(l) {
+				return
+			}
+		}
+		if i+2 >= len(s) || (i > 0 && classes[s[i-1]]&classAlnum != 0 && !beginsWord(classes[s[i-1]], classes[s[i]], s, i)) {
+			return
+		}
+		for at := c.words.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = c.words.links[at].next {
+			if l := &c.words.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+				return
+			}
+		}
+		for n := range c.words.shorts {
+			if l := &c.words.shorts[n]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// standsAt reports whether the literal stands at i, where a word begins.
+func (l *literal) standsAt(s string, i int) bool {
+	end := i + len(l.text)
+	if end > len(s) {
+		return false
+	}
+	if l.exact {
+		return s[i:end] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0)
+	}
+	return equalFoldASCII(s[i:end], l.text)
+}
+
+// addTokens files the prefixes and words of the vendors' rows, for rule i. A prefix that stands within
+// its token is found by its first character that is no letter or digit.
+func (c *scanner) addTokens(i int, bound *probeRules) {
+	c.tokenRule = i
+	for _, r := range c.e.tokenRows {
+		for _, word := range r.words {
+			l := c.words.add(word, false)
+			l.tokens = append(l.tokens, r)
+		}
+		if len(r.words) > 0 {
+			continue
+		}
+		for _, prefix := range r.prefixes {
+			if r.lead.alphabet == nil {
+				l := c.words.add(prefix, true)
+				l.tokens = append(l.tokens, r)
+				continue
+			}
+			c.marks = append(c.marks, literal{text: prefix, exact: true, tokens: []*tokenRow{r}})
+			sign := strings.IndexFunc(prefix, func(c rune) bool { return !isAlnum(byte(c)) })
+			l := &literal{text: prefix, exact: true, tokens: []*tokenRow{r}}
+			one := probe{sign: prefix[sign : sign+1], test: func(s string, t token) bool {
+				at := t.start - sign
+				return at >= 0 && strings.HasPrefix(s[at:], prefix) && c.e.tokenAt(l, s, at).row != nil
+			}}
+			if sign+1 < len(prefix) {
+				one.next = prefix[sign+1 : sign+2]
+			}
+			bound.add(&one, i)
+		}
+	}
 }
 
 // escapedBracket looks for a word after %5B, as in user%5Bpassword%5D=: the token there begins with
@@ -262,6 +426,41 @@ func (p *pass) ending(t token) {
 		if t.length() >= len(e.text) && (!e.blank || after == ' ' || after == '\t') &&
 			equalFoldASCII(s[t.end-len(e.text):t.end], e.text) && (e.test == nil || e.test(s, t)) {
 			p.wanted.add(&e.rules)
+		}
+	}
+}
+
+// nameEndings finds the names of pairs that are glued to what stands before them, as in dbpassword.
+type nameEndings struct {
+	known    [trigrams / 64]uint64
+	endings  []literal
+	shortest int
+}
+
+func (x *nameEndings) add(text string, where byte) {
+	n := len(text)
+	t := trigram(text[n-3], text[n-2], text[n-1])
+	x.known[t>>6] |= 1 << (t & 63)
+	x.endings = append(x.endings, literal{text: text, pairs: where})
+	if x.shortest == 0 || n < x.shortest {
+		x.shortest = n
+	}
+}
+
+// wordEnds compares the end of a word that began in s[start:] or within it.
+func (p *pass) wordEnds(start, end int) {
+	s, x := p.s, &p.c.nameEndings
+	if end-start < x.shortest || x.shortest == 0 {
+		return
+	}
+	t := trigram(s[end-3], s[end-2], s[end-1])
+	if x.known[t>>6]&(1<<(t&63)) == 0 {
+		return
+	}
+	for i := range x.endings {
+		e := &x.endings[i]
+		if end-start >= len(e.text) && equalFoldASCII(s[end-len(e.text):end], e.text) {
+			p.pairs |= e.pairs
 		}
 	}
 }

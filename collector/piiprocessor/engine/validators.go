@@ -5,8 +5,8 @@ package engine
 
 import (
 	"encoding/base64"
+	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -29,7 +29,10 @@ func init() {
 		"luhn":         validateLuhn,
 		"iban":         validateIBAN,
 		"ssn":          plain(isSSN),
-		"email":        plain(isEmail),
+		"dsn":          plain(isDSN),
+		"email":        validateEmail,
+		"encoded":      validateEncoded,
+		"email_near":   validateNearEmail,
 		"jwt":          plain(isJWT),
 		"basic_auth":   plain(isBasicAuth),
 		"tokenish":     plain(isTokenish),
@@ -175,7 +178,9 @@ func isCardGrouping(hit string) bool {
 			return false
 		}
 		separator = hit[i]
-		count++
+		if count++; count == len(groups) {
+			return false
+		}
 	}
 	switch count + 1 {
 	case 1:
@@ -207,10 +212,16 @@ var ibanLengths = map[string]int{
 	"TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }
 
+// shortestIBAN is that of Norway.
+const shortestIBAN = 15
+
 func validateIBAN(_ *Engine, s string, start, end int) (int, string, bool) {
 	const word = "iban"
 	if end-start > len(word) && equalFoldASCII(s[start:start+len(word)], word) {
 		start += len(word)
+	}
+	if end-start < shortestIBAN {
+		return end, "", false
 	}
 	country := [2]byte{s[start] &^ 0x20, s[start+1] &^ 0x20}
 	length, known := ibanLengths[string(country[:])]
@@ -272,40 +283,20 @@ func isSSN(hit string) bool {
 	return true
 }
 
-func isEmail(hit string) bool {
-	at := strings.LastIndexByte(hit, '@')
-	size := 1
-	if at < 0 {
-		at, size = strings.LastIndex(hit, "%40"), 3
-	}
-	local, domain := hit[:at], hit[at+size:]
-	if local == "git" || local[0] == '.' || local[len(local)-1] == '.' {
-		return false
-	}
-	labels := strings.Split(domain, ".")
-	for _, label := range labels {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-	}
-	last := labels[len(labels)-1]
-	first, _ := utf8.DecodeRuneInString(last)
-	if first < utf8.RuneSelf && !unicode.IsLetter(first) || utf8.RuneCountInString(last) < 2 {
-		return false
-	}
-	return strings.HasPrefix(lowerASCII(last), "xn--") || !strings.ContainsAny(last, "0123456789-")
-}
-
 // decodeBase64 takes both alphabets and ignores padding and unused bits.
 func decodeBase64(s string) ([]byte, bool) {
 	s = strings.TrimRight(s, "=")
+	if strings.ContainsAny(s, "\r\n") { // which the decoder would pass over
+		return nil, false
+	}
 	standard := strings.NewReplacer("-", "+", "_", "/").Replace(s)
 	out, err := base64.RawStdEncoding.DecodeString(standard)
 	return out, err == nil
 }
 
 func isJWT(hit string) bool {
-	header, ok := decodeBase64(hit[:strings.IndexByte(hit, '.')])
+	first, _, _ := strings.Cut(hit, ".")
+	header, ok := decodeBase64(first)
 	if !ok || !strings.HasPrefix(string(header), `{"`) {
 		return false
 	}
@@ -315,6 +306,16 @@ func isJWT(hit string) bool {
 		}
 	}
 	return false
+}
+
+// isDSN reports whether the last of user and password, as divided by colons or a slash, is real: no
+// variable such as $(PASS) or $PASS, and not masked already.
+func isDSN(hit string) bool {
+	password := hit[strings.LastIndexAny(hit, ":/")+1:]
+	if name, isVariable := strings.CutPrefix(password, "$"); isVariable {
+		return !(strings.HasPrefix(name, "(") && strings.HasSuffix(name, ")")) && !(isWord(name) && name == strings.ToUpper(name))
+	}
+	return !strings.HasSuffix(password, "[credentials]")
 }
 
 func isBasicAuth(hit string) bool {
@@ -332,17 +333,29 @@ func isBasicAuth(hit string) bool {
 	return colon
 }
 
+// numberedWords are words of one case each, with single signs between them, perhaps a short number at
+// the end: validation-error-12, protocol2.
+var numberedWords = regexp.MustCompile(`^(?:[A-Z]?[a-z]+|[A-Z]+)((?:[-_./:|](?:[A-Z]?[a-z]+|[A-Z]+))*)((?:[-_./:|]?[0-9]{1,5})?)[.:]*$`)
+
 func isTokenish(hit string) bool {
-	low, innerUpper := false, false
+	if strings.Contains(hit, "://") {
+		return false
+	}
+	low, innerUpper, digit := false, false, false
 	for i := range len(hit) {
 		c := hit[i]
-		if isDigit(c) {
-			return true
-		}
+		digit = digit || isDigit(c)
 		low = low || (c >= 'a' && c <= 'z')
 		innerUpper = innerUpper || (i > 0 && c >= 'A' && c <= 'Z')
 	}
-	return utf8.RuneCountInString(hit) >= 20 || (low && innerUpper)
+	const longest = 20 // of one word
+	if words := numberedWords.FindStringSubmatchIndex(hit); words != nil {
+		several, numbered := words[2] < words[3], words[4] < words[5]
+		if several || (numbered && len(hit) < longest) {
+			return false
+		}
+	}
+	return digit || utf8.RuneCountInString(hit) >= longest || (low && innerUpper)
 }
 
 func isMixedCase(hit string) bool {

@@ -38,7 +38,8 @@ UNLOGGABLE: Final = "[unloggable]"
 class JsonFormatter(logging.Formatter):
     """Write a record as one JSON object: the fixed keys first, the event's fields after.
 
-    Everything that a caller may have put in is redacted.
+    Everything that a caller may have put in is redacted, as much of it as the calling thread has
+    the time for.
     """
 
     def __init__(self, service: str, redactor: Redactor | None = None) -> None:
@@ -47,21 +48,22 @@ class JsonFormatter(logging.Formatter):
         self._redactor = redactor or Redactor.default()
 
     def format(self, record: logging.LogRecord) -> str:
+        redactor = self._redactor.for_caller()
         moment = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
         line: dict[str, Any] = {
             "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
-            "message": self._redactor.text(record.getMessage()),
+            "message": redactor.text(record.getMessage()),
             "logger": record.name,
             "service": self._service,
             **_correlation(),
         }
         for key, value in _fields(record).items():
             # A field cannot pass for one of the fixed keys.
-            name = self._redactor.name(key)
-            line[f"{name}_" if name in line else name] = self._redactor.value(value, key)
+            name = redactor.name(key)
+            line[f"{name}_" if name in line else name] = redactor.value(value, key)
         if record.exc_info:
-            line["exception"] = self._redactor.text(self.formatException(record.exc_info))
+            line["exception"] = redactor.text(self.formatException(record.exc_info))
         return _dump(line)
 
 
@@ -74,10 +76,10 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         # Of all of it: the base class adds the exception's text at the end.
-        return self._redactor.text(super().format(record))
+        return self._redactor.for_caller().text(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        found = self._redactor.value(_fields(record))
+        found = self._redactor.for_caller().value(_fields(record))
         fields = {**found, **_correlation()}
         line = " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
         # One record, one line: a text with a line break could pass for another record.

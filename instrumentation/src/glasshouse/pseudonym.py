@@ -1,13 +1,16 @@
 """Keyed pseudonyms: the same person gets the same name, and the name leads nowhere.
 
 HMAC-SHA256 (RFC 2104, FIPS 198-1) under a secret key, of which the first 16 hex digits are
-kept. Without the key nobody can test a guess, which a plain hash would allow.
+kept. Without the key nobody can test a guess, which a plain hash would allow. They stand in
+brackets behind their kind, `[user:4f3c2b1a09d8e7f6]`: so no id is taken for one by its form, and
+the Collector leaves it alone, whatever its key.
 """
 
 import hashlib
 import hmac
 import logging
 import os
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -19,6 +22,7 @@ KEY_VARIABLE: Final = "GLASSHOUSE_HMAC_KEY"
 KEY_FILE_VARIABLE: Final = "GLASSHOUSE_HMAC_KEY_FILE"
 _MINIMUM_KEY_BYTES: Final = 16
 _LENGTH: Final = 16
+_PSEUDONYM: Final = re.compile(r"\[user:[0-9a-f]{16}\]")
 
 _logger = logging.getLogger(__name__)
 
@@ -63,9 +67,14 @@ def warn_of_random_key() -> None:
 
 
 def user_pseudonym(user_id: str) -> str:
-    """Return the pseudonym of ``user_id``: 16 lower-case hex digits.
+    """Return the pseudonym of ``user_id``: ``[user:`` and 16 lower-case hex digits.
+
+    A pseudonym stays what it is.
 
     Raises:
         ConfigurationError: see `hmac_key`.
     """
-    return hmac.new(hmac_key(), user_id.encode(), hashlib.sha256).hexdigest()[:_LENGTH]
+    if _PSEUDONYM.fullmatch(user_id):
+        return user_id
+    digest = hmac.new(hmac_key(), user_id.encode(), hashlib.sha256).hexdigest()
+    return f"[user:{digest[:_LENGTH]}]"

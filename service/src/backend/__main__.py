@@ -17,6 +17,8 @@ EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 HEALTHCHECK_TIMEOUT_S: Final = 3
 GRACEFUL_SHUTDOWN_S: Final = 5
+# Of an error report that are redacted; what is longer is cut.
+ERROR_REPORT_CHARACTERS: Final = 128 << 10
 
 
 def main() -> None:
@@ -119,9 +121,15 @@ def _start_error_tracking(settings: "ErrorTrackingSettings", service: str) -> No
     from backend.platform.settings import remedy
     from glasshouse.redaction import Redactor
 
+    redactor = Redactor.default()
+
+    def redact(event: object) -> object:
+        # On the thread that failed. A report has some hundred frames.
+        return redactor.for_caller(ERROR_REPORT_CHARACTERS).value(event)
+
     service = os.environ.get("OTEL_SERVICE_NAME") or service
     try:
-        error_tracking.start(settings, service=service, redact=Redactor.default().value)
+        error_tracking.start(settings, service=service, redact=redact)
     except BadDsn:
         # Its text quotes the DSN.
         what_to_do = remedy(type(settings), "SENTRY_DSN")

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+import re
 
 import pytest
 
@@ -66,7 +67,8 @@ def test_an_event_is_one_record_with_flat_attributes(caplog: pytest.LogCaptureFi
         error_type="reverted",
     )
     [record] = caplog.records
-    expected = hmac.new(KEY.encode(), b"bob", hashlib.sha256).hexdigest()[:16]
+    digest = hmac.new(KEY.encode(), b"bob", hashlib.sha256).hexdigest()
+    expected = f"[user:{digest[:16]}]"
     assert record.getMessage() == "Payment failed"
     assert {k: v for k, v in vars(record).items() if "." in k or k == "event"} == {
         "otel.event.name": "payment.failed",
@@ -81,6 +83,12 @@ def test_an_event_is_one_record_with_flat_attributes(caplog: pytest.LogCaptureFi
 def test_the_same_person_has_one_pseudonym_and_others_have_others() -> None:
     assert user_pseudonym("bob") == user_pseudonym("bob")
     assert user_pseudonym("bob") != user_pseudonym("Bob")
+
+
+def test_a_pseudonym_stays_and_an_id_of_16_hex_digits_becomes_one() -> None:
+    once = user_pseudonym("0123456789abcdef")
+    assert re.fullmatch(r"\[user:[0-9a-f]{16}\]", once)
+    assert user_pseudonym(once) == once
 
 
 def test_a_short_key_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,23 @@ def changed(folder: Path, before: str, after: str) -> Path:
         ),
         ("pattern: 'eyJ[", "pattern: 'eyJ([", 'rule "jwt": pattern: '),
         ("version: 1", "version: 2", "version is 2, this engine reads 1"),
+        (
+            "max_passes: 4",
+            "max_passes: 1",
+            ':{line}: limits: max_passes is "1", must be a whole number from 2 to 16',
+        ),
+        (
+            "max_bytes: 1048576",
+            "max_bytes: 1 MiB",
+            ':{line}: limits: max_bytes is "1 MiB", must be a whole number from 1 to 1073741824',
+        ),
+        ("max_passes: 4", "max_pases: 4", ':{line}: limits: unknown field "max_pases"'),
+        ("  context_after: 32 #", "  #", ": limits: context_after is missing"),
+        (
+            "context_after: 32",
+            "context_before: 32",
+            ":{line}: limits: context_before is there twice",
+        ),
         ("builtin: pairs", "builtin: pears", 'rule "pairs": unknown builtin "pears"'),
         ("checks: [us_aba]", "checks: [us_abba]", 'rule "aba": unknown check "us_abba"'),
         (
@@ -70,7 +87,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, complai
         Redactor.load(path, key=KEY)
     message = str(caught.value)
     assert message.startswith(f"policy {path}")
-    assert complaint in message
+    text = POLICY.read_text(encoding="utf-8")
+    line = text[: text.index(before)].count("\n") + 1
+    assert complaint.replace("{line}", str(line)) in message
     assert "\n" not in message
 
 

@@ -39,6 +39,9 @@ class Passing(Redactor):
     def __init__(self) -> None:
         pass
 
+    def for_caller(self, characters: int = 0) -> Redactor:
+        return self
+
     def text(self, text: str) -> str:
         return text
 

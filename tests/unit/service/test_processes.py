@@ -544,7 +544,8 @@ def test_every_event_has_exactly_the_attributes_of_the_contract(running: Running
         assert always <= fields <= always | possible, one
     by_clock = {one["job"] for one in events if one.get("schedule")}
     assert by_clock <= {"sweep_payments", "run_scheduled_automation"}
-    assert all(re.fullmatch("[0-9a-f]{16}", one["userId"]) for one in events if "userId" in one)
+    people = [one["userId"] for one in events if "userId" in one]
+    assert all(re.fullmatch(r"\[user:[0-9a-f]{16}\]", one) for one in people)
     counted = Counter(one["outcome"] for one in events if one["event"] == "job.finished")
     assert (
         {"succeeded", "retried"} <= counted.keys() <= {"succeeded", "failed", "retried", "aborted"}

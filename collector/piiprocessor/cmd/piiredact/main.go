@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command piiredact redacts JSON lines by the policy: {"key": …, "value": …} in, {"value": …,
-// "hits": {rule: count}} out. Value is any JSON; a string is a text, and {"bytes": "<base64>"}
-// under the name "bytes" instead of "value" is a byte slice.
+// "hits": {rule: count}} out. Value is any JSON; a string is a text. {"bytes": "<base64>"} instead is a
+// byte slice, and {"otlp": {"doubleValue": 1.5}} a value of OTLP, which goes through the whole processor.
 //
 //	echo '{"value":"jane@example.com"}' | piiredact -policy redaction/rules.yaml -key-file key
 package main
@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"glasshouse.example/collector/piiprocessor/engine"
 )
@@ -29,6 +30,7 @@ type input struct {
 	Key   string          `json:"key"`
 	Value json.RawMessage `json:"value"`
 	Bytes *string         `json:"bytes"`
+	OTLP  json.RawMessage `json:"otlp"`
 }
 
 type output struct {
@@ -64,6 +66,14 @@ func run(policy, keyFile, disable string, private bool, in io.Reader, out io.Wri
 	if err != nil {
 		return err
 	}
+	entities := map[string]string{}
+	for _, name := range options.Disable {
+		entities[name] = "off"
+	}
+	if private {
+		entities["ip"] = "all"
+	}
+	processor := sync.OnceValues(func() (*attributes, error) { return newAttributes(policy, bytes.TrimSpace(key), entities) })
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), longestLine)
 	buffered := bufio.NewWriter(out)
@@ -76,7 +86,15 @@ func run(policy, keyFile, disable string, private bool, in io.Reader, out io.Wri
 		}
 		var hits engine.Hits
 		result := output{}
-		if line.Bytes != nil {
+		if line.OTLP != nil {
+			processed, err := processor()
+			if err != nil {
+				return err
+			}
+			if result.Value, err = processed.redact(line.Key, line.OTLP); err != nil {
+				return fmt.Errorf("line %d: otlp: %w", number, err)
+			}
+		} else if line.Bytes != nil {
 			raw, err := base64.StdEncoding.DecodeString(*line.Bytes)
 			if err != nil {
 				return fmt.Errorf("line %d: bytes: %w", number, err)

@@ -8,6 +8,9 @@ SHORTEST: Final = 12
 LONGEST: Final = 19
 _LONG_MAESTRO: Final = frozenset({5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763})
 
+# That of Norway.
+SHORTEST_IBAN: Final = 15
+
 # Lengths of the SWIFT IBAN registry, of countries outside it, and of overseas territories that use
 # the form of France, Britain or Finland.
 _IBAN_LENGTHS: Final = {
@@ -124,6 +127,8 @@ def iban(text: bytes, start: int, end: int) -> int | None:
     """Return the end of an IBAN (ISO 13616: length of its country, mod 97), or ``None``."""
     if text[start : min(start + 4, end)].lower() == b"iban":
         start += 4
+    if end - start < SHORTEST_IBAN:
+        return None
     length = _IBAN_LENGTHS.get(text[start : start + 2].upper().decode("latin-1"))
     if length is None:
         return None

@@ -1,5 +1,6 @@
 """Counts what could not be checked, among the metrics of the process itself."""
 
+import contextlib
 import functools
 
 from opentelemetry.metrics import Counter, get_meter
@@ -12,6 +13,21 @@ def _counter() -> Counter:
         unit="{replacement}",
         description="Records and single values that could not be checked and became a marker",
     )
+
+
+@functools.cache
+def _cut_counter() -> Counter:
+    return get_meter("glasshouse.redaction").create_counter(
+        "glasshouse.redaction.cut",
+        unit="{record}",
+        description="Records cut because they were too long to redact on the thread that made them",
+    )
+
+
+def count_cut() -> None:
+    """Count a record of which a part was cut off. Never raises."""
+    with contextlib.suppress(Exception):
+        _cut_counter().add(1)
 
 
 def count_record(signal: str) -> None:

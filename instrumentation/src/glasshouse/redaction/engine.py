@@ -3,31 +3,24 @@
 Texts are bytes of UTF-8 in here, so that places in them mean the same in both engines.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, only_digits
+from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, are_digits, only_digits
 from glasshouse.redaction.edits import Edit, spliced
+from glasshouse.redaction.emails import EmailPattern
+from glasshouse.redaction.fold import fold
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
-from glasshouse.redaction.keys import NO_KEY, KeyInfo, SecretNames, classify
-from glasshouse.redaction.masks import (
-    UNCHECKED,
-    UNCHECKED_RULE,
-    UNSETTLED,
-    Masks,
-    Pseudonyms,
-    is_pseudonym,
-)
+from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
+from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
 from glasshouse.redaction.pairs import find_pairs, is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
+from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
 from glasshouse.redaction.triggers import Triggers
-from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.vendor_tokens import VendorTokens
 
-# The windows around a hit in which `near` looks, in characters.
-NEAR_BEFORE: Final = 48
-NEAR_AFTER: Final = 32
-# The least number of digits that can be a phone number or a card.
-FEWEST_DIGITS: Final = 7
 # Names come from code and repeat; past this many the rest are classified each time.
 MOST_KEYS: Final = 4096
 LONGEST_CACHED_KEY: Final = 256
@@ -48,18 +41,23 @@ class Engine:
         self._policy = policy
         self._secrets = SecretNames(policy)
         self._masks = Masks(
-            [rule.mask.strip(b"[]") for rule in policy.keys] + [rule.mask for rule in policy.rules]
+            [rule.mask.strip(b"[]") for rule in policy.keys]
+            + [rule.mask for rule in (*policy.rules, *policy.tokens)]
         )
+        self._key_names = KeyNames(policy, self._secrets, self._masks)
+        self._tokens = VendorTokens(policy.tokens, *policy.token_names)
         self._pseudonyms = Pseudonyms(key)
         self._keep_private = not mask_private_ips
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
         self._names: dict[str, bytes | None] = {}
-        self._triggers = Triggers(policy.rules, shipped=policy.shipped)
+        self._triggers = Triggers(policy.rules, self._tokens, shipped=policy.shipped)
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)
         if info is None:
-            info = classify(self._policy, self._secrets, key)
+            changed = self.name(key)
+            raw = key.encode("utf-8", "replace") if changed is None else changed
+            info = self._key_names.classify(raw)
             if len(self._keys) < MOST_KEYS and len(key) <= LONGEST_CACHED_KEY:
                 self._keys[key] = info
         return info
@@ -80,28 +78,37 @@ class Engine:
 
         ``depth`` counts the JSON texts around it.
         """
-        if key.secret is not None:
+        if key.secret is not None and not spares(key.secret, text):
             if not text or self._masks.is_mask(text) or is_placeholder(text):
                 return None
             count(key.secret.counted_as)
             return key.secret.mask
         if key.user:
-            if not text or is_pseudonym(text) or self._masks.is_mask(text):
+            if not text or self._masks.is_mask(text):
                 return None
             count("user_id")
-            return self._pseudonyms.of(text)
+            return self._pseudonyms.of_user(text)
         return self.text(key, text, count, depth)
 
     def number(self, key: KeyInfo, digits: bytes, count: Count = _ignore) -> bytes | None:
         """Return what takes the place of an integer in decimal form, or ``None``."""
-        if key.secret is not None:
+        if key.secret is not None and key.secret.takes_numbers:
             return self.secret(key, count)
         if key.user:
             count("user_id")
-            return self._pseudonyms.of(digits)
-        if digits[:1] == b"-" or len(digits) < FEWEST_DIGITS:
+            return self._pseudonyms.of_user(digits)
+        if digits[:1] == b"-" or len(digits) < self._policy.limits.min_number_digits:
             return None
         return self.text(key, digits, count)
+
+    def fraction(self, key: KeyInfo, value: float, count: Count = _ignore) -> bytes | None:
+        """Return what takes the place of a float that is a whole number, or ``None``."""
+        if key.secret is not None and key.secret.takes_numbers:
+            return self.secret(key, count)
+        whole = 0 <= value < self._policy.limits.max_whole_float and not value % 1
+        if key.user or not whole:
+            return None
+        return self.number(key, b"%d" % int(value), count)
 
     def secret(self, key: KeyInfo, count: Count = _ignore) -> bytes:
         """Return what takes the place of any value under a secret key."""
@@ -123,6 +130,8 @@ class Engine:
                 return self._json(text, count, depth)
             except NotJsonError:
                 pass
+        if key.whole is not None and are_digits(text):
+            key = key.whole
         result: bytes | None = None
         for _ in range(limits.max_passes):
             changed = self._one_pass(key, text, count)
@@ -130,23 +139,30 @@ class Engine:
                 return result
             text = result = changed
         count("unsettled")
-        return UNSETTLED
+        return result
 
     def _one_pass(self, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
         result: bytes | None = None
-        wanted = self._triggers.of(text, key)
+        view = fold(text)
+        wanted = self._triggers.of(text if view is None else view.text, key)
         while wanted:
             bit = wanted & -wanted
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
-            if rule.pattern is None:
-                edits = find_pairs(self._secrets, self._masks, text, count)
+            seen = text if view is None else view.text
+            if rule.builtin == "pairs":
+                edits = find_pairs(self._secrets, self._masks, seen, count)
+                edits = edits if view is None else view.unbroken(edits)
+            elif rule.builtin:
+                edits = self._tokens.find(self._masks, seen, count)
             else:
-                edits = self._find(rule, key, text, count)
+                edits = self._find(rule, key, seen, count)
             if edits:
-                text = result = spliced(text, edits)
+                text = result = spliced(text, edits if view is None else view.back(edits))
+                view = fold(text)
                 # What is left may trigger other rules than before; only later ones are due.
-                wanted = self._triggers.of(text, key) & ~((bit << 1) - 1)
+                seen = text if view is None else view.text
+                wanted = self._triggers.of(seen, key) & ~((bit << 1) - 1)
         return result
 
     def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:
@@ -155,7 +171,8 @@ class Engine:
 
         def on_number(key: KeyInfo, digits: bytes, whole: bool) -> bytes | None:
             if not whole:
-                return self.secret(key, count) if key.secret is not None else None
+                takes = key.secret is not None and key.secret.takes_numbers
+                return self.secret(key, count) if takes else None
             return self.number(key, digits, count)
 
         def on_name(name: bytes) -> tuple[KeyInfo, bytes | None]:
@@ -176,8 +193,9 @@ class Engine:
         edits: list[Edit] = []
         pos = 0
         size = len(text)
+        search = _search(rule, text)
         while pos < size:
-            match = rule.pattern.search(text, pos)
+            match = search(pos)
             if match is None:
                 break
             start, end = match.start(), match.end()
@@ -218,6 +236,9 @@ class Engine:
             if shortened is None:
                 return None
             end = shortened
+        elif name == ENCODED:
+            if not self._hides(text[start:end]):
+                return None
         elif name:
             network = NETWORKS[name](text, start, end, keep_private=self._keep_private)
             if network is None:
@@ -228,6 +249,13 @@ class Engine:
         if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
+
+    def _hides(self, encoded: bytes) -> bool:
+        """Return whether base64 stands for a text with something to hide in it."""
+        text = decoded_text(encoded)
+        if text is None:
+            return False
+        return looks_like_jwt(text) or self.text(NO_KEY, text, depth=1) is not None
 
     def _shown(self, rule: Rule, hit: bytes, form: bytes) -> bytes:
         match rule.replacement:
@@ -248,14 +276,14 @@ class Engine:
         ):
             return True
         low = start
-        for _ in range(NEAR_BEFORE):
+        for _ in range(self._policy.limits.context_before):
             if low == 0:
                 break
             low -= 1
             while low > 0 and text[low] in _CONTINUATION:
                 low -= 1
         high = end
-        for _ in range(NEAR_AFTER):
+        for _ in range(self._policy.limits.context_after):
             if high >= len(text):
                 break
             high = _next_character(text, high)
@@ -284,6 +312,12 @@ class Engine:
                 return True
             at = window.find(word, at + 1)
         return False
+
+
+def _search(rule: Rule, text: bytes) -> Callable[[int], Any]:
+    if isinstance(rule.pattern, EmailPattern):
+        return rule.pattern.reader(text).search
+    return functools.partial(rule.pattern.search, text)
 
 
 def _next_character(text: bytes, at: int) -> int:

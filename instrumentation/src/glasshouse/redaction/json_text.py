@@ -155,7 +155,7 @@ class Walk:
         text = self._text
         first = text[at : at + 1]
         if first in (b"{", b"["):
-            if key.secret is not None:
+            if key.secret is not None and key.secret.takes_whole:
                 end = self._check_container(at, -self._max_depth)
                 if text[at + 1 : end - 1].strip(_SPACE):
                     self._changes.append((at, end, self._on_secret(key)))

@@ -1,62 +1,34 @@
 """Names of values: which of them hold a secret, a user id, or an id of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER
-from glasshouse.redaction.policy import KeyRule, Policy
+from glasshouse.redaction.ascii import are_digits
+from glasshouse.redaction.masks import Masks
+from glasshouse.redaction.names import normalise
+from glasshouse.redaction.policy import KeyRule, NameWords, Policy
+
+# How much of a name counts, in bytes, its end: names that are longer hold values.
+LONGEST_KEY: Final = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyInfo:
-    """What the policy says of one name. ``words`` are joined by spaces."""
+    """What the policy says of one name. ``words`` are joined by spaces.
+
+    ``whole`` is what counts for whole numbers, if it differs.
+    """
 
     words: bytes = b""
     secret: KeyRule | None = None
     user: bool = False
     exempt: bool = False
+    whole: "KeyInfo | None" = None
 
 
 NO_KEY: Final = KeyInfo()
 MOST_NAMES: Final = 4096
-
-
-def normalise(name: str) -> str:
-    """Split a name into its words and join them by underscores.
-
-    normalise("http.request.header.X-APIKey")   # "http_request_header_x_api_key"
-    """
-    raw = name.encode("utf-8", "replace")
-    out = bytearray()
-    gap = False
-    for i, c in enumerate(raw):
-        if c not in LOWER and c not in UPPER and c not in DIGITS:
-            gap = True
-            continue
-        if c in UPPER and i > 0:
-            before, after = raw[i - 1], raw[i + 1 : i + 2]
-            starts_word = before in LOWER or before in DIGITS
-            ends_capitals = before in UPPER and bool(after) and after[0] in LOWER
-            gap = gap or starts_word or ends_capitals
-        if gap and out:
-            out += b"_"
-        gap = False
-        out.append(c | 0x20 if c in UPPER else c)
-    return out.decode("ascii")
-
-
-def ends_with_words(name: str, words: str) -> bool:
-    return name == words or name.endswith("_" + words)
-
-
-def _matches(rule: KeyRule, name: str) -> bool:
-    if name in rule.exact:
-        return True
-    framed = f"_{name}_"
-    return any(framed.endswith(f"_{words}_") for words in rule.suffix) or any(
-        f"_{words}_" in framed for words in rule.anywhere
-    )
 
 
 def as_attribute(rule: KeyRule) -> bool:
@@ -75,11 +47,111 @@ def in_query(rule: KeyRule) -> bool:
 Use = Callable[[KeyRule], bool]
 
 
+class _Entry(NamedTuple):
+    """The words of an entry; ``joints`` are the places of its letters at which a word may begin."""
+
+    letters: str
+    joints: frozenset[int]
+    place: str
+    order: int
+    rule: KeyRule
+
+
+class NameIndex:
+    """Finds the entries of key rules in normalised names."""
+
+    def __init__(self, rules: Iterable[KeyRule], words: NameWords) -> None:
+        self._words = words
+        self._entries: dict[str, list[_Entry]] = {}
+        self._glued: list[_Entry] = []
+        self._longest = 0
+        for order, rule in enumerate(rules):
+            for place, name in rule.entries:
+                self._add(place, name, order, rule)
+
+    def _add(self, place: str, name: str, order: int, rule: KeyRule) -> None:
+        joints: set[int] = set()
+        letters = ""
+        for word in name.split("_"):
+            joints.add(len(letters))
+            letters += word
+        entry = _Entry(letters, frozenset(joints), place, order, rule)
+        if place == "glued":
+            self._glued.append(entry)
+        else:
+            self._entries.setdefault(letters, []).append(entry)
+            self._longest = max(self._longest, len(letters))
+
+    def find(self, name: str, use: Use) -> KeyRule | None:
+        """Return the first key rule for a normalised name among those that ``use`` admits."""
+        words = name.split("_")
+        best: tuple[int, bool] | None = None
+        rule: KeyRule | None = None
+        for entry, plural, start, end in self._found(words):
+            found = (entry.order, plural)
+            if best is not None and found >= best:
+                continue
+            if use(entry.rule) and self._counts(entry, words, start, end):
+                best, rule = found, entry.rule
+        return rule.plural if rule is not None and best is not None and best[1] else rule
+
+    def _found(self, words: list[str]) -> Iterator[tuple[_Entry, bool, int, int]]:
+        """Yield each entry whose letters stand in the name, whether in a plural, and where."""
+        for start, first in enumerate(words):
+            letters, joints = "", set[int]()
+            for end in range(start, len(words)):
+                joints.add(len(letters))
+                word = words[end]
+                letters += word
+                if len(letters) > self._longest + 2:
+                    break
+                for stem, plural in _stems(letters, word):
+                    for entry in self._entries.get(stem, ()):
+                        if joints <= entry.joints:
+                            yield entry, plural, start, end + 1
+            for entry in self._glued:
+                if first.endswith(entry.letters):
+                    yield entry, False, start, start + 1
+                elif first[-1:] == "s" and first[:-1].endswith(entry.letters):
+                    yield entry, True, start, start + 1
+
+    def _counts(self, entry: _Entry, words: list[str], start: int, end: int) -> bool:
+        """Decide, by the words around an entry, whether it makes the name one of its rule's."""
+        rule, around = entry.rule, self._words
+        if entry.place == "prefix":
+            return start == 0 and end < len(words)
+        if entry.place == "exact" and start > 0:
+            return False
+        if start > 0 and words[start - 1] in rule.not_behind:
+            return False
+        if not rule.overrides and not around.before.isdisjoint(words[:start]):
+            return False
+        holds = len(words) > 1 and words[-1] in ("value", "values")
+        for word in words[end:]:
+            if "0" <= word[:1] <= "9" and entry.place != "exact":
+                continue
+            if not rule.overrides and not holds and word in around.after:
+                return False
+            if entry.place == "exact":
+                return False
+            if entry.place == "suffix" and word not in around.neutral:
+                return False
+        return True
+
+
+def _stems(letters: str, last: str) -> Iterator[tuple[str, bool]]:
+    yield letters, False
+    if letters[-1:] == "s" and len(last) > 1:
+        yield letters[:-1], True
+        if letters[-3:] in ("ses", "xes") and len(last) > 2:
+            yield letters[:-2], True
+
+
 class SecretNames:
     """Finds the key rule of a normalised name; remembers the last ones, found or not."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+        self._index = NameIndex(policy.keys, policy.name_words)
         self._known: dict[tuple[str, Use], KeyRule | None] = {}
 
     def find(self, name: str, use: Use) -> KeyRule | None:
@@ -87,28 +159,69 @@ class SecretNames:
         known = (name, use)
         if known in self._known:
             return self._known[known]
-        rule = self._search(name, use)
+        rule = self._index.find(name, use) if name else None
         if len(self._known) >= MOST_NAMES:
             self._known = {}
         self._known[known] = rule
         return rule
 
-    def _search(self, name: str, use: Use) -> KeyRule | None:
-        if not name:
+
+class KeyNames:
+    """What the policy says of the names of values."""
+
+    def __init__(self, policy: Policy, secrets: SecretNames, masks: Masks) -> None:
+        self._policy = policy
+        self._secrets = secrets
+        self._masks = masks
+        self._users = NameIndex([policy.user_names], NameWords(neutral=policy.name_words.neutral))
+
+    def classify(self, key: bytes) -> KeyInfo:
+        """Classify a name, as it reads after its own redaction."""
+        name = normalise(self._without_masks(_end_of(key)).decode("utf-8", "replace"))
+        secret = self._secrets.find(name, as_attribute)
+        return KeyInfo(
+            words=name.replace("_", " ").encode(),
+            secret=secret,
+            user=secret is None and self._users.find(name, as_attribute) is not None,
+            exempt=any(_ends_with_words(name, words) for words in self._policy.exempt_keys),
+            whole=self._for_whole_numbers(name.split("_")),
+        )
+
+    def _for_whole_numbers(self, words: list[str]) -> KeyInfo | None:
+        numbers = self._policy.exempt_numbers
+        last = next((word for word in reversed(words) if not "0" <= word[:1] <= "9"), "")
+        if not _is_listed(last, numbers.last):
             return None
-        excepted = name.rpartition("_")[2] in self._policy.except_last
-        for rule in self._policy.keys:
-            if (rule.overrides or not excepted) and use(rule) and _matches(rule, name):
-                return rule
-        return None
+        return KeyInfo(exempt=not any(_is_listed(word, numbers.unless) for word in words))
+
+    def _without_masks(self, name: bytes) -> bytes:
+        out = bytearray()
+        at = 0
+        while (opening := name.find(b"[", at)) >= 0:
+            end = self._masks.end(name, opening)
+            out += name[at:opening] + b" "
+            at = end if end >= 0 else opening + 1
+        return bytes(out) + name[at:]
 
 
-def classify(policy: Policy, names: SecretNames, key: str) -> KeyInfo:
-    name = normalise(key)
-    secret = names.find(name, as_attribute)
-    return KeyInfo(
-        words=name.replace("_", " ").encode(),
-        secret=secret,
-        user=secret is None and any(ends_with_words(name, w) for w in policy.pseudonym_keys),
-        exempt=any(ends_with_words(name, words) for words in policy.exempt_keys),
-    )
+def _is_listed(word: str, words: frozenset[str]) -> bool:
+    return word in words or word.removesuffix("s") in words
+
+
+def _ends_with_words(name: str, words: str) -> bool:
+    return name == words or name.endswith("_" + words)
+
+
+def _end_of(key: bytes) -> bytes:
+    """Return what counts of a name, from the beginning of a character."""
+    if len(key) <= LONGEST_KEY:
+        return key
+    end = key[-LONGEST_KEY:]
+    return end.lstrip(bytes(range(0x80, 0xC0)))
+
+
+def spares(rule: KeyRule, value: bytes) -> bool:
+    """Return whether a value is kept although its name is one of the rule's."""
+    if len(value) < rule.min_length or (rule.many and are_digits(value)):
+        return True
+    return bool(rule.except_values) and value.lower() in rule.except_values

@@ -11,13 +11,12 @@ from glasshouse.redaction.ascii import only_digits
 UNCHECKED: Final = "[unchecked]"
 # What the engine counts beside the names of rules.
 UNCHECKED_RULE: Final = "unchecked"
-UNSETTLED: Final = b"[redacted]"
 PSEUDONYM_LENGTH: Final = 16
 
 _MASK: Final = re.compile(rb"\[([a-z][a-z0-9_]{0,31})(?::[0-9a-f.:*]{1,48})?\]")
 # What takes the place of a text that was not checked, or did not settle.
-_OWN: Final = frozenset({b"unchecked", b"redacted"})
-_PSEUDONYM: Final = re.compile(rb"[0-9a-f]{16}")
+# Of a user id: what `glasshouse.user_pseudonym` makes.
+_OWN: Final = frozenset({b"unchecked", b"redacted", b"user"})
 # Brackets, 32, a colon and 48.
 _LONGEST: Final = 2 + 32 + 1 + 48
 
@@ -31,9 +30,12 @@ class Pseudonyms:
     def of(self, text: bytes) -> bytes:
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:PSEUDONYM_LENGTH].encode()
 
+    def of_user(self, text: bytes) -> bytes:
+        return b"[user:" + self.of(text) + b"]"
+
     def of_email(self, text: bytes) -> bytes:
         """One name for an address, however its case; ``bytes.lower`` changes A to Z alone."""
-        return self.of(text.replace(b"%40", b"@").lower())
+        return self.of(text.lower())
 
     def of_phone(self, text: bytes) -> bytes:
         """One name for a number, however its digits are grouped."""
@@ -62,7 +64,3 @@ class Masks:
         """
         opening = text.rfind(b"[", max(0, start - _LONGEST), start + 1)
         return opening >= 0 and self.end(text, opening) >= end
-
-
-def is_pseudonym(text: bytes) -> bool:
-    return _PSEUDONYM.fullmatch(text) is not None

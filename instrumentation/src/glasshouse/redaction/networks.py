@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from glasshouse.redaction.ascii import DIGITS
 
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+_GROUP_BEFORE: Final = re.compile(rb"(?:\A|[^0-9A-Za-z_])[0-9A-Fa-f]{1,4}::?\Z")
 _PREFIX_LENGTH: Final = re.compile(rb"[+-]?[0-9]+")
 
 
@@ -30,6 +31,9 @@ def ipv4(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | 
 
 
 def ipv6(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | None:
+    # A group and colons before it: this is the rest of something longer.
+    if text[start - 1 : start] == b":" and _GROUP_BEFORE.search(text, max(0, start - 7), start):
+        return None
     rest, has, valid = _split_prefix(text[start:end], 128)
     if has and not valid:
         end = start + len(rest)

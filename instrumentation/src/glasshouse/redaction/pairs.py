@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM
 from glasshouse.redaction.edits import Edit
-from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query, normalise
+from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query, spares
 from glasshouse.redaction.masks import Masks
+from glasshouse.redaction.names import normalise
 from glasshouse.redaction.policy import KeyRule
 from glasshouse.redaction.tokens import has_digit
 
@@ -75,7 +76,8 @@ def find_pairs(
             and not value.quoted
             and not has_digit(content)
         )
-        if prose or masks.is_inside(text, value.start, value.end) or is_placeholder(content):
+        kept = prose or spares(rule, content) or is_placeholder(content)
+        if kept or masks.is_inside(text, value.start, value.end):
             continue
         hit(rule.counted_as)
         edits.append(Edit(value.start, value.end, rule.mask))

@@ -29,3 +29,8 @@ def compile_pattern(pattern: str) -> Any:
     except _re2.error as error:
         text = error.args[0]
         raise PatternError(text.decode() if isinstance(text, bytes) else text) from None
+
+
+def escaped(text: str) -> str:
+    """Return the pattern that matches just this text."""
+    return _re2.escape(text)

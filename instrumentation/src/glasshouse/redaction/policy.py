@@ -3,6 +3,8 @@
 The meaning of every field is in `redaction/README.md`; this module only checks and holds them.
 """
 
+import dataclasses
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,21 +15,37 @@ from typing import Any, Final, Literal, cast
 import yaml
 
 from glasshouse.redaction.checks import Check, CheckError, read_check
+from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.limits import LimitError, Limits, read_limits
+from glasshouse.redaction.names import normalise
+from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
-from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.syntax import PatternSyntaxError, parse
+from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
+from glasshouse.redaction.token_table import RowError, TokenRow, read_row
+from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
 
 VERSION: Final = 1
-CLASSES: Final = ("digits", "colons", "dashes", "dots", "word")
-# The one pattern that RE2 cannot run within its memory: 64 letters of any script. See `emails`.
-EMAIL_PATTERN_MARK: Final = r"\p{M}"
+BUILTINS: Final = ("pairs", "vendor_tokens")
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_WORDS: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _KEY_FIELDS: Final = frozenset(
-    {"name", "exact", "suffix", "anywhere", "text", "query", "line", "mask"}
-    | {"require_digit_in_prose", "overrides_except"}
+    {"name", "exact", "prefix", "suffix", "anywhere", "glued", "behind", "not_behind"}
+    | {
+        "min_length",
+        "except_values",
+        "text",
+        "query",
+        "line",
+        "mask",
+        "require_digit_in_prose",
+        "overrides_except",
+    }
 )
+_PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
+# Letters of an entry; with more the comparison of a name would cost more.
+_LONGEST_ENTRY: Final = 64
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "rescan", "validate", "checks"}
     | {"context_words", "context_words_with_number"}
@@ -54,29 +72,36 @@ Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """``max_bytes`` of a text; ``max_json_depth`` in brackets; the others in times."""
-
-    max_bytes: int
-    max_json_depth: int
-    max_nested_json: int
-    max_passes: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class KeyRule:
-    """Names whose whole value goes. Entries are words joined by underscores."""
+    """Names whose whole value goes. Entries are a place and words joined by underscores."""
 
     name: str
-    mask: bytes
-    exact: frozenset[str]
-    suffix: tuple[str, ...]
-    anywhere: tuple[str, ...]
-    in_text: bool
-    query: bool
-    line: bool
-    require_digit_in_prose: bool
-    overrides: bool
+    mask: bytes = b""
+    entries: tuple[tuple[str, str], ...] = ()
+    not_behind: frozenset[str] = frozenset()
+    in_text: bool = True
+    query: bool = False
+    line: bool = False
+    require_digit_in_prose: bool = False
+    overrides: bool = False
+    min_length: int = 0
+    except_values: frozenset[bytes] = frozenset()
+    many: bool = False
+    """Whether its names are plurals, under which a number is a count."""
+
+    @functools.cached_property
+    def plural(self) -> "KeyRule":
+        """This rule for names in the plural."""
+        return dataclasses.replace(self, many=True)
+
+    @property
+    def takes_whole(self) -> bool:
+        """Whether maps and lists go, too."""
+        return self.min_length == 0
+
+    @property
+    def takes_numbers(self) -> bool:
+        return self.min_length == 0 and not self.many
 
     @property
     def counted_as(self) -> str:
@@ -85,14 +110,14 @@ class KeyRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One kind of value. ``pattern`` is ``None`` for the built-in pairs."""
+    """One kind of value. ``pattern`` is ``None`` for those with ``builtin``."""
 
     name: str
+    builtin: str
     entity: str
     mask: bytes
     pattern: Any
-    literals: tuple[bytes, ...]
-    counts: tuple[tuple[str, int], ...]
+    needs: Needs
     not_preceded_by: frozenset[int]
     not_preceded_by_digit_and: frozenset[int]
     not_followed_by: frozenset[int]
@@ -108,15 +133,36 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NameWords:
+    """Words around an entry: two kinds that say a name is about it, one that changes nothing."""
+
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+    neutral: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberNames:
+    """Names whose whole numbers are no person's, by their last word and by any."""
+
+    last: frozenset[str] = frozenset()
+    unless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """What is sensitive, and what takes its place."""
 
     limits: Limits
     keys: tuple[KeyRule, ...]
     rules: tuple[Rule, ...]
-    except_last: frozenset[str]
-    pseudonym_keys: tuple[str, ...]
+    name_words: NameWords
+    user_names: KeyRule
     exempt_keys: tuple[str, ...]
+    exempt_numbers: NumberNames
+    tokens: tuple[TokenRow, ...]
+    token_names: tuple[tuple[str, ...], tuple[str, ...]]
+    """Words of a name that holds a token; last words of one that does not."""
     shipped: bool
     """Whether it reads as the policy of this package, for which shortcuts were written."""
 
@@ -142,14 +188,22 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
             f"policy {path}: version is {values.get('version')}, this engine reads {VERSION}"
         )
     try:
-        limits = Limits(**values.get("limits", {}))
-    except TypeError as error:
-        raise PolicyError(f"policy {path}: limits: {error}") from None
+        limits = read_limits(document.get("limits"))
+    except LimitError as error:
+        place = f"{path}:{error.line}" if error.line else path
+        raise PolicyError(f"policy {place}: {error}") from None
+    if "keys_except_last" in values:
+        raise PolicyError(f'policy {path}: keys_except_last is now called "keys_except_after"')
     off = _Switch(disable)
     all_keys = [reader.key_rule(item) for item in reader.sequence(document.get("keys"))]
     for item in reader.sequence(document.get("checks")):
         reader.check(item)
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]
+    all_tokens = [
+        reader.token_row(item, order)
+        for order, item in enumerate(reader.sequence(document.get("vendor_tokens")))
+    ]
+    tokens = tuple(row for row in all_tokens if not off(row.vendor, row.mask.decode()))
     keys = tuple(rule for rule in all_keys if not off(rule.name))
     rules = tuple(rule for rule in all_rules if not off(rule.name, rule.entity))
     if not keys or not rules:
@@ -162,9 +216,18 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         limits=limits,
         keys=keys,
         rules=rules,
-        except_last=frozenset(values.get("keys_except_last", ())),
-        pseudonym_keys=tuple(values.get("pseudonym_keys", ())),
+        name_words=NameWords(
+            before=frozenset(values.get("keys_except_before", ())),
+            after=frozenset(values.get("keys_except_after", ())),
+            neutral=frozenset(values.get("keys_neutral_after", ())),
+        ),
+        user_names=reader.user_names(values.get("pseudonym_keys", {})),
         exempt_keys=tuple(values.get("exempt_keys", ())),
+        exempt_numbers=NumberNames(
+            **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
+        ),
+        tokens=tokens,
+        token_names=reader.token_names(values.get("vendor_token_names") or {}),
         shipped=text == packaged_policy().read_text(encoding="utf-8"),
     )
 
@@ -236,26 +299,29 @@ class _Reader:
 
     def key_rule(self, node: yaml.Node) -> KeyRule:
         entry = self._entry(node, "key rule", _KEY_FIELDS)
-        lists: dict[str, list[str]] = {
-            key: list(entry.get(key) or ()) for key in ("exact", "suffix", "anywhere")
-        }
-        for words in (words for items in lists.values() for words in items):
-            if not _WORDS.fullmatch(str(words)):
-                raise self._complain(
-                    node, "key rule", entry["name"], f'"{words}" is not in normal form'
-                )
+        behind = entry.get("behind") or ()
+        entries = [
+            (place, f"{first}_{words}" if first else words)
+            for place in _PLACES
+            for words in entry.get(place) or ()
+            for first in behind or ("",)
+        ]
+        for _, words in entries:
+            if problem := _problem_of(words):
+                raise self._complain(node, "key rule", entry["name"], problem)
         query = bool(entry.get("query"))
         return KeyRule(
             name=entry["name"],
             mask=f"[{entry.get('mask') or entry['name']}]".encode(),
-            exact=frozenset(lists["exact"]),
-            suffix=tuple(lists["suffix"]),
-            anywhere=tuple(lists["anywhere"]),
+            entries=tuple(entries),
+            not_behind=frozenset(entry.get("not_behind") or ()),
             in_text=entry.get("text", True) is not False and not query,
             query=query,
             line=bool(entry.get("line")),
             require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
+            min_length=int(entry.get("min_length", 0)),
+            except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
         )
 
     def check(self, node: yaml.Node) -> None:
@@ -272,6 +338,40 @@ class _Reader:
         except CheckError as error:
             raise self._complain(node, "check", name, str(error)) from None
 
+    def user_names(self, entry: Mapping[str, Sequence[str]]) -> KeyRule:
+        """Return the names of user ids as a rule of their own."""
+        suffixes = entry.get("suffix", ())
+        for words in suffixes:
+            if problem := _problem_of(words):
+                raise PolicyError(f"policy {self._path}: pseudonym_keys: {problem}")
+        return KeyRule(
+            name="user_id",
+            entries=tuple(("suffix", words) for words in suffixes),
+            not_behind=frozenset(entry.get("not_behind", ())),
+        )
+
+    def token_row(self, node: yaml.Node, order: int) -> TokenRow:
+        entry: Any = _value(node) if isinstance(node, yaml.MappingNode) else {}
+        vendor = entry.get("vendor", "")
+        for name in entry:
+            if name not in TOKEN_FIELDS:
+                raise self._complain(node, "vendor token", vendor, f'unknown field "{name}"')
+        try:
+            return read_row(entry, order)
+        except RowError as error:
+            raise self._complain(node, "vendor token", vendor, str(error)) from None
+
+    def token_names(
+        self, names: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        secret, not_last = tuple(names.get("secret", ())), tuple(names.get("not_last", ()))
+        for word in (*secret, *not_last):
+            if not word or word.encode().lower() != word.encode():
+                raise PolicyError(
+                    f'policy {self._path}: vendor_token_names: "{word}" is not lower-case'
+                )
+        return secret, not_last
+
     def rule(self, node: yaml.Node) -> Rule:
         entry = self._entry(node, "rule", _RULE_FIELDS)
         name = entry["name"]
@@ -283,26 +383,28 @@ class _Reader:
             raise complain("the name is used twice")
         self._seen.add(name)
         builtin = entry.get("builtin")
-        if builtin not in (None, "pairs"):
-            raise complain(f'unknown builtin "{builtin}": there is only pairs')
-        if not builtin and not all(entry.get(key) for key in ("entity", "triggers", "pattern")):
-            raise complain("needs entity, triggers and pattern")
+        if builtin not in (None, *BUILTINS):
+            raise complain(f'unknown builtin "{builtin}": use {" or ".join(BUILTINS)}')
+        if not builtin and not all(entry.get(key) for key in ("entity", "pattern")):
+            raise complain("needs entity and pattern")
         validate = entry.get("validate", "")
-        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS}:
+        if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS, ENCODED}:
             raise complain(f'unknown validator "{validate}"')
         for check in entry.get("checks", ()):
             if check not in self._checks:
                 raise complain(f'unknown check "{check}": it is not among the checks of the policy')
         mask = entry.get("mask") or name
         words = _context_words(entry, complain)
-        literals, counts = _triggers(entry.get("triggers", ()), complain)
+        pattern, needs = (None, Needs())
+        if not builtin:
+            pattern, needs = _pattern(entry["pattern"], validate, complain)
         return Rule(
             name=name,
+            builtin=builtin or "",
             entity=entry.get("entity", ""),
             mask=mask.encode(),
-            pattern=None if builtin else _compile(entry["pattern"], complain),
-            literals=literals,
-            counts=counts,
+            pattern=pattern,
+            needs=needs,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
             not_followed_by=_class(entry, "not_followed_by", complain),
@@ -317,36 +419,25 @@ class _Reader:
         )
 
 
-def _triggers(
-    items: Sequence[Any], complain: Any
-) -> tuple[tuple[bytes, ...], tuple[tuple[str, int], ...]]:
-    literals: list[bytes] = []
-    counts: list[tuple[str, int]] = []
-    for item in items:
-        if isinstance(item, Mapping):
-            [(kind, count)] = cast(Mapping[str, int], item).items()
-            if kind not in CLASSES:
-                raise complain(f'unknown trigger class "{kind}": use {", ".join(CLASSES)}')
-            counts.append((kind, count))
-        elif str(item):
-            literals.append(str(item).encode())
-        else:
-            raise complain("an empty trigger")
-    return tuple(literals), tuple(counts)
+def _problem_of(words: str) -> str:
+    """Say why no name could match an entry."""
+    normal = normalise(words)
+    if not words or normal != words:
+        return f'"{words}" is not in normal form, write "{normal}"'
+    if len(words.encode()) > _LONGEST_ENTRY or len(words.replace("_", "").encode()) < 2:
+        return f'"{words}" has not 2 to {_LONGEST_ENTRY} letters'
+    return ""
 
 
-def _compile(pattern: str, complain: Any) -> Any:
-    if EMAIL_PATTERN_MARK in pattern:
-        from glasshouse.redaction.emails import EmailPattern
-
-        return EmailPattern(pattern)
+def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
     try:
-        compiled = compile_pattern(pattern)
-    except PatternError as error:
+        tree = parse(pattern)
+        compiled = email_pattern(pattern) or compile_pattern(pattern)
+    except (PatternSyntaxError, PatternError) as error:
         raise complain(f"pattern: {error}") from None
-    if compiled.fullmatch(b""):
+    if least_length(tree) == 0:
         raise complain("pattern: matches the empty text")
-    return compiled
+    return compiled, derive(tree, validate)
 
 
 def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:

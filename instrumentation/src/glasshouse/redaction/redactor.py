@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final, cast
 
 from glasshouse.pseudonym import hmac_key
 from glasshouse.redaction import policy
-from glasshouse.redaction.counting import count_value
+from glasshouse.redaction.counting import count_cut, count_value
 from glasshouse.redaction.engine import Engine
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.keys import KeyInfo
@@ -21,7 +20,8 @@ DISABLED_VARIABLE: Final = "GLASSHOUSE_REDACTION_DISABLE"
 SHORTEST_KEY: Final = 16
 # Lists and maps in each other; what lies deeper is replaced whole.
 MOST_LEVELS: Final = 32
-_EXACT: Final = 2**53
+# Of one log record, for all that is in it.
+CALLER_CHARACTERS: Final = 32 << 10
 # Clean texts are remembered: the same few are most of what a service says.
 MOST_REMEMBERED: Final = 8192
 LONGEST_REMEMBERED: Final = 512
@@ -81,6 +81,16 @@ class Redactor:
             ConfigurationError: the policy or the key is unusable.
         """
         return _default()
+
+    def for_caller(self, characters: int = CALLER_CHARACTERS) -> "Redactor":
+        """Return one for a single record, on a thread that must not wait: it cuts what is longer.
+
+        What it cuts is counted in ``glasshouse.redaction.cut``.
+        """
+        # That module builds on this one.
+        from glasshouse.redaction.bounded import BoundedRedactor
+
+        return BoundedRedactor(self, count_cut, characters)
 
     def text(self, text: str) -> str:
         """Return ``text`` without what is sensitive in it; the same object if there is nothing."""
@@ -144,22 +154,17 @@ class Redactor:
             changed = self._engine.number(info, b"%d" % value, self._count)
             return value if changed is None else changed.decode()
         if isinstance(value, float):
-            return self._float(info, value)
+            changed = self._engine.fraction(info, value, self._count)
+            return value if changed is None else changed.decode()
         if isinstance(value, bytes | bytearray | memoryview):
             return self._bytes(info, bytes(cast(bytes, value)))
         if isinstance(value, Mapping | Sequence | Set):
             return self._container(key, info, value, level)
         return self._string(key, str(value))
 
-    def _float(self, info: KeyInfo, value: float) -> float | str:
+    def _bytes(self, info: KeyInfo, value: bytes) -> bytes | str:
         if info.secret is not None:
-            return self._engine.secret(info).decode()
-        if info.user or not math.isfinite(value) or not 1e6 <= value < _EXACT or value % 1:
-            return value
-        changed = self._engine.number(info, b"%d" % int(value), self._count)
-        return value if changed is None else changed.decode()
-
-    def _bytes(self, info: KeyInfo, value: bytes) -> bytes:
+            return self._engine.secret(info, self._count).decode() if value else value
         try:
             value.decode("utf-8")
         except UnicodeDecodeError:
@@ -170,7 +175,7 @@ class Redactor:
         return value if changed is None else changed
 
     def _container(self, key: str, info: KeyInfo, value: Any, level: int) -> Any:
-        if info.secret is not None:
+        if info.secret is not None and info.secret.takes_whole:
             return self._engine.secret(info).decode() if value else value
         if level >= MOST_LEVELS:
             return self._marker()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from glasshouse.redaction import cards, identifiers, networks, phones, tokens, wallets
+from glasshouse.redaction import cards, emails, identifiers, networks, phones, tokens, wallets
 from glasshouse.redaction.ascii import is_mixed_case
 from glasshouse.redaction.networks import Network
 
@@ -19,7 +19,7 @@ TESTS: Final[dict[str, Test]] = {
     "base58check": wallets.is_base58check,
     "basic_auth": tokens.is_basic_auth,
     "bech32": wallets.is_bech32,
-    "email": tokens.is_email,
+    "dsn": tokens.is_dsn,
     "has_digit": tokens.has_digit,
     "id_like": identifiers.is_id_like,
     "jwt": tokens.is_jwt,
@@ -35,9 +35,14 @@ TESTS: Final[dict[str, Test]] = {
 
 SHORTENERS: Final[dict[str, Shortener]] = {
     "card": cards.card,
+    "email": emails.email,
+    "email_near": emails.near_email,
     "e164": phones.e164,
     "iban": cards.iban,
     "luhn": cards.luhn_number,
 }
+
+# Asks the engine about what it decodes.
+ENCODED: Final = "encoded"
 
 NETWORKS: Final[dict[str, NetworkReader]] = {"ipv4": networks.ipv4, "ipv6": networks.ipv6}

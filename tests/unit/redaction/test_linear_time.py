@@ -1,0 +1,69 @@
+"""What a text costs grows with its length, whatever it is built of."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from glasshouse.redaction import Redactor
+
+SHORT_BYTES = 8 << 10
+TIMES_LONG = 8
+# Linear growth is 1, quadratic growth TIMES_LONG; caches and allocation are between.
+MOST_GROWTH = 3.0
+SHAPES = {
+    "emails": "é a@b.co ",
+    "emails of ascii": "a@b.co ",
+    "at signs": "é@é.",
+    "odd emails": "{x}@",
+    "quoted emails": '"a@',
+    "escapes": "\\n",
+    "backslashes": "\\",
+    "utf-8 in escapes": "\\xc3",
+    "percent signs": "%",
+    "percent of percent": "%25",
+    "ampersands": "&amp;",
+    "ansi begun": "\\x1b[",
+    "full stops": "a。",
+    "zero width": "\u200b。",
+    "other digits": "٤",
+    "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ",
+    "encoded run": "ZXlK",
+}
+
+
+def growth(work: Callable[[str], object], text: str) -> float:
+    """Return how much more time a text takes than its eighths do, one after the other.
+
+    A busy machine only ever adds time, so the least of several measurements counts.
+    """
+    part = text[: len(text) // TIMES_LONG]
+    parts = whole = float("inf")
+    ratio = float("inf")
+    for attempt in range(8):
+        if attempt > 1 and ratio <= MOST_GROWTH:
+            break
+        before = time.thread_time()
+        for _ in range(TIMES_LONG):
+            work(part)
+        between = time.thread_time()
+        work(text)
+        parts = min(parts, between - before)
+        whole = min(whole, time.thread_time() - between)
+        ratio = whole / parts
+    return ratio
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_growth(redactor: Redactor, shape: str) -> None:
+    unit = SHAPES[shape]
+    text = unit * (SHORT_BYTES * TIMES_LONG // len(unit.encode()))
+    redactor.text(text)  # compiles what this shape wants
+    assert growth(redactor.text, text) <= MOST_GROWTH
+
+
+def test_the_measurement_sees_quadratic_growth() -> None:
+    def quadratic(text: str) -> int:
+        return sum(text.count("b", at) for at in range(0, len(text), 8))
+
+    assert growth(quadratic, "a" * 32_768) > MOST_GROWTH
