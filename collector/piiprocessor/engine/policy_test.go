@@ -39,7 +39,7 @@ func TestBadPolicy(t *testing.T) {
 		{"date", "date: yymmdd, years: [20, 99]", "date: yymd, years: [20, 99]", []string{`check "pl_pesel"`, "as in .yymmdd"}},
 		{"years", "date: yymmdd, years: [20, 99]", "date: yymmdd, years: [20]", []string{`check "pl_pesel"`, "years: must be the first and the last"}},
 		{"twice", "name: ca_sin,", "name: us_aba,", []string{`check "us_aba"`, "used twice"}},
-		{"word", "[passport, pasaporte,", "[Passport, pasaporte,", []string{`rule "passport_number"`, "is not lower-case"}},
+		{"word", "[passportnumber,", "[Passportnumber,", []string{`rule "passport_number"`, "is not lower-case"}},
 		{"limit too small", "max_passes: 4", "max_passes: 1", []string{":{line}: limits: max_passes is \"1\", must be a whole number from 2 to 16"}},
 		{"limit of words", "max_bytes: 1048576", "max_bytes: 1 MiB", []string{":{line}: limits: max_bytes is \"1 MiB\", must be"}},
 		{"limit unknown", "max_passes: 4", "max_pases: 4", []string{`:{line}: limits: unknown field "max_pases"`}},

@@ -78,7 +78,7 @@ def changed(folder: Path, before: str, after: str) -> Path:
             'check "pl_pesel": years: must be the first and the last',
         ),
         ("name: ca_sin,", "name: us_aba,", 'check "us_aba": the name is used twice'),
-        ("[passport, pasaporte,", "[Passport, pasaporte,", 'rule "passport_number": context_words'),
+        ("[passportnumber,", "[Passportnumber,", 'rule "passport_number": context_words'),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, complaint: str) -> None:
