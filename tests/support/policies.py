@@ -15,7 +15,10 @@ NEIGHBOURS = (
     "not_followed_by",
     "not_followed_by_and_digit",
 )
-CONDITIONS = ("validate", "context_words", "rescan", "suppress_on_id_keys", *NEIGHBOURS)
+CONDITIONS = (
+    *("validate", "checks", "context_words", "rescan", "suppress_on_id_keys"),
+    *("suppress_beside_id_words", *NEIGHBOURS),
+)
 # Of any form: a policy may name words that no token begins with.
 WORDS = ("zebra", "no", "№", "#id", "2fa", "q#", "zebra-nr", "x1", "zebra no", "電話", "of")
 
@@ -153,7 +156,7 @@ def at_random(generator: random.Random) -> tuple[Document, dict[str, Any]]:
             case 2:
                 rule["context_words"] = [*generator.sample(WORDS, 3), "card", "id"]
             case 3 if rule.get("replacement") != "network":
-                without(rule, "validate")
+                without(rule, "validate", "checks")
             case 4:
                 rule["rescan"] = not rule.get("rescan")
             case 5:

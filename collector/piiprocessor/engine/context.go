@@ -52,6 +52,15 @@ func readContextWords(listed []string) (words []contextWord) {
 	return words
 }
 
+// setContextWords files the words by their first bytes.
+func (r *rule) setContextWords(listed []string) {
+	r.contextWords = readContextWords(listed)
+	for i := range r.contextWords {
+		first := r.contextWords[i].text[0]
+		r.wordsByFirst[first] = append(r.wordsByFirst[first], int16(i))
+	}
+}
+
 // isNear reports whether one of the rule's context words is about the hit.
 func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 	if k.near.has(r.place) {
@@ -70,18 +79,17 @@ func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 		_, size := utf8.DecodeRuneInString(s[high:])
 		high += size
 	}
-	for i := range r.contextWords {
-		word := &r.contextWords[i]
-		for at := nextWord(s, word.text, low, start); at >= 0; at = nextWord(s, word.text, at+1, start) {
-			if e.countsBefore(r, word, s, at, start) {
+	for at := low; at < start; at++ {
+		for _, i := range r.wordsByFirst[lower(s[at])] {
+			if word := &r.contextWords[i]; isWordAt(s, word.text, at, start) && e.countsBefore(r, word, s, at, start) {
 				return true
 			}
 		}
-		if r.contextDirectly || word.nameOnly {
-			continue
-		}
-		for at := nextWord(s, word.text, end, high); at >= 0; at = nextWord(s, word.text, at+1, high) {
-			if e.countsBehind(s, end, at, at+len(word.text)) {
+	}
+	for at := end; at < high; at++ {
+		for _, i := range r.wordsByFirst[lower(s[at])] {
+			word := &r.contextWords[i]
+			if !r.contextDirectly && !word.nameOnly && isWordAt(s, word.text, at, high) && e.countsBehind(s, end, at, at+len(word.text)) {
 				return true
 			}
 		}
@@ -89,14 +97,9 @@ func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 	return false
 }
 
-// nextWord finds a lower-case word within s[low:high], without regard to case, or returns -1.
-func nextWord(s, word string, low, high int) int {
-	for i := low; i+len(word) <= high; i++ {
-		if lower(s[i]) == word[0] && equalFoldASCII(s[i:i+len(word)], word) {
-			return i
-		}
-	}
-	return -1
+// isWordAt reports whether a lower-case word stands at a place of s, before end, without regard to case.
+func isWordAt(s, word string, at, end int) bool {
+	return at+len(word) <= end && equalFoldASCII(s[at:at+len(word)], word)
 }
 
 // isNearKey reports whether a key, its words joined by blanks, has one of the rule's words.
@@ -142,8 +145,9 @@ func (e *Engine) hasUnit(s string, end int) bool {
 }
 
 // hasIDWord reports whether the word, or the last part of the name, directly before a hit owns it.
-func (e *Engine) hasIDWord(s string, start int) bool {
-	return e.context.ids.has(nearestWord(s, start, " \t=:#\"'([-_"))
+func (e *Engine) hasIDWord(s string, start int, owned bool) bool {
+	word := nearestWord(s, start, " \t=:#\"'([-_")
+	return e.context.ids.has(word) || (owned && e.context.owners.has(word))
 }
 
 // isVersion reports whether four numbers with dots are a version, by what stands around them.

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -33,6 +35,7 @@ type policyFile struct {
 		NotLast []string `yaml:"not_last"`
 	} `yaml:"vendor_token_names"`
 	Tokens []yaml.Node `yaml:"vendor_tokens"`
+	Checks []yaml.Node `yaml:"checks"`
 	Rules  []yaml.Node `yaml:"rules"`
 }
 
@@ -112,6 +115,7 @@ type ruleEntry struct {
 	Rescan           bool      `yaml:"rescan"`
 	SuppressOnIDKeys bool      `yaml:"suppress_on_id_keys"`
 	Validate         string    `yaml:"validate"`
+	Checks           []string  `yaml:"checks"`
 	Mask             string    `yaml:"mask"`
 	Replacement      string    `yaml:"replacement"`
 	InLists          bool      `yaml:"in_lists"`
@@ -136,7 +140,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys suppress_beside_id_words validate mask replacement in_lists "
+		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys suppress_beside_id_words validate checks mask replacement in_lists "
 	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except require_token mask "
 )
 
@@ -159,6 +163,9 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	if err := l.addKeyRules(file.Keys); err != nil {
+		return nil, err
+	}
+	if err := l.addChecks(file.Checks); err != nil {
 		return nil, err
 	}
 	if err := l.addRules(file.Rules); err != nil {
@@ -217,6 +224,7 @@ type loader struct {
 	e        *Engine
 	disabled map[string]bool // by name: whether anything has it
 	places   map[string]int  // of the names under which hits are counted
+	checks   map[string]*check
 }
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
@@ -225,7 +233,7 @@ func newLoader(path string, file *policyFile, key []byte, opts Options) *loader 
 		exempt: file.ExemptKeys, queryKeys: file.QueryKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
 	}
 	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
-	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}}
+	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}, checks: map[string]*check{}}
 	for _, name := range opts.Disable {
 		l.disabled[name] = false
 	}
@@ -292,6 +300,21 @@ func (l *loader) addKeyRules(nodes []yaml.Node) error {
 	return nil
 }
 
+func (l *loader) addChecks(nodes []yaml.Node) error {
+	for i := range nodes {
+		name := nameOf(&nodes[i])
+		c, err := compileCheck(&nodes[i])
+		if err == nil && l.checks[name] != nil {
+			err = errors.New("the name is used twice")
+		}
+		if err != nil {
+			return l.wrong(&nodes[i], "check", err)
+		}
+		l.checks[name] = c
+	}
+	return nil
+}
+
 // addUserNames files the names of user ids; what may stand around them is what may around secrets.
 func (l *loader) addUserNames(names pseudonymKeys) error {
 	r := &keyRule{notBehind: setOf(names.NotBehind)}
@@ -317,7 +340,7 @@ func setOf(words []string) map[string]bool {
 func (l *loader) addRules(nodes []yaml.Node) error {
 	seen := map[string]bool{}
 	for i := range nodes {
-		r, err := compileRule(&nodes[i])
+		r, err := compileRule(&nodes[i], l.checks)
 		if err == nil && seen[r.name] {
 			err = errors.New("the name is used twice")
 		}
@@ -431,7 +454,7 @@ func checkWords(words string) error {
 	return nil
 }
 
-func compileRule(node *yaml.Node) (*rule, error) {
+func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
 	var entry ruleEntry
 	if err := decodeStrictly(node, &entry, ruleFields); err != nil {
 		return nil, err
@@ -442,6 +465,13 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	if r.mask == "" {
 		r.mask = r.name
+	}
+	for _, name := range entry.Checks {
+		c := checks[name]
+		if c == nil {
+			return nil, fmt.Errorf("unknown check %q: it is not among the checks of the policy", name)
+		}
+		r.checks = append(r.checks, c)
 	}
 	if !validName.MatchString(r.name) || !validName.MatchString(r.mask) {
 		return nil, fmt.Errorf("name and mask must match %s", validName)
@@ -519,12 +549,30 @@ func setContextWords(r *rule, entry *ruleEntry) error {
 			return fmt.Errorf("context_words: %q is not lower-case", word)
 		}
 	}
-	r.contextWords = readContextWords(entry.ContextWords)
+	var forms []string
+	for _, word := range entry.ContextWords {
+		forms = append(forms, caseForms(word)...)
+	}
+	r.setContextWords(forms)
 	switch r.besideIDWords = idWordHits(entry.BesideIDWords); r.besideIDWords {
-	case "", anyHit, digitHits:
+	case "", anyHit, digitHits, ownedHits:
 		return nil
 	}
-	return fmt.Errorf("unknown suppress_beside_id_words %q: use any or digits", entry.BesideIDWords)
+	return fmt.Errorf("unknown suppress_beside_id_words %q: use any, digits or owned", entry.BesideIDWords)
+}
+
+// caseForms are a word as texts write it; matching itself folds A to Z alone.
+func caseForms(word string) []string {
+	upper := strings.ToUpper(word)
+	_, first := utf8.DecodeRuneInString(upper)
+	_, rest := utf8.DecodeRuneInString(word)
+	forms := []string{word}
+	for _, form := range []string{upper, upper[:first] + word[rest:]} {
+		if form = lowerASCII(form); !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	return forms
 }
 
 func setValidator(r *rule, entry *ruleEntry) error {

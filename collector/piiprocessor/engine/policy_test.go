@@ -28,6 +28,18 @@ func TestBadPolicy(t *testing.T) {
 		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
 		{"trigger", "triggers: [{dots: 3}]", "triggers: [{stars: 3}]", []string{`unknown trigger class "stars"`}},
 		{"version", "version: 1", "version: 2", []string{"version is 2"}},
+		{"checks", "checks: [us_aba]", "checks: [us_abba]", []string{`rule "aba"`, `unknown check "us_abba"`}},
+		{"length of a check", "name: us_aba, length: 9", "name: us_aba, length: 99", []string{`check "us_aba"`, "length: must be 2 to 32"}},
+		{"field of a check", "name: us_aba, length: 9", "name: us_aba, size: 9", []string{`check "us_aba"`, `unknown field "size"`}},
+		{"check without its length", "name: us_aba, length: 9,", "name: us_aba,", []string{`check "us_aba"`, "length: must be 2 to 32"}},
+		{"groups of a check", "groups: [[9, 1]]", "groups: [[9, 2]]", []string{`check "ec_ci"`, "groups: each must be as long as the number"}},
+		{"scheme", "name: ca_sin, length: 9, scheme: luhn", "name: ca_sin, length: 9, scheme: lune", []string{`check "ca_sin"`, `unknown scheme "lune"`}},
+		{"check of nothing", "name: ca_sin, length: 9, scheme: luhn", "name: ca_sin, length: 9", []string{`check "ca_sin"`, "checks nothing"}},
+		{"remainders", "check: 'TRWAGMYFPDXBNJZSQVHLCKE'}], letters", "check: 'TRWAG'}], letters", []string{`check "es_dni"`, "a character for each of 23"}},
+		{"date", "date: yymmdd, years: [20, 99]", "date: yymd, years: [20, 99]", []string{`check "pl_pesel"`, "as in .yymmdd"}},
+		{"years", "date: yymmdd, years: [20, 99]", "date: yymmdd, years: [20]", []string{`check "pl_pesel"`, "years: must be the first and the last"}},
+		{"twice", "name: ca_sin,", "name: us_aba,", []string{`check "us_aba"`, "used twice"}},
+		{"word", "[passportnumber,", "[Passportnumber,", []string{`rule "passport_number"`, "is not lower-case"}},
 		{"limit too small", "max_passes: 4", "max_passes: 1", []string{":{line}: limits: max_passes is \"1\", must be a whole number from 2 to 16"}},
 		{"limit of words", "max_bytes: 1048576", "max_bytes: 1 MiB", []string{":{line}: limits: max_bytes is \"1 MiB\", must be"}},
 		{"limit unknown", "max_passes: 4", "max_pases: 4", []string{`:{line}: limits: unknown field "max_pases"`}},
@@ -57,7 +69,7 @@ func TestBadPolicy(t *testing.T) {
 					t.Errorf("%q does not say %q", err, want)
 				}
 			}
-			if strings.Contains(c.want[0], "rule ") && !strings.Contains(err.Error(), path+":") {
+			if (strings.Contains(c.want[0], "rule ") || strings.Contains(c.want[0], "check ")) && !strings.Contains(err.Error(), path+":") {
 				t.Errorf("%q names no line", err)
 			}
 		})

@@ -40,6 +40,17 @@ type probe struct {
 	mixed        []int    // at tokens of so many letters and digits
 	lettersFirst bool     // at each token of letters and digits that begins with a letter
 	test         probeTest
+	checked      func(checks []*check, s string, t token) bool // instead of test: asks the rule's checks
+}
+
+// of returns the probe as it is for one rule.
+func (p *probe) of(r *rule) *probe {
+	if p.checked == nil {
+		return p
+	}
+	own := *p
+	own.test = func(s string, t token) bool { return p.checked(r.checks, s, t) }
+	return &own
 }
 
 // always is for probes whose place says enough.
@@ -56,6 +67,9 @@ func sharedProbe(p probe) *probe {
 func digestOf(entry *ruleEntry) string {
 	text := fmt.Appendf(nil, "%q %v %q %q %q %q %q %q %t", entry.Pattern, entry.Triggers, entry.ContextWords,
 		entry.NotBefore, entry.NotBeforeDigit, entry.NotAfter, entry.NotAfterDigit, entry.Validate, entry.Rescan)
+	if len(entry.Checks) > 0 {
+		text = fmt.Appendf(text, " %q", entry.Checks)
+	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:6])
 }
@@ -90,7 +104,7 @@ var prefilters = map[string]prefilter{
 	// A token that is known by how it begins: `not_preceded_by` forbids a letter or digit before it.
 	"jwt":                 {rule: "a5ea0e8f2c5a", prefixes: true},
 	"wallet_extended_key": {rule: "0b85456e9cc3", prefixes: true},
-	"wallet_bech32":       {rule: "5aa54a12b537", prefixes: true},
+	"wallet_bech32":       {rule: "cc94957ebed6", prefixes: true},
 	// A word, then a blank or tab; anything may stand before the word, as in xBasic.
 	"auth_digest": {rule: "e995719ea294", probes: []*probe{sharedProbe(probe{endings: []string{
 		"digest ", "oauth ", "hawk ", "signature ", "mac ", "sha256 ", "sha512 ", "sha1 ",
@@ -155,15 +169,15 @@ var prefilters = map[string]prefilter{
 	"email":      {rule: "ed181ec8d6f0", facts: atSign, whole: hasHostAfterAt},
 	"email_near": {rule: "60f3da14ee1a", beside: atSign},
 	// Two letters and two digits begin a token, and the validator holds from there.
-	"iban": {rule: "194c6a3eaaec", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
+	"iban": {rule: "f9ada3e406e0", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
 	// A token of 26 to 52 characters in which `mixed_case` holds.
-	"wallet_base58": {rule: "195732f8854d", facts: keyLike},
+	"wallet_base58": {rule: "70bc2e893fcf", facts: keyLike},
 	// 0x and forty digits are one token.
 	"wallet_evm": {rule: "d9bf2be942c9", probes: []*probe{sharedProbe(probe{mixed: []int{42}, test: beginsHex})}},
 	// Tokens of these three lengths.
-	"wallet_other": {rule: "3c6768763413", facts: otherWallet},
+	"wallet_other": {rule: "c62a87b2d9ec", facts: otherWallet},
 	// A token of 32 to 50 characters in which `mixed_case` holds.
-	"wallet_near": {rule: "77bd7b48fefe", beside: keyLike},
+	"wallet_near": {rule: "2ab5c57458b6", beside: keyLike},
 	// Digits in groups divided by up to three blanks or one other sign, of which the first begins with 2 to 6, 8, 9 or 18.
 	"card": {rule: "5838f6155313", facts: manyCardDigits},
 	// Digits in groups divided by up to three blanks or one other sign.
@@ -182,13 +196,13 @@ var prefilters = map[string]prefilter{
 	"mac": {rule: "e47382571106", facts: sixDashedHex | sixColonHex | threeDottedHex},
 	// Groups of digits, whatever divides them.
 	"ssn":     {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
-	"aadhaar": {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
-	"rrn":     {rule: "d9e84ac71687", groups: [][]int{{6, 7}}},
-	"cpf":     {rule: "b429f6810363", groups: [][]int{{3, 3, 3, 2}}},
+	"aadhaar": {rule: "775d0d64bf03", groups: [][]int{{4, 4, 4}}},
+	"rrn":     {rule: "1b26a6eb934b", groups: [][]int{{6, 7}}},
+	"cpf":     {rule: "3cfa61e49609", groups: [][]int{{3, 3, 3, 2}}},
 	"cnpj":    {rule: "87df4f047a91", groups: [][]int{{2, 3, 3, 4, 2}}},
-	"nhs":     {rule: "93a61f3da6b4", groups: [][]int{{3, 3, 4}}},
-	"sin":     {rule: "85c2c28019d6", groups: [][]int{{3, 3, 3}}},
-	"aba":     {rule: "04b2fd5dd881", groups: [][]int{{4, 4, 1}}},
+	"nhs":     {rule: "2eaf68f23952", groups: [][]int{{3, 3, 4}}},
+	"sin":     {rule: "fcb56ba448f7", groups: [][]int{{3, 3, 3}}},
+	"aba":     {rule: "5ffe0cc517ce", groups: [][]int{{4, 4, 1}}},
 	// + and a digit that is not 0, or a parenthesis.
 	"phone": {rule: "110c9e744739", probes: []*probe{sharedProbe(probe{sign: "+", next: "(123456789"})}},
 	// A token that begins with 00 and another digit.
@@ -207,9 +221,9 @@ var prefilters = map[string]prefilter{
 	"phone_bare": {rule: "036285b745a8", probes: []*probe{sharedProbe(probe{numbers: []int{10, 11}, test: beginsWithZero})}},
 	// The whole id with its letter, as the validator wants it, begins a token: seven or eight digits
 	// with a dash before the letter, or with the letter in the same token.
-	"nif": {rule: "d946321c40a2", probes: []*probe{sharedProbe(probe{numbers: []int{7, 8}, mixed: []int{8, 9}, test: isWholeNIF})}},
+	"nif": {rule: "6a9ae4b9bb0d", probes: []*probe{{numbers: []int{7, 8}, mixed: []int{8, 9}, checked: isWholeNIF}}},
 	// Six digits and a sign; or all eleven characters in one token, the seventh a letter.
-	"hetu": {rule: "ee9e394ed8e8", probes: []*probe{
+	"hetu": {rule: "563f199d7898", probes: []*probe{
 		sharedProbe(probe{numbers: []int{6}, test: isBeforeCentury}),
 		sharedProbe(probe{mixed: []int{11}, test: hasLetterSeventh}),
 	}},
@@ -219,19 +233,44 @@ var prefilters = map[string]prefilter{
 	"curp": {rule: "03f2105bfe38", probes: []*probe{sharedProbe(probe{mixed: []int{18}, test: isUpperCase})}},
 	// The whole pattern, from a token that begins with two letters: up to the first blank these are
 	// two, four, six, eight or nine characters.
-	"nino": {rule: "97c22e5ff5fc", probes: []*probe{sharedProbe(probe{twoLetters: true, mixed: []int{4, 6, 8, 9}, test: beginsNINO})}},
+	"nino": {rule: "870b92a747e9", probes: []*probe{sharedProbe(probe{twoLetters: true, mixed: []int{4, 6, 8, 9}, test: beginsNINO})}},
 	// Four characters between a token's start and a dash, three between two dashes; or eleven with
 	// digits where the pattern has them.
 	"mbi": {rule: "30fd19fc6885", probes: []*probe{
 		sharedProbe(probe{mixed: []int{4}, test: isBeforeGroupOfThree}),
 		sharedProbe(probe{mixed: []int{11}, test: hasDigitsOfMBI}),
 	}},
-	// A token of nine characters, upper case, two of them letters.
-	"nric": {rule: "1b881643fd12", probes: []*probe{sharedProbe(probe{mixed: []int{9}, test: isUpperCaseWithSevenDigits})}},
+	// A token of nine or ten characters for which a check holds.
+	"nric": {rule: "ada1efc645c5", probes: []*probe{{mixed: []int{9, 10}, checked: isWholeUpperCaseID}}},
 	// A token of ten characters with four digits, the sixth to the ninth.
 	"in_pan": {rule: "8a65d1eabed0", probes: []*probe{sharedProbe(probe{mixed: []int{10}, test: hasDigitsOfPAN})}},
-	// A number of eleven digits for which the validator holds.
-	"tckn": {rule: "e2aab7481596", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: isValidTCKN})}},
+	// A token of one of these lengths for which a check holds: digits, but for the last of 18 and for a
+	// letter in the 15 of Corsica.
+	"national_id_run": {rule: "6aa7d986da1e", probes: []*probe{{numbers: []int{10, 11, 12, 13, 15, 18}, mixed: []int{15, 18}, checked: isWholeID}}},
+	// Groups of digits, whatever divides them; eight and four, as UUIDs have, only with their dash and a check that holds.
+	"national_id_dated": {rule: "f72f2a3f8d22", groups: [][]int{{6, 4}, {6, 5}, {6, 2, 4}, {4, 6}, {1, 6, 4}}, probes: []*probe{
+		{numbers: []int{4}, checked: isAfterDay},
+	}},
+	// Groups of digits; or the K at the end of a Chilean number. Corsica's letter is before the last three groups.
+	"national_id_grouped": {
+		rule: "df25cde24b8a", probes: []*probe{
+			sharedProbe(probe{sign: "-", next: "Kk", test: isAfterDigit}), {mixed: []int{13}, checked: isPersonInMexicoOrCorsica},
+			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterFourLetters}),
+		},
+		groups: [][]int{
+			{3, 4, 4, 2}, {2, 2, 2, 3, 2}, {6, 3, 2}, {2, 8, 1}, {1, 3, 3, 1}, {2, 3, 3, 1}, {7, 1}, {8, 1}, {9, 1}, {3, 3, 3, 2},
+			{1, 4, 5, 2, 1}, {3, 3, 2}, {3, 3, 3, 1}, {3, 7, 1}, {3, 7, 2}, {4, 2, 3}, {2, 3, 3, 3},
+			{13, 2}, {3, 3, 2, 2}, {3, 2, 2, 3}, {3, 4, 7, 1}, {4, 4, 4}, {4, 3, 3},
+		},
+	},
+	// Groups of digits; a letter and a dash; a token of fifteen upper-case letters and digits; a digit before a bracket.
+	"national_id_form": {
+		rule: "b72d83127fbb", groups: [][]int{{5, 7, 1}, {4, 7, 1}, {4, 6, 3, 1}, {2, 3, 3, 1, 3, 3}},
+		probes: []*probe{
+			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterVenezuelan}), sharedProbe(probe{mixed: []int{15}, test: isUpperCase}),
+			sharedProbe(probe{sign: "(", next: "0123456789A", test: isAfterDigit}),
+		},
+	},
 	// A token of 16 characters with digits where the pattern has them.
 	"uk_driving_licence": {rule: "a4bd2102f475", probes: []*probe{sharedProbe(probe{mixed: []int{16}, test: hasDigitsOfLicence})}},
 }
@@ -286,7 +325,10 @@ func hasHostAfterAt(s string) bool {
 }
 
 func beginsIBAN(s string, t token) bool {
-	const leastStart = 4 // the country and the check digits are in one token
+	const leastStart, word = 4, "iban" // the country and the check digits are in one token, perhaps behind the word
+	if t.length() > len(word) && equalFoldASCII(s[t.start:t.start+len(word)], word) {
+		t.start += len(word)
+	}
 	if t.length() < leastStart || !isLetter(s[t.start]) || !isLetter(s[t.start+1]) || !areDigits(s[t.start+2:t.start+leastStart]) {
 		return false
 	}
@@ -353,29 +395,59 @@ func isPhoneSeparator(c byte) bool { return c == ' ' || c == '.' || c == '-' }
 func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
 
 // isWholeNIF: eight digits, in seven of ten ids of other kinds, would be worth a look otherwise.
-func isWholeNIF(s string, t token) bool {
-	if t.start > 0 && s[t.start-1] == '-' {
+func isWholeNIF(checks []*check, s string, t token) bool {
+	if t.digits < fewestIDDigits {
 		return false
 	}
-	i := t.start
-	if c := lower(s[i]); c >= 'x' && c <= 'z' {
-		i++
+	start, end := t.start, t.end
+	if start > 1 && s[start-1] == '-' && lower(s[start-2]) >= 'x' && lower(s[start-2]) <= 'z' {
+		start -= 2
 	}
-	first := i
-	for i < len(s) && i < first+8 && isDigit(s[i]) {
-		i++
+	if end+1 < len(s) && s[end] == '-' && isLetter(s[end+1]) {
+		end += 2
 	}
-	if i-first < 7 || (first > t.start && i-first > 7) {
+	return holdsAny(checks, s[start:end])
+}
+
+func isWholeUpperCaseID(checks []*check, s string, t token) bool {
+	return t.digits >= fewestIDDigits && t.seen&classLower == 0 && holdsAny(checks, s[t.start:t.end])
+}
+
+func isWholeID(checks []*check, s string, t token) bool {
+	return t.digits >= fewestIDDigits && holdsAny(checks, s[t.start:t.end])
+}
+
+// fewestIDDigits are in every id that isWholeNIF, isWholeID and isWholeUpperCaseID are asked about.
+const fewestIDDigits = 7
+
+func isAfterDigit(s string, t token) bool { return t.start > 0 && isDigit(s[t.start-1]) }
+
+func isAfterDay(checks []*check, s string, t token) bool {
+	const day = len("20260101-")
+	return t.start >= day && s[t.start-1] == '-' && areDigits(s[t.start-day:t.start-1]) && holdsAny(checks, s[t.start-day:t.end])
+}
+
+// isPersonInMexicoOrCorsica: the whole RFC, or a NIR whose key follows after a blank.
+func isPersonInMexicoOrCorsica(checks []*check, s string, t token) bool {
+	return (t.digits == 12 && next(s, t) == ' ') || isWholeUpperCaseID(checks, s, t)
+}
+
+func isAfterFourLetters(s string, t token) bool {
+	const letters = 4
+	if t.start < letters {
 		return false
 	}
-	if i < len(s) && s[i] == '-' {
-		i++
+	for _, c := range []byte(s[t.start-letters : t.start]) {
+		if classes[c]&classUpper == 0 {
+			return false
+		}
 	}
-	if i >= len(s) || !isLetter(s[i]) {
-		return false
-	}
-	i++
-	return (i == len(s) || (!isAlnum(s[i]) && s[i] != '-')) && isNIF(s[t.start:i])
+	return true
+}
+
+// isAfterVenezuelan: these are the letters before the dash of Venezuela's numbers.
+func isAfterVenezuelan(s string, t token) bool {
+	return t.start > 0 && strings.IndexByte("VEJPG", s[t.start-1]) >= 0
 }
 
 func isBeforeCentury(s string, t token) bool { return next(s, t) == '-' || next(s, t) == '+' }
@@ -385,10 +457,6 @@ func hasLetterSeventh(s string, t token) bool { return isLetter(s[t.start+6]) }
 func hasSevenDigits(_ string, t token) bool { return t.digits == 7 }
 
 func isUpperCase(_ string, t token) bool { return t.seen&classLower == 0 }
-
-func isUpperCaseWithSevenDigits(_ string, t token) bool {
-	return t.digits == 7 && t.seen&classLower == 0
-}
 
 // ninoLetters are those a National Insurance number may have in its first and second place.
 var ninoLetters = [2]asciiSet{letterSet("abceghjklmnoprstwxyz"), letterSet("abceghjklmnprstwxyz")}
@@ -419,7 +487,7 @@ func beginsNINO(s string, t token) bool {
 	if s[i] == ' ' {
 		i++
 	}
-	return i < len(s) && lower(s[i]) >= 'a' && lower(s[i]) <= 'd'
+	return i < len(s) && (lower(s[i]) >= 'a' && lower(s[i]) <= 'd' || lower(s[i]) == 't')
 }
 
 func isBeforeGroupOfThree(s string, t token) bool {
@@ -430,8 +498,6 @@ func isBeforeGroupOfThree(s string, t token) bool {
 func hasDigitsOfMBI(s string, t token) bool { return digitsAt(s, t, 0, 3, 6, 9, 10) }
 
 func hasDigitsOfPAN(s string, t token) bool { return t.digits == 4 && digitsAt(s, t, 5, 8) }
-
-func isValidTCKN(s string, t token) bool { return isTCKN(s[t.start:t.end]) }
 
 func hasDigitsOfLicence(s string, t token) bool {
 	return t.digits >= 7 && digitsAt(s, t, 5, 9) && !isDigit(s[t.end-1])

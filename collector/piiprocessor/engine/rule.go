@@ -27,6 +27,7 @@ type idWordHits string
 const (
 	anyHit    idWordHits = "any"
 	digitHits idWordHits = "digits"
+	ownedHits idWordHits = "owned" // any, and behind a word of `owners` as well
 )
 
 // rule is one entry of `rules`.
@@ -43,12 +44,14 @@ type rule struct {
 	notBefore, notBeforeDigit asciiSet
 	notAfter, notAfterDigit   asciiSet
 	contextWords              []contextWord
+	wordsByFirst              [256][]int16 // places of contextWords, by their first byte
 	contextDirectly           bool
 	rescan, suppressOnIDKeys  bool
 	inLists                   bool
 	besideIDWords             idWordHits
 	avoidsTimes               bool
 	validate                  validator
+	checks                    []*check // any of them holds
 	validatorName             string
 	replacement               replacement
 }
@@ -154,6 +157,9 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 			return "", end, false
 		}
 	}
+	if len(r.checks) > 0 && !holdsAny(r.checks, s[start:end]) {
+		return "", end, false
+	}
 	if end < len(s) {
 		if r.notAfter.has(s[end]) {
 			return "", end, false
@@ -187,7 +193,7 @@ func (e *Engine) isID(r *rule, s string, start, end int) bool {
 	if r.besideIDWords == digitHits && !areDigits(s[start:end]) {
 		return false
 	}
-	return e.hasIDWord(s, start) || e.hasUnit(s, end)
+	return e.hasIDWord(s, start, r.besideIDWords == ownedHits) || e.hasUnit(s, end)
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

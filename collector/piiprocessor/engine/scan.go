@@ -217,7 +217,7 @@ func (c *scanner) addPrefilter(i int, r *rule, filter prefilter, bound *probeRul
 		last.groups = append(last.groups, boundGroups{want: want, mask: mask, rules: rules})
 	}
 	for _, p := range filter.probes {
-		bound.add(p, i)
+		bound.add(p.of(r), i)
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	longestNumber   = 17 // digits of a number that any probe waits for
+	longestNumber   = 18 // digits of a number that any probe waits for
 	longestMixed    = 42 // likewise of letters and digits
 	longestHexGroup = 4
 
@@ -150,8 +150,8 @@ func (p *pass) longToken(t token) {
 	if length <= longestKeyLike && t.seen&classAlnum == classAlnum {
 		p.facts |= keyLike
 	}
-	const monero, stellar, bitcoinCash = 95, 56, 42
-	if length == monero || length == stellar || (length == bitcoinCash && t.start > 0 && p.s[t.start-1] == ':') {
+	const monero, stellar, bitcoinCash, nano = 95, 56, 42, 60
+	if length == monero || length == stellar || ((length == bitcoinCash || length == nano) && t.start > 0 && classes[p.s[t.start-1]]&classAlnum == 0) {
 		p.facts |= otherWallet
 	}
 }

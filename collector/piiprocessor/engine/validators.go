@@ -39,6 +39,7 @@ func init() {
 		"tokenish":     plain(isTokenish),
 		"has_digit":    plain(hasDigit),
 		"mixed_case":   plain(isMixedCase),
+		"base58_key":   plain(isBase58Key),
 		"base58check":  plain(isBase58Check),
 		"bech32":       plain(isBech32),
 		"wallet_other": plain(isOtherWallet),
@@ -258,6 +259,9 @@ func isCardGrouping(hit string) bool {
 // ibanLengths are the lengths of the SWIFT IBAN registry and of the countries that use IBANs
 // outside it.
 var ibanLengths = map[string]int{
+	// The overseas territories that use France's and Britain's form.
+	"BL": 27, "GF": 27, "GP": 27, "MF": 27, "MQ": 27, "NC": 27, "PF": 27, "PM": 27, "RE": 27, "TF": 27, "WF": 27, "YT": 27,
+	"AX": 18, "GG": 22, "IM": 22, "JE": 22,
 	"AD": 24, "AE": 23, "AL": 28, "AO": 25, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BF": 28, "BG": 22, "BH": 22, "BI": 27, "BJ": 28,
 	"BR": 29, "BY": 28, "CF": 27, "CG": 27, "CH": 21, "CI": 28, "CM": 27, "CR": 22, "CV": 25, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27,
 	"DK": 18, "DO": 28, "DZ": 26, "EE": 20, "EG": 29, "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GA": 27, "GB": 22, "GE": 22,
@@ -273,6 +277,10 @@ var ibanLengths = map[string]int{
 const shortestIBAN = 15
 
 func validateIBAN(_ *Engine, s string, start, end int) (int, string, bool) {
+	const word = "iban"
+	if end-start > len(word) && equalFoldASCII(s[start:start+len(word)], word) {
+		start += len(word)
+	}
 	if end-start < shortestIBAN {
 		return end, "", false
 	}
@@ -282,20 +290,21 @@ func validateIBAN(_ *Engine, s string, start, end int) (int, string, bool) {
 		return end, "", false
 	}
 	var chars [34]byte
-	n, uppers, lowers := 0, false, false
+	n := 0
 	stop := start
 	for i := start; i < end && n < length; i++ {
 		c := s[i]
 		if !isAlnum(c) {
 			continue
 		}
-		uppers = uppers || (c >= 'A' && c <= 'Z')
-		lowers = lowers || (c >= 'a' && c <= 'z')
+		if i > start && c >= 'A' && c <= 'Z' && s[i-1] >= 'a' && s[i-1] <= 'z' {
+			return end, "", false // West and WEST, but not wEST
+		}
 		chars[n] = c
 		n++
 		stop = i + 1
 	}
-	if n < length || (uppers && lowers) {
+	if n < length {
 		return end, "", false
 	}
 	remainder := 0

@@ -71,6 +71,16 @@ func isBase58Check(hit string) bool {
 	return false
 }
 
+// isBase58Key is for a Solana key, and a Polkadot one with its prefix and checksum.
+func isBase58Key(hit string) bool {
+	if !isMixedCase(hit) {
+		return false
+	}
+	const solana, polkadot = 32, 35
+	n := len(base58(hit, bitcoinAlphabet))
+	return n == solana || n == polkadot
+}
+
 // isBech32 follows BIP 173 and BIP 350.
 func isBech32(hit string) bool {
 	low := lowerASCII(hit)
@@ -131,7 +141,9 @@ func isSegwit(values []byte, plain bool) bool {
 	if values[0] == 0 {
 		return plain && (program == 20 || program == 32)
 	}
-	return !plain && program >= 2 && program <= 40
+	// BIP 173 gave later versions the older checksum, too; there are such addresses, but for Taproot.
+	const taproot = 32
+	return program >= 2 && program <= 40 && (!plain || program != taproot)
 }
 
 // isOtherWallet checks a Stellar key (SEP 23); the other forms of its rule have no checksum here.

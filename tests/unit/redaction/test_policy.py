@@ -47,6 +47,38 @@ def changed(folder: Path, before: str, after: str) -> Path:
             ":{line}: limits: context_before is there twice",
         ),
         ("builtin: pairs", "builtin: pears", 'rule "pairs": unknown builtin "pears"'),
+        ("checks: [us_aba]", "checks: [us_abba]", 'rule "aba": unknown check "us_abba"'),
+        (
+            "name: us_aba, length: 9",
+            "name: us_aba, length: 99",
+            'check "us_aba": length: must be 2 to 32',
+        ),
+        (
+            "name: us_aba, length: 9",
+            "name: us_aba, size: 9",
+            'check "us_aba": unknown field "size"',
+        ),
+        ("name: us_aba, length: 9,", "name: us_aba,", 'check "us_aba": length: must be 2 to 32'),
+        (
+            "groups: [[9, 1]]",
+            "groups: [[9, 2]]",
+            'check "ec_ci": groups: each must be as long as the number',
+        ),
+        ("length: 9, scheme: luhn", "length: 9, scheme: lune", 'unknown scheme "lune"'),
+        ("length: 9, scheme: luhn", "length: 9", 'check "ca_sin": checks nothing'),
+        (
+            "'TRWAGMYFPDXBNJZSQVHLCKE'}], letters",
+            "'TRWAG'}], letters",
+            'check "es_dni": sums: check needs a character for each of 23 remainders',
+        ),
+        ("date: yymmdd, years: [20, 99]", "date: yymd, years: [20, 99]", "as in .yymmdd"),
+        (
+            "date: yymmdd, years: [20, 99]",
+            "date: yymmdd, years: [20]",
+            'check "pl_pesel": years: must be the first and the last',
+        ),
+        ("name: ca_sin,", "name: us_aba,", 'check "us_aba": the name is used twice'),
+        ("[passportnumber,", "[Passportnumber,", 'rule "passport_number": context_words'),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, complaint: str) -> None:

@@ -36,22 +36,23 @@ _IN_SENTENCES: Final = frozenset({12, 17, 18, 19})
 # That of Norway.
 SHORTEST_IBAN: Final = 15
 
-# Lengths of the SWIFT IBAN registry and of the countries that use IBANs outside it.
+# Lengths of the SWIFT IBAN registry, of countries outside it, and of overseas territories that use
+# the form of France, Britain or Finland.
 _IBAN_LENGTHS: Final = {
     country: length
     for length, countries in {
         15: "NO",
         16: "BE",
-        18: "DK FI FK FO GL NL SD",
+        18: "AX DK FI FK FO GL NL SD",
         19: "MK SI",
         20: "AT BA EE KZ LT LU MN XK",
         21: "CH HR LI LV",
-        22: "BG BH CR DE GB GE IE ME RS VA",
+        22: "BG BH CR DE GB GE GG IE IM JE ME RS VA",
         23: "AE GI IL IQ OM SO TL",
         24: "AD CZ ES MD PK RO SA SE SK TN VG",
         25: "AO CV GW LY MZ PT ST",
         26: "DZ IR IS TR",
-        27: "BI CF CG CM DJ FR GA GQ GR IT KM MC MG MR SM TD",
+        27: "BI BL CF CG CM DJ FR GA GF GP GQ GR IT KM MC MF MG MQ MR NC PF PM RE SM TD TF WF YT",
         28: "AL AZ BF BJ BY CI CY DO GT HN HU LB MA ML NE NI PL SN SV TG",
         29: "BR EG PS QA UA",
         30: "JO KW MU YE",
@@ -165,15 +166,18 @@ def _is_grouped(hit: bytes) -> bool:
 
 def iban(text: bytes, start: int, end: int) -> int | None:
     """Return the end of an IBAN (ISO 13616: length of its country, mod 97), or ``None``."""
+    if text[start : min(start + 4, end)].lower() == b"iban":
+        start += 4
     if end - start < SHORTEST_IBAN:
         return None
     length = _IBAN_LENGTHS.get(text[start : start + 2].upper().decode("latin-1"))
     if length is None:
         return None
     places = [i for i in range(start, end) if text[i] in ALNUM][:length]
+    if any(i > start and text[i] in UPPER and text[i - 1] in LOWER for i in places):
+        return None  # West and WEST, but not wEST
     chars = bytes(text[i] for i in places)
-    found = set(chars)
-    if len(chars) < length or (found & UPPER and found & LOWER):
+    if len(chars) < length:
         return None
     remainder = 0
     for c in chars[4:].lower() + chars[:4].lower():

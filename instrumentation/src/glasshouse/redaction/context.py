@@ -4,7 +4,7 @@ A word counts for a hit in the same clause, or where it is the name of the value
 UTF-8; the lists of words are the policy's `context`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -23,6 +23,8 @@ _ENDS_BEHIND: Final = _ENDS | frozenset(b":={/")
 _CLOSING: Final = frozenset(b".,;!?)]}\"'\n\r")
 # Words between a word and its number that are none of the policy's.
 MOST_OTHERS: Final = 4
+# Bytes by which a word is looked up.
+START: Final = 3
 # Bytes of one word, and of what joins it to another: what is longer is cut.
 LONGEST_WORD: Final = 32
 LONGEST_ASIDE: Final = 24
@@ -57,17 +59,42 @@ class ContextWords:
     words: tuple[bytes, ...]
     names_only: frozenset[bytes]
     directly: bool
+    by_start: Mapping[bytes, tuple[bytes, ...]]
+    """The words by their first three bytes."""
+    shorts: tuple[bytes, ...]
+    """Those that have fewer."""
+    firsts: frozenset[bytes]
+    """What each of them begins with, to the first blank."""
 
     @classmethod
     def read(cls, listed: Sequence[bytes], *, directly: bool) -> "ContextWords":
         """Take the words as the policy writes them: one that ends in : or = is only a name."""
         plain = [word for word in listed if word[-1] not in _SEPARATORS]
         names = [word.rstrip(b":= ") for word in listed if word[-1] in _SEPARATORS]
+        words = tuple(dict.fromkeys((*plain, *names)))
+        by_start: dict[bytes, list[bytes]] = {}
+        for word in words:
+            if len(word) >= START:
+                by_start.setdefault(word[:START], []).append(word)
         return cls(
-            words=tuple(dict.fromkeys((*plain, *names))),
+            words=words,
             names_only=frozenset(names) - frozenset(plain),
             directly=directly,
+            by_start={start: tuple(each) for start, each in by_start.items()},
+            shorts=tuple(word for word in words if len(word) < START),
+            firsts=frozenset(word.split(b" ", 1)[0] for word in words),
         )
+
+    def found_in(self, folded: bytes) -> Iterator[tuple[int, bytes]]:
+        """Find all of the words in a text in which A to Z were folded, with their places."""
+        by_start, shorts = self.by_start, self.shorts
+        for at in range(len(folded)):
+            for word in by_start.get(folded[at : at + START], ()):
+                if folded.startswith(word, at):
+                    yield at, word
+            for word in shorts:
+                if folded.startswith(word, at):
+                    yield at, word
 
 
 class _Gap(NamedTuple):
@@ -87,6 +114,8 @@ class Context:
 
     def names(self, rule: ContextWords, key: bytes) -> bool:
         """Return whether a key, its words joined by blanks, has one of the rule's words."""
+        if rule.firsts.isdisjoint(key.split()):
+            return False
         return any(self._names(rule, key, word) for word in rule.words)
 
     def _names(self, rule: ContextWords, key: bytes, word: bytes) -> bool:
@@ -109,16 +138,13 @@ class Context:
         if not self._may_have_words(text, start, end):
             return False
         folded = text[low:high].lower()
-        for word in rule.words:
-            at = folded.find(word)
-            while at >= 0:
-                begin, stop = low + at, low + at + len(word)
-                if stop <= start:
-                    if self._counts_before(rule, word, text, begin, stop, start):
-                        return True
-                elif begin >= end and self._counts_behind(rule, word, text, end, begin, stop):
+        for begin, word in rule.found_in(folded):
+            at, stop = low + begin, low + begin + len(word)
+            if stop <= start:
+                if self._counts_before(rule, word, text, at, stop, start):
                     return True
-                at = folded.find(word, at + 1)
+            elif at >= end and self._counts_behind(rule, word, text, end, at, stop):
+                return True
         return False
 
     def _may_have_words(self, text: bytes, start: int, end: int) -> bool:
@@ -140,9 +166,10 @@ class Context:
         word = _word_at(text, at)
         return bool(word) and word in self._is.units
 
-    def has_id_word(self, text: bytes, start: int) -> bool:
+    def has_id_word(self, text: bytes, start: int, *, owned: bool) -> bool:
         """Return whether the word, or the last part of the name, directly before a hit owns it."""
-        return _word_before(text, _behind(text, start, b" \t=:#\"'([-_")) in self._is.ids
+        word = _word_before(text, _behind(text, start, b" \t=:#\"'([-_"))
+        return word in self._is.ids or (owned and word in self._is.owners)
 
     def is_version(self, text: bytes, start: int, end: int) -> bool:
         """Return whether four numbers with dots are a version, by what stands around them."""

@@ -304,6 +304,8 @@ class Engine:
             end, form = network
             if name == "ipv4" and self._context.is_version(text, start, end):
                 return None
+        if rule.checks and not any(each.holds(text[start:end]) for each in rule.checks):
+            return None
         if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
@@ -348,7 +350,10 @@ class Engine:
     def _is_id(self, rule: Rule, text: bytes, start: int, end: int) -> bool:
         if rule.suppress_beside_id_words == "digits" and not are_digits(text[start:end]):
             return False
-        return self._context.has_id_word(text, start) or self._context.has_unit(text, end)
+        owned = rule.suppress_beside_id_words == "owned"
+        return self._context.has_id_word(text, start, owned=owned) or self._context.has_unit(
+            text, end
+        )
 
 
 def _search(rule: Rule, text: bytes) -> Callable[[int], Any]:

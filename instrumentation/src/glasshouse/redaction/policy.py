@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
+from glasshouse.redaction.checks import Check, CheckError, read_check
 from glasshouse.redaction.context import ContextWords
 from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
@@ -52,7 +53,8 @@ _PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
 _LONGEST_ENTRY: Final = 64
 _SHORTEST_GLUED: Final = 3
 _RULE_FIELDS: Final = frozenset(
-    {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
+    {"name", "entity", "builtin", "triggers", "pattern", "rescan", "validate", "checks"}
+    | {"context_words"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
     | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement", "in_lists"}
     | {"context_directly", "suppress_beside_id_words"}
@@ -70,6 +72,7 @@ _RENAMED: Final = {
 
 ADDRESSES: Final = frozenset({*NETWORKS, "mac"})
 
+IdWordHits = Literal["", "any", "digits", "owned"]
 Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
 
@@ -130,8 +133,9 @@ class Rule:
     context: ContextWords
     rescan: bool
     suppress_on_id_keys: bool
-    suppress_beside_id_words: Literal["", "any", "digits"]
+    suppress_beside_id_words: IdWordHits
     validate: str
+    checks: tuple[Check, ...]
     replacement: Replacement
     in_lists: bool
 
@@ -212,6 +216,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         raise PolicyError(f'policy {path}: keys_except_last is now called "keys_except_after"')
     off = _Switch(disable)
     all_keys = [reader.key_rule(item) for item in reader.sequence(document.get("keys"))]
+    for item in reader.sequence(document.get("checks")):
+        reader.check(item)
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]
     all_tokens = [
         reader.token_row(item, order)
@@ -282,6 +288,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: set[str] = set()
+        self._checks: dict[str, Check] = {}
 
     def mapping(self, node: yaml.Node | None) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
@@ -340,6 +347,20 @@ class _Reader:
             except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
         )
 
+    def check(self, node: yaml.Node) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            raise self._complain(node, "check", "", "is no map")
+        entry: dict[str, Any] = _value(node)
+        name = str(entry.get("name", ""))
+        if not _NAME.fullmatch(name):
+            raise self._complain(node, "check", name, f"the name must match {_NAME.pattern}")
+        if name in self._checks:
+            raise self._complain(node, "check", name, "the name is used twice")
+        try:
+            self._checks[name] = read_check(entry)
+        except CheckError as error:
+            raise self._complain(node, "check", name, str(error)) from None
+
     def user_names(self, entry: Mapping[str, Sequence[str]]) -> KeyRule:
         """Return the names of user ids as a rule of their own."""
         suffixes = entry.get("suffix", ())
@@ -392,6 +413,9 @@ class _Reader:
         validate = entry.get("validate", "")
         if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS, ENCODED}:
             raise complain(f'unknown validator "{validate}"')
+        for check in entry.get("checks", ()):
+            if check not in self._checks:
+                raise complain(f'unknown check "{check}": it is not among the checks of the policy')
         mask = entry.get("mask") or name
         pattern, needs = (None, Needs())
         if not builtin:
@@ -416,6 +440,7 @@ class _Reader:
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             suppress_beside_id_words=_beside_id_words(entry, complain),
             validate=validate,
+            checks=tuple(self._checks[check] for check in entry.get("checks", ())),
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
             in_lists=bool(entry.get("in_lists")),
         )
@@ -468,13 +493,20 @@ def _context_words(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
     for word in words:
         if not word or word.encode().lower() != word.encode():
             raise complain(f'context_words: "{word}" is not lower-case')
-    return tuple(word.encode() for word in words)
+    return tuple(form for word in words for form in _case_forms(word))
 
 
-def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> Literal["", "any", "digits"]:
+def _case_forms(word: str) -> tuple[bytes, ...]:
+    """Return a word as texts write it; matching itself folds A to Z alone."""
+    upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in word)
+    forms = (word, upper, upper[0] + word[1:])
+    return tuple(dict.fromkeys(form.encode().lower() for form in forms))
+
+
+def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> IdWordHits:
     hits = entry.get("suppress_beside_id_words", "")
-    if hits not in ("", "any", "digits"):
-        raise complain(f'unknown suppress_beside_id_words "{hits}": use any or digits')
+    if hits not in ("", "any", "digits", "owned"):
+        raise complain(f'unknown suppress_beside_id_words "{hits}": use any, digits or owned')
     return hits
 
 

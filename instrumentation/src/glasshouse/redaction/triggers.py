@@ -177,7 +177,7 @@ class _Near:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         beside = [
-            (1 << place, "|".join(escaped(word.decode()) for word in rule.context_words))
+            (1 << place, _standing([word.decode() for word in rule.context_words]))
             for place, rule in enumerate(rules)
             if rule.context_words
         ]
@@ -187,15 +187,33 @@ class _Near:
 
     def kept(self, text: bytes, words: bytes, possible: int) -> int:
         """Return all bits but those of the rules of which no word is there."""
-        low = text.lower()
         if words:
-            low += b" " + words
+            text += b" " + words
         found = 0
-        if self._any is not None and self._any.search(low) is not None:
+        if self._any is not None and self._any.search(text) is not None:
             for bit, each in self._each:
-                if bit & possible and each.search(low) is not None:
+                if bit & possible and each.search(text) is not None:
                     found |= bit
         return found | ~self.bits
+
+
+def _standing(words: Sequence[str]) -> str:
+    """Return a pattern for words where they may begin and end: not within another word.
+
+    One that begins with a capital may begin behind a letter, and any may end before a capital.
+    """
+    anywhere, begins, capital = list[str](), list[str](), list[str]()
+    for word in words:
+        end = "(?:[^a-z]|$)" if word[-1].isascii() and word[-1].isalpha() else ""
+        if word[0].isascii() and word[0].isalpha():
+            begins.append(f"(?i:{escaped(word)}){end}")
+            capital.append(f"{word[0].upper()}(?i:{escaped(word[1:])}){end}")
+        else:
+            anywhere.append(f"(?i:{escaped(word)}){end}")
+    parts = anywhere + capital
+    if begins:
+        parts.append(f"(?:^|[^A-Za-z])(?:{'|'.join(begins)})")
+    return "|".join(parts)
 
 
 def _as_pattern(literal: Literal) -> str:

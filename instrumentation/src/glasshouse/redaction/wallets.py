@@ -14,6 +14,10 @@ _GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _SEGWIT: Final = frozenset({b"bc", b"tb", b"bcrt", b"ltc", b"tltc"})
 _LONGEST_DECODED: Final = 48
 _PAYLOADS: Final = frozenset({25, 26, 27, 37, 38})
+# The bytes of a Solana key, and of a Polkadot one with its prefix and checksum.
+_KEYS: Final = frozenset({32, 35})
+# The program of a Taproot output.
+_TAPROOT: Final = 32
 
 
 def is_base58check(hit: bytes) -> bool:
@@ -24,6 +28,13 @@ def is_base58check(hit: bytes) -> bool:
         return decoded is not None and len(decoded) == 25 and _checksum_holds(decoded)
     decoded = _base58(hit, _BITCOIN)
     return decoded is not None and len(decoded) in _PAYLOADS and _checksum_holds(decoded)
+
+
+def is_base58_key(hit: bytes) -> bool:
+    if not is_mixed_case(hit):
+        return False
+    decoded = _base58(hit, _BITCOIN)
+    return decoded is not None and len(decoded) in _KEYS
 
 
 def _base58(text: bytes, alphabet: bytes) -> bytes | None:
@@ -79,7 +90,8 @@ def _is_segwit(values: list[int], *, plain: bool) -> bool:
         return False
     if values[0] == 0:
         return plain and program in (20, 32)
-    return not plain and 2 <= program <= 40
+    # BIP 173 gave later versions the older checksum, too: such addresses exist, but for Taproot.
+    return 2 <= program <= 40 and (not plain or program != _TAPROOT)
 
 
 def is_other_wallet(hit: bytes) -> bool:
