@@ -55,7 +55,7 @@ func canonicalEmail(s string) string {
 }
 
 func canonicalPhone(s string) string {
-	return strings.TrimPrefix(onlyDigits(s), "00")
+	return strings.TrimPrefix(onlyDigits(numberOf(s)), "00")
 }
 
 func onlyDigits(s string) string {

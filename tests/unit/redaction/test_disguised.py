@@ -4,10 +4,10 @@ import random
 from collections.abc import Callable
 
 import pytest
-from tests.unit.redaction.engines import FRESH_SEED, differences, piiredact
 from tests.unit.redaction.test_two_engines import corpus_texts, vector_texts
 
 from glasshouse.redaction import Redactor
+from support.engines import FRESH_SEED, differences, piiredact
 
 KEYS = ("", "note", "user.email", "url.query")
 # What stands in a text by itself, or begins something and does not end it.

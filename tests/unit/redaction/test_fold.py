@@ -87,6 +87,7 @@ def test_the_collectors_table_has_the_same_look_alikes() -> None:
     escapes = {"'\\n'": "'\n'", "gone": "''"}
     rows = re.findall(r"\{(0x[0-9a-f]+), (0x[0-9a-f]+), ('\\n'|'.'|gone)\}", text)
     listed = [
-        (int(first, 16), int(last, 16), escapes.get(read, read)[1:-1]) for first, last, read in rows
+        (int(first, 16), int(last, 16), (escapes.get(read) or read)[1:-1])
+        for first, last, read in rows
     ]
     assert listed == list(LOOK_ALIKES)

@@ -22,7 +22,8 @@ def ipv4(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | 
     rest, has, valid = _split_prefix(text[start:end], 32)
     if has and not valid:
         end = start + len(rest)
-    address = parse_ipv4(rest)
+    # Providers write an address with dashes in the name of a host.
+    address = parse_ipv4(rest.replace(b"-", b"."))
     if address is None or (not has and address[2] == 0 and address[3] == 0):
         return None
     if keep_private and _is_private(address):
