@@ -167,7 +167,7 @@ var prefilters = map[string]prefilter{
 	"encoded":       {rule: "78901d859337", prefixes: true},
 	// @ with something before it, and a dot or a closing bracket after it.
 	"email":      {rule: "ed181ec8d6f0", facts: atSign, whole: hasHostAfterAt},
-	"email_near": {rule: "60f3da14ee1a", beside: atSign},
+	"email_near": {rule: "6a84d4f72c44", beside: atSign},
 	// Two letters and two digits begin a token, and the validator holds from there.
 	"iban": {rule: "f9ada3e406e0", probes: []*probe{sharedProbe(probe{lettersFirst: true, test: beginsIBAN})}},
 	// A token of 26 to 52 characters in which `mixed_case` holds.
