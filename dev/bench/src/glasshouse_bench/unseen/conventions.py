@@ -24,7 +24,6 @@ PERSONAL = {
     "http.request.header": "a public address, as of x-forwarded-for",
     "hw.network.logical_addresses": "a public address",
     "hw.network.physical_address": "a MAC address",
-    "process.linux.cgroup": "for now: user@1000.service",
     "rpc.connect_rpc.request.metadata": "a public address",
     "rpc.grpc.request.metadata": "a public address",
     "rpc.request.metadata": "a public address",
