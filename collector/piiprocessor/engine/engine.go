@@ -35,7 +35,9 @@ type Engine struct {
 	tokenRows  []*tokenRow
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
+	listRules  bits // that run over the items of a list, too
 	limits     limits
+	context    vocabulary
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser
@@ -43,6 +45,8 @@ type Engine struct {
 	keyNames   nameIndex
 	userNames  nameIndex
 	exempt     []string
+	queryKeys  []string
+	longNames  map[string]bool // see longNames
 	numbers    numberNames
 	keepIPs    bool
 

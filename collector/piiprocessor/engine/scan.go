@@ -17,6 +17,8 @@ type bits [maxRules / 64]uint64
 func (b *bits) set(i int)      { b[i>>6] |= 1 << (i & 63) }
 func (b *bits) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 func (b *bits) empty() bool    { return b[0]|b[1]|b[2] == 0 }
+func (b *bits) remove(o *bits) { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
+func (b *bits) keep(o *bits)   { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
 func (b *bits) add(o *bits)    { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
 
 // Classes of bytes.
@@ -70,6 +72,7 @@ type scanner struct {
 	facts        [factCount]bits
 	whole        []wholeProbe
 	generic      []int // rules left to genericScan
+	named        bits  // rules that find a name, which must be one of a secret
 	counted      []countedRule
 	checked      bits // rules that want some counts besides what a probe looks for
 	folded       bits // rules that a character beyond ASCII can make possible
@@ -142,8 +145,7 @@ type pass struct {
 	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
-	separator    bool // = or :
-	query        bool // ? & ;
+	query        bool // ? & ; #, or a text that is a query
 	features
 }
 
@@ -152,9 +154,13 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	c := &scanner{e: e, pairs: -1}
 	c.words.init()
 	c.names.init()
+	c.names.addRules(e.keys)
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
+		if r.nameGroup > 0 {
+			c.named.set(i)
+		}
 		if known && filter.rule != r.digest {
 			e.unfiltered = append(e.unfiltered, r.name)
 			filter, known = prefilter{}, false
@@ -162,7 +168,9 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
-			c.names.addRules(e.keys)
+			for _, word := range commands {
+				c.names.add(nameLiteral{letters: word, where: pairsAnywhere}, false)
+			}
 		case r.tokens:
 			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
@@ -273,7 +281,7 @@ func (p *pass) askAll(probes []boundProbe, t token) {
 
 // scan returns the rules that could match s, which stands under k.
 func (c *scanner) scan(s string, k *keyInfo) bits {
-	p := pass{c: c, s: s}
+	p := pass{c: c, s: s, query: k.query}
 	for i := 0; i < len(s); {
 		switch ch := s[i]; {
 		case classes[ch]&classAlnum != 0:
@@ -303,8 +311,11 @@ func (p *pass) conclude() {
 	}
 	p.concludeCounts()
 	p.pairs |= c.names.always
-	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
+	if c.pairs >= 0 && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
+	}
+	if p.pairs&pairsAnywhere == 0 {
+		p.wanted.remove(&c.named)
 	}
 	if p.foldsToASCII {
 		p.wanted.add(&c.folded)
@@ -346,12 +357,9 @@ func (p *pass) concludeCounts() {
 func (p *pass) sign(i int) {
 	s := p.s
 	switch ch := s[i]; ch {
-	case '=':
-		p.separator = true
 	case ':':
 		p.colons++
-		p.separator = true
-	case '?', '&', ';':
+	case '?', '&', ';', '#':
 		p.query = true
 	case '-':
 		p.dashes++

@@ -102,7 +102,8 @@ func findable(word string) bool {
 // addContextWords files the words beside which rule i is tried. What else its
 // pattern needs is asked in the end.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
-	for _, word := range r.contextWords {
+	for _, one := range r.contextWords {
+		word := one.text
 		switch {
 		case classes[word[0]]&classHigh != 0:
 			c.highNear.set(i)

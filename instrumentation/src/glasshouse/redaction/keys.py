@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import are_digits
+from glasshouse.redaction.forms import is_parameter_token
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.policy import KeyRule, NameWords, Policy
@@ -17,13 +18,15 @@ LONGEST_KEY: Final = 256
 class KeyInfo:
     """What the policy says of one name. ``words`` are joined by spaces.
 
-    ``whole`` is what counts for whole numbers, if it differs.
+    With ``query`` the value is the query of a URL. ``whole`` is what counts for whole numbers, if
+    it differs.
     """
 
     words: bytes = b""
     secret: KeyRule | None = None
     user: bool = False
     exempt: bool = False
+    query: bool = False
     whole: "KeyInfo | None" = None
 
 
@@ -188,6 +191,7 @@ class KeyNames:
             secret=secret,
             user=secret is None and self._users.find(name, as_attribute) is not None,
             exempt=any(_ends_with_words(name, words) for words in self._policy.exempt_keys),
+            query=any(_ends_with_words(name, words) for words in self._policy.query_keys),
             whole=self._for_whole_numbers(name.split("_")),
         )
 
@@ -227,5 +231,7 @@ def _end_of(key: bytes) -> bytes:
 def spares(rule: KeyRule, value: bytes) -> bool:
     """Return whether a value is kept although its name is one of the rule's."""
     if len(value) < rule.min_length or (rule.many and are_digits(value)):
+        return True
+    if rule.token and not is_parameter_token(value):
         return True
     return bool(rule.except_values) and value.lower() in rule.except_values
