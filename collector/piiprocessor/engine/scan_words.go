@@ -69,7 +69,7 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 // under each third character.
 func (x *wordIndex) build(names *nameTable) {
 	for i := range names.begins {
-		x.begins[i] = names.begins[i] // a word is looked at for both
+		x.begins[i] = names.begins[i] // one bit stands for both
 	}
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
