@@ -29,6 +29,12 @@ SHAPES = {
     "other digits": "٤",
     "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ",
     "encoded run": "ZXlK",
+    "open tokens": "sk-",
+    "token parts": "xoxb-1-",
+    "token dots": "dp.pt.",
+    "vendor words": "facebook_token=",
+    "token ends": "-us1",
+    "token leads": "0123456789012345|",
 }
 
 
