@@ -89,6 +89,9 @@ func (l *loader) addTokenRows(file *policyFile) error {
 			return fmt.Errorf("policy %s: vendor_token_names: %q is not lower-case", l.path, word)
 		}
 	}
+	if len(file.Tokens) > 0 && !l.takesTokens {
+		return fmt.Errorf("policy %s:%d: vendor_tokens: no rule looks for them, add one with `builtin: vendor_tokens`", l.path, file.Tokens[0].Line)
+	}
 	for i := range file.Tokens {
 		node := &file.Tokens[i]
 		var entry tokenEntry
