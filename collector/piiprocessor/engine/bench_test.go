@@ -108,6 +108,7 @@ var worstTexts = map[string]string{
 	"emails": "é a@b.co ", "odd emails": "{x}@", "quoted emails": `"a@`, "bracketed emails": "<a@b", "escapes": `\n`, "backslashes": `\`, "surrogates": `\ud83d`,
 	"utf-8 in escapes": `\xc3`, "percent signs": "%", "percent of percent": "%25", "entities": "&#64;", "ampersands": "&amp;", "ansi": "\x1b[31m", "ansi begun": `\x1b[`,
 	"rsyslog": "#012", "full stops": "a。", "zero width": "\u200b。", "other digits": "٤", "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ", "encoded run": "ZXlK", "ipv6 again": "x:1::",
+	"open tokens": "sk-", "token parts": "xoxb-1-", "token dots": "dp.pt.", "vendor words": "facebook_token=", "token ends": "-us1", "token leads": "0123456789012345|",
 }
 
 const (

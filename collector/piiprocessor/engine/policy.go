@@ -225,6 +225,8 @@ type loader struct {
 	disabled map[string]bool // by name: whether anything has it
 	places   map[string]int  // of the names under which hits are counted
 	checks   map[string]*check
+
+	takesTokens bool // a rule looks for what is in `vendor_tokens`
 }
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
@@ -348,6 +350,7 @@ func (l *loader) addRules(nodes []yaml.Node) error {
 			return l.wrong(&nodes[i], "rule", err)
 		}
 		seen[r.name] = true
+		l.takesTokens = l.takesTokens || r.tokens
 		if l.off(r.name, r.entity) {
 			continue
 		}

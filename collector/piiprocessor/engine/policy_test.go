@@ -46,6 +46,7 @@ func TestBadPolicy(t *testing.T) {
 		{"limit missing", "  context_after: 32 #", "  #", []string{": limits: context_after is missing"}},
 		{"limit twice", "context_after: 32", "context_before: 32", []string{":{line}: limits: context_before is there twice"}},
 		{"key", "suffix: [cookie, set_cookie", "suffix: [Cookie, set_cookie", []string{`key rule "cookie"`, `write "cookie"`}},
+		{"rows without a rule", "builtin: vendor_tokens", "builtin: pairs", []string{"vendor_tokens: no rule looks for them"}},
 		{"no rules", "\nrules:", "\nrulez:", []string{"has no rules"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -69,7 +69,7 @@ var alphabets = func() map[string]*asciiSet {
 		"digits": digits, "hex": digits + "abcdef", "hex_upper": digits + "ABCDEF", "hex_any": digits + "abcdefABCDEF",
 		"lower": lower, "letters": lower + upper, "alnum_lower": digits + lower, "alnum_upper": digits + upper, "alnum": alnum,
 		"base32": upper + "234567", "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
-		"base64": alnum + "+/=", "base64url": alnum + "_-", "base64url_padded": alnum + "_-=", "any_base64": alnum + "_-+/=",
+		"base64": alnum + "+/=", "base64_bare": alnum + "+/", "base64url": alnum + "_-", "base64url_padded": alnum + "_-=", "any_base64": alnum + "_-+/=",
 		"word": alnum + "_", "word_lower": digits + lower + "_-", "dashed": alnum + "-", "dotted": alnum + "_-.", "dotted_padded": alnum + "_-.=", "tilde": alnum + "_-.~", "path": alnum + "_-/",
 		"dotted_base64": alnum + "_-+/=.", "query": alnum + "_-%&=",
 	} {
@@ -88,6 +88,9 @@ func (l *loader) addTokenRows(file *policyFile) error {
 		if word == "" || lowerASCII(word) != word {
 			return fmt.Errorf("policy %s: vendor_token_names: %q is not lower-case", l.path, word)
 		}
+	}
+	if len(file.Tokens) > 0 && !l.takesTokens {
+		return fmt.Errorf("policy %s:%d: vendor_tokens: no rule looks for them, add one with `builtin: vendor_tokens`", l.path, file.Tokens[0].Line)
 	}
 	for i := range file.Tokens {
 		node := &file.Tokens[i]

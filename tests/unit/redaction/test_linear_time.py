@@ -41,6 +41,12 @@ SHAPES = {
     "pair rows": "| password | a\n",
     "pair spoken": "set password to a1 ",
     "pair parentheses": "(password=)))",
+    "open tokens": "sk-",
+    "token parts": "xoxb-1-",
+    "token dots": "dp.pt.",
+    "vendor words": "facebook_token=",
+    "token ends": "-us1",
+    "token leads": "0123456789012345|",
 }
 
 

@@ -88,7 +88,7 @@ def test_no_text_with_a_name_is_passed_over() -> None:
                 text = f"?{spelled}=".encode()
                 if names_of_pairs.before(text, len(text) - 1) is not None:
                     known += 1
-                    assert pairs.may_be_in(text), spelled
+                    assert pairs.may_be_in(text, query=False), spelled
     assert known > 1_000
 
 
@@ -103,7 +103,7 @@ def test_no_text_with_a_name_is_passed_over() -> None:
 def test_ordinary_texts_are_passed_over(text: str) -> None:
     policy = load(POLICY)
     masks = Masks(rule.mask.strip(b"[]") for rule in policy.keys)
-    assert not Pairs(SecretNames(policy), policy.keys, masks).may_be_in(text.encode())
+    assert not Pairs(SecretNames(policy), policy.keys, masks).may_be_in(text.encode(), query=False)
 
 
 @pytest.mark.parametrize(

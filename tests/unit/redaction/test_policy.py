@@ -46,6 +46,11 @@ def changed(folder: Path, before: str, after: str) -> Path:
             "context_before: 32",
             ":{line}: limits: context_before is there twice",
         ),
+        (
+            "builtin: vendor_tokens",
+            "builtin: pairs",
+            "vendor_tokens: no rule looks for them, add one with `builtin: vendor_tokens`",
+        ),
         ("builtin: pairs", "builtin: pears", 'rule "pairs": unknown builtin "pears"'),
         ("checks: [us_aba]", "checks: [us_abba]", 'rule "aba": unknown check "us_abba"'),
         (

@@ -219,10 +219,14 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
     for item in reader.sequence(document.get("checks")):
         reader.check(item)
     all_rules = [reader.rule(item) for item in reader.sequence(document.get("rules"))]
-    all_tokens = [
-        reader.token_row(item, order)
-        for order, item in enumerate(reader.sequence(document.get("vendor_tokens")))
-    ]
+    token_nodes = reader.sequence(document.get("vendor_tokens"))
+    if token_nodes and not any(rule.builtin == "vendor_tokens" for rule in all_rules):
+        line = token_nodes[0].start_mark.line + 1
+        raise PolicyError(
+            f"policy {path}:{line}: vendor_tokens: no rule looks for them, "
+            "add one with `builtin: vendor_tokens`"
+        )
+    all_tokens = [reader.token_row(item, order) for order, item in enumerate(token_nodes)]
     tokens = tuple(row for row in all_tokens if not off(row.vendor, row.mask.decode()))
     keys = tuple(rule for rule in all_keys if not off(rule.name))
     rules = tuple(rule for rule in all_rules if not off(rule.name, rule.entity))

@@ -40,6 +40,7 @@ _ALPHABETS: Final = {
     "base32": "A-Z2-7",
     "base58": "1-9A-HJ-NP-Za-km-z",
     "base64": "0-9A-Za-z+/=",
+    "base64_bare": "0-9A-Za-z+/",
     "base64url": "0-9A-Za-z_-",
     "base64url_padded": "0-9A-Za-z_=-",
     "any_base64": "0-9A-Za-z_+/=-",
