@@ -142,8 +142,9 @@ func (e *Engine) hasUnit(s string, end int) bool {
 }
 
 // hasIDWord reports whether the word, or the last part of the name, directly before a hit owns it.
-func (e *Engine) hasIDWord(s string, start int) bool {
-	return e.context.ids.has(nearestWord(s, start, " \t=:#\"'([-_"))
+func (e *Engine) hasIDWord(s string, start int, alsoOwners bool) bool {
+	word := nearestWord(s, start, " \t=:#\"'([-_")
+	return e.context.ids.has(word) || (alsoOwners && e.context.owners.has(word))
 }
 
 // isVersion reports whether four numbers with dots are a version, by what stands around them.

@@ -500,10 +500,10 @@ func setContextWords(r *rule, entry *ruleEntry) error {
 	}
 	r.contextWords = readContextWords(entry.ContextWords)
 	switch r.besideIDWords = idWordHits(entry.BesideIDWords); r.besideIDWords {
-	case "", anyHit, digitHits:
+	case "", anyHit, digitHits, ownedHits:
 		return nil
 	}
-	return fmt.Errorf("unknown suppress_beside_id_words %q: use any or digits", entry.BesideIDWords)
+	return fmt.Errorf("unknown suppress_beside_id_words %q: use any, digits or owners", entry.BesideIDWords)
 }
 
 func setValidator(r *rule, entry *ruleEntry) error {
@@ -530,7 +530,7 @@ func setReplacement(r *rule, entry *ruleEntry) error {
 		}
 	case "network":
 		r.replacement = network
-		if entry.Validate != "ipv4" && entry.Validate != "ipv6" {
+		if entry.Validate == "mac" || !addressValidators[entry.Validate] {
 			return errors.New("replacement: network needs the validator ipv4 or ipv6")
 		}
 	default:

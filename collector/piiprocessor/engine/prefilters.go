@@ -138,7 +138,7 @@ var prefilters = map[string]prefilter{
 	// a v before them.
 	"ipv4": {rule: "38614c7721be", facts: dottedAddress, probes: []*probe{sharedProbe(probe{lettersFirst: true, test: isAddressAfterV})}},
 	// The words before the address, a dash and a digit.
-	"ipv4_host": {rule: "60884e0f93c5", probes: []*probe{
+	"ipv4_host": {rule: "a517b9b14657", probes: []*probe{
 		sharedProbe(probe{endings: []string{"ec2", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}, test: isBeforeDashedNumber}),
 		sharedProbe(probe{twoLetters: true, test: isBeforeDashedNumber}),
 	}},
@@ -166,6 +166,11 @@ var prefilters = map[string]prefilter{
 	// The lengths of its groups.
 	"phone_grouped": {rule: "ed4fc7cdfd8d", groups: [][]int{
 		{1, 3, 3, 2, 2}, {1, 3, 3, 4}, {2, 9}, {3, 9}, {2, 3, 3, 3}, {3, 3, 3, 3}, {2, 3, 4}, {2, 4, 4}, {2, 5, 4}, {3, 3, 2, 2}, {2, 1, 3, 4}, {3, 2, 2},
+	}},
+	// Eleven digits beginning with 1; or the last of groups with blanks between.
+	"phone_sentence": {rule: "aee0c2233f83", probes: []*probe{
+		sharedProbe(probe{numbers: []int{11}, test: beginsWithOne}),
+		sharedProbe(probe{numbers: []int{2, 3}, test: isSpacedGroup}),
 	}},
 	// Ten or eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
 	"phone_bare": {rule: "036285b745a8", probes: []*probe{sharedProbe(probe{numbers: []int{10, 11}, test: beginsWithZero})}},
@@ -329,6 +334,14 @@ func isExchange(s string, t token) bool {
 }
 
 func isPhoneSeparator(c byte) bool { return c == ' ' || c == '.' || c == '-' }
+
+func beginsWithOne(s string, t token) bool { return s[t.start] == '1' }
+
+// isSpacedGroup: before it stand two digits and a blank, and others before these.
+func isSpacedGroup(s string, t token) bool {
+	const before = 6 // of the shortest, three groups
+	return t.start >= before && s[t.start-1] == ' ' && areDigits(s[t.start-3:t.start-1]) && (s[t.start-4] == ' ' || isDigit(s[t.start-4]))
+}
 
 func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
 

@@ -27,6 +27,7 @@ type idWordHits string
 const (
 	anyHit    idWordHits = "any"
 	digitHits idWordHits = "digits"
+	ownedHits idWordHits = "owners" // where one of `owners` stands, too
 )
 
 // rule is one entry of `rules`.
@@ -182,7 +183,7 @@ func (e *Engine) isID(r *rule, s string, start, end int) bool {
 	if r.besideIDWords == digitHits && !areDigits(s[start:end]) {
 		return false
 	}
-	return e.hasIDWord(s, start) || e.hasUnit(s, end)
+	return e.hasIDWord(s, start, r.besideIDWords == ownedHits) || e.hasUnit(s, end)
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -43,9 +43,11 @@ func init() {
 		"bech32":       plain(isBech32),
 		"wallet_other": plain(isOtherWallet),
 		"ipv4":         validateIPv4,
+		"ipv4_dashes":  validateIPv4Dashes,
 		"ipv6":         validateIPv6,
 		"mac":          plain(isMAC),
 		"e164":         validateE164,
+		"in_sentence":  validateInSentence,
 		"nanp":         plain(isNANP),
 		"trunk":        plain(isTrunkPhone),
 		"phone_digits": plain(isPhoneDigits),
@@ -144,7 +146,13 @@ func isCardIssuer(d []byte, alone bool) bool {
 	if four == 5019 {
 		return n == 16
 	}
-	if alone || n != 16 {
+	if alone {
+		return false
+	}
+	if n == shortestCard {
+		return two >= 56 && two <= 58
+	}
+	if n != 16 {
 		return false
 	}
 	if two == 35 {

@@ -144,7 +144,11 @@ def _is_issued(digits: bytes, *, alone: bool) -> bool:
         return True
     if four == 5019:
         return count == 16
-    if alone or count != 16:
+    if alone:
+        return False
+    if count == SHORTEST:
+        return 56 <= two <= 58
+    if count != 16:
         return False
     six = int(digits[:6])
     return two == 35 or any(low <= six <= high for low, high in _SIXTEEN)

@@ -140,9 +140,10 @@ class Context:
         word = _word_at(text, at)
         return bool(word) and word in self._is.units
 
-    def has_id_word(self, text: bytes, start: int) -> bool:
+    def has_id_word(self, text: bytes, start: int, *, also_owners: bool) -> bool:
         """Return whether the word, or the last part of the name, directly before a hit owns it."""
-        return _word_before(text, _behind(text, start, b" \t=:#\"'([-_")) in self._is.ids
+        word = _word_before(text, _behind(text, start, b" \t=:#\"'([-_"))
+        return word in self._is.ids or (also_owners and word in self._is.owners)
 
     def is_version(self, text: bytes, start: int, end: int) -> bool:
         """Return whether four numbers with dots are a version, by what stands around them."""

@@ -66,6 +66,8 @@ _RENAMED: Final = {
 
 ADDRESSES: Final = frozenset({*NETWORKS, "mac"})
 
+# After which words a hit is dropped: none, `ids`, `ids` if it is digits alone, also `owners`.
+IdWords = Literal["", "any", "digits", "owners"]
 Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
 
@@ -123,7 +125,7 @@ class Rule:
     context: ContextWords
     rescan: bool
     suppress_on_id_keys: bool
-    suppress_beside_id_words: Literal["", "any", "digits"]
+    suppress_beside_id_words: IdWords
     validate: str
     replacement: Replacement
 
@@ -447,10 +449,10 @@ def _context_words(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
     return tuple(word.encode() for word in words)
 
 
-def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> Literal["", "any", "digits"]:
+def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> IdWords:
     hits = entry.get("suppress_beside_id_words", "")
-    if hits not in ("", "any", "digits"):
-        raise complain(f'unknown suppress_beside_id_words "{hits}": use any or digits')
+    if hits not in ("", "any", "digits", "owners"):
+        raise complain(f'unknown suppress_beside_id_words "{hits}": use any, digits or owners')
     return hits
 
 

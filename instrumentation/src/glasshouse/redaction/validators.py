@@ -48,10 +48,15 @@ SHORTENERS: Final[dict[str, Shortener]] = {
     "email_near": emails.near_email,
     "e164": phones.e164,
     "iban": cards.iban,
+    "in_sentence": phones.in_sentence,
     "luhn": cards.luhn_number,
 }
 
 # Asks the engine about what it decodes.
 ENCODED: Final = "encoded"
 
-NETWORKS: Final[dict[str, NetworkReader]] = {"ipv4": networks.ipv4, "ipv6": networks.ipv6}
+NETWORKS: Final[dict[str, NetworkReader]] = {
+    "ipv4": networks.ipv4,
+    "ipv4_dashes": networks.ipv4_dashes,
+    "ipv6": networks.ipv6,
+}
