@@ -137,11 +137,8 @@ var prefilters = map[string]prefilter{
 	// Four numbers with dots between, of which the validator does not say that it is private; perhaps with
 	// a v before them.
 	"ipv4": {rule: "38614c7721be", facts: dottedAddress, probes: []*probe{sharedProbe(probe{lettersFirst: true, test: isAddressAfterV})}},
-	// The words before the address, a dash and a digit.
-	"ipv4_host": {rule: "a517b9b14657", probes: []*probe{
-		sharedProbe(probe{endings: []string{"ec2", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}, test: isBeforeDashedNumber}),
-		sharedProbe(probe{twoLetters: true, test: isBeforeDashedNumber}),
-	}},
+	// One of the words before a dash and a digit.
+	"ipv4_host": {rule: "a517b9b14657", probes: []*probe{sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterHostWord})}},
 	// Six pairs, or three groups of four.
 	"mac": {rule: "e47382571106", facts: sixDashedHex | sixColonHex | threeDottedHex},
 	// Groups of digits, whatever divides them.
@@ -301,8 +298,19 @@ func isAddressAfterV(s string, t token) bool {
 	return t.digits == t.length()-1
 }
 
-func isBeforeDashedNumber(s string, t token) bool {
-	return next(s, t) == '-' && t.end+1 < len(s) && isDigit(s[t.end+1])
+// hostWords are those that ipv4_host begins with.
+var hostWords = []string{"ec2", "ip", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}
+
+func isAfterHostWord(s string, t token) bool {
+	if t.start < 2 || (!isLetter(s[t.start-1]) && s[t.start-1] != '2') {
+		return false
+	}
+	for _, word := range hostWords {
+		if from := t.start - len(word); from >= 0 && equalFoldASCII(s[from:t.start], word) {
+			return true
+		}
+	}
+	return false
 }
 
 // beginsWithPrefix: 00 and digits, and in the same token nothing but an extension.
