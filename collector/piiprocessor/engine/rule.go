@@ -183,7 +183,10 @@ func (e *Engine) isID(r *rule, s string, start, end int) bool {
 	if r.besideIDWords == digitHits && !areDigits(s[start:end]) {
 		return false
 	}
-	return e.hasIDWord(s, start, r.besideIDWords == ownedHits) || e.hasUnit(s, end)
+	if r.besideIDWords == ownedHits && e.isOwned(s, start, end) {
+		return true
+	}
+	return e.hasIDWord(s, start) || e.hasUnit(s, end)
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

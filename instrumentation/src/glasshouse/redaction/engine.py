@@ -300,10 +300,10 @@ class Engine:
     def _is_id(self, rule: Rule, text: bytes, start: int, end: int) -> bool:
         if rule.suppress_beside_id_words == "digits" and not are_digits(text[start:end]):
             return False
-        also_owners = rule.suppress_beside_id_words == "owners"
-        return self._context.has_id_word(text, start, also_owners=also_owners) or (
-            self._context.has_unit(text, end)
-        )
+        around = self._context
+        if rule.suppress_beside_id_words == "owners" and around.is_owned(text, start, end):
+            return True
+        return around.has_id_word(text, start) or around.has_unit(text, end)
 
 
 def _search(rule: Rule, text: bytes) -> Callable[[int], Any]:
