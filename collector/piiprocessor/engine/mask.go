@@ -109,8 +109,3 @@ func (e *Engine) insideMask(s string, start, end int) bool {
 	}
 	return e.maskEnd(s, low+open) >= end
 }
-
-// network is the masked form of an address: its first three bytes or groups.
-func networkMask(mask, network, separator string) string {
-	return "[" + mask + ":" + network + separator + "*]"
-}

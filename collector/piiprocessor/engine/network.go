@@ -118,11 +118,8 @@ func validateIPv6(e *Engine, s string, start, end int) (int, string, bool) {
 	if e.keepIPs && (first == 0 || first&0xfe00 == 0xfc00 || first&0xffc0 == 0xfe80 || first&0xff00 == 0xff00) {
 		return end, "", false
 	}
-	form := ""
-	for _, g := range groups[:3] {
-		form += strconv.FormatInt(int64(g), 16) + ":"
-	}
-	return end, form, true
+	// What a registry gives to a provider. A third group is one customer as often as not.
+	return end, strconv.FormatInt(int64(groups[0]), 16) + ":" + strconv.FormatInt(int64(groups[1]), 16), true
 }
 
 // isInGroups reports whether a group and colons stand directly before s[start:]: what is there is the

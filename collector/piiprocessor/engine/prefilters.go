@@ -70,8 +70,19 @@ var prefilters = map[string]prefilter{
 	"private_key": {rule: "bc6011360320", facts: threeDashes, whole: mentionsPrivateKey},
 	// Both patterns are :// and an @ before any slash, quote or white space.
 	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
-	"url_token":       {rule: "4a79f1091d97", probes: []*probe{userInfo}},
+	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
+	"url_short_token":    {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
+	"oracle_credentials": {rule: "9cbfb44cbbbd", facts: atSign, whole: hasSlashBeforeAt},
+	"dsn_password":       {rule: "678c532031b8", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
+		sharedProbe(probe{sign: "$", test: isBeforeHash}),
+		sharedProbe(probe{sign: "}", test: isBeforeHash}),
+	}},
+	"pgpass":              {rule: "c8d291b20db8", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
+	"instrumentation_key": {rule: "ec318b8c2932", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
+	"private_key_end":     {rule: "591460e1517d", facts: threeDashes, whole: mentionsPrivateKey},
+	"redis_auth":          {rule: "1223812c4093", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
 	"dsn_credentials": {rule: "94c7d669ac48", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
@@ -81,7 +92,9 @@ var prefilters = map[string]prefilter{
 	"wallet_extended_key": {rule: "0b85456e9cc3", prefixes: true},
 	"wallet_bech32":       {rule: "5aa54a12b537", prefixes: true},
 	// A word, then a blank or tab; anything may stand before the word, as in xBasic.
-	"auth_digest": {rule: "4c0bb3f12a4a", probes: []*probe{sharedProbe(probe{endings: []string{"digest "}})}},
+	"auth_digest": {rule: "e995719ea294", probes: []*probe{sharedProbe(probe{endings: []string{
+		"digest ", "oauth ", "hawk ", "signature ", "mac ", "sha256 ", "sha512 ", "sha1 ",
+	}})}},
 	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
 	"auth_bearer": {rule: "9327c34ab43f", probes: []*probe{sharedProbe(probe{endings: []string{"bearer ", "token ", "negotiate ", "ntlm "}})}},
 	// slack.com, a slash, and the first letter of services, workflows or triggers.
@@ -98,13 +111,38 @@ var prefilters = map[string]prefilter{
 	}},
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
-	// -- and the first letter of any of the options.
-	"cli_secret": {rule: "d53bdbd76578", probes: []*probe{sharedProbe(probe{sign: "-", next: "-", test: beginsSecretOption})}},
-	// --user, or -u, -p or -a after a blank: each alternative has one of these.
-	"cli_user": {rule: "3876742bd3cf", probes: []*probe{
-		sharedProbe(probe{sign: "-", next: "-", test: beginsUserOption}),
-		sharedProbe(probe{sign: "-", next: "upa", test: isAfterBlank}),
+	"cli_secret":  {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
+	"cli_password": {rule: "55dd2e948319", probes: []*probe{
+		sharedProbe(probe{sign: "-", next: "pPawUuAXch", test: isAfterBlank}),
+		sharedProbe(probe{sign: "/", next: "prRP", test: isSlashOption}),
+		sharedProbe(probe{endings: []string{"rabbitmqctl", "htpasswd"}}),
 	}},
+	"cli_mysql": {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
+	"cli_curl":  {rule: "e653913fdce2", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
+	"cli_user":  {rule: "cb43878e3f6d", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"cli_account": {rule: "8e6af385ae53", probes: []*probe{
+		sharedProbe(probe{endings: []string{"net ", "exe "}}),
+		sharedProbe(probe{sign: "|", next: " \tcps"}),
+	}},
+	// The word before the password.
+	"sql_password": {rule: "a2acf3d67b04", probes: []*probe{
+		sharedProbe(probe{endings: []string{"identified", "password"}, test: isBeforeValue}),
+		sharedProbe(probe{endings: []string{"crypt", "addlogin"}}),
+	}},
+	"kubernetes_secret": {rule: "9b804679cbdc", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
+	// Of these a secret's name stands in the text, too.
+	"cli_option":      {rule: "9370739cefa4", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
+	"cli_setting":     {rule: "f6bda30e73bb", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
+	"named_argument":  {rule: "bfada3c9627d", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
+	"named_attribute": {rule: "4ad753686be4", probes: []*probe{isValueAttribute}},
+	"attribute_named": {rule: "d4b20582f68e", probes: []*probe{isValueAttribute}},
+	"named_element":   {rule: "43137675ffa5", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
+	"named_member":    {rule: "de8ea69c8293", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_cell":      {rule: "1315356889fa", probes: []*probe{sharedProbe(probe{sign: "|"})}},
+	"named_input":     {rule: "6e3e22fc2c59", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
+	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
+	"form_part":       {rule: "f9c795cb0ec1", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
+	"php_value":       {rule: "395b57931a77", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	// The words before the code.
@@ -238,22 +276,6 @@ func isDiscordMiddle(s string, t token) bool {
 	const middle = 6 // characters between the dots
 	return t.end+middle < len(s) && s[t.end+middle] == '.'
 }
-
-func beginsSecretOption(s string, t token) bool {
-	option := s[t.end:]
-	if len(option) < 2 {
-		return false
-	}
-	switch lower(option[1]) {
-	case 'p', 't', 's', 'a', 'c': // password, token, secret, api-key and access-key, client-secret
-		return true
-	}
-	return false
-}
-
-func beginsUserOption(s string, t token) bool { return strings.HasPrefix(s[t.end:], "-u") }
-
-func isAfterBlank(s string, t token) bool { return t.start > 0 && s[t.start-1] == ' ' }
 
 func isSecurityCode(s string, t token) bool {
 	const word = len("code")

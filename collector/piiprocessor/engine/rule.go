@@ -36,6 +36,7 @@ type rule struct {
 	digest                    string
 	index, place              int  // in the counts of hits, in the policy
 	pairs, tokens             bool // built in
+	nameGroup                 int  // of the pattern; 0: it has none
 	tree                      *node
 	needs                     needs
 	pattern                   *regexp.Regexp
@@ -45,6 +46,7 @@ type rule struct {
 	contextWords              []contextWord
 	contextDirectly           bool
 	rescan, suppressOnIDKeys  bool
+	inLists                   bool
 	besideIDWords             idWordHits
 	avoidsTimes               bool
 	validate                  validator
@@ -55,7 +57,10 @@ type rule struct {
 // find appends what one rule replaces in the text, from left to right.
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
-		return e.findPairs(edits, s, h)
+		return e.findPairs(edits, s, k.query, h)
+	}
+	if r.nameGroup > 0 {
+		return e.findNamed(edits, r, s, h)
 	}
 	if r.tokens {
 		return e.findTokens(edits, s, h)

@@ -8,14 +8,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from glasshouse.redaction import times
+from glasshouse.redaction.arguments import are_arguments, joined, mask
 from glasshouse.redaction.ascii import DIGITS, are_digits, only_digits
 from glasshouse.redaction.context import Context
 from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.emails import EmailPattern
 from glasshouse.redaction.fold import fold
+from glasshouse.redaction.forms import is_not_words
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
+from glasshouse.redaction.named import find_named
 from glasshouse.redaction.pairs import find_pairs, is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
@@ -54,6 +57,9 @@ class Engine:
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
         self._names: dict[str, bytes | None] = {}
         self._triggers = Triggers(policy.rules, self._tokens, shipped=policy.shipped)
+        self._list_rules = sum(
+            1 << place for place, rule in enumerate(policy.rules) if rule.in_lists
+        )
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)
@@ -144,6 +150,34 @@ class Engine:
         count("unsettled")
         return result
 
+    def arguments(self, items: list[bytes], count: Count = _ignore) -> None:
+        """Redact, in place, strings of one list that are read together."""
+        if not are_arguments(items):
+            return
+        text, starts = joined(items)
+        wanted = self._triggers.of(text, NO_KEY) & self._list_rules
+        while wanted:
+            bit = wanted & -wanted
+            wanted ^= bit
+            edits = self._edits(self._policy.rules[bit.bit_length() - 1], NO_KEY, text, count)
+            if edits:
+                mask(items, edits, starts)
+                text, starts = joined(items)
+
+    def names(self, name: str) -> bool:
+        """Return whether what stands under that name is replaced for its name alone."""
+        key = self.key_info(name)
+        return key.secret is not None or key.user
+
+    def names_pair(self, name: bytes, value: bytes | None) -> bool:
+        """Return whether the first of two items in a list of pairs is the name of the second.
+
+        Two words are columns or fields.
+        """
+        if not name or not self.names(name.decode("utf-8", "replace")):
+            return False
+        return value is None or is_not_words(value)
+
     def _one_pass(self, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
         result: bytes | None = None
         view = fold(text)
@@ -153,13 +187,9 @@ class Engine:
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
             seen = text if view is None else view.text
-            if rule.builtin == "pairs":
-                edits = find_pairs(self._secrets, self._masks, seen, count)
-                edits = edits if view is None else view.unbroken(edits)
-            elif rule.builtin:
-                edits = self._tokens.find(self._masks, seen, count)
-            else:
-                edits = self._find(rule, key, seen, count)
+            edits = self._edits(rule, key, seen, count)
+            if view is not None and rule.builtin == "pairs":
+                edits = view.unbroken(edits)
             if edits:
                 text = result = spliced(text, edits if view is None else view.back(edits))
                 view = fold(text)
@@ -167,6 +197,18 @@ class Engine:
                 seen = text if view is None else view.text
                 wanted = self._triggers.of(seen, key) & ~((bit << 1) - 1)
         return result
+
+    def _edits(self, rule: Rule, key: KeyInfo, text: bytes, count: Count) -> list[Edit]:
+        if rule.name_group:
+            edits = find_named(rule, self._secrets, self._masks, text)
+            for _ in edits:
+                count(rule.name)
+            return edits
+        if rule.builtin == "pairs":
+            return find_pairs(self._secrets, self._masks, text, count, query=key.query)
+        if rule.builtin:
+            return self._tokens.find(self._masks, text, count)
+        return self._find(rule, key, text, count)
 
     def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:
         def on_string(key: KeyInfo, content: bytes) -> bytes | None:
@@ -189,6 +231,8 @@ class Engine:
             on_number,
             on_name,
             lambda key: self.secret(key, count),
+            self,
+            count,
         )
         return walk.run()
 

@@ -72,7 +72,8 @@ def ipv6(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | 
     )
     if keep_private and local:
         return None
-    return Network(end, b"".join(b"%x:" % group for group in groups[:3]))
+    # What a registry gives to a provider. A third group is one customer as often as not.
+    return Network(end, b"%x:%x" % (groups[0], groups[1]))
 
 
 def _split_prefix(text: bytes, limit: int) -> tuple[bytes, bool, bool]:

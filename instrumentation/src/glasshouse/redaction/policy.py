@@ -29,6 +29,8 @@ from glasshouse.redaction.vocabulary import Vocabulary, VocabularyError, read_vo
 
 VERSION: Final = 1
 BUILTINS: Final = ("pairs", "vendor_tokens")
+# What a pattern calls the group that holds a name; the value is in another group.
+NAME_GROUP: Final = "name"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
@@ -42,15 +44,17 @@ _KEY_FIELDS: Final = frozenset(
         "mask",
         "require_digit_in_prose",
         "overrides_except",
+        "require_token",
     }
 )
 _PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
 # Letters of an entry; with more the comparison of a name would cost more.
 _LONGEST_ENTRY: Final = 64
+_SHORTEST_GLUED: Final = 3
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
-    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement"}
+    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement", "in_lists"}
     | {"context_directly", "suppress_beside_id_words"}
 )
 _RENAMED: Final = {
@@ -84,6 +88,7 @@ class KeyRule:
     line: bool = False
     require_digit_in_prose: bool = False
     overrides: bool = False
+    token: bool = False
     min_length: int = 0
     except_values: frozenset[bytes] = frozenset()
     many: bool = False
@@ -117,6 +122,8 @@ class Rule:
     entity: str
     mask: bytes
     pattern: Any
+    name_group: int
+    """The group of the pattern that holds a name; 0: it has none."""
     needs: Needs
     not_preceded_by: frozenset[int]
     not_preceded_by_digit_and: frozenset[int]
@@ -128,6 +135,7 @@ class Rule:
     suppress_beside_id_words: IdWords
     validate: str
     replacement: Replacement
+    in_lists: bool
 
     @property
     def context_words(self) -> tuple[bytes, ...]:
@@ -167,6 +175,7 @@ class Policy:
     name_words: NameWords
     user_names: KeyRule
     exempt_keys: tuple[str, ...]
+    query_keys: tuple[str, ...]
     exempt_numbers: NumberNames
     tokens: tuple[TokenRow, ...]
     token_names: tuple[tuple[str, ...], tuple[str, ...]]
@@ -231,6 +240,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         ),
         user_names=reader.user_names(values.get("pseudonym_keys", {})),
         exempt_keys=tuple(values.get("exempt_keys", ())),
+        query_keys=tuple(values.get("query_keys", ())),
         exempt_numbers=NumberNames(
             **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
         ),
@@ -313,8 +323,8 @@ class _Reader:
             for words in entry.get(place) or ()
             for first in behind or ("",)
         ]
-        for _, words in entries:
-            if problem := _problem_of(words):
+        for place, words in entries:
+            if problem := _problem_of(words, glued=place == "glued"):
                 raise self._complain(node, "key rule", entry["name"], problem)
         query = bool(entry.get("query"))
         return KeyRule(
@@ -327,6 +337,7 @@ class _Reader:
             line=bool(entry.get("line")),
             require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
+            token=bool(entry.get("require_token")),
             min_length=int(entry.get("min_length", 0)),
             except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
         )
@@ -393,6 +404,7 @@ class _Reader:
             entity=entry.get("entity", ""),
             mask=mask.encode(),
             pattern=pattern,
+            name_group=_name_group(pattern, validate, complain),
             needs=needs,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
@@ -407,16 +419,19 @@ class _Reader:
             suppress_beside_id_words=_beside_id_words(entry, complain),
             validate=validate,
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
+            in_lists=bool(entry.get("in_lists")),
         )
 
 
-def _problem_of(words: str) -> str:
+def _problem_of(words: str, *, glued: bool = False) -> str:
     """Say why no name could match an entry."""
     normal = normalise(words)
     if not words or normal != words:
         return f'"{words}" is not in normal form, write "{normal}"'
     if len(words.encode()) > _LONGEST_ENTRY or len(words.replace("_", "").encode()) < 2:
         return f'"{words}" has not 2 to {_LONGEST_ENTRY} letters'
+    if glued and ("_" in words or len(words.encode()) < _SHORTEST_GLUED):
+        return f'glued: "{words}" is not one word of {_SHORTEST_GLUED} letters or more'
     return ""
 
 
@@ -429,6 +444,15 @@ def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
     if least_length(tree) == 0:
         raise complain("pattern: matches the empty text")
     return compiled, derive(tree, validate)
+
+
+def _name_group(pattern: Any, validate: str, complain: Any) -> int:
+    group: int = getattr(pattern, "groupindex", {}).get(NAME_GROUP, 0)
+    if group and pattern.groups < 2:
+        raise complain("pattern: has a group for the name and none for the value")
+    if group and validate and validate not in TESTS:
+        raise complain(f"validate: {validate} is not for patterns with a group for the name")
+    return group
 
 
 def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:
