@@ -15,9 +15,10 @@ NEIGHBOURS = (
     "not_followed_by",
     "not_followed_by_and_digit",
 )
+CONTEXT = ("context_directly", "suppress_beside_id_words")
 CONDITIONS = (
     *("validate", "checks", "context_words", "rescan", "suppress_on_id_keys"),
-    *("suppress_beside_id_words", *NEIGHBOURS),
+    *(*CONTEXT, *NEIGHBOURS),
 )
 # Of any form: a policy may name words that no token begins with.
 WORDS = ("zebra", "no", "№", "#id", "2fa", "q#", "zebra-nr", "x1", "zebra no", "電話", "of")
@@ -162,6 +163,7 @@ def at_random(generator: random.Random) -> tuple[Document, dict[str, Any]]:
             case 4:
                 rule["rescan"] = not rule.get("rescan")
             case 5:
+                rule["suppress_beside_id_words"] = generator.choice(("any", "digits", "owners"))
                 rule["not_preceded_by"] = generator.choice(("a-f", "0-9", "A-Za-z ", "é:"))
             case _:
                 pass

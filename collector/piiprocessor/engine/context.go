@@ -146,9 +146,17 @@ func (e *Engine) hasUnit(s string, end int) bool {
 
 // hasIDWord reports whether the word, or the last part of the name, directly before a hit owns it.
 func (e *Engine) hasIDWord(s string, start int, owned bool) bool {
-	word := nearestWord(s, start, " \t=:#\"'([-_")
+	word := idWord(s, start)
 	return e.context.ids.has(word) || (owned && e.context.owners.has(word))
 }
+
+// isOwned is the same for a hit that is believed in a sentence alone.
+func (e *Engine) isOwned(s string, start, end int) bool {
+	word := idWord(s, start)
+	return e.context.owners.has(word) || (areDigits(s[start:end]) && !e.context.connecting.has(word))
+}
+
+func idWord(s string, start int) string { return nearestWord(s, start, " \t=:#\"'([-_") }
 
 // isVersion reports whether four numbers with dots are a version, by what stands around them.
 func (e *Engine) isVersion(s string, start, end int) bool {

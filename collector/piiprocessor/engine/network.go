@@ -9,7 +9,7 @@ import (
 )
 
 // addressValidators are those of addresses.
-var addressValidators = map[string]bool{"ipv4": true, "ipv6": true, "mac": true}
+var addressValidators = map[string]bool{"ipv4": true, "ipv4_dashes": true, "ipv6": true, "mac": true}
 
 // parseIPv4 reads four decimal numbers without leading zeros.
 func parseIPv4(s string) (a [4]int, ok bool) {
@@ -69,12 +69,20 @@ func validateIPv4(e *Engine, s string, start, end int) (int, string, bool) {
 	if has && !valid {
 		end = start + len(rest)
 	}
-	// Providers write an address with dashes in the name of a host.
-	a, ok := parseIPv4(strings.ReplaceAll(rest, "-", "."))
+	a, ok := parseIPv4(rest)
 	if !ok || (!has && a[2] == 0 && a[3] == 0) || (e.keepIPs && isPrivateIPv4(a)) {
 		return end, "", false
 	}
 	if e.isVersion(s, start, end) {
+		return end, "", false
+	}
+	return end, ipv4Form(a), true
+}
+
+// validateIPv4Dashes is the same for an address as providers write it in the name of a host.
+func validateIPv4Dashes(e *Engine, s string, start, end int) (int, string, bool) {
+	a, ok := parseIPv4(strings.ReplaceAll(s[start:end], "-", "."))
+	if !ok || (e.keepIPs && isPrivateIPv4(a)) {
 		return end, "", false
 	}
 	return end, ipv4Form(a), true

@@ -118,6 +118,25 @@ func isTrunkPhone(hit string) bool {
 	return n >= 9 && n <= 13 && !startsWithDate(number) && !isSSNShape(number) && !startsWithDay(number)
 }
 
+// validateInSentence holds for a hit that stands between words, or is groups and the whole text.
+func validateInSentence(_ *Engine, s string, start, end int) (int, string, bool) {
+	if start == 0 {
+		return end, "", end == len(s) && !areDigits(s)
+	}
+	if s[start-1] != ' ' || start < 2 || !isWordLetter(s[start-2]) {
+		return end, "", false
+	}
+	switch after := s[end:min(len(s), end+2)]; after {
+	case "", ".", ". ":
+		return end, "", true
+	default:
+		return end, "", len(after) == 2 && after[0] == ' ' && isWordLetter(after[1])
+	}
+}
+
+// isWordLetter: a letter, or part of a character beyond ASCII.
+func isWordLetter(c byte) bool { return isLetter(c) || c >= 0x80 }
+
 func isPhoneDigits(hit string) bool {
 	number := numberOf(hit)
 	digits := onlyDigits(number)

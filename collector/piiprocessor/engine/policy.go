@@ -558,10 +558,10 @@ func setContextWords(r *rule, entry *ruleEntry) error {
 	}
 	r.setContextWords(forms)
 	switch r.besideIDWords = idWordHits(entry.BesideIDWords); r.besideIDWords {
-	case "", anyHit, digitHits, ownedHits:
+	case "", anyHit, digitHits, ownedHits, sentenceHits:
 		return nil
 	}
-	return fmt.Errorf("unknown suppress_beside_id_words %q: use any, digits or owned", entry.BesideIDWords)
+	return fmt.Errorf("unknown suppress_beside_id_words %q: use any, digits, owned or sentence", entry.BesideIDWords)
 }
 
 // caseForms are a word as texts write it; matching itself folds A to Z alone.
@@ -605,7 +605,7 @@ func setReplacement(r *rule, entry *ruleEntry) error {
 		}
 	case "network":
 		r.replacement = network
-		if entry.Validate != "ipv4" && entry.Validate != "ipv6" {
+		if entry.Validate == "mac" || !addressValidators[entry.Validate] {
 			return errors.New("replacement: network needs the validator ipv4 or ipv6")
 		}
 	default:

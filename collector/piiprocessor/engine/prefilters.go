@@ -187,13 +187,10 @@ var prefilters = map[string]prefilter{
 	// Four numbers with dots between, of which the validator does not say that it is private; perhaps with
 	// a v before them.
 	"ipv4": {rule: "38614c7721be", facts: dottedAddress, probes: []*probe{sharedProbe(probe{lettersFirst: true, test: isAddressAfterV})}},
-	// The words before the address, a dash and a digit.
-	"ipv4_host": {rule: "60884e0f93c5", probes: []*probe{
-		sharedProbe(probe{endings: []string{"ec2", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}, test: isBeforeDashedNumber}),
-		sharedProbe(probe{twoLetters: true, test: isBeforeDashedNumber}),
-	}},
+	// One of the words before a dash and a digit.
+	"ipv4_host": {rule: "a517b9b14657", probes: []*probe{sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterHostWord})}},
 	// Six pairs, or three groups of four.
-	"mac": {rule: "e47382571106", facts: sixDashedHex | sixColonHex | threeDottedHex},
+	"mac": {rule: "1eac51612a0e", facts: sixDashedHex | sixColonHex | threeDottedHex},
 	// Groups of digits, whatever divides them.
 	"ssn":     {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
 	"aadhaar": {rule: "775d0d64bf03", groups: [][]int{{4, 4, 4}}},
@@ -216,6 +213,11 @@ var prefilters = map[string]prefilter{
 	// The lengths of its groups.
 	"phone_grouped": {rule: "ed4fc7cdfd8d", groups: [][]int{
 		{1, 3, 3, 2, 2}, {1, 3, 3, 4}, {2, 9}, {3, 9}, {2, 3, 3, 3}, {3, 3, 3, 3}, {2, 3, 4}, {2, 4, 4}, {2, 5, 4}, {3, 3, 2, 2}, {2, 1, 3, 4}, {3, 2, 2},
+	}},
+	// Eleven digits beginning with 1; or the last of groups with blanks between.
+	"phone_sentence": {rule: "aee0c2233f83", probes: []*probe{
+		sharedProbe(probe{numbers: []int{11}, test: beginsWithOne}),
+		sharedProbe(probe{numbers: []int{2, 3}, test: isSpacedGroup}),
 	}},
 	// Ten or eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
 	"phone_bare": {rule: "036285b745a8", probes: []*probe{sharedProbe(probe{numbers: []int{10, 11}, test: beginsWithZero})}},
@@ -358,8 +360,19 @@ func isAddressAfterV(s string, t token) bool {
 	return t.digits == t.length()-1
 }
 
-func isBeforeDashedNumber(s string, t token) bool {
-	return next(s, t) == '-' && t.end+1 < len(s) && isDigit(s[t.end+1])
+// hostWords are those that ipv4_host begins with.
+var hostWords = []string{"ec2", "ip", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}
+
+func isAfterHostWord(s string, t token) bool {
+	if t.start < 2 || (!isLetter(s[t.start-1]) && s[t.start-1] != '2') {
+		return false
+	}
+	for _, word := range hostWords {
+		if from := t.start - len(word); from >= 0 && equalFoldASCII(s[from:t.start], word) {
+			return true
+		}
+	}
+	return false
 }
 
 // beginsWithPrefix: 00 and digits, and in the same token nothing but an extension.
@@ -391,6 +404,14 @@ func isExchange(s string, t token) bool {
 }
 
 func isPhoneSeparator(c byte) bool { return c == ' ' || c == '.' || c == '-' }
+
+func beginsWithOne(s string, t token) bool { return s[t.start] == '1' }
+
+// isSpacedGroup: before it stand two digits and a blank, and others before these.
+func isSpacedGroup(s string, t token) bool {
+	const before = 6 // of the shortest, three groups
+	return t.start >= before && s[t.start-1] == ' ' && areDigits(s[t.start-3:t.start-1]) && (s[t.start-4] == ' ' || isDigit(s[t.start-4]))
+}
 
 func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
 

@@ -25,9 +25,10 @@ const (
 type idWordHits string
 
 const (
-	anyHit    idWordHits = "any"
-	digitHits idWordHits = "digits"
-	ownedHits idWordHits = "owned" // any, and behind a word of `owners` as well
+	anyHit       idWordHits = "any"
+	digitHits    idWordHits = "digits"
+	ownedHits    idWordHits = "owned"    // any, and behind a word of `owners` as well
+	sentenceHits idWordHits = "sentence" // as owned, and digits alone only behind a connecting word
 )
 
 // rule is one entry of `rules`.
@@ -192,6 +193,9 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 func (e *Engine) isID(r *rule, s string, start, end int) bool {
 	if r.besideIDWords == digitHits && !areDigits(s[start:end]) {
 		return false
+	}
+	if r.besideIDWords == sentenceHits && e.isOwned(s, start, end) {
+		return true
 	}
 	return e.hasIDWord(s, start, r.besideIDWords == ownedHits) || e.hasUnit(s, end)
 }

@@ -44,9 +44,11 @@ func init() {
 		"bech32":       plain(isBech32),
 		"wallet_other": plain(isOtherWallet),
 		"ipv4":         validateIPv4,
+		"ipv4_dashes":  validateIPv4Dashes,
 		"ipv6":         validateIPv6,
 		"mac":          plain(isMAC),
 		"e164":         validateE164,
+		"in_sentence":  validateInSentence,
 		"nanp":         plain(isNANP),
 		"trunk":        plain(isTrunkPhone),
 		"phone_digits": plain(isPhoneDigits),
@@ -115,13 +117,9 @@ func cardRanges(lists ...string) (ranges []cardRange) {
 	return ranges
 }
 
-// isCardIssuer checks prefix and length, by the issuers' published ranges. alone: in one run and in no
-// sentence, where many ids are as long.
-func isCardIssuer(d []byte, alone bool) bool {
+// isCardIssuer checks prefix and length, by the issuers' published ranges.
+func isCardIssuer(d []byte) bool {
 	n := len(d)
-	if alone && (n == 12 || n >= 17) {
-		return false
-	}
 	two, three, four := number(d[:2]), number(d[:3]), number(d[:4])
 	switch {
 	case d[0] == '4':
@@ -145,14 +143,7 @@ func isCardIssuer(d []byte, alone bool) bool {
 	if four == 5019 {
 		return n == 16
 	}
-	if alone || n != 16 {
-		return false
-	}
-	if two == 35 {
-		return true
-	}
-	six := number(d[:6])
-	return slices.ContainsFunc(sixDigitIssuers, func(r cardRange) bool { return r.first <= six && six <= r.last })
+	return isRareIssuer(d)
 }
 
 // digitGroups collects the digits of a hit and the lengths of its groups.
@@ -186,8 +177,7 @@ func validateCard(_ *Engine, s string, start, end int) (int, string, bool) {
 			continue
 		}
 		d := g.digits[:n]
-		alone := stop-start == n && !inSentence(s, start)
-		if !isCardIssuer(d, alone) || !isCardGrouping(s[start:stop]) {
+		if (stop-start == n && !mayBeOneRun(d, s, start)) || !isCardIssuer(d) || !isCardGrouping(s[start:stop]) {
 			continue
 		}
 		if luhn(d) && !allSame(d) {
@@ -197,12 +187,31 @@ func validateCard(_ *Engine, s string, start, end int) (int, string, bool) {
 	return end, "", false
 }
 
-// inSentence reports whether a number stands by itself: first in the text, or behind a blank.
-func inSentence(s string, start int) bool {
-	if start < 2 {
-		return start == 0
+// mayBeOneRun sorts out what is more often an id: by its length, and where it stands in no sentence.
+func mayBeOneRun(d []byte, s string, start int) bool {
+	inSentence := start > 1 && s[start-1] == ' ' && s[start-2] != '=' && s[start-2] != ':'
+	switch len(d) {
+	case 17, 18:
+		return false
+	case longestCard:
+		return inSentence && d[0] == '4'
+	case shortestCard:
+		return inSentence
 	}
-	return s[start-1] == ' ' && s[start-2] != '=' && s[start-2] != ':'
+	const visaOfOld = 13
+	return start == 0 || inSentence || !(len(d) == visaOfOld || isRareIssuer(d))
+}
+
+// isRareIssuer recognises the issuers of 16 digits that are known by more than four, and Maestro's of 12.
+func isRareIssuer(d []byte) bool {
+	two, four, six := number(d[:2]), number(d[:4]), number(d[:6])
+	if len(d) == shortestCard {
+		return two >= 56 && two <= 58
+	}
+	if len(d) != 16 || (four >= 3528 && four <= 3589) {
+		return false
+	}
+	return two == 35 || slices.ContainsFunc(sixDigitIssuers, func(r cardRange) bool { return r.first <= six && six <= r.last })
 }
 
 func validateLuhn(_ *Engine, s string, start, end int) (int, string, bool) {

@@ -7,6 +7,7 @@ from glasshouse.redaction.ascii import ALNUM, DIGITS, LOWER, UPPER, all_same
 
 BLANK: Final = 0x20
 _SEPARATOR: Final = re.compile(rb"[^0-9]+")
+VISA_OF_OLD: Final = 13
 SHORTEST: Final = 12
 LONGEST: Final = 19
 # Beside the ranges that `_is_issued` checks: the first six digits of issuers of 16, by scheme.
@@ -30,8 +31,6 @@ _SIXTEEN: Final = tuple(
     for first, _, last in (part.partition("-") for part in line.split())
 )
 _MAESTRO: Final = frozenset({5018, 5020, 5038, 5893, 6304, 6390, 6759, 6761, 6762, 6763})
-# A number so long or so short counts in one run only within a sentence.
-_IN_SENTENCES: Final = frozenset({12, 17, 18, 19})
 
 # That of Norway.
 SHORTEST_IBAN: Final = 15
@@ -98,29 +97,42 @@ def _longest(text: bytes, start: int, end: int, *, issued: bool) -> int | None:
         if stop < len(text) and text[stop] in ALNUM:
             continue
         number = digits[:count]
-        alone = stop - start == count and not _in_sentence(text, start)
-        if issued and not (_is_issued(number, alone=alone) and _is_grouped(text[start:stop])):
-            continue
+        if issued:
+            if stop - start == count and not _may_be_one_run(number, text, start):
+                continue
+            if not (_is_issued(number) and _is_grouped(text[start:stop])):
+                continue
         if luhn(number) and not all_same(number):
             return stop
     return None
 
 
-def _in_sentence(text: bytes, start: int) -> bool:
-    """Return whether a number stands by itself: first in the text, or behind a blank."""
-    if start < 2:
-        return start == 0
-    return text[start - 1] == BLANK and text[start - 2] not in b"=:"
-
-
-def _is_issued(digits: bytes, *, alone: bool) -> bool:
-    """Check prefix and length, by the issuers' published ranges.
-
-    ``alone``: in one run and in no sentence, where many ids are as long.
-    """
-    count = len(digits)
-    if alone and count in _IN_SENTENCES:
+def _may_be_one_run(number: bytes, text: bytes, start: int) -> bool:
+    """Sort out what is more often an id: by its length, and where it stands in no sentence."""
+    count = len(number)
+    in_sentence = start > 1 and text[start - 1] == BLANK and text[start - 2] not in b"=:"
+    if count in (17, 18):
         return False
+    if count == LONGEST:
+        return in_sentence and number[:1] == b"4"
+    if count == SHORTEST:
+        return in_sentence
+    return start == 0 or in_sentence or not (count == VISA_OF_OLD or _is_rare(number))
+
+
+def _is_rare(number: bytes) -> bool:
+    """Recognise the issuers of 16 digits that are known by more than four, and Maestro's of 12."""
+    two, four, six = int(number[:2]), int(number[:4]), int(number[:6])
+    if len(number) == SHORTEST:
+        return 56 <= two <= 58
+    if len(number) != 16 or 3528 <= four <= 3589:
+        return False
+    return two == 35 or any(low <= six <= high for low, high in _SIXTEEN)
+
+
+def _is_issued(digits: bytes) -> bool:
+    """Check prefix and length, by the issuers' published ranges."""
+    count = len(digits)
     two, three, four = int(digits[:2]), int(digits[:3]), int(digits[:4])
     if digits[:1] == b"4":
         return count in (13, 16, 19)
@@ -145,10 +157,7 @@ def _is_issued(digits: bytes, *, alone: bool) -> bool:
         return True
     if four == 5019:
         return count == 16
-    if alone or count != 16:
-        return False
-    six = int(digits[:6])
-    return two == 35 or any(low <= six <= high for low, high in _SIXTEEN)
+    return _is_rare(digits)
 
 
 def _is_grouped(hit: bytes) -> bool:

@@ -168,8 +168,19 @@ class Context:
 
     def has_id_word(self, text: bytes, start: int, *, owned: bool) -> bool:
         """Return whether the word, or the last part of the name, directly before a hit owns it."""
-        word = _word_before(text, _behind(text, start, b" \t=:#\"'([-_"))
+        word = self._word_before(text, start)
         return word in self._is.ids or (owned and word in self._is.owners)
+
+    def is_owned(self, text: bytes, start: int, end: int) -> bool:
+        """As `has_id_word`, for a hit that is believed in a sentence alone."""
+        word = self._word_before(text, start)
+        if word in self._is.owners:
+            return True
+        return are_digits(text[start:end]) and word not in self._is.connecting
+
+    @staticmethod
+    def _word_before(text: bytes, start: int) -> bytes:
+        return _word_before(text, _behind(text, start, b" \t=:#\"'([-_"))
 
     def is_version(self, text: bytes, start: int, end: int) -> bool:
         """Return whether four numbers with dots are a version, by what stands around them."""

@@ -350,10 +350,10 @@ class Engine:
     def _is_id(self, rule: Rule, text: bytes, start: int, end: int) -> bool:
         if rule.suppress_beside_id_words == "digits" and not are_digits(text[start:end]):
             return False
-        owned = rule.suppress_beside_id_words == "owned"
-        return self._context.has_id_word(text, start, owned=owned) or self._context.has_unit(
-            text, end
-        )
+        around, kind = self._context, rule.suppress_beside_id_words
+        if kind == "sentence" and around.is_owned(text, start, end):
+            return True
+        return around.has_id_word(text, start, owned=kind == "owned") or around.has_unit(text, end)
 
 
 def _search(rule: Rule, text: bytes) -> Callable[[int], Any]:

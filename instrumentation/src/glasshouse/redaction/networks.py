@@ -22,11 +22,18 @@ def ipv4(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | 
     rest, has, valid = _split_prefix(text[start:end], 32)
     if has and not valid:
         end = start + len(rest)
-    # Providers write an address with dashes in the name of a host.
-    address = parse_ipv4(rest.replace(b"-", b"."))
+    address = parse_ipv4(rest)
     if address is None or (not has and address[2] == 0 and address[3] == 0):
         return None
     if keep_private and _is_private(address):
+        return None
+    return Network(end, _ipv4_form(address))
+
+
+def ipv4_dashes(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | None:
+    """As `ipv4`, as providers write an address in the name of a host."""
+    address = parse_ipv4(text[start:end].replace(b"-", b"."))
+    if address is None or (keep_private and _is_private(address)):
         return None
     return Network(end, _ipv4_form(address))
 

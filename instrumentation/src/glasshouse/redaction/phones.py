@@ -3,8 +3,16 @@
 import re
 from typing import Final
 
-from glasshouse.redaction.ascii import DIGITS, all_same, are_digits, is_date, only_digits
-from glasshouse.redaction.cards import collect
+from glasshouse.redaction.ascii import (
+    DIGITS,
+    LOWER,
+    UPPER,
+    all_same,
+    are_digits,
+    is_date,
+    only_digits,
+)
+from glasshouse.redaction.cards import BLANK, collect
 
 # Assigned country calling codes: whole codes of two digits, and the first two digits of those
 # of three.
@@ -88,6 +96,22 @@ def is_trunk(hit: bytes) -> bool:
     if not 9 <= len(only_digits(number)) <= 13:
         return False
     return not (_starts_with_date(number) or _is_ssn(number) or _is_day(number))
+
+
+def in_sentence(text: bytes, start: int, end: int) -> int | None:
+    """Return the end of a hit that stands between words, or is groups and the whole text."""
+    if start == 0:
+        return end if end == len(text) and not are_digits(text) else None
+    if text[start - 1] != BLANK or start < 2 or not _is_letter(text[start - 2]):
+        return None
+    after = text[end : end + 2]
+    if after in (b"", b".", b". "):
+        return end
+    return end if len(after) == 2 and after[0] == BLANK and _is_letter(after[1]) else None
+
+
+def _is_letter(c: int) -> bool:
+    return c in LOWER or c in UPPER or c >= 0x80
 
 
 def is_phone_digits(hit: bytes) -> bool:

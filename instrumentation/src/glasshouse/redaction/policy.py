@@ -72,7 +72,9 @@ _RENAMED: Final = {
 
 ADDRESSES: Final = frozenset({*NETWORKS, "mac"})
 
-IdWordHits = Literal["", "any", "digits", "owned"]
+# After which words a hit is dropped: none, `ids`, `ids` if it is digits alone, also `owners`, also
+# any but connecting words if it is digits alone.
+IdWordHits = Literal["", "any", "digits", "owned", "sentence"]
 Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
 
@@ -509,8 +511,10 @@ def _case_forms(word: str) -> tuple[bytes, ...]:
 
 def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> IdWordHits:
     hits = entry.get("suppress_beside_id_words", "")
-    if hits not in ("", "any", "digits", "owned"):
-        raise complain(f'unknown suppress_beside_id_words "{hits}": use any, digits or owned')
+    if hits not in ("", "any", "digits", "owned", "sentence"):
+        raise complain(
+            f'unknown suppress_beside_id_words "{hits}": use any, digits, owned or sentence'
+        )
     return hits
 
 

@@ -55,6 +55,7 @@ SHORTENERS: Final[dict[str, Shortener]] = {
     "email_near": emails.near_email,
     "e164": phones.e164,
     "iban": cards.iban,
+    "in_sentence": phones.in_sentence,
     "kubernetes_secret": kubernetes.kubernetes_secret,
     "luhn": cards.luhn_number,
 }
@@ -62,4 +63,8 @@ SHORTENERS: Final[dict[str, Shortener]] = {
 # Asks the engine about what it decodes.
 ENCODED: Final = "encoded"
 
-NETWORKS: Final[dict[str, NetworkReader]] = {"ipv4": networks.ipv4, "ipv6": networks.ipv6}
+NETWORKS: Final[dict[str, NetworkReader]] = {
+    "ipv4": networks.ipv4,
+    "ipv4_dashes": networks.ipv4_dashes,
+    "ipv6": networks.ipv6,
+}
