@@ -14,7 +14,6 @@ from glasshouse_bench.unseen.probes import Probe
 REPORT = "conventions"
 # Attributes of which examples change, and why that is right.
 PERSONAL = {
-    "aws.secretsmanager.secret.arn": "for now: the pair secret: within it",
     "device.id": "a MAC address",
     "dns.answers": "a public address",
     "enduser.id": "a person",
