@@ -30,6 +30,7 @@ type keyRule struct {
 	token        bool // the value of a parameter has to look like one
 	minLength    int
 	exceptValues map[string]bool
+	blank        bool     // a value has one
 	many         bool     // its names are plurals, under which a number is a count
 	plural       *keyRule // this rule for such names
 }
@@ -38,11 +39,21 @@ type keyRule struct {
 func (r *keyRule) takesWhole() bool { return r != nil && r.minLength == 0 }
 
 // takesNumbers reports whether numbers go, too.
-func (r *keyRule) takesNumbers() bool { return r != nil && r.minLength == 0 && !r.many }
+func (r *keyRule) takesNumbers() bool { return r != nil && r.minLength == 0 && !r.many && !r.blank }
+
+// isOneWord reports whether a text is of ASCII and has no blank: other scripts do without.
+func isOneWord(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
 
 // spares reports whether a value is kept although its name is one of the rule's.
 func (r *keyRule) spares(value string) bool {
-	return len(value) < r.minLength || (r.many && areDigits(value)) || (r.token && !isParameterToken(value)) ||
+	return len(value) < r.minLength || (r.blank && isOneWord(value)) || (r.many && areDigits(value)) || (r.token && !isParameterToken(value)) ||
 		(len(r.exceptValues) > 0 && r.exceptValues[lowerASCII(value)])
 }
 

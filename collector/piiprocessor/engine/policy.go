@@ -60,6 +60,7 @@ type keyEntry struct {
 	NotBehind  []string `yaml:"not_behind"`
 	MinLength  int      `yaml:"min_length"`
 	Except     []string `yaml:"except_values"`
+	Blank      bool     `yaml:"require_blank"`
 	Text       *bool    `yaml:"text"`
 	Query      bool     `yaml:"query"`
 	Line       bool     `yaml:"line"`
@@ -141,7 +142,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
 		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys suppress_beside_id_words validate checks mask replacement in_lists "
-	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except require_token mask "
+	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values require_blank text query line require_digit_in_prose overrides_except require_token mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -417,7 +418,7 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 		mask = entry.Name
 	}
 	r := &keyRule{
-		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength, exceptValues: setOf(entry.Except),
+		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength, exceptValues: setOf(entry.Except), blank: entry.Blank,
 		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
 		overrides: entry.Overrides, token: entry.Token,
 	}

@@ -1,5 +1,6 @@
 """Names of values: which of them hold a secret, a user id, or an id of ours."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -32,6 +33,8 @@ class KeyInfo:
 
 NO_KEY: Final = KeyInfo()
 MOST_NAMES: Final = 4096
+# Without a blank; scripts beyond ASCII do without.
+_ONE_WORD: Final = re.compile(rb"[!-\x7f]*")
 
 
 def as_attribute(rule: KeyRule) -> bool:
@@ -231,6 +234,8 @@ def _end_of(key: bytes) -> bytes:
 def spares(rule: KeyRule, value: bytes) -> bool:
     """Return whether a value is kept although its name is one of the rule's."""
     if len(value) < rule.min_length or (rule.many and are_digits(value)):
+        return True
+    if rule.require_blank and _ONE_WORD.fullmatch(value):
         return True
     if rule.token and not is_parameter_token(value):
         return True

@@ -39,6 +39,7 @@ _KEY_FIELDS: Final = frozenset(
     | {
         "min_length",
         "except_values",
+        "require_blank",
         "text",
         "query",
         "line",
@@ -94,6 +95,7 @@ class KeyRule:
     token: bool = False
     min_length: int = 0
     except_values: frozenset[bytes] = frozenset()
+    require_blank: bool = False
     many: bool = False
     """Whether its names are plurals, under which a number is a count."""
 
@@ -109,7 +111,7 @@ class KeyRule:
 
     @property
     def takes_numbers(self) -> bool:
-        return self.min_length == 0 and not self.many
+        return self.min_length == 0 and not self.many and not self.require_blank
 
     @property
     def counted_as(self) -> str:
@@ -350,6 +352,7 @@ class _Reader:
             overrides=bool(entry.get("overrides_except")),
             token=bool(entry.get("require_token")),
             min_length=int(entry.get("min_length", 0)),
+            require_blank=bool(entry.get("require_blank")),
             except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
         )
 
