@@ -55,11 +55,11 @@ var nearMisses = map[string]string{
 	"curp": "abcdefghijklmnop12", "nino": "DA123456C", "mbi": "1A23-456", "nric": "s1234567d", "in_pan": "ABCD12345F", "aadhaar": "1234 5678 901 2",
 	"rrn": "900101 234567", "cpf": "123.456.789.012", "cnpj": "12.345.678/9012-345", "tckn": "12345678901", "nhs": "943 476 59190", "sin": "046 454 2866",
 	"uk_driving_licence": "morga65705sm9ij3", "aba": "0210 0002 12",
-	"url_short_token": "https://example.com/@jane", "oracle_credentials": "jane@example.com/x", "dsn_password": "a bypass:x", "password_hash": "cost $5",
+	"url_short_token": "https://example.com/@jane", "dsn_password": "a bypass:x", "password_hash": "cost $5",
 	"pgpass": "a:5000:b", "instrumentation_key": "a key: x", "private_key_end": "-- PRIVATE KEY --", "redis_auth": "Auth hunter2", "php_value": `"password" => "x"`,
 	"cli_option": "the password x-y - z", "cli_setting": "a reset token", "named_argument": "token, secret", "named_attribute": "password=x", "attribute_named": "password=x",
 	"named_element": "password < 3 / 4", "named_member": "password: x", "named_cell": "password x", "named_input": "the value of a password", "rejected_value": "the value of a password",
-	"form_part": `password="x"`, "cli_secret": "a -force x-y", "cli_password": "x-p y -q z", "cli_mysql": "mysql -u -x", "cli_curl": "curl -x y-u", "cli_user": "x -U a:b -us",
+	"form_part": `password="x"`, "cli_secret": "a -force x-y", "cli_mysql": "mysql -u -x", "cli_curl": "curl -x y-u", "cli_user": "x -U a:b -us",
 	"cli_account": "network x", "sql_password": "passwords, identified", "kubernetes_secret": "data 1, metadatas: 2",
 }
 
