@@ -13,6 +13,7 @@ func init() {
 	validators["not_words"] = plain(isNotWords)
 	validators["option_value"] = plain(isOptionValue)
 	validators["lower_and_digit"] = plain(isLowerAndDigit)
+	validators["not_path"] = plain(isNotPath)
 	validators["not_name"] = plain(isNotName)
 	validators["not_placeholder"] = plain(isNotPlaceholder)
 	validators["user_password"] = plain(isUserAndPassword)
@@ -119,6 +120,9 @@ func isNotPlaceholder(s string) bool {
 	}
 	return s == "" || !isPlaceholder(s)
 }
+
+// isNotPath reports whether a value is no path of words: what a name holds there is where the secret is.
+func isNotPath(s string) bool { return s[0] != '/' || isNotWords(s) }
 
 // isLowerAndDigit: a password of any kind, and no name of a method, which is in capitals.
 func isLowerAndDigit(s string) bool {

@@ -69,7 +69,7 @@ func saysKindSecret(s string) bool {
 			return false
 		}
 		line, _, _ := strings.Cut(rest, "\n")
-		if strings.Trim(line, " \t\r\"',") == "Secret" {
+		if line = strings.Trim(line, " \t\r\"',"); line == "Secret" || line == "secret" {
 			return true
 		}
 		s = rest

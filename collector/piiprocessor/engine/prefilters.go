@@ -131,7 +131,7 @@ var prefilters = map[string]prefilter{
 	"named_attribute": {rule: "4ad753686be4", probes: []*probe{isValueAttribute}},
 	"attribute_named": {rule: "d4b20582f68e", probes: []*probe{isValueAttribute}},
 	"named_element":   {rule: "43137675ffa5", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
-	"named_member":    {rule: "de8ea69c8293", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_member":    {rule: "0665de6bdbcd", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
 	"named_cell":      {rule: "1315356889fa", probes: []*probe{sharedProbe(probe{sign: "|"})}},
 	"named_input":     {rule: "6e3e22fc2c59", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
 	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},

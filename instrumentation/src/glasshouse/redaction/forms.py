@@ -62,6 +62,11 @@ def is_not_placeholder(value: bytes) -> bool:
     return not is_placeholder(password if colon else value)
 
 
+def is_not_path(value: bytes) -> bool:
+    """Return whether a value is no path of words, which would say where the secret is."""
+    return not value.startswith(b"/") or is_not_words(value)
+
+
 def is_lower_and_digit(value: bytes) -> bool:
     """Return whether a value is a password of any kind, and no method's name in capitals."""
     found = set(value)

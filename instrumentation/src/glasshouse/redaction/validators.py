@@ -44,6 +44,7 @@ TESTS: Final[dict[str, Test]] = {
     "nhs": identifiers.is_nhs,
     "nif": identifiers.is_nif,
     "not_name": forms.is_not_name,
+    "not_path": forms.is_not_path,
     "not_placeholder": forms.is_not_placeholder,
     "not_words": forms.is_not_words,
     "nric": identifiers.is_nric,
