@@ -37,6 +37,7 @@ type Engine struct {
 	unfiltered []string
 	listRules  bits // that run over the items of a list, too
 	limits     limits
+	context    vocabulary
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser

@@ -19,8 +19,8 @@ func init() {
 	validators["user_password"] = plain(isUserAndPassword)
 }
 
-// longestWord is how many letters a word has at most; a longer run is random.
-const longestWord = 20
+// mostWordLetters is how many letters a word has at most; a longer run is random.
+const mostWordLetters = 20
 
 // isNotWords reports whether a value is more than words: letters in a case that words have, with
 // blanks and marks between.
@@ -37,7 +37,7 @@ func isNotWords(s string) bool {
 		for i < len(s) && isLetter(s[i]) {
 			i++
 		}
-		if i-start > longestWord || !isCasedAsWord(s[start:i]) {
+		if i-start > mostWordLetters || !isCasedAsWord(s[start:i]) {
 			return true
 		}
 	}

@@ -46,7 +46,7 @@ func TestWordsOfNames(t *testing.T) {
 // pass over a text must see each that the key rules know.
 func TestScanMissesNoName(t *testing.T) {
 	e := loadEngine(t, Options{})
-	if e.scan.pairsAlways != 0 {
+	if e.scan.names.always != 0 {
 		t.Error("an entry is too short for the scan to look for: every text with a separator is searched")
 	}
 	random := rand.New(rand.NewPCG(5, 6))

@@ -64,9 +64,9 @@ func hasSuffixWords(name, words string) bool {
 		(len(name) == len(words) || name[len(name)-len(words)-1] == '_')
 }
 
-// secretKey returns the first key rule for a normalised name that use allows.
-func (e *Engine) secretKey(name string, use func(*keyRule) bool) *keyRule {
-	return e.keyNames.find(name, use)
+// secretKey returns the first key rule for a normalised name that use allows; see nameIndex.find.
+func (e *Engine) secretKey(name string, own int, use func(*keyRule) bool) *keyRule {
+	return e.keyNames.find(name, own, use)
 }
 
 func asAttribute(r *keyRule) bool { return !r.query }
@@ -109,8 +109,8 @@ func (e *Engine) classify(key string) *keyInfo {
 	}
 	name := normalise(e.withoutMasks(lastOf(key, longestKey)))
 	k.words = strings.ReplaceAll(name, "_", " ")
-	k.secret = e.secretKey(name, asAttribute)
-	k.user = k.secret == nil && e.userNames.find(name, asAttribute) != nil
+	k.secret = e.secretKey(name, 0, asAttribute)
+	k.user = k.secret == nil && e.userNames.find(name, 0, asAttribute) != nil
 	for _, words := range e.exempt {
 		if hasSuffixWords(name, words) {
 			k.exempt = true
@@ -122,10 +122,8 @@ func (e *Engine) classify(key string) *keyInfo {
 		}
 	}
 	for i, r := range e.rules {
-		for _, word := range r.contextWords {
-			if e.containsNear(k.words, 0, len(k.words), word) {
-				k.near.set(i)
-			}
+		if len(r.contextWords) > 0 && e.isNearKey(r, k.words) {
+			k.near.set(i)
 		}
 	}
 	if e.numbers.matches(name) {

@@ -58,5 +58,5 @@ func (e *Engine) named(name string) *keyRule {
 	if len(normal) == 0 {
 		return nil
 	}
-	return e.secretKey(unsafe.String(&normal[0], len(normal)), inPlainText)
+	return e.secretKey(unsafe.String(&normal[0], len(normal)), 0, inPlainText)
 }

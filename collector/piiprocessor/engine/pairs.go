@@ -104,14 +104,16 @@ func (e *Engine) secretName(s string, sep int, query bool) (r *keyRule, single b
 	var buffer [2*longestName + 2*longestFirstWord + 1]byte
 	normal := appendNormal(buffer[:0], name)
 	single = bytes.IndexByte(normal, '_') < 0
+	own := 0
 	if first := wordBefore(s, start); first != "" && len(normal) > 0 {
-		normal = appendNormal(buffer[:0], first)
-		normal = appendNormal(append(normal, '_'), name)
+		normal = append(appendNormal(buffer[:0], first), '_')
+		own = len(normal)
+		normal = appendNormal(normal, name)
 	}
 	if len(normal) == 0 {
 		return nil, false
 	}
-	return e.secretKey(unsafe.String(&normal[0], len(normal)), use), single
+	return e.secretKey(unsafe.String(&normal[0], len(normal)), own, use), single
 }
 
 // longestFirstWord bounds the word before a name that is written with a space.

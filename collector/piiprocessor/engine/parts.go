@@ -59,7 +59,7 @@ func (e *Engine) Names(name string) bool {
 		return false
 	}
 	words := unsafe.String(&normal[0], len(normal))
-	return e.secretKey(words, asAttribute) != nil || e.userNames.find(words, asAttribute) != nil
+	return e.secretKey(words, 0, asAttribute) != nil || e.userNames.find(words, 0, asAttribute) != nil
 }
 
 // NamesPair reports whether the first of two items in a list of pairs is the name of the second.

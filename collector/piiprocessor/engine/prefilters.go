@@ -159,33 +159,48 @@ var prefilters = map[string]prefilter{
 	// Tokens of these three lengths.
 	"wallet_other": {rule: "3c6768763413", facts: otherWallet},
 	// A token of 32 to 50 characters in which `mixed_case` holds.
-	"wallet_near": {rule: "80c98271cda6", beside: keyLike},
-	// Digits in groups divided by one blank, dash or plus, of which the first begins with 2 to 6.
-	"card": {rule: "5fdf7a6367e8", facts: manyCardDigits},
-	// Digits in groups divided by one blank or dash.
-	"card_near": {rule: "0ff2ec25d84f", beside: manyGroupedDigits},
+	"wallet_near": {rule: "77bd7b48fefe", beside: keyLike},
+	// Digits in groups divided by up to three blanks or one other sign, of which the first begins with 2 to 6, 8, 9 or 18.
+	"card": {rule: "5838f6155313", facts: manyCardDigits},
+	// Digits in groups divided by up to three blanks or one other sign.
+	"card_near": {rule: "bd1061c686c7", beside: manyGroupedDigits},
 	// Two colons with at most four hex digits before them; or seven groups with a colon between.
 	"ipv6": {rule: "b8aa2ef74484", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
-	// Four numbers with dots between, of which the validator does not say that it is private.
-	"ipv4": {rule: "cf844a608812", facts: dottedAddress},
+	// Four numbers with dots between, of which the validator does not say that it is private; perhaps with
+	// a v before them.
+	"ipv4": {rule: "38614c7721be", facts: dottedAddress, probes: []*probe{sharedProbe(probe{lettersFirst: true, test: isAddressAfterV})}},
+	// The words before the address, a dash and a digit.
+	"ipv4_host": {rule: "60884e0f93c5", probes: []*probe{
+		sharedProbe(probe{endings: []string{"ec2", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}, test: isBeforeDashedNumber}),
+		sharedProbe(probe{twoLetters: true, test: isBeforeDashedNumber}),
+	}},
 	// Six pairs, or three groups of four.
 	"mac": {rule: "e47382571106", facts: sixDashedHex | sixColonHex | threeDottedHex},
 	// Groups of digits, whatever divides them.
-	"ssn":      {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
-	"phone_us": {rule: "828b55ef5423", groups: [][]int{{3, 3, 4}}},
-	"aadhaar":  {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
-	"rrn":      {rule: "d9e84ac71687", groups: [][]int{{6, 7}}},
-	"cpf":      {rule: "b429f6810363", groups: [][]int{{3, 3, 3, 2}}},
-	"cnpj":     {rule: "87df4f047a91", groups: [][]int{{2, 3, 3, 4, 2}}},
-	"nhs":      {rule: "93a61f3da6b4", groups: [][]int{{3, 3, 4}}},
-	"sin":      {rule: "85c2c28019d6", groups: [][]int{{3, 3, 3}}},
-	"aba":      {rule: "04b2fd5dd881", groups: [][]int{{4, 4, 1}}},
-	// + and a digit that is not 0.
-	"phone": {rule: "4e977d4d81bc", probes: []*probe{sharedProbe(probe{sign: "+", next: "123456789"})}},
+	"ssn":     {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
+	"aadhaar": {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
+	"rrn":     {rule: "d9e84ac71687", groups: [][]int{{6, 7}}},
+	"cpf":     {rule: "b429f6810363", groups: [][]int{{3, 3, 3, 2}}},
+	"cnpj":    {rule: "87df4f047a91", groups: [][]int{{2, 3, 3, 4, 2}}},
+	"nhs":     {rule: "93a61f3da6b4", groups: [][]int{{3, 3, 4}}},
+	"sin":     {rule: "85c2c28019d6", groups: [][]int{{3, 3, 3}}},
+	"aba":     {rule: "04b2fd5dd881", groups: [][]int{{4, 4, 1}}},
+	// + and a digit that is not 0, or a parenthesis.
+	"phone": {rule: "110c9e744739", probes: []*probe{sharedProbe(probe{sign: "+", next: "(123456789"})}},
+	// A token that begins with 00 and another digit.
+	"phone_prefix": {rule: "36cd67450b96", probes: []*probe{sharedProbe(probe{
+		numbers: []int{3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, mixed: []int{12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28}, test: beginsWithPrefix,
+	})}},
+	// Three digits between others, as the exchange of a number of North America stands.
+	"phone_us": {rule: "cf4e7ab76482", probes: []*probe{sharedProbe(probe{numbers: []int{3}, test: isExchange})}},
 	// Nine digits or more, in groups of which the first begins with 0, up to two characters apart.
-	"phone_trunk": {rule: "2d10c4a987dc", facts: manyTrunkDigits},
-	// Eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
-	"phone_bare": {rule: "dd649aa0a329", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: beginsWithZero})}},
+	"phone_trunk": {rule: "733ae7fb29f7", facts: manyTrunkDigits},
+	// The lengths of its groups.
+	"phone_grouped": {rule: "ed4fc7cdfd8d", groups: [][]int{
+		{1, 3, 3, 2, 2}, {1, 3, 3, 4}, {2, 9}, {3, 9}, {2, 3, 3, 3}, {3, 3, 3, 3}, {2, 3, 4}, {2, 4, 4}, {2, 5, 4}, {3, 3, 2, 2}, {2, 1, 3, 4}, {3, 2, 2},
+	}},
+	// Ten or eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
+	"phone_bare": {rule: "036285b745a8", probes: []*probe{sharedProbe(probe{numbers: []int{10, 11}, test: beginsWithZero})}},
 	// The whole id with its letter, as the validator wants it, begins a token: seven or eight digits
 	// with a dash before the letter, or with the letter in the same token.
 	"nif": {rule: "d946321c40a2", probes: []*probe{sharedProbe(probe{numbers: []int{7, 8}, mixed: []int{8, 9}, test: isWholeNIF})}},
@@ -288,6 +303,48 @@ func isIPv6Gap(s string, t token) bool {
 	}
 	return left == 0 || classes[s[left-1]]&classAlnum == 0
 }
+
+func isAddressAfterV(s string, t token) bool {
+	const longest = 4 // v and three digits
+	if t.length() > longest || lower(s[t.start]) != 'v' || next(s, t) != '.' {
+		return false
+	}
+	return t.digits == t.length()-1
+}
+
+func isBeforeDashedNumber(s string, t token) bool {
+	return next(s, t) == '-' && t.end+1 < len(s) && isDigit(s[t.end+1])
+}
+
+// beginsWithPrefix: 00 and digits, and in the same token nothing but an extension.
+func beginsWithPrefix(s string, t token) bool {
+	if !strings.HasPrefix(s[t.start:], "00") || s[t.start+2] == '0' {
+		return false
+	}
+	i := t.start
+	for i < t.end && isDigit(s[i]) {
+		i++
+	}
+	return i == t.end || lower(s[i]) == 'x' || (lower(s[i]) == 'e' && lower(next(s, token{end: i + 1})) == 'x')
+}
+
+// isExchange: what stands before and behind is as close as in (415)555-0132.
+func isExchange(s string, t token) bool {
+	const area, line = 3, 4 // digits
+	before := t.start - 1
+	if before < area || t.end+line >= len(s) || !isPhoneSeparator(s[t.end]) || !areDigits(s[t.end+1:t.end+1+line]) {
+		return false
+	}
+	if isPhoneSeparator(s[before]) {
+		before--
+	}
+	if s[before] == ')' {
+		before--
+	}
+	return before >= area-1 && areDigits(s[before-area+1:before+1])
+}
+
+func isPhoneSeparator(c byte) bool { return c == ' ' || c == '.' || c == '-' }
 
 func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
 

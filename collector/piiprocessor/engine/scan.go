@@ -77,15 +77,13 @@ type scanner struct {
 	checked      bits // rules that want some counts besides what a probe looks for
 	folded       bits // rules that a character beyond ASCII can make possible
 
-	wordRules   []wordRule
-	alwaysNear  bits // rules with a context word that the index cannot find
-	highNear    bits // rules with one that begins beyond ASCII
-	pairs       int  // the rule `pairs`, or -1
-	pairsAlways byte // the kinds of names that the index cannot find
-	pairsHigh   byte // the kinds of names that a character beyond ASCII may belong to
-	nameEndings nameEndings
-	tokenRule   int // the rule `vendor_tokens`
-	marks       []literal
+	wordRules  []wordRule
+	alwaysNear bits // rules with a context word that the index cannot find
+	highNear   bits // rules with one that begins beyond ASCII
+	pairs      int  // the rule `pairs`, or -1
+	names      nameTable
+	tokenRule  int // the rule `vendor_tokens`
+	marks      []literal
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -156,7 +154,8 @@ type pass struct {
 func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	c := &scanner{e: e, pairs: -1}
 	c.words.init()
-	c.addKeyWords()
+	c.names.init()
+	c.names.addRules(e.keys)
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
@@ -186,7 +185,7 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	for _, p := range bound.order {
 		c.addProbe(p, *bound.rules[p])
 	}
-	c.words.build()
+	c.words.build(&c.names)
 	return c
 }
 
@@ -309,7 +308,7 @@ func (p *pass) conclude() {
 		}
 	}
 	p.concludeCounts()
-	p.pairs |= c.pairsAlways
+	p.pairs |= c.names.always
 	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
 	}
@@ -378,7 +377,7 @@ func (p *pass) sign(i int) {
 		if ch >= 0x80 {
 			p.near.add(&p.c.highNear)
 			p.foldsToASCII = p.foldsToASCII || isFoldedLetter(s[i:])
-			p.pairs |= p.c.pairsHigh
+			p.pairs |= p.c.names.high
 			return
 		}
 	}
@@ -392,6 +391,7 @@ func (p *pass) sign(i int) {
 func (p *pass) token(start int) int {
 	s, words := p.s, &p.c.words
 	i, digits := start, 0
+	letters, shortest := start, p.c.names.endings.shortest // where the last run of letters begins
 	seen, hex, before := byte(0), byte(classHex), byte(0)
 	for i < len(s) {
 		class := classes[s[i]]
@@ -401,12 +401,13 @@ func (p *pass) token(start int) int {
 		seen |= class
 		hex &= class
 		if class&classDigit != 0 {
-			if digits++; before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if digits++; i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
+			letters = i + 1
 		} else if i > start && beginsWord(before, class, s, i) {
-			if before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
 			if words.mayBegin(s, i) {
 				p.word(i)
@@ -425,7 +426,9 @@ func (p *pass) token(start int) int {
 	if digits == length {
 		p.number(t)
 	} else {
-		p.wordEnds(start, i)
+		if i-letters >= shortest {
+			p.wordEnds(letters, i)
+		}
 		if length > 2 {
 			if p.c.endings.mayEnd(s, i) {
 				p.ending(t)

@@ -7,8 +7,10 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
+from glasshouse.redaction import times
 from glasshouse.redaction.arguments import joined, mask
-from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, are_digits, only_digits
+from glasshouse.redaction.ascii import DIGITS, are_digits, only_digits
+from glasshouse.redaction.context import Context
 from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.emails import EmailPattern
 from glasshouse.redaction.fold import fold
@@ -47,6 +49,7 @@ class Engine:
             [rule.mask.strip(b"[]") for rule in policy.keys]
             + [rule.mask for rule in (*policy.rules, *policy.tokens)]
         )
+        self._context = Context(policy.vocabulary, self._masks)
         self._key_names = KeyNames(policy, self._secrets, self._masks)
         self._tokens = VendorTokens(policy.tokens, *policy.token_names)
         self._pseudonyms = Pseudonyms(key)
@@ -265,7 +268,14 @@ class Engine:
         """Decide about one hit; return what takes its place, and its end."""
         if start >= end or not _fits_before(rule, text, start):
             return None
-        if rule.context_words and not self._is_near(rule, key, text, start, end):
+        if rule.avoids_times and (stop := times.cut(text, start, end)) != end:
+            # What is left of a pattern is checked by its validator, or by nothing.
+            if stop <= start or not rule.validate:
+                return None
+            end = stop
+        if rule.context.words and not self._is_near(rule, key, text, start, end):
+            return None
+        if rule.suppress_beside_id_words and self._is_id(rule, text, start, end):
             return None
         form = b""
         name = rule.validate
@@ -285,6 +295,8 @@ class Engine:
             if network is None:
                 return None
             end, form = network
+            if name == "ipv4" and self._context.is_version(text, start, end):
+                return None
         if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
@@ -310,9 +322,7 @@ class Engine:
                 return b""
 
     def _is_near(self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
-        if key.words and any(
-            self._contains(key.words, 0, len(key.words), word) for word in rule.context_words
-        ):
+        if key.words and self._context.names(rule.context, key.words):
             return True
         low = start
         for _ in range(self._policy.limits.context_before):
@@ -326,29 +336,12 @@ class Engine:
             if high >= len(text):
                 break
             high = _next_character(text, high)
-        folded = text[low:high].lower()
-        return any(
-            word in folded
-            and (self._contains(text, low, start, word) or self._contains(text, end, high, word))
-            for word in rule.context_words
-        )
+        return self._context.is_near(rule.context, text, low, start, end, high)
 
-    def _contains(self, text: bytes, low: int, high: int, word: bytes) -> bool:
-        """Look for a lower-case word within ``text[low:high]``, as a word of its own."""
-        window = text[low:high].lower()
-        at = window.find(word)
-        while at >= 0:
-            begin, stop = low + at, low + at + len(word)
-            before, after = text[begin - 1 : begin] if begin else b"", text[stop : stop + 1]
-            joined = bool(before) and (
-                before[0] in UPPER or (before[0] in LOWER and text[begin] not in UPPER)
-            )
-            # The name of a mask: what stands beside [phone:…] is not a phone number for that.
-            masked = before == b"[" and self._masks.end(text, begin - 1) >= 0
-            if not joined and not masked and not (after and after[0] in LOWER):
-                return True
-            at = window.find(word, at + 1)
-        return False
+    def _is_id(self, rule: Rule, text: bytes, start: int, end: int) -> bool:
+        if rule.suppress_beside_id_words == "digits" and not are_digits(text[start:end]):
+            return False
+        return self._context.has_id_word(text, start) or self._context.has_unit(text, end)
 
 
 def _search(rule: Rule, text: bytes) -> Callable[[int], Any]:

@@ -85,8 +85,12 @@ class NameIndex:
             self._entries.setdefault(letters, []).append(entry)
             self._longest = max(self._longest, len(letters))
 
-    def find(self, name: str, use: Use) -> KeyRule | None:
-        """Return the first key rule for a normalised name among those that ``use`` admits."""
+    def find(self, name: str, use: Use, own: int = 0) -> KeyRule | None:
+        """Return the first key rule for a normalised name among those that ``use`` admits.
+
+        Before the word numbered ``own`` stand words that a blank parts from the name: an entry
+        that begins there has to reach the end.
+        """
         words = name.split("_")
         best: tuple[int, bool] | None = None
         rule: KeyRule | None = None
@@ -94,7 +98,7 @@ class NameIndex:
             found = (entry.order, plural)
             if best is not None and found >= best:
                 continue
-            if use(entry.rule) and self._counts(entry, words, start, end):
+            if use(entry.rule) and self._counts(entry, words, own, start, end):
                 best, rule = found, entry.rule
         return rule.plural if rule is not None and best is not None and best[1] else rule
 
@@ -118,7 +122,7 @@ class NameIndex:
                 elif first[-1:] == "s" and first[:-1].endswith(entry.letters):
                     yield entry, True, start, start + 1
 
-    def _counts(self, entry: _Entry, words: list[str], start: int, end: int) -> bool:
+    def _counts(self, entry: _Entry, words: list[str], own: int, start: int, end: int) -> bool:
         """Decide, by the words around an entry, whether it makes the name one of its rule's."""
         rule, around = entry.rule, self._words
         if entry.place == "prefix":
@@ -137,7 +141,7 @@ class NameIndex:
                 return False
             if entry.place == "exact":
                 return False
-            if entry.place == "suffix" and word not in around.neutral:
+            if (entry.place == "suffix" or start < own) and word not in around.neutral:
                 return False
         return True
 
@@ -155,14 +159,14 @@ class SecretNames:
 
     def __init__(self, policy: Policy) -> None:
         self._index = NameIndex(policy.keys, policy.name_words)
-        self._known: dict[tuple[str, Use], KeyRule | None] = {}
+        self._known: dict[tuple[str, Use, int], KeyRule | None] = {}
 
-    def find(self, name: str, use: Use) -> KeyRule | None:
-        """Return the first key rule for ``name`` among those that ``use`` admits."""
-        known = (name, use)
+    def find(self, name: str, use: Use, own: int = 0) -> KeyRule | None:
+        """Return what `NameIndex.find` does."""
+        known = (name, use, own)
         if known in self._known:
             return self._known[known]
-        rule = self._index.find(name, use) if name else None
+        rule = self._index.find(name, use, own) if name else None
         if len(self._known) >= MOST_NAMES:
             self._known = {}
         self._known[known] = rule

@@ -49,4 +49,6 @@ def _indent(line: bytes) -> int:
 
 
 def _is_secret(text: bytes) -> bool:
-    return any(found[1].strip(b" \t\r\"',") in (b"Secret", b"secret") for found in _KIND.finditer(text))
+    return any(
+        found[1].strip(b" \t\r\"',") in (b"Secret", b"secret") for found in _KIND.finditer(text)
+    )

@@ -129,9 +129,12 @@ def _secret_name(
     normal = normalise(name.decode("ascii"))
     single = "_" not in normal
     first = _word_before(text, start)
+    own = 0
     if first and normal:
-        normal = f"{normalise(first.decode('ascii'))}_{normal}"
-    return names.find(normal, in_query if in_a_query else in_plain_text), single
+        before = normalise(first.decode("ascii"))
+        own = before.count("_") + 1
+        normal = f"{before}_{normal}"
+    return names.find(normal, in_query if in_a_query else in_plain_text, own), single
 
 
 def _word_before(text: bytes, start: int) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
+from glasshouse.redaction.context import ContextWords
 from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
@@ -24,6 +25,7 @@ from glasshouse.redaction.syntax import PatternSyntaxError, parse
 from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
 from glasshouse.redaction.token_table import RowError, TokenRow, read_row
 from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.vocabulary import Vocabulary, VocabularyError, read_vocabulary
 
 VERSION: Final = 1
 BUILTINS: Final = ("pairs", "vendor_tokens")
@@ -48,10 +50,12 @@ _KEY_FIELDS: Final = frozenset(
 _PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
 # Letters of an entry; with more the comparison of a name would cost more.
 _LONGEST_ENTRY: Final = 64
+_SHORTEST_GLUED: Final = 3
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
     | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement", "in_lists"}
+    | {"context_directly", "suppress_beside_id_words"}
 )
 _RENAMED: Final = {
     "weak": "require_digit_in_prose",
@@ -63,6 +67,8 @@ _RENAMED: Final = {
     "after_digit": "not_followed_by_and_digit",
     "as": "replacement",
 }
+
+ADDRESSES: Final = frozenset({*NETWORKS, "mac"})
 
 Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
@@ -121,12 +127,22 @@ class Rule:
     not_preceded_by_digit_and: frozenset[int]
     not_followed_by: frozenset[int]
     not_followed_by_and_digit: frozenset[int]
-    context_words: tuple[bytes, ...]
+    context: ContextWords
     rescan: bool
     suppress_on_id_keys: bool
+    suppress_beside_id_words: Literal["", "any", "digits"]
     validate: str
     replacement: Replacement
     in_lists: bool
+
+    @property
+    def context_words(self) -> tuple[bytes, ...]:
+        return self.context.words
+
+    @property
+    def avoids_times(self) -> bool:
+        """An address is never taken for a time, and addresses are many."""
+        return self.suppress_on_id_keys and self.validate not in ADDRESSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +167,7 @@ class Policy:
     """What is sensitive, and what takes its place."""
 
     limits: Limits
+    vocabulary: Vocabulary
     keys: tuple[KeyRule, ...]
     rules: tuple[Rule, ...]
     name_words: NameWords
@@ -187,7 +204,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         )
     try:
         limits = read_limits(document.get("limits"))
-    except LimitError as error:
+        vocabulary = read_vocabulary(document.get("context"))
+    except (LimitError, VocabularyError) as error:
         place = f"{path}:{error.line}" if error.line else path
         raise PolicyError(f"policy {place}: {error}") from None
     if "keys_except_last" in values:
@@ -210,6 +228,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         raise PolicyError(f"policy {path}: there is no rule or entity {unknown} to disable")
     return Policy(
         limits=limits,
+        vocabulary=vocabulary,
         keys=keys,
         rules=rules,
         name_words=NameWords(
@@ -302,8 +321,8 @@ class _Reader:
             for words in entry.get(place) or ()
             for first in behind or ("",)
         ]
-        for _, words in entries:
-            if problem := _problem_of(words):
+        for place, words in entries:
+            if problem := _problem_of(words, glued=place == "glued"):
                 raise self._complain(node, "key rule", entry["name"], problem)
         query = bool(entry.get("query"))
         return KeyRule(
@@ -389,22 +408,28 @@ class _Reader:
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
             not_followed_by=_class(entry, "not_followed_by", complain),
             not_followed_by_and_digit=_class(entry, "not_followed_by_and_digit", complain),
-            context_words=_context_words(entry.get("context_words", ()), complain),
+            context=ContextWords.read(
+                _context_words(entry.get("context_words", ()), complain),
+                directly=bool(entry.get("context_directly")),
+            ),
             rescan=bool(entry.get("rescan")),
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
+            suppress_beside_id_words=_beside_id_words(entry, complain),
             validate=validate,
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
             in_lists=bool(entry.get("in_lists")),
         )
 
 
-def _problem_of(words: str) -> str:
+def _problem_of(words: str, *, glued: bool = False) -> str:
     """Say why no name could match an entry."""
     normal = normalise(words)
     if not words or normal != words:
         return f'"{words}" is not in normal form, write "{normal}"'
     if len(words.encode()) > _LONGEST_ENTRY or len(words.replace("_", "").encode()) < 2:
         return f'"{words}" has not 2 to {_LONGEST_ENTRY} letters'
+    if glued and ("_" in words or len(words.encode()) < _SHORTEST_GLUED):
+        return f'glued: "{words}" is not one word of {_SHORTEST_GLUED} letters or more'
     return ""
 
 
@@ -444,6 +469,13 @@ def _context_words(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
         if not word or word.encode().lower() != word.encode():
             raise complain(f'context_words: "{word}" is not lower-case')
     return tuple(word.encode() for word in words)
+
+
+def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> Literal["", "any", "digits"]:
+    hits = entry.get("suppress_beside_id_words", "")
+    if hits not in ("", "any", "digits"):
+        raise complain(f'unknown suppress_beside_id_words "{hits}": use any or digits')
+    return hits
 
 
 def _replacement(text: str | None, mask: str, validate: str, complain: Any) -> Replacement:
