@@ -25,6 +25,7 @@ const mostWordLetters = 20
 // isNotWords reports whether a value is more than words: letters in a case that words have, with
 // blanks and marks between.
 func isNotWords(s string) bool {
+	s = withoutSize(s)
 	for i := 0; i < len(s); {
 		if !isLetter(s[i]) {
 			if strings.IndexByte(` _-.,:;!?'"/()*&`, s[i]) < 0 {
@@ -42,6 +43,14 @@ func isNotWords(s string) bool {
 		}
 	}
 	return false
+}
+
+// withoutSize cuts a size in brackets off, as of varchar(255).
+func withoutSize(s string) string {
+	if open := strings.LastIndexByte(s, '('); open > 0 && s[len(s)-1] == ')' && strings.Trim(s[open+1:len(s)-1], "0123456789, ") == "" {
+		return s[:open]
+	}
+	return s
 }
 
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
@@ -84,7 +93,7 @@ func isOptionValue(s string) bool {
 	if !isNotPlaceholder(s) {
 		return false
 	}
-	word := strings.TrimRight(s, ".,:;)")
+	word := strings.TrimRight(s, ".,:;)]}")
 	if len(word) <= 16 && notValues[lowerASCII(word)] {
 		return false
 	}

@@ -73,7 +73,7 @@ var prefilters = map[string]prefilter{
 	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
 	"url_short_token": {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
-	"dsn_password":    {rule: "678c532031b8", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	"dsn_password":    {rule: "60b9a66e090e", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
 	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
 		sharedProbe(probe{sign: "}", test: isBeforeHash}),
