@@ -24,7 +24,7 @@ const longestBlank = 8
 func isAfterBlank(s string, t token) bool { return t.start > 0 && isBlank(s[t.start-1]) }
 
 func beginsOption(s string, t token) bool {
-	if t.start > 0 && (isNameChar(s[t.start-1]) || s[t.start-1] == '/') {
+	if t.start > 0 && (isPlainNameChar(s[t.start-1]) || s[t.start-1] == '/') {
 		return false
 	}
 	rest := strings.TrimPrefix(s[t.end:], "-")
@@ -75,10 +75,6 @@ func isBeforeEquals(s string, t token) bool { return next(s, t) == '=' }
 func isAfterQuoted(s string, t token) bool {
 	before := strings.TrimRight(s[max(0, t.start-longestBlank-1):t.start], " \t")
 	return before != "" && (before[len(before)-1] == '"' || before[len(before)-1] == '\'')
-}
-
-func isInputValue(s string, t token) bool {
-	return next(s, t) == '=' && strings.HasSuffix(s[:t.start], "input_")
 }
 
 func isRejectedValue(s string, t token) bool { return strings.HasSuffix(s[:t.start], "rejected ") }
