@@ -95,7 +95,7 @@ func (t *traversal) arguments(items pcommon.Slice) {
 		if item.Type() != pcommon.ValueTypeStr {
 			return
 		}
-		option = option || len(item.Str()) > 1 && item.Str()[0] == '-'
+		option = option || engine.IsArgument(item.Str())
 	}
 	if !option {
 		return

@@ -12,9 +12,6 @@ import (
 // Arguments redacts, in place, strings of one list that are read together, as the arguments of a
 // command: the rules with `in_lists` run over them as over one text. It reports whether any changed.
 func (e *Engine) Arguments(items []string, h *Hits) bool {
-	if !areArguments(items) {
-		return false
-	}
 	line := argumentLines.Get().(*argumentLine)
 	defer argumentLines.Put(line)
 	line.join(items)
@@ -43,18 +40,8 @@ func (e *Engine) Arguments(items []string, h *Hits) bool {
 	return changed
 }
 
-// areArguments reports whether strings are worth a look: an option is among them.
-func areArguments(items []string) bool {
-	if len(items) < 2 {
-		return false
-	}
-	for _, item := range items {
-		if len(item) > 1 && item[0] == '-' {
-			return true
-		}
-	}
-	return false
-}
+// IsArgument reports whether a string makes those of its list worth a look: an option, or set.
+func IsArgument(item string) bool { return len(item) > 1 && item[0] == '-' || item == "set" }
 
 // argumentLine is a list of strings as one text.
 type argumentLine struct {

@@ -13,6 +13,7 @@ func init() {
 	validators["not_words"] = plain(isNotWords)
 	validators["option_value"] = plain(isOptionValue)
 	validators["lower_and_digit"] = plain(isLowerAndDigit)
+	validators["not_path"] = plain(isNotPath)
 	validators["not_name"] = plain(isNotName)
 	validators["not_placeholder"] = plain(isNotPlaceholder)
 	validators["user_password"] = plain(isUserAndPassword)
@@ -24,6 +25,7 @@ const mostWordLetters = 20
 // isNotWords reports whether a value is more than words: letters in a case that words have, with
 // blanks and marks between.
 func isNotWords(s string) bool {
+	s = withoutSize(s)
 	for i := 0; i < len(s); {
 		if !isLetter(s[i]) {
 			if strings.IndexByte(` _-.,:;!?'"/()*&`, s[i]) < 0 {
@@ -41,6 +43,14 @@ func isNotWords(s string) bool {
 		}
 	}
 	return false
+}
+
+// withoutSize cuts a size in brackets off, as of varchar(255).
+func withoutSize(s string) string {
+	if open := strings.LastIndexByte(s, '('); open > 0 && s[len(s)-1] == ')' && strings.Trim(s[open+1:len(s)-1], "0123456789, ") == "" {
+		return s[:open]
+	}
+	return s
 }
 
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
@@ -83,7 +93,7 @@ func isOptionValue(s string) bool {
 	if !isNotPlaceholder(s) {
 		return false
 	}
-	word := strings.TrimRight(s, ".,:;)")
+	word := strings.TrimRight(s, ".,:;)]}")
 	if len(word) == 1 && isDigit(word[0]) {
 		return false
 	}
@@ -122,6 +132,9 @@ func isNotPlaceholder(s string) bool {
 	}
 	return s == "" || !isPlaceholder(s)
 }
+
+// isNotPath reports whether a value is no path of words: what a name holds there is where the secret is.
+func isNotPath(s string) bool { return s[0] != '/' || isNotWords(s) }
 
 // isLowerAndDigit: a password of any kind, and no name of a method, which is in capitals.
 func isLowerAndDigit(s string) bool {

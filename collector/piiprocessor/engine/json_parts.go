@@ -122,7 +122,7 @@ func (w *jsonWalk) pairKey() *keyInfo {
 // arguments looks ahead at the array that begins here, which is valid, and redacts its strings
 // together. It returns them if any changed.
 func (w *jsonWalk) arguments() []string {
-	if !w.hasOption() {
+	if !w.hasArgument() {
 		return nil
 	}
 	look := jsonWalk{s: w.s, i: w.i + 1, maxDepth: len(w.s)}
@@ -139,22 +139,23 @@ func (w *jsonWalk) arguments() []string {
 	return items
 }
 
-// hasOption reports whether the array that begins here holds strings alone, and one that begins
-// with a dash.
-func (w *jsonWalk) hasOption() bool {
+// hasArgument reports whether the array that begins here holds two strings or more, nothing else, and
+// one that makes it worth a look.
+func (w *jsonWalk) hasArgument() bool {
 	look := jsonWalk{s: w.s, i: w.i + 1, maxDepth: len(w.s)}
-	found := false
+	found, count := false, 0
 	for look.space(); look.s[look.i] != ']'; look.space() {
 		if look.s[look.i] != '"' {
 			return false
 		}
-		found = found || look.s[look.i+1] == '-'
-		look.value(noKey, 0, false)
+		item := look.content()
+		found = found || IsArgument(item)
+		count++
 		if look.space(); look.s[look.i] == ',' {
 			look.i++
 		}
 	}
-	return found
+	return found && count > 1
 }
 
 // argument treats the string that stands here, of which item is what was left of it.

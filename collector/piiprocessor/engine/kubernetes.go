@@ -13,6 +13,9 @@ func init() { validators["kubernetes_secret"] = validateKubernetesSecret }
 // validateKubernetesSecret moves the end of a hit, which is the beginning of the line after `data:`, to
 // that of the lines that are indented deeper than it. The object must be a Secret.
 func validateKubernetesSecret(_ *Engine, s string, start, end int) (newEnd int, form string, ok bool) {
+	if start == 0 {
+		return end, "", false
+	}
 	head := strings.LastIndexByte(s[:start-1], '\n') + 1
 	if member := strings.TrimLeft(s[head:start], " \t-"); !strings.HasPrefix(member, "data:") && !strings.HasPrefix(member, "stringData:") {
 		return end, "", false
@@ -66,7 +69,7 @@ func saysKindSecret(s string) bool {
 			return false
 		}
 		line, _, _ := strings.Cut(rest, "\n")
-		if strings.Trim(line, " \t\r\"',") == "Secret" {
+		if line = strings.Trim(line, " \t\r\"',"); line == "Secret" || line == "secret" {
 			return true
 		}
 		s = rest

@@ -3,7 +3,10 @@
 
 package engine
 
-import "strings"
+import (
+	"strings"
+	"unsafe"
+)
 
 // HoldsName reports whether a member of a map may hold the name of what another member of it holds,
 // as in {"name": "DB_PASSWORD", "value": "…"}.
@@ -47,12 +50,20 @@ const SecretName = "secret"
 
 // Names reports whether what stands under that name is replaced for its name alone.
 func (e *Engine) Names(name string) bool {
-	k := e.lookup(name)
-	return k.secret != nil || k.user
+	if name == "" || len(name) > longestKey {
+		return false
+	}
+	var buffer [2 * longestKey]byte // on the stack: every value beside a name asks
+	normal := appendNormal(buffer[:0], e.withoutMasks(name))
+	if len(normal) == 0 {
+		return false
+	}
+	words := unsafe.String(&normal[0], len(normal))
+	return e.secretKey(words, 0, asAttribute) != nil || e.userNames.find(words, 0, asAttribute) != nil
 }
 
 // NamesPair reports whether the first of two items in a list of pairs is the name of the second.
 // Two words are columns or fields.
 func (e *Engine) NamesPair(name, value string) bool {
-	return name != "" && e.Names(name) && isNotWords(value)
+	return e.Names(name) && isNotWords(value)
 }

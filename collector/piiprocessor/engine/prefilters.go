@@ -86,9 +86,8 @@ var prefilters = map[string]prefilter{
 	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
 	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
-	"url_short_token":    {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
-	"oracle_credentials": {rule: "9cbfb44cbbbd", facts: atSign, whole: hasSlashBeforeAt},
-	"dsn_password":       {rule: "678c532031b8", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	"url_short_token": {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
+	"dsn_password":    {rule: "60b9a66e090e", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
 	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
 		sharedProbe(probe{sign: "}", test: isBeforeHash}),
@@ -126,14 +125,9 @@ var prefilters = map[string]prefilter{
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
 	"cli_secret":  {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
-	"cli_password": {rule: "55dd2e948319", probes: []*probe{
-		sharedProbe(probe{sign: "-", next: "pPawUuAXch", test: isAfterBlank}),
-		sharedProbe(probe{sign: "/", next: "prRP", test: isSlashOption}),
-		sharedProbe(probe{endings: []string{"rabbitmqctl", "htpasswd"}}),
-	}},
-	"cli_mysql": {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
-	"cli_curl":  {rule: "e653913fdce2", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
-	"cli_user":  {rule: "cb43878e3f6d", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"cli_mysql":   {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
+	"cli_curl":    {rule: "148e24bb8785", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
+	"cli_user":    {rule: "3314dea030ed", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
 	"cli_account": {rule: "8e6af385ae53", probes: []*probe{
 		sharedProbe(probe{endings: []string{"net ", "exe "}}),
 		sharedProbe(probe{sign: "|", next: " \tcps"}),
@@ -145,14 +139,14 @@ var prefilters = map[string]prefilter{
 	}},
 	"kubernetes_secret": {rule: "9b804679cbdc", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
 	// Of these a secret's name stands in the text, too.
-	"cli_option":      {rule: "9370739cefa4", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
-	"cli_setting":     {rule: "f6bda30e73bb", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
+	"cli_option":      {rule: "36214208b160", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
+	"cli_setting":     {rule: "e84f8728b80f", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
 	"named_argument":  {rule: "bfada3c9627d", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
 	"named_attribute": {rule: "4ad753686be4", probes: []*probe{isValueAttribute}},
 	"attribute_named": {rule: "d4b20582f68e", probes: []*probe{isValueAttribute}},
 	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
 	"named_element":   {rule: "43137675ffa5", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
-	"named_member":    {rule: "de8ea69c8293", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_member":    {rule: "0665de6bdbcd", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
 	"form_part":       {rule: "f9c795cb0ec1", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
 	"php_value":       {rule: "395b57931a77", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.

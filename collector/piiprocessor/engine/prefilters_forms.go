@@ -43,15 +43,6 @@ func beginsPassOption(s string, t token) bool {
 	return option == "pw" || option == "k" || option == "kdfopt" || strings.Contains(option, "pass")
 }
 
-// isSlashOption: /p: and /rp of Windows.
-func isSlashOption(s string, t token) bool {
-	if !isAfterBlank(s, t) || len(s)-t.end < 3 {
-		return false
-	}
-	rest := lowerASCII(s[t.end : t.end+3])
-	return strings.HasPrefix(rest, "p:") || strings.HasPrefix(rest, "p ") || rest == "rp " || strings.HasPrefix(rest, "p\t") || rest == "rp\t"
-}
-
 // isWordOfThree: of these endings that are words themselves.
 func isWordOfThree(_ string, t token) bool { return t.length() == 3 }
 
@@ -61,11 +52,11 @@ func isMySQLOption(s string, t token) bool {
 }
 
 func beginsUserOption(s string, t token) bool {
-	if !isAfterBlank(s, t) {
+	if t.start == 0 || !isBlank(s[t.start-1]) && s[t.start-1] != '"' && s[t.start-1] != '\'' {
 		return false
 	}
 	rest, short := strings.CutPrefix(s[t.end:], "u")
-	return strings.HasPrefix(rest, "-user") || short && rest != "" && (isBlank(rest[0]) || rest[0] == '=')
+	return strings.HasPrefix(rest, "-user") || short && rest != "" && strings.IndexByte(" \t=\"'\\", rest[0]) >= 0
 }
 
 // isBeforeValue: a password stands after white space, or one of these signs.
@@ -86,18 +77,9 @@ func isAfterQuoted(s string, t token) bool {
 	return before != "" && (before[len(before)-1] == '"' || before[len(before)-1] == '\'')
 }
 
-func isInputValue(s string, t token) bool {
-	return next(s, t) == '=' && strings.HasSuffix(s[:t.start], "input_")
-}
-
 func isRejectedValue(s string, t token) bool { return strings.HasSuffix(s[:t.start], "rejected ") }
 
 func isAfterName(s string, t token) bool { return strings.HasSuffix(s[:t.start], "name") }
-
-func hasSlashBeforeAt(s string) bool {
-	slash := strings.IndexByte(s, '/')
-	return slash >= 0 && strings.LastIndexByte(s, '@') > slash
-}
 
 // isBeforeHash: the shortest that follows is that of MD5 in base64.
 func isBeforeHash(s string, t token) bool {

@@ -56,11 +56,11 @@ var nearMisses = map[string]string{
 	"rrn": "900101 234567", "cpf": "123.456.789.012", "cnpj": "12.345.678/9012-345", "national_id_run": "12345678901 1717243200123", "national_id_dated": "211062.562", "national_id_grouped": "1234-56 K-1",
 	"national_id_form": "v-1234567 abc(d)", "nhs": "943 476 59190", "sin": "046 454 2866",
 	"uk_driving_licence": "morga65705sm9ij3", "aba": "0210 0002 12",
-	"url_short_token": "https://example.com/@jane", "oracle_credentials": "jane@example.com/x", "dsn_password": "a bypass:x", "password_hash": "cost $5",
+	"url_short_token": "https://example.com/@jane", "dsn_password": "a bypass:x", "password_hash": "cost $5",
 	"pgpass": "a:5000:b", "instrumentation_key": "a key: x", "private_key_end": "-- PRIVATE KEY --", "redis_auth": "Auth hunter2", "php_value": `"password" => "x"`,
 	"cli_option": "the password x-y - z", "cli_setting": "a reset token", "named_argument": "token, secret", "named_attribute": "password=x", "attribute_named": "password=x",
 	"rejected_value": "the value of a password", "named_element": "password < 3 / 4", "named_member": "password: x",
-	"form_part": `password="x"`, "cli_secret": "a -force x-y", "cli_password": "x-p y -q z", "cli_mysql": "mysql -u -x", "cli_curl": "curl -x y-u", "cli_user": "x -U a:b -us",
+	"form_part": `password="x"`, "cli_secret": "a -force x-y", "cli_mysql": "mysql -u -x", "cli_curl": "curl -x y-u", "cli_user": "x -U a:b -us",
 	"cli_account": "network x", "sql_password": "passwords, identified", "kubernetes_secret": "data 1, metadatas: 2",
 }
 

@@ -3,6 +3,8 @@
 
 package engine
 
+import "strings"
+
 // beginsParameter reports whether a name at start is that of a parameter of a URL, or of one in a text
 // that is a query.
 func beginsParameter(s string, start int, query bool) bool {
@@ -21,5 +23,6 @@ const shortestParameterToken = 6
 
 // isParameterToken reports whether the value of a parameter is a token, and no word or small number.
 func isParameterToken(s string) bool {
+	s, _, _ = strings.Cut(s, "#")
 	return len(s) >= shortestParameterToken && isNotWords(s)
 }

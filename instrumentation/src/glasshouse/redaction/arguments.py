@@ -13,9 +13,11 @@ _EMPTY: Final = b"-"
 _ENDING: Final = bytes.maketrans(b" \t\r\n\f\v\"'|;<>&\\#(", _WITHIN * 16)
 
 
-def are_arguments(items: Sequence[bytes]) -> bool:
-    """Return whether strings are worth a look: an option is among them."""
-    return len(items) > 1 and any(len(item) > 1 and item.startswith(b"-") for item in items)
+def are_arguments(items: Sequence[str]) -> bool:
+    """Return whether strings are worth a look: an option or the word ``set`` is among them."""
+    return len(items) > 1 and any(
+        (len(item) > 1 and item.startswith("-")) or item == "set" for item in items
+    )
 
 
 def joined(items: Sequence[bytes]) -> tuple[bytes, list[int]]:

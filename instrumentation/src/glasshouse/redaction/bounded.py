@@ -7,6 +7,7 @@ cut. The exporters, on threads of their own, send all of it.
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.engine import LONGEST_CACHED_KEY
 from glasshouse.redaction.json_text import looks_like_json
 from glasshouse.redaction.redactor import Redactor
@@ -41,16 +42,16 @@ class BoundedRedactor(Redactor):
             return value
         if isinstance(value, bytes | bytearray | memoryview):
             size = len(cast(bytes, value))
-            return (
-                super()._value(key, value, level, within=within)
-                if self._pays(size)
-                else self._marked()
-            )
-        return (
-            super()._value(key, value, level, within=within)
-            if self._pays(_EACH)
-            else self._marked()
-        )
+            return super()._value(key, value, level) if self._pays(size) else self._marked()
+        if not self._pays(_EACH):
+            return self._marked()
+        return super()._value(key, value, level, within=within)
+
+    def _arguments(self, items: list[str]) -> list[str]:
+        # Read together they cost once more; what stands by itself is no option's value.
+        if are_arguments(items) and not self._pays(sum(map(len, items))):
+            return [self._marked()]
+        return super()._arguments(items)
 
     def _string(self, key: str, text: str) -> str:
         left = self._left

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from glasshouse.redaction import times
-from glasshouse.redaction.arguments import are_arguments, joined, mask
+from glasshouse.redaction.arguments import joined, mask
 from glasshouse.redaction.ascii import DIGITS, are_digits, only_digits
 from glasshouse.redaction.context import Context
 from glasshouse.redaction.edits import Edit, spliced
@@ -154,8 +154,6 @@ class Engine:
 
     def arguments(self, items: list[bytes], count: Count = _ignore) -> None:
         """Redact, in place, strings of one list that are read together."""
-        if not are_arguments(items):
-            return
         text, starts = joined(items)
         wanted = self._triggers.of(text, NO_KEY) & self._list_rules
         while wanted:
@@ -168,15 +166,14 @@ class Engine:
 
     def names(self, name: str) -> bool:
         """Return whether what stands under that name is replaced for its name alone."""
-        key = self.key_info(name)
-        return key.secret is not None or key.user
+        return self._key_names.counts(name.encode("utf-8", "replace"))
 
     def names_pair(self, name: bytes, value: bytes | None) -> bool:
         """Return whether the first of two items in a list of pairs is the name of the second.
 
         Two words are columns or fields.
         """
-        if not name or not self.names(name.decode("utf-8", "replace")):
+        if not self._key_names.counts(name):
             return False
         return value is None or is_not_words(value)
 

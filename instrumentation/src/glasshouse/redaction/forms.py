@@ -10,6 +10,8 @@ from glasshouse.redaction.ascii import DIGITS, LOWER
 _RUN: Final = re.compile(rb"[A-Za-z]+")
 _MARKS: Final = re.compile(rb"[ _\-.,:;!?'\"/()*&A-Za-z]*")
 _CASED: Final = re.compile(rb"[A-Z]+|[A-Z]?[a-z]+(?:[A-Z][a-z]+){0,3}")
+# A size in brackets, as of varchar(255).
+_SIZE: Final = re.compile(rb"(?<=.)\([0-9, ]*\)\Z", re.DOTALL)
 _LONGEST_WORD: Final = 20
 _SHORTEST_PARAMETER_TOKEN: Final = 6
 
@@ -29,6 +31,7 @@ _GROUP: Final = re.compile(rb"[0-9]*|[a-z_-]*")
 
 def is_not_words(value: bytes) -> bool:
     """Return whether a value is more than words."""
+    value = _SIZE.sub(b"", value)
     if _MARKS.fullmatch(value) is None:
         return True
     return any(
@@ -43,7 +46,7 @@ def is_option_value(value: bytes) -> bool:
     """
     if not is_not_placeholder(value):
         return False
-    word = value.rstrip(b".,:;)")
+    word = value.rstrip(b".,:;)]}")
     if len(word) == 1 and word.isdigit():
         return False
     if word.lower() in _NOT_VALUES or _CAPITALS.fullmatch(word) or value.startswith(_ELSEWHERE):
@@ -64,6 +67,11 @@ def is_not_placeholder(value: bytes) -> bool:
     return not is_placeholder(password if colon else value)
 
 
+def is_not_path(value: bytes) -> bool:
+    """Return whether a value is no path of words, which would say where the secret is."""
+    return not value.startswith(b"/") or is_not_words(value)
+
+
 def is_lower_and_digit(value: bytes) -> bool:
     """Return whether a value is a password of any kind, and no method's name in capitals."""
     found = set(value)
@@ -77,4 +85,5 @@ def is_not_name(value: bytes) -> bool:
 
 def is_parameter_token(value: bytes) -> bool:
     """Return whether the value of a parameter is a token, and no word or small number."""
-    return len(value) >= _SHORTEST_PARAMETER_TOKEN and is_not_words(value)
+    token = value.partition(b"#")[0]
+    return len(token) >= _SHORTEST_PARAMETER_TOKEN and is_not_words(token)

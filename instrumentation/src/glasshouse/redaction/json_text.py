@@ -312,14 +312,14 @@ class Walk:
         while True:
             if text[at : at + 1] != b'"':
                 return None
-            option = option or text[at + 1 : at + 2] == b"-"
             item, at = self._content(at)
+            option = option or (len(item) > 1 and item.startswith(b"-")) or item == b"set"
             items.append(item)
             at = self._skip(at)
             if text[at : at + 1] == b"]":
                 break
             at = self._skip(at + 1)
-        if not option:
+        if not option or len(items) == 1:
             return None
         before = list(items)
         self._parts.arguments(items, self._count)

@@ -198,6 +198,15 @@ class KeyNames:
             whole=self._for_whole_numbers(name.split("_")),
         )
 
+    def counts(self, key: bytes) -> bool:
+        """Return whether what stands under a name is replaced for the name alone."""
+        if not key or len(key) > LONGEST_KEY:
+            return False
+        name = normalise(self._without_masks(key).decode("utf-8", "replace"))
+        if self._secrets.find(name, as_attribute) is not None:
+            return True
+        return self._users.find(name, as_attribute) is not None
+
     def _for_whole_numbers(self, words: list[str]) -> KeyInfo | None:
         numbers = self._policy.exempt_numbers
         last = next((word for word in reversed(words) if not "0" <= word[:1] <= "9"), "")

@@ -12,6 +12,8 @@ _NEXT_DOCUMENT: Final = b"\n---"
 
 def kubernetes_secret(text: bytes, start: int, end: int) -> int | None:
     """Move the end of a hit, which begins the line after ``data:``, to that of its lines."""
+    if start == 0:
+        return None
     head = text.rfind(b"\n", 0, start - 1) + 1
     if not text[head:start].lstrip(b" \t-").startswith((b"data:", b"stringData:")):
         return None
@@ -47,4 +49,6 @@ def _indent(line: bytes) -> int:
 
 
 def _is_secret(text: bytes) -> bool:
-    return any(found[1].strip(b" \t\r\"',") == b"Secret" for found in _KIND.finditer(text))
+    return any(
+        found[1].strip(b" \t\r\"',") in (b"Secret", b"secret") for found in _KIND.finditer(text)
+    )

@@ -227,9 +227,9 @@ class Redactor:
         return name
 
     def _arguments(self, items: list[str]) -> list[str]:
-        raw = [str.__str__(item).encode("utf-8", "replace") for item in items]
-        if not are_arguments(raw):
+        if not are_arguments(items):
             return items
+        raw = [str.__str__(item).encode("utf-8", "replace") for item in items]
         before = list(raw)
         self._engine.arguments(raw, self._count)
         return [

@@ -38,6 +38,7 @@ TESTS: Final[dict[str, Test]] = {
     "mixed_case": is_mixed_case,
     "nanp": phones.is_nanp,
     "not_name": forms.is_not_name,
+    "not_path": forms.is_not_path,
     "not_placeholder": forms.is_not_placeholder,
     "not_words": forms.is_not_words,
     "option_value": forms.is_option_value,
