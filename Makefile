@@ -142,8 +142,8 @@ bench-service: venv ## Measure the API's requests a second, telemetry off and on
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)
 
-bench-redaction: venv bench-collector ## Measure redaction on one core, against none and the stock processor
-	@$(RUN) glasshouse-bench redaction-speed dev/bench/collector/.otelcol $(ARGS)
+bench-redaction: venv bench-collector ## Measure redaction on one core, against none and the stock processor, or with BASE=… another checkout
+	@$(RUN) glasshouse-bench $(if $(BASE),redaction-compare,redaction-speed) dev/bench/collector/.otelcol $(BASE) $(ARGS)
 
 bench-admission: venv bench-collector ## Measure the components that isolate records, against none
 	@$(RUN) glasshouse-bench admission-speed dev/bench/collector/.otelcol $(ARGS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glasshouse_bench import speed
+from glasshouse_bench import compare, speed
 from glasshouse_bench.speed import Figure
 from support import deployed
 from support.deployed import ROOT
@@ -81,3 +83,27 @@ def test_ratios() -> None:
 def test_a_difference_within_the_noise_is_no_ratio() -> None:
     figures = [_figure("none", 10), _figure("pii", 9.9), _figure("stock", 910)]
     assert speed.ratios(figures)["lean"]["logs"]["against_stock_alone"] is None
+
+
+def test_a_base_is_measured_with_its_own_policy(tmp_path: Path) -> None:
+    for part in ("dev/bench/collector", "collector", "redaction"):
+        shutil.copytree(
+            ROOT / part,
+            tmp_path / part,
+            ignore=shutil.ignore_patterns("*.go", ".otelcol", "testdata"),
+        )
+    configure = compare.configuration_beside(tmp_path)
+    base, ours = configure(ROOT, "base", "bare"), configure(ROOT, "pii", "bare")
+    assert base["processors"]["pii"]["policy"] == str(tmp_path / "redaction" / "rules.yaml")
+    assert ours["processors"]["pii"]["policy"] == str(ROOT / "redaction" / "rules.yaml")
+
+
+def test_ours_is_compared_with_the_base() -> None:
+    figures = [_figure("none", 2.0), _figure("base", 4.0), _figure("pii", 4.1)]
+    assert compare.ratios(figures)["lean"]["logs"] == {
+        "base_us_per_record": pytest.approx(2.0),
+        "added_us_per_record": pytest.approx(2.1),
+        "against_base": pytest.approx(1.05),
+    }
+    figures[1] = _figure("base", 2.3)
+    assert compare.ratios(figures)["lean"]["logs"]["against_base"] is None

@@ -99,40 +99,58 @@ var worstTexts = map[string]string{
 	"pair escapes": `password=["\"`, "pair triples": `password="""'`, "pair blocks": "password:\n  - a\n", "pair bars": "password:|", "pair people": "password for bob: 1 ",
 	"pair blanks": "password                    :", "pair delimiters": "password=a,b;c&d[e]", "pair templates": "password={{", "pair dollars": "password=${a:", "pair commands": "> PASS AUTH ",
 	"pair rows": "| password | a\n", "pair tags": "password=<a", "pair words": "one time password ", "pair arguments": `set("password", `, "pair quoted": `password "a`, "pair spoken": "set password to a1 ", "pair parentheses": "(password=)))", "pair bracketed": "[x] password ]:",
+	"options": "--api-key a ", "no options": "token -", "logins": "docker login -p a ", "no logins": "docker login ", "settings": "config set token a ",
+	"arguments": `("token", "a1", `, "no arguments": `("token",`, "members": "name=token value=a ", "names": "name=token ", "values": `token value="a" `,
+	"cells": "| token | a1 ", "attributes": `<a name="token" value=`, "elements": `<a name="token">a</`, "inputs": "token\n input_value=", "parts": "name=\"token\"\r\n",
+	"php": `"token";s:1:`, "data": "data:\n  a: b\n", "secret data": "kind: Secret\ndata:\n  a: b\n", "identified": "create user a identified by ", "sql": "password 'a", "set password": "set password for ",
+	"no curl": "curl ", "hashes": "$6$a", "netrc": "machine a login b ", "pgpass": "a:5432:", "key end": "a1B2/PRIVATE KEY", "putty": "Private-Lines: 2\na1B2\n",
+	"mixed options": "redis-cli sshpass -pa ", "far values": `<a name="a" b `, "rejected": `"a" rejected `, "form names": `name="a"; `, "oauth": `oauth realm="a",`, "oracle": "connect a/b@", "dsn": "user=a pass=", "redis": "AUTH a1", "query": "&code=a#key=b",
 	"emails": "é a@b.co ", "odd emails": "{x}@", "quoted emails": `"a@`, "bracketed emails": "<a@b", "escapes": `\n`, "backslashes": `\`, "surrogates": `\ud83d`,
 	"utf-8 in escapes": `\xc3`, "percent signs": "%", "percent of percent": "%25", "entities": "&#64;", "ampersands": "&amp;", "ansi": "\x1b[31m", "ansi begun": `\x1b[`,
 	"rsyslog": "#012", "full stops": "a。", "zero width": "\u200b。", "other digits": "٤", "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ", "encoded run": "ZXlK", "ipv6 again": "x:1::",
 }
 
 const (
-	shortBytes = 16 << 10
-	timesLong  = 8
+	// The sizes at which time is measured: the last is the longest text that is checked at all.
+	shortBytes, timesLong, mostSizes = 16 << 10, 8, 3
 	// Linear growth is 1, quadratic growth timesLong; caches and allocation are between.
 	mostGrowth = 3.0
 )
 
-// timeGrowth measures how much more time one text takes than its eighths do, one after the other: about
+// timeGrowth measures how much more time each size takes than the one before it, for its length: about
 // 1 for what is linear. A busy machine only ever adds time, so the least of several measurements
 // counts, and only a text that seems too slow is measured again.
-func timeGrowth(t *testing.T, work func(string), text string) float64 {
+func timeGrowth(t *testing.T, sizes int, work func(string), text func(size int) string) float64 {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	part := text[:len(text)/timesLong]
-	parts, whole := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
-	ratio := math.Inf(1)
-	for attempt := 0; attempt < 10 && (attempt < 2 || ratio > mostGrowth); attempt++ {
-		before := threadTime(t)
-		for range timesLong {
-			work(part)
+	var least [mostSizes]time.Duration
+	worst := math.Inf(1)
+	for attempt := 0; attempt < 6 && worst > mostGrowth; attempt++ {
+		for i, size := 0, shortBytes; i < sizes; i, size = i+1, size*timesLong {
+			one := text(size)
+			times := min(timesLong, 1<<20/size/timesLong+1)
+			before := threadTime(t)
+			for range times {
+				work(one)
+			}
+			took := (threadTime(t) - before) / time.Duration(times)
+			if attempt == 0 || took < least[i] {
+				least[i] = took
+			}
 		}
-		between := threadTime(t)
-		work(text)
-		parts, whole = min(parts, between-before), min(whole, threadTime(t)-between)
-		ratio = whole.Seconds() / parts.Seconds()
+		worst = 0
+		for i := 1; i < sizes; i++ {
+			worst = max(worst, least[i].Seconds()/least[i-1].Seconds()/timesLong)
+		}
 	}
-	t.Logf("%8.2f ms in parts, %8.2f ms whole: %.2f", parts.Seconds()*1e3, whole.Seconds()*1e3, ratio)
-	return ratio
+	t.Logf("%v: %.2f", least, worst)
+	return worst
+}
+
+// repeated fills a size with a text.
+func repeated(unit string) func(int) string {
+	return func(size int) string { return strings.Repeat(unit, size/len(unit)) }
 }
 
 func TestLinearTime(t *testing.T) {
@@ -142,9 +160,46 @@ func TestLinearTime(t *testing.T) {
 	e := loadEngine(t, Options{})
 	for name, unit := range worstTexts {
 		t.Run(name, func(t *testing.T) {
-			text := strings.Repeat(unit, shortBytes*timesLong/len(unit))
-			if ratio := timeGrowth(t, func(text string) { e.String("", text, nil) }, text); ratio > mostGrowth {
-				t.Errorf("%d bytes take %.1f times what their eighths take", len(text), ratio)
+			if growth := timeGrowth(t, mostSizes, func(text string) { e.String("", text, nil) }, repeated(unit)); growth > mostGrowth {
+				t.Errorf("the time grows by %.1f times the length", growth)
+			}
+		})
+	}
+}
+
+// TestLinearTimeOfEveryRule repeats what each rule finds, and what looks like it.
+func TestLinearTimeOfEveryRule(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	e := loadEngine(t, Options{})
+	for rule, texts := range vectorTexts(t) {
+		for _, text := range texts[:1] {
+			if text == "" || len(text) > 512 || looksLikeJSON(text) {
+				continue
+			}
+			shorter := func(size int) string { return strings.Repeat(text+" ", size/2/len(text)) }
+			if growth := timeGrowth(t, mostSizes-1, func(text string) { e.String("", text, nil) }, shorter); growth > mostGrowth {
+				t.Errorf("%s, %q: the time grows by %.1f times the length", rule, text, growth)
+			}
+		}
+	}
+}
+
+// TestLinearTimeOfJSON: the walk looks ahead where a name and its value may stand apart.
+func TestLinearTimeOfJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	e := loadEngine(t, Options{})
+	for name, unit := range map[string]string{
+		"members": `{"value":{"value":{"value":"a"}},"name":"token"},`, "values": `{"value":"a"},`, "pairs": `["token","a1"],`,
+		"options": `"--token","a1",`, "lists": `["-a","b",1],`, "data": `{"data":{"data":{"data":"a"}},"kind":"Secret"},`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := func(size int) string { return "[" + strings.Repeat(unit, size/2/len(unit)) + `"a"]` }
+			if growth := timeGrowth(t, mostSizes-1, func(text string) { e.String("", text, nil) }, list); growth > mostGrowth {
+				t.Errorf("the time grows by %.1f times the length", growth)
 			}
 		})
 	}
@@ -153,22 +208,21 @@ func TestLinearTime(t *testing.T) {
 // TestLinearTimeSeesMore holds the measurement to work whose growth is known.
 func TestLinearTimeSeesMore(t *testing.T) {
 	found := 0 // used, so that the work is not optimised away
-	text := strings.Repeat("a", 4<<10*timesLong)
 	linear := func(text string) {
-		for at := 0; at+1024 <= len(text); at++ {
-			found += strings.Count(text[at:at+1024], "b")
+		for at := 0; at+128 <= len(text); at++ {
+			found += strings.Count(text[at:at+128], "b")
 		}
 	}
 	quadratic := func(text string) {
-		for at := range text {
+		for at := 0; at < len(text); at += 256 {
 			found += strings.Count(text[at:], "b")
 		}
 	}
-	if ratio := timeGrowth(t, linear, text); ratio > mostGrowth {
-		t.Errorf("linear work grows by %.1f", ratio)
+	if growth := timeGrowth(t, mostSizes, linear, repeated("a")); growth > mostGrowth {
+		t.Errorf("linear work grows by %.1f", growth)
 	}
-	if ratio := timeGrowth(t, quadratic, text); ratio <= mostGrowth {
-		t.Errorf("quadratic work grows by %.1f only", ratio)
+	if growth := timeGrowth(t, mostSizes, quadratic, repeated("a")); growth <= mostGrowth {
+		t.Errorf("quadratic work grows by %.1f only", growth)
 	}
 }
 

@@ -35,7 +35,9 @@ type Engine struct {
 	tokenRows  []*tokenRow
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
+	listRules  bits // that run over the items of a list, too
 	limits     limits
+	context    vocabulary
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser
@@ -44,6 +46,7 @@ type Engine struct {
 	userNames  nameIndex
 	exempt     []string
 	longNames  map[string]bool // see longNames
+	queryKeys  []string
 	numbers    numberNames
 	keepIPs    bool
 

@@ -38,7 +38,7 @@ func (e *Engine) pairInLine(s string, at int) (name pairName, start, end int) {
 	if i == len(s) {
 		return pairName{}, 0, 0
 	}
-	if c := s[i]; isNameChar(c) || isQuote(c) || c == '|' {
+	if c := s[i]; isPairNameChar(c) || isQuote(c) || c == '|' {
 		if name, start, end = e.cellInLine(s, at); name.rule != nil {
 			return name, start, end
 		}
@@ -51,7 +51,7 @@ func (e *Engine) pairInLine(s string, at int) (name pairName, start, end int) {
 	if m == nil {
 		return pairName{}, 0, 0
 	}
-	name = e.nameOf(s, window[m[2]:m[3]], at+m[2])
+	name = e.nameOf(s, window[m[2]:m[3]], at+m[2], false)
 	if name.rule == nil || isStateOrType(window[m[6]:m[7]]) {
 		return pairName{}, 0, 0
 	}
@@ -70,7 +70,7 @@ func (e *Engine) cellInLine(s string, at int) (name pairName, start, end int) {
 		return pairName{}, 0, 0
 	}
 	value := window[m[10]:m[11]]
-	name = e.nameOf(s, window[m[4]:m[5]], at+m[4])
+	name = e.nameOf(s, window[m[4]:m[5]], at+m[4], false)
 	if name.rule == nil || isStateOrType(value) || otherPair.MatchString(value) {
 		return pairName{}, 0, 0
 	}

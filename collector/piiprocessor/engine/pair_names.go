@@ -20,10 +20,13 @@ const (
 	mostBehind = 128
 )
 
-func isNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' || c >= 0x80 }
-func isWordChar(c byte) bool { return isAlnum(c) || c >= 0x80 }
-func isBlank(c byte) bool    { return c == ' ' || c == '\t' }
-func isQuote(c byte) bool    { return c == '"' || c == '\'' || c == '`' }
+func isNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' }
+
+// isPairNameChar takes characters beyond ASCII, too.
+func isPairNameChar(c byte) bool { return isNameChar(c) || c >= 0x80 }
+func isWordChar(c byte) bool     { return isAlnum(c) || c >= 0x80 }
+func isBlank(c byte) bool        { return c == ' ' || c == '\t' }
+func isQuote(c byte) bool        { return c == '"' || c == '\'' || c == '`' }
 
 // pairName is a name that says what follows; start is where its run begins in the text.
 type pairName struct {
@@ -40,27 +43,12 @@ func longNames(keys []*keyRule) map[string]bool {
 	last := map[string]bool{}
 	for _, r := range keys {
 		for i := range r.entries {
-			if entry := &r.entries[i]; entry.isLong() {
+			if entry := &r.entries[i]; mathbits.OnesCount64(entry.joints) > 1 {
 				last[entry.letters[mathbits.Len64(entry.joints)-1:]] = true
 			}
 		}
 	}
 	return last
-}
-
-func (n *nameEntry) isLong() bool { return mathbits.OnesCount64(n.joints) > 1 }
-
-// endsWithEntry reports whether the letters of a normalised name end in those of an entry.
-func endsWithEntry(name, letters string) bool {
-	i := len(name)
-	for at := len(letters) - 1; at >= 0; at-- {
-		for i--; i >= 0 && name[i] == '_'; i-- {
-		}
-		if i < 0 || name[i] != letters[at] {
-			return false
-		}
-	}
-	return true
 }
 
 func skipBlanksBefore(s string, at int) int {
@@ -73,7 +61,7 @@ func skipBlanksBefore(s string, at int) int {
 func runBefore(s string, end int) (name string, start int) {
 	start = end
 	// The run may be long, but only its last characters count, and whether one more precedes.
-	for start > 0 && isNameChar(s[start-1]) && end-start <= longestName {
+	for start > 0 && isPairNameChar(s[start-1]) && end-start <= longestName {
 		start--
 	}
 	if end-start > longestName {
@@ -94,7 +82,7 @@ func withoutBrackets(s string, i int) int {
 		for low > 0 && i-low < 8 && isDigit(s[low-1]) {
 			low--
 		}
-		if low > 1 && s[low-1] == '[' && isNameChar(s[low-2]) {
+		if low > 1 && s[low-1] == '[' && isPairNameChar(s[low-2]) {
 			return low - 1
 		}
 		return i - 1
@@ -121,7 +109,8 @@ func withoutQuotes(s string, i int) (end int, doubled bool) {
 }
 
 // nameBefore returns the secret name whose separator stands at `at`; its rule is nil if there is none.
-func (e *Engine) nameBefore(s string, at int) pairName {
+// With query the text is the query of a URL.
+func (e *Engine) nameBefore(s string, at int, query bool) pairName {
 	i := at
 	if s[at] == '=' && i > 0 {
 		switch s[i-1] {
@@ -133,67 +122,57 @@ func (e *Engine) nameBefore(s string, at int) pairName {
 	end, doubled := withoutQuotes(s, withoutBrackets(s, i))
 	name, start := runBefore(s, end)
 	if name != "" {
-		if found := e.nameOf(s, name, start); found.rule != nil {
+		if found := e.nameOf(s, name, start, query); found.rule != nil {
 			found.doubled = doubled
 			return found
+		}
+		if word, _ := wordBefore(s, start); word == "" && len(name) == len("pass") && equalFoldASCII(name, "pass") {
+			// Too common a word for other places.
+			if r := e.secretKey("pass", 0, asAttribute); r != nil {
+				return pairName{rule: r, text: name, start: start, single: true, doubled: doubled}
+			}
 		}
 	}
 	return e.nameApart(s, i, name, start)
 }
 
 // nameOf returns the secret name that name is, perhaps with the words before it.
-func (e *Engine) nameOf(s, name string, start int) pairName {
+func (e *Engine) nameOf(s, name string, start int, query bool) pairName {
 	use := inPlainText
-	if start > 0 && (s[start-1] == '?' || s[start-1] == '&' || s[start-1] == ';') {
+	if beginsParameter(s, start, query) {
 		use = inQuery
 	}
 	// On the stack: this runs for every separator of a text that holds the word of a secret.
-	var buffer, spare [2*longestName + 6*longestFirstWord + 3]byte
-	normal := appendNormal(buffer[:0], name)
-	if len(normal) == 0 {
+	var buffers [2][2*longestName + 6*longestFirstWord + 3]byte
+	joined := appendNormal(buffers[0][:0], name)
+	if len(joined) == 0 {
 		return pairName{}
 	}
-	found := pairName{text: name, start: start, single: bytes.IndexByte(normal, '_') < 0}
-	last := normal[bytes.LastIndexByte(normal, '_')+1:]
-	first, begin := wordBefore(s, start)
-	if first != "" {
-		normal = prepended(spare[:0], first, normal)
+	found := pairName{text: name, start: start, single: bytes.IndexByte(joined, '_') < 0}
+	long := e.longNames[string(joined[bytes.LastIndexByte(joined, '_')+1:])]
+	own := 0 // where the name itself begins
+	word, begin := wordBefore(s, start)
+	if word != "" {
+		joined, own = prepended(buffers[1][:0], word, joined, own)
 	}
-	if found.rule = e.secretKey(unsafe.String(&normal[0], len(normal)), use); found.rule != nil {
-		return found
+	found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
+	for more := 0; more < 2 && long && word != "" && found.rule == nil; more++ {
+		if word, begin = wordBefore(s, begin); word != "" {
+			joined, own = prepended(buffers[more][:0], word, joined, own)
+			found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
+		}
 	}
-	if first == "" || !e.longNames[string(last)] {
+	if found.rule == nil {
 		return pairName{}
 	}
-	other := &buffer
-	for range 2 {
-		var word string
-		if word, begin = wordBefore(s, begin); word == "" {
-			return pairName{}
-		}
-		normal = prepended(other[:0], word, normal)
-		if other == &buffer {
-			other = &spare
-		} else {
-			other = &buffer
-		}
-		whole := unsafe.String(&normal[0], len(normal))
-		found.rule = e.secretKey(whole, use)
-		if found.rule == nil {
-			continue
-		}
-		for i := range found.rule.entries {
-			if entry := &found.rule.entries[i]; entry.isLong() && endsWithEntry(whole, entry.letters) {
-				return found
-			}
-		}
-	}
-	return pairName{}
+	return found
 }
 
 // prepended appends the word in its normal form, an underscore, and what follows it.
-func prepended(out []byte, word string, rest []byte) []byte {
-	return append(append(appendNormal(out, word), '_'), rest...)
+func prepended(out []byte, word string, rest []byte, own int) (joined []byte, newOwn int) {
+	out = append(appendNormal(out, word), '_')
+	own += len(out)
+	return append(out, rest...), own
 }
 
 // wordBefore returns the word one space before s[start:], and where it begins.
@@ -216,7 +195,7 @@ func (e *Engine) plainName(name string, start int, apart bool) pairName {
 	if len(normal) == 0 {
 		return pairName{}
 	}
-	r := e.secretKey(unsafe.String(&normal[0], len(normal)), inPlainText)
+	r := e.secretKey(unsafe.String(&normal[0], len(normal)), 0, inPlainText)
 	return pairName{rule: r, text: name, start: start, single: bytes.IndexByte(normal, '_') < 0, apart: apart}
 }
 

@@ -10,10 +10,10 @@ import (
 
 // Words that distinguish a pair from prose. All are lower-case.
 
-type words map[string]bool
+type wordList map[string]bool
 
-func newWords(text string, others ...words) words {
-	w := words{}
+func newWords(text string, others ...wordList) wordList {
+	w := wordList{}
 	for _, word := range strings.Fields(text) {
 		w[word] = true
 	}
@@ -24,22 +24,22 @@ func newWords(text string, others ...words) words {
 }
 
 // with adds entries that hold a blank.
-func (w words) with(entries ...string) words {
+func (w wordList) with(entries ...string) wordList {
 	for _, entry := range entries {
 		w[entry] = true
 	}
 	return w
 }
 
-// longestWord bounds what is looked up.
-const longestWord = 48
+// longestListed bounds what is looked up.
+const longestListed = 48
 
 // has looks s up without regard to the case of A to Z.
-func (w words) has(s string) bool {
-	if len(s) > longestWord {
+func (w wordList) has(s string) bool {
+	if len(s) > longestListed {
 		return false
 	}
-	var buffer [longestWord]byte
+	var buffer [longestListed]byte
 	for i := range len(s) {
 		buffer[i] = lower(s[i])
 	}

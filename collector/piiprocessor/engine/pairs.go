@@ -17,14 +17,16 @@ const longestQuoted = 128
 type pairFinder struct {
 	e     *Engine
 	s     string
+	query bool
 	h     *Hits
 	edits []edit
 	read  valueReader
 }
 
 // findPairs appends what takes the place of the values of secret names, from left to right.
-func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
-	f := pairFinder{e: e, s: s, h: h, edits: edits, read: valueReader{e: e}}
+// With query the text is the query of a URL.
+func (e *Engine) findPairs(edits []edit, s string, query bool, h *Hits) []edit {
+	f := pairFinder{e: e, s: s, query: query, h: h, edits: edits, read: valueReader{e: e}}
 	for pos := f.line(0); pos < len(s); {
 		switch c := s[pos]; {
 		case c == '\n':
@@ -37,7 +39,7 @@ func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
 			pos = f.called(pos)
 		case c == ',' && (isAlnum(s[pos-1]) || s[pos-1] == '_' || isQuote(s[pos-1])) && beginsArgument(s, skipSpaces(s, pos+1)):
 			pos = f.argument(pos)
-		case (c == '"' || c == '\'') && pos > 1 && s[pos-1] == ' ' && (isNameChar(s[pos-2]) || isQuote(s[pos-2])):
+		case (c == '"' || c == '\'') && pos > 1 && s[pos-1] == ' ' && (isPairNameChar(s[pos-2]) || isQuote(s[pos-2])):
 			pos = f.quoted(pos)
 		case c == '-' && (s[pos-1] == ' ' && (charAt(s, pos+1) == ' ' || strings.HasPrefix(s[pos+1:], "> ")) ||
 			s[pos-1] == '<' && charAt(s, pos+1) == ' '):
@@ -96,7 +98,7 @@ func (f *pairFinder) command(at int) int {
 	start, end := pairInCommand(f.s, at)
 	name := pairName{}
 	if end > 0 {
-		name = f.e.nameOf(f.s, "password", 0)
+		name = f.e.nameOf(f.s, "password", 0, false)
 	}
 	if name.rule == nil {
 		return at + len("PASS ")
@@ -122,7 +124,7 @@ func (f *pairFinder) separated(at int) int {
 	if operator == "::" || (operator == ":" && strings.HasPrefix(s[after:], "//")) {
 		return after
 	}
-	name := f.e.nameBefore(s, at)
+	name := f.e.nameBefore(s, at, f.query)
 	if name.rule == nil {
 		return after
 	}
@@ -156,7 +158,7 @@ func (f *pairFinder) called(at int) int {
 	if function == "" {
 		return at + 1
 	}
-	name := f.e.nameOf(f.s, function, start)
+	name := f.e.nameOf(f.s, function, start, false)
 	if name.rule == nil || name.rule.line {
 		return at + 1
 	}
@@ -202,7 +204,7 @@ func (f *pairFinder) argument(at int) int {
 	case quoted || s[opening] != '{':
 		return at + 1
 	}
-	name := f.e.nameOf(s, key, start)
+	name := f.e.nameOf(s, key, start, false)
 	if name.rule == nil {
 		return at + 1
 	}
@@ -223,7 +225,7 @@ func (f *pairFinder) quoted(at int) int {
 	if word == "" {
 		return at + 1
 	}
-	name := f.e.nameOf(s, word, start)
+	name := f.e.nameOf(s, word, start, false)
 	if name.rule == nil || name.rule.line || isNamed[normalise(word)] {
 		return at + 1
 	}
@@ -288,7 +290,7 @@ func (f *pairFinder) spoken(at int) int {
 	if word == "" {
 		return at + 1
 	}
-	name := f.e.nameOf(s, word, start)
+	name := f.e.nameOf(s, word, start, false)
 	if name.rule == nil || name.rule.line || isNamed[normalise(word)] || !looksSecret(value) {
 		return at + 1
 	}
@@ -313,7 +315,7 @@ func (f *pairFinder) dashed(at int) int {
 	if word == "" {
 		return after
 	}
-	name := f.e.nameOf(s, word, start)
+	name := f.e.nameOf(s, word, start, false)
 	if name.rule == nil {
 		return after
 	}

@@ -17,6 +17,8 @@ type bits [maxRules / 64]uint64
 func (b *bits) set(i int)      { b[i>>6] |= 1 << (i & 63) }
 func (b *bits) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 func (b *bits) empty() bool    { return b[0]|b[1]|b[2] == 0 }
+func (b *bits) remove(o *bits) { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
+func (b *bits) keep(o *bits)   { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
 func (b *bits) add(o *bits)    { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
 
 // Classes of bytes.
@@ -70,19 +72,18 @@ type scanner struct {
 	facts        [factCount]bits
 	whole        []wholeProbe
 	generic      []int // rules left to genericScan
+	named        bits  // rules that find a name, which must be one of a secret
 	counted      []countedRule
 	checked      bits // rules that want some counts besides what a probe looks for
 	folded       bits // rules that a character beyond ASCII can make possible
 
-	wordRules   []wordRule
-	alwaysNear  bits // rules with a context word that the index cannot find
-	highNear    bits // rules with one that begins beyond ASCII
-	pairs       int  // the rule `pairs`, or -1
-	pairsAlways byte // the kinds of names that the index cannot find
-	pairsHigh   byte // the kinds of names that a character beyond ASCII may belong to
-	nameEndings nameEndings
-	tokenRule   int // the rule `vendor_tokens`
-	marks       []literal
+	wordRules  []wordRule
+	alwaysNear bits // rules with a context word that the index cannot find
+	highNear   bits // rules with one that begins beyond ASCII
+	pairs      int  // the rule `pairs`, or -1
+	names      nameTable
+	tokenRule  int // the rule `vendor_tokens`
+	marks      []literal
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -144,7 +145,7 @@ type pass struct {
 	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
-	query        bool // ? & ;
+	query        bool // ? & ; #, or a text that is a query
 	features
 }
 
@@ -152,9 +153,14 @@ type pass struct {
 func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	c := &scanner{e: e, pairs: -1}
 	c.words.init()
+	c.names.init()
+	c.names.addRules(e.keys)
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
+		if r.nameGroup > 0 {
+			c.named.set(i)
+		}
 		if known && filter.rule != r.digest {
 			e.unfiltered = append(e.unfiltered, r.name)
 			filter, known = prefilter{}, false
@@ -162,7 +168,6 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
-			c.addKeyWords()
 		case r.tokens:
 			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
@@ -179,7 +184,7 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	for _, p := range bound.order {
 		c.addProbe(p, *bound.rules[p])
 	}
-	c.words.build()
+	c.words.build(&c.names)
 	return c
 }
 
@@ -273,7 +278,7 @@ func (p *pass) askAll(probes []boundProbe, t token) {
 
 // scan returns the rules that could match s, which stands under k.
 func (c *scanner) scan(s string, k *keyInfo) bits {
-	p := pass{c: c, s: s}
+	p := pass{c: c, s: s, query: k.query}
 	for i := 0; i < len(s); {
 		switch ch := s[i]; {
 		case classes[ch]&classAlnum != 0:
@@ -302,9 +307,12 @@ func (p *pass) conclude() {
 		}
 	}
 	p.concludeCounts()
-	p.pairs |= c.pairsAlways
+	p.pairs |= c.names.always
 	if c.pairs >= 0 && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
+	}
+	if p.pairs&pairsAnywhere == 0 {
+		p.wanted.remove(&c.named)
 	}
 	if p.foldsToASCII {
 		p.wanted.add(&c.folded)
@@ -348,7 +356,7 @@ func (p *pass) sign(i int) {
 	switch ch := s[i]; ch {
 	case ':':
 		p.colons++
-	case '?', '&', ';':
+	case '?', '&', ';', '#':
 		p.query = true
 	case '-':
 		p.dashes++
@@ -365,7 +373,7 @@ func (p *pass) sign(i int) {
 		if ch >= 0x80 {
 			p.near.add(&p.c.highNear)
 			p.foldsToASCII = p.foldsToASCII || isFoldedLetter(s[i:])
-			p.pairs |= p.c.pairsHigh
+			p.pairs |= p.c.names.high
 			return
 		}
 	}
@@ -379,6 +387,7 @@ func (p *pass) sign(i int) {
 func (p *pass) token(start int) int {
 	s, words := p.s, &p.c.words
 	i, digits := start, 0
+	letters, shortest := start, p.c.names.endings.shortest // where the last run of letters begins
 	seen, hex, before := byte(0), byte(classHex), byte(0)
 	for i < len(s) {
 		class := classes[s[i]]
@@ -388,12 +397,13 @@ func (p *pass) token(start int) int {
 		seen |= class
 		hex &= class
 		if class&classDigit != 0 {
-			if digits++; before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if digits++; i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
+			letters = i + 1
 		} else if i > start && beginsWord(before, class, s, i) {
-			if before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
 			if words.mayBegin(s, i) {
 				p.word(i)
@@ -412,7 +422,9 @@ func (p *pass) token(start int) int {
 	if digits == length {
 		p.number(t)
 	} else {
-		p.wordEnds(start, i)
+		if i-letters >= shortest {
+			p.wordEnds(letters, i)
+		}
 		if length > 2 {
 			if p.c.endings.mayEnd(s, i) {
 				p.ending(t)

@@ -69,6 +69,20 @@ func TestScanMissesNothing(t *testing.T) {
 	}
 }
 
+// TestDerivedConditionsMissNothing: a policy without a single prefilter finds what every rule finds.
+func TestDerivedConditionsMissNothing(t *testing.T) {
+	e := unfiltered(t, Options{})
+	for _, text := range joined(testTexts(t)) {
+		agree(t, e, "", text)
+	}
+	chosen := chosenSeed(t)
+	random := rand.New(rand.NewPCG(chosen, 2))
+	texts := testTexts(t)
+	for range 3_000 {
+		agree(t, e, "customer.phone", randomText(random, texts))
+	}
+}
+
 // testTexts are all texts of the vectors and the corpus.
 func testTexts(t testing.TB) []string {
 	var texts []string

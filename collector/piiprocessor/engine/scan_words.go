@@ -6,7 +6,6 @@ package engine
 import (
 	"iter"
 	"strings"
-	"unicode/utf8"
 )
 
 // literal is a word or prefix that makes rules possible. Words are compared without regard to
@@ -14,12 +13,8 @@ import (
 type literal struct {
 	text   string
 	exact  bool
-	isName bool
-	short  bool   // found by its first two letters
-	joints uint64 // of a name: before which letters a word may begin
 	rules  bits
 	near   bits
-	pairs  byte
 	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
 }
 
@@ -28,12 +23,6 @@ type link struct {
 	next   int16 // in the same bucket, or -1
 	fourth byte  // character, without regard to case; 0 if there is none
 }
-
-// Where the name of a pair was seen.
-const (
-	pairsAnywhere = 1 << iota
-	pairsQuery
-)
 
 // wordIndex finds the literals that begin at a place of a text by its first three characters, of
 // which a bit reports whether any literal begins so: few places need more.
@@ -68,7 +57,7 @@ func (x *wordIndex) init() {
 
 func (x *wordIndex) add(text string, exact bool) *literal {
 	for i := range x.literals {
-		if l := &x.literals[i]; l.text == text && l.exact == exact && !l.isName {
+		if l := &x.literals[i]; l.text == text && l.exact == exact {
 			return l
 		}
 	}
@@ -78,15 +67,18 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 
 // build files every literal under its first three characters; one of two letters is looked for
 // under each third character.
-func (x *wordIndex) build() {
+func (x *wordIndex) build(names *nameTable) {
+	for i := range names.begins {
+		x.begins[i] = names.begins[i] // a word is looked at for both
+	}
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) >= trigramLength && !l.short {
+		if len(l.text) >= trigramLength {
 			t := trigram(l.text[0], l.text[1], l.text[2])
 			x.begins[t>>6] |= 1 << (t & 63)
 			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
-			if len(l.text) > trigramLength && l.joints&(1<<trigramLength) == 0 {
+			if len(l.text) > trigramLength {
 				x.links[i].fourth = l.text[3] | caseBit
 			}
 			continue
@@ -110,7 +102,8 @@ func findable(word string) bool {
 // addContextWords files the words beside which rule i is tried. What else its
 // pattern needs is asked in the end.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
-	for _, word := range r.contextWords {
+	for _, one := range r.contextWords {
+		word := one.text
 		switch {
 		case classes[word[0]]&classHigh != 0:
 			c.highNear.set(i)
@@ -121,89 +114,6 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 		}
 	}
 	c.wordRules = append(c.wordRules, wordRule{rule: i, needs: needs})
-}
-
-// addKeyWords files each name that may stand in a text.
-func (c *scanner) addKeyWords() {
-	for _, word := range commands {
-		c.words.add(word, false).pairs |= pairsAnywhere
-	}
-	for _, r := range c.e.keys {
-		where := byte(pairsAnywhere)
-		if r.query {
-			where = pairsQuery
-		} else if !r.inText {
-			continue
-		}
-		c.pairsHigh |= where // a letter with a mark may be one of its name
-		for i := range r.entries {
-			c.addKeyEntry(&r.entries[i], where)
-		}
-	}
-}
-
-// addKeyEntry files an entry under its first three letters; and, if it begins with words so short that
-// a sign may stand among these, under those of what follows as well.
-func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
-	l := entry.letters
-	switch {
-	case !isASCII(l): // pairsHigh
-	case entry.place == endOfWord:
-		c.nameEndings.add(l, where)
-		c.nameEndings.add(l+"s", where)
-	default:
-		for from := 0; ; {
-			next := from + 1
-			for next < len(l) && entry.joints&(1<<next) == 0 {
-				next++
-			}
-			split, rest := next-from < trigramLength && next < len(l), len(l)-next >= trigramLength
-			if split && !rest && next-from == 1 {
-				c.pairsAlways |= where
-			}
-			c.words.addName(nameEntry{letters: l[from:], joints: entry.joints >> from}, where, split && !rest)
-			if !split || !rest {
-				return
-			}
-			from = next
-		}
-	}
-}
-
-// addName takes the words of a name, however they are joined; a short one is found by two letters.
-func (x *wordIndex) addName(name nameEntry, where byte, short bool) {
-	for i := range x.literals {
-		if l := &x.literals[i]; l.isName && l.text == name.letters && l.joints == name.joints && l.short == short {
-			l.pairs |= where
-			return
-		}
-	}
-	x.literals = append(x.literals, literal{text: name.letters, joints: name.joints, isName: true, short: short || len(name.letters) < trigramLength, pairs: where})
-}
-
-// stands reports whether the words of a name begin at s[i], joined in any way.
-func (l *literal) stands(s string, i int) bool {
-	for k := range len(l.text) {
-		if l.joints&(1<<k) != 0 {
-			for i < len(s) && classes[s[i]]&(classAlnum|classHigh) == 0 {
-				i++
-			}
-		}
-		if i >= len(s) || lower(s[i]) != l.text[k] {
-			return false
-		}
-		i++
-	}
-	return i == len(s) || classes[s[i]]&classLower == 0 || endsInPlural(s, i)
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // beginsWord reports whether a letter within a token begins a word: after a digit, or where lower case
@@ -244,12 +154,6 @@ func (p *pass) verify(i int, t uint16) {
 			continue
 		}
 		l := &x.literals[at]
-		if l.isName {
-			if p.pairs&l.pairs != l.pairs && l.stands(s, i) {
-				p.pairs |= l.pairs
-			}
-			continue
-		}
 		end := i + len(l.text)
 		if end > len(s) {
 			continue
@@ -268,17 +172,12 @@ func (p *pass) verify(i int, t uint16) {
 			p.found(l)
 		}
 	}
+	if p.pairs&pairsAnywhere == 0 {
+		p.pairs |= p.c.names.at(s, i, t, fourth)
+	}
 	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
 		p.shortWord(i)
 	}
-}
-
-// endsInPlural reports whether s[end:] continues a word by an s or es alone.
-func endsInPlural(s string, end int) bool {
-	if s[end] == 'e' {
-		end++
-	}
-	return end < len(s) && s[end] == 's' && (end+1 == len(s) || classes[s[end+1]]&classLower == 0)
 }
 
 // shortWord compares the literals of two letters.
@@ -286,11 +185,7 @@ func (p *pass) shortWord(i int) {
 	s, shorts := p.s, p.c.words.shorts
 	for at := range shorts {
 		l := &shorts[at]
-		if l.isName {
-			if l.stands(s, i) {
-				p.pairs |= l.pairs
-			}
-		} else if l.exact {
+		if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
 				p.vendorToken(l, i)
 				p.found(l)
@@ -304,7 +199,6 @@ func (p *pass) shortWord(i int) {
 func (p *pass) found(l *literal) {
 	p.wanted.add(&l.rules)
 	p.near.add(&l.near)
-	p.pairs |= l.pairs
 }
 
 // vendorToken wants the rule `vendor_tokens` if a token of l's rows stands here.
@@ -429,41 +323,6 @@ func (p *pass) ending(t token) {
 		if t.length() >= len(e.text) && (!e.blank || after == ' ' || after == '\t') &&
 			equalFoldASCII(s[t.end-len(e.text):t.end], e.text) && (e.test == nil || e.test(s, t)) {
 			p.wanted.add(&e.rules)
-		}
-	}
-}
-
-// nameEndings finds the names of pairs that are glued to what stands before them, as in dbpassword.
-type nameEndings struct {
-	known    [trigrams / 64]uint64
-	endings  []literal
-	shortest int
-}
-
-func (x *nameEndings) add(text string, where byte) {
-	n := len(text)
-	t := trigram(text[n-3], text[n-2], text[n-1])
-	x.known[t>>6] |= 1 << (t & 63)
-	x.endings = append(x.endings, literal{text: text, pairs: where})
-	if x.shortest == 0 || n < x.shortest {
-		x.shortest = n
-	}
-}
-
-// wordEnds compares the end of a word that began in s[start:] or within it.
-func (p *pass) wordEnds(start, end int) {
-	s, x := p.s, &p.c.nameEndings
-	if end-start < x.shortest || x.shortest == 0 {
-		return
-	}
-	t := trigram(s[end-3], s[end-2], s[end-1])
-	if x.known[t>>6]&(1<<(t&63)) == 0 {
-		return
-	}
-	for i := range x.endings {
-		e := &x.endings[i]
-		if end-start >= len(e.text) && equalFoldASCII(s[end-len(e.text):end], e.text) {
-			p.pairs |= e.pairs
 		}
 	}
 }

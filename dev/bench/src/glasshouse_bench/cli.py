@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glasshouse_bench import admission, catch, corpus, report, speed, surfaces
+from glasshouse_bench import admission, catch, compare, corpus, report, speed, surfaces, unseen
+from glasshouse_bench import picture as drawing
+from glasshouse_bench.unseen import report as unseen_report
+from glasshouse_bench.unseen.probes import judge
 from glasshouse_cli import engine, images, project
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.errors import StackError
@@ -24,23 +28,32 @@ AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
 def redaction_report(
     as_script: AsScript = False,
     picture: Annotated[Path | None, typer.Option(help="where to draw it, as SVG")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the generated people")] = None,
+    examples: Annotated[bool, typer.Option(help="print texts that failed, too")] = False,
 ) -> None:
-    """Send every row of the corpus on every surface; report what was caught, by entity."""
+    """Send the corpus on every surface, and data the rules were not made with; report both."""
     terminal = Terminal(quiet=as_script)
     checkout = project.load()
     engine.ensure(checkout)
     image = images.resolve(["otelcol"], checkout=checkout)["COLLECTOR_IMAGE"]
     rows = corpus.load(checkout.root / "tests" / "data" / "redaction-corpus.jsonl")
     count = len(surfaces.SURFACES)
-    terminal.say(f"sending {len(rows)} rows on {count} surfaces")
-    failed = corpus.failures(rows, catch.stored(checkout, image, rows))
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    probes = unseen.probes(checkout.root, seed, terminal.say)
+    with catch.deployed(checkout, image) as collector:
+        terminal.say(f"sending {len(rows)} rows of the corpus on {count} surfaces")
+        failed = corpus.failures(rows, collector.rows(rows))
+        terminal.say(f"sending {len(probes)} texts of other data, seed {seed}")
+        outcomes = judge(probes, collector.probes)
     scored = corpus.scores(rows, failed)
     if picture:
-        report.picture(scored, count, picture)
+        drawing.draw(scored, outcomes, picture)
     if as_script:
-        terminal.json(report.as_json(scored, failed, count))
+        document = report.as_json(scored, failed, count)
+        terminal.json(document | {"seed": seed, "unseen": unseen_report.as_json(outcomes)})
     else:
-        sys.stdout.write(report.table(scored) + "\n")
+        sys.stdout.write(report.table(scored) + "\n\n")
+        sys.stdout.write(unseen_report.text(outcomes, examples=examples) + "\n")
 
 
 class Pipeline(StrEnum):
@@ -53,6 +66,7 @@ class Pipeline(StrEnum):
 
 
 Program = Annotated[Path, typer.Argument(help="the program built from bench/collector")]
+Base = Annotated[Path, typer.Argument(help="another checkout, with the program built there, too")]
 Chosen = Annotated[Pipeline, typer.Option("--pipeline", help="see dev/bench/README.md")]
 Seconds = Annotated[float, typer.Option(help="for each candidate and signal")]
 Rounds = Annotated[int, typer.Option(min=1, help="of which the best counts")]
@@ -87,6 +101,50 @@ def redaction_speed(
             )
 
 
+@app.command("redaction-compare")
+def redaction_compare(
+    collector: Program,
+    base: Base,
+    pipeline: Chosen = Pipeline.BARE,
+    seconds: Seconds = 3.0,
+    rounds: Rounds = 5,
+    as_script: AsScript = False,
+) -> None:
+    """Compare our redaction with that of another checkout, in turn, on one core."""
+    terminal = Terminal(quiet=as_script)
+    program = (base / compare.PROGRAM).resolve()
+    if not program.is_file():
+        raise StackError(f"{base} has no {compare.PROGRAM}: run make bench-collector there")
+    configure = compare.configuration_beside(base.resolve())
+    figures = _measured(
+        terminal,
+        collector,
+        pipeline,
+        seconds,
+        rounds,
+        compare.CANDIDATES,
+        configure,
+        {"base": program},
+    )
+    compared = compare.ratios(figures)
+    if as_script:
+        terminal.json({"figures": [one.as_dict() for one in figures], "ratios": compared})
+        return
+    _show(terminal, figures, "redaction")
+    for name, signals in compared.items():
+        for signal, cost in signals.items():
+            against = cost["against_base"]
+            terminal.say(
+                f"{name}, {signal}: redaction alone costs {cost['added_us_per_record']:.2f} µs a "
+                f"record, the base's {cost['base_us_per_record']:.2f}: "
+                + (
+                    f"{against:.2f} times (at most {compare.TARGET} wanted)"
+                    if against
+                    else "lost in the noise"
+                )
+            )
+
+
 def _measured(
     terminal: Terminal,
     collector: Path,
@@ -95,10 +153,12 @@ def _measured(
     rounds: int,
     candidates: Sequence[str] = speed.CANDIDATES,
     configure: speed.Configure = speed.configuration,
+    binaries: Mapping[str, Path] | None = None,
 ) -> list[speed.Figure]:
     chosen = speed.PIPELINES if pipeline is Pipeline.ALL else (pipeline.value,)
     root, program = project.load().root, collector.resolve()
-    return speed.run(root, program, chosen, seconds, rounds, terminal.say, candidates, configure)
+    say = terminal.say
+    return speed.run(root, program, chosen, seconds, rounds, say, candidates, configure, binaries)
 
 
 def _show(terminal: Terminal, figures: list[speed.Figure], what: str) -> None:

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -303,11 +303,13 @@ def run(
     say: Callable[[str], None],
     candidates: Sequence[str] = CANDIDATES,
     configure: Configure = configuration,
+    binaries: Mapping[str, Path] | None = None,
 ) -> list[Figure]:
     """Measure every candidate in every pipeline, ``rounds`` times; keep the best of each.
 
     Load beside it only ever adds to CPU time, by caches that are not one's own. ``configure``
-    makes the Collector's configuration of a root folder, a candidate and a pipeline.
+    makes the Collector's configuration of a root folder, a candidate and a pipeline; ``binaries``
+    are the Collectors of candidates that have one of their own.
     """
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {DRIVER_CORE})
@@ -322,7 +324,8 @@ def run(
             for candidate in candidates:
                 say(f"round {turn + 1} of {rounds}, {pipeline} pipeline: measuring {candidate}")
                 document = configure(root, candidate, pipeline)
-                figures += measure(document, binary, candidate, pipeline, requests, seconds)
+                program = (binaries or {}).get(candidate, binary)
+                figures += measure(document, program, candidate, pipeline, requests, seconds)
     return best(figures)
 
 

@@ -4,7 +4,7 @@ import re
 from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import ALNUM, DIGITS
-from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query
+from glasshouse.redaction.keys import SecretNames, as_attribute, in_plain_text, in_query
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_words import ABOUT, NOUNS, TYPES
 from glasshouse.redaction.policy import KeyRule
@@ -101,11 +101,17 @@ class PairNames:
         self._names = names
         # The last words of names of three or more.
         self._long = frozenset(
-            name.rpartition("_")[2] for rule in keys for _, name in rule.entries if _is_long(name)
+            name.rpartition("_")[2]
+            for rule in keys
+            for _, name in rule.entries
+            if name.count("_") > 1
         )
 
-    def before(self, text: bytes, at: int) -> Name | None:
-        """Return the secret name whose separator stands at ``at``."""
+    def before(self, text: bytes, at: int, *, query: bool = False) -> Name | None:
+        """Return the secret name whose separator stands at ``at``.
+
+        With ``query`` the text is the query of a URL.
+        """
         i = at
         if text[at] == 0x3D and i > 0 and text[i - 1] in _MODIFIERS:
             i -= 1
@@ -114,39 +120,35 @@ class PairNames:
         end, doubled = _without_quotes(text, end)
         name, start = run_before(text, end)
         if name:
-            found = self.of(text, name, start)
+            found = self.of(text, name, start, query=query)
+            if found is None and name.lower() == b"pass" and not _word_before(text, start)[0]:
+                # Too common a word for other places.
+                rule = self._names.find("pass", as_attribute)
+                found = rule and Name(rule, name, start, single=True)
             if found is not None:
                 return found._replace(doubled=doubled)
         return self._apart(text, i, name, start)
 
-    def of(self, text: bytes, name: bytes, start: int) -> Name | None:
+    def of(self, text: bytes, name: bytes, start: int, *, query: bool = False) -> Name | None:
         """Return the secret name that ``name`` is, perhaps with the words before it."""
         normal = normalise(name.decode("utf-8", "replace"))
         if not normal:
             return None
-        queried = start > 0 and text[start - 1] in b"?&;"
+        queried = text[start - 1] in b"?&;#" if start > 0 else query
         use = in_query if queried else in_plain_text
-        single = "_" not in normal
-        first, begin = _word_before(text, start)
-        joined = f"{normalise(first.decode('utf-8', 'replace'))}_{normal}" if first else normal
-        rule = self._names.find(joined, use)
-        if rule is not None:
-            return Name(rule, name, start, single)
-        if not first or normal.rpartition("_")[2] not in self._long:
-            return None
-        for _ in range(2):
-            word, begin = _word_before(text, begin)
-            if not word:
-                return None
-            joined = f"{normalise(word.decode('utf-8', 'replace'))}_{joined}"
-            rule = self._names.find(joined, use)
-            letters = joined.replace("_", "")
-            if rule is not None and any(
-                _is_long(entry) and letters.endswith(entry.replace("_", ""))
-                for _, entry in rule.entries
-            ):
-                return Name(rule, name, start, single)
-        return None
+        joined, own = normal, 0
+        word, begin = _word_before(text, start)
+        if word:
+            joined, own = _joined(word, joined, own)
+        rule = self._names.find(joined, use, own)
+        if word and rule is None and normal.rpartition("_")[2] in self._long:
+            for _ in range(2):
+                word, begin = _word_before(text, begin)
+                if not word or rule is not None:
+                    break
+                joined, own = _joined(word, joined, own)
+                rule = self._names.find(joined, use, own)
+        return rule and Name(rule, name, start, "_" not in normal)
 
     def _plain(self, name: bytes, start: int, *, apart: bool) -> Name | None:
         normal = normalise(name.decode("utf-8", "replace"))
@@ -222,8 +224,10 @@ class PairNames:
         return self._plain(found, run, apart=False)
 
 
-def _is_long(name: str) -> bool:
-    return name.count("_") > 1
+def _joined(word: bytes, name: str, own: int) -> tuple[str, int]:
+    """Put a word before a name; ``own`` is the number of words before the name itself."""
+    before = normalise(word.decode("utf-8", "replace"))
+    return f"{before}_{name}", own + before.count("_") + 1
 
 
 def _word_before(text: bytes, start: int) -> tuple[bytes, int]:

@@ -47,7 +47,7 @@ _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
 # What a secret follows without its name.
 _COMMANDS: Final = ("pass", "auth")
-_QUERY: Final = re.compile(rb"[?&;]")
+_QUERY: Final = re.compile(rb"[?&;#]")
 LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
 
@@ -68,16 +68,19 @@ class Pairs:
         queried = [entry for rule in keys if rule.query for entry in rule.entries]
         self._queried = _any_of(queried) if queried else None
 
-    def may_be_in(self, text: bytes) -> bool:
+    def may_be_in(self, text: bytes, *, query: bool = False) -> bool:
         """Return whether a word is in the text that any name of a pair must hold."""
         if not text.isascii() or self._anywhere.search(text) is not None:
             return True
-        if self._queried is None or _QUERY.search(text) is None:
+        if self._queried is None or not (query or _QUERY.search(text)):
             return False
         return self._queried.search(text) is not None
 
-    def find(self, text: bytes, hit: Callable[[str], None]) -> list[Edit]:
-        """Return what takes the place of the values of secret names, from left to right."""
+    def find(self, text: bytes, hit: Callable[[str], None], *, query: bool = False) -> list[Edit]:
+        """Return what takes the place of the values of secret names, from left to right.
+
+        With ``query`` the text is the query of a URL.
+        """
         edits: list[Edit] = []
         values = Values(self._masks)
 
@@ -103,7 +106,7 @@ class Pairs:
                 case 0x0A:
                     pos = self._line(text, pos, take)
                 case 0x3D | 0x3A:
-                    pos = self._separated(values, text, at, take)
+                    pos = self._separated(values, text, at, take, query=query)
                 case 0x28 | 0x7B:
                     pos = self._called(values, text, at, take)
                 case 0x2C:
@@ -127,14 +130,14 @@ class Pairs:
         name = self._names.of(text, b"password", 0) if place else None
         return at + 5 if place is None or name is None else take(name, *place)
 
-    def _separated(self, values: Values, text: bytes, at: int, take: Take) -> int:
+    def _separated(self, values: Values, text: bytes, at: int, take: Take, *, query: bool) -> int:
         """name = value, name: value, name := "value", name => value."""
         found = _OPERATOR.match(text, at)
         operator = found.group() if found else b""
         after = at + len(operator)
         if operator == b"::" or (operator == b":" and text[after : after + 2] == b"//"):
             return after
-        name = self._names.before(text, at)
+        name = self._names.before(text, at, query=query)
         if name is None:
             return after
         value = values.after(text, after, name, operator)
