@@ -45,8 +45,8 @@ type Engine struct {
 	keyNames   nameIndex
 	userNames  nameIndex
 	exempt     []string
-	longNames  map[string]bool // see longNames
 	queryKeys  []string
+	longNames  map[string]bool // see longNames
 	numbers    numberNames
 	keepIPs    bool
 

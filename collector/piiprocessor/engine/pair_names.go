@@ -20,13 +20,11 @@ const (
 	mostBehind = 128
 )
 
-func isNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' }
-
-// isPairNameChar takes characters beyond ASCII, too.
-func isPairNameChar(c byte) bool { return isNameChar(c) || c >= 0x80 }
-func isWordChar(c byte) bool     { return isAlnum(c) || c >= 0x80 }
-func isBlank(c byte) bool        { return c == ' ' || c == '\t' }
-func isQuote(c byte) bool        { return c == '"' || c == '\'' || c == '`' }
+func isNameChar(c byte) bool      { return isPlainNameChar(c) || c >= 0x80 }
+func isPlainNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' }
+func isWordChar(c byte) bool      { return isAlnum(c) || c >= 0x80 }
+func isBlank(c byte) bool         { return c == ' ' || c == '\t' }
+func isQuote(c byte) bool         { return c == '"' || c == '\'' || c == '`' }
 
 // pairName is a name that says what follows; start is where its run begins in the text.
 type pairName struct {
@@ -109,7 +107,6 @@ func withoutQuotes(s string, i int) (end int, doubled bool) {
 }
 
 // nameBefore returns the secret name whose separator stands at `at`; its rule is nil if there is none.
-// With query the text is the query of a URL.
 func (e *Engine) nameBefore(s string, at int, query bool) pairName {
 	i := at
 	if s[at] == '=' && i > 0 {
@@ -148,24 +145,43 @@ func (e *Engine) nameOf(s, name string, start int, query bool) pairName {
 	if len(joined) == 0 {
 		return pairName{}
 	}
-	found := pairName{text: name, start: start, single: bytes.IndexByte(joined, '_') < 0}
-	long := e.longNames[string(joined[bytes.LastIndexByte(joined, '_')+1:])]
-	own := 0 // where the name itself begins
-	word, begin := wordBefore(s, start)
-	if word != "" {
-		joined, own = prepended(buffers[1][:0], word, joined, own)
+	found := pairName{text: name, start: start, single: bytes.IndexByte(normal, '_') < 0}
+	last := normal[bytes.LastIndexByte(normal, '_')+1:]
+	size := len(normal)
+	first, begin := wordBefore(s, start)
+	if first != "" {
+		normal = prepended(spare[:0], first, normal)
 	}
-	found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
-	for more := 0; more < 2 && long && word != "" && found.rule == nil; more++ {
-		if word, begin = wordBefore(s, begin); word != "" {
-			joined, own = prepended(buffers[more][:0], word, joined, own)
-			found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
-		}
+	if found.rule = e.secretKey(unsafe.String(&normal[0], len(normal)), len(normal)-size, use); found.rule != nil {
+		return found
 	}
 	if found.rule == nil {
 		return pairName{}
 	}
-	return found
+	other := &buffer
+	for range 2 {
+		var word string
+		if word, begin = wordBefore(s, begin); word == "" {
+			return pairName{}
+		}
+		normal = prepended(other[:0], word, normal)
+		if other == &buffer {
+			other = &spare
+		} else {
+			other = &buffer
+		}
+		whole := unsafe.String(&normal[0], len(normal))
+		found.rule = e.secretKey(whole, len(whole)-size, use)
+		if found.rule == nil {
+			continue
+		}
+		for i := range found.rule.entries {
+			if entry := &found.rule.entries[i]; entry.isLong() && endsWithEntry(whole, entry.letters) {
+				return found
+			}
+		}
+	}
+	return pairName{}
 }
 
 // prepended appends the word in its normal form, an underscore, and what follows it.

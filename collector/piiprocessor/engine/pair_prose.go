@@ -20,16 +20,16 @@ const (
 )
 
 var (
-	directory     = regexp.MustCompile(`^(?:[/~\\.]|[A-Za-z]:[/\\])`)
-	version       = regexp.MustCompile(`^[vV]?[0-9]+(?:[._-][0-9]+)*$`)
-	followingWord = regexp.MustCompile(`^[ \t]{1,3}["']?([A-Za-z'/_-]{1,24})`)
-	calledOnly    = regexp.MustCompile(`^([A-Za-z_][A-Za-z_.]*)\([A-Za-z_.]*\)?$`)
-	typeOnly      = regexp.MustCompile(`^([A-Za-z]+)(?:\[[A-Za-z, |]*\]|<[A-Za-z, ]*>)?[?;]?$`)
-	fraction      = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,6}$`)
-	testResult    = regexp.MustCompile(`^(?:[0-9]{1,4}|[0-9]{1,6}(?:\.[0-9]{1,6})?(?:%|ms|s|/[0-9]{1,6})[.)]?)$`)
-	file          = regexp.MustCompile(`^(?:~|/(?:etc|run|var|home|root|usr|opt|tmp|srv|app|mnt|secrets|dev|proc))(?:/[A-Za-z0-9._-]+)+$`)
-	isCode        = newWords("await yield return lambda async function typeof not")
-	numbered      = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}|[0-9]{1,10})(?:[, ]|$)`)
+	directory  = regexp.MustCompile(`^(?:[/~\\.]|[A-Za-z]:[/\\])`)
+	version    = regexp.MustCompile(`^[vV]?[0-9]+(?:[._-][0-9]+)*$`)
+	wordAfter  = regexp.MustCompile(`^[ \t]{1,3}["']?([A-Za-z'/_-]{1,24})`)
+	calledOnly = regexp.MustCompile(`^([A-Za-z_][A-Za-z_.]*)\([A-Za-z_.]*\)?$`)
+	typeOnly   = regexp.MustCompile(`^([A-Za-z]+)(?:\[[A-Za-z, |]*\]|<[A-Za-z, ]*>)?[?;]?$`)
+	fraction   = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,6}$`)
+	testResult = regexp.MustCompile(`^(?:[0-9]{1,4}|[0-9]{1,6}(?:\.[0-9]{1,6})?(?:%|ms|s|/[0-9]{1,6})[.)]?)$`)
+	file       = regexp.MustCompile(`^(?:~|/(?:etc|run|var|home|root|usr|opt|tmp|srv|app|mnt|secrets|dev|proc))(?:/[A-Za-z0-9._-]+)+$`)
+	isCode     = newWords("await yield return lambda async function typeof not")
+	numbered   = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}|[0-9]{1,10})(?:[, ]|$)`)
 	// A handle of the process or cluster, a name in a name space of domains.
 	handle   = regexp.MustCompile(`^(?:0x[0-9a-f]{1,16}[.)]?|(?:com|org|net|io|dev|java|javax|android|system)(?:\.[A-Za-z_-]+)+(?:/[0-9]+)?:?)$`)
 	resource = regexp.MustCompile(`(?:^|[^A-Za-z])(?:arn|urn):[^ \t\r\n"',]*$`)
@@ -167,7 +167,7 @@ func isExpression(content string) bool {
 
 func beginsSentence(s string, name *pairName, operator string, v pairValue) bool {
 	content := s[v.start:v.end]
-	found, word := matchAt(followingWord, s, v.end, proseWindow)
+	found, word := matchAt(wordAfter, s, v.end, proseWindow)
 	if found < 0 {
 		return false
 	}

@@ -17,14 +17,13 @@ const longestQuoted = 128
 type pairFinder struct {
 	e     *Engine
 	s     string
-	query bool
+	query bool // the text is the query of a URL
 	h     *Hits
 	edits []edit
 	read  valueReader
 }
 
 // findPairs appends what takes the place of the values of secret names, from left to right.
-// With query the text is the query of a URL.
 func (e *Engine) findPairs(edits []edit, s string, query bool, h *Hits) []edit {
 	f := pairFinder{e: e, s: s, query: query, h: h, edits: edits, read: valueReader{e: e}}
 	for pos := f.line(0); pos < len(s); {

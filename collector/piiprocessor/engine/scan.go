@@ -168,6 +168,9 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
+			for _, word := range commands {
+				c.names.add(nameLiteral{letters: word, where: pairsAnywhere}, false)
+			}
 		case r.tokens:
 			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:

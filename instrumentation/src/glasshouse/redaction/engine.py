@@ -50,8 +50,8 @@ class Engine:
             [rule.mask.strip(b"[]") for rule in policy.keys]
             + [rule.mask for rule in (*policy.rules, *policy.tokens)]
         )
-        self._pairs = Pairs(self._secrets, policy.keys, self._masks)
         self._context = Context(policy.vocabulary, self._masks)
+        self._pairs = Pairs(self._secrets, policy.keys, self._masks)
         self._key_names = KeyNames(policy, self._secrets, self._masks)
         self._tokens = VendorTokens(policy.tokens, *policy.token_names)
         self._pseudonyms = Pseudonyms(key)

@@ -44,6 +44,8 @@ def is_option_value(value: bytes) -> bool:
     if not is_not_placeholder(value):
         return False
     word = value.rstrip(b".,:;)")
+    if len(word) == 1 and word.isdigit():
+        return False
     if word.lower() in _NOT_VALUES or _CAPITALS.fullmatch(word) or value.startswith(_ELSEWHERE):
         return False
     return not (len(value) > 2 and value.startswith(b"%") and value.endswith(b"%"))

@@ -108,10 +108,7 @@ class PairNames:
         )
 
     def before(self, text: bytes, at: int, *, query: bool = False) -> Name | None:
-        """Return the secret name whose separator stands at ``at``.
-
-        With ``query`` the text is the query of a URL.
-        """
+        """Return the secret name whose separator stands at ``at``."""
         i = at
         if text[at] == 0x3D and i > 0 and text[i - 1] in _MODIFIERS:
             i -= 1
@@ -121,10 +118,6 @@ class PairNames:
         name, start = run_before(text, end)
         if name:
             found = self.of(text, name, start, query=query)
-            if found is None and name.lower() == b"pass" and not _word_before(text, start)[0]:
-                # Too common a word for other places.
-                rule = self._names.find("pass", as_attribute)
-                found = rule and Name(rule, name, start, single=True)
             if found is not None:
                 return found._replace(doubled=doubled)
         return self._apart(text, i, name, start)
@@ -136,19 +129,28 @@ class PairNames:
             return None
         queried = text[start - 1] in b"?&;#" if start > 0 else query
         use = in_query if queried else in_plain_text
-        joined, own = normal, 0
-        word, begin = _word_before(text, start)
-        if word:
-            joined, own = _joined(word, joined, own)
-        rule = self._names.find(joined, use, own)
-        if word and rule is None and normal.rpartition("_")[2] in self._long:
-            for _ in range(2):
-                word, begin = _word_before(text, begin)
-                if not word or rule is not None:
-                    break
-                joined, own = _joined(word, joined, own)
-                rule = self._names.find(joined, use, own)
-        return rule and Name(rule, name, start, "_" not in normal)
+        single = "_" not in normal
+        first, begin = _word_before(text, start)
+        joined = f"{normalise(first.decode('utf-8', 'replace'))}_{normal}" if first else normal
+        own_words = normal.count("_")
+        rule = self._names.find(joined, use, joined.count("_") - own_words)
+        if rule is not None:
+            return Name(rule, name, start, single)
+        if not first or normal.rpartition("_")[2] not in self._long:
+            return None
+        for _ in range(2):
+            word, begin = _word_before(text, begin)
+            if not word:
+                return None
+            joined = f"{normalise(word.decode('utf-8', 'replace'))}_{joined}"
+            rule = self._names.find(joined, use, joined.count("_") - own_words)
+            letters = joined.replace("_", "")
+            if rule is not None and any(
+                _is_long(entry) and letters.endswith(entry.replace("_", ""))
+                for _, entry in rule.entries
+            ):
+                return Name(rule, name, start, single)
+        return None
 
     def _plain(self, name: bytes, start: int, *, apart: bool) -> Name | None:
         normal = normalise(name.decode("utf-8", "replace"))
