@@ -38,7 +38,7 @@ func (e *Engine) pairInLine(s string, at int) (name pairName, start, end int) {
 	if i == len(s) {
 		return pairName{}, 0, 0
 	}
-	if c := s[i]; isPairNameChar(c) || isQuote(c) || c == '|' {
+	if c := s[i]; isNameChar(c) || isQuote(c) || c == '|' {
 		if name, start, end = e.cellInLine(s, at); name.rule != nil {
 			return name, start, end
 		}

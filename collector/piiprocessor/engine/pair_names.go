@@ -20,11 +20,13 @@ const (
 	mostBehind = 128
 )
 
-func isNameChar(c byte) bool      { return isPlainNameChar(c) || c >= 0x80 }
 func isPlainNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' }
-func isWordChar(c byte) bool      { return isAlnum(c) || c >= 0x80 }
-func isBlank(c byte) bool         { return c == ' ' || c == '\t' }
-func isQuote(c byte) bool         { return c == '"' || c == '\'' || c == '`' }
+
+// isNameChar takes characters beyond ASCII, too.
+func isNameChar(c byte) bool { return isPlainNameChar(c) || c >= 0x80 }
+func isWordChar(c byte) bool { return isAlnum(c) || c >= 0x80 }
+func isBlank(c byte) bool    { return c == ' ' || c == '\t' }
+func isQuote(c byte) bool    { return c == '"' || c == '\'' || c == '`' }
 
 // pairName is a name that says what follows; start is where its run begins in the text.
 type pairName struct {
@@ -59,7 +61,7 @@ func skipBlanksBefore(s string, at int) int {
 func runBefore(s string, end int) (name string, start int) {
 	start = end
 	// The run may be long, but only its last characters count, and whether one more precedes.
-	for start > 0 && isPairNameChar(s[start-1]) && end-start <= longestName {
+	for start > 0 && isNameChar(s[start-1]) && end-start <= longestName {
 		start--
 	}
 	if end-start > longestName {
@@ -80,7 +82,7 @@ func withoutBrackets(s string, i int) int {
 		for low > 0 && i-low < 8 && isDigit(s[low-1]) {
 			low--
 		}
-		if low > 1 && s[low-1] == '[' && isPairNameChar(s[low-2]) {
+		if low > 1 && s[low-1] == '[' && isNameChar(s[low-2]) {
 			return low - 1
 		}
 		return i - 1
@@ -107,6 +109,7 @@ func withoutQuotes(s string, i int) (end int, doubled bool) {
 }
 
 // nameBefore returns the secret name whose separator stands at `at`; its rule is nil if there is none.
+// With query the text is the query of a URL.
 func (e *Engine) nameBefore(s string, at int, query bool) pairName {
 	i := at
 	if s[at] == '=' && i > 0 {
@@ -122,12 +125,6 @@ func (e *Engine) nameBefore(s string, at int, query bool) pairName {
 		if found := e.nameOf(s, name, start, query); found.rule != nil {
 			found.doubled = doubled
 			return found
-		}
-		if word, _ := wordBefore(s, start); word == "" && len(name) == len("pass") && equalFoldASCII(name, "pass") {
-			// Too common a word for other places.
-			if r := e.secretKey("pass", 0, asAttribute); r != nil {
-				return pairName{rule: r, text: name, start: start, single: true, doubled: doubled}
-			}
 		}
 	}
 	return e.nameApart(s, i, name, start)
@@ -145,43 +142,24 @@ func (e *Engine) nameOf(s, name string, start int, query bool) pairName {
 	if len(joined) == 0 {
 		return pairName{}
 	}
-	found := pairName{text: name, start: start, single: bytes.IndexByte(normal, '_') < 0}
-	last := normal[bytes.LastIndexByte(normal, '_')+1:]
-	size := len(normal)
-	first, begin := wordBefore(s, start)
-	if first != "" {
-		normal = prepended(spare[:0], first, normal)
+	found := pairName{text: name, start: start, single: bytes.IndexByte(joined, '_') < 0}
+	long := e.longNames[string(joined[bytes.LastIndexByte(joined, '_')+1:])]
+	own := 0 // where the name itself begins
+	word, begin := wordBefore(s, start)
+	if word != "" {
+		joined, own = prepended(buffers[1][:0], word, joined, own)
 	}
-	if found.rule = e.secretKey(unsafe.String(&normal[0], len(normal)), len(normal)-size, use); found.rule != nil {
-		return found
+	found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
+	for more := 0; more < 2 && long && word != "" && found.rule == nil; more++ {
+		if word, begin = wordBefore(s, begin); word != "" {
+			joined, own = prepended(buffers[more][:0], word, joined, own)
+			found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
+		}
 	}
 	if found.rule == nil {
 		return pairName{}
 	}
-	other := &buffer
-	for range 2 {
-		var word string
-		if word, begin = wordBefore(s, begin); word == "" {
-			return pairName{}
-		}
-		normal = prepended(other[:0], word, normal)
-		if other == &buffer {
-			other = &spare
-		} else {
-			other = &buffer
-		}
-		whole := unsafe.String(&normal[0], len(normal))
-		found.rule = e.secretKey(whole, len(whole)-size, use)
-		if found.rule == nil {
-			continue
-		}
-		for i := range found.rule.entries {
-			if entry := &found.rule.entries[i]; entry.isLong() && endsWithEntry(whole, entry.letters) {
-				return found
-			}
-		}
-	}
-	return pairName{}
+	return found
 }
 
 // prepended appends the word in its normal form, an underscore, and what follows it.

@@ -38,7 +38,7 @@ func (e *Engine) findPairs(edits []edit, s string, query bool, h *Hits) []edit {
 			pos = f.called(pos)
 		case c == ',' && (isAlnum(s[pos-1]) || s[pos-1] == '_' || isQuote(s[pos-1])) && beginsArgument(s, skipSpaces(s, pos+1)):
 			pos = f.argument(pos)
-		case (c == '"' || c == '\'') && pos > 1 && s[pos-1] == ' ' && (isPairNameChar(s[pos-2]) || isQuote(s[pos-2])):
+		case (c == '"' || c == '\'') && pos > 1 && s[pos-1] == ' ' && (isNameChar(s[pos-2]) || isQuote(s[pos-2])):
 			pos = f.quoted(pos)
 		case c == '-' && (s[pos-1] == ' ' && (charAt(s, pos+1) == ' ' || strings.HasPrefix(s[pos+1:], "> ")) ||
 			s[pos-1] == '<' && charAt(s, pos+1) == ' '):

@@ -63,10 +63,6 @@ func (x *nameTable) addRules(rules []*keyRule) {
 			x.addEntry(&r.entries[i], where)
 		}
 	}
-	for _, word := range commands {
-		entry := newNameEntry(word, wholeName, nil)
-		x.addEntry(&entry, pairsAnywhere)
-	}
 }
 
 // addEntry files an entry under its first three letters; and, if it begins with words so short that

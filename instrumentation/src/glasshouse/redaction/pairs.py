@@ -46,7 +46,7 @@ LONGEST_LEAD: Final = 16
 _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
 # What a secret follows without its name.
-_COMMANDS: Final[tuple[str, ...]] = ("pass", "auth")
+_COMMANDS: Final = ("pass", "auth")
 _QUERY: Final = re.compile(rb"[?&;#]")
 LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
@@ -68,7 +68,7 @@ class Pairs:
         queried = [entry for rule in keys if rule.query for entry in rule.entries]
         self._queried = _any_of(queried) if queried else None
 
-    def may_be_in(self, text: bytes, *, query: bool) -> bool:
+    def may_be_in(self, text: bytes, *, query: bool = False) -> bool:
         """Return whether a word is in the text that any name of a pair must hold."""
         if not text.isascii() or self._anywhere.search(text) is not None:
             return True
@@ -76,7 +76,7 @@ class Pairs:
             return False
         return self._queried.search(text) is not None
 
-    def find(self, text: bytes, hit: Callable[[str], None], *, query: bool) -> list[Edit]:
+    def find(self, text: bytes, hit: Callable[[str], None], *, query: bool = False) -> list[Edit]:
         """Return what takes the place of the values of secret names, from left to right.
 
         With ``query`` the text is the query of a URL.
@@ -260,17 +260,24 @@ class Pairs:
         return take(name, value.start, value.end)
 
 
-def _rarest_word(name: str) -> str:
-    """Return a word that every spelling of the name holds, if possible not a common one."""
-    best, *others = name.split("_")
-    for word in others:
-        if len(word) > 2 and not word[0].isdigit() and (best in _COMMON or len(best) < 3):
-            best = word
-    return best
-
-
-def _any_of(words: set[str]) -> Any:
-    return compile_pattern("(?i)" + "|".join(map(re.escape, sorted(words))))
+def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
+    """Compile what finds any spelling of the entries, and little else."""
+    begun, capital, glued = set[str](), set[str](), set[str]()
+    for place, name in entries:
+        if not name.isascii():
+            continue
+        body = "[^A-Za-z0-9]*".join(name.split("_"))
+        if place == "glued":
+            glued.add(body)
+            continue
+        # A short word alone ends there, but for a plural.
+        end = "(?:e?s)?(?-i:[^a-z]|$)" if len(name) <= SHORT_WORD else ""
+        begun.add(body + end)
+        capital.add(f"{body[0].upper()}(?i:{body[1:]}{end})")
+    ways = ["(?:^|[^A-Za-z])(?i:" + "|".join(sorted(begun)) + ")", *sorted(capital)]
+    if glued:
+        ways.append("(?i:" + "|".join(sorted(glued)) + ")")
+    return compile_pattern("|".join(ways))
 
 
 def _normal(name: bytes) -> bytes:
