@@ -20,11 +20,13 @@ const (
 	mostBehind = 128
 )
 
-func isNameChar(c byte) bool      { return isPlainNameChar(c) || c >= 0x80 }
 func isPlainNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' }
-func isWordChar(c byte) bool      { return isAlnum(c) || c >= 0x80 }
-func isBlank(c byte) bool         { return c == ' ' || c == '\t' }
-func isQuote(c byte) bool         { return c == '"' || c == '\'' || c == '`' }
+
+// isNameChar takes characters beyond ASCII, too.
+func isNameChar(c byte) bool { return isPlainNameChar(c) || c >= 0x80 }
+func isWordChar(c byte) bool { return isAlnum(c) || c >= 0x80 }
+func isBlank(c byte) bool    { return c == ' ' || c == '\t' }
+func isQuote(c byte) bool    { return c == '"' || c == '\'' || c == '`' }
 
 // pairName is a name that says what follows; start is where its run begins in the text.
 type pairName struct {
@@ -41,27 +43,12 @@ func longNames(keys []*keyRule) map[string]bool {
 	last := map[string]bool{}
 	for _, r := range keys {
 		for i := range r.entries {
-			if entry := &r.entries[i]; entry.isLong() {
+			if entry := &r.entries[i]; mathbits.OnesCount64(entry.joints) > 1 {
 				last[entry.letters[mathbits.Len64(entry.joints)-1:]] = true
 			}
 		}
 	}
 	return last
-}
-
-func (n *nameEntry) isLong() bool { return mathbits.OnesCount64(n.joints) > 1 }
-
-// endsWithEntry reports whether the letters of a normalised name end in those of an entry.
-func endsWithEntry(name, letters string) bool {
-	i := len(name)
-	for at := len(letters) - 1; at >= 0; at-- {
-		for i--; i >= 0 && name[i] == '_'; i-- {
-		}
-		if i < 0 || name[i] != letters[at] {
-			return false
-		}
-	}
-	return true
 }
 
 func skipBlanksBefore(s string, at int) int {
@@ -122,6 +109,7 @@ func withoutQuotes(s string, i int) (end int, doubled bool) {
 }
 
 // nameBefore returns the secret name whose separator stands at `at`; its rule is nil if there is none.
+// With query the text is the query of a URL.
 func (e *Engine) nameBefore(s string, at int, query bool) pairName {
 	i := at
 	if s[at] == '=' && i > 0 {
@@ -149,53 +137,36 @@ func (e *Engine) nameOf(s, name string, start int, query bool) pairName {
 		use = inQuery
 	}
 	// On the stack: this runs for every separator of a text that holds the word of a secret.
-	var buffer, spare [2*longestName + 6*longestFirstWord + 3]byte
-	normal := appendNormal(buffer[:0], name)
-	if len(normal) == 0 {
+	var buffers [2][2*longestName + 6*longestFirstWord + 3]byte
+	joined := appendNormal(buffers[0][:0], name)
+	if len(joined) == 0 {
 		return pairName{}
 	}
-	found := pairName{text: name, start: start, single: bytes.IndexByte(normal, '_') < 0}
-	last := normal[bytes.LastIndexByte(normal, '_')+1:]
-	size := len(normal)
-	first, begin := wordBefore(s, start)
-	if first != "" {
-		normal = prepended(spare[:0], first, normal)
+	found := pairName{text: name, start: start, single: bytes.IndexByte(joined, '_') < 0}
+	long := e.longNames[string(joined[bytes.LastIndexByte(joined, '_')+1:])]
+	own := 0 // where the name itself begins
+	word, begin := wordBefore(s, start)
+	if word != "" {
+		joined, own = prepended(buffers[1][:0], word, joined, own)
 	}
-	if found.rule = e.secretKey(unsafe.String(&normal[0], len(normal)), len(normal)-size, use); found.rule != nil {
-		return found
+	found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
+	for more := 0; more < 2 && long && word != "" && found.rule == nil; more++ {
+		if word, begin = wordBefore(s, begin); word != "" {
+			joined, own = prepended(buffers[more][:0], word, joined, own)
+			found.rule = e.secretKey(unsafe.String(&joined[0], len(joined)), own, use)
+		}
 	}
-	if first == "" || !e.longNames[string(last)] {
+	if found.rule == nil {
 		return pairName{}
 	}
-	other := &buffer
-	for range 2 {
-		var word string
-		if word, begin = wordBefore(s, begin); word == "" {
-			return pairName{}
-		}
-		normal = prepended(other[:0], word, normal)
-		if other == &buffer {
-			other = &spare
-		} else {
-			other = &buffer
-		}
-		whole := unsafe.String(&normal[0], len(normal))
-		found.rule = e.secretKey(whole, len(whole)-size, use)
-		if found.rule == nil {
-			continue
-		}
-		for i := range found.rule.entries {
-			if entry := &found.rule.entries[i]; entry.isLong() && endsWithEntry(whole, entry.letters) {
-				return found
-			}
-		}
-	}
-	return pairName{}
+	return found
 }
 
 // prepended appends the word in its normal form, an underscore, and what follows it.
-func prepended(out []byte, word string, rest []byte) []byte {
-	return append(append(appendNormal(out, word), '_'), rest...)
+func prepended(out []byte, word string, rest []byte, own int) (joined []byte, newOwn int) {
+	out = append(appendNormal(out, word), '_')
+	own += len(out)
+	return append(out, rest...), own
 }
 
 // wordBefore returns the word one space before s[start:], and where it begins.

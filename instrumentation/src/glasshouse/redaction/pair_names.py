@@ -101,11 +101,17 @@ class PairNames:
         self._names = names
         # The last words of names of three or more.
         self._long = frozenset(
-            name.rpartition("_")[2] for rule in keys for _, name in rule.entries if _is_long(name)
+            name.rpartition("_")[2]
+            for rule in keys
+            for _, name in rule.entries
+            if name.count("_") > 1
         )
 
     def before(self, text: bytes, at: int, *, query: bool = False) -> Name | None:
-        """Return the secret name whose separator stands at ``at``."""
+        """Return the secret name whose separator stands at ``at``.
+
+        With ``query`` the text is the query of a URL.
+        """
         i = at
         if text[at] == 0x3D and i > 0 and text[i - 1] in _MODIFIERS:
             i -= 1
@@ -126,28 +132,19 @@ class PairNames:
             return None
         queried = text[start - 1] in b"?&;#" if start > 0 else query
         use = in_query if queried else in_plain_text
-        single = "_" not in normal
-        first, begin = _word_before(text, start)
-        joined = f"{normalise(first.decode('utf-8', 'replace'))}_{normal}" if first else normal
-        own_words = normal.count("_")
-        rule = self._names.find(joined, use, joined.count("_") - own_words)
-        if rule is not None:
-            return Name(rule, name, start, single)
-        if not first or normal.rpartition("_")[2] not in self._long:
-            return None
-        for _ in range(2):
-            word, begin = _word_before(text, begin)
-            if not word:
-                return None
-            joined = f"{normalise(word.decode('utf-8', 'replace'))}_{joined}"
-            rule = self._names.find(joined, use, joined.count("_") - own_words)
-            letters = joined.replace("_", "")
-            if rule is not None and any(
-                _is_long(entry) and letters.endswith(entry.replace("_", ""))
-                for _, entry in rule.entries
-            ):
-                return Name(rule, name, start, single)
-        return None
+        joined, own = normal, 0
+        word, begin = _word_before(text, start)
+        if word:
+            joined, own = _joined(word, joined, own)
+        rule = self._names.find(joined, use, own)
+        if word and rule is None and normal.rpartition("_")[2] in self._long:
+            for _ in range(2):
+                word, begin = _word_before(text, begin)
+                if not word or rule is not None:
+                    break
+                joined, own = _joined(word, joined, own)
+                rule = self._names.find(joined, use, own)
+        return rule and Name(rule, name, start, "_" not in normal)
 
     def _plain(self, name: bytes, start: int, *, apart: bool) -> Name | None:
         normal = normalise(name.decode("utf-8", "replace"))
@@ -223,8 +220,10 @@ class PairNames:
         return self._plain(found, run, apart=False)
 
 
-def _is_long(name: str) -> bool:
-    return name.count("_") > 1
+def _joined(word: bytes, name: str, own: int) -> tuple[str, int]:
+    """Put a word before a name; ``own`` is the number of words before the name itself."""
+    before = normalise(word.decode("utf-8", "replace"))
+    return f"{before}_{name}", own + before.count("_") + 1
 
 
 def _word_before(text: bytes, start: int) -> tuple[bytes, int]:

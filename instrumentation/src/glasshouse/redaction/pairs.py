@@ -46,7 +46,7 @@ LONGEST_LEAD: Final = 16
 _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
 # What a secret follows without its name.
-_COMMANDS: Final[tuple[str, ...]] = ("pass", "auth")
+_COMMANDS: Final = ("pass", "auth")
 _QUERY: Final = re.compile(rb"[?&;#]")
 LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
@@ -68,7 +68,7 @@ class Pairs:
         queried = [entry for rule in keys if rule.query for entry in rule.entries]
         self._queried = _any_of(queried) if queried else None
 
-    def may_be_in(self, text: bytes, *, query: bool) -> bool:
+    def may_be_in(self, text: bytes, *, query: bool = False) -> bool:
         """Return whether a word is in the text that any name of a pair must hold."""
         if not text.isascii() or self._anywhere.search(text) is not None:
             return True
@@ -76,7 +76,7 @@ class Pairs:
             return False
         return self._queried.search(text) is not None
 
-    def find(self, text: bytes, hit: Callable[[str], None], *, query: bool) -> list[Edit]:
+    def find(self, text: bytes, hit: Callable[[str], None], *, query: bool = False) -> list[Edit]:
         """Return what takes the place of the values of secret names, from left to right.
 
         With ``query`` the text is the query of a URL.
