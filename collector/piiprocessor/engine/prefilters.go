@@ -178,7 +178,7 @@ var prefilters = map[string]prefilter{
 	// One of the words before a dash and a digit.
 	"ipv4_host": {rule: "a517b9b14657", probes: []*probe{sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterHostWord})}},
 	// Six pairs, or three groups of four.
-	"mac": {rule: "e47382571106", facts: sixDashedHex | sixColonHex | threeDottedHex},
+	"mac": {rule: "1eac51612a0e", facts: sixDashedHex | sixColonHex | threeDottedHex},
 	// Groups of digits, whatever divides them.
 	"ssn":     {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
 	"aadhaar": {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
