@@ -145,7 +145,6 @@ type pass struct {
 	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
-	separator    bool // = or :
 	query        bool // ? & ; #, or a text that is a query
 	features
 }
@@ -169,6 +168,9 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
+			for _, word := range commands {
+				c.names.add(nameLiteral{letters: word, where: pairsAnywhere}, false)
+			}
 		case r.tokens:
 			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
@@ -309,7 +311,7 @@ func (p *pass) conclude() {
 	}
 	p.concludeCounts()
 	p.pairs |= c.names.always
-	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
+	if c.pairs >= 0 && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
 	}
 	if p.pairs&pairsAnywhere == 0 {
@@ -355,11 +357,8 @@ func (p *pass) concludeCounts() {
 func (p *pass) sign(i int) {
 	s := p.s
 	switch ch := s[i]; ch {
-	case '=':
-		p.separator = true
 	case ':':
 		p.colons++
-		p.separator = true
 	case '?', '&', ';', '#':
 		p.query = true
 	case '-':
