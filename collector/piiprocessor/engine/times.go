@@ -78,7 +78,7 @@ func standsAlone(s string, first, last int) bool {
 	return last == len(s) || !isDigit(s[last])
 }
 
-// mayHoldTime tells cheaply whether any form is possible, by what stands between digits of any base.
+// mayHoldTime reports cheaply whether any form is possible, by what stands between digits of any base.
 func mayHoldTime(s string) bool {
 	few := 0
 	for i := 1; i+1 < len(s); i++ {

@@ -78,7 +78,7 @@ def _trimmed(text: bytes, end: int) -> int:
 
 
 def _may_hold(text: bytes) -> bool:
-    """Tell cheaply whether any form is possible, by what stands between digits of any base."""
+    """Return cheaply whether any form is possible, by what stands between digits of any base."""
     few = 0
     for at in range(1, len(text) - 1):
         c = text[at]
