@@ -60,7 +60,9 @@ type features struct {
 // triggers say so. Neither misses a match.
 type scanner struct {
 	e            *Engine
-	words        wordIndex
+	words, names wordIndex
+	begins       beginnings // of the literals of both
+	ends         lastThree  // of the endings of both
 	endings      endingIndex
 	signs        [256]*signProbes                // by a character that is no letter or digit
 	twoLetters   []boundProbe                    // asked about tokens of two characters
@@ -144,6 +146,8 @@ type pass struct {
 	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
+	places       [mostNoted]int32 // where names may begin
+	noted        int
 	separator    bool // = or :
 	query        bool // ? & ;
 	features
@@ -152,7 +156,9 @@ type pass struct {
 // newScanner binds the prefilters of the table to the rules they were written for.
 func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	c := &scanner{e: e, pairs: -1}
-	c.words.init()
+	c.words.init(&c.begins)
+	c.names.init(&c.begins)
+	c.endings.known, c.nameEndings.known = &c.ends, &c.ends
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
@@ -181,6 +187,7 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		c.addProbe(p, *bound.rules[p])
 	}
 	c.words.build()
+	c.names.build()
 	return c
 }
 
@@ -303,6 +310,9 @@ func (p *pass) conclude() {
 		}
 	}
 	p.concludeCounts()
+	if p.separator {
+		p.names()
+	}
 	p.pairs |= c.pairsAlways
 	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
@@ -381,7 +391,7 @@ func (p *pass) sign(i int) {
 
 // token checks the run of letters and digits that begins at start and returns its end.
 func (p *pass) token(start int) int {
-	s, words := p.s, &p.c.words
+	s := p.s
 	i, digits := start, 0
 	seen, hex, before := byte(0), byte(classHex), byte(0)
 	for i < len(s) {
@@ -399,16 +409,12 @@ func (p *pass) token(start int) int {
 			if before&classLetter != 0 {
 				p.wordEnds(start, i)
 			}
-			if words.mayBegin(s, i) {
-				p.word(i)
-			}
+			p.wordBegins(i)
 		}
 		before = class
 		i++
 	}
-	if words.mayBegin(s, start) {
-		p.word(start)
-	}
+	p.wordBegins(start)
 	t := token{start: start, end: i, digits: digits, seen: seen}
 	length := i - start
 	p.digits += digits
@@ -416,9 +422,9 @@ func (p *pass) token(start int) int {
 	if digits == length {
 		p.number(t)
 	} else {
-		p.wordEnds(start, i)
 		if length > 2 {
-			if p.c.endings.mayEnd(s, i) {
+			if p.c.ends.may(s, i) {
+				p.nameEnds(start, i)
 				p.ending(t)
 			}
 		} else if length == 2 {
@@ -435,6 +441,13 @@ func (p *pass) token(start int) int {
 		p.hexGroup(t)
 	}
 	return i
+}
+
+// wordEnds checks the end of a word within a token that began at start.
+func (p *pass) wordEnds(start, end int) {
+	if end-start >= trigramLength && p.c.ends.may(p.s, end) {
+		p.nameEnds(start, end)
+	}
 }
 
 // mixed checks a token of letters and digits.

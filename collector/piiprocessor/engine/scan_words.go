@@ -6,7 +6,6 @@ package engine
 import (
 	"iter"
 	"strings"
-	"unicode/utf8"
 )
 
 // literal is a word or prefix that makes rules possible. Words are compared without regard to
@@ -14,12 +13,11 @@ import (
 type literal struct {
 	text   string
 	exact  bool
-	isName bool
 	short  bool   // found by its first two letters
 	joints uint64 // of a name: before which letters a word may begin
 	rules  bits
 	near   bits
-	pairs  byte
+	pairs  byte        // of a name: where it may stand
 	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
 }
 
@@ -29,21 +27,46 @@ type link struct {
 	fourth byte  // character, without regard to case; 0 if there is none
 }
 
-// Where the name of a pair was seen.
-const (
-	pairsAnywhere = 1 << iota
-	pairsQuery
-)
-
-// wordIndex finds the literals that begin at a place of a text by its first three characters, of
-// which a bit reports whether any literal begins so: few places need more.
+// wordIndex finds the literals that begin at a place of a text by its first three characters. Of the
+// first four a bit reports whether any literal may begin so: few places need more.
 type wordIndex struct {
-	begins   [1 << 16 / 64]uint64
+	begins   *beginnings
 	buckets  []int16 // by trigram: the first of its literals, or -1
 	links    []link  // as literals
 	literals []literal
-	shorts   []literal            // of two letters, which sit in no bucket
-	pairsOf  [1 << 10 / 64]uint64 // their letters
+	shorts   []literal // of two letters, which sit in no bucket
+	pairsOf  charPairs // their letters
+}
+
+// beginnings are those of all literals, of every index: one look decides about most places.
+type beginnings struct {
+	quads [1 << 16 / 64]uint64 // of the first four characters
+	pairs charPairs            // of the first two, of literals that are no longer
+}
+
+type charPairs [1 << 10 / 64]uint64
+
+func (b *charPairs) set(pair uint16)      { b[pair>>6] |= 1 << (pair & 63) }
+func (b *charPairs) has(pair uint16) bool { return b[pair>>6]&(1<<(pair&63)) != 0 }
+
+// four packs the four characters at i.
+func four(s string, i int) uint32 {
+	s = s[i : i+4]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+// quad mixes four characters without regard to case; different characters may collide.
+func quad(x uint32) uint16 {
+	const fold, spread = 0x1f1f1f1f, 0x9e3779b1
+	return uint16((x & fold) * spread >> 16)
+}
+
+func (b *beginnings) mark(x uint32) { h := quad(x); b.quads[h>>6] |= 1 << (h & 63) }
+
+// may reports whether a literal may begin with these four characters.
+func (b *beginnings) may(x uint32) bool {
+	h, pair := quad(x), uint16(x&31|x>>3&0x3e0)
+	return b.quads[h>>6]&(1<<(h&63)) != 0 || b.pairs.has(pair)
 }
 
 // trigram packs three characters without regard to case; different characters may collide.
@@ -59,7 +82,8 @@ const (
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
 )
 
-func (x *wordIndex) init() {
+func (x *wordIndex) init(begins *beginnings) {
+	x.begins = begins
 	x.buckets = make([]int16, trigrams)
 	for i := range x.buckets {
 		x.buckets[i] = -1
@@ -68,7 +92,7 @@ func (x *wordIndex) init() {
 
 func (x *wordIndex) add(text string, exact bool) *literal {
 	for i := range x.literals {
-		if l := &x.literals[i]; l.text == text && l.exact == exact && !l.isName {
+		if l := &x.literals[i]; l.text == text && l.exact == exact {
 			return l
 		}
 	}
@@ -76,27 +100,27 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 	return &x.literals[len(x.literals)-1]
 }
 
-// build files every literal under its first three characters; one of two letters is looked for
-// under each third character.
+// build files every literal under its first three characters, and one of two letters under these.
 func (x *wordIndex) build() {
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
 		if len(l.text) >= trigramLength && !l.short {
 			t := trigram(l.text[0], l.text[1], l.text[2])
-			x.begins[t>>6] |= 1 << (t & 63)
 			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
 			if len(l.text) > trigramLength && l.joints&(1<<trigramLength) == 0 {
 				x.links[i].fourth = l.text[3] | caseBit
+				x.begins.mark(four(l.text, 0))
+				continue
+			}
+			for fourth := range uint32(32) {
+				x.begins.mark(uint32(l.text[0]) | uint32(l.text[1])<<8 | uint32(l.text[2])<<16 | fourth<<24)
 			}
 			continue
 		}
-		for third := range byte(32) {
-			t := trigram(l.text[0], l.text[1], third)
-			x.begins[t>>6] |= 1 << (t & 63)
-		}
 		pair := trigram(l.text[0], l.text[1], 0)
-		x.pairsOf[pair>>6] |= 1 << (pair & 63)
+		x.pairsOf.set(pair)
+		x.begins.pairs.set(pair)
 		x.shorts = append(x.shorts, *l)
 	}
 }
@@ -123,86 +147,6 @@ func (c *scanner) addContextWords(i int, r *rule, needs fact) {
 	c.wordRules = append(c.wordRules, wordRule{rule: i, needs: needs})
 }
 
-// addKeyWords files each name that may stand in a text.
-func (c *scanner) addKeyWords() {
-	for _, r := range c.e.keys {
-		where := byte(pairsAnywhere)
-		if r.query {
-			where = pairsQuery
-		} else if !r.inText {
-			continue
-		}
-		c.pairsHigh |= where // a letter with a mark may be one of its name
-		for i := range r.entries {
-			c.addKeyEntry(&r.entries[i], where)
-		}
-	}
-}
-
-// addKeyEntry files an entry under its first three letters; and, if it begins with words so short that
-// a sign may stand among these, under those of what follows as well.
-func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
-	l := entry.letters
-	switch {
-	case !isASCII(l): // pairsHigh
-	case entry.place == endOfWord:
-		c.nameEndings.add(l, where)
-		c.nameEndings.add(l+"s", where)
-	default:
-		for from := 0; ; {
-			next := from + 1
-			for next < len(l) && entry.joints&(1<<next) == 0 {
-				next++
-			}
-			split, rest := next-from < trigramLength && next < len(l), len(l)-next >= trigramLength
-			if split && !rest && next-from == 1 {
-				c.pairsAlways |= where
-			}
-			c.words.addName(nameEntry{letters: l[from:], joints: entry.joints >> from}, where, split && !rest)
-			if !split || !rest {
-				return
-			}
-			from = next
-		}
-	}
-}
-
-// addName takes the words of a name, however they are joined; a short one is found by two letters.
-func (x *wordIndex) addName(name nameEntry, where byte, short bool) {
-	for i := range x.literals {
-		if l := &x.literals[i]; l.isName && l.text == name.letters && l.joints == name.joints && l.short == short {
-			l.pairs |= where
-			return
-		}
-	}
-	x.literals = append(x.literals, literal{text: name.letters, joints: name.joints, isName: true, short: short || len(name.letters) < trigramLength, pairs: where})
-}
-
-// stands reports whether the words of a name begin at s[i], joined in any way.
-func (l *literal) stands(s string, i int) bool {
-	for k := range len(l.text) {
-		if l.joints&(1<<k) != 0 {
-			for i < len(s) && classes[s[i]]&(classAlnum|classHigh) == 0 {
-				i++
-			}
-		}
-		if i >= len(s) || lower(s[i]) != l.text[k] {
-			return false
-		}
-		i++
-	}
-	return i == len(s) || classes[s[i]]&classLower == 0 || endsInPlural(s, i)
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
 // beginsWord reports whether a letter within a token begins a word: after a digit, or where lower case
 // turns into upper case, as in userPassword and APIKey.
 func beginsWord(before, class byte, s string, i int) bool {
@@ -210,13 +154,12 @@ func beginsWord(before, class byte, s string, i int) bool {
 		(class&classUpper != 0 && (before&classLower != 0 || (i+1 < len(s) && classes[s[i+1]]&classLower != 0)))
 }
 
-// mayBegin reports whether a literal may begin at i.
-func (x *wordIndex) mayBegin(s string, i int) bool {
-	if i+2 >= len(s) {
-		return true
+// wordBegins asks for the literals and notes the names that may begin at i.
+func (p *pass) wordBegins(i int) {
+	if s := p.s; i+4 > len(s) || p.c.begins.may(four(s, i)) {
+		p.word(i)
+		p.noteName(i)
 	}
-	t := trigram(s[i], s[i+1], s[i+2])
-	return x.begins[t>>6]&(1<<(t&63)) != 0
 }
 
 // word looks for literals that begin at i.
@@ -224,7 +167,7 @@ func (p *pass) word(i int) {
 	switch s := p.s; {
 	case i+2 < len(s):
 		p.verify(i, trigram(s[i], s[i+1], s[i+2]))
-	case i+2 == len(s):
+	case i+2 == len(s) && p.c.words.pairsOf.has(trigram(s[i], s[i+1], 0)):
 		p.shortWord(i)
 	}
 }
@@ -241,12 +184,6 @@ func (p *pass) verify(i int, t uint16) {
 			continue
 		}
 		l := &x.literals[at]
-		if l.isName {
-			if p.pairs&l.pairs != l.pairs && l.stands(s, i) {
-				p.pairs |= l.pairs
-			}
-			continue
-		}
 		end := i + len(l.text)
 		if end > len(s) {
 			continue
@@ -265,17 +202,9 @@ func (p *pass) verify(i int, t uint16) {
 			p.found(l)
 		}
 	}
-	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
+	if x.pairsOf.has(t & pairOfChar) {
 		p.shortWord(i)
 	}
-}
-
-// endsInPlural reports whether s[end:] continues a word by an s or es alone.
-func endsInPlural(s string, end int) bool {
-	if s[end] == 'e' {
-		end++
-	}
-	return end < len(s) && s[end] == 's' && (end+1 == len(s) || classes[s[end+1]]&classLower == 0)
 }
 
 // shortWord compares the literals of two letters.
@@ -283,11 +212,7 @@ func (p *pass) shortWord(i int) {
 	s, shorts := p.s, p.c.words.shorts
 	for at := range shorts {
 		l := &shorts[at]
-		if l.isName {
-			if l.stands(s, i) {
-				p.pairs |= l.pairs
-			}
-		} else if l.exact {
+		if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
 				p.vendorToken(l, i)
 				p.found(l)
@@ -301,7 +226,6 @@ func (p *pass) shortWord(i int) {
 func (p *pass) found(l *literal) {
 	p.wanted.add(&l.rules)
 	p.near.add(&l.near)
-	p.pairs |= l.pairs
 }
 
 // vendorToken wants the rule `vendor_tokens` if a token of l's rows stands here.
@@ -380,15 +304,6 @@ func (c *scanner) addTokens(i int, bound *probeRules) {
 	}
 }
 
-// escapedBracket looks for a word after %5B, as in user%5Bpassword%5D=: the token there begins with
-// the escape's own letters.
-func (p *pass) escapedBracket(i int) {
-	const escape = len("%5B")
-	if s := p.s; i+escape+2 < len(s) && s[i+1] == '5' && lower(s[i+2]) == 'b' {
-		p.word(i + escape)
-	}
-}
-
 // ending is the end of a word that makes rules possible, without regard to case.
 type ending struct {
 	text  string
@@ -397,25 +312,32 @@ type ending struct {
 	rules bits
 }
 
-// endingIndex finds words by their last three characters.
+// lastThree are trigrams with which a word ends that any index looks for.
+type lastThree [trigrams / 64]uint64
+
+func (x *lastThree) add(word string) {
+	n := len(word)
+	t := trigram(word[n-3], word[n-2], word[n-1])
+	x[t>>6] |= 1 << (t & 63)
+}
+
+// may reports whether such a word may end at end.
+func (x *lastThree) may(s string, end int) bool {
+	t := trigram(s[end-3], s[end-2], s[end-1])
+	return x[t>>6]&(1<<(t&63)) != 0
+}
+
+// endingIndex finds words by their last characters.
 type endingIndex struct {
-	known   [trigrams / 64]uint64
+	known   *lastThree
 	endings []ending
 }
 
 // add takes an ending; a blank at its end stands for a blank or tab after the word.
 func (x *endingIndex) add(text string, test probeTest, rules bits) {
 	word := strings.TrimSuffix(text, " ")
-	n := len(word)
-	t := trigram(word[n-3], word[n-2], word[n-1])
-	x.known[t>>6] |= 1 << (t & 63)
+	x.known.add(word)
 	x.endings = append(x.endings, ending{text: word, blank: word != text, test: test, rules: rules})
-}
-
-// mayEnd reports whether a known ending may end at end.
-func (x *endingIndex) mayEnd(s string, end int) bool {
-	t := trigram(s[end-3], s[end-2], s[end-1])
-	return x.known[t>>6]&(1<<(t&63)) != 0
 }
 
 // ending compares the end of a token.
@@ -426,41 +348,6 @@ func (p *pass) ending(t token) {
 		if t.length() >= len(e.text) && (!e.blank || after == ' ' || after == '\t') &&
 			equalFoldASCII(s[t.end-len(e.text):t.end], e.text) && (e.test == nil || e.test(s, t)) {
 			p.wanted.add(&e.rules)
-		}
-	}
-}
-
-// nameEndings finds the names of pairs that are glued to what stands before them, as in dbpassword.
-type nameEndings struct {
-	known    [trigrams / 64]uint64
-	endings  []literal
-	shortest int
-}
-
-func (x *nameEndings) add(text string, where byte) {
-	n := len(text)
-	t := trigram(text[n-3], text[n-2], text[n-1])
-	x.known[t>>6] |= 1 << (t & 63)
-	x.endings = append(x.endings, literal{text: text, pairs: where})
-	if x.shortest == 0 || n < x.shortest {
-		x.shortest = n
-	}
-}
-
-// wordEnds compares the end of a word that began in s[start:] or within it.
-func (p *pass) wordEnds(start, end int) {
-	s, x := p.s, &p.c.nameEndings
-	if end-start < x.shortest || x.shortest == 0 {
-		return
-	}
-	t := trigram(s[end-3], s[end-2], s[end-1])
-	if x.known[t>>6]&(1<<(t&63)) == 0 {
-		return
-	}
-	for i := range x.endings {
-		e := &x.endings[i]
-		if end-start >= len(e.text) && equalFoldASCII(s[end-len(e.text):end], e.text) {
-			p.pairs |= e.pairs
 		}
 	}
 }
