@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.redaction import policies
-from tests.unit.redaction.engines import KEY, ROOT, both
 from tests.unit.redaction.test_two_engines import vector_texts
 
 from glasshouse.redaction import Redactor
 from glasshouse.redaction.validators import NETWORKS, SHORTENERS, TESTS
+from support import policies
+from support.engines import KEY, ROOT, both
 
 
 def vectors() -> list[dict[str, Any]]:

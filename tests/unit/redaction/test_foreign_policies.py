@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.redaction import policies
-from tests.unit.redaction.engines import (
+from tests.unit.redaction.test_two_engines import KEYS, corpus_texts, mutated, vector_texts
+
+from glasshouse.redaction import Redactor
+from support import policies
+from support.engines import (
     FRESH_SEED,
     KEY,
     SEED_VARIABLE,
@@ -16,9 +19,6 @@ from tests.unit.redaction.engines import (
     differences,
     piiredact,
 )
-from tests.unit.redaction.test_two_engines import KEYS, corpus_texts, mutated, vector_texts
-
-from glasshouse.redaction import Redactor
 
 COUNT = 400
 NUMBERS = (

@@ -5,64 +5,19 @@ Each test sends its values through both engines and holds them to the same resul
 
 import json
 import random
-from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
 
 from glasshouse.redaction import Redactor
-from support.go_engine import ROOT, go_values
+from glasshouse_bench.unseen import conventions
+from support.engines import ROOT, both
 
 DATA = ROOT / "tests" / "data"
 # Nothing in it is sensitive by itself.
 VALUE = "Zq7 marker"
 
-# What is right to change among the examples of the semantic conventions.
-PERSONAL = {
-    "aws.secretsmanager.secret.arn": "for now: the pair secret: within it",
-    "device.id": "a MAC address",
-    "dns.answers": "a public address",
-    "enduser.id": "a person",
-    "geo.postal_code": "where a person lives",
-    "host.mac": "a MAC address",
-    "http.client_ip": "a public address",
-    "http.request.header": "a public address, as of x-forwarded-for",
-    "hw.network.logical_addresses": "a public address",
-    "hw.network.physical_address": "a MAC address",
-    "process.linux.cgroup": "for now: user@1000.service",
-    "rpc.connect_rpc.request.metadata": "a public address",
-    "rpc.grpc.request.metadata": "a public address",
-    "rpc.request.metadata": "a public address",
-    "url.domain": "a public address",
-    "user.email": "a person",
-    "user.full_name": "a person",
-    "user.id": "a person",
-    "user.name": "a person",
-}
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("engine")
-
-
-def both(redactor: Redactor, folder: Path, lines: list[dict[str, Any]]) -> list[Any]:
-    """Redact by both engines, which must agree."""
-    ours = [redactor.value(line["value"], line["key"]) for line in lines]
-    theirs = go_values(lines, folder)
-    different = [
-        (line, mine, other)
-        for line, mine, other in zip(lines, ours, theirs, strict=True)
-        if mine != other
-    ]
-    assert different == []
-    return ours
-
-
-def test_of_the_semantic_conventions_only_what_is_personal_changes(
-    redactor: Redactor, folder: Path
-) -> None:
+def test_of_the_semantic_conventions_only_what_is_personal_changes() -> None:
     path = DATA / "semantic-conventions.jsonl"
     head, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert head["licence"] == "Apache-2.0"
@@ -70,10 +25,10 @@ def test_of_the_semantic_conventions_only_what_is_personal_changes(
     assert len(rows) > 800
     changed = {
         line["key"]
-        for line, after in zip(lines, both(redactor, folder, lines), strict=True)
+        for line, after in zip(lines, both(lines), strict=True)
         if after != line["value"]
     }
-    assert changed == PERSONAL.keys()
+    assert changed == conventions.PERSONAL.keys()
 
 
 def names(kind: str) -> list[str]:
@@ -81,18 +36,18 @@ def names(kind: str) -> list[str]:
     return [name for group in groups.values() for name in group]
 
 
-def test_a_sensitive_name_hides_any_value(redactor: Redactor, folder: Path) -> None:
+def test_a_sensitive_name_hides_any_value() -> None:
     lines = [{"key": name, "value": VALUE} for name in names("sensitive")]
     assert len(lines) > 300
-    after = both(redactor, folder, lines)
+    after = both(lines)
     left = [line["key"] for line, value in zip(lines, after, strict=True) if value == VALUE]
     assert left == []
 
 
-def test_a_name_that_looks_alike_hides_nothing(redactor: Redactor, folder: Path) -> None:
+def test_a_name_that_looks_alike_hides_nothing() -> None:
     lines = [{"key": name, "value": VALUE} for name in names("ordinary")]
     assert len(lines) > 300
-    after = both(redactor, folder, lines)
+    after = both(lines)
     gone = [line["key"] for line, value in zip(lines, after, strict=True) if value != VALUE]
     assert gone == []
 
@@ -128,7 +83,7 @@ def random_name(generator: random.Random) -> str:
     return name
 
 
-def test_redacting_a_map_twice_is_redacting_it_once(redactor: Redactor, folder: Path) -> None:
+def test_redacting_a_map_twice_is_redacting_it_once(redactor: Redactor) -> None:
     seed = random.SystemRandom().getrandbits(32)
     generator = random.Random(seed)  # noqa: S311 (its seed is printed, so that it can be repeated)
     values = (VALUE, "7", 7, 4111111111111111, "0123456789abcdef", ["a", 5], {"name": "b"})
@@ -136,7 +91,7 @@ def test_redacting_a_map_twice_is_redacting_it_once(redactor: Redactor, folder: 
         {"key": "", "value": {random_name(generator): generator.choice(values)}}
         for _ in range(2_000)
     ]
-    once = both(redactor, folder, lines)
+    once = both(lines)
     twice = [redactor.value(value) for value in once]
     assert [(a, b) for a, b in zip(once, twice, strict=True) if a != b] == [], f"seed {seed}"
     assert sum(after != line["value"] for line, after in zip(lines, once, strict=True)) > 500

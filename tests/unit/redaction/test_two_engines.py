@@ -5,9 +5,9 @@ import random
 from typing import Any
 
 import pytest
-from tests.unit.redaction.engines import FRESH_SEED, ROOT, differences, piiredact
 
 from glasshouse.redaction import Redactor
+from support.engines import FRESH_SEED, ROOT, differences, piiredact
 
 KEYS = ("", "note", "user.password", "url.full", "http.request.header.cookie", "trace_id", "phone")
 # Between values: what log lines, JSON and forms put there.

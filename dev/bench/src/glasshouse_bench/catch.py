@@ -1,4 +1,4 @@
-"""Sends the corpus through the Collector's image, redacting as deployed, and reads it back."""
+"""Sends texts through the Collector's image, redacting as deployed, and reads them back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import yaml
 
 from glasshouse_bench import surfaces
 from glasshouse_bench.corpus import Row
+from glasshouse_bench.unseen import records
+from glasshouse_bench.unseen.probes import Probe
 from glasshouse_cli import secrets
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
@@ -52,10 +54,57 @@ def configuration(deployed: str) -> dict[str, Any]:
     }
 
 
-def stored(project: Project, image: str, rows: Sequence[Row]) -> dict[str, dict[int, str]]:
-    """Send every row on every surface; return what came out, by surface and row.
+class Deployed:
+    """A running Collector that redacts as deployed and writes to files."""
 
-    Raises StackError when the Collector does not start, or not everything comes out.
+    def __init__(self, url: str, out: Path) -> None:
+        self._url = url
+        self._out = out
+
+    def rows(self, rows: Sequence[Row]) -> dict[str, dict[int, str]]:
+        """Send every row on every surface; return what came out, by surface and row.
+
+        Raises StackError when not everything comes out.
+        """
+        _send(self._url, rows)
+        return _read(self._out, len(rows))
+
+    def probes(self, probes: Sequence[Probe]) -> list[Any]:
+        """Send every probe as a log record: as its body, or as an attribute under its key.
+
+        Raises StackError when not everything comes out.
+        """
+        with httpx.Client(base_url=self._url, timeout=60, trust_env=False) as http:
+            for start in range(0, len(probes), BATCH):
+                part = enumerate(probes[start : start + BATCH], start)
+                entries = [records.build(number, probe) for number, probe in part]
+                answer = http.post("/v1/logs", json={"resourceLogs": entries})
+                if not answer.is_success:
+                    raise StackError(f"the Collector refuses the probes: {answer.status_code}")
+        return self._probes_out(probes)
+
+    def _probes_out(self, probes: Sequence[Probe]) -> list[Any]:
+        found: dict[int, Any] = {}
+        path, end = self._out / "logs.jsonl", time.monotonic() + STORED_S
+        seen = 0
+        while len(found) < len(probes):
+            whole = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+            for line in whole[seen:]:
+                found.update(records.read(json.loads(line), probes))
+            seen = len(whole)
+            if time.monotonic() > end:
+                raise StackError(
+                    f"{len(found)} of {len(probes)} probes came out within {STORED_S:.0f} s"
+                )
+            time.sleep(0.2)
+        return [found[number] for number in range(len(probes))]
+
+
+@contextlib.contextmanager
+def deployed(project: Project, image: str) -> Iterator[Deployed]:
+    """Run the Collector of ``image`` until the end of the block.
+
+    Raises StackError when it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="glasshouse-report-") as folder:
         work = Path(folder)
@@ -64,11 +113,10 @@ def stored(project: Project, image: str, rows: Sequence[Row]) -> dict[str, dict[
         out.mkdir()
         out.chmod(0o777)
         secrets.ensure(work)
-        deployed = (project.root / "collector" / "config.yaml").read_text(encoding="utf-8")
-        (work / "config.yaml").write_text(yaml.safe_dump(configuration(deployed)))
+        text = (project.root / "collector" / "config.yaml").read_text(encoding="utf-8")
+        (work / "config.yaml").write_text(yaml.safe_dump(configuration(text)))
         with _collector(project, image, work) as url:
-            _send(url, rows)
-            return _read(out, len(rows))
+            yield Deployed(url, out)
 
 
 @contextlib.contextmanager

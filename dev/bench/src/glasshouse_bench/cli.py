@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -10,7 +11,10 @@ from typing import Annotated
 
 import typer
 
-from glasshouse_bench import admission, catch, compare, corpus, report, speed, surfaces
+from glasshouse_bench import admission, catch, compare, corpus, report, speed, surfaces, unseen
+from glasshouse_bench import picture as drawing
+from glasshouse_bench.unseen import report as unseen_report
+from glasshouse_bench.unseen.probes import judge
 from glasshouse_cli import engine, images, project
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.errors import StackError
@@ -24,23 +28,32 @@ AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
 def redaction_report(
     as_script: AsScript = False,
     picture: Annotated[Path | None, typer.Option(help="where to draw it, as SVG")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the generated people")] = None,
+    examples: Annotated[bool, typer.Option(help="print texts that failed, too")] = False,
 ) -> None:
-    """Send every row of the corpus on every surface; report what was caught, by entity."""
+    """Send the corpus on every surface, and data the rules were not made with; report both."""
     terminal = Terminal(quiet=as_script)
     checkout = project.load()
     engine.ensure(checkout)
     image = images.resolve(["otelcol"], checkout=checkout)["COLLECTOR_IMAGE"]
     rows = corpus.load(checkout.root / "tests" / "data" / "redaction-corpus.jsonl")
     count = len(surfaces.SURFACES)
-    terminal.say(f"sending {len(rows)} rows on {count} surfaces")
-    failed = corpus.failures(rows, catch.stored(checkout, image, rows))
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    probes = unseen.probes(checkout.root, seed, terminal.say)
+    with catch.deployed(checkout, image) as collector:
+        terminal.say(f"sending {len(rows)} rows of the corpus on {count} surfaces")
+        failed = corpus.failures(rows, collector.rows(rows))
+        terminal.say(f"sending {len(probes)} texts of other data, seed {seed}")
+        outcomes = judge(probes, collector.probes)
     scored = corpus.scores(rows, failed)
     if picture:
-        report.picture(scored, count, picture)
+        drawing.draw(scored, outcomes, picture)
     if as_script:
-        terminal.json(report.as_json(scored, failed, count))
+        document = report.as_json(scored, failed, count)
+        terminal.json(document | {"seed": seed, "unseen": unseen_report.as_json(outcomes)})
     else:
-        sys.stdout.write(report.table(scored) + "\n")
+        sys.stdout.write(report.table(scored) + "\n\n")
+        sys.stdout.write(unseen_report.text(outcomes, examples=examples) + "\n")
 
 
 class Pipeline(StrEnum):

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "redaction" / "rules.yaml"
 NEIGHBOURS = (
     "not_preceded_by",

@@ -12,7 +12,7 @@ from typing import Any
 
 from glasshouse.redaction import Redactor
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "collector" / "piiprocessor"
 POLICY = ROOT / "redaction" / "rules.yaml"
 KEY = "glasshouse-test-key-0123456789abcdef"
