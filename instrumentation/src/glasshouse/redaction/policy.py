@@ -20,6 +20,7 @@ from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
+from glasshouse.redaction.schema import SchemaError, check
 from glasshouse.redaction.syntax import PatternSyntaxError, parse
 from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
 from glasshouse.redaction.token_table import RowError, TokenRow, read_row
@@ -170,6 +171,12 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         raise PolicyError(f"policy {path}: cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:
         raise PolicyError(f"policy {path}: {' '.join(str(error).split())}") from None
+    if node is None:
+        raise PolicyError(f"policy {path}: is empty")
+    try:
+        check(node)
+    except SchemaError as error:
+        raise PolicyError(f"policy {path}:{error.line}: {error}") from None
     reader = _Reader(path)
     document = reader.mapping(node)
     values = {key: _value(child) for key, child in document.items()}

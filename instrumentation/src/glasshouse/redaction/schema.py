@@ -20,7 +20,7 @@ _TEXTS: Final = frozenset(
 )
 _LISTS: Final = frozenset(
     {"exact", "suffix", "anywhere", "context_words"}
-    | {"exempt_keys", "keys_except_last", "pseudonym_keys"}
+    | {"exempt_keys", "keys_except_before", "keys_except_after"}
 )
 # Which readers of YAML take for something else, some for a switch, some for a text.
 _NO_TEXT: Final = re.compile(
@@ -36,14 +36,14 @@ class SchemaError(ValueError):
         self.line = node.start_mark.line + 1
 
 
-def check(document: yaml.Node | None) -> None:
+def check(document: yaml.Node) -> None:
     """Check the whole file.
 
     Raises:
         SchemaError: says what is wrong, and with which rule.
     """
     if not isinstance(document, yaml.MappingNode):
-        raise SchemaError(document, "is no map") if document else ValueError("is empty")
+        raise SchemaError(document, "is no map")
     for key, value in _fields(document, ""):
         if key in _LISTS:
             _texts(value, f"{key}: ")
@@ -98,5 +98,5 @@ def _texts(node: yaml.Node, where: str) -> None:
 def _text(node: yaml.Node, where: str) -> None:
     if not isinstance(node, yaml.ScalarNode):
         raise SchemaError(node, f"{where}must be a text")
-    if node.style is None and _NO_TEXT.fullmatch(node.value):
+    if not node.style and _NO_TEXT.fullmatch(node.value):
         raise SchemaError(node, f'{where}must be a text: write "{node.value}" in quotes')
