@@ -21,6 +21,12 @@ type redactor interface {
 	Bytes(key string, b []byte, hits *engine.Hits) ([]byte, bool)
 	// Whole returns what stands for the whole value of a key that names a secret.
 	Whole(key string, hits *engine.Hits) (string, bool)
+	// Names reports whether what stands under that name is replaced for its name alone.
+	Names(name string) bool
+	// NamesPair reports whether the first of two items in a list of pairs is the name of the second.
+	NamesPair(name, value string) bool
+	// Arguments redacts strings of one list that are read together.
+	Arguments(items []string, hits *engine.Hits) bool
 }
 
 // What an entity can be switched to.

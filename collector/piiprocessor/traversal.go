@@ -35,6 +35,7 @@ type traversal struct {
 	hits      map[hit]int64    // of the batch
 	unscanned map[string]int64 // records by action
 	scratch   []byte
+	strings   []string // of a list
 	err       error
 
 	ctx  context.Context // of the batch
@@ -131,8 +132,9 @@ func (t *traversal) attributes(m pcommon.Map, depth int) {
 		return
 	}
 	rename, place := false, 0
+	var parts mapParts
 	for key, value := range m.All() {
-		t.value(key, value, depth)
+		t.value(t.nameOf(key, m, &parts), value, depth)
 		if !t.isPlain(key, place) {
 			rename = true
 		}
@@ -177,7 +179,10 @@ func (t *traversal) rename(m pcommon.Map) {
 
 // value checks what is under a key, to any depth up to the bound. key is the nearest one: items of
 // a list have that of the list.
-func (t *traversal) value(key string, v pcommon.Value, depth int) {
+func (t *traversal) value(key string, v pcommon.Value, depth int) { t.valueIn(key, v, depth, false) }
+
+// valueIn checks a value; nested says that it is an item of a list.
+func (t *traversal) valueIn(key string, v pcommon.Value, depth int, nested bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeEmpty, pcommon.ValueTypeBool:
 	case pcommon.ValueTypeStr:
@@ -200,20 +205,28 @@ func (t *traversal) value(key string, v pcommon.Value, depth int) {
 		}
 	case pcommon.ValueTypeSlice:
 		if v.Slice().Len() > 0 && !t.secret(key, v) {
-			t.items(key, v.Slice(), depth+1)
+			t.items(key, v.Slice(), depth+1, nested)
 		}
 	default:
 		t.fail(errUnknownType)
 	}
 }
 
-func (t *traversal) items(key string, items pcommon.Slice, depth int) {
+func (t *traversal) items(key string, items pcommon.Slice, depth int, nested bool) {
 	if depth > t.maxDepth {
 		t.fail(errTooDeep)
 		return
 	}
+	if nested {
+		if name := t.pairName(items); name != "" {
+			t.value(key, items.At(0), depth)
+			t.value(name, items.At(1), depth)
+			return
+		}
+	}
+	t.arguments(items)
 	for _, item := range items.All() {
-		t.value(key, item, depth)
+		t.valueIn(key, item, depth, true)
 	}
 }
 

@@ -95,6 +95,12 @@ var worstTexts = map[string]string{
 	"near": "passport 12345 ", "tokens": "ghp_", "underscores": "_", "dashes": "--password ", "commas": ",", "unicode": "é@ü.", "percent": "%40", "rules": "-----", "long rule": "-",
 	"json": `{"a":`, "json lists": "[[", "mysql": "mysql -", "curl": " -u a:", "basic58 near": "wallet 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV",
 	"seed": "mnemonic = abandon abandon ", "plus": "+49", "telephone": "tel 1-2-3-4-5-6-7-8-", "aws": "AKIA", "github": "://a:", "lines": "a\n",
+	"options": "--api-key a ", "no options": "token -", "logins": "docker login -p a ", "no logins": "docker login ", "settings": "config set token a ",
+	"arguments": `("token", "a1", `, "no arguments": `("token",`, "members": "name=token value=a ", "names": "name=token ", "values": `token value="a" `,
+	"cells": "| token | a1 ", "attributes": `<a name="token" value=`, "elements": `<a name="token">a</`, "inputs": "token\n input_value=", "parts": "name=\"token\"\r\n",
+	"php": `"token";s:1:`, "data": "data:\n  a: b\n", "secret data": "kind: Secret\ndata:\n  a: b\n", "identified": "create user a identified by ", "sql": "password 'a", "set password": "set password for ",
+	"no curl": "curl ", "hashes": "$6$a", "netrc": "machine a login b ", "pgpass": "a:5432:", "key end": "a1B2/PRIVATE KEY", "putty": "Private-Lines: 2\na1B2\n",
+	"mixed options": "redis-cli sshpass -pa ", "far values": `<a name="a" b `, "rejected": `"a" rejected `, "form names": `name="a"; `, "oauth": `oauth realm="a",`, "oracle": "connect a/b@", "dsn": "user=a pass=", "redis": "AUTH a1", "query": "&code=a#key=b",
 	"emails": "é a@b.co ", "odd emails": "{x}@", "quoted emails": `"a@`, "bracketed emails": "<a@b", "escapes": `\n`, "backslashes": `\`, "surrogates": `\ud83d`,
 	"utf-8 in escapes": `\xc3`, "percent signs": "%", "percent of percent": "%25", "entities": "&#64;", "ampersands": "&amp;", "ansi": "\x1b[31m", "ansi begun": `\x1b[`,
 	"rsyslog": "#012", "full stops": "a。", "zero width": "\u200b。", "other digits": "٤", "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ", "encoded run": "ZXlK", "ipv6 again": "x:1::",
@@ -173,6 +179,25 @@ func TestLinearTimeOfEveryRule(t *testing.T) {
 				t.Errorf("%s, %q: the time grows by %.1f times the length", rule, text, growth)
 			}
 		}
+	}
+}
+
+// TestLinearTimeOfJSON: the walk looks ahead where a name and its value may stand apart.
+func TestLinearTimeOfJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	e := loadEngine(t, Options{})
+	for name, unit := range map[string]string{
+		"members": `{"value":{"value":{"value":"a"}},"name":"token"},`, "values": `{"value":"a"},`, "pairs": `["token","a1"],`,
+		"options": `"--token","a1",`, "lists": `["-a","b",1],`, "data": `{"data":{"data":{"data":"a"}},"kind":"Secret"},`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := func(size int) string { return "[" + strings.Repeat(unit, size/2/len(unit)) + `"a"]` }
+			if growth := timeGrowth(t, mostSizes-1, func(text string) { e.String("", text, nil) }, list); growth > mostGrowth {
+				t.Errorf("the time grows by %.1f times the length", growth)
+			}
+		})
 	}
 }
 

@@ -35,7 +35,9 @@ type Engine struct {
 	tokenRows  []*tokenRow
 	names      []string // of rules, in the order of the counts in Hits
 	unfiltered []string
+	listRules  bits // that run over the items of a list, too
 	limits     limits
+	context    vocabulary
 	scan       *scanner
 	keyCache   atomic.Pointer[map[string]*keyInfo]
 	pseudonyms *pseudonymiser
@@ -43,6 +45,7 @@ type Engine struct {
 	keyNames   nameIndex
 	userNames  nameIndex
 	exempt     []string
+	queryKeys  []string
 	numbers    numberNames
 	keepIPs    bool
 

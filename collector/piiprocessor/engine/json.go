@@ -63,7 +63,7 @@ func (w *jsonWalk) space() {
 
 func (w *jsonWalk) whole() bool {
 	w.space()
-	if !w.value(noKey, 0) {
+	if !w.value(noKey, 0, false) {
 		return false
 	}
 	w.space()
@@ -77,8 +77,9 @@ func (w *jsonWalk) replace(start, end int, with string) {
 	w.kept, w.changed = end, true
 }
 
-// value reads one value under a key; level is the number of brackets around it.
-func (w *jsonWalk) value(k *keyInfo, level int) bool {
+// value reads one value under a key; level is the number of brackets around it, nested says that it
+// is an item of an array.
+func (w *jsonWalk) value(k *keyInfo, level int, nested bool) bool {
 	if w.i >= len(w.s) {
 		return false
 	}
@@ -90,7 +91,7 @@ func (w *jsonWalk) value(k *keyInfo, level int) bool {
 		}
 		if w.e != nil && k.secret.takesWhole() {
 			check := jsonWalk{s: w.s, i: w.i, maxDepth: w.maxDepth}
-			check.container(noKey, level+1)
+			check.container(noKey, level+1, false)
 			w.i = check.i
 			if strings.Trim(w.s[start+1:w.i-1], jsonSpace) != "" {
 				w.e.hit(w.h, k.secret.index)
@@ -98,7 +99,7 @@ func (w *jsonWalk) value(k *keyInfo, level int) bool {
 			}
 			return true
 		}
-		return w.container(k, level+1)
+		return w.container(k, level+1, nested)
 	case c == '"':
 		text, escaped, ok := w.string()
 		if !ok || w.e == nil || text == "" {
@@ -140,12 +141,24 @@ func (w *jsonWalk) numberValue(k *keyInfo, start int, whole bool) {
 	}
 }
 
-// container reads an object or array, whose items stand under k if they have no key.
-func (w *jsonWalk) container(k *keyInfo, level int) bool {
+// container reads an object or array, whose items stand under k if they have no key; nested says
+// that it is an item of an array.
+func (w *jsonWalk) container(k *keyInfo, level int, nested bool) bool {
 	object := w.s[w.i] == '{'
 	closing := byte(']')
 	if object {
 		closing = '}'
+	}
+	var parts objectParts
+	var items []string // of an array, as far as they are redacted together
+	start, pair := w.i, noKey
+	if w.e != nil && !object {
+		if nested {
+			pair = w.pairKey()
+		}
+		if pair == noKey {
+			items = w.arguments()
+		}
 	}
 	w.i++
 	w.space()
@@ -153,11 +166,14 @@ func (w *jsonWalk) container(k *keyInfo, level int) bool {
 		w.i++
 		return true
 	}
-	for {
+	for n := 0; ; n++ {
 		inner := k
+		if n == 1 && pair != noKey {
+			inner = pair
+		}
 		if object {
 			w.space()
-			start := w.i
+			nameStart := w.i
 			if w.i >= len(w.s) || w.s[w.i] != '"' {
 				return false
 			}
@@ -166,9 +182,9 @@ func (w *jsonWalk) container(k *keyInfo, level int) bool {
 				return false
 			}
 			if w.e != nil {
-				inner = w.e.lookup(name)
+				inner = w.e.lookup(w.nameOf(name, start, &parts))
 				if out, changed := w.e.Key(name, w.h); changed {
-					w.replace(start, w.i, out)
+					w.replace(nameStart, w.i, out)
 				}
 			}
 			w.space()
@@ -178,7 +194,9 @@ func (w *jsonWalk) container(k *keyInfo, level int) bool {
 			w.i++
 		}
 		w.space()
-		if !w.value(inner, level) {
+		if n < len(items) {
+			w.argument(inner, items[n])
+		} else if !w.value(inner, level, !object) {
 			return false
 		}
 		w.space()

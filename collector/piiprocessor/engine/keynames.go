@@ -100,8 +100,9 @@ func wordEnd(name string, i int, last byte) (end int, plural bool) {
 	return -1, false
 }
 
-// find returns the first key rule for a normalised name that use allows.
-func (x *nameIndex) find(name string, use func(*keyRule) bool) *keyRule {
+// find returns the first key rule for a normalised name that use allows. Before name[own:] stand words
+// that a blank parts from it: an entry that begins there has to reach the end.
+func (x *nameIndex) find(name string, own int, use func(*keyRule) bool) *keyRule {
 	var best *keyRule
 	plural := false
 	for i := 0; i+1 < len(name); {
@@ -111,7 +112,7 @@ func (x *nameIndex) find(name string, use func(*keyRule) bool) *keyRule {
 			if (best != nil && entry.rule.order > best.order) || !use(entry.rule) {
 				continue
 			}
-			if end, many := entry.ends(name, i); end >= 0 && x.counts(entry, name, i, end) {
+			if end, many := entry.ends(name, i); end >= 0 && x.counts(entry, name, own, i, end) {
 				if best != entry.rule || !many {
 					best, plural = entry.rule, many
 				}
@@ -123,7 +124,7 @@ func (x *nameIndex) find(name string, use func(*keyRule) bool) *keyRule {
 		} else {
 			i = len(name) + 1
 		}
-		if found, many := x.glued(name, word, i-1, use); found != nil && (best == nil || found.order < best.order || (found == best && !many)) {
+		if found, many := x.glued(name, own, word, i-1, use); found != nil && (best == nil || found.order < best.order || (found == best && !many)) {
 			best, plural = found, many
 		}
 	}
@@ -134,7 +135,7 @@ func (x *nameIndex) find(name string, use func(*keyRule) bool) *keyRule {
 }
 
 // glued looks for an entry that the word name[start:end] ends in.
-func (x *nameIndex) glued(name string, start, end int, use func(*keyRule) bool) (best *keyRule, plural bool) {
+func (x *nameIndex) glued(name string, own, start, end int, use func(*keyRule) bool) (best *keyRule, plural bool) {
 	for _, many := range [...]bool{false, true} {
 		stem := name[start:end]
 		if many {
@@ -150,7 +151,7 @@ func (x *nameIndex) glued(name string, start, end int, use func(*keyRule) bool) 
 		for e := range entries {
 			entry := &entries[e]
 			if (best == nil || entry.rule.order < best.order) && use(entry.rule) && strings.HasSuffix(stem, entry.letters) &&
-				x.counts(entry, name, start, end) {
+				x.counts(entry, name, own, start, end) {
 				best, plural = entry.rule, many
 			}
 		}
@@ -160,7 +161,7 @@ func (x *nameIndex) glued(name string, start, end int, use func(*keyRule) bool) 
 
 // counts reports whether an entry that stands at name[start:end] makes the name one of its rule's, by
 // the words around it.
-func (x *nameIndex) counts(entry *nameEntry, name string, start, end int) bool {
+func (x *nameIndex) counts(entry *nameEntry, name string, own, start, end int) bool {
 	r := entry.rule
 	switch {
 	case entry.place == beginning:
@@ -191,7 +192,7 @@ func (x *nameIndex) counts(entry *nameEntry, name string, start, end int) bool {
 		case isDigit(word[0]) && entry.place != wholeName:
 		case !r.overrides && !holds && x.after[word]:
 			return false
-		case entry.place == wholeName, entry.place == atEnd && !x.neutral[word]:
+		case entry.place == wholeName, (entry.place == atEnd || start < own) && !x.neutral[word]:
 			return false
 		}
 	}

@@ -46,7 +46,7 @@ func TestWordsOfNames(t *testing.T) {
 // pass over a text must see each that the key rules know.
 func TestScanMissesNoName(t *testing.T) {
 	e := loadEngine(t, Options{})
-	if e.scan.pairsAlways != 0 {
+	if e.scan.names.always != 0 {
 		t.Error("an entry is too short for the scan to look for: every text with a separator is searched")
 	}
 	random := rand.New(rand.NewPCG(5, 6))
@@ -57,7 +57,7 @@ func TestScanMissesNoName(t *testing.T) {
 			for range 12 {
 				name := spelled(random, words)
 				text := []string{"", "x ", "?", "a=1&", "é"}[random.IntN(5)] + name + "=tulip77tulip77tulip77"
-				if r, _ := e.secretName(text, strings.LastIndexByte(text, '=')); r == nil {
+				if r, _ := e.secretName(text, strings.LastIndexByte(text, '='), false); r == nil {
 					continue
 				}
 				found++

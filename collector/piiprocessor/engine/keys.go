@@ -27,6 +27,7 @@ type keyRule struct {
 	line         bool
 	proseDigit   bool
 	overrides    bool
+	token        bool // the value of a parameter has to look like one
 	minLength    int
 	exceptValues map[string]bool
 	many         bool     // its names are plurals, under which a number is a count
@@ -41,7 +42,7 @@ func (r *keyRule) takesNumbers() bool { return r != nil && r.minLength == 0 && !
 
 // spares reports whether a value is kept although its name is one of the rule's.
 func (r *keyRule) spares(value string) bool {
-	return len(value) < r.minLength || (r.many && areDigits(value)) ||
+	return len(value) < r.minLength || (r.many && areDigits(value)) || (r.token && !isParameterToken(value)) ||
 		(len(r.exceptValues) > 0 && r.exceptValues[lowerASCII(value)])
 }
 
@@ -51,6 +52,7 @@ type keyInfo struct {
 	secret       *keyRule
 	user         bool
 	exempt       bool
+	query        bool     // the value is the query of a URL
 	whole        *keyInfo // what counts for whole numbers, if it differs
 	near         bits     // rules of which a context word is in the name
 	redacted     string
@@ -62,9 +64,9 @@ func hasSuffixWords(name, words string) bool {
 		(len(name) == len(words) || name[len(name)-len(words)-1] == '_')
 }
 
-// secretKey returns the first key rule for a normalised name that use allows.
-func (e *Engine) secretKey(name string, use func(*keyRule) bool) *keyRule {
-	return e.keyNames.find(name, use)
+// secretKey returns the first key rule for a normalised name that use allows; see nameIndex.find.
+func (e *Engine) secretKey(name string, own int, use func(*keyRule) bool) *keyRule {
+	return e.keyNames.find(name, own, use)
 }
 
 func asAttribute(r *keyRule) bool { return !r.query }
@@ -107,18 +109,21 @@ func (e *Engine) classify(key string) *keyInfo {
 	}
 	name := normalise(e.withoutMasks(lastOf(key, longestKey)))
 	k.words = strings.ReplaceAll(name, "_", " ")
-	k.secret = e.secretKey(name, asAttribute)
-	k.user = k.secret == nil && e.userNames.find(name, asAttribute) != nil
+	k.secret = e.secretKey(name, 0, asAttribute)
+	k.user = k.secret == nil && e.userNames.find(name, 0, asAttribute) != nil
 	for _, words := range e.exempt {
 		if hasSuffixWords(name, words) {
 			k.exempt = true
 		}
 	}
+	for _, words := range e.queryKeys {
+		if hasSuffixWords(name, words) {
+			k.query = true
+		}
+	}
 	for i, r := range e.rules {
-		for _, word := range r.contextWords {
-			if e.containsNear(k.words, 0, len(k.words), word) {
-				k.near.set(i)
-			}
+		if len(r.contextWords) > 0 && e.isNearKey(r, k.words) {
+			k.near.set(i)
 		}
 	}
 	if e.numbers.matches(name) {

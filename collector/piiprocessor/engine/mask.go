@@ -55,7 +55,7 @@ func canonicalEmail(s string) string {
 }
 
 func canonicalPhone(s string) string {
-	return strings.TrimPrefix(onlyDigits(s), "00")
+	return strings.TrimPrefix(onlyDigits(numberOf(s)), "00")
 }
 
 func onlyDigits(s string) string {
@@ -108,9 +108,4 @@ func (e *Engine) insideMask(s string, start, end int) bool {
 		return false
 	}
 	return e.maskEnd(s, low+open) >= end
-}
-
-// network is the masked form of an address: its first three bytes or groups.
-func networkMask(mask, network, separator string) string {
-	return "[" + mask + ":" + network + separator + "*]"
 }

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// addressValidators are those of addresses.
+var addressValidators = map[string]bool{"ipv4": true, "ipv6": true, "mac": true}
+
 // parseIPv4 reads four decimal numbers without leading zeros.
 func parseIPv4(s string) (a [4]int, ok bool) {
 	part, digits := 0, 0
@@ -66,8 +69,12 @@ func validateIPv4(e *Engine, s string, start, end int) (int, string, bool) {
 	if has && !valid {
 		end = start + len(rest)
 	}
-	a, ok := parseIPv4(rest)
+	// Providers write an address with dashes in the name of a host.
+	a, ok := parseIPv4(strings.ReplaceAll(rest, "-", "."))
 	if !ok || (!has && a[2] == 0 && a[3] == 0) || (e.keepIPs && isPrivateIPv4(a)) {
+		return end, "", false
+	}
+	if e.isVersion(s, start, end) {
 		return end, "", false
 	}
 	return end, ipv4Form(a), true
@@ -103,11 +110,8 @@ func validateIPv6(e *Engine, s string, start, end int) (int, string, bool) {
 	if e.keepIPs && (first == 0 || first&0xfe00 == 0xfc00 || first&0xffc0 == 0xfe80 || first&0xff00 == 0xff00) {
 		return end, "", false
 	}
-	form := ""
-	for _, g := range groups[:3] {
-		form += strconv.FormatInt(int64(g), 16) + ":"
-	}
-	return end, form, true
+	// What a registry gives to a provider. A third group is one customer as often as not.
+	return end, strconv.FormatInt(int64(groups[0]), 16) + ":" + strconv.FormatInt(int64(groups[1]), 16), true
 }
 
 // isInGroups reports whether a group and colons stand directly before s[start:]: what is there is the

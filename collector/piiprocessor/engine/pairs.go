@@ -16,7 +16,8 @@ func isNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c ==
 func isBlank(c byte) bool    { return c == ' ' || c == '\t' }
 
 // findPairs appends what takes the place of the values of secret names in name=value and name: value.
-func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
+// With query the text is the query of a URL.
+func (e *Engine) findPairs(edits []edit, s string, query bool, h *Hits) []edit {
 	for pos := 0; pos < len(s); {
 		sep := strings.IndexAny(s[pos:], "=:")
 		if sep < 0 {
@@ -34,7 +35,7 @@ func (e *Engine) findPairs(edits []edit, s string, h *Hits) []edit {
 			}
 		}
 		pos = after
-		r, single := e.secretName(s, sep)
+		r, single := e.secretName(s, sep, query)
 		if r == nil {
 			continue
 		}
@@ -90,27 +91,29 @@ func nameBefore(s string, sep int) (name string, start int) {
 
 // secretName returns the key rule for the name to the left of the separator at sep; single reports
 // whether the name is one word.
-func (e *Engine) secretName(s string, sep int) (r *keyRule, single bool) {
+func (e *Engine) secretName(s string, sep int, query bool) (r *keyRule, single bool) {
 	name, start := nameBefore(s, sep)
 	if name == "" {
 		return nil, false
 	}
 	use := inPlainText
-	if start > 0 && (s[start-1] == '?' || s[start-1] == '&' || s[start-1] == ';') {
+	if beginsParameter(s, start, query) {
 		use = inQuery
 	}
 	// On the stack: this runs for every separator of a text that holds the word of a secret.
 	var buffer [2*longestName + 2*longestFirstWord + 1]byte
 	normal := appendNormal(buffer[:0], name)
 	single = bytes.IndexByte(normal, '_') < 0
+	own := 0
 	if first := wordBefore(s, start); first != "" && len(normal) > 0 {
-		normal = appendNormal(buffer[:0], first)
-		normal = appendNormal(append(normal, '_'), name)
+		normal = append(appendNormal(buffer[:0], first), '_')
+		own = len(normal)
+		normal = appendNormal(normal, name)
 	}
 	if len(normal) == 0 {
 		return nil, false
 	}
-	return e.secretKey(unsafe.String(&normal[0], len(normal)), use), single
+	return e.secretKey(unsafe.String(&normal[0], len(normal)), own, use), single
 }
 
 // longestFirstWord bounds the word before a name that is written with a space.

@@ -17,6 +17,9 @@ type policyFile struct {
 	Version       int       `yaml:"version"`
 	Limits        yaml.Node `yaml:"limits"`
 	limits        limits
+	QueryKeys     []string  `yaml:"query_keys"`
+	Context       yaml.Node `yaml:"context"`
+	context       vocabulary
 	ExemptKeys    []string      `yaml:"exempt_keys"`
 	ExemptNumbers exemptNumbers `yaml:"exempt_numbers"`
 	ExceptBefore  []string      `yaml:"keys_except_before"`
@@ -59,6 +62,7 @@ type keyEntry struct {
 	Line       bool     `yaml:"line"`
 	ProseDigit bool     `yaml:"require_digit_in_prose"`
 	Overrides  bool     `yaml:"overrides_except"`
+	Token      bool     `yaml:"require_token"`
 	Mask       string   `yaml:"mask"`
 }
 
@@ -103,11 +107,14 @@ type ruleEntry struct {
 	NotAfter         string    `yaml:"not_followed_by"`
 	NotAfterDigit    string    `yaml:"not_followed_by_and_digit"`
 	ContextWords     []string  `yaml:"context_words"`
+	ContextDirectly  bool      `yaml:"context_directly"`
+	BesideIDWords    string    `yaml:"suppress_beside_id_words"`
 	Rescan           bool      `yaml:"rescan"`
 	SuppressOnIDKeys bool      `yaml:"suppress_on_id_keys"`
 	Validate         string    `yaml:"validate"`
 	Mask             string    `yaml:"mask"`
 	Replacement      string    `yaml:"replacement"`
+	InLists          bool      `yaml:"in_lists"`
 }
 
 // decodeStrictly decodes node and refuses keys that the target does not have.
@@ -129,8 +136,8 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words rescan suppress_on_id_keys validate mask replacement "
-	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except mask "
+		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys suppress_beside_id_words validate mask replacement in_lists "
+	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values text query line require_digit_in_prose overrides_except require_token mask "
 )
 
 // renamedFields are names that fields of the policy had.
@@ -199,6 +206,12 @@ func readPolicy(path string) (*policyFile, error) {
 		}
 		return nil, wrong(":%d: %w", line, err)
 	}
+	if file.context, line, err = readVocabulary(&file.Context); err != nil {
+		if line == 0 {
+			return nil, wrong(": %w", err)
+		}
+		return nil, wrong(":%d: %w", line, err)
+	}
 	if file.ExceptLast != nil {
 		return nil, wrong(`: keys_except_last is now called "keys_except_after"`)
 	}
@@ -218,8 +231,8 @@ type loader struct {
 
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
-		limits: file.limits, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
-		exempt: file.ExemptKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
+		limits: file.limits, context: file.context, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
+		exempt: file.ExemptKeys, queryKeys: file.QueryKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
 	}
 	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
 	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}}
@@ -356,8 +369,18 @@ func (l *loader) finish() *Engine {
 	for _, r := range e.rules {
 		e.masks[r.mask] = true
 	}
+	for i, r := range e.rules {
+		r.place = i
+		// An address is never taken for a time, and addresses are many.
+		r.avoidsTimes = r.suppressOnIDKeys && !addressValidators[r.validatorName]
+	}
 	for _, r := range e.tokenRows {
 		e.masks[strings.Trim(r.masked, "[]")] = true
+	}
+	for i, r := range e.rules {
+		if r.inLists {
+			e.listRules.set(i)
+		}
 	}
 	e.scan = newScanner(e, prefilters)
 	e.keyCache.Store(&map[string]*keyInfo{})
@@ -379,7 +402,7 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 	r := &keyRule{
 		name: entry.Name, masked: "[" + mask + "]", notBehind: setOf(entry.NotBehind), minLength: entry.MinLength, exceptValues: setOf(entry.Except),
 		inText: (entry.Text == nil || *entry.Text) && !entry.Query, query: entry.Query, line: entry.Line, proseDigit: entry.ProseDigit,
-		overrides: entry.Overrides,
+		overrides: entry.Overrides, token: entry.Token,
 	}
 	for _, list := range []struct {
 		names []string
@@ -388,6 +411,9 @@ func compileKeyRule(node *yaml.Node) (*keyRule, error) {
 		for _, words := range list.names {
 			if err := checkWords(words); err != nil {
 				return nil, err
+			}
+			if list.place == endOfWord && (strings.Contains(words, "_") || len(words) < trigramLength) {
+				return nil, fmt.Errorf("glued: %q is not one word of %d letters or more", words, trigramLength)
 			}
 			if len(entry.Behind) == 0 {
 				r.entries = append(r.entries, newNameEntry(words, list.place, r))
@@ -421,7 +447,7 @@ func compileRule(node *yaml.Node) (*rule, error) {
 	}
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
-		contextWords: entry.ContextWords, mask: entry.Mask, digest: digestOf(&entry),
+		contextDirectly: entry.ContextDirectly, mask: entry.Mask, digest: digestOf(&entry), inLists: entry.InLists,
 	}
 	if r.mask == "" {
 		r.mask = r.name
@@ -461,6 +487,15 @@ func setPattern(r *rule, entry *ruleEntry) (err error) {
 		return errors.New("pattern: matches the empty text")
 	}
 	r.needs = deriveNeeds(r.tree, entry.Validate)
+	return setNameGroup(r)
+}
+
+// setNameGroup finds the group that holds a name, if the pattern has one.
+func setNameGroup(r *rule) error {
+	r.nameGroup = max(0, r.pattern.SubexpIndex(nameGroup))
+	if r.nameGroup > 0 && r.pattern.NumSubexp() < 2 {
+		return errors.New("pattern: has a group for the name and none for the value")
+	}
 	return nil
 }
 
@@ -487,13 +522,18 @@ func setNeighbours(r *rule, entry *ruleEntry) error {
 	return nil
 }
 
-func setContextWords(_ *rule, entry *ruleEntry) error {
+func setContextWords(r *rule, entry *ruleEntry) error {
 	for _, word := range entry.ContextWords {
 		if word == "" || lowerASCII(word) != word {
 			return fmt.Errorf("context_words: %q is not lower-case", word)
 		}
 	}
-	return nil
+	r.contextWords = readContextWords(entry.ContextWords)
+	switch r.besideIDWords = idWordHits(entry.BesideIDWords); r.besideIDWords {
+	case "", anyHit, digitHits:
+		return nil
+	}
+	return fmt.Errorf("unknown suppress_beside_id_words %q: use any or digits", entry.BesideIDWords)
 }
 
 func setValidator(r *rule, entry *ruleEntry) error {
@@ -504,7 +544,10 @@ func setValidator(r *rule, entry *ruleEntry) error {
 	if !known {
 		return fmt.Errorf("unknown validator %q", entry.Validate)
 	}
-	r.validate = check
+	if r.nameGroup > 0 && wholeHits[entry.Validate] {
+		return fmt.Errorf("validate: %s is not for patterns with a group for the name", entry.Validate)
+	}
+	r.validate, r.validatorName = check, entry.Validate
 	return nil
 }
 

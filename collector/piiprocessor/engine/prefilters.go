@@ -70,8 +70,19 @@ var prefilters = map[string]prefilter{
 	"private_key": {rule: "bc6011360320", facts: threeDashes, whole: mentionsPrivateKey},
 	// Both patterns are :// and an @ before any slash, quote or white space.
 	"url_credentials": {rule: "6dd507f6b168", probes: []*probe{userInfo}},
-	"url_token":       {rule: "4a79f1091d97", probes: []*probe{userInfo}},
+	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
+	"url_short_token":    {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
+	"oracle_credentials": {rule: "9cbfb44cbbbd", facts: atSign, whole: hasSlashBeforeAt},
+	"dsn_password":       {rule: "678c532031b8", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
+		sharedProbe(probe{sign: "$", test: isBeforeHash}),
+		sharedProbe(probe{sign: "}", test: isBeforeHash}),
+	}},
+	"pgpass":              {rule: "c8d291b20db8", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
+	"instrumentation_key": {rule: "ec318b8c2932", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
+	"private_key_end":     {rule: "591460e1517d", facts: threeDashes, whole: mentionsPrivateKey},
+	"redis_auth":          {rule: "1223812c4093", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
 	"dsn_credentials": {rule: "94c7d669ac48", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
 		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
@@ -81,7 +92,9 @@ var prefilters = map[string]prefilter{
 	"wallet_extended_key": {rule: "0b85456e9cc3", prefixes: true},
 	"wallet_bech32":       {rule: "5aa54a12b537", prefixes: true},
 	// A word, then a blank or tab; anything may stand before the word, as in xBasic.
-	"auth_digest": {rule: "4c0bb3f12a4a", probes: []*probe{sharedProbe(probe{endings: []string{"digest "}})}},
+	"auth_digest": {rule: "e995719ea294", probes: []*probe{sharedProbe(probe{endings: []string{
+		"digest ", "oauth ", "hawk ", "signature ", "mac ", "sha256 ", "sha512 ", "sha1 ",
+	}})}},
 	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
 	"auth_bearer": {rule: "9327c34ab43f", probes: []*probe{sharedProbe(probe{endings: []string{"bearer ", "token ", "negotiate ", "ntlm "}})}},
 	// slack.com, a slash, and the first letter of services, workflows or triggers.
@@ -98,13 +111,38 @@ var prefilters = map[string]prefilter{
 	}},
 	// The last of the words before the seed.
 	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
-	// -- and the first letter of any of the options.
-	"cli_secret": {rule: "d53bdbd76578", probes: []*probe{sharedProbe(probe{sign: "-", next: "-", test: beginsSecretOption})}},
-	// --user, or -u, -p or -a after a blank: each alternative has one of these.
-	"cli_user": {rule: "3876742bd3cf", probes: []*probe{
-		sharedProbe(probe{sign: "-", next: "-", test: beginsUserOption}),
-		sharedProbe(probe{sign: "-", next: "upa", test: isAfterBlank}),
+	"cli_secret":  {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
+	"cli_password": {rule: "55dd2e948319", probes: []*probe{
+		sharedProbe(probe{sign: "-", next: "pPawUuAXch", test: isAfterBlank}),
+		sharedProbe(probe{sign: "/", next: "prRP", test: isSlashOption}),
+		sharedProbe(probe{endings: []string{"rabbitmqctl", "htpasswd"}}),
 	}},
+	"cli_mysql": {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
+	"cli_curl":  {rule: "e653913fdce2", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
+	"cli_user":  {rule: "cb43878e3f6d", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"cli_account": {rule: "8e6af385ae53", probes: []*probe{
+		sharedProbe(probe{endings: []string{"net ", "exe "}}),
+		sharedProbe(probe{sign: "|", next: " \tcps"}),
+	}},
+	// The word before the password.
+	"sql_password": {rule: "a2acf3d67b04", probes: []*probe{
+		sharedProbe(probe{endings: []string{"identified", "password"}, test: isBeforeValue}),
+		sharedProbe(probe{endings: []string{"crypt", "addlogin"}}),
+	}},
+	"kubernetes_secret": {rule: "9b804679cbdc", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
+	// Of these a secret's name stands in the text, too.
+	"cli_option":      {rule: "9370739cefa4", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
+	"cli_setting":     {rule: "f6bda30e73bb", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
+	"named_argument":  {rule: "bfada3c9627d", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
+	"named_attribute": {rule: "4ad753686be4", probes: []*probe{isValueAttribute}},
+	"attribute_named": {rule: "d4b20582f68e", probes: []*probe{isValueAttribute}},
+	"named_element":   {rule: "43137675ffa5", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
+	"named_member":    {rule: "de8ea69c8293", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
+	"named_cell":      {rule: "1315356889fa", probes: []*probe{sharedProbe(probe{sign: "|"})}},
+	"named_input":     {rule: "6e3e22fc2c59", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
+	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
+	"form_part":       {rule: "f9c795cb0ec1", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
+	"php_value":       {rule: "395b57931a77", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	// The words before the code.
@@ -127,33 +165,48 @@ var prefilters = map[string]prefilter{
 	// Tokens of these three lengths.
 	"wallet_other": {rule: "3c6768763413", facts: otherWallet},
 	// A token of 32 to 50 characters in which `mixed_case` holds.
-	"wallet_near": {rule: "80c98271cda6", beside: keyLike},
-	// Digits in groups divided by one blank, dash or plus, of which the first begins with 2 to 6.
-	"card": {rule: "5fdf7a6367e8", facts: manyCardDigits},
-	// Digits in groups divided by one blank or dash.
-	"card_near": {rule: "0ff2ec25d84f", beside: manyGroupedDigits},
+	"wallet_near": {rule: "77bd7b48fefe", beside: keyLike},
+	// Digits in groups divided by up to three blanks or one other sign, of which the first begins with 2 to 6, 8, 9 or 18.
+	"card": {rule: "5838f6155313", facts: manyCardDigits},
+	// Digits in groups divided by up to three blanks or one other sign.
+	"card_near": {rule: "bd1061c686c7", beside: manyGroupedDigits},
 	// Two colons with at most four hex digits before them; or seven groups with a colon between.
 	"ipv6": {rule: "b8aa2ef74484", facts: sevenColonHex, probes: []*probe{sharedProbe(probe{sign: ":", next: ":", test: isIPv6Gap})}},
-	// Four numbers with dots between, of which the validator does not say that it is private.
-	"ipv4": {rule: "cf844a608812", facts: dottedAddress},
+	// Four numbers with dots between, of which the validator does not say that it is private; perhaps with
+	// a v before them.
+	"ipv4": {rule: "38614c7721be", facts: dottedAddress, probes: []*probe{sharedProbe(probe{lettersFirst: true, test: isAddressAfterV})}},
+	// The words before the address, a dash and a digit.
+	"ipv4_host": {rule: "60884e0f93c5", probes: []*probe{
+		sharedProbe(probe{endings: []string{"ec2", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}, test: isBeforeDashedNumber}),
+		sharedProbe(probe{twoLetters: true, test: isBeforeDashedNumber}),
+	}},
 	// Six pairs, or three groups of four.
 	"mac": {rule: "e47382571106", facts: sixDashedHex | sixColonHex | threeDottedHex},
 	// Groups of digits, whatever divides them.
-	"ssn":      {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
-	"phone_us": {rule: "828b55ef5423", groups: [][]int{{3, 3, 4}}},
-	"aadhaar":  {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
-	"rrn":      {rule: "d9e84ac71687", groups: [][]int{{6, 7}}},
-	"cpf":      {rule: "b429f6810363", groups: [][]int{{3, 3, 3, 2}}},
-	"cnpj":     {rule: "87df4f047a91", groups: [][]int{{2, 3, 3, 4, 2}}},
-	"nhs":      {rule: "93a61f3da6b4", groups: [][]int{{3, 3, 4}}},
-	"sin":      {rule: "85c2c28019d6", groups: [][]int{{3, 3, 3}}},
-	"aba":      {rule: "04b2fd5dd881", groups: [][]int{{4, 4, 1}}},
-	// + and a digit that is not 0.
-	"phone": {rule: "4e977d4d81bc", probes: []*probe{sharedProbe(probe{sign: "+", next: "123456789"})}},
+	"ssn":     {rule: "eebd7f0eb24a", groups: [][]int{{3, 2, 4}}},
+	"aadhaar": {rule: "e71e44c7bba7", groups: [][]int{{4, 4, 4}}},
+	"rrn":     {rule: "d9e84ac71687", groups: [][]int{{6, 7}}},
+	"cpf":     {rule: "b429f6810363", groups: [][]int{{3, 3, 3, 2}}},
+	"cnpj":    {rule: "87df4f047a91", groups: [][]int{{2, 3, 3, 4, 2}}},
+	"nhs":     {rule: "93a61f3da6b4", groups: [][]int{{3, 3, 4}}},
+	"sin":     {rule: "85c2c28019d6", groups: [][]int{{3, 3, 3}}},
+	"aba":     {rule: "04b2fd5dd881", groups: [][]int{{4, 4, 1}}},
+	// + and a digit that is not 0, or a parenthesis.
+	"phone": {rule: "110c9e744739", probes: []*probe{sharedProbe(probe{sign: "+", next: "(123456789"})}},
+	// A token that begins with 00 and another digit.
+	"phone_prefix": {rule: "36cd67450b96", probes: []*probe{sharedProbe(probe{
+		numbers: []int{3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, mixed: []int{12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28}, test: beginsWithPrefix,
+	})}},
+	// Three digits between others, as the exchange of a number of North America stands.
+	"phone_us": {rule: "cf4e7ab76482", probes: []*probe{sharedProbe(probe{numbers: []int{3}, test: isExchange})}},
 	// Nine digits or more, in groups of which the first begins with 0, up to two characters apart.
-	"phone_trunk": {rule: "2d10c4a987dc", facts: manyTrunkDigits},
-	// Eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
-	"phone_bare": {rule: "dd649aa0a329", probes: []*probe{sharedProbe(probe{numbers: []int{11}, test: beginsWithZero})}},
+	"phone_trunk": {rule: "733ae7fb29f7", facts: manyTrunkDigits},
+	// The lengths of its groups.
+	"phone_grouped": {rule: "ed4fc7cdfd8d", groups: [][]int{
+		{1, 3, 3, 2, 2}, {1, 3, 3, 4}, {2, 9}, {3, 9}, {2, 3, 3, 3}, {3, 3, 3, 3}, {2, 3, 4}, {2, 4, 4}, {2, 5, 4}, {3, 3, 2, 2}, {2, 1, 3, 4}, {3, 2, 2},
+	}},
+	// Ten or eleven digits beginning with 0: `not_preceded_by` and `not_followed_by` let no other digit stand beside them.
+	"phone_bare": {rule: "036285b745a8", probes: []*probe{sharedProbe(probe{numbers: []int{10, 11}, test: beginsWithZero})}},
 	// The whole id with its letter, as the validator wants it, begins a token: seven or eight digits
 	// with a dash before the letter, or with the letter in the same token.
 	"nif": {rule: "d946321c40a2", probes: []*probe{sharedProbe(probe{numbers: []int{7, 8}, mixed: []int{8, 9}, test: isWholeNIF})}},
@@ -222,22 +275,6 @@ func isDiscordMiddle(s string, t token) bool {
 	return t.end+middle < len(s) && s[t.end+middle] == '.'
 }
 
-func beginsSecretOption(s string, t token) bool {
-	option := s[t.end:]
-	if len(option) < 2 {
-		return false
-	}
-	switch lower(option[1]) {
-	case 'p', 't', 's', 'a', 'c': // password, token, secret, api-key and access-key, client-secret
-		return true
-	}
-	return false
-}
-
-func beginsUserOption(s string, t token) bool { return strings.HasPrefix(s[t.end:], "-u") }
-
-func isAfterBlank(s string, t token) bool { return t.start > 0 && s[t.start-1] == ' ' }
-
 func isSecurityCode(s string, t token) bool {
 	const word = len("code")
 	return t.length() == word && t.start > 1 && s[t.start-1] == ' ' && lower(s[t.start-2]) == 'y'
@@ -272,6 +309,48 @@ func isIPv6Gap(s string, t token) bool {
 	}
 	return left == 0 || classes[s[left-1]]&classAlnum == 0
 }
+
+func isAddressAfterV(s string, t token) bool {
+	const longest = 4 // v and three digits
+	if t.length() > longest || lower(s[t.start]) != 'v' || next(s, t) != '.' {
+		return false
+	}
+	return t.digits == t.length()-1
+}
+
+func isBeforeDashedNumber(s string, t token) bool {
+	return next(s, t) == '-' && t.end+1 < len(s) && isDigit(s[t.end+1])
+}
+
+// beginsWithPrefix: 00 and digits, and in the same token nothing but an extension.
+func beginsWithPrefix(s string, t token) bool {
+	if !strings.HasPrefix(s[t.start:], "00") || s[t.start+2] == '0' {
+		return false
+	}
+	i := t.start
+	for i < t.end && isDigit(s[i]) {
+		i++
+	}
+	return i == t.end || lower(s[i]) == 'x' || (lower(s[i]) == 'e' && lower(next(s, token{end: i + 1})) == 'x')
+}
+
+// isExchange: what stands before and behind is as close as in (415)555-0132.
+func isExchange(s string, t token) bool {
+	const area, line = 3, 4 // digits
+	before := t.start - 1
+	if before < area || t.end+line >= len(s) || !isPhoneSeparator(s[t.end]) || !areDigits(s[t.end+1:t.end+1+line]) {
+		return false
+	}
+	if isPhoneSeparator(s[before]) {
+		before--
+	}
+	if s[before] == ')' {
+		before--
+	}
+	return before >= area-1 && areDigits(s[before-area+1:before+1])
+}
+
+func isPhoneSeparator(c byte) bool { return c == ' ' || c == '.' || c == '-' }
 
 func beginsWithZero(s string, t token) bool { return s[t.start] == '0' }
 

@@ -46,15 +46,21 @@ var nearMisses = map[string]string{
 	"private_key": "-- PRIVATE KEY --", "url_credentials": "https://example.com/@jane", "url_token": "see https://example.com '@'",
 	"dsn_credentials": "@ tcp(, jdbc:mysql:, @tcp", "auth_digest": "digests of 3", "auth_basic": "basically 3", "auth_bearer": "bearers, tokens 3",
 	"slack_webhook": "hooks.slack.com/docs", "webhook_url": "office.com and /apis/webhooks",
-	"bot_token": "1:AB 0.12345.1", "seed_phrase": "Phrases, nemonics", "cli_secret": "a --force", "cli_user": "mysql --silent x-u y", "xml_secret": "a < / b",
+	"bot_token": "1:AB 0.12345.1", "seed_phrase": "Phrases, nemonics", "xml_secret": "a < / b",
 	"cvv": "code 123, a qr code 123", "spoken_secret": "this isn't", "email": "@example.com", "email_near": "mail to jane",
 	"iban": "DE00370400440532013000", "wallet_base58": "abcdefghijklmnopqrstuvwxyz012345", "wallet_evm": "0x1234", "wallet_other": "A123456789012345678901234567890123456789012",
 	"wallet_near": "wallet abcdefghijklmnopqrstuvwxyz0123456789", "card": "1111 1111 1111 1111", "card_near": "card 1234.5678.9012", "ipv6": "xa1234::b, 1:2:3:4:5:6",
-	"ipv4": "10.0.0.1 1.2.3", "mac": "00-11-22-33-44 aa:bb:cc:dd:ee", "ssn": "123-456-789", "phone": "+0123 a+b", "phone_us": "212 55 50123 4",
+	"ipv4": "10.0.0.1 1.2.3", "mac": "00-11-22-33-44 aa:bb:cc:dd:ee", "ssn": "123-456-789", "phone": "+0123 a+b", "phone_us": "212 55 50123 4", "phone_prefix": "0001234567890", "phone_grouped": "12-34 5678", "ipv4_host": "host 1-2-3-4.example",
 	"phone_trunk": "030 12 34", "phone_bare": "11234567890", "nif": "12345678 1234567-", "hetu": "010101 1234", "codice_fiscale": "abcdefghijklmn12",
 	"curp": "abcdefghijklmnop12", "nino": "DA123456C", "mbi": "1A23-456", "nric": "s1234567d", "in_pan": "ABCD12345F", "aadhaar": "1234 5678 901 2",
 	"rrn": "900101 234567", "cpf": "123.456.789.012", "cnpj": "12.345.678/9012-345", "tckn": "12345678901", "nhs": "943 476 59190", "sin": "046 454 2866",
 	"uk_driving_licence": "morga65705sm9ij3", "aba": "0210 0002 12",
+	"url_short_token": "https://example.com/@jane", "oracle_credentials": "jane@example.com/x", "dsn_password": "a bypass:x", "password_hash": "cost $5",
+	"pgpass": "a:5000:b", "instrumentation_key": "a key: x", "private_key_end": "-- PRIVATE KEY --", "redis_auth": "Auth hunter2", "php_value": `"password" => "x"`,
+	"cli_option": "the password x-y - z", "cli_setting": "a reset token", "named_argument": "token, secret", "named_attribute": "password=x", "attribute_named": "password=x",
+	"named_element": "password < 3 / 4", "named_member": "password: x", "named_cell": "password x", "named_input": "the value of a password", "rejected_value": "the value of a password",
+	"form_part": `password="x"`, "cli_secret": "a -force x-y", "cli_password": "x-p y -q z", "cli_mysql": "mysql -u -x", "cli_curl": "curl -x y-u", "cli_user": "x -U a:b -us",
+	"cli_account": "network x", "sql_password": "passwords, identified", "kubernetes_secret": "data 1, metadatas: 2",
 }
 
 // vectorTexts are the texts of the vectors, by rule.
@@ -257,7 +263,7 @@ func TestContextWordsOfAnyForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range []string{word + " C01X00T47", "12" + word + " C01X00T47", "C01X00T47 " + word} {
+		for _, text := range []string{word + " C01X00T47", "12" + word + ": C01X00T47", "C01X00T47 " + word} {
 			agree(t, e, "", text)
 			if out, _ := e.String("", text, nil); !strings.Contains(out, "[passport]") {
 				t.Errorf("%q became %q", text, out)

@@ -21,28 +21,45 @@ const (
 	network
 )
 
+// idWordHits are the hits that `suppress_beside_id_words` leaves where an id word stands before them.
+type idWordHits string
+
+const (
+	anyHit    idWordHits = "any"
+	digitHits idWordHits = "digits"
+)
+
 // rule is one entry of `rules`.
 type rule struct {
 	name, entity, mask        string
 	digest                    string
-	index                     int
+	index, place              int  // in the counts of hits, in the policy
 	pairs, tokens             bool // built in
+	nameGroup                 int  // of the pattern; 0: it has none
 	tree                      *node
 	needs                     needs
 	pattern                   *regexp.Regexp
 	find                      func(s string, pos int) span // means the pattern, if it is not nil
 	notBefore, notBeforeDigit asciiSet
 	notAfter, notAfterDigit   asciiSet
-	contextWords              []string
+	contextWords              []contextWord
+	contextDirectly           bool
 	rescan, suppressOnIDKeys  bool
+	inLists                   bool
+	besideIDWords             idWordHits
+	avoidsTimes               bool
 	validate                  validator
+	validatorName             string
 	replacement               replacement
 }
 
 // find appends what one rule replaces in the text, from left to right.
 func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []edit {
 	if r.pairs {
-		return e.findPairs(edits, s, h)
+		return e.findPairs(edits, s, k.query, h)
+	}
+	if r.nameGroup > 0 {
+		return e.findNamed(edits, r, s, h)
 	}
 	if r.tokens {
 		return e.findTokens(edits, s, h)
@@ -116,7 +133,18 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 			return "", end, false
 		}
 	}
+	if r.avoidsTimes {
+		// What is left of a pattern is checked by its validator, or by nothing.
+		stop := cutAtTime(s, start, end)
+		if stop != end && (stop <= start || r.validate == nil) {
+			return "", end, false
+		}
+		end = stop
+	}
 	if len(r.contextWords) > 0 && !e.isNear(r, k, s, start, end) {
+		return "", end, false
+	}
+	if r.besideIDWords != "" && e.isID(r, s, start, end) {
 		return "", end, false
 	}
 	form := ""
@@ -154,53 +182,12 @@ func (e *Engine) check(r *rule, k *keyInfo, s string, start, end int) (mask stri
 	return "[" + r.mask + "]", end, true
 }
 
-func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
-	for _, word := range r.contextWords {
-		if k.words != "" && e.containsNear(k.words, 0, len(k.words), word) {
-			return true
-		}
+// isID reports whether the words around a hit say that it is a machine's number.
+func (e *Engine) isID(r *rule, s string, start, end int) bool {
+	if r.besideIDWords == digitHits && !areDigits(s[start:end]) {
+		return false
 	}
-	low := start
-	for n := 0; n < e.limits.contextBefore && low > 0; n++ {
-		_, size := utf8.DecodeLastRuneInString(s[:low])
-		low -= size
-	}
-	high := end
-	for n := 0; n < e.limits.contextAfter && high < len(s); n++ {
-		_, size := utf8.DecodeRuneInString(s[high:])
-		high += size
-	}
-	for _, word := range r.contextWords {
-		if e.containsNear(s, low, start, word) || e.containsNear(s, end, high, word) {
-			return true
-		}
-	}
-	return false
-}
-
-// containsNear looks for word, which is lower-case, within s[low:high]. The name of a mask does not
-// count: what stands beside [phone:…] is not a phone number for that.
-func (e *Engine) containsNear(s string, low, high int, word string) bool {
-	for i := low; i+len(word) <= high; i++ {
-		if lower(s[i]) != word[0] || !equalFoldASCII(s[i:i+len(word)], word) {
-			continue
-		}
-		if i > 0 {
-			before := s[i-1]
-			isLower := before >= 'a' && before <= 'z'
-			if (isLower && !(s[i] >= 'A' && s[i] <= 'Z')) || (before >= 'A' && before <= 'Z') {
-				continue
-			}
-		}
-		if i > 0 && s[i-1] == '[' && e.maskEnd(s, i-1) >= 0 {
-			continue
-		}
-		if end := i + len(word); end < len(s) && s[end] >= 'a' && s[end] <= 'z' {
-			continue
-		}
-		return true
-	}
-	return false
+	return e.hasIDWord(s, start) || e.hasUnit(s, end)
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

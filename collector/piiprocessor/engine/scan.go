@@ -17,6 +17,8 @@ type bits [maxRules / 64]uint64
 func (b *bits) set(i int)      { b[i>>6] |= 1 << (i & 63) }
 func (b *bits) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 func (b *bits) empty() bool    { return b[0]|b[1]|b[2] == 0 }
+func (b *bits) remove(o *bits) { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
+func (b *bits) keep(o *bits)   { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
 func (b *bits) add(o *bits)    { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
 
 // Classes of bytes.
@@ -60,9 +62,7 @@ type features struct {
 // triggers say so. Neither misses a match.
 type scanner struct {
 	e            *Engine
-	words, names wordIndex
-	begins       beginnings // of the literals of both
-	ends         lastThree  // of the endings of both
+	words        wordIndex
 	endings      endingIndex
 	signs        [256]*signProbes                // by a character that is no letter or digit
 	twoLetters   []boundProbe                    // asked about tokens of two characters
@@ -72,19 +72,18 @@ type scanner struct {
 	facts        [factCount]bits
 	whole        []wholeProbe
 	generic      []int // rules left to genericScan
+	named        bits  // rules that find a name, which must be one of a secret
 	counted      []countedRule
 	checked      bits // rules that want some counts besides what a probe looks for
 	folded       bits // rules that a character beyond ASCII can make possible
 
-	wordRules   []wordRule
-	alwaysNear  bits // rules with a context word that the index cannot find
-	highNear    bits // rules with one that begins beyond ASCII
-	pairs       int  // the rule `pairs`, or -1
-	pairsAlways byte // the kinds of names that the index cannot find
-	pairsHigh   byte // the kinds of names that a character beyond ASCII may belong to
-	nameEndings nameEndings
-	tokenRule   int // the rule `vendor_tokens`
-	marks       []literal
+	wordRules  []wordRule
+	alwaysNear bits // rules with a context word that the index cannot find
+	highNear   bits // rules with one that begins beyond ASCII
+	pairs      int  // the rule `pairs`, or -1
+	names      nameTable
+	tokenRule  int // the rule `vendor_tokens`
+	marks      []literal
 }
 
 // boundProbe is a probe with the rules of the loaded policy that it speaks for.
@@ -146,22 +145,23 @@ type pass struct {
 	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
-	places       [mostNoted]int32 // where names may begin
-	noted        int
 	separator    bool // = or :
-	query        bool // ? & ;
+	query        bool // ? & ; #, or a text that is a query
 	features
 }
 
 // newScanner binds the prefilters of the table to the rules they were written for.
 func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	c := &scanner{e: e, pairs: -1}
-	c.words.init(&c.begins)
-	c.names.init(&c.begins)
-	c.endings.known, c.nameEndings.known = &c.ends, &c.ends
+	c.words.init()
+	c.names.init()
+	c.names.addRules(e.keys)
 	bound := probeRules{rules: map[*probe]*bits{}}
 	for i, r := range e.rules {
 		filter, known := table[r.name]
+		if r.nameGroup > 0 {
+			c.named.set(i)
+		}
 		if known && filter.rule != r.digest {
 			e.unfiltered = append(e.unfiltered, r.name)
 			filter, known = prefilter{}, false
@@ -169,7 +169,6 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
-			c.addKeyWords()
 		case r.tokens:
 			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
@@ -186,8 +185,7 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	for _, p := range bound.order {
 		c.addProbe(p, *bound.rules[p])
 	}
-	c.words.build()
-	c.names.build()
+	c.words.build(&c.names)
 	return c
 }
 
@@ -281,7 +279,7 @@ func (p *pass) askAll(probes []boundProbe, t token) {
 
 // scan returns the rules that could match s, which stands under k.
 func (c *scanner) scan(s string, k *keyInfo) bits {
-	p := pass{c: c, s: s}
+	p := pass{c: c, s: s, query: k.query}
 	for i := 0; i < len(s); {
 		switch ch := s[i]; {
 		case classes[ch]&classAlnum != 0:
@@ -310,12 +308,12 @@ func (p *pass) conclude() {
 		}
 	}
 	p.concludeCounts()
-	if p.separator {
-		p.names()
-	}
-	p.pairs |= c.pairsAlways
+	p.pairs |= c.names.always
 	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
+	}
+	if p.pairs&pairsAnywhere == 0 {
+		p.wanted.remove(&c.named)
 	}
 	if p.foldsToASCII {
 		p.wanted.add(&c.folded)
@@ -362,7 +360,7 @@ func (p *pass) sign(i int) {
 	case ':':
 		p.colons++
 		p.separator = true
-	case '?', '&', ';':
+	case '?', '&', ';', '#':
 		p.query = true
 	case '-':
 		p.dashes++
@@ -379,7 +377,7 @@ func (p *pass) sign(i int) {
 		if ch >= 0x80 {
 			p.near.add(&p.c.highNear)
 			p.foldsToASCII = p.foldsToASCII || isFoldedLetter(s[i:])
-			p.pairs |= p.c.pairsHigh
+			p.pairs |= p.c.names.high
 			return
 		}
 	}
@@ -391,8 +389,9 @@ func (p *pass) sign(i int) {
 
 // token checks the run of letters and digits that begins at start and returns its end.
 func (p *pass) token(start int) int {
-	s := p.s
+	s, words := p.s, &p.c.words
 	i, digits := start, 0
+	letters, shortest := start, p.c.names.endings.shortest // where the last run of letters begins
 	seen, hex, before := byte(0), byte(classHex), byte(0)
 	for i < len(s) {
 		class := classes[s[i]]
@@ -402,19 +401,24 @@ func (p *pass) token(start int) int {
 		seen |= class
 		hex &= class
 		if class&classDigit != 0 {
-			if digits++; before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if digits++; i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
+			letters = i + 1
 		} else if i > start && beginsWord(before, class, s, i) {
-			if before&classLetter != 0 {
-				p.wordEnds(start, i)
+			if i-letters >= shortest {
+				p.wordEnds(letters, i)
 			}
-			p.wordBegins(i)
+			if words.mayBegin(s, i) {
+				p.word(i)
+			}
 		}
 		before = class
 		i++
 	}
-	p.wordBegins(start)
+	if words.mayBegin(s, start) {
+		p.word(start)
+	}
 	t := token{start: start, end: i, digits: digits, seen: seen}
 	length := i - start
 	p.digits += digits
@@ -422,9 +426,11 @@ func (p *pass) token(start int) int {
 	if digits == length {
 		p.number(t)
 	} else {
+		if i-letters >= shortest {
+			p.wordEnds(letters, i)
+		}
 		if length > 2 {
-			if p.c.ends.may(s, i) {
-				p.nameEnds(start, i)
+			if p.c.endings.mayEnd(s, i) {
 				p.ending(t)
 			}
 		} else if length == 2 {
@@ -441,13 +447,6 @@ func (p *pass) token(start int) int {
 		p.hexGroup(t)
 	}
 	return i
-}
-
-// wordEnds checks the end of a word within a token that began at start.
-func (p *pass) wordEnds(start, end int) {
-	if end-start >= trigramLength && p.c.ends.may(p.s, end) {
-		p.nameEnds(start, end)
-	}
 }
 
 // mixed checks a token of letters and digits.

@@ -3,9 +3,7 @@
 
 package engine
 
-import (
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // Where the name of a pair was seen.
 const (
@@ -13,31 +11,69 @@ const (
 	pairsQuery
 )
 
-// addKeyWords files each name that may stand in a text.
-func (c *scanner) addKeyWords() {
-	for _, r := range c.e.keys {
+// nameLiteral is an entry of a key rule, as it may stand in a text.
+type nameLiteral struct {
+	letters string
+	joints  uint64 // before which letters a word may begin
+	where   byte
+}
+
+// nameTable finds the names of pairs at the beginnings of words.
+type nameTable struct {
+	begins  [trigrams / 64]uint64 // the first three letters of any name
+	threes  nameBuckets           // by these, if a sign may follow them
+	fours   nameBuckets           // by the first four letters: most names
+	names   []nameLiteral
+	links   []link        // of the names; fourth is the next letter, if no sign may stand before it
+	shorts  []nameLiteral // found by their first two letters
+	endings nameEndings
+	always  byte // the kinds of names that it cannot find
+	high    byte // the kinds of names that a character beyond ASCII may belong to
+
+	shortPairs [1 << 10 / 64]uint64 // the letters of shorts
+}
+
+// nameBuckets holds names by a number made of their first letters.
+type nameBuckets struct {
+	known [trigrams / 64]uint64
+	first []int16 // or -1
+}
+
+func (x *nameTable) init() {
+	for _, buckets := range []*nameBuckets{&x.threes, &x.fours} {
+		buckets.first = make([]int16, trigrams)
+		for i := range buckets.first {
+			buckets.first[i] = -1
+		}
+	}
+	x.endings.shortest = longestEntry + 1
+}
+
+// addRules files each name that may stand in a text.
+func (x *nameTable) addRules(rules []*keyRule) {
+	for _, r := range rules {
 		where := byte(pairsAnywhere)
 		if r.query {
 			where = pairsQuery
 		} else if !r.inText {
 			continue
 		}
-		c.pairsHigh |= where // a letter with a mark may be one of its name
+		x.high |= where // a letter with a mark may be one of its name
 		for i := range r.entries {
-			c.addKeyEntry(&r.entries[i], where)
+			x.addEntry(&r.entries[i], where)
 		}
 	}
 }
 
-// addKeyEntry files an entry under its first three letters; and, if it begins with words so short that
+// addEntry files an entry under its first three letters; and, if it begins with words so short that
 // a sign may stand among these, under those of what follows as well.
-func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
+func (x *nameTable) addEntry(entry *nameEntry, where byte) {
 	l := entry.letters
 	switch {
-	case !isASCII(l): // pairsHigh
+	case !isASCII(l): // high
 	case entry.place == endOfWord:
-		c.nameEndings.add(l, where)
-		c.nameEndings.add(l+"s", where)
+		x.endings.add(l, where)
+		x.endings.add(l+"s", where)
 	default:
 		for from := 0; ; {
 			next := from + 1
@@ -46,9 +82,10 @@ func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
 			}
 			split, rest := next-from < trigramLength && next < len(l), len(l)-next >= trigramLength
 			if split && !rest && next-from == 1 {
-				c.pairsAlways |= where
+				x.always |= where
 			}
-			c.names.addName(nameEntry{letters: l[from:], joints: entry.joints >> from}, where, split && !rest)
+			short := (split && !rest) || len(l)-from < trigramLength
+			x.add(nameLiteral{letters: l[from:], joints: entry.joints >> from, where: where}, short)
 			if !split || !rest {
 				return
 			}
@@ -57,79 +94,92 @@ func (c *scanner) addKeyEntry(entry *nameEntry, where byte) {
 	}
 }
 
-// addName takes the words of a name, however they are joined; a short one is found by two letters.
-func (x *wordIndex) addName(name nameEntry, where byte, short bool) {
-	for i := range x.literals {
-		if l := &x.literals[i]; l.text == name.letters && l.joints == name.joints && l.short == short {
-			l.pairs |= where
+func (x *nameTable) add(name nameLiteral, short bool) {
+	if short {
+		for third := range byte(32) {
+			t := trigram(name.letters[0], name.letters[1], third)
+			x.begins[t>>6] |= 1 << (t & 63)
+		}
+		pair := trigram(name.letters[0], name.letters[1], 0)
+		x.shortPairs[pair>>6] |= 1 << (pair & 63)
+		x.shorts = append(x.shorts, name)
+		return
+	}
+	t := trigram(name.letters[0], name.letters[1], name.letters[2])
+	x.begins[t>>6] |= 1 << (t & 63)
+	buckets, length := &x.threes, trigramLength
+	if len(name.letters) > trigramLength && name.joints&(1<<trigramLength) == 0 {
+		t, buckets, length = withFourth(t, name.letters[trigramLength]), &x.fours, trigramLength+1
+	}
+	for at := buckets.first[t]; at >= 0; at = x.links[at].next {
+		if one := &x.names[at]; one.letters == name.letters && one.joints == name.joints {
+			one.where |= name.where
 			return
 		}
 	}
-	x.literals = append(x.literals, literal{text: name.letters, joints: name.joints, short: short || len(name.letters) < trigramLength, pairs: where})
+	one := link{next: buckets.first[t]}
+	if len(name.letters) > length && name.joints&(1<<length) == 0 {
+		one.fourth = name.letters[length] | caseBit
+	}
+	buckets.known[t>>6] |= 1 << (t & 63)
+	buckets.first[t] = int16(len(x.names))
+	x.names, x.links = append(x.names, name), append(x.links, one)
+}
+
+// withFourth mixes a fourth character, without regard to case, into a trigram.
+func withFourth(t uint16, c byte) uint16 {
+	return (t ^ uint16(c&31)*0x421 ^ uint16(c&31)<<7) & (trigrams - 1)
+}
+
+// at returns the kinds of the names that stand at s[i], where the trigram t does.
+func (x *nameTable) at(s string, i int, t uint16, fourth byte) (where byte) {
+	if x.begins[t>>6]&(1<<(t&63)) == 0 {
+		return 0
+	}
+	if x.threes.known[t>>6]&(1<<(t&63)) != 0 {
+		where |= x.walk(x.threes.first[t], s, i, 0)
+	}
+	if f := withFourth(t, fourth); x.fours.known[f>>6]&(1<<(f&63)) != 0 && i+4 < len(s) {
+		where |= x.walk(x.fours.first[f], s, i, s[i+4]|caseBit)
+	}
+	if pair := t & pairOfChar; x.shortPairs[pair>>6]&(1<<(pair&63)) != 0 {
+		for at := range x.shorts {
+			if l := &x.shorts[at]; where&l.where != l.where && l.stands(s, i) {
+				where |= l.where
+			}
+		}
+	}
+	return where
+}
+
+// walk compares the names of one bucket; following is the character after the letters that led to it,
+// 0 if that is not known.
+func (x *nameTable) walk(at int16, s string, i int, following byte) (where byte) {
+	for ; at >= 0; at = x.links[at].next {
+		if one := x.links[at].fourth; one != 0 && following != 0 && one != following {
+			continue
+		}
+		if l := &x.names[at]; where&l.where != l.where && l.stands(s, i) {
+			where |= l.where
+		}
+	}
+	return where
 }
 
 // stands reports whether the words of a name begin at s[i], joined in any way.
-func (l *literal) stands(s string, i int) bool {
-	for k := range len(l.text) {
+func (l *nameLiteral) stands(s string, i int) bool {
+	for k := range len(l.letters) {
 		if l.joints&(1<<k) != 0 {
 			for i < len(s) && classes[s[i]]&(classAlnum|classHigh) == 0 {
 				i++
 			}
 		}
-		if i >= len(s) || lower(s[i]) != l.text[k] {
+		if i >= len(s) || lower(s[i]) != l.letters[k] {
 			return false
 		}
 		i++
 	}
 	return i == len(s) || classes[s[i]]&classLower == 0 || endsInPlural(s, i)
-}
-
-// mostNoted is how many places are noted before they are looked at: most texts have no pair at all.
-const mostNoted = 24
-
-// noteName notes a place where a name may begin. Names count only beside a separator, so they wait
-// until one is seen.
-func (p *pass) noteName(i int) {
-	if p.noted < mostNoted {
-		p.places[p.noted] = int32(i) //nolint:gosec // a text is shorter than 2 GiB
-		p.noted++
-		return
-	}
-	p.nameAt(i)
-}
-
-// names looks for names at the places that were noted.
-func (p *pass) names() {
-	for _, i := range p.places[:p.noted] {
-		p.nameAt(int(i))
-	}
-}
-
-// nameAt looks for names that begin at i.
-func (p *pass) nameAt(i int) {
-	s, x := p.s, &p.c.names
-	if i+trigramLength-1 < len(s) {
-		t := trigram(s[i], s[i+1], s[i+2])
-		fourth := byte(0)
-		if i+trigramLength < len(s) {
-			fourth = s[i+trigramLength] | caseBit
-		}
-		for at := x.buckets[t]; at >= 0; at = x.links[at].next {
-			if one := x.links[at].fourth; one != 0 && one != fourth {
-				continue
-			}
-			if l := &x.literals[at]; p.pairs&l.pairs != l.pairs && l.stands(s, i) {
-				p.pairs |= l.pairs
-			}
-		}
-	}
-	if i+1 < len(s) && x.pairsOf.has(trigram(s[i], s[i+1], 0)) {
-		for at := range x.shorts {
-			if l := &x.shorts[at]; l.stands(s, i) {
-				p.pairs |= l.pairs
-			}
-		}
-	}
 }
 
 // endsInPlural reports whether s[end:] continues a word by an s or es alone.
@@ -138,16 +188,6 @@ func endsInPlural(s string, end int) bool {
 		end++
 	}
 	return end < len(s) && s[end] == 's' && (end+1 == len(s) || classes[s[end+1]]&classLower == 0)
-}
-
-// escapedBracket looks for a word after %5B, as in user%5Bpassword%5D=: the token there begins with
-// the escape's own letters.
-func (p *pass) escapedBracket(i int) {
-	const escape = len("%5B")
-	if s := p.s; i+escape+2 < len(s) && s[i+1] == '5' && lower(s[i+2]) == 'b' {
-		p.word(i + escape)
-		p.noteName(i + escape)
-	}
 }
 
 func isASCII(s string) bool {
@@ -161,22 +201,30 @@ func isASCII(s string) bool {
 
 // nameEndings finds the names of pairs that are glued to what stands before them, as in dbpassword.
 type nameEndings struct {
-	known   *lastThree
-	endings []literal
+	known    [trigrams / 64]uint64
+	endings  []nameLiteral
+	shortest int // no run of letters under this can end in one
 }
 
 func (x *nameEndings) add(text string, where byte) {
-	x.known.add(text)
-	x.endings = append(x.endings, literal{text: text, pairs: where})
+	n := len(text)
+	t := trigram(text[n-3], text[n-2], text[n-1])
+	x.known[t>>6] |= 1 << (t & 63)
+	x.endings = append(x.endings, nameLiteral{letters: text, where: where})
+	x.shortest = min(x.shortest, n)
 }
 
-// nameEnds compares the end of a word that began at start.
-func (p *pass) nameEnds(start, end int) {
-	s, x := p.s, &p.c.nameEndings
+// wordEnds compares the end of a word that is, or ends, the letters s[start:end].
+func (p *pass) wordEnds(start, end int) {
+	s, x := p.s, &p.c.names.endings
+	t := trigram(s[end-3], s[end-2], s[end-1])
+	if x.known[t>>6]&(1<<(t&63)) == 0 {
+		return
+	}
 	for i := range x.endings {
 		e := &x.endings[i]
-		if end-start >= len(e.text) && equalFoldASCII(s[end-len(e.text):end], e.text) {
-			p.pairs |= e.pairs
+		if end-start >= len(e.letters) && equalFoldASCII(s[end-len(e.letters):end], e.letters) {
+			p.pairs |= e.where
 		}
 	}
 }

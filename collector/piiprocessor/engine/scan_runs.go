@@ -3,6 +3,8 @@
 
 package engine
 
+import "strings"
+
 // fact is something that a pass found out about a text, over several tokens or by a long one. Each
 // is a bit; prefilters name those they wait for.
 type fact uint16
@@ -25,7 +27,7 @@ const (
 )
 
 const (
-	longestNumber   = 11 // digits of a number that any probe waits for
+	longestNumber   = 17 // digits of a number that any probe waits for
 	longestMixed    = 42 // likewise of letters and digits
 	longestHexGroup = 4
 
@@ -82,6 +84,18 @@ func (h *chain) follow(t token, n int, goesOn, begins bool) {
 // follows reports whether exactly one character stands between the chain and the token.
 func (h *chain) follows(t token) bool { return h.end == t.start-1 }
 
+// beginsCard reports whether the first group of a card may begin so.
+func beginsCard(s string) bool {
+	return s[0] >= '2' && s[0] <= '9' && s[0] != '7' || strings.HasPrefix(s, "18")
+}
+
+// continues reports whether one character, or up to three blanks, stand between the chain and the token.
+func (h *chain) continues(s string, t token) bool {
+	const mostBlanks = 3
+	gap := t.start - h.end
+	return gap == 1 || (gap <= mostBlanks && gap > 1 && strings.TrimLeft(s[h.end:t.start], " ") == "")
+}
+
 // runs are the numbers and hex groups that stand together in a text.
 type runs struct {
 	groups                    groups
@@ -98,12 +112,12 @@ func (r *runs) add(s string, t token) (found fact) {
 		separator = s[t.start-1]
 	}
 	r.groups.push(t.start, t.end)
-	plain := separator == ' ' || separator == '-'
-	r.card.follow(t, length, r.card.follows(t) && (plain || separator == '+'), s[t.start] >= '2' && s[t.start] <= '6')
+	card := separator == ' ' || separator == '-' || separator == '+' || separator == '/' || separator == '_' || separator == '\t'
+	r.card.follow(t, length, card && r.card.continues(s, t), beginsCard(s[t.start:]))
 	if r.card.count >= shortestCard {
 		found |= manyCardDigits
 	}
-	r.grouped.follow(t, length, r.grouped.follows(t) && plain, true)
+	r.grouped.follow(t, length, card && r.grouped.continues(s, t), true)
 	if r.grouped.count >= shortestCard {
 		found |= manyGroupedDigits
 	}

@@ -13,11 +13,8 @@ import (
 type literal struct {
 	text   string
 	exact  bool
-	short  bool   // found by its first two letters
-	joints uint64 // of a name: before which letters a word may begin
 	rules  bits
 	near   bits
-	pairs  byte        // of a name: where it may stand
 	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
 }
 
@@ -27,46 +24,15 @@ type link struct {
 	fourth byte  // character, without regard to case; 0 if there is none
 }
 
-// wordIndex finds the literals that begin at a place of a text by its first three characters. Of the
-// first four a bit reports whether any literal may begin so: few places need more.
+// wordIndex finds the literals that begin at a place of a text by its first three characters, of
+// which a bit reports whether any literal begins so: few places need more.
 type wordIndex struct {
-	begins   *beginnings
+	begins   [1 << 16 / 64]uint64
 	buckets  []int16 // by trigram: the first of its literals, or -1
 	links    []link  // as literals
 	literals []literal
-	shorts   []literal // of two letters, which sit in no bucket
-	pairsOf  charPairs // their letters
-}
-
-// beginnings are those of all literals, of every index: one look decides about most places.
-type beginnings struct {
-	quads [1 << 16 / 64]uint64 // of the first four characters
-	pairs charPairs            // of the first two, of literals that are no longer
-}
-
-type charPairs [1 << 10 / 64]uint64
-
-func (b *charPairs) set(pair uint16)      { b[pair>>6] |= 1 << (pair & 63) }
-func (b *charPairs) has(pair uint16) bool { return b[pair>>6]&(1<<(pair&63)) != 0 }
-
-// four packs the four characters at i.
-func four(s string, i int) uint32 {
-	s = s[i : i+4]
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-}
-
-// quad mixes four characters without regard to case; different characters may collide.
-func quad(x uint32) uint16 {
-	const fold, spread = 0x1f1f1f1f, 0x9e3779b1
-	return uint16((x & fold) * spread >> 16)
-}
-
-func (b *beginnings) mark(x uint32) { h := quad(x); b.quads[h>>6] |= 1 << (h & 63) }
-
-// may reports whether a literal may begin with these four characters.
-func (b *beginnings) may(x uint32) bool {
-	h, pair := quad(x), uint16(x&31|x>>3&0x3e0)
-	return b.quads[h>>6]&(1<<(h&63)) != 0 || b.pairs.has(pair)
+	shorts   []literal            // of two letters, which sit in no bucket
+	pairsOf  [1 << 10 / 64]uint64 // their letters
 }
 
 // trigram packs three characters without regard to case; different characters may collide.
@@ -82,8 +48,7 @@ const (
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
 )
 
-func (x *wordIndex) init(begins *beginnings) {
-	x.begins = begins
+func (x *wordIndex) init() {
 	x.buckets = make([]int16, trigrams)
 	for i := range x.buckets {
 		x.buckets[i] = -1
@@ -100,27 +65,30 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 	return &x.literals[len(x.literals)-1]
 }
 
-// build files every literal under its first three characters, and one of two letters under these.
-func (x *wordIndex) build() {
+// build files every literal under its first three characters; one of two letters is looked for
+// under each third character.
+func (x *wordIndex) build(names *nameTable) {
+	for i := range names.begins {
+		x.begins[i] = names.begins[i] // a word is looked at for both
+	}
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) >= trigramLength && !l.short {
+		if len(l.text) >= trigramLength {
 			t := trigram(l.text[0], l.text[1], l.text[2])
+			x.begins[t>>6] |= 1 << (t & 63)
 			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
-			if len(l.text) > trigramLength && l.joints&(1<<trigramLength) == 0 {
+			if len(l.text) > trigramLength {
 				x.links[i].fourth = l.text[3] | caseBit
-				x.begins.mark(four(l.text, 0))
-				continue
-			}
-			for fourth := range uint32(32) {
-				x.begins.mark(uint32(l.text[0]) | uint32(l.text[1])<<8 | uint32(l.text[2])<<16 | fourth<<24)
 			}
 			continue
 		}
+		for third := range byte(32) {
+			t := trigram(l.text[0], l.text[1], third)
+			x.begins[t>>6] |= 1 << (t & 63)
+		}
 		pair := trigram(l.text[0], l.text[1], 0)
-		x.pairsOf.set(pair)
-		x.begins.pairs.set(pair)
+		x.pairsOf[pair>>6] |= 1 << (pair & 63)
 		x.shorts = append(x.shorts, *l)
 	}
 }
@@ -134,7 +102,8 @@ func findable(word string) bool {
 // addContextWords files the words beside which rule i is tried. What else its
 // pattern needs is asked in the end.
 func (c *scanner) addContextWords(i int, r *rule, needs fact) {
-	for _, word := range r.contextWords {
+	for _, one := range r.contextWords {
+		word := one.text
 		switch {
 		case classes[word[0]]&classHigh != 0:
 			c.highNear.set(i)
@@ -154,12 +123,13 @@ func beginsWord(before, class byte, s string, i int) bool {
 		(class&classUpper != 0 && (before&classLower != 0 || (i+1 < len(s) && classes[s[i+1]]&classLower != 0)))
 }
 
-// wordBegins asks for the literals and notes the names that may begin at i.
-func (p *pass) wordBegins(i int) {
-	if s := p.s; i+4 > len(s) || p.c.begins.may(four(s, i)) {
-		p.word(i)
-		p.noteName(i)
+// mayBegin reports whether a literal may begin at i.
+func (x *wordIndex) mayBegin(s string, i int) bool {
+	if i+2 >= len(s) {
+		return true
 	}
+	t := trigram(s[i], s[i+1], s[i+2])
+	return x.begins[t>>6]&(1<<(t&63)) != 0
 }
 
 // word looks for literals that begin at i.
@@ -167,7 +137,7 @@ func (p *pass) word(i int) {
 	switch s := p.s; {
 	case i+2 < len(s):
 		p.verify(i, trigram(s[i], s[i+1], s[i+2]))
-	case i+2 == len(s) && p.c.words.pairsOf.has(trigram(s[i], s[i+1], 0)):
+	case i+2 == len(s):
 		p.shortWord(i)
 	}
 }
@@ -202,7 +172,10 @@ func (p *pass) verify(i int, t uint16) {
 			p.found(l)
 		}
 	}
-	if x.pairsOf.has(t & pairOfChar) {
+	if p.pairs&pairsAnywhere == 0 {
+		p.pairs |= p.c.names.at(s, i, t, fourth)
+	}
+	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
 		p.shortWord(i)
 	}
 }
@@ -304,6 +277,15 @@ func (c *scanner) addTokens(i int, bound *probeRules) {
 	}
 }
 
+// escapedBracket looks for a word after %5B, as in user%5Bpassword%5D=: the token there begins with
+// the escape's own letters.
+func (p *pass) escapedBracket(i int) {
+	const escape = len("%5B")
+	if s := p.s; i+escape+2 < len(s) && s[i+1] == '5' && lower(s[i+2]) == 'b' {
+		p.word(i + escape)
+	}
+}
+
 // ending is the end of a word that makes rules possible, without regard to case.
 type ending struct {
 	text  string
@@ -312,32 +294,25 @@ type ending struct {
 	rules bits
 }
 
-// lastThree are trigrams with which a word ends that any index looks for.
-type lastThree [trigrams / 64]uint64
-
-func (x *lastThree) add(word string) {
-	n := len(word)
-	t := trigram(word[n-3], word[n-2], word[n-1])
-	x[t>>6] |= 1 << (t & 63)
-}
-
-// may reports whether such a word may end at end.
-func (x *lastThree) may(s string, end int) bool {
-	t := trigram(s[end-3], s[end-2], s[end-1])
-	return x[t>>6]&(1<<(t&63)) != 0
-}
-
-// endingIndex finds words by their last characters.
+// endingIndex finds words by their last three characters.
 type endingIndex struct {
-	known   *lastThree
+	known   [trigrams / 64]uint64
 	endings []ending
 }
 
 // add takes an ending; a blank at its end stands for a blank or tab after the word.
 func (x *endingIndex) add(text string, test probeTest, rules bits) {
 	word := strings.TrimSuffix(text, " ")
-	x.known.add(word)
+	n := len(word)
+	t := trigram(word[n-3], word[n-2], word[n-1])
+	x.known[t>>6] |= 1 << (t & 63)
 	x.endings = append(x.endings, ending{text: word, blank: word != text, test: test, rules: rules})
+}
+
+// mayEnd reports whether a known ending may end at end.
+func (x *endingIndex) mayEnd(s string, end int) bool {
+	t := trigram(s[end-3], s[end-2], s[end-1])
+	return x.known[t>>6]&(1<<(t&63)) != 0
 }
 
 // ending compares the end of a token.

@@ -216,8 +216,10 @@ func (p *patternParser) group() (*node, error) {
 		p.fold = true
 	case p.peek("(?:"):
 		p.at += len("(?:")
+	case p.peek(namedGroup):
+		p.at += len(namedGroup)
 	case p.peek("(?"):
-		return nil, p.wrong(start, "a group is (…), (?:…) or (?i:…)")
+		return nil, p.wrong(start, "a group is (…), (?:…), (?i:…) or (?P<name>…)")
 	default:
 		p.at++
 	}

@@ -303,11 +303,20 @@ func endsInWord(name, word string) bool {
 	return at == 0 || !isLetter(name[at-1]) || (classes[name[at]]&classUpper != 0 && classes[name[at-1]]&classLower != 0)
 }
 
-// tokenIn finds the token of l's rows whose prefix or word stands at s[i:].
+// isVendorWord reports whether a word of the table counts as such: not the name of a mask, nor one that
+// ends in the first letter of another word, as in sumOfPayments.
+func (e *Engine) isVendorWord(s string, start, end int) bool {
+	if classes[s[end-1]]&classUpper != 0 && classes[s[end-2]]&classLower != 0 {
+		return false
+	}
+	return start == 0 || s[start-1] != '[' || e.maskEnd(s, start-1) < 0
+}
+
+// tokenAt finds the token of l's rows whose prefix or word stands at s[i:].
 func (e *Engine) tokenAt(l *literal, s string, i int) (best foundToken) {
 	after := i + len(l.text)
-	if !l.exact && i > 0 && s[i-1] == '[' && e.maskEnd(s, i-1) >= 0 {
-		return best // the name of a mask is no vendor's word
+	if !l.exact && !e.isVendorWord(s, i, after) {
+		return best
 	}
 	for _, r := range l.tokens {
 		var f foundToken

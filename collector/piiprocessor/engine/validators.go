@@ -6,6 +6,7 @@ package engine
 import (
 	"encoding/base64"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -85,31 +86,72 @@ func number(digits []byte) int {
 	return n
 }
 
-// isCardIssuer checks prefix and length, by the issuers' published ranges.
-func isCardIssuer(d []byte) bool {
+// sixDigitIssuers are those of cards of 16 digits that isCardIssuer does not check otherwise, by
+// their first six digits.
+var sixDigitIssuers = cardRanges(
+	// Elo, Hipercard, Verve, RuPay, Meeza, Cabal, Naranja, Shopping, InstaPayment, mada
+	`504175 506699-506778 509000-509999 627780 636297 636368 606282 506099-506198 507865-507964 606985-607984 608001-608500 508500-508999
+	507803-507808 604201-604219 589657 589562 603488 637000-639999 588845-588851`,
+	// Troy, Humo, Uzcard, Belkart, ArCa
+	"979200-979289 986000-986099 860000-860099 911200-911299 905100-905199",
+	// the banks of Iran
+	`502206 502229 502806 502908 502938 504172 505416 505785 505801 507677 585983 589210
+	589463 603761 603769-603770 603799 606256 606373 610433 636214 636949`,
+	// Maestro of 16
+	"501600-501699 670000-679999",
+)
+
+type cardRange struct{ first, last int }
+
+func cardRanges(lists ...string) (ranges []cardRange) {
+	for _, part := range strings.Fields(strings.Join(lists, " ")) {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		ranges = append(ranges, cardRange{number([]byte(first)), number([]byte(last))})
+	}
+	return ranges
+}
+
+// isCardIssuer checks prefix and length, by the issuers' published ranges. alone: in one run and in no
+// sentence, where many ids are as long.
+func isCardIssuer(d []byte, alone bool) bool {
 	n := len(d)
+	if alone && (n == 12 || n >= 17) {
+		return false
+	}
 	two, three, four := number(d[:2]), number(d[:3]), number(d[:4])
 	switch {
 	case d[0] == '4':
 		return n == 13 || n == 16 || n == 19
 	case two >= 51 && two <= 55, four >= 2221 && four <= 2720:
 		return n == 16
-	case two == 34, two == 37:
+	case two == 34, two == 37, four == 1800, four == 2131:
 		return n == 15
-	case four == 6011, three >= 644 && three <= 649, two == 65, two == 62, four >= 3528 && four <= 3589, four >= 2200 && four <= 2204:
+	case four == 6011, three >= 644 && three <= 649, two == 65, two == 62, four >= 3528 && four <= 3589, four >= 2200 && four <= 2204,
+		four >= 8110 && four <= 8171:
 		return n >= 16 && n <= 19
 	case three >= 300 && three <= 305, four == 3095:
 		return n == 14 || n == 16
 	case two == 36, two == 38, two == 39:
 		return n >= 14 && n <= 19
-	case four == 5019:
-		return n == 16
 	}
 	switch four {
-	case 5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763:
+	case 5018, 5020, 5038, 5893, 6304, 6390, 6759, 6761, 6762, 6763:
 		return n >= 12 && n <= 19
 	}
-	return false
+	if four == 5019 {
+		return n == 16
+	}
+	if alone || n != 16 {
+		return false
+	}
+	if two == 35 {
+		return true
+	}
+	six := number(d[:6])
+	return slices.ContainsFunc(sixDigitIssuers, func(r cardRange) bool { return r.first <= six && six <= r.last })
 }
 
 // digitGroups collects the digits of a hit and the lengths of its groups.
@@ -143,11 +185,23 @@ func validateCard(_ *Engine, s string, start, end int) (int, string, bool) {
 			continue
 		}
 		d := g.digits[:n]
-		if isCardIssuer(d) && isCardGrouping(s[start:stop]) && luhn(d) && !allSame(d) {
+		alone := stop-start == n && !inSentence(s, start)
+		if !isCardIssuer(d, alone) || !isCardGrouping(s[start:stop]) {
+			continue
+		}
+		if luhn(d) && !allSame(d) {
 			return stop, "", true
 		}
 	}
 	return end, "", false
+}
+
+// inSentence reports whether a number stands by itself: first in the text, or behind a blank.
+func inSentence(s string, start int) bool {
+	if start < 2 {
+		return start == 0
+	}
+	return s[start-1] == ' ' && s[start-2] != '=' && s[start-2] != ':'
 }
 
 func validateLuhn(_ *Engine, s string, start, end int) (int, string, bool) {
@@ -164,32 +218,39 @@ func validateLuhn(_ *Engine, s string, start, end int) (int, string, bool) {
 	return end, "", false
 }
 
-// isCardGrouping accepts one group, 4-4-4-k, 4-4-4-4-3, 4-6-5 and 4-6-4, with equal separators.
+// isCardGrouping accepts one group, 4-4-4-k, 4-4-4-4-3, 4-6-5, 4-6-4, with equal separators, and 8-8 with blanks.
 func isCardGrouping(hit string) bool {
 	var groups [longestCard]int
-	count, separator := 0, byte(0)
-	for i := range len(hit) {
+	count, separator := 0, ""
+	for i := 0; i < len(hit); {
 		if isDigit(hit[i]) {
 			groups[count]++
+			i++
 			continue
 		}
-		if separator != 0 && hit[i] != separator {
+		from := i
+		for i < len(hit) && !isDigit(hit[i]) {
+			i++
+		}
+		if separator != "" && hit[from:i] != separator {
 			return false
 		}
-		separator = hit[i]
+		separator = hit[from:i]
 		if count++; count == len(groups) {
 			return false
 		}
 	}
-	switch count + 1 {
+	switch g := groups[:count+1]; len(g) {
 	case 1:
 		return true
+	case 2:
+		return g[0] == 8 && g[1] == 8 && separator[0] == ' '
 	case 3:
-		return groups[0] == 4 && groups[1] == 6 && (groups[2] == 5 || groups[2] == 4)
+		return g[0] == 4 && g[1] == 6 && (g[2] == 5 || g[2] == 4)
 	case 4:
-		return groups[0] == 4 && groups[1] == 4 && groups[2] == 4 && groups[3] <= 4
+		return g[0] == 4 && g[1] == 4 && g[2] == 4 && g[3] <= 4
 	case 5:
-		return groups[0] == 4 && groups[1] == 4 && groups[2] == 4 && groups[3] == 4 && groups[4] == 3
+		return g[0] == 4 && g[1] == 4 && g[2] == 4 && g[3] == 4 && g[4] == 3
 	}
 	return false
 }

@@ -15,7 +15,7 @@ func (e *Engine) Value(key string, raw json.RawMessage, h *Hits) (json.RawMessag
 	// One level fewer than a JSON text inside a string, as this one is the value itself.
 	w := jsonWalk{s: string(raw), maxDepth: 10_000, e: e, h: h, depth: -1}
 	w.space()
-	w.value(e.lookup(key), 0)
+	w.value(e.lookup(key), 0, false)
 	if !w.changed {
 		return raw, nil
 	}

@@ -1,5 +1,6 @@
 """The view: what rules see of a text."""
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.fold import fold
-from glasshouse.redaction.folding import DECIMAL_ZEROS, FOLDED, FULL_WIDTH
+from glasshouse.redaction.folding import DECIMAL_ZEROS, FOLDED, FULL_WIDTH, LOOK_ALIKES
 
 GO_TABLE = Path(__file__).parents[3] / "collector/piiprocessor/engine/foldtable.go"
 
@@ -79,3 +80,14 @@ def test_the_collectors_table_has_the_same_digits() -> None:
     text = GO_TABLE.read_text(encoding="utf-8")
     listed = text.split("var decimalZeros = []rune{", 1)[1].split("}", 1)[0]
     assert [int(code, 16) for code in listed.replace(",", " ").split()] == list(DECIMAL_ZEROS)
+
+
+def test_the_collectors_table_has_the_same_look_alikes() -> None:
+    text = GO_TABLE.read_text(encoding="utf-8").split("var lookAlikes", 1)[1].split("\n}\n", 1)[0]
+    escapes = {"'\\n'": "'\n'", "gone": "''"}
+    rows = re.findall(r"\{(0x[0-9a-f]+), (0x[0-9a-f]+), ('\\n'|'.'|gone)\}", text)
+    listed = [
+        (int(first, 16), int(last, 16), (escapes.get(read) or read)[1:-1])
+        for first, last, read in rows
+    ]
+    assert listed == list(LOOK_ALIKES)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from glasshouse.redaction import Redactor
+from glasshouse.redaction.emails import EmailPattern
 
 SHORT_BYTES = 8 << 10
 TIMES_LONG = 8
@@ -60,6 +61,23 @@ def test_growth(redactor: Redactor, shape: str) -> None:
     text = unit * (SHORT_BYTES * TIMES_LONG // len(unit.encode()))
     redactor.text(text)  # compiles what this shape wants
     assert growth(redactor.text, text) <= MOST_GROWTH
+
+
+@pytest.mark.parametrize("unit", ["é a@b.co ", "a@b.co ", "é@é.", "a@a."])
+def test_growth_of_the_email_search(unit: str) -> None:
+    """By itself, for what surrounds it costs more than a few thousand copies of the text."""
+    pattern = EmailPattern(near=False)
+
+    def count(text: str) -> int:
+        raw = text.encode()
+        reader = pattern.reader(raw)
+        found, pos = 0, 0
+        while match := reader.search(pos):
+            found, pos = found + 1, match.end()
+        return found
+
+    text = unit * (SHORT_BYTES * TIMES_LONG * 2 // len(unit.encode()))
+    assert growth(count, text) <= MOST_GROWTH
 
 
 def test_the_measurement_sees_quadratic_growth() -> None:

@@ -36,13 +36,21 @@ class BoundedRedactor(Redactor):
             return self._marked()
         return super().name(key)
 
-    def _value(self, key: str, value: Any, level: int) -> Any:
+    def _value(self, key: str, value: Any, level: int, *, within: bool = False) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, bytes | bytearray | memoryview):
             size = len(cast(bytes, value))
-            return super()._value(key, value, level) if self._pays(size) else self._marked()
-        return super()._value(key, value, level) if self._pays(_EACH) else self._marked()
+            return (
+                super()._value(key, value, level, within=within)
+                if self._pays(size)
+                else self._marked()
+            )
+        return (
+            super()._value(key, value, level, within=within)
+            if self._pays(_EACH)
+            else self._marked()
+        )
 
     def _string(self, key: str, text: str) -> str:
         left = self._left

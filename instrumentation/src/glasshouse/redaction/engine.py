@@ -7,13 +7,18 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, are_digits, only_digits
+from glasshouse.redaction import times
+from glasshouse.redaction.arguments import are_arguments, joined, mask
+from glasshouse.redaction.ascii import DIGITS, are_digits, only_digits
+from glasshouse.redaction.context import Context
 from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.emails import EmailPattern
 from glasshouse.redaction.fold import fold
+from glasshouse.redaction.forms import is_not_words
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
+from glasshouse.redaction.named import find_named
 from glasshouse.redaction.pairs import find_pairs, is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
@@ -44,6 +49,7 @@ class Engine:
             [rule.mask.strip(b"[]") for rule in policy.keys]
             + [rule.mask for rule in (*policy.rules, *policy.tokens)]
         )
+        self._context = Context(policy.vocabulary, self._masks)
         self._key_names = KeyNames(policy, self._secrets, self._masks)
         self._tokens = VendorTokens(policy.tokens, *policy.token_names)
         self._pseudonyms = Pseudonyms(key)
@@ -51,6 +57,9 @@ class Engine:
         self._keys: dict[str, KeyInfo] = {"": NO_KEY}
         self._names: dict[str, bytes | None] = {}
         self._triggers = Triggers(policy.rules, self._tokens, shipped=policy.shipped)
+        self._list_rules = sum(
+            1 << place for place, rule in enumerate(policy.rules) if rule.in_lists
+        )
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)
@@ -141,6 +150,34 @@ class Engine:
         count("unsettled")
         return result
 
+    def arguments(self, items: list[bytes], count: Count = _ignore) -> None:
+        """Redact, in place, strings of one list that are read together."""
+        if not are_arguments(items):
+            return
+        text, starts = joined(items)
+        wanted = self._triggers.of(text, NO_KEY) & self._list_rules
+        while wanted:
+            bit = wanted & -wanted
+            wanted ^= bit
+            edits = self._edits(self._policy.rules[bit.bit_length() - 1], NO_KEY, text, count)
+            if edits:
+                mask(items, edits, starts)
+                text, starts = joined(items)
+
+    def names(self, name: str) -> bool:
+        """Return whether what stands under that name is replaced for its name alone."""
+        key = self.key_info(name)
+        return key.secret is not None or key.user
+
+    def names_pair(self, name: bytes, value: bytes | None) -> bool:
+        """Return whether the first of two items in a list of pairs is the name of the second.
+
+        Two words are columns or fields.
+        """
+        if not name or not self.names(name.decode("utf-8", "replace")):
+            return False
+        return value is None or is_not_words(value)
+
     def _one_pass(self, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
         result: bytes | None = None
         view = fold(text)
@@ -150,13 +187,9 @@ class Engine:
             wanted ^= bit
             rule = self._policy.rules[bit.bit_length() - 1]
             seen = text if view is None else view.text
-            if rule.builtin == "pairs":
-                edits = find_pairs(self._secrets, self._masks, seen, count)
-                edits = edits if view is None else view.unbroken(edits)
-            elif rule.builtin:
-                edits = self._tokens.find(self._masks, seen, count)
-            else:
-                edits = self._find(rule, key, seen, count)
+            edits = self._edits(rule, key, seen, count)
+            if view is not None and rule.builtin == "pairs":
+                edits = view.unbroken(edits)
             if edits:
                 text = result = spliced(text, edits if view is None else view.back(edits))
                 view = fold(text)
@@ -164,6 +197,18 @@ class Engine:
                 seen = text if view is None else view.text
                 wanted = self._triggers.of(seen, key) & ~((bit << 1) - 1)
         return result
+
+    def _edits(self, rule: Rule, key: KeyInfo, text: bytes, count: Count) -> list[Edit]:
+        if rule.name_group:
+            edits = find_named(rule, self._secrets, self._masks, text)
+            for _ in edits:
+                count(rule.name)
+            return edits
+        if rule.builtin == "pairs":
+            return find_pairs(self._secrets, self._masks, text, count, query=key.query)
+        if rule.builtin:
+            return self._tokens.find(self._masks, text, count)
+        return self._find(rule, key, text, count)
 
     def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:
         def on_string(key: KeyInfo, content: bytes) -> bytes | None:
@@ -186,6 +231,8 @@ class Engine:
             on_number,
             on_name,
             lambda key: self.secret(key, count),
+            self,
+            count,
         )
         return walk.run()
 
@@ -224,7 +271,14 @@ class Engine:
         """Decide about one hit; return what takes its place, and its end."""
         if start >= end or not _fits_before(rule, text, start):
             return None
-        if rule.context_words and not self._is_near(rule, key, text, start, end):
+        if rule.avoids_times and (stop := times.cut(text, start, end)) != end:
+            # What is left of a pattern is checked by its validator, or by nothing.
+            if stop <= start or not rule.validate:
+                return None
+            end = stop
+        if rule.context.words and not self._is_near(rule, key, text, start, end):
+            return None
+        if rule.suppress_beside_id_words and self._is_id(rule, text, start, end):
             return None
         form = b""
         name = rule.validate
@@ -244,6 +298,8 @@ class Engine:
             if network is None:
                 return None
             end, form = network
+            if name == "ipv4" and self._context.is_version(text, start, end):
+                return None
         if not _fits_after(rule, text, end) or self._masks.is_inside(text, start, end):
             return None
         return b"[" + rule.mask + self._shown(rule, text[start:end], form) + b"]", end
@@ -269,9 +325,7 @@ class Engine:
                 return b""
 
     def _is_near(self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
-        if key.words and any(
-            self._contains(key.words, 0, len(key.words), word) for word in rule.context_words
-        ):
+        if key.words and self._context.names(rule.context, key.words):
             return True
         low = start
         for _ in range(self._policy.limits.context_before):
@@ -285,29 +339,12 @@ class Engine:
             if high >= len(text):
                 break
             high = _next_character(text, high)
-        folded = text[low:high].lower()
-        return any(
-            word in folded
-            and (self._contains(text, low, start, word) or self._contains(text, end, high, word))
-            for word in rule.context_words
-        )
+        return self._context.is_near(rule.context, text, low, start, end, high)
 
-    def _contains(self, text: bytes, low: int, high: int, word: bytes) -> bool:
-        """Look for a lower-case word within ``text[low:high]``, as a word of its own."""
-        window = text[low:high].lower()
-        at = window.find(word)
-        while at >= 0:
-            begin, stop = low + at, low + at + len(word)
-            before, after = text[begin - 1 : begin] if begin else b"", text[stop : stop + 1]
-            joined = bool(before) and (
-                before[0] in UPPER or (before[0] in LOWER and text[begin] not in UPPER)
-            )
-            # The name of a mask: what stands beside [phone:…] is not a phone number for that.
-            masked = before == b"[" and self._masks.end(text, begin - 1) >= 0
-            if not joined and not masked and not (after and after[0] in LOWER):
-                return True
-            at = window.find(word, at + 1)
-        return False
+    def _is_id(self, rule: Rule, text: bytes, start: int, end: int) -> bool:
+        if rule.suppress_beside_id_words == "digits" and not are_digits(text[start:end]):
+            return False
+        return self._context.has_id_word(text, start) or self._context.has_unit(text, end)
 
 
 def _search(rule: Rule, text: bytes) -> Callable[[int], Any]:

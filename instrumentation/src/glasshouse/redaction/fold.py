@@ -22,9 +22,27 @@ _CLOSING: Final = {c: re.compile(rb"\\*[\r\n%c]" % c) for c in b"\"'"}
 _RAW: Final = {
     character.encode(): (read.encode(), character in STOPS) for character, read in FOLDED.items()
 }
-# The first bytes of characters with which an atom may begin.
-_LEADS: Final = bytes(sorted({character[0] for character in _RAW}))
-_START: Final = re.compile(b"[\\\\%&#\x1b" + re.escape(_LEADS) + b"]", re.DOTALL)
+
+
+def _start() -> re.Pattern[bytes]:
+    """Compile what begins an atom: a sign of ASCII, or a whole character that folds.
+
+    Every branch begins with a literal, so that `re` skips to these bytes.
+    """
+    last: dict[bytes, list[bytes]] = {}
+    for character in sorted(_RAW):
+        last.setdefault(character[:-1], []).append(re.escape(character[-1:]))
+    by_lead: dict[bytes, list[bytes]] = {}
+    for head, ends in last.items():
+        rest = re.escape(head[1:]) + b"[" + b"".join(ends) + b"]"
+        by_lead.setdefault(re.escape(head[:1]), []).append(rest)
+    signs = [rb"\\(?=[\\nrtxu0e])", rb"%(?=[0-9A-Fa-f]{2})", rb"&(?=[#A-Za-z])", rb"#(?=0)"]
+    signs.append(b"\x1b(?=\\[)")
+    leads = [lead + b"(?:" + b"|".join(rests) + b")" for lead, rests in by_lead.items()]
+    return re.compile(b"|".join(signs + leads))
+
+
+_START: Final = _start()
 _ANSI: Final = rb"\[[0-9;:?]{0,32}[A-Za-z]"
 # A run of backslashes; a longer one is none.
 _ESCAPE: Final = re.compile(

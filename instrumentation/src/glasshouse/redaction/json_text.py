@@ -2,9 +2,17 @@
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from glasshouse.redaction.keys import NO_KEY, KeyInfo
+from glasshouse.redaction.parts import (
+    KIND,
+    SECRET,
+    holds_name,
+    holds_value,
+    is_secret_member,
+    may_be_secret,
+)
 
 _SPACE: Final = b" \t\r\n"
 _SKIP: Final = re.compile(rb"[ \t\r\n]*")
@@ -75,6 +83,18 @@ OnName = Callable[[bytes], tuple[KeyInfo, bytes | None]]
 OnSecret = Callable[[KeyInfo], bytes]
 
 
+class OnParts(Protocol):
+    """What the walk asks of names and values that stand apart."""
+
+    def key_info(self, key: str) -> KeyInfo: ...
+
+    def names(self, name: str) -> bool: ...
+
+    def names_pair(self, name: bytes, value: bytes | None) -> bool: ...
+
+    def arguments(self, items: list[bytes], count: Callable[[str], None]) -> None: ...
+
+
 class Walk:
     """One JSON text. ``run`` returns it changed, or ``None`` when nothing was."""
 
@@ -86,6 +106,8 @@ class Walk:
         on_number: OnNumber,
         on_name: OnName,
         on_secret: OnSecret,
+        parts: OnParts,
+        count: Callable[[str], None],
     ) -> None:
         self._text = text
         self._max_depth = max_depth
@@ -93,6 +115,8 @@ class Walk:
         self._on_number = on_number
         self._on_name = on_name
         self._on_secret = on_secret
+        self._parts = parts
+        self._count = count
         self._changes: list[tuple[int, int, bytes]] = []
 
     def run(self, key: KeyInfo = NO_KEY) -> bytes | None:
@@ -150,7 +174,7 @@ class Walk:
                 raise NotJsonError
             at += 1
 
-    def _value(self, at: int, key: KeyInfo) -> int:
+    def _value(self, at: int, key: KeyInfo, *, within: bool = False) -> int:
         """Treat the value at ``at``, which is valid; return its end."""
         text = self._text
         first = text[at : at + 1]
@@ -160,7 +184,9 @@ class Walk:
                 if text[at + 1 : end - 1].strip(_SPACE):
                     self._changes.append((at, end, self._on_secret(key)))
                 return end
-            return self._container(at, key)
+            if first == b"{":
+                return self._object(at)
+            return self._array(at, key, within)
         if first == b'"':
             found = _STRING.match(text, at)
             assert found is not None  # noqa: S101 (checked by _check)
@@ -178,26 +204,135 @@ class Walk:
             self._changes.append((at, end, changed))
         return end
 
-    def _container(self, at: int, key: KeyInfo) -> int:
+    def _object(self, start: int) -> int:
         text = self._text
-        named = text[at : at + 1] == b"{"
-        at = self._skip(at + 1)
-        if text[at : at + 1] in (b"}", b"]"):
+        at = self._skip(start + 1)
+        if text[at : at + 1] == b"}":
             return at + 1
+        siblings: tuple[str | None, str] | None = None
         while True:
-            inner = key
-            if named:
-                at = self._skip(at)
-                name = _STRING.match(text, at)
-                assert name is not None  # noqa: S101 (checked by _check)
-                inner, changed = self._on_name(unescape(name[1]))
-                if changed is not None:
-                    self._changes.append((at, name.end(), changed))
-                at = self._skip(name.end()) + 1
-            at = self._skip(self._value(self._skip(at), inner))
-            if text[at : at + 1] in (b"}", b"]"):
+            at = self._skip(at)
+            member, after = self._content(at)
+            inner, changed = self._on_name(member)
+            if changed is not None:
+                self._changes.append((at, after, changed))
+            name = member.decode("utf-8", "replace")
+            value = holds_value(name)
+            if value or may_be_secret(name):
+                siblings = siblings or self._siblings(start)
+                if value and siblings[0] is not None:
+                    inner = self._parts.key_info(siblings[0])
+                elif is_secret_member(siblings[1], name):
+                    inner = self._parts.key_info(SECRET)
+            at = self._skip(self._value(self._skip(self._skip(after) + 1), inner))
+            if text[at : at + 1] == b"}":
                 return at + 1
             at += 1
+
+    def _array(self, start: int, key: KeyInfo, within: bool) -> int:
+        text = self._text
+        at = self._skip(start + 1)
+        if text[at : at + 1] == b"]":
+            return at + 1
+        pair = self._pair_key(at) if within else None
+        items = None if pair else self._arguments(at)
+        place = 0
+        while True:
+            at = self._skip(at)
+            if items is not None:
+                at = self._argument(at, key, items[place])
+            else:
+                at = self._value(at, pair if pair and place else key, within=True)
+            at = self._skip(at)
+            if text[at : at + 1] == b"]":
+                return at + 1
+            at += 1
+            place += 1
+
+    def _content(self, at: int) -> tuple[bytes, int]:
+        """Return what the string at ``at`` holds, and its end."""
+        found = _STRING.match(self._text, at)
+        assert found is not None  # noqa: S101 (checked by _check)
+        return unescape(found[1]), found.end()
+
+    def _end(self, at: int) -> int:
+        return self._check(at, -len(self._text))
+
+    def _siblings(self, start: int) -> tuple[str | None, str]:
+        """Return the name that a member of the object at ``start`` holds, and its kind."""
+        text, named, kind = self._text, None, ""
+        at = self._skip(start + 1)
+        while text[at : at + 1] != b"}":
+            member, at = self._content(at)
+            at = self._skip(self._skip(at) + 1)
+            name = member.decode("utf-8", "replace")
+            if name == KIND:
+                held = self._content(at)[0] if text[at : at + 1] == b'"' else b""
+                kind = held.decode("utf-8", "replace")
+            elif named is None and holds_name(name):
+                held = self._last_text(at).decode("utf-8", "replace")
+                named = held if self._parts.names(held) else None
+            at = self._skip(self._end(at))
+            at = self._skip(at + 1) if text[at : at + 1] == b"," else at
+        return named, kind
+
+    def _last_text(self, at: int) -> bytes:
+        """Return the string at ``at``, or the last item of the array there where it is one."""
+        text, last = self._text, b""
+        if text[at : at + 1] == b'"':
+            return self._content(at)[0]
+        if text[at : at + 1] != b"[":
+            return b""
+        at = self._skip(at + 1)
+        while text[at : at + 1] != b"]":
+            last = self._content(at)[0] if text[at : at + 1] == b'"' else b""
+            at = self._skip(self._end(at))
+            at = self._skip(at + 1) if text[at : at + 1] == b"," else at
+        return last
+
+    def _pair_key(self, at: int) -> KeyInfo | None:
+        """Return the key of the second of two items of which the first, at ``at``, is its name."""
+        text = self._text
+        if text[at : at + 1] != b'"':
+            return None
+        name, at = self._content(at)
+        at = self._skip(at)
+        if text[at : at + 1] != b",":
+            return None
+        at = self._skip(at + 1)
+        value = self._content(at)[0] if text[at : at + 1] == b'"' else None
+        at = self._skip(self._end(at))
+        if text[at : at + 1] != b"]" or not self._parts.names_pair(name, value):
+            return None
+        return self._parts.key_info(name.decode("utf-8", "replace"))
+
+    def _arguments(self, at: int) -> list[bytes] | None:
+        """Return the strings of an array, redacted together, if it holds nothing else."""
+        text, items, option = self._text, list[bytes](), False
+        while True:
+            if text[at : at + 1] != b'"':
+                return None
+            option = option or text[at + 1 : at + 2] == b"-"
+            item, at = self._content(at)
+            items.append(item)
+            at = self._skip(at)
+            if text[at : at + 1] == b"]":
+                break
+            at = self._skip(at + 1)
+        if not option:
+            return None
+        before = list(items)
+        self._parts.arguments(items, self._count)
+        return None if items == before else items
+
+    def _argument(self, at: int, key: KeyInfo, item: bytes) -> int:
+        """Treat the string at ``at``, of which ``item`` is what was left."""
+        before, end = self._content(at)
+        changed = self._on_string(key, item) if item else None
+        after = item if changed is None else changed
+        if after != before:
+            self._changes.append((at, end, after))
+        return end
 
 
 def _is_number(token: bytes) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from glasshouse.redaction.ascii import are_digits
+from glasshouse.redaction.forms import is_parameter_token
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.policy import KeyRule, NameWords, Policy
@@ -17,13 +18,15 @@ LONGEST_KEY: Final = 256
 class KeyInfo:
     """What the policy says of one name. ``words`` are joined by spaces.
 
-    ``whole`` is what counts for whole numbers, if it differs.
+    With ``query`` the value is the query of a URL. ``whole`` is what counts for whole numbers, if
+    it differs.
     """
 
     words: bytes = b""
     secret: KeyRule | None = None
     user: bool = False
     exempt: bool = False
+    query: bool = False
     whole: "KeyInfo | None" = None
 
 
@@ -82,8 +85,12 @@ class NameIndex:
             self._entries.setdefault(letters, []).append(entry)
             self._longest = max(self._longest, len(letters))
 
-    def find(self, name: str, use: Use) -> KeyRule | None:
-        """Return the first key rule for a normalised name among those that ``use`` admits."""
+    def find(self, name: str, use: Use, own: int = 0) -> KeyRule | None:
+        """Return the first key rule for a normalised name among those that ``use`` admits.
+
+        Before the word numbered ``own`` stand words that a blank parts from the name: an entry
+        that begins there has to reach the end.
+        """
         words = name.split("_")
         best: tuple[int, bool] | None = None
         rule: KeyRule | None = None
@@ -91,7 +98,7 @@ class NameIndex:
             found = (entry.order, plural)
             if best is not None and found >= best:
                 continue
-            if use(entry.rule) and self._counts(entry, words, start, end):
+            if use(entry.rule) and self._counts(entry, words, own, start, end):
                 best, rule = found, entry.rule
         return rule.plural if rule is not None and best is not None and best[1] else rule
 
@@ -115,7 +122,7 @@ class NameIndex:
                 elif first[-1:] == "s" and first[:-1].endswith(entry.letters):
                     yield entry, True, start, start + 1
 
-    def _counts(self, entry: _Entry, words: list[str], start: int, end: int) -> bool:
+    def _counts(self, entry: _Entry, words: list[str], own: int, start: int, end: int) -> bool:
         """Decide, by the words around an entry, whether it makes the name one of its rule's."""
         rule, around = entry.rule, self._words
         if entry.place == "prefix":
@@ -134,7 +141,7 @@ class NameIndex:
                 return False
             if entry.place == "exact":
                 return False
-            if entry.place == "suffix" and word not in around.neutral:
+            if (entry.place == "suffix" or start < own) and word not in around.neutral:
                 return False
         return True
 
@@ -152,14 +159,14 @@ class SecretNames:
 
     def __init__(self, policy: Policy) -> None:
         self._index = NameIndex(policy.keys, policy.name_words)
-        self._known: dict[tuple[str, Use], KeyRule | None] = {}
+        self._known: dict[tuple[str, Use, int], KeyRule | None] = {}
 
-    def find(self, name: str, use: Use) -> KeyRule | None:
-        """Return the first key rule for ``name`` among those that ``use`` admits."""
-        known = (name, use)
+    def find(self, name: str, use: Use, own: int = 0) -> KeyRule | None:
+        """Return what `NameIndex.find` does."""
+        known = (name, use, own)
         if known in self._known:
             return self._known[known]
-        rule = self._index.find(name, use) if name else None
+        rule = self._index.find(name, use, own) if name else None
         if len(self._known) >= MOST_NAMES:
             self._known = {}
         self._known[known] = rule
@@ -184,6 +191,7 @@ class KeyNames:
             secret=secret,
             user=secret is None and self._users.find(name, as_attribute) is not None,
             exempt=any(_ends_with_words(name, words) for words in self._policy.exempt_keys),
+            query=any(_ends_with_words(name, words) for words in self._policy.query_keys),
             whole=self._for_whole_numbers(name.split("_")),
         )
 
@@ -223,5 +231,7 @@ def _end_of(key: bytes) -> bytes:
 def spares(rule: KeyRule, value: bytes) -> bool:
     """Return whether a value is kept although its name is one of the rule's."""
     if len(value) < rule.min_length or (rule.many and are_digits(value)):
+        return True
+    if rule.token and not is_parameter_token(value):
         return True
     return bool(rule.except_values) and value.lower() in rule.except_values

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from glasshouse.redaction.ascii import only_digits
+from glasshouse.redaction.phones import number_of
 
 UNCHECKED: Final = "[unchecked]"
 # What the engine counts beside the names of rules.
@@ -38,8 +39,8 @@ class Pseudonyms:
         return self.of(text.lower())
 
     def of_phone(self, text: bytes) -> bytes:
-        """One name for a number, however its digits are grouped."""
-        return self.of(only_digits(text).removeprefix(b"00"))
+        """One name for a number, however its digits are grouped, and whatever its extension."""
+        return self.of(only_digits(number_of(text)).removeprefix(b"00"))
 
 
 class Masks:

@@ -22,7 +22,8 @@ def ipv4(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | 
     rest, has, valid = _split_prefix(text[start:end], 32)
     if has and not valid:
         end = start + len(rest)
-    address = parse_ipv4(rest)
+    # Providers write an address with dashes in the name of a host.
+    address = parse_ipv4(rest.replace(b"-", b"."))
     if address is None or (not has and address[2] == 0 and address[3] == 0):
         return None
     if keep_private and _is_private(address):
@@ -64,7 +65,8 @@ def ipv6(text: bytes, start: int, end: int, *, keep_private: bool) -> Network | 
     )
     if keep_private and local:
         return None
-    return Network(end, b"".join(b"%x:" % group for group in groups[:3]))
+    # What a registry gives to a provider. A third group is one customer as often as not.
+    return Network(end, b"%x:%x" % (groups[0], groups[1]))
 
 
 def _split_prefix(text: bytes, limit: int) -> tuple[bytes, bool, bool]:

@@ -41,9 +41,12 @@ class _Value(NamedTuple):
 
 
 def find_pairs(
-    names: SecretNames, masks: Masks, text: bytes, hit: Callable[[str], None]
+    names: SecretNames, masks: Masks, text: bytes, hit: Callable[[str], None], *, query: bool
 ) -> list[Edit]:
-    """Return what takes the place of the values of secret names, from left to right."""
+    """Return what takes the place of the values of secret names, from left to right.
+
+    With ``query`` the text is the query of a URL.
+    """
     edits: list[Edit] = []
     pos = 0
     size = len(text)
@@ -60,7 +63,7 @@ def find_pairs(
             pos = after + 1
             continue
         pos = after
-        rule, single = _secret_name(names, text, at)
+        rule, single = _secret_name(names, text, at, query=query)
         if rule is None:
             continue
         value = _value(masks, text, after, line=rule.line)
@@ -115,18 +118,23 @@ def _name_before(text: bytes, at: int) -> tuple[bytes, int]:
     return text[start:i], start
 
 
-def _secret_name(names: SecretNames, text: bytes, at: int) -> tuple[KeyRule | None, bool]:
+def _secret_name(
+    names: SecretNames, text: bytes, at: int, *, query: bool
+) -> tuple[KeyRule | None, bool]:
     """Return the key rule for the name to the left, and whether the name is one word."""
     name, start = _name_before(text, at)
     if not name:
         return None, False
-    in_a_query = start > 0 and text[start - 1] in b"?&;"
+    in_a_query = text[start - 1] in b"?&;#" if start > 0 else query
     normal = normalise(name.decode("ascii"))
     single = "_" not in normal
     first = _word_before(text, start)
+    own = 0
     if first and normal:
-        normal = f"{normalise(first.decode('ascii'))}_{normal}"
-    return names.find(normal, in_query if in_a_query else in_plain_text), single
+        before = normalise(first.decode("ascii"))
+        own = before.count("_") + 1
+        normal = f"{before}_{normal}"
+    return names.find(normal, in_query if in_a_query else in_plain_text, own), single
 
 
 def _word_before(text: bytes, start: int) -> bytes:

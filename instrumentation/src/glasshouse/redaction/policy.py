@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast
 
 import yaml
 
+from glasshouse.redaction.context import ContextWords
 from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
@@ -25,9 +26,12 @@ from glasshouse.redaction.syntax import PatternSyntaxError, parse
 from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
 from glasshouse.redaction.token_table import RowError, TokenRow, read_row
 from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
+from glasshouse.redaction.vocabulary import Vocabulary, VocabularyError, read_vocabulary
 
 VERSION: Final = 1
 BUILTINS: Final = ("pairs", "vendor_tokens")
+# What a pattern calls the group that holds a name; the value is in another group.
+NAME_GROUP: Final = "name"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
@@ -41,15 +45,18 @@ _KEY_FIELDS: Final = frozenset(
         "mask",
         "require_digit_in_prose",
         "overrides_except",
+        "require_token",
     }
 )
 _PLACES: Final = ("exact", "prefix", "suffix", "anywhere", "glued")
 # Letters of an entry; with more the comparison of a name would cost more.
 _LONGEST_ENTRY: Final = 64
+_SHORTEST_GLUED: Final = 3
 _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "context_words", "rescan", "validate"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
-    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement"}
+    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement", "in_lists"}
+    | {"context_directly", "suppress_beside_id_words"}
 )
 _RENAMED: Final = {
     "weak": "require_digit_in_prose",
@@ -61,6 +68,8 @@ _RENAMED: Final = {
     "after_digit": "not_followed_by_and_digit",
     "as": "replacement",
 }
+
+ADDRESSES: Final = frozenset({*NETWORKS, "mac"})
 
 Replacement = Literal["typed", "last4", "pseudonym", "network"]
 
@@ -78,6 +87,7 @@ class KeyRule:
     line: bool = False
     require_digit_in_prose: bool = False
     overrides: bool = False
+    token: bool = False
     min_length: int = 0
     except_values: frozenset[bytes] = frozenset()
     many: bool = False
@@ -111,16 +121,29 @@ class Rule:
     entity: str
     mask: bytes
     pattern: Any
+    name_group: int
+    """The group of the pattern that holds a name; 0: it has none."""
     needs: Needs
     not_preceded_by: frozenset[int]
     not_preceded_by_digit_and: frozenset[int]
     not_followed_by: frozenset[int]
     not_followed_by_and_digit: frozenset[int]
-    context_words: tuple[bytes, ...]
+    context: ContextWords
     rescan: bool
     suppress_on_id_keys: bool
+    suppress_beside_id_words: Literal["", "any", "digits"]
     validate: str
     replacement: Replacement
+    in_lists: bool
+
+    @property
+    def context_words(self) -> tuple[bytes, ...]:
+        return self.context.words
+
+    @property
+    def avoids_times(self) -> bool:
+        """An address is never taken for a time, and addresses are many."""
+        return self.suppress_on_id_keys and self.validate not in ADDRESSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +168,13 @@ class Policy:
     """What is sensitive, and what takes its place."""
 
     limits: Limits
+    vocabulary: Vocabulary
     keys: tuple[KeyRule, ...]
     rules: tuple[Rule, ...]
     name_words: NameWords
     user_names: KeyRule
     exempt_keys: tuple[str, ...]
+    query_keys: tuple[str, ...]
     exempt_numbers: NumberNames
     tokens: tuple[TokenRow, ...]
     token_names: tuple[tuple[str, ...], tuple[str, ...]]
@@ -186,7 +211,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         )
     try:
         limits = read_limits(document.get("limits"))
-    except LimitError as error:
+        vocabulary = read_vocabulary(document.get("context"))
+    except (LimitError, VocabularyError) as error:
         place = f"{path}:{error.line}" if error.line else path
         raise PolicyError(f"policy {place}: {error}") from None
     if "keys_except_last" in values:
@@ -209,6 +235,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         raise PolicyError(f"policy {path}: there is no rule or entity {unknown} to disable")
     return Policy(
         limits=limits,
+        vocabulary=vocabulary,
         keys=keys,
         rules=rules,
         name_words=NameWords(
@@ -218,6 +245,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         ),
         user_names=reader.user_names(values.get("pseudonym_keys", {})),
         exempt_keys=tuple(values.get("exempt_keys", ())),
+        query_keys=tuple(values.get("query_keys", ())),
         exempt_numbers=NumberNames(
             **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
         ),
@@ -300,8 +328,8 @@ class _Reader:
             for words in entry.get(place) or ()
             for first in behind or ("",)
         ]
-        for _, words in entries:
-            if problem := _problem_of(words):
+        for place, words in entries:
+            if problem := _problem_of(words, glued=place == "glued"):
                 raise self._complain(node, "key rule", entry["name"], problem)
         query = bool(entry.get("query"))
         return KeyRule(
@@ -314,6 +342,7 @@ class _Reader:
             line=bool(entry.get("line")),
             require_digit_in_prose=bool(entry.get("require_digit_in_prose")),
             overrides=bool(entry.get("overrides_except")),
+            token=bool(entry.get("require_token")),
             min_length=int(entry.get("min_length", 0)),
             except_values=frozenset(value.encode() for value in entry.get("except_values") or ()),
         )
@@ -380,26 +409,34 @@ class _Reader:
             entity=entry.get("entity", ""),
             mask=mask.encode(),
             pattern=pattern,
+            name_group=_name_group(pattern, validate, complain),
             needs=needs,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
             not_followed_by=_class(entry, "not_followed_by", complain),
             not_followed_by_and_digit=_class(entry, "not_followed_by_and_digit", complain),
-            context_words=_context_words(entry.get("context_words", ()), complain),
+            context=ContextWords.read(
+                _context_words(entry.get("context_words", ()), complain),
+                directly=bool(entry.get("context_directly")),
+            ),
             rescan=bool(entry.get("rescan")),
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
+            suppress_beside_id_words=_beside_id_words(entry, complain),
             validate=validate,
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
+            in_lists=bool(entry.get("in_lists")),
         )
 
 
-def _problem_of(words: str) -> str:
+def _problem_of(words: str, *, glued: bool = False) -> str:
     """Say why no name could match an entry."""
     normal = normalise(words)
     if not words or normal != words:
         return f'"{words}" is not in normal form, write "{normal}"'
     if len(words.encode()) > _LONGEST_ENTRY or len(words.replace("_", "").encode()) < 2:
         return f'"{words}" has not 2 to {_LONGEST_ENTRY} letters'
+    if glued and ("_" in words or len(words.encode()) < _SHORTEST_GLUED):
+        return f'glued: "{words}" is not one word of {_SHORTEST_GLUED} letters or more'
     return ""
 
 
@@ -412,6 +449,15 @@ def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
     if least_length(tree) == 0:
         raise complain("pattern: matches the empty text")
     return compiled, derive(tree, validate)
+
+
+def _name_group(pattern: Any, validate: str, complain: Any) -> int:
+    group: int = getattr(pattern, "groupindex", {}).get(NAME_GROUP, 0)
+    if group and pattern.groups < 2:
+        raise complain("pattern: has a group for the name and none for the value")
+    if group and validate and validate not in TESTS:
+        raise complain(f"validate: {validate} is not for patterns with a group for the name")
+    return group
 
 
 def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int]:
@@ -430,6 +476,13 @@ def _context_words(words: Sequence[str], complain: Any) -> tuple[bytes, ...]:
         if not word or word.encode().lower() != word.encode():
             raise complain(f'context_words: "{word}" is not lower-case')
     return tuple(word.encode() for word in words)
+
+
+def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> Literal["", "any", "digits"]:
+    hits = entry.get("suppress_beside_id_words", "")
+    if hits not in ("", "any", "digits"):
+        raise complain(f'unknown suppress_beside_id_words "{hits}": use any or digits')
+    return hits
 
 
 def _replacement(text: str | None, mask: str, validate: str, complain: Any) -> Replacement:

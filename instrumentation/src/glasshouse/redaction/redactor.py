@@ -9,11 +9,20 @@ from typing import Any, Final, cast
 
 from glasshouse.pseudonym import hmac_key
 from glasshouse.redaction import policy
+from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.counting import count_cut, count_value
 from glasshouse.redaction.engine import Engine
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE
+from glasshouse.redaction.parts import (
+    KIND,
+    PAIR,
+    SECRET,
+    holds_name,
+    holds_value,
+    is_secret_member,
+)
 
 POLICY_VARIABLE: Final = "GLASSHOUSE_REDACTION_POLICY"
 DISABLED_VARIABLE: Final = "GLASSHOUSE_REDACTION_DISABLE"
@@ -143,7 +152,7 @@ class Redactor:
             self._clean.add((key, text))
         return text
 
-    def _value(self, key: str, value: Any, level: int) -> Any:
+    def _value(self, key: str, value: Any, level: int, *, within: bool = False) -> Any:
         if value is None or isinstance(value, bool):
             return value
         # A text of another class may say something else when it is printed.
@@ -159,7 +168,7 @@ class Redactor:
         if isinstance(value, bytes | bytearray | memoryview):
             return self._bytes(info, bytes(cast(bytes, value)))
         if isinstance(value, Mapping | Sequence | Set):
-            return self._container(key, info, value, level)
+            return self._container(key, info, value, level, within)
         return self._string(key, str(value))
 
     def _bytes(self, info: KeyInfo, value: bytes) -> bytes | str:
@@ -174,21 +183,75 @@ class Redactor:
         changed = self._engine.string(info, value, self._count)
         return value if changed is None else changed
 
-    def _container(self, key: str, info: KeyInfo, value: Any, level: int) -> Any:
+    def _container(self, key: str, info: KeyInfo, value: Any, level: int, within: bool) -> Any:
         if info.secret is not None and info.secret.takes_whole:
             return self._engine.secret(info).decode() if value else value
         if level >= MOST_LEVELS:
             return self._marker()
         if isinstance(value, Mapping):
-            items = cast(Mapping[Any, Any], value).items()
-            return {
-                self.name(name if isinstance(name, str) else str(name)): self._value(
-                    str(name), item, level + 1
-                )
-                for name, item in items
-            }
-        redacted = [self._value(key, item, level + 1) for item in cast(Sequence[Any], value)]
+            return self._mapping(cast(Mapping[Any, Any], value), level)
+        redacted = self._items(key, cast(Sequence[Any], value), level, within)
         return tuple(redacted) if isinstance(value, tuple) else redacted
+
+    def _mapping(self, value: Mapping[Any, Any], level: int) -> dict[str, Any]:
+        members = [(str(name), item) for name, item in value.items()]
+        kind = next((item for name, item in members if name == KIND), None)
+        named: str | None = None
+        if any(holds_value(name) for name, _ in members):
+            texts = ((_last_text(item) if holds_name(name) else None) for name, item in members)
+            named = next((text for text in texts if text and self._engine.names(text)), None)
+        redacted: dict[str, Any] = {}
+        for name, item in members:
+            under = name
+            if named is not None and holds_value(name):
+                under = named
+            elif isinstance(kind, str) and is_secret_member(kind, name):
+                under = SECRET
+            redacted[self.name(name)] = self._value(under, item, level + 1)
+        return redacted
+
+    def _items(self, key: str, value: Sequence[Any], level: int, within: bool) -> list[Any]:
+        items = list(value)
+        if within and len(items) == PAIR and (name := self._pair_name(items)) is not None:
+            return [self._value(key, items[0], level + 1), self._value(name, items[1], level + 1)]
+        if not isinstance(value, Set) and all(isinstance(item, str) for item in items):
+            items = self._arguments(items)
+        return [self._value(key, item, level + 1, within=True) for item in items]
+
+    def _pair_name(self, pair: list[Any]) -> str | None:
+        """Return the name in a name and its value, if it is one that counts."""
+        name, value = _text(pair[0]), _text(pair[1])
+        held = None if value is None else value.encode("utf-8", "replace")
+        if name is None or not self._engine.names_pair(name.encode("utf-8", "replace"), held):
+            return None
+        return name
+
+    def _arguments(self, items: list[str]) -> list[str]:
+        raw = [str.__str__(item).encode("utf-8", "replace") for item in items]
+        if not are_arguments(raw):
+            return items
+        before = list(raw)
+        self._engine.arguments(raw, self._count)
+        return [
+            item if new is old else new.decode("utf-8", "replace")
+            for item, old, new in zip(items, before, raw, strict=True)
+        ]
+
+
+def _text(value: Any) -> str | None:
+    """Return a text or the text of bytes."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return None
+
+
+def _last_text(value: Any) -> str | None:
+    """Return a text, or the last item of a list where it is one."""
+    if isinstance(value, list | tuple) and value:
+        value = cast(Sequence[Any], value)[-1]
+    return _text(value)
 
 
 @functools.cache

@@ -117,7 +117,7 @@ class VendorTokens:
             return  # the name of a mask is no vendor's word
         for word, row in filed:
             after = at + len(word)
-            if text[at:after].lower() == word:
+            if text[at:after].lower() == word and not _ends_in_capital(text, after):
                 found = self._beside_word(row, text, after)
                 if found is not None:
                     yield found
@@ -229,6 +229,11 @@ def _begins_word(text: bytes, at: int) -> bool:
     if text[at] not in UPPER:
         return False
     return before in LOWER or (at + 1 < len(text) and text[at + 1] in LOWER)
+
+
+def _ends_in_capital(text: bytes, end: int) -> bool:
+    """Return whether a word ends in the first letter of another one, as in sumOfPayments."""
+    return text[end - 1] in UPPER and text[end - 2] in LOWER
 
 
 def _is_dash_quote(name: bytes, quote: int) -> bool:

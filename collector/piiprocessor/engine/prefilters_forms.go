@@ -1,0 +1,123 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import "strings"
+
+// The probes of rules for forms: command lines, files, names and values apart.
+
+// isValueAttribute: value=, val= or content=, perhaps with blanks before the sign.
+var isValueAttribute = sharedProbe(probe{sign: "=", test: func(s string, t token) bool {
+	word := strings.TrimRight(s[max(0, t.start-longestBlank-len("content")):t.start], " \t")
+	for _, name := range [...]string{"value", "val", "content"} {
+		if len(word) >= len(name) && equalFoldASCII(word[len(word)-len(name):], name) {
+			return true
+		}
+	}
+	return false
+}})
+
+// longestBlank is how many blanks the patterns take before and after a sign.
+const longestBlank = 8
+
+func isAfterBlank(s string, t token) bool { return t.start > 0 && isBlank(s[t.start-1]) }
+
+func beginsOption(s string, t token) bool {
+	if t.start > 0 && (isNameChar(s[t.start-1]) || s[t.start-1] == '/') {
+		return false
+	}
+	rest := strings.TrimPrefix(s[t.end:], "-")
+	return rest != "" && isLetter(rest[0])
+}
+
+// beginsPassOption: an option with pass in its name, or one of the short ones.
+func beginsPassOption(s string, t token) bool {
+	const longest = 24
+	option := s[t.end:min(len(s), t.end+longest)]
+	n := 0
+	for n < len(option) && isAlnum(option[n]) {
+		n++
+	}
+	option = lowerASCII(option[:n])
+	return option == "pw" || option == "k" || option == "kdfopt" || strings.Contains(option, "pass")
+}
+
+// isSlashOption: /p: and /rp of Windows.
+func isSlashOption(s string, t token) bool {
+	if !isAfterBlank(s, t) || len(s)-t.end < 3 {
+		return false
+	}
+	rest := lowerASCII(s[t.end : t.end+3])
+	return strings.HasPrefix(rest, "p:") || strings.HasPrefix(rest, "p ") || rest == "rp " || strings.HasPrefix(rest, "p\t") || rest == "rp\t"
+}
+
+// isWordOfThree: of these endings that are words themselves.
+func isWordOfThree(_ string, t token) bool { return t.length() == 3 }
+
+func isMySQLOption(s string, t token) bool {
+	before := s[:t.start]
+	return isAfterBlank(s, t) && (strings.Contains(before, "mysql") || strings.Contains(before, "mariadb") || strings.Contains(before, "mycli"))
+}
+
+func beginsUserOption(s string, t token) bool {
+	if !isAfterBlank(s, t) {
+		return false
+	}
+	rest, short := strings.CutPrefix(s[t.end:], "u")
+	return strings.HasPrefix(rest, "-user") || short && rest != "" && (isBlank(rest[0]) || rest[0] == '=')
+}
+
+// isBeforeValue: a password stands after white space, or one of these signs.
+func isBeforeValue(s string, t token) bool {
+	switch next(s, t) {
+	case ' ', '\t', '\r', '\n', '=', '(':
+		return true
+	}
+	return false
+}
+
+func isBeforeColon(s string, t token) bool { return next(s, t) == ':' }
+
+func isBeforeEquals(s string, t token) bool { return next(s, t) == '=' }
+
+func isAfterQuoted(s string, t token) bool {
+	before := strings.TrimRight(s[max(0, t.start-longestBlank-1):t.start], " \t")
+	return before != "" && (before[len(before)-1] == '"' || before[len(before)-1] == '\'')
+}
+
+func isInputValue(s string, t token) bool {
+	return next(s, t) == '=' && strings.HasSuffix(s[:t.start], "input_")
+}
+
+func isRejectedValue(s string, t token) bool { return strings.HasSuffix(s[:t.start], "rejected ") }
+
+func isAfterName(s string, t token) bool { return strings.HasSuffix(s[:t.start], "name") }
+
+func hasSlashBeforeAt(s string) bool {
+	slash := strings.IndexByte(s, '/')
+	return slash >= 0 && strings.LastIndexByte(s, '@') > slash
+}
+
+// isBeforeHash: the shortest that follows is that of MD5 in base64.
+func isBeforeHash(s string, t token) bool {
+	const shortest = 16
+	return len(s)-t.end >= shortest
+}
+
+func isPostgresPort(s string, t token) bool {
+	for _, port := range [...]string{"5432:", "5433:", "6432:", "6543:", "*:"} {
+		if strings.HasPrefix(s[t.end:], port) {
+			return true
+		}
+	}
+	return false
+}
+
+func isInstrumentationKey(s string, t token) bool {
+	const word = "instrumentation_key"
+	start := max(0, t.end-len(word))
+	return strings.Contains(lowerASCII(s[start:t.end]), "tation")
+}
+
+func isRedisAuth(s string, t token) bool { return strings.HasSuffix(s[:t.end], "AUTH") }

@@ -1,0 +1,60 @@
+"""Rules whose pattern finds a name and, apart from it, its value: the values of secret names."""
+
+from typing import Any, Final
+
+from glasshouse.redaction.edits import Edit
+from glasshouse.redaction.keys import SecretNames, in_plain_text, spares
+from glasshouse.redaction.masks import Masks
+from glasshouse.redaction.names import normalise
+from glasshouse.redaction.pairs import LONGEST_NAME, is_placeholder
+from glasshouse.redaction.policy import KeyRule, Rule
+from glasshouse.redaction.validators import TESTS
+
+_NOTHING: Final = (-1, -1)
+
+
+def find_named(rule: Rule, names: SecretNames, masks: Masks, text: bytes) -> list[Edit]:
+    """Return what takes the place of the values, from left to right."""
+    edits: list[Edit] = []
+    pos, size = 0, len(text)
+    while pos < size:
+        match = rule.pattern.search(text, pos)
+        if match is None:
+            break
+        name_start, name_end = match.span(rule.name_group)
+        start, end = _value(rule, match)
+        # The next name may begin where this match goes on.
+        pos = min(match.end(), name_end)
+        if 0 <= start < name_start:
+            pos = end
+        key = _key(names, text[name_start:name_end])
+        if (
+            key is None
+            or start >= end
+            or not _fits(rule, text, match.start(), end)
+            or is_placeholder(text[start:end])
+            or spares(key, text[start:end])
+            or masks.is_inside(text, start, end)
+            or (rule.validate and not TESTS[rule.validate](text[start:end]))
+        ):
+            continue
+        edits.append(Edit(start, end, key.mask))
+        pos = max(end, name_end)
+    return edits
+
+
+def _value(rule: Rule, match: Any) -> tuple[int, int]:
+    for group, found in enumerate(match.groups(), 1):
+        if found is not None and group != rule.name_group:
+            return match.span(group)
+    return _NOTHING
+
+
+def _key(names: SecretNames, name: bytes) -> KeyRule | None:
+    return names.find(normalise(name[-LONGEST_NAME:].decode("utf-8", "replace")), in_plain_text)
+
+
+def _fits(rule: Rule, text: bytes, start: int, end: int) -> bool:
+    if start > 0 and text[start - 1] in rule.not_preceded_by:
+        return False
+    return end >= len(text) or text[end] not in rule.not_followed_by
