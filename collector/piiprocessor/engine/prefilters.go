@@ -77,7 +77,7 @@ var prefilters = map[string]prefilter{
 	"dsn_password":       {rule: "678c532031b8", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
 	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
-		sharedProbe(probe{sign: "}", test: isBeforeHash}),
+		sharedProbe(probe{sign: "}", test: isAfterScheme}),
 	}},
 	"pgpass":              {rule: "c8d291b20db8", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
 	"instrumentation_key": {rule: "ec318b8c2932", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},

@@ -14,12 +14,13 @@ const maxRules = 192
 // bits is a set of rules by their place in the policy.
 type bits [maxRules / 64]uint64
 
-func (b *bits) set(i int)      { b[i>>6] |= 1 << (i & 63) }
-func (b *bits) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
-func (b *bits) empty() bool    { return b[0]|b[1]|b[2] == 0 }
-func (b *bits) remove(o *bits) { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
-func (b *bits) keep(o *bits)   { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
-func (b *bits) add(o *bits)    { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
+func (b *bits) set(i int)          { b[i>>6] |= 1 << (i & 63) }
+func (b *bits) has(i int) bool     { return b[i>>6]&(1<<(i&63)) != 0 }
+func (b *bits) empty() bool        { return b[0]|b[1]|b[2] == 0 }
+func (b *bits) remove(o *bits)     { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
+func (b *bits) keep(o *bits)       { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
+func (b *bits) meets(o *bits) bool { return b[0]&o[0]|b[1]&o[1]|b[2]&o[2] != 0 }
+func (b *bits) add(o *bits)        { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
 
 // Classes of bytes.
 const (
@@ -145,6 +146,8 @@ type pass struct {
 	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
+	places       [mostNoted]int32 // where names may begin
+	noted        int
 	separator    bool // = or :
 	query        bool // ? & ; #, or a text that is a query
 	features
@@ -308,6 +311,9 @@ func (p *pass) conclude() {
 		}
 	}
 	p.concludeCounts()
+	if p.separator || p.wanted.meets(&c.named) {
+		p.namesNoted()
+	}
 	p.pairs |= c.names.always
 	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
