@@ -154,7 +154,7 @@ func (e *Engine) isVersion(s string, start, end int) bool {
 		for i := start; isDigit(s[i]); i++ {
 			first = first*10 + int(s[i]-'0')
 		}
-		return first < leastAfterV || (start > 1 && isNameChar(s[start-2]))
+		return first < leastAfterV || (start > 1 && isPlainNameChar(s[start-2]))
 	case before == '~', end < len(s) && s[end] == '.' && archives.has(s[end+1:wordStop(s, end+1)]):
 		return true
 	case before == '/' && isProduct(s, start-1):
@@ -174,7 +174,7 @@ func before(s string, at int) byte {
 // isProduct recognises the name before a slash in a user agent: Name/1.2.3.4.
 func isProduct(s string, slash int) bool {
 	at := slash
-	for at > 0 && slash-at < longestWord && isNameChar(s[at-1]) {
+	for at > 0 && slash-at < longestWord && isPlainNameChar(s[at-1]) {
 		at--
 	}
 	if at == slash || !isUpperLetter(s[at]) {
@@ -194,7 +194,7 @@ func (e *Engine) countsBefore(r *rule, word *contextWord, s string, begin, start
 		if !endsContextWord(s, stop, start) {
 			return false
 		}
-		for at < start && isNameChar(s[at]) {
+		for at < start && isPlainNameChar(s[at]) {
 			at++
 		}
 		for i := stop; i < at; {

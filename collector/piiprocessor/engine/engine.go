@@ -46,6 +46,7 @@ type Engine struct {
 	userNames  nameIndex
 	exempt     []string
 	queryKeys  []string
+	longNames  map[string]bool // see longNames
 	numbers    numberNames
 	keepIPs    bool
 

@@ -84,6 +84,9 @@ func isOptionValue(s string) bool {
 		return false
 	}
 	word := strings.TrimRight(s, ".,:;)")
+	if len(word) == 1 && isDigit(word[0]) {
+		return false
+	}
 	if len(word) <= 16 && notValues[lowerASCII(word)] {
 		return false
 	}

@@ -4,276 +4,330 @@
 package engine
 
 import (
-	"bytes"
+	"regexp"
 	"strings"
-	"unsafe"
 )
 
-// longestName is how many of a name's last characters count in a text.
-const longestName = 64
+// longestQuoted bounds a literal that follows its name without a separator.
+const longestQuoted = 128
 
-func isNameChar(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' }
-func isBlank(c byte) bool    { return c == ' ' || c == '\t' }
+// pairFinder finds the values of secret names in one text. The name is read in pair_names.go, the
+// value in pair_values.go; pair_prose.go says what is no value, pair_lines.go finds pairs without a
+// sign between.
+type pairFinder struct {
+	e     *Engine
+	s     string
+	query bool // the text is the query of a URL
+	h     *Hits
+	edits []edit
+	read  valueReader
+}
 
-// findPairs appends what takes the place of the values of secret names in name=value and name: value.
-// With query the text is the query of a URL.
+// findPairs appends what takes the place of the values of secret names, from left to right.
 func (e *Engine) findPairs(edits []edit, s string, query bool, h *Hits) []edit {
-	for pos := 0; pos < len(s); {
-		sep := strings.IndexAny(s[pos:], "=:")
-		if sep < 0 {
-			break
+	f := pairFinder{e: e, s: s, query: query, h: h, edits: edits, read: valueReader{e: e}}
+	for pos := f.line(0); pos < len(s); {
+		switch c := s[pos]; {
+		case c == '\n':
+			pos = f.line(pos + 1)
+		case c == '=' || c == ':':
+			pos = f.separated(pos)
+		case pos == 0:
+			pos = f.command(pos)
+		case (c == '(' || c == '{') && (isAlnum(s[pos-1]) || s[pos-1] == '_') && beginsLiteral(s, pos+1):
+			pos = f.called(pos)
+		case c == ',' && (isAlnum(s[pos-1]) || s[pos-1] == '_' || isQuote(s[pos-1])) && beginsArgument(s, skipSpaces(s, pos+1)):
+			pos = f.argument(pos)
+		case (c == '"' || c == '\'') && pos > 1 && s[pos-1] == ' ' && (isNameChar(s[pos-2]) || isQuote(s[pos-2])):
+			pos = f.quoted(pos)
+		case c == '-' && (s[pos-1] == ' ' && (charAt(s, pos+1) == ' ' || strings.HasPrefix(s[pos+1:], "> ")) ||
+			s[pos-1] == '<' && charAt(s, pos+1) == ' '):
+			pos = f.dashed(pos)
+		case c == ' ' && beginsSaying(s, pos):
+			pos = f.spoken(pos)
+		default:
+			pos = f.command(pos)
 		}
-		sep += pos
-		after, colon := sep+1, s[sep] == ':'
-		if after < len(s) {
-			switch next := s[after]; {
-			case !colon && next == '>':
-				after++
-			case next == s[sep], colon && next == '=': // == :: :=
-				pos = after + 1
-				continue
-			}
-		}
-		pos = after
-		r, single := e.secretName(s, sep, query)
-		if r == nil {
-			continue
-		}
-		start, end, quoted, spaced := e.value(s, after, r.line)
-		if start >= end {
-			continue
-		}
-		pos = end
-		v := s[start:end]
-		if e.insideMask(s, start, end) || isPlaceholder(v) || r.spares(v) ||
-			(r.proseDigit && single && colon && spaced && !quoted && !hasDigit(v)) {
-			continue
-		}
-		e.hit(h, r.index)
-		edits = append(edits, edit{start: start, end: end, mask: r.masked})
 	}
-	return edits
+	return f.edits
 }
 
-// nameBefore finds the name to the left of the separator at sep; start is where the whole run
-// begins, of which name is the end.
-func nameBefore(s string, sep int) (name string, start int) {
-	i := sep
-	for n := 0; n < 3 && i > 0 && isBlank(s[i-1]); n++ {
-		i--
+// skipSpaces steps over up to three spaces.
+func skipSpaces(s string, at int) int {
+	for high := at + 3; at < high && charAt(s, at) == ' '; at++ {
 	}
+	return at
+}
+
+// beginsLiteral reports whether a quote stands at `at`, perhaps with a prefix as in b"…".
+func beginsLiteral(s string, at int) bool {
+	for n := 0; n < 2 && at < len(s) && strings.IndexByte("bBrRfFuU", s[at]) >= 0; n++ {
+		at++
+	}
+	return at < len(s) && isQuote(s[at])
+}
+
+// beginsArgument is beginsLiteral, or << before a quote, as Erlang writes its strings.
+func beginsArgument(s string, at int) bool {
+	return beginsLiteral(s, at) || (at < len(s) && strings.HasPrefix(s[at:], "<<") && isQuote(charAt(s, at+2)))
+}
+
+// take replaces a value, unless it stands for one, and returns its end.
+func (f *pairFinder) take(name *pairName, start, end int) int {
+	if start < end && !f.e.insideMask(f.s, start, end) && !isPlaceholder(f.s[start:end]) && !name.rule.spares(f.s[start:end]) {
+		f.e.hit(f.h, name.rule.index)
+		f.edits = append(f.edits, edit{start: start, end: end, mask: name.rule.masked})
+	}
+	return end
+}
+
+func (f *pairFinder) line(at int) int {
+	name, start, end := f.e.pairInLine(f.s, at)
+	if name.rule == nil {
+		return at
+	}
+	return f.take(&name, start, end)
+}
+
+func (f *pairFinder) command(at int) int {
+	rest := f.s[at:]
+	if rest[0] != 'P' && rest[0] != 'A' || !strings.HasPrefix(rest, "PASS ") && !strings.HasPrefix(rest, "AUTH ") {
+		return at + 1
+	}
+	start, end := pairInCommand(f.s, at)
+	name := pairName{}
+	if end > 0 {
+		name = f.e.nameOf(f.s, "password", 0, false)
+	}
+	if name.rule == nil {
+		return at + len("PASS ")
+	}
+	return f.take(&name, start, end)
+}
+
+// operatorAt returns the sign between a name and a value that begins at `at`.
+func operatorAt(s string, at int) string {
+	for _, operator := range [...]string{"===", "==", "=>", "=", ":::=", "::=", ":=", "::", ":"} {
+		if strings.HasPrefix(s[at:], operator) {
+			return operator
+		}
+	}
+	return ""
+}
+
+// separated: name = value, name: value, name := "value", name => value.
+func (f *pairFinder) separated(at int) int {
+	s := f.s
+	operator := operatorAt(s, at)
+	after := at + len(operator)
+	if operator == "::" || (operator == ":" && strings.HasPrefix(s[after:], "//")) {
+		return after
+	}
+	name := f.e.nameBefore(s, at, f.query)
+	if name.rule == nil {
+		return after
+	}
+	v := f.read.valueAfter(s, after, &name, operator)
+	if v.start >= v.end {
+		return max(v.end, after)
+	}
+	if operator == "=" && at > 0 && s[at-1] == '!' {
+		operator = "!="
+	}
+	content := s[v.start:v.end]
+	switch operator {
+	case "==", "===", "!=":
+		if !v.quoted && !looksSecret(content) {
+			return v.end
+		}
+	case ":=", "::=", ":::=":
+		if name.rule.proseDigit && !v.quoted && !hasDigit(content) {
+			return v.end
+		}
+	}
+	if (name.apart && !believedApart(s, v)) || isProse(s, &name, operator, v) {
+		return v.end
+	}
+	return f.take(&name, v.start, v.end)
+}
+
+// called: setPassword("value"), .withApiKey('value').
+func (f *pairFinder) called(at int) int {
+	function, start := runBefore(f.s, at)
+	if function == "" {
+		return at + 1
+	}
+	name := f.e.nameOf(f.s, function, start, false)
+	if name.rule == nil || name.rule.line {
+		return at + 1
+	}
+	first := firstWord(function)
+	if isReading[first] {
+		return at + 1
+	}
+	v := f.read.valueAt(f.s, at+1, &name)
+	content := f.s[v.start:v.end]
+	if !v.quoted || strings.IndexByte(content, ' ') >= 0 {
+		return at + 1
+	}
+	if !isGiving[first] && name.rule.proseDigit && !looksSecret(content) {
+		return at + 1
+	}
+	return f.take(&name, v.start, v.end)
+}
+
+// argument: setProperty("name", "value"), -define(name, "value"), {name, <<"value">>}.
+func (f *pairFinder) argument(at int) int {
+	s, end, quoted := f.s, at, isQuote(f.s[at-1])
+	if quoted {
+		end--
+	}
+	key, start := runBefore(s, end)
+	opening := start - 1
+	if quoted {
+		opening--
+	}
+	if key == "" || opening < 0 || (quoted && s[start-1] != s[at-1]) {
+		return at + 1
+	}
+	given := true
 	switch {
-	case i > 0 && s[i-1] == ']':
-		i--
-	case i > 2 && s[i-3] == '%' && s[i-2] == '5' && (s[i-1] == 'D' || s[i-1] == 'd'):
-		i -= 3
-	}
-	if i > 0 && (s[i-1] == '"' || s[i-1] == '\'') {
-		i--
-		for n := 0; n < 3 && i > 0 && s[i-1] == '\\'; n++ {
-			i--
+	case s[opening] == '(':
+		function, _ := runBefore(s, opening)
+		words := normalise(function)
+		first, _, _ := strings.Cut(words, "_")
+		given = isGiving[first] || isGiving[words[strings.LastIndexByte(words, '_')+1:]]
+		if isReading[first] && !given {
+			return at + 1
 		}
+	case quoted || s[opening] != '{':
+		return at + 1
 	}
-	start = i
-	// The run may be long, but only its last characters count, and whether one more precedes.
-	for start > 0 && isNameChar(s[start-1]) && i-start <= longestName {
-		start--
+	name := f.e.nameOf(s, key, start, false)
+	if name.rule == nil {
+		return at + 1
 	}
-	if i-start > longestName {
-		return s[i-longestName : i], 0
+	v := f.read.valueAt(s, skipBlanks(s, at+1), &name)
+	if !v.quoted || !(given || looksSecret(s[v.start:v.end])) {
+		return at + 1
 	}
-	// An escaped bracket: user%5Bpassword%5D.
-	if i-start > 2 && start > 0 && s[start-1] == '%' && s[start] == '5' && (s[start+1] == 'B' || s[start+1] == 'b') {
-		start += 2
-	}
-	return s[start:i], start
+	return f.take(&name, v.start, v.end)
 }
 
-// secretName returns the key rule for the name to the left of the separator at sep; single reports
-// whether the name is one word.
-func (e *Engine) secretName(s string, sep int, query bool) (r *keyRule, single bool) {
-	name, start := nameBefore(s, sep)
-	if name == "" {
-		return nil, false
+// quoted: password "value", the name, a space, and a literal without one.
+func (f *pairFinder) quoted(at int) int {
+	s, end := f.s, at-1
+	if end > 0 && isQuote(s[end-1]) {
+		end--
 	}
-	use := inPlainText
-	if beginsParameter(s, start, query) {
-		use = inQuery
+	word, start := runBefore(s, end)
+	if word == "" {
+		return at + 1
 	}
-	// On the stack: this runs for every separator of a text that holds the word of a secret.
-	var buffer [2*longestName + 2*longestFirstWord + 1]byte
-	normal := appendNormal(buffer[:0], name)
-	single = bytes.IndexByte(normal, '_') < 0
-	own := 0
-	if first := wordBefore(s, start); first != "" && len(normal) > 0 {
-		normal = append(appendNormal(buffer[:0], first), '_')
-		own = len(normal)
-		normal = appendNormal(normal, name)
+	name := f.e.nameOf(s, word, start, false)
+	if name.rule == nil || name.rule.line || isNamed[normalise(word)] {
+		return at + 1
 	}
-	if len(normal) == 0 {
-		return nil, false
+	length := strings.IndexByte(s[at+1:min(len(s), at+longestQuoted)], s[at])
+	if length < 0 {
+		return at + 1
 	}
-	return e.secretKey(unsafe.String(&normal[0], len(normal)), own, use), single
+	content := s[at+1 : at+1+length]
+	if strings.ContainsAny(content, " \t\r\n,;(){}") || (name.rule.proseDigit && !looksSecret(content)) {
+		return at + 1
+	}
+	return f.take(&name, at+1, at+1+length)
 }
 
-// longestFirstWord bounds the word before a name that is written with a space.
-const longestFirstWord = 32
+var (
+	// What a sentence says of a value, and the word before its name.
+	said = regexp.MustCompile("^ (?:(was|to) )?[\"']?([^ \t\r\n\"',;:=(){}\\[\\]<>/]+)(?:[ \t\r\n\"',;)]|$)")
+	led  = regexp.MustCompile(`(?:^|[^a-z])(?:with|using|use|and|by|via|set|new|default|the|changed?|changing|reset|updated?) $`)
+	// saidVerbs may stand between a name and `to`.
+	saidVerbs = []string{" set", " reset", " changed"}
+)
 
-// wordBefore returns the word that stands before s[start:], one space away.
-func wordBefore(s string, start int) string {
-	end := start - 1
-	if end < 1 || s[end] != ' ' {
-		return ""
-	}
-	i := end
-	for i > 0 && isAlnum(s[i-1]) && end-i < longestFirstWord {
-		i--
-	}
-	return s[i:end]
-}
+// longestLead is how much before a name counts in a sentence.
+const longestLead = 16
 
-// value finds the value to the right of a separator, from s[at:].
-func (e *Engine) value(s string, at int, line bool) (start, end int, quoted, spaced bool) {
-	i := at
-	for n := 0; n < 3 && i < len(s) && isBlank(s[i]); n++ {
-		i++
-	}
-	spaced = i > at
-	if i < len(s) && s[i] == '[' && e.maskEnd(s, i) < 0 {
-		i++
-		for n := 0; n < 3 && i < len(s) && s[i] == ' '; n++ {
-			i++
-		}
-	}
-	slashes := 0
-	for slashes < 3 && i+slashes < len(s) && s[i+slashes] == '\\' {
-		slashes++
-	}
-	if q := i + slashes; q < len(s) && (s[q] == '"' || s[q] == '\'') {
-		start = q + 1
-		return start, closingQuote(s, start, s[q], slashes), true, spaced
-	}
-	start, end = i, i
-	if line {
-		for end < len(s) && s[end] != '\r' && s[end] != '\n' && s[end] != '"' && s[end] != '\'' {
-			end++
-		}
-		for end > start && isBlank(s[end-1]) {
-			end--
-		}
-		return start, end, false, spaced
-	}
-	for end < len(s) {
-		if m := e.maskEnd(s, end); m >= 0 {
-			end = m
-		} else if endsBareValue(s[end]) {
-			break
-		} else {
-			end++
-		}
-	}
-	return start, end, false, spaced
-}
-
-func endsBareValue(c byte) bool {
-	switch c {
-	case ' ', '\t', '\r', '\n', '\f', '\v', '"', '\'', '&', ',', ';', '<', '>', '[', ']', '{', '}', '\\':
+// beginsSaying reports whether a sentence may go on with a value at the space s[at].
+func beginsSaying(s string, at int) bool {
+	rest := s[at+1:]
+	if strings.HasPrefix(rest, "was ") || strings.HasPrefix(rest, "to ") {
 		return true
 	}
-	return false
-}
-
-// closingQuote returns the end of a value that began after a quote with so many backslashes
-// before it.
-func closingQuote(s string, start int, quote byte, slashes int) int {
-	run := 0
-	for i := start; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			run++
-			continue
-		case '\n', '\r':
-			return i
-		case quote:
-			if slashes == 0 && run%2 == 0 {
-				return i
-			}
-			if slashes > 0 && run <= slashes {
-				return i - run
-			}
-		}
-		run = 0
-	}
-	return len(s)
-}
-
-func hasDigit(s string) bool {
-	for i := range len(s) {
-		if isDigit(s[i]) {
-			return true
-		}
-	}
-	return false
-}
-
-var placeholderWords = map[string]bool{
-	"null": true, "none": true, "nil": true, "undefined": true, "true": true, "false": true, "yes": true, "no": true,
-	"empty": true, "n/a": true, "redacted": true, "filtered": true, "masked": true, "hidden": true,
-}
-
-// isPlaceholder reports whether a value stands for a secret and is none.
-func isPlaceholder(s string) bool {
-	if len(s) <= 16 && placeholderWords[lowerASCII(s)] {
-		return true
-	}
-	if strings.Trim(s, "*") == "" {
-		return true
-	}
-	if len(s) > 1 && (strings.Trim(s, "xX") == "" || strings.Trim(s, ".") == "" || strings.Trim(s, "-") == "") {
-		return true
-	}
-	switch s[0] {
-	case '?':
-		return len(s) == 1
-	case '$':
-		if len(s) > 1 && strings.Trim(s[1:], "0123456789") == "" {
-			return true
-		}
-		if len(s) > 2 && s[1] == '{' {
-			return closedBy(s[2:], '}')
-		}
-		return isWord(s[1:]) && s[1:] == strings.ToUpper(s[1:])
-	case '%':
-		if s == "%s" {
-			return true
-		}
-		return len(s) > 4 && s[1] == '(' && strings.HasSuffix(s, ")s") && isWord(s[2:len(s)-2])
-	case ':':
-		return isWord(s[1:])
-	case '{':
-		if len(s) > 4 && s[1] == '{' && strings.HasSuffix(s, "}}") {
-			return !strings.Contains(s[2:len(s)-2], "}")
-		}
-		return closedBy(s[1:], '}')
-	case '<':
-		return closedBy(s[1:], '>')
-	}
-	return false
-}
-
-// closedBy reports whether the first such character of s is its last.
-func closedBy(s string, c byte) bool {
-	return len(s) > 1 && strings.IndexByte(s, c) == len(s)-1
-}
-
-func isWord(s string) bool {
-	if s == "" || isDigit(s[0]) {
+	if at < 3 || rest == "" || rest[0] == ' ' {
 		return false
 	}
-	for i := range len(s) {
-		if !isAlnum(s[i]) && s[i] != '_' {
-			return false
+	switch [3]byte{lower(s[at-3]), lower(s[at-2]), lower(s[at-1])} {
+	case [3]byte{'o', 'r', 'd'}, [3]byte{'s', 'w', 'd'}, [3]byte{'o', 'd', 'e'}, [3]byte{'a', 's', 'e'}:
+		return true
+	}
+	return false
+}
+
+// spoken: changed password to x, password was x, with password x.
+func (f *pairFinder) spoken(at int) int {
+	s := f.s
+	window := s[at:min(len(s), at+longestQuoted)]
+	m := said.FindStringSubmatchIndex(window)
+	if m == nil || (m[1] == longestQuoted && at+longestQuoted < len(s)) {
+		return at + 1
+	}
+	value, verb, end := window[m[4]:m[5]], "", at
+	if m[2] >= 0 {
+		verb = window[m[2]:m[3]]
+	}
+	if verb == "to" {
+		for _, between := range saidVerbs {
+			if strings.HasSuffix(s[:at], between) {
+				end = at - len(between)
+			}
 		}
 	}
-	return true
+	word, start := runBefore(s, end)
+	if word == "" {
+		return at + 1
+	}
+	name := f.e.nameOf(s, word, start, false)
+	if name.rule == nil || name.rule.line || isNamed[normalise(word)] || !looksSecret(value) {
+		return at + 1
+	}
+	isLed := led.MatchString(lowerASCII(s[max(0, start-longestLead):start]))
+	if (verb == "" && (name.rule.proseDigit || !isLed)) || (verb == "to" && end == at && !isLed) {
+		return at + 1
+	}
+	return f.take(&name, at+m[4], at+m[5])
+}
+
+// dashed: password - "value", password -> value.
+func (f *pairFinder) dashed(at int) int {
+	s, after := f.s, at+1
+	if s[after] == '>' {
+		after++
+	}
+	end := at
+	if s[at-1] == '<' {
+		end--
+	}
+	word, start := runBefore(s, skipBlanksBefore(s, end))
+	if word == "" {
+		return after
+	}
+	name := f.e.nameOf(s, word, start, false)
+	if name.rule == nil {
+		return after
+	}
+	v := f.read.valueAt(s, skipBlanks(s, after), &name)
+	content := s[v.start:v.end]
+	if !looksSecret(content) && (name.rule.proseDigit || !v.quoted || strings.IndexByte(content, ' ') >= 0) {
+		return after
+	}
+	return f.take(&name, v.start, v.end)
+}
+
+// firstWord is that of the last part of a name: set of setPassword, with of builder.withApiKey.
+func firstWord(name string) string {
+	first, _, _ := strings.Cut(normalise(name[strings.LastIndexByte(name, '.')+1:]), "_")
+	return first
 }

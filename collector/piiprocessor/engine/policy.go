@@ -298,6 +298,7 @@ func (l *loader) addKeyRules(nodes []yaml.Node) error {
 			l.e.keyNames.add(entry)
 		}
 	}
+	l.e.longNames = longNames(l.e.keys)
 	return nil
 }
 

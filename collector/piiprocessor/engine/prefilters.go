@@ -136,11 +136,9 @@ var prefilters = map[string]prefilter{
 	"named_argument":  {rule: "bfada3c9627d", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
 	"named_attribute": {rule: "4ad753686be4", probes: []*probe{isValueAttribute}},
 	"attribute_named": {rule: "d4b20582f68e", probes: []*probe{isValueAttribute}},
+	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
 	"named_element":   {rule: "43137675ffa5", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	"named_member":    {rule: "de8ea69c8293", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
-	"named_cell":      {rule: "1315356889fa", probes: []*probe{sharedProbe(probe{sign: "|"})}},
-	"named_input":     {rule: "6e3e22fc2c59", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isInputValue})}},
-	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
 	"form_part":       {rule: "f9c795cb0ec1", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
 	"php_value":       {rule: "395b57931a77", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.

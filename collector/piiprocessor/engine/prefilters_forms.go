@@ -24,7 +24,7 @@ const longestBlank = 8
 func isAfterBlank(s string, t token) bool { return t.start > 0 && isBlank(s[t.start-1]) }
 
 func beginsOption(s string, t token) bool {
-	if t.start > 0 && (isNameChar(s[t.start-1]) || s[t.start-1] == '/') {
+	if t.start > 0 && (isPlainNameChar(s[t.start-1]) || s[t.start-1] == '/') {
 		return false
 	}
 	rest := strings.TrimPrefix(s[t.end:], "-")

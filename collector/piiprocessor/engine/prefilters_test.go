@@ -58,7 +58,7 @@ var nearMisses = map[string]string{
 	"url_short_token": "https://example.com/@jane", "oracle_credentials": "jane@example.com/x", "dsn_password": "a bypass:x", "password_hash": "cost $5",
 	"pgpass": "a:5000:b", "instrumentation_key": "a key: x", "private_key_end": "-- PRIVATE KEY --", "redis_auth": "Auth hunter2", "php_value": `"password" => "x"`,
 	"cli_option": "the password x-y - z", "cli_setting": "a reset token", "named_argument": "token, secret", "named_attribute": "password=x", "attribute_named": "password=x",
-	"named_element": "password < 3 / 4", "named_member": "password: x", "named_cell": "password x", "named_input": "the value of a password", "rejected_value": "the value of a password",
+	"rejected_value": "the value of a password", "named_element": "password < 3 / 4", "named_member": "password: x",
 	"form_part": `password="x"`, "cli_secret": "a -force x-y", "cli_password": "x-p y -q z", "cli_mysql": "mysql -u -x", "cli_curl": "curl -x y-u", "cli_user": "x -U a:b -us",
 	"cli_account": "network x", "sql_password": "passwords, identified", "kubernetes_secret": "data 1, metadatas: 2",
 }

@@ -14,13 +14,12 @@ const maxRules = 192
 // bits is a set of rules by their place in the policy.
 type bits [maxRules / 64]uint64
 
-func (b *bits) set(i int)          { b[i>>6] |= 1 << (i & 63) }
-func (b *bits) has(i int) bool     { return b[i>>6]&(1<<(i&63)) != 0 }
-func (b *bits) empty() bool        { return b[0]|b[1]|b[2] == 0 }
-func (b *bits) remove(o *bits)     { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
-func (b *bits) keep(o *bits)       { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
-func (b *bits) meets(o *bits) bool { return b[0]&o[0]|b[1]&o[1]|b[2]&o[2] != 0 }
-func (b *bits) add(o *bits)        { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
+func (b *bits) set(i int)      { b[i>>6] |= 1 << (i & 63) }
+func (b *bits) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
+func (b *bits) empty() bool    { return b[0]|b[1]|b[2] == 0 }
+func (b *bits) remove(o *bits) { b[0] &^= o[0]; b[1] &^= o[1]; b[2] &^= o[2] }
+func (b *bits) keep(o *bits)   { b[0] &= o[0]; b[1] &= o[1]; b[2] &= o[2] }
+func (b *bits) add(o *bits)    { b[0] |= o[0]; b[1] |= o[1]; b[2] |= o[2] }
 
 // Classes of bytes.
 const (
@@ -146,9 +145,6 @@ type pass struct {
 	foldsToASCII bool // a character beyond ASCII that folds to a letter of ASCII
 	facts        fact
 	pairs        byte
-	places       [mostNoted]int32 // where names may begin
-	noted        int
-	separator    bool // = or :
 	query        bool // ? & ; #, or a text that is a query
 	features
 }
@@ -172,6 +168,9 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 		switch {
 		case r.pairs:
 			c.pairs = i
+			for _, word := range commands {
+				c.names.add(nameLiteral{letters: word, where: pairsAnywhere}, false)
+			}
 		case r.tokens:
 			c.addTokens(i, &bound)
 		case len(r.contextWords) > 0:
@@ -311,11 +310,8 @@ func (p *pass) conclude() {
 		}
 	}
 	p.concludeCounts()
-	if p.separator || p.wanted.meets(&c.named) {
-		p.namesNoted()
-	}
 	p.pairs |= c.names.always
-	if c.pairs >= 0 && p.separator && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
+	if c.pairs >= 0 && (p.pairs&pairsAnywhere != 0 || (p.pairs&pairsQuery != 0 && p.query)) {
 		p.wanted.set(c.pairs)
 	}
 	if p.pairs&pairsAnywhere == 0 {
@@ -361,11 +357,8 @@ func (p *pass) concludeCounts() {
 func (p *pass) sign(i int) {
 	s := p.s
 	switch ch := s[i]; ch {
-	case '=':
-		p.separator = true
 	case ':':
 		p.colons++
-		p.separator = true
 	case '?', '&', ';', '#':
 		p.query = true
 	case '-':

@@ -152,39 +152,6 @@ func (x *nameTable) at(s string, i int, t uint16, fourth byte) (where byte) {
 	return where
 }
 
-// mostNoted is how many places are noted before names are looked for.
-const mostNoted = 24
-
-// noteName notes a place where a name may begin. Names count only beside a separator or in a form of their
-// own, and most texts have neither, so they wait until the text has been read.
-func (p *pass) noteName(i int, t uint16, fourth byte) {
-	x := &p.c.names
-	if x.begins[t>>6]&(1<<(t&63)) == 0 {
-		return
-	}
-	if p.noted == mostNoted {
-		p.pairs |= x.at(p.s, i, t, fourth)
-		return
-	}
-	p.places[p.noted] = int32(i) //nolint:gosec // a text is shorter than 2 GiB
-	p.noted++
-}
-
-// namesNoted looks for names at the places that were noted.
-func (p *pass) namesNoted() {
-	s := p.s
-	for _, at := range p.places[:p.noted] {
-		if p.pairs&pairsAnywhere != 0 {
-			return
-		}
-		i, fourth := int(at), byte(0)
-		if i+trigramLength < len(s) {
-			fourth = s[i+trigramLength] | caseBit
-		}
-		p.pairs |= p.c.names.at(s, i, trigram(s[i], s[i+1], s[i+2]), fourth)
-	}
-}
-
 // walk compares the names of one bucket; following is the character after the letters that led to it,
 // 0 if that is not known.
 func (x *nameTable) walk(at int16, s string, i int, following byte) (where byte) {

@@ -173,7 +173,7 @@ func (p *pass) verify(i int, t uint16) {
 		}
 	}
 	if p.pairs&pairsAnywhere == 0 {
-		p.noteName(i, t, fourth)
+		p.pairs |= p.c.names.at(s, i, t, fourth)
 	}
 	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
 		p.shortWord(i)

@@ -19,7 +19,8 @@ from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
 from glasshouse.redaction.named import find_named
-from glasshouse.redaction.pairs import find_pairs, is_placeholder
+from glasshouse.redaction.pairs import Pairs
+from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
 from glasshouse.redaction.triggers import Triggers
@@ -50,6 +51,7 @@ class Engine:
             + [rule.mask for rule in (*policy.rules, *policy.tokens)]
         )
         self._context = Context(policy.vocabulary, self._masks)
+        self._pairs = Pairs(self._secrets, policy.keys, self._masks)
         self._key_names = KeyNames(policy, self._secrets, self._masks)
         self._tokens = VendorTokens(policy.tokens, *policy.token_names)
         self._pseudonyms = Pseudonyms(key)
@@ -205,7 +207,9 @@ class Engine:
                 count(rule.name)
             return edits
         if rule.builtin == "pairs":
-            return find_pairs(self._secrets, self._masks, text, count, query=key.query)
+            if not self._pairs.may_be_in(text, query=key.query):
+                return []
+            return self._pairs.find(text, count, query=key.query)
         if rule.builtin:
             return self._tokens.find(self._masks, text, count)
         return self._find(rule, key, text, count)

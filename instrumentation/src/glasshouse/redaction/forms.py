@@ -44,6 +44,8 @@ def is_option_value(value: bytes) -> bool:
     if not is_not_placeholder(value):
         return False
     word = value.rstrip(b".,:;)")
+    if len(word) == 1 and word.isdigit():
+        return False
     if word.lower() in _NOT_VALUES or _CAPITALS.fullmatch(word) or value.startswith(_ELSEWHERE):
         return False
     return not (len(value) > 2 and value.startswith(b"%") and value.endswith(b"%"))
@@ -56,7 +58,7 @@ def is_user_password(value: bytes) -> bool:
 
 def is_not_placeholder(value: bytes) -> bool:
     """Return whether a value, or what stands behind its colon, is no placeholder."""
-    from glasshouse.redaction.pairs import is_placeholder
+    from glasshouse.redaction.placeholders import is_placeholder
 
     _, colon, password = value.partition(b":")
     return not is_placeholder(password if colon else value)

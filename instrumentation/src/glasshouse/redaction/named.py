@@ -6,7 +6,8 @@ from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.keys import SecretNames, in_plain_text, spares
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.names import normalise
-from glasshouse.redaction.pairs import LONGEST_NAME, is_placeholder
+from glasshouse.redaction.pair_names import LONGEST_NAME
+from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import KeyRule, Rule
 from glasshouse.redaction.validators import TESTS
 

@@ -1,202 +1,313 @@
-"""``name=value`` and ``name: value`` inside a text: the values of secret names."""
+"""Pairs of a name and a value inside a text: the values of secret names.
+
+The name is read in ``pair_names``, the value in ``pair_values``; ``pair_prose`` says what is no
+value, ``pair_lines`` finds pairs without a sign between.
+"""
 
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final
 
-from glasshouse.redaction.ascii import ALNUM
 from glasshouse.redaction.edits import Edit
-from glasshouse.redaction.keys import SecretNames, in_plain_text, in_query, spares
+from glasshouse.redaction.keys import SecretNames, spares
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.names import normalise
+from glasshouse.redaction.pair_lines import in_command, in_line
+from glasshouse.redaction.pair_names import Name, PairNames, run_before, skip_blanks_before
+from glasshouse.redaction.pair_prose import is_apart, is_prose, looks_secret
+from glasshouse.redaction.pair_values import Values, skip_blanks
+from glasshouse.redaction.pair_words import GIVING, NAMED, READING
+from glasshouse.redaction.patterns import compile_pattern
+from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import KeyRule
 from glasshouse.redaction.tokens import has_digit
 
-# How many of a name's last characters count.
-LONGEST_NAME: Final = 64
-# The word before a name that is written with a space.
-LONGEST_FIRST_WORD: Final = 32
-
-_NAME_CHARS: Final = ALNUM | frozenset(b"_.-")
-_SEPARATOR: Final = re.compile(rb"[=:]")
-_BARE_VALUE: Final = re.compile(rb"[^ \t\r\n\f\v\"'&,;<>\[\]{}\\]+")
-_LINE_VALUE: Final = re.compile(rb"[^\r\n\"']*")
-_PLACEHOLDER: Final = re.compile(
-    rb"(?i:null|none|nil|undefined|true|false|yes|no|empty|n/a|redacted|filtered|masked|hidden)"
-    rb"|\*+|[xX]{2,}|\.{2,}|-{2,}|\?|\$[0-9]+|\$\{[^}]*\}|\$[A-Z_][A-Z0-9_]*|%s"
-    rb"|%\([A-Za-z_][A-Za-z0-9_]*\)s|:[A-Za-z_][A-Za-z0-9_]*|\{\{[^}]+\}\}|\{[^}]*\}|<[^>]*>"
+_ANCHOR: Final = re.compile(
+    rb"[=:\n]"
+    rb"|(?<=[A-Za-z0-9_])[({](?=[bBrRfFuU]{0,2}[\"'`])"
+    rb"|(?<=[A-Za-z0-9_\"'`]),(?=[ ]{0,3}(?:<<|[bBrRfFuU]{0,2})[\"'`])"
+    rb"|(?<=[A-Za-z0-9_.\-\x80-\xff\"'`] )[\"']"
+    rb"|(?<= )-(?=>? )|(?<=<)-(?= )"
+    rb"| (?=(?:was|to) )|(?<=[oO][rR][dD]|[sS][wW][dD]|[oO][dD][eE]|[aA][sS][eE]) (?=[^ ])"
+    rb"|PASS |AUTH "
 )
+_OPERATOR: Final = re.compile(rb"===?|=>|=|:{1,3}=|::|:")
+_ASSIGNED: Final = frozenset((b":=", b"::=", b":::="))
+# What a sentence says of a value, and the word before its name.
+_SAID: Final = re.compile(
+    rb" (?:(was|to) )?[\"']?([^ \t\r\n\"',;:=(){}\[\]<>/]+)(?:[ \t\r\n\"',;)]|\Z)"
+)
+_VERBS: Final = (b" set", b" reset", b" changed")
+_LEADING: Final = re.compile(
+    rb"(?:\A|[^a-z])(?:with|using|use|and|by|via|set|new|default|the"
+    rb"|changed?|changing|reset|updated?) \Z"
+)
+LONGEST_LEAD: Final = 16
+_COMPARED: Final = frozenset((b"==", b"===", b"!="))
+_QUOTES: Final = b"\"'`"
+# They distinguish little: a name is known by another of its words where it has one.
+_COMMON: Final[frozenset[str]] = frozenset(
+    [
+        "number",
+        "no",
+        "code",
+        "key",
+        "id",
+        "x",
+        "name",
+        "user",
+        "db",
+        "num",
+        "data",
+        "app",
+        "one",
+        "time",
+        "two",
+        "access",
+        "auth",
+        "session",
+        "account",
+        "card",
+        "service",
+        "master",
+        "storage",
+        "device",
+        "push",
+    ]
+)
+# What a secret follows without its name.
+_COMMANDS: Final[tuple[str, ...]] = ("pass", "auth")
+_QUERY: Final = re.compile(rb"[?&;#]")
+LONGEST_QUOTED: Final = 128
 
 
-def is_placeholder(value: bytes) -> bool:
-    """Return whether a value stands for a secret and is none."""
-    return _PLACEHOLDER.fullmatch(value) is not None
+# Replaces a value, unless it stands for one, and returns its end.
+Take = Callable[[Name, int, int], int]
 
 
-class _Value(NamedTuple):
-    start: int
-    end: int
-    quoted: bool
-    spaced: bool
+class Pairs:
+    """Finds pairs by the names that a policy calls secret."""
 
+    def __init__(self, names: SecretNames, keys: tuple[KeyRule, ...], masks: Masks) -> None:
+        self._names = PairNames(names, keys)
+        self._masks = masks
+        anywhere, queried = set[str](_COMMANDS), set[str]()
+        for rule in keys:
+            if rule.query or rule.in_text:
+                target = queried if rule.query else anywhere
+                target.update(_rarest_word(entry) for _, entry in rule.entries)
+        self._anywhere = _any_of(anywhere)
+        self._queried = _any_of(queried) if queried else None
 
-def find_pairs(
-    names: SecretNames, masks: Masks, text: bytes, hit: Callable[[str], None], *, query: bool
-) -> list[Edit]:
-    """Return what takes the place of the values of secret names, from left to right.
+    def may_be_in(self, text: bytes, *, query: bool) -> bool:
+        """Return whether a word is in the text that any name of a pair must hold."""
+        if not text.isascii() or self._anywhere.search(text) is not None:
+            return True
+        if self._queried is None or not (query or _QUERY.search(text)):
+            return False
+        return self._queried.search(text) is not None
 
-    With ``query`` the text is the query of a URL.
-    """
-    edits: list[Edit] = []
-    pos = 0
-    size = len(text)
-    while pos < size:
-        found = _SEPARATOR.search(text, pos)
-        if found is None:
-            break
-        at = found.start()
-        colon, after = text[at] == 0x3A, at + 1
-        follower = text[after : after + 1]
-        if not colon and follower == b">":
-            after += 1
-        elif follower == text[at : at + 1] or (colon and follower == b"="):  # == :: :=
-            pos = after + 1
-            continue
-        pos = after
-        rule, single = _secret_name(names, text, at, query=query)
-        if rule is None:
-            continue
-        value = _value(masks, text, after, line=rule.line)
+    def find(self, text: bytes, hit: Callable[[str], None], *, query: bool) -> list[Edit]:
+        """Return what takes the place of the values of secret names, from left to right.
+
+        With ``query`` the text is the query of a URL.
+        """
+        edits: list[Edit] = []
+        values = Values(self._masks)
+
+        def take(name: Name, start: int, end: int) -> int:
+            content = text[start:end]
+            if (
+                start < end
+                and not self._masks.is_inside(text, start, end)
+                and not is_placeholder(content)
+                and not spares(name.rule, content)
+            ):
+                hit(name.rule.counted_as)
+                edits.append(Edit(start, end, name.rule.mask))
+            return end
+
+        pos = self._line(text, 0, take)
+        while pos < len(text):
+            found = _ANCHOR.search(text, pos)
+            if found is None:
+                break
+            at, pos = found.start(), found.end()
+            match text[at]:
+                case 0x0A:
+                    pos = self._line(text, pos, take)
+                case 0x3D | 0x3A:
+                    pos = self._separated(values, text, at, take, query=query)
+                case 0x28 | 0x7B:
+                    pos = self._called(values, text, at, take)
+                case 0x2C:
+                    pos = self._argument(values, text, at, take)
+                case 0x22 | 0x27:
+                    pos = self._quoted(text, at, take)
+                case 0x20:
+                    pos = self._spoken(text, at, take)
+                case 0x2D:
+                    pos = self._dashed(values, text, at, take)
+                case _:
+                    pos = self._command(text, at, take)
+        return edits
+
+    def _line(self, text: bytes, at: int, take: Take) -> int:
+        cell = in_line(self._names, text, at)
+        return at if cell is None else take(*cell)
+
+    def _command(self, text: bytes, at: int, take: Take) -> int:
+        place = in_command(text, at)
+        name = self._names.of(text, b"password", 0) if place else None
+        return at + 5 if place is None or name is None else take(name, *place)
+
+    def _separated(self, values: Values, text: bytes, at: int, take: Take, *, query: bool) -> int:
+        """name = value, name: value, name := "value", name => value."""
+        found = _OPERATOR.match(text, at)
+        operator = found.group() if found else b""
+        after = at + len(operator)
+        if operator == b"::" or (operator == b":" and text[after : after + 2] == b"//"):
+            return after
+        name = self._names.before(text, at, query=query)
+        if name is None:
+            return after
+        value = values.after(text, after, name, operator)
         if value.start >= value.end:
-            continue
-        pos = value.end
+            return max(value.end, after)
+        if text[at - 1 : after] == b"!=":
+            operator = b"!="
         content = text[value.start : value.end]
-        prose = (
-            rule.require_digit_in_prose
-            and single
-            and colon
-            and value.spaced
-            and not value.quoted
-            and not has_digit(content)
-        )
-        kept = prose or spares(rule, content) or is_placeholder(content)
-        if kept or masks.is_inside(text, value.start, value.end):
-            continue
-        hit(rule.counted_as)
-        edits.append(Edit(value.start, value.end, rule.mask))
-    return edits
+        sure = value.quoted or has_digit(content)
+        if operator in _COMPARED:
+            if not value.quoted and not looks_secret(content):
+                return value.end
+        elif (
+            len(operator) > 1
+            and operator != b"=>"
+            and name.rule.require_digit_in_prose
+            and not sure
+        ):
+            return value.end
+        if name.apart and not is_apart(text, value, content):
+            return value.end
+        if is_prose(text, name, operator, value):
+            return value.end
+        return take(name, value.start, value.end)
+
+    def _called(self, values: Values, text: bytes, at: int, take: Take) -> int:
+        """setPassword("value"), .withApiKey('value')."""
+        function, start = run_before(text, at)
+        name = self._names.of(text, function, max(start, 0)) if function else None
+        if name is None or name.rule.line:
+            return at + 1
+        first = _first_word(function)
+        if first in READING:
+            return at + 1
+        value = values.at(text, at + 1, name)
+        content = text[value.start : value.end]
+        if not value.quoted or b" " in content:
+            return at + 1
+        if first not in GIVING and name.rule.require_digit_in_prose and not looks_secret(content):
+            return at + 1
+        return take(name, value.start, value.end)
+
+    def _argument(self, values: Values, text: bytes, at: int, take: Take) -> int:
+        """setProperty("name", "value"), -define(name, "value"), {name, <<"value">>}."""
+        quoted = text[at - 1] in _QUOTES
+        given = True
+        key, start = run_before(text, at - quoted)
+        opening = start - 1 - quoted
+        if not key or opening < 0 or (quoted and text[start - 1] != text[at - 1]):
+            return at + 1
+        if text[opening] == 0x28:
+            function, _ = run_before(text, opening)
+            words = _normal(function).split(b"_")
+            given = words[0] in GIVING or words[-1] in GIVING
+            if words[0] in READING and not given:
+                return at + 1
+        elif quoted or text[opening] != 0x7B:
+            return at + 1
+        name = self._names.of(text, key, start)
+        if name is None:
+            return at + 1
+        value = values.at(text, skip_blanks(text, at + 1), name)
+        if not value.quoted or not (given or looks_secret(text[value.start : value.end])):
+            return at + 1
+        return take(name, value.start, value.end)
+
+    def _quoted(self, text: bytes, at: int, take: Take) -> int:
+        """password "value": the name, a space, and a literal without one."""
+        end = at - 1
+        if end > 0 and text[end - 1] in _QUOTES:
+            end -= 1
+        word, start = run_before(text, end)
+        name = self._names.of(text, word, start) if word else None
+        if name is None or name.rule.line or _normal(word) in NAMED:
+            return at + 1
+        close = text.find(text[at : at + 1], at + 1, at + LONGEST_QUOTED)
+        if close < 0:
+            return at + 1
+        content = text[at + 1 : close]
+        if any(c in b" \t\r\n,;(){}" for c in content):
+            return at + 1
+        if name.rule.require_digit_in_prose and not looks_secret(content):
+            return at + 1
+        return take(name, at + 1, close)
+
+    def _spoken(self, text: bytes, at: int, take: Take) -> int:
+        """Changed password to x, password was x, with password x: in a sentence."""
+        found = _SAID.match(text, at, at + LONGEST_QUOTED)
+        if found is None or found.end() == at + LONGEST_QUOTED < len(text):
+            return at + 1
+        said, value = found[1], found[2]
+        end = at
+        for verb in _VERBS if said == b"to" else ():
+            if text[max(0, at - len(verb)) : at] == verb:
+                end = at - len(verb)
+        word, start = run_before(text, end)
+        name = self._names.of(text, word, start) if word else None
+        if name is None or name.rule.line or _normal(word) in NAMED or not looks_secret(value):
+            return at + 1
+        led = _LEADING.search(text[max(0, start - LONGEST_LEAD) : start].lower()) is not None
+        if said is None and (name.rule.require_digit_in_prose or not led):
+            return at + 1
+        if said == b"to" and end == at and not led:
+            return at + 1
+        return take(name, found.start(2), found.end(2))
+
+    def _dashed(self, values: Values, text: bytes, at: int, take: Take) -> int:
+        """password - "value", password -> value."""
+        after = at + (2 if text[at + 1] == 0x3E else 1)
+        word, start = run_before(text, skip_blanks_before(text, at - (text[at - 1] == 0x3C)))
+        name = self._names.of(text, word, start) if word else None
+        if name is None:
+            return after
+        value = values.at(text, skip_blanks(text, after), name)
+        content = text[value.start : value.end]
+        if not (value.quoted and b" " not in content) and not looks_secret(content):
+            return after
+        if name.rule.require_digit_in_prose and not looks_secret(content):
+            return after
+        return take(name, value.start, value.end)
 
 
-def _name_before(text: bytes, at: int) -> tuple[bytes, int]:
-    """Return the name to the left of the separator, and where its whole run begins."""
-    i = at
-    for _ in range(3):
-        if i > 0 and text[i - 1] in b" \t":
-            i -= 1
-    if i > 0 and text[i - 1] == 0x5D:
-        i -= 1
-    elif text[max(0, i - 3) : i] in (b"%5D", b"%5d"):
-        i -= 3
-    if i > 0 and text[i - 1] in b"\"'":
-        i -= 1
-        for _ in range(3):
-            if i > 0 and text[i - 1] == 0x5C:
-                i -= 1
-    start = i
-    # The run may be long, but only its last characters count, and whether one more precedes.
-    while start > 0 and text[start - 1] in _NAME_CHARS and i - start <= LONGEST_NAME:
-        start -= 1
-    if i - start > LONGEST_NAME:
-        return text[i - LONGEST_NAME : i], 0
-    # An escaped bracket: user%5Bpassword%5D.
-    if (
-        i - start > 2
-        and text[start - 1 : start] == b"%"
-        and text[start : start + 2].upper() == b"5B"
-    ):
-        start += 2
-    return text[start:i], start
+def _rarest_word(name: str) -> str:
+    """Return a word that every spelling of the name holds, if possible not a common one."""
+    best, *others = name.split("_")
+    for word in others:
+        if len(word) > 2 and not word[0].isdigit() and (best in _COMMON or len(best) < 3):
+            best = word
+    return best
 
 
-def _secret_name(
-    names: SecretNames, text: bytes, at: int, *, query: bool
-) -> tuple[KeyRule | None, bool]:
-    """Return the key rule for the name to the left, and whether the name is one word."""
-    name, start = _name_before(text, at)
-    if not name:
-        return None, False
-    in_a_query = text[start - 1] in b"?&;#" if start > 0 else query
-    normal = normalise(name.decode("ascii"))
-    single = "_" not in normal
-    first = _word_before(text, start)
-    own = 0
-    if first and normal:
-        before = normalise(first.decode("ascii"))
-        own = before.count("_") + 1
-        normal = f"{before}_{normal}"
-    return names.find(normal, in_query if in_a_query else in_plain_text, own), single
+def _any_of(words: set[str]) -> Any:
+    return compile_pattern("(?i)" + "|".join(map(re.escape, sorted(words))))
 
 
-def _word_before(text: bytes, start: int) -> bytes:
-    end = start - 1
-    if end < 1 or text[end] != 0x20:
-        return b""
-    i = end
-    while i > 0 and text[i - 1] in ALNUM and end - i < LONGEST_FIRST_WORD:
-        i -= 1
-    return text[i:end]
+def _normal(name: bytes) -> bytes:
+    return normalise(name.decode("utf-8", "replace")).encode()
 
 
-def _value(masks: Masks, text: bytes, at: int, *, line: bool) -> _Value:
-    """Find the value to the right of a separator."""
-    size, i = len(text), at
-    for _ in range(3):
-        if i < size and text[i] in b" \t":
-            i += 1
-    spaced = i > at
-    if i < size and text[i] == 0x5B and masks.end(text, i) < 0:
-        i += 1
-        for _ in range(3):
-            if i < size and text[i] == 0x20:
-                i += 1
-    slashes = 0
-    while slashes < 3 and i + slashes < size and text[i + slashes] == 0x5C:
-        slashes += 1
-    quote = i + slashes
-    if quote < size and text[quote] in b"\"'":
-        start = quote + 1
-        return _Value(start, _closing_quote(text, start, text[quote], slashes), True, spaced)
-    if line:
-        found = _LINE_VALUE.match(text, i)
-        end = i + len(found.group().rstrip(b" \t")) if found else i
-        return _Value(i, end, False, spaced)
-    end = i
-    while end < size:
-        masked = masks.end(text, end)
-        if masked >= 0:
-            end = masked
-            continue
-        bare = _BARE_VALUE.match(text, end)
-        if bare is None:
-            break
-        end = bare.end()
-    return _Value(i, end, False, spaced)
-
-
-def _closing_quote(text: bytes, start: int, quote: int, slashes: int) -> int:
-    """Return the end of a value that began after a quote with so many backslashes before it."""
-    run = 0
-    for i in range(start, len(text)):
-        c = text[i]
-        if c == 0x5C:
-            run += 1
-            continue
-        if c in b"\r\n":
-            return i
-        if c == quote:
-            if slashes == 0 and run % 2 == 0:
-                return i
-            if slashes > 0 and run <= slashes:
-                return i - run
-        run = 0
-    return len(text)
+def _first_word(name: bytes) -> bytes:
+    """setPassword → set, builder.withApiKey → with."""
+    return _normal(name.rpartition(b".")[2]).partition(b"_")[0]

@@ -79,7 +79,7 @@ class Triggers:
     def _possible(self, text: bytes) -> int:
         if not text.isascii() and any(c in text for c in FOLDS_TO_ASCII):
             return self._all
-        possible = self._all if b"=" in text or b":" in text else self._without_pairs
+        possible = self._all
         words = text.translate(_WORDS_AS_A)
         counts = (
             len(text.translate(None, NOT_DIGITS)),
