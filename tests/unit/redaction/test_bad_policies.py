@@ -10,7 +10,7 @@ from support import policies
 from support.engines import KEY, piiredact
 
 EVM = "pattern: '0[xX][0-9a-fA-F]{40}'"
-GROUP = "a group is (…), (?:…) or (?i:…)"
+GROUP = "a group is (…), (?:…), (?i:…) or (?P<name>…)"
 UNKNOWN = "is not known to all engines"
 WORDS = "context_words: [wallet,"
 INSTEAD = "use not_preceded_by and not_followed_by"
@@ -25,7 +25,7 @@ CASES = {
     ),
     "anchor": (EVM, "pattern: '0x$'", f"pattern: at character 3: $ is not allowed, {INSTEAD}"),
     "look-ahead": (EVM, "pattern: '0x(?=a)'", "pattern: at character 3: " + GROUP),
-    "named group": (EVM, "pattern: '(?P<n>0x)'", "pattern: at character 1: " + GROUP),
+    "named group": (EVM, "pattern: '(?<n>0x)'", "pattern: at character 1: " + GROUP),
     "back-reference": (EVM, r"pattern: '(0)\1'", r"pattern: at character 4: \1 " + UNKNOWN),
     "short class": (EVM, r"pattern: '\pN'", r"pattern: at character 1: \p " + UNKNOWN),
     "script": (EVM, r"pattern: '\p{Greek}'", r"pattern: at character 1: \p " + UNKNOWN),

@@ -145,6 +145,11 @@ class Rule:
         """An address is never taken for a time, and addresses are many."""
         return self.suppress_on_id_keys and self.validate not in ADDRESSES
 
+    @property
+    def is_tried_on_all(self) -> bool:
+        """Whether the pattern says nothing of what a text must hold."""
+        return self.pattern is not None and self.needs.nothing and not self.context_words
+
 
 @dataclass(frozen=True, kw_only=True)
 class NameWords:
