@@ -100,8 +100,12 @@ func (c *Config) reportUnfiltered(logger *zap.Logger) {
 	}
 	c.loading.reported.Do(func() {
 		if rules := edited.Unfiltered(); len(rules) > 0 {
-			logger.Info("Rules of the policy were edited: they are tried wherever one of their triggers "+
-				"stands, which is correct and slower", zap.String("policy", c.Policy), zap.Strings("rules", rules))
+			logger.Info("Rules of the policy were edited: they are tried wherever their patterns could match, "+
+				"which is correct and slower", zap.String("policy", c.Policy), zap.Strings("rules", rules))
+		}
+		if rules := edited.TriedOnAll(); len(rules) > 0 {
+			logger.Info("Rules of the policy say nothing of what a text must hold: they are tried on every text, "+
+				"which is slow", zap.String("policy", c.Policy), zap.Strings("rules", rules))
 		}
 	})
 }

@@ -325,15 +325,15 @@ type sumEntry struct {
 }
 
 const (
-	checkFields = " name length groups separators begins date not_date years not_years months days letters parts sums scheme scheme_from "
-	partFields  = " at digits first last "
-	sumFields   = " weights modulus check at remainders "
+	checkRowFields = " name length groups separators begins date not_date years not_years months days letters parts sums scheme scheme_from "
+	partFields     = " at digits first last "
+	sumFields      = " weights modulus check at remainders "
 )
 
 // compileCheck reads one row of `checks`.
 func compileCheck(node *yaml.Node) (*check, error) {
 	var entry checkEntry
-	if err := decodeStrictly(node, &entry, checkFields); err != nil {
+	if err := decodeStrictly(node, &entry, checkRowFields); err != nil {
 		return nil, err
 	}
 	if !validName.MatchString(entry.Name) {

@@ -65,8 +65,18 @@ func Load(path string, key []byte, opts Options) (*Engine, error) {
 func (e *Engine) Rules() []string { return append([]string(nil), e.names...) }
 
 // Unfiltered returns the names of the rules that read differently from those their prefilters were
-// written for. They are tried wherever one of their triggers stands, which is slower.
+// written for. They are tried wherever their patterns could match, which is slower.
 func (e *Engine) Unfiltered() []string { return append([]string(nil), e.unfiltered...) }
+
+// TriedOnAll returns the names of the rules whose patterns say nothing of what a text must hold.
+func (e *Engine) TriedOnAll() (names []string) {
+	for _, r := range e.rules {
+		if r.pattern != nil && r.needs.nothing() && len(r.contextWords) == 0 {
+			names = append(names, r.name)
+		}
+	}
+	return names
+}
 
 // Hits counts what was replaced, by rule. The zero value is ready to use; a nil *Hits counts
 // nothing. It belongs to one goroutine.

@@ -48,7 +48,14 @@ type needs struct {
 	anyOf  []need
 }
 
-func (n *needs) nothing() bool { return n.counts == [countedKinds]int{} && len(n.anyOf) == 0 }
+// nothing reports whether nearly every text has it: one letter or digit at most.
+func (n *needs) nothing() bool {
+	counts := n.counts
+	if counts[countWord] == 1 {
+		counts[countWord] = 0
+	}
+	return counts == [countedKinds]int{} && len(n.anyOf) == 0
+}
 
 // metBy reports whether a text has the counts.
 func (n *needs) metBy(counts *[countedKinds]int) bool {

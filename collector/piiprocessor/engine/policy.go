@@ -190,8 +190,18 @@ func readPolicy(path string) (*policyFile, error) {
 	if err != nil {
 		return nil, wrong(": cannot be read: %w", err)
 	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(raw, &document); err != nil {
+		return nil, wrong(": %w", err)
+	}
+	if len(document.Content) == 0 {
+		return nil, wrong(": is empty")
+	}
+	if line, err := checkSchema(document.Content[0]); err != nil {
+		return nil, wrong(":%d: %w", line, err)
+	}
 	file := &policyFile{}
-	if err := yaml.Unmarshal(raw, file); err != nil {
+	if err := document.Decode(file); err != nil {
 		return nil, wrong(": %w", err)
 	}
 	if file.Version != 1 {

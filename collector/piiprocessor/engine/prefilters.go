@@ -90,7 +90,7 @@ var prefilters = map[string]prefilter{
 	"dsn_password":    {rule: "60b9a66e090e", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
 	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
-		sharedProbe(probe{sign: "}", test: isBeforeHash}),
+		sharedProbe(probe{sign: "}", test: isAfterScheme}),
 	}},
 	"pgpass":              {rule: "c8d291b20db8", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
 	"instrumentation_key": {rule: "ec318b8c2932", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},

@@ -34,6 +34,9 @@ func beginsOption(s string, t token) bool {
 // beginsPassOption: an option with pass in its name, or one of the short ones.
 func beginsPassOption(s string, t token) bool {
 	const longest = 24
+	if t.start == 0 || strings.IndexByte("- \t\r\n\"'(,[", s[t.start-1]) < 0 {
+		return false
+	}
 	option := s[t.end:min(len(s), t.end+longest)]
 	n := 0
 	for n < len(option) && isAlnum(option[n]) {
@@ -81,10 +84,41 @@ func isRejectedValue(s string, t token) bool { return strings.HasSuffix(s[:t.sta
 
 func isAfterName(s string, t token) bool { return strings.HasSuffix(s[:t.start], "name") }
 
-// isBeforeHash: the shortest that follows is that of MD5 in base64.
+func hasSlashBeforeAt(s string) bool {
+	slash := strings.IndexByte(s, '/')
+	return slash >= 0 && strings.LastIndexByte(s, '@') > slash
+}
+
+const (
+	shortestHash    = 16 // that of MD5 in base64
+	longestHashName = 20 // of what stands between the first two $
+)
+
+// isBeforeHash: the $ after a name, as in md5$, or before an id that the next one ends, as in $2b$.
 func isBeforeHash(s string, t token) bool {
-	const shortest = 16
-	return len(s)-t.end >= shortest
+	if len(s)-t.end < shortestHash {
+		return false
+	}
+	if t.start > 0 && (isAlnum(s[t.start-1]) || s[t.start-1] == ':') {
+		return true
+	}
+	for i := t.end; i < t.end+longestHashName && i < len(s); i++ {
+		if s[i] == '$' {
+			return i > t.end
+		}
+		if !isAlnum(s[i]) && s[i] != '-' {
+			return false
+		}
+	}
+	return false
+}
+
+// isAfterScheme: the } of {SSHA} and the like.
+func isAfterScheme(s string, t token) bool {
+	if len(s)-t.end < shortestHash || t.start == 0 {
+		return false
+	}
+	return classes[s[t.start-1]]&(classUpper|classDigit) != 0
 }
 
 func isPostgresPort(s string, t token) bool {

@@ -292,11 +292,13 @@ type ending struct {
 	blank bool      // a blank or tab follows
 	test  probeTest // or nil
 	rules bits
+	next  uint8 // with the same last three characters: one more than its place, or 0
 }
 
 // endingIndex finds words by their last three characters.
 type endingIndex struct {
 	known   [trigrams / 64]uint64
+	first   [trigrams]uint8 // by trigram: one more than the place of the first, or 0
 	endings []ending
 }
 
@@ -306,7 +308,8 @@ func (x *endingIndex) add(text string, test probeTest, rules bits) {
 	n := len(word)
 	t := trigram(word[n-3], word[n-2], word[n-1])
 	x.known[t>>6] |= 1 << (t & 63)
-	x.endings = append(x.endings, ending{text: word, blank: word != text, test: test, rules: rules})
+	x.endings = append(x.endings, ending{text: word, blank: word != text, test: test, rules: rules, next: x.first[t]})
+	x.first[t] = uint8(len(x.endings))
 }
 
 // mayEnd reports whether a known ending may end at end.
@@ -318,8 +321,8 @@ func (x *endingIndex) mayEnd(s string, end int) bool {
 // ending compares the end of a token.
 func (p *pass) ending(t token) {
 	s, x, after := p.s, &p.c.endings, next(p.s, t)
-	for i := range x.endings {
-		e := &x.endings[i]
+	for i := x.first[trigram(s[t.end-3], s[t.end-2], s[t.end-1])]; i > 0; i = x.endings[i-1].next {
+		e := &x.endings[i-1]
 		if t.length() >= len(e.text) && (!e.blank || after == ' ' || after == '\t') &&
 			equalFoldASCII(s[t.end-len(e.text):t.end], e.text) && (e.test == nil || e.test(s, t)) {
 			p.wanted.add(&e.rules)

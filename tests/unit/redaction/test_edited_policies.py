@@ -33,6 +33,20 @@ def test_every_rule_follows_its_text(tmp_path: Path, edit: policies.Edit) -> Non
     assert [redactor.text(hit) for hit, _, _ in cases] == [hit for hit, _, _ in cases]
 
 
+def test_a_rule_of_which_nothing_is_known_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = policies.shipped()
+    policies.anything(policies.patterns(document)[7], 7)
+    policies.patterns(document)[8]["pattern"] = "[a-z]+"
+    name = policies.patterns(document)[8]["name"]
+    policy = policies.written(document, tmp_path / "rules.yaml")
+    Redactor.load(policy, key=KEY.encode())
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"policy {policy}: tried on every text, which is slow: ")
+    assert name in line
+
+
 def test_a_pattern_that_is_gone_matches_no_more(tmp_path: Path) -> None:
     document = policies.shipped()
     for place, rule in enumerate(policies.patterns(document)):

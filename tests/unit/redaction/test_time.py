@@ -107,7 +107,7 @@ def test_the_measurement_sees_more() -> None:
 def test_time_is_linear_for_what_each_rule_finds(redactor: Redactor) -> None:
     slow = {
         text: ratio
-        for text in vector_texts()[::4]
+        for text in vector_texts()[::24]
         if 0 < len(text) < 200 and (ratio := growth(redactor.text, f"{text} ")) >= MOST_GROWTH
     }
     assert slow == {}
@@ -136,9 +136,8 @@ def longest_hold(work: Callable[[], object]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unit", SHAPES)
+@pytest.mark.parametrize("unit", ["a@", "é@é.", "eyJhbGci.", "password="])
 def test_the_interpreter_is_shared(redactor: Redactor, unit: str) -> None:
-    text = (unit * (MIB // len(unit) + 1))[: MIB // 4]
-    text = text[: MIB // len(text.encode()) * len(text)]
+    text = unit * (MIB // len(unit.encode()))
     # The machine may be busy: the least of several measurements counts.
     assert any(longest_hold(lambda: redactor.text(text)) < LONGEST_HOLD_S for _ in range(5))

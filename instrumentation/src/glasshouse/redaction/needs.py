@@ -54,7 +54,8 @@ class Needs:
 
     @property
     def nothing(self) -> bool:
-        return not self.counts and not self.any_of
+        """Whether nearly every text has it: one letter or digit at most."""
+        return not self.any_of and all(one == Count("word", 1) for one in self.counts)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,20 @@ LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
 
 
+# One search holds the interpreter: it looks at so much of a text, and again at what it ended in.
+_STRETCH: Final = 64 << 10
+_AHEAD: Final = 16
+
+
+def _next_anchor(text: bytes, pos: int) -> re.Match[bytes] | None:
+    while pos + _STRETCH < len(text):
+        found = _ANCHOR.search(text, pos, pos + _STRETCH)
+        if found is not None and found.end() + _AHEAD < pos + _STRETCH:
+            return found
+        pos += _STRETCH - 2 * _AHEAD
+    return _ANCHOR.search(text, pos)
+
+
 # Replaces a value, unless it stands for one, and returns its end.
 Take = Callable[[Name, int, int], int]
 
@@ -98,7 +112,7 @@ class Pairs:
 
         pos = self._line(text, 0, take)
         while pos < len(text):
-            found = _ANCHOR.search(text, pos)
+            found = _next_anchor(text, pos)
             if found is None:
                 break
             at, pos = found.start(), found.end()

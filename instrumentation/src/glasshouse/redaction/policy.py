@@ -22,6 +22,7 @@ from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.needs import Needs, derive, least_length
 from glasshouse.redaction.patterns import PatternError, compile_pattern
+from glasshouse.redaction.schema import SchemaError, check
 from glasshouse.redaction.syntax import PatternSyntaxError, parse
 from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
 from glasshouse.redaction.token_table import RowError, TokenRow, read_row
@@ -152,6 +153,11 @@ class Rule:
         """An address is never taken for a time, and addresses are many."""
         return self.suppress_on_id_keys and self.validate not in ADDRESSES
 
+    @property
+    def is_tried_on_all(self) -> bool:
+        """Whether the pattern says nothing of what a text must hold."""
+        return self.pattern is not None and self.needs.nothing and not self.context_words
+
 
 @dataclass(frozen=True, kw_only=True)
 class NameWords:
@@ -203,6 +209,12 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         raise PolicyError(f"policy {path}: cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:
         raise PolicyError(f"policy {path}: {' '.join(str(error).split())}") from None
+    if node is None:
+        raise PolicyError(f"policy {path}: is empty")
+    try:
+        check(node)
+    except SchemaError as error:
+        raise PolicyError(f"policy {path}:{error.line}: {error}") from None
     reader = _Reader(path)
     document = reader.mapping(node)
     values = {key: _value(child) for key, child in document.items()}
@@ -422,9 +434,9 @@ class _Reader:
         validate = entry.get("validate", "")
         if validate and validate not in {*TESTS, *SHORTENERS, *NETWORKS, ENCODED}:
             raise complain(f'unknown validator "{validate}"')
-        for check in entry.get("checks", ()):
-            if check not in self._checks:
-                raise complain(f'unknown check "{check}": it is not among the checks of the policy')
+        for one in entry.get("checks", ()):
+            if one not in self._checks:
+                raise complain(f'unknown check "{one}": it is not among the checks of the policy')
         mask = entry.get("mask") or name
         pattern, needs = (None, Needs())
         if not builtin:
@@ -449,7 +461,7 @@ class _Reader:
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             suppress_beside_id_words=_beside_id_words(entry, complain),
             validate=validate,
-            checks=tuple(self._checks[check] for check in entry.get("checks", ())),
+            checks=tuple(self._checks[one] for one in entry.get("checks", ())),
             replacement=_replacement(entry.get("replacement"), mask, validate, complain),
             in_lists=bool(entry.get("in_lists")),
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
@@ -24,6 +25,7 @@ from glasshouse.redaction.parts import (
     is_secret_member,
 )
 
+_logger: Final = logging.getLogger(__name__)
 POLICY_VARIABLE: Final = "GLASSHOUSE_REDACTION_POLICY"
 DISABLED_VARIABLE: Final = "GLASSHOUSE_REDACTION_DISABLE"
 SHORTEST_KEY: Final = 16
@@ -74,7 +76,12 @@ class Redactor:
         """
         if len(key) < SHORTEST_KEY:
             raise PolicyError(f"the HMAC key has {len(key)} bytes, it needs {SHORTEST_KEY}")
-        rules = policy.load(path or policy.packaged_policy(), disable)
+        file = path or policy.packaged_policy()
+        rules = policy.load(file, disable)
+        if slow := [rule.name for rule in rules.rules if rule.is_tried_on_all]:
+            _logger.warning(
+                "policy %s: tried on every text, which is slow: %s", file, ", ".join(slow)
+            )
         return cls(Engine(rules, key, mask_private_ips=mask_private_ips), unchecked)
 
     @classmethod
