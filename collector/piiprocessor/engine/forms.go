@@ -38,7 +38,7 @@ func isNotWords(s string) bool {
 		for i < len(s) && isLetter(s[i]) {
 			i++
 		}
-		if i-start > mostWordLetters || !isCasedAsWord(s[start:i]) {
+		if longestPart(s[start:i]) > mostWordLetters || !isCasedAsWord(s[start:i]) {
 			return true
 		}
 	}
@@ -51,6 +51,17 @@ func withoutSize(s string) string {
 		return s[:open]
 	}
 	return s
+}
+
+// longestPart is the length of the longest part that begins with a capital, or of all capitals.
+func longestPart(s string) int {
+	longest, start := 0, 0
+	for i := 1; i <= len(s); i++ {
+		if i == len(s) || (isUpper(s[i]) && !isUpper(s[i-1])) {
+			longest, start = max(longest, i-start), i
+		}
+	}
+	return longest
 }
 
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }

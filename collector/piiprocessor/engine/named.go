@@ -32,7 +32,7 @@ func (e *Engine) findNamed(edits []edit, r *rule, s string, h *Hits) []edit {
 			pos = end
 		}
 		key := e.named(s[name[0]:name[1]])
-		if key == nil || start >= end || (at > 0 && r.notBefore.has(s[at-1])) || isPlaceholder(s[start:end]) || key.spares(s[start:end]) ||
+		if key == nil || start >= end || (at > 0 && r.notBefore.has(s[at-1])) || isPlaceholder(s[start:end]) || file.MatchString(s[start:end]) || key.spares(s[start:end]) ||
 			(end < len(s) && r.notAfter.has(s[end])) || e.insideMask(s, start, end) {
 			continue
 		}

@@ -243,6 +243,8 @@ var prefilters = map[string]prefilter{
 	// A token of one of these lengths for which a check holds: digits, but for the last of 18 and for a
 	// letter in the 15 of Corsica.
 	"national_id_run": {rule: "6aa7d986da1e", probes: []*probe{{numbers: []int{10, 11, 12, 13, 15, 18}, mixed: []int{15, 18}, checked: isWholeID}}},
+	// A number of 9 to 12 digits of which a check holds, behind a character that a sentence has.
+	"national_id_sentence": {rule: "20277d7ad80f", probes: []*probe{{numbers: []int{9, 10, 11, 12}, checked: isInSentence}}},
 	// Groups of digits, whatever divides them; eight and four, as UUIDs have, only with their dash and a check that holds.
 	"national_id_dated": {rule: "f72f2a3f8d22", groups: [][]int{{6, 4}, {6, 5}, {6, 2, 4}, {4, 6}, {1, 6, 4}}, probes: []*probe{
 		{numbers: []int{4}, checked: isAfterDay},
@@ -269,6 +271,10 @@ var prefilters = map[string]prefilter{
 	},
 	// A token of 16 characters with digits where the pattern has them.
 	"uk_driving_licence": {rule: "a4bd2102f475", probes: []*probe{sharedProbe(probe{mixed: []int{16}, test: hasDigitsOfLicence})}},
+}
+
+func isInSentence(checks []*check, s string, t token) bool {
+	return t.start > 0 && strings.IndexByte("_./:=#@+-", s[t.start-1]) < 0 && holdsAny(checks, s[t.start:t.end])
 }
 
 func mentionsPrivateKey(s string) bool { return strings.Contains(s, "PRIVATE KEY") }

@@ -53,7 +53,7 @@ var nearMisses = map[string]string{
 	"ipv4": "10.0.0.1 1.2.3", "mac": "00-11-22-33-44 aa:bb:cc:dd:ee", "ssn": "123-456-789", "phone": "+0123 a+b", "phone_us": "212 55 50123 4", "phone_prefix": "0001234567890", "phone_grouped": "12-34 5678", "phone_sentence": "12:34 56:78 21234567890", "ipv4_host": "host 1-2-3-4.example",
 	"phone_trunk": "030 12 34", "phone_bare": "11234567890", "nif": "12345678 1234567-", "hetu": "010101 1234", "codice_fiscale": "abcdefghijklmn12",
 	"curp": "abcdefghijklmnop12", "nino": "DA123456C", "mbi": "1A23-456", "nric": "s1234567d", "in_pan": "ABCD12345F", "aadhaar": "1234 5678 901 2",
-	"rrn": "900101 234567", "cpf": "123.456.789.012", "cnpj": "12.345.678/9012-345", "national_id_run": "12345678901 1717243200123", "national_id_dated": "211062.562", "national_id_grouped": "1234-56 K-1",
+	"rrn": "900101 234567", "cpf": "123.456.789.012", "cnpj": "12.345.678/9012-345", "national_id_sentence": "of 111222334 and id=111222333", "national_id_run": "12345678901 1717243200123", "national_id_dated": "211062.562", "national_id_grouped": "1234-56 K-1",
 	"national_id_form": "v-1234567 abc(d)", "nhs": "943 476 59190", "sin": "046 454 2866",
 	"uk_driving_licence": "morga65705sm9ij3", "aba": "0210 0002 12",
 	"url_short_token": "https://example.com/@jane", "dsn_password": "a bypass:x", "password_hash": "cost $5",

@@ -6,8 +6,9 @@ from typing import Final
 from glasshouse.redaction.ascii import DIGITS, LOWER
 
 # Letters in a case that words have: lower, UPPER, Capital, camelCase; blanks and marks between.
-# A run of more than 20 letters is random.
+# A part of more than 20 letters is random.
 _RUN: Final = re.compile(rb"[A-Za-z]+")
+_PART: Final = re.compile(rb"(?:[A-Z]+|^)[a-z]*")
 _MARKS: Final = re.compile(rb"[ _\-.,:;!?'\"/()*&A-Za-z]*")
 _CASED: Final = re.compile(rb"[A-Z]+|[A-Z]?[a-z]+(?:[A-Z][a-z]+){0,3}")
 # A size in brackets, as of varchar(255).
@@ -35,7 +36,8 @@ def is_not_words(value: bytes) -> bool:
     if _MARKS.fullmatch(value) is None:
         return True
     return any(
-        len(run) > _LONGEST_WORD or _CASED.fullmatch(run) is None for run in _RUN.findall(value)
+        _CASED.fullmatch(run) is None or max(map(len, _PART.findall(run))) > _LONGEST_WORD
+        for run in _RUN.findall(value)
     )
 
 

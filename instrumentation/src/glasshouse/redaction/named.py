@@ -7,6 +7,7 @@ from glasshouse.redaction.keys import SecretNames, in_plain_text, spares
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_names import LONGEST_NAME
+from glasshouse.redaction.pair_prose import FILE
 from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import KeyRule, Rule
 from glasshouse.redaction.validators import TESTS
@@ -34,6 +35,7 @@ def find_named(rule: Rule, names: SecretNames, masks: Masks, text: bytes) -> lis
             or start >= end
             or not _fits(rule, text, match.start(), end)
             or is_placeholder(text[start:end])
+            or FILE.fullmatch(text[start:end]) is not None
             or spares(key, text[start:end])
             or masks.is_inside(text, start, end)
             or (rule.validate and not TESTS[rule.validate](text[start:end]))

@@ -35,7 +35,7 @@ _CODE: Final = frozenset(
 )
 _FRACTION: Final = re.compile(rb"[0-9]{1,12}\.[0-9]{1,6}")
 _RESULT: Final = re.compile(rb"[0-9]{1,4}|[0-9]{1,6}(?:\.[0-9]{1,6})?(?:%|ms|s|/[0-9]{1,6})[.)]?")
-_FILE: Final = re.compile(
+FILE: Final = re.compile(
     rb"(?:~|/(?:etc|run|var|home|root|usr|opt|tmp|srv|app|mnt|secrets|dev|proc))(?:/[A-Za-z0-9._-]+)+"
 )
 _SHELL: Final = frozenset((b"PWD", b"OLDPWD"))
@@ -182,7 +182,7 @@ def _is_file(name: Name, content: bytes) -> bool:
     """PWD is the shell's directory; of a key, /etc/ssl/key.pem says where it is."""
     if name.text in _SHELL and _DIRECTORY.match(content) is not None:
         return True
-    return _FILE.fullmatch(content) is not None
+    return FILE.fullmatch(content) is not None
 
 
 def _is_result(name: Name, operator: bytes, content: bytes) -> bool:
