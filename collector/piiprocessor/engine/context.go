@@ -12,6 +12,7 @@ const (
 	mostOthers         = 4  // words between a word and its number that are none of the policy's
 	longestWord        = 32 // bytes of one word, and of what joins it to another: what is longer is cut
 	longestAside       = 24
+	longestInitials    = 3  // bytes of a word that begins names of other things, as in nss-plugin:
 	leastAfterV        = 32 // the least first number of an address directly behind a v: those of versions are smaller
 	longestWhole       = 3  // digits before the point of what is taken for a fraction
 	fewestVersionParts = 3
@@ -66,7 +67,7 @@ func (e *Engine) isNear(r *rule, k *keyInfo, s string, start, end int) bool {
 	if k.near.has(r.place) {
 		return true
 	}
-	if isFraction(s, start, end) || isDottedVersion(s[start:end]) || isCompactDate(s[start:end]) || e.hasUnit(s, end) {
+	if isFraction(s, start, end) || isDottedVersion(s[start:end]) || isDottedVersion(behindBlank(s[start:end])) || isCompactDate(s[start:end]) || e.hasUnit(s, end) {
 		return false
 	}
 	low := start
@@ -219,7 +220,10 @@ func (e *Engine) countsBefore(r *rule, word *contextWord, s string, begin, start
 				return false
 			case numberWords.has(part):
 				numbered = true
-			case !areDigits(part):
+			case areDigits(part):
+			case len(word.text) <= longestInitials:
+				return false
+			default:
 				joined = true
 			}
 		}
@@ -476,6 +480,13 @@ func isDottedVersion(hit string) bool {
 		}
 	}
 	return single && parts >= fewestVersionParts
+}
+
+// behindBlank is what a hit has behind its first blank, up to a dash: amd64 7.88.1-10.
+func behindBlank(hit string) string {
+	_, rest, _ := strings.Cut(hit, " ")
+	rest, _, _ = strings.Cut(rest, "-")
+	return rest
 }
 
 // isCompactDate recognises 20240601, and the same with a time behind it.

@@ -68,7 +68,8 @@ var (
 		" parsed malformed corrupt corrupted exists configured unconfigured specified unspecified" +
 		" omitted redacted sensitive protected confirmed unconfirmed checked unchecked passed cleared" +
 		" reset reused allowed disallowed prohibited not-found not_found notfound too_short too_long" +
-		" too-short too-long")
+		" too-short too-long" +
+		" all amd64 arm64 aarch64 x86_64 i386 i686 armhf armel ppc64 ppc64le ppc64el s390x riscv64 mips64el noarch")
 	// A sentence that goes on after `name: ` begins with one of these.
 	isSentence = newWords("files compat return break case await yield lambda throw raise else function typeof async if"+
 		" must should cannot can can't could would will won't may might is isn't was wasn't were are"+

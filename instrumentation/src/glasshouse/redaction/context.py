@@ -38,6 +38,8 @@ _ARCHIVES: Final = frozenset(
 NUMBER_WORDS: Final = frozenset(
     "number numbers no nos nr num nbr nummer numero número numéro n nº n° №".encode().split()
 )
+# Bytes of a word that begins names of other things, as in nss-plugin:
+LONGEST_INITIALS: Final = 3
 # In a name they say that the number is of something else: account_number_of_retries, phone_set_at.
 ELSEWHERE: Final = frozenset((b"of", b"at", b"in", b"by", b"per", b"since", b"until"))
 EQUALS: Final = 0x3D
@@ -152,6 +154,7 @@ class Context:
         return not (
             _is_fraction(text, start, end)
             or _is_dotted_version(text[start:end])
+            or _is_dotted_version(_behind_blank(text[start:end]))
             or _is_compact_date(text[start:end])
             or self.has_unit(text, end)
         )
@@ -212,6 +215,8 @@ class Context:
                 if part in NUMBER_WORDS:
                     numbered = True
                 elif not part.isdigit():
+                    if len(word) <= LONGEST_INITIALS:
+                        return False
                     joined = True
         gap = self._gap(text, at, start)
         if gap is None or (gap.others and (rule.directly or joined)):
@@ -421,6 +426,11 @@ def _is_dotted_version(hit: bytes) -> bool:
     return any(len(group) == 1 for group in groups[1:]) or (
         len(groups[0]) == 1 and groups[0] != b"1"
     )
+
+
+def _behind_blank(hit: bytes) -> bytes:
+    """Return what a hit has behind its first blank, up to a dash: amd64 7.88.1-10."""
+    return hit.partition(b" ")[2].partition(b"-")[0]
 
 
 def _is_compact_date(hit: bytes) -> bool:

@@ -36,6 +36,7 @@ STATES: Final = _words(
     " omitted redacted sensitive protected confirmed unconfirmed checked unchecked passed cleared"
     " reset reused allowed disallowed prohibited not-found not_found notfound too_short too_long"
     " too-short too-long"
+    " all amd64 arm64 aarch64 x86_64 i386 i686 armhf armel ppc64 ppc64le ppc64el s390x riscv64 mips64el noarch"
 )
 # A sentence that goes on after `name: ` begins with one of these.
 SENTENCES: Final = STATES | _words(

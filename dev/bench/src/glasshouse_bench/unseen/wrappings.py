@@ -86,7 +86,7 @@ _FRAMES = {
     "single quotes": ("refused '", "'"),
     "backticks": ("refused `", "`"),
     "typographic quotes": ("refused \u201c", "\u201d"),
-    "guillemets": ("refused \u00ab", "\u00bz"),
+    "guillemets": ("refused \u00ab", "\u00bb"),
     "pipes": ("| a |", "| b |"),
     "asterisks": ("refused **", "**"),
     "newlines": ("refused\n", "\nretrying"),
