@@ -14,12 +14,13 @@ from glasshouse_bench.unseen.probes import Outcome, Probe, judge
 from support.engines import ROOT, piiredact
 
 # Shares of values that must be gone, of generated people of all locales: bare, beside the English
-# word, under the key. Checked over all locales together: one alone has too few values.
+# word, under the key. Checked over all locales together: one alone has too few values. Where not
+# all are found, the bar leaves three standard deviations for the luck of the draw.
 BARS = {
     "e-mail": (1.0, 1.0, 1.0),
-    "phone": (0.90, 0.95, 0.99),
-    "national id": (0.90, 0.95, 1.0),
-    "card": (0.97, 1.0, 1.0),
+    "phone": (0.88, 0.97, 0.97),
+    "national id": (0.86, 0.95, 1.0),
+    "card": (0.96, 1.0, 1.0),
     "IPv4": (1.0, 1.0, 1.0),
     "IPv6": (1.0, 1.0, 1.0),
     "street": (1.0, 1.0, 1.0),
@@ -51,7 +52,7 @@ def outcomes(
     redactor: Redactor,
 ) -> dict[str, Outcome]:
     probes = [
-        *people.probes(seed, each=3),
+        *people.probes(seed, each=6),
         *wrappings.probes(),
         *logs.probes(dict(logs.samples(ROOT))),
     ]
