@@ -16,7 +16,7 @@ from glasshouse_bench.unseen.probes import Probe, judge, leaks
         ("paid with [iban] 4444", False),
     ],
 )
-def test_a_telling_rest_is_a_leak(stored: str, leaked: bool) -> None:
+def test_a_rest_that_can_be_recognised_is_a_leak(stored: str, leaked: bool) -> None:
     assert leaks("5555 5555 5555 4444", stored) is leaked
 
 

@@ -52,7 +52,7 @@ LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
 
 
-# One search holds the interpreter: it looks at so much of a text, and again at what it ended in.
+# One search holds the interpreter: it reads so much of a text, and again at what it ended in.
 _STRETCH: Final = 64 << 10
 _AHEAD: Final = 16
 

@@ -38,7 +38,7 @@ Redact = Callable[[Sequence[Probe]], Sequence[Any]]
 
 
 def leaks(secret: str, stored: str) -> bool:
-    """Return whether a telling part of the secret is still there."""
+    """Return whether enough of the secret to recognise it is still there."""
     stored = _MASK.sub("[]", stored)
     if len(secret) <= LONGEST_REST:
         return secret in stored

@@ -11,7 +11,7 @@ from glasshouse_bench.unseen.probes import Probe
 
 REPORT = "wrappings"
 
-# Test values that their issuers or standards publish, and made-up ones of the documented form.
+# Test values that their issuers or standards publish, and synthetic ones of the documented form.
 VALUES = {
     "card": "5555 5555 5555 4444",
     "card, one run": "4000056655665556",
