@@ -129,7 +129,9 @@ def test_each_slow_test_is_listed() -> None:
     slow = {
         name
         for file in tracked("tests/unit/*.py")
-        for name in re.findall(r"@pytest\.mark\.slow\n(?:@[^\n]+\n)*(?:async )?def (\w+)", read(file))
+        for name in re.findall(
+            r"@pytest\.mark\.slow\n(?:@[^\n]+\n)*(?:async )?def (\w+)", read(file)
+        )
     }
     assert len(slow) == sum(
         read(file).count("@pytest.mark.slow\n") for file in tracked("tests/unit/*.py")

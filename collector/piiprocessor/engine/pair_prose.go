@@ -20,6 +20,7 @@ const (
 )
 
 var (
+	sourceFile = regexp.MustCompile(`\.(?:am|bash|c|cc|clj|cpp|cs|css|cxx|erl|ex|exs|go|h|hh|hpp|hs|html|in|java|js|jsx|kt|lua|m4|md|mjs|mk|php|pl|pm|po|proto|py|rb|rs|rst|scala|sh|swift|tex|ts|tsx|txt|vue|ya?ml)$`)
 	directory  = regexp.MustCompile(`^(?:[/~\\.]|[A-Za-z]:[/\\])`)
 	version    = regexp.MustCompile(`^[vV]?[0-9]+(?:[._-][0-9]+)*$`)
 	wordAfter  = regexp.MustCompile(`^[ \t]{1,3}["']?([A-Za-z'/_-]{1,24})`)
@@ -68,7 +69,10 @@ func looksSecret(s string) bool {
 func isProse(s string, name *pairName, operator string, v pairValue) bool {
 	content := s[v.start:v.end]
 	weak, colon := name.rule.proseDigit, operator == ":"
-	if weak && colon && name.single && v.spaced && !v.quoted && !hasDigit(content) {
+	if weak && colon && v.spaced && !v.quoted && !hasDigit(content) && (name.single || beginsSubject(s, v.end, content)) {
+		return true
+	}
+	if colon && sourceFile.MatchString(name.text) {
 		return true
 	}
 	if !v.quoted && isSmall(content, weak) {
@@ -103,6 +107,11 @@ func isProse(s string, name *pairName, operator string, v pairValue) bool {
 		return true
 	}
 	return isItself(name, operator, v, content) || (v.spaced && beginsSentence(s, name, operator, v))
+}
+
+// beginsSubject: pre_shared_key: limit the size, a word of small letters before another.
+func beginsSubject(s string, end int, content string) bool {
+	return strings.Trim(content, "abcdefghijklmnopqrstuvwxyz") == "" && end+1 < len(s) && s[end] == ' ' && s[end+1] >= 'a' && s[end+1] <= 'z'
 }
 
 // believedApart reports whether a value is believed although something stands between it and its name.

@@ -102,7 +102,7 @@ var (
 	// Functions in which a value is only wrapped, whatever their first word.
 	isWrapper = newWords("some just optional secret secretstr password string str token ok")
 	// Things that have names of their own: secret "tls" not found
-	isNamed = newWords("secret secrets credential credentials")
+	isNamed = newWords("secret secrets credential credentials pass")
 	// Words with a digit that are no password.
 	isAlgorithm = newWords("base64 base32 base58 sha1 sha256 sha384 sha512 md5 uuid4 uuid7 oauth2 oauth1 utf8 x509" +
 		" ed25519 aes128 aes256 rs256 hs256 es256 s3 v1 v2 v3 v4 ipv4 ipv6 p12 pkcs8 pkcs12 ec2 k8s r2" +

@@ -109,7 +109,7 @@ var prefilters = map[string]prefilter{
 		"digest ", "oauth ", "hawk ", "signature ", "mac ", "sha256 ", "sha512 ", "sha1 ",
 	}})}},
 	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
-	"auth_bearer": {rule: "9327c34ab43f", probes: []*probe{sharedProbe(probe{endings: []string{"bearer ", "token ", "negotiate ", "ntlm "}})}},
+	"auth_bearer": {rule: "bd504465c2e3", probes: []*probe{sharedProbe(probe{endings: []string{"bearer ", "token ", "negotiate ", "ntlm "}})}},
 	// slack.com, a slash, and the first letter of services, workflows or triggers.
 	"slack_webhook": {rule: "e7adc8f54434", probes: []*probe{sharedProbe(probe{sign: "/", next: "swt", test: isAfterSlackHost})}},
 	// /api/ or office.com/.

@@ -38,6 +38,10 @@ _RESULT: Final = re.compile(rb"[0-9]{1,4}|[0-9]{1,6}(?:\.[0-9]{1,6})?(?:%|ms|s|/
 FILE: Final = re.compile(
     rb"(?:~|/(?:etc|run|var|home|root|usr|opt|tmp|srv|app|mnt|secrets|dev|proc))(?:/[A-Za-z0-9._-]+)+"
 )
+_SOURCE_FILE: Final = re.compile(
+    rb"\.(?:am|bash|c|cc|clj|cpp|cs|css|cxx|erl|ex|exs|go|h|hh|hpp|hs|html|in|java|js|jsx|kt|lua|m4|md|mjs"
+    rb"|mk|php|pl|pm|po|proto|py|rb|rs|rst|scala|sh|swift|tex|ts|tsx|txt|vue|ya?ml)\Z"
+)
 _SHELL: Final = frozenset((b"PWD", b"OLDPWD"))
 _DIRECTORY: Final = re.compile(rb"[/~\\.]|[A-Za-z]:[/\\]")
 _VERSION: Final = re.compile(rb"[vV]?[0-9]+(?:[._-][0-9]+)*")
@@ -69,8 +73,10 @@ def is_prose(text: bytes, name: Name, operator: bytes, value: Value) -> bool:
     content = text[value.start : value.end]
     weak = name.rule.require_digit_in_prose
     colon = operator == b":"
-    spoken = colon and name.single and value.spaced and not value.quoted
-    if weak and spoken and not has_digit(content):
+    spoken = weak and colon and value.spaced and not value.quoted and not has_digit(content)
+    if spoken and (name.single or _begins_a_subject(text, value.end, content)):
+        return True
+    if colon and _SOURCE_FILE.search(name.text) is not None:
         return True
     if not value.quoted and _is_small(content, weak=weak):
         return True
@@ -101,6 +107,15 @@ def is_prose(text: bytes, name: Name, operator: bytes, value: Value) -> bool:
     if _is_itself(name, operator, value, content):
         return True
     return value.spaced and _begins_a_sentence(text, name, operator, value)
+
+
+def _begins_a_subject(text: bytes, end: int, content: bytes) -> bool:
+    """pre_shared_key: limit the size; a word of small letters before another."""
+    return (
+        frozenset(content) <= LOWER
+        and text[end : end + 1] == b" "
+        and text[end + 1 : end + 2].islower()
+    )
 
 
 def is_apart(text: bytes, value: Value, content: bytes) -> bool:

@@ -36,7 +36,8 @@ STATES: Final = _words(
     " omitted redacted sensitive protected confirmed unconfirmed checked unchecked passed cleared"
     " reset reused allowed disallowed prohibited not-found not_found notfound too_short too_long"
     " too-short too-long"
-    " all amd64 arm64 aarch64 x86_64 i386 i686 armhf armel ppc64 ppc64le ppc64el s390x riscv64 mips64el noarch"
+    " all amd64 arm64 aarch64 x86_64 i386 i686 armhf armel ppc64 ppc64le ppc64el s390x riscv64"
+    " mips64el noarch"
 )
 # A sentence that goes on after `name: ` begins with one of these.
 SENTENCES: Final = STATES | _words(
@@ -82,7 +83,7 @@ READING: Final = _words(
 # Functions in which a value is only wrapped, whatever their first word.
 WRAPPERS: Final = _words("some just optional secret secretstr password string str token ok")
 # Things that have names of their own: secret "tls" not found
-NAMED: Final = _words("secret secrets credential credentials")
+NAMED: Final = _words("secret secrets credential credentials pass")
 # What such a sentence goes on with.
 ABOUT_THINGS: Final = (
     b" not found",
