@@ -87,7 +87,14 @@ var prefilters = map[string]prefilter{
 	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
 	"url_short_token": {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
-	"dsn_password":    {rule: "60b9a66e090e", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	// A slash between the user and the password, and the @ right after it; of sqlplus the word is enough.
+	"oracle_credentials": {rule: "9e82e59a7919", probes: []*probe{
+		sharedProbe(probe{sign: "@", test: isAfterSlashed}),
+		sharedProbe(probe{endings: []string{"sqlplus "}}),
+	}},
+	// The id of the access key ends a token.
+	"aws_secret_key": {rule: "7d15e4789c99", facts: accessKeyID},
+	"dsn_password":   {rule: "60b9a66e090e", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
 	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
 		sharedProbe(probe{sign: "}", test: isAfterScheme}),
@@ -123,11 +130,18 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{sign: ".", test: isDiscordMiddle}),
 	}},
 	// The last of the words before the seed.
-	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
-	"cli_secret":  {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
-	"cli_mysql":   {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
-	"cli_curl":    {rule: "148e24bb8785", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
-	"cli_user":    {rule: "3314dea030ed", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"seed_phrase":  {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
+	"cli_secret":   {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
+	"cli_mysql":    {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
+	"cli_curl":     {rule: "148e24bb8785", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
+	"cli_user":     {rule: "3314dea030ed", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"cli_password": {rule: "6a341a929411", probes: passwordCommands},
+	// Its word before a blank or a bracket.
+	"powershell_secret": {rule: "5f85637cff90", probes: []*probe{
+		sharedProbe(probe{endings: []string{"securestring ", "pscredential "}}),
+		sharedProbe(probe{sign: "(", test: isAfterCredential}),
+		sharedProbe(probe{endings: []string{"use "}, test: isAfterNet}),
+	}},
 	"cli_account": {rule: "8e6af385ae53", probes: []*probe{
 		sharedProbe(probe{endings: []string{"net ", "exe "}}),
 		sharedProbe(probe{sign: "|", next: " \tcps"}),

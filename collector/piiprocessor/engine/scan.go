@@ -439,7 +439,7 @@ func (p *pass) token(start int) int {
 			p.mixed(t)
 		}
 	}
-	if length >= shortestKeyLike {
+	if length >= lengthOfAccessKey {
 		p.longToken(t)
 	}
 	if hex != 0 && length <= longestHexGroup {
