@@ -11,7 +11,7 @@ import (
 // The probes of rules for forms: command lines, files, names and values apart.
 
 // isValueAttribute: value=, val= or content=, perhaps with blanks before the sign.
-var isValueAttribute = sharedProbe(probe{sign: "=", test: func(s string, t token) bool {
+var isValueAttribute = sharedProbe(probe{sign: "=", after: afterLetter | afterBlank, test: func(s string, t token) bool {
 	word := strings.TrimRight(s[max(0, t.start-longestBlank-len("content")):t.start], " \t")
 	for _, name := range [...]string{"value", "val", "content"} {
 		if len(word) >= len(name) && equalFoldASCII(word[len(word)-len(name):], name) {

@@ -20,9 +20,8 @@ type nameLiteral struct {
 
 // nameTable finds the names of pairs at the beginnings of words.
 type nameTable struct {
-	begins  [trigrams / 64]uint64 // the first three letters of any name
-	threes  nameBuckets           // by these, if a sign may follow them
-	fours   nameBuckets           // by the first four letters: most names
+	threes  nameBuckets // by these, if a sign may follow them
+	fours   nameBuckets // by the first four letters: most names
 	names   []nameLiteral
 	links   []link        // of the names; fourth is the next letter, if no sign may stand before it
 	shorts  []nameLiteral // found by their first two letters
@@ -96,17 +95,12 @@ func (x *nameTable) addEntry(entry *nameEntry, where byte) {
 
 func (x *nameTable) add(name nameLiteral, short bool) {
 	if short {
-		for third := range byte(32) {
-			t := trigram(name.letters[0], name.letters[1], third)
-			x.begins[t>>6] |= 1 << (t & 63)
-		}
 		pair := trigram(name.letters[0], name.letters[1], 0)
 		x.shortPairs[pair>>6] |= 1 << (pair & 63)
 		x.shorts = append(x.shorts, name)
 		return
 	}
 	t := trigram(name.letters[0], name.letters[1], name.letters[2])
-	x.begins[t>>6] |= 1 << (t & 63)
 	buckets, length := &x.threes, trigramLength
 	if len(name.letters) > trigramLength && name.joints&(1<<trigramLength) == 0 {
 		t, buckets, length = withFourth(t, name.letters[trigramLength]), &x.fours, trigramLength+1
@@ -133,16 +127,18 @@ func withFourth(t uint16, c byte) uint16 {
 
 // at returns the kinds of the names that stand at s[i], where the trigram t does.
 func (x *nameTable) at(s string, i int, t uint16, fourth byte) (where byte) {
-	if x.begins[t>>6]&(1<<(t&63)) == 0 {
-		return 0
-	}
 	if x.threes.known[t>>6]&(1<<(t&63)) != 0 {
 		where |= x.walk(x.threes.first[t], s, i, 0)
 	}
 	if f := withFourth(t, fourth); x.fours.known[f>>6]&(1<<(f&63)) != 0 && i+4 < len(s) {
 		where |= x.walk(x.fours.first[f], s, i, s[i+4]|caseBit)
 	}
-	if pair := t & pairOfChar; x.shortPairs[pair>>6]&(1<<(pair&63)) != 0 {
+	return where | x.shortAt(s, i)
+}
+
+// shortAt is the same for the names that are found by two letters.
+func (x *nameTable) shortAt(s string, i int) (where byte) {
+	if pair := trigram(s[i], s[i+1], 0); x.shortPairs[pair>>6]&(1<<(pair&63)) != 0 {
 		for at := range x.shorts {
 			if l := &x.shorts[at]; where&l.where != l.where && l.stands(s, i) {
 				where |= l.where

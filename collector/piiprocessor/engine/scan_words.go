@@ -24,15 +24,30 @@ type link struct {
 	fourth byte  // character, without regard to case; 0 if there is none
 }
 
-// wordIndex finds the literals that begin at a place of a text by its first three characters, of
-// which a bit reports whether any literal begins so: few places need more.
+// wordIndex finds the literals that begin at a place of a text. A bit reports whether any of them, or
+// any name of a pair, begins with these three characters, another whether with these four: few places
+// pass the first, and few of these the second.
 type wordIndex struct {
-	begins   [1 << 16 / 64]uint64
-	buckets  []int16 // by trigram: the first of its literals, or -1
-	links    []link  // as literals
+	begins   [trigrams / 64]uint64 // by trigram
+	fours    [1 << 16 / 64]uint64  // by fourOf, unless it is of two characters
+	buckets  []int16               // by trigram: the first of its literals, or -1
+	links    []link                // as literals
 	literals []literal
-	shorts   []literal            // of two letters, which sit in no bucket
-	pairsOf  [1 << 10 / 64]uint64 // their letters
+	shorts   []shortLiteral // of two letters, which sit in no bucket
+	shortsOf [1 << 10]uint8 // by the first two characters: one more than the place of the first, or 0
+}
+
+// shortLiteral is one of two characters, and one more than the place of the next with the same, or 0.
+type shortLiteral struct {
+	literal
+	next uint8
+}
+
+// fourOf is a number made of the first three characters of s and a fourth, without regard to case;
+// different ones may collide.
+func fourOf(s string, fourth byte) uint16 {
+	const fold, mix = 0x1f1f1f1f, 0x9e3779b1
+	return uint16((uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(fourth)<<24) & fold * mix >> 16)
 }
 
 // trigram packs three characters without regard to case; different characters may collide.
@@ -43,9 +58,8 @@ func trigram(a, b, c byte) uint16 {
 const (
 	trigramLength = 3
 
-	trigrams   = 1 << 15
-	caseBit    = 'a' - 'A' // what it makes equal need not be equal
-	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
+	trigrams = 1 << 15
+	caseBit  = 'a' - 'A' // what it makes equal need not be equal
 )
 
 func (x *wordIndex) init() {
@@ -65,32 +79,54 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 	return &x.literals[len(x.literals)-1]
 }
 
-// build files every literal under its first three characters; one of two letters is looked for
-// under each third character.
+// build files every literal under its first characters, and notes how the names begin.
 func (x *wordIndex) build(names *nameTable) {
-	for i := range names.begins {
-		x.begins[i] = names.begins[i] // one bit stands for both
-	}
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) >= trigramLength {
-			t := trigram(l.text[0], l.text[1], l.text[2])
-			x.begins[t>>6] |= 1 << (t & 63)
-			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
-			if len(l.text) > trigramLength {
-				x.links[i].fourth = l.text[3] | caseBit
-			}
+		if len(l.text) < trigramLength {
+			pair := x.notePair(l.text)
+			x.shorts = append(x.shorts, shortLiteral{literal: *l, next: x.shortsOf[pair]})
+			x.shortsOf[pair] = uint8(len(x.shorts))
 			continue
 		}
-		for third := range byte(32) {
-			t := trigram(l.text[0], l.text[1], third)
-			x.begins[t>>6] |= 1 << (t & 63)
+		t := trigram(l.text[0], l.text[1], l.text[2])
+		x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
+		if len(l.text) > trigramLength {
+			x.links[i].fourth = l.text[3] | caseBit
 		}
-		pair := trigram(l.text[0], l.text[1], 0)
-		x.pairsOf[pair>>6] |= 1 << (pair & 63)
-		x.shorts = append(x.shorts, *l)
+		x.note(l.text, len(l.text) > trigramLength)
 	}
+	for i := range names.names {
+		l := &names.names[i]
+		x.note(l.letters, len(l.letters) > trigramLength && l.joints&(1<<trigramLength) == 0)
+	}
+	for i := range names.shorts {
+		x.notePair(names.shorts[i].letters)
+	}
+}
+
+// note remembers how a text begins: with its first four characters or, if only three are sure, these
+// before any other.
+func (x *wordIndex) note(text string, sure bool) {
+	t := trigram(text[0], text[1], text[2])
+	x.begins[t>>6] |= 1 << (t & 63)
+	for fourth := range byte(32) {
+		if sure {
+			fourth = text[trigramLength]
+		}
+		n := fourOf(text, fourth)
+		x.fours[n>>6] |= 1 << (n & 63)
+	}
+}
+
+// notePair does the same for a text of which only two characters are sure.
+func (x *wordIndex) notePair(text string) uint16 {
+	for third := range byte(32) {
+		t := trigram(text[0], text[1], third)
+		x.begins[t>>6] |= 1 << (t & 63)
+	}
+	return trigram(text[0], text[1], 0)
 }
 
 // findable reports whether the index sees a word wherever it may stand: where a token begins, after a
@@ -123,7 +159,7 @@ func beginsWord(before, class byte, s string, i int) bool {
 		(class&classUpper != 0 && (before&classLower != 0 || (i+1 < len(s) && classes[s[i+1]]&classLower != 0)))
 }
 
-// mayBegin reports whether a literal may begin at i.
+// mayBegin reports whether a literal or a name may begin at i.
 func (x *wordIndex) mayBegin(s string, i int) bool {
 	if i+2 >= len(s) {
 		return true
@@ -146,8 +182,15 @@ func (p *pass) word(i int) {
 func (p *pass) verify(i int, t uint16) {
 	s, x := p.s, &p.c.words
 	fourth := byte(0)
-	if i+3 < len(s) {
-		fourth = s[i+3] | caseBit
+	if i+trigramLength < len(s) {
+		fourth = s[i+trigramLength] | caseBit
+	}
+	p.shortWord(i)
+	if n := fourOf(s[i:], fourth); x.fours[n>>6]&(1<<(n&63)) == 0 {
+		if p.pairs&pairsAnywhere == 0 {
+			p.pairs |= p.c.names.shortAt(s, i)
+		}
+		return
 	}
 	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
 		if one := x.links[at].fourth; one != 0 && one != fourth {
@@ -168,32 +211,34 @@ func (p *pass) verify(i int, t uint16) {
 		if l.tokens != nil {
 			p.vendorToken(l, i)
 		}
-		if l.exact || end >= len(s) || classes[s[end]]&classLower == 0 {
+		if l.exact || wordMayEnd(s, end) {
 			p.found(l)
 		}
 	}
 	if p.pairs&pairsAnywhere == 0 {
 		p.pairs |= p.c.names.at(s, i, t, fourth)
 	}
-	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
-		p.shortWord(i)
-	}
 }
 
 // shortWord compares the literals of two letters.
 func (p *pass) shortWord(i int) {
-	s, shorts := p.s, p.c.words.shorts
-	for at := range shorts {
-		l := &shorts[at]
+	s, x := p.s, &p.c.words
+	for at := x.shortsOf[trigram(s[i], s[i+1], 0)]; at > 0; at = x.shorts[at-1].next {
+		l := &x.shorts[at-1].literal
 		if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
 				p.vendorToken(l, i)
 				p.found(l)
 			}
-		} else if equalFoldASCII(s[i:i+2], l.text) {
+		} else if equalFoldASCII(s[i:i+2], l.text) && wordMayEnd(s, i+2) {
 			p.found(l)
 		}
 	}
+}
+
+// wordMayEnd reports whether a word of the context may end at end: a letter in lower case goes on with it.
+func wordMayEnd(s string, end int) bool {
+	return end >= len(s) || classes[s[end]]&classLower == 0 || classes[s[end-1]]&classLetter == 0
 }
 
 func (p *pass) found(l *literal) {
@@ -224,8 +269,8 @@ func (c *scanner) tokensAt(s string, i int) iter.Seq[*literal] {
 				return
 			}
 		}
-		for n := range c.words.shorts {
-			if l := &c.words.shorts[n]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+		for at := c.words.shortsOf[trigram(s[i], s[i+1], 0)]; at > 0; at = c.words.shorts[at-1].next {
+			if l := &c.words.shorts[at-1].literal; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
 				return
 			}
 		}
