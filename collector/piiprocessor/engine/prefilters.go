@@ -372,8 +372,20 @@ func isAddressAfterV(s string, t token) bool {
 // hostWords are those that ipv4_host begins with.
 var hostWords = []string{"ec2", "ip", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}
 
+// hostWordEnds are their last two characters.
+var hostWordEnds = func() (ends [1 << 10 / 64]uint64) {
+	for _, word := range hostWords {
+		pair := trigram(word[len(word)-2], word[len(word)-1], 0)
+		ends[pair>>6] |= 1 << (pair & 63)
+	}
+	return ends
+}()
+
 func isAfterHostWord(s string, t token) bool {
-	if t.start < 2 || (!isLetter(s[t.start-1]) && s[t.start-1] != '2') {
+	if t.start < 2 {
+		return false
+	}
+	if pair := trigram(s[t.start-2], s[t.start-1], 0); hostWordEnds[pair>>6]&(1<<(pair&63)) == 0 {
 		return false
 	}
 	for _, word := range hostWords {

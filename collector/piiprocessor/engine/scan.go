@@ -546,6 +546,10 @@ func (p *pass) number(t token) {
 	}
 	at := &p.c.numbers[length]
 	p.ask(at.probes, t)
+	const lone = 0xff
+	if p.runs.groups.lengths <= lone {
+		return // no group is of one number
+	}
 	for i := range at.groups {
 		if one := &at.groups[i]; p.runs.groups.lengths&one.mask == one.want {
 			p.wanted.add(&one.rules)

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -18,10 +19,31 @@ type literal struct {
 	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
 }
 
-// link is all of a literal that most places need: a whole bucket fits in one line of the cache.
+// link is all of a literal that most places need: its first eight characters, or as many as are sure.
 type link struct {
-	next   int16 // in the same bucket, or -1
-	fourth byte  // character, without regard to case; 0 if there is none
+	want, mask uint64 // see headOf
+	next       int16  // in the same bucket, or -1
+}
+
+const headLength = 8
+
+// headOf packs the characters at s[i:], up to eight, without regard to case.
+func headOf(s string, i int) (head uint64) {
+	const cases = 0x2020202020202020
+	if i+headLength <= len(s) {
+		s = s[i : i+headLength]
+		return cases | uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	}
+	for n := range len(s) - i {
+		head |= uint64(s[i+n]) << (8 * n)
+	}
+	return head | cases
+}
+
+// linkOf is the link of a text of which so many characters are sure.
+func linkOf(text string, sure int, next int16) link {
+	mask := uint64(1)<<(8*min(sure, headLength)) - 1 // all if eight are
+	return link{want: headOf(text, 0) & mask, mask: mask, next: next}
 }
 
 // wordIndex finds the literals that begin at a place of a text. A bit reports whether any of them, or
@@ -30,7 +52,8 @@ type link struct {
 type wordIndex struct {
 	begins   [trigrams / 64]uint64 // by trigram
 	fours    [1 << 16 / 64]uint64  // by fourOf, unless it is of two characters
-	buckets  []int16               // by trigram: the first of its literals, or -1
+	threes   []int16               // by trigram: the first of its literals of three characters, or -1
+	buckets  []int16               // by fourOf: the first of those that are longer, or -1
 	links    []link                // as literals
 	literals []literal
 	shorts   []shortLiteral // of two letters, which sit in no bucket
@@ -58,15 +81,12 @@ func trigram(a, b, c byte) uint16 {
 const (
 	trigramLength = 3
 
-	trigrams = 1 << 15
-	caseBit  = 'a' - 'A' // what it makes equal need not be equal
+	trigrams   = 1 << 15
+	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
 )
 
 func (x *wordIndex) init() {
-	x.buckets = make([]int16, trigrams)
-	for i := range x.buckets {
-		x.buckets[i] = -1
-	}
+	x.threes, x.buckets = slices.Repeat([]int16{-1}, trigrams), slices.Repeat([]int16{-1}, 1<<16)
 }
 
 func (x *wordIndex) add(text string, exact bool) *literal {
@@ -90,11 +110,12 @@ func (x *wordIndex) build(names *nameTable) {
 			x.shortsOf[pair] = uint8(len(x.shorts))
 			continue
 		}
-		t := trigram(l.text[0], l.text[1], l.text[2])
-		x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
+		first := &x.threes[trigram(l.text[0], l.text[1], l.text[2])]
 		if len(l.text) > trigramLength {
-			x.links[i].fourth = l.text[3] | caseBit
+			first = &x.buckets[fourOf(l.text, l.text[trigramLength])]
 		}
+		x.links[i] = linkOf(l.text, len(l.text), *first)
+		*first = int16(i)
 		x.note(l.text, len(l.text) > trigramLength)
 	}
 	for i := range names.names {
@@ -181,42 +202,47 @@ func (p *pass) word(i int) {
 // verify compares the literals that may begin at i, where the trigram t stands.
 func (p *pass) verify(i int, t uint16) {
 	s, x := p.s, &p.c.words
+	if x.shortsOf[t&pairOfChar] > 0 {
+		p.shortWord(i)
+	}
 	fourth := byte(0)
 	if i+trigramLength < len(s) {
-		fourth = s[i+trigramLength] | caseBit
+		fourth = s[i+trigramLength]
 	}
-	p.shortWord(i)
-	if n := fourOf(s[i:], fourth); x.fours[n>>6]&(1<<(n&63)) == 0 {
+	n := fourOf(s[i:], fourth)
+	if x.fours[n>>6]&(1<<(n&63)) == 0 {
 		if p.pairs&pairsAnywhere == 0 {
 			p.pairs |= p.c.names.shortAt(s, i)
 		}
 		return
 	}
-	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
-		if one := x.links[at].fourth; one != 0 && one != fourth {
-			continue
-		}
-		l := &x.literals[at]
-		end := i + len(l.text)
-		if end > len(s) {
-			continue
-		}
-		if l.exact {
-			if s[i:end] != l.text || (i > 0 && classes[s[i-1]]&classAlnum != 0) {
-				continue
-			}
-		} else if !equalFoldASCII(s[i:end], l.text) {
-			continue
-		}
-		if l.tokens != nil {
-			p.vendorToken(l, i)
-		}
-		if l.exact || wordMayEnd(s, end) {
-			p.found(l)
-		}
+	head := headOf(s, i)
+	for at := x.threes[t]; at >= 0; at = x.links[at].next {
+		p.literal(at, head, i)
+	}
+	for at := x.buckets[n]; at >= 0; at = x.links[at].next {
+		p.literal(at, head, i)
 	}
 	if p.pairs&pairsAnywhere == 0 {
-		p.pairs |= p.c.names.at(s, i, t, fourth)
+		p.pairs |= p.c.names.at(s, i, t, fourth, head)
+	}
+}
+
+// literal compares one of the literals with what stands at i.
+func (p *pass) literal(at int16, head uint64, i int) {
+	s, x := p.s, &p.c.words
+	if one := &x.links[at]; head&one.mask != one.want {
+		return
+	}
+	l := &x.literals[at]
+	if !l.standsAt(s, i) {
+		return
+	}
+	if l.tokens != nil {
+		p.vendorToken(l, i)
+	}
+	if l.exact || wordMayEnd(s, i+len(l.text)) {
+		p.found(l)
 	}
 }
 
@@ -264,13 +290,23 @@ func (c *scanner) tokensAt(s string, i int) iter.Seq[*literal] {
 		if i+2 >= len(s) || (i > 0 && classes[s[i-1]]&classAlnum != 0 && !beginsWord(classes[s[i-1]], classes[s[i]], s, i)) {
 			return
 		}
-		for at := c.words.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = c.words.links[at].next {
-			if l := &c.words.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
-				return
+		x := &c.words
+		if !x.mayBegin(s, i) {
+			return
+		}
+		firsts := [2]int16{x.threes[trigram(s[i], s[i+1], s[i+2])], -1}
+		if i+trigramLength < len(s) {
+			firsts[1] = x.buckets[fourOf(s[i:], s[i+trigramLength])]
+		}
+		for _, at := range firsts {
+			for ; at >= 0; at = x.links[at].next {
+				if l := &x.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+					return
+				}
 			}
 		}
-		for at := c.words.shortsOf[trigram(s[i], s[i+1], 0)]; at > 0; at = c.words.shorts[at-1].next {
-			if l := &c.words.shorts[at-1].literal; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+		for at := x.shortsOf[trigram(s[i], s[i+1], 0)]; at > 0; at = x.shorts[at-1].next {
+			if l := &x.shorts[at-1].literal; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
 				return
 			}
 		}
