@@ -133,7 +133,7 @@ var prefilters = map[string]prefilter{
 	// The last of the words before the seed.
 	"seed_phrase":  {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
 	"cli_secret":   {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", after: afterBlank | afterOther, test: beginsPassOption})}},
-	"cli_mysql":    {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", after: afterBlank, test: isMySQLOption})}},
+	"cli_mysql":    {rule: "f074f65c48d0", facts: optionP, whole: mentionsMySQL},
 	"cli_curl":     {rule: "148e24bb8785", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", after: afterBlank, test: isAfterBlank})}},
 	"cli_user":     {rule: "3314dea030ed", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", after: afterBlank | afterOther, test: beginsUserOption})}},
 	"cli_password": {rule: "6a341a929411", probes: passwordCommands},

@@ -52,9 +52,9 @@ func beginsPassOption(s string, t token) bool {
 // isWordOfThree: of these endings that are words themselves.
 func isWordOfThree(_ string, t token) bool { return t.length() == 3 }
 
-func isMySQLOption(s string, t token) bool {
-	before := s[:t.start]
-	return isAfterBlank(s, t) && (strings.Contains(before, "mysql") || strings.Contains(before, "mariadb") || strings.Contains(before, "mycli"))
+// mentionsMySQL is asked once for a text: one that has many options may be long.
+func mentionsMySQL(s string) bool {
+	return strings.Contains(s, "mysql") || strings.Contains(s, "mariadb") || strings.Contains(s, "mycli")
 }
 
 func beginsUserOption(s string, t token) bool {

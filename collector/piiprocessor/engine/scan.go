@@ -437,6 +437,9 @@ func (p *pass) sign(i int) {
 		if strings.HasPrefix(s[i:], "---") {
 			p.facts |= threeDashes
 		}
+		if i > 0 && isBlank(s[i-1]) && strings.HasPrefix(s[i+1:], "p") {
+			p.facts |= optionP
+		}
 	case '.':
 		p.dots++
 	case '@':

@@ -22,6 +22,7 @@ const (
 	otherWallet                        // a token as long as a Monero, Stellar or Bitcoin Cash address
 	threeDashes                        // three dashes in a row
 	atSign                             // an @
+	optionP                            // a blank, a dash and a p
 	accessKeyID                        // a token that ends in AKIA or ASIA and 16 characters
 
 	factCount = iota
