@@ -99,7 +99,7 @@ var worstTexts = map[string]string{
 	"arguments": `("token", "a1", `, "no arguments": `("token",`, "members": "name=token value=a ", "names": "name=token ", "values": `token value="a" `,
 	"cells": "| token | a1 ", "attributes": `<a name="token" value=`, "elements": `<a name="token">a</`, "inputs": "token\n input_value=", "parts": "name=\"token\"\r\n",
 	"php": `"token";s:1:`, "data": "data:\n  a: b\n", "secret data": "kind: Secret\ndata:\n  a: b\n", "identified": "create user a identified by ", "sql": "password 'a", "set password": "set password for ",
-	"no curl": "curl ", "hashes": "$6$a", "netrc": "machine a login b ", "pgpass": "a:5432:", "key end": "a1B2/PRIVATE KEY", "putty": "Private-Lines: 2\na1B2\n",
+	"no curl": "curl ", "short options": "a -p ", "hashes": "$6$a", "netrc": "machine a login b ", "pgpass": "a:5432:", "key end": "a1B2/PRIVATE KEY", "putty": "Private-Lines: 2\na1B2\n",
 	"mixed options": "redis-cli sshpass -pa ", "far values": `<a name="a" b `, "rejected": `"a" rejected `, "form names": `name="a"; `, "oauth": `oauth realm="a",`, "oracle": "connect a/b@", "dsn": "user=a pass=", "redis": "AUTH a1", "query": "&code=a#key=b",
 	"pair brackets": "password=[", "pair braces": "password={'", "pair calls": "password=a(", "pair lists": "password=['x\n", "pair literals": `password="a` + "\n",
 	"pair escapes": `password=["\"`, "pair triples": `password="""'`, "pair blocks": "password:\n  - a\n", "pair bars": "password:|", "pair people": "password for bob: 1 ",
@@ -112,25 +112,37 @@ var worstTexts = map[string]string{
 }
 
 const (
-	// The sizes at which time is measured: the last is the longest text that is checked at all.
-	shortBytes, timesLong, mostSizes = 16 << 10, 8, 3
+	// The sizes at which time is measured closely: the last is the longest text that is checked at all.
+	// What grows little over shorter ones grows little there, too: of time a + b·n² that grows by
+	// mostGrowth from an eighth of the longest text to all of it, that of a quarter is 1.6 times more
+	// for its length than that of a 32nd.
+	firstBytes, shortBytes, timesLong, mostSizes = 4 << 10, 16 << 10, 8, 3
 	// Linear growth is 1, quadratic growth timesLong; caches and allocation are between.
-	mostGrowth = 3.0
+	littleGrowth, mostGrowth = 1.5, 3.0
 )
 
 // timeGrowth measures how much more time each size takes than the one before it, for its length: about
-// 1 for what is linear. A busy machine only ever adds time, so the least of several measurements
-// counts, and only a text that seems too slow is measured again.
+// 1 for what is linear. Only a text that grows over short ones is measured at full length.
 func timeGrowth(t *testing.T, sizes int, work func(string), text func(size int) string) float64 {
+	t.Helper()
+	if growth := growthFrom(t, firstBytes, sizes, 3, littleGrowth, work, text); growth <= littleGrowth {
+		return growth
+	}
+	return growthFrom(t, shortBytes, sizes, 6, mostGrowth, work, text)
+}
+
+// growthFrom is the growth from the shortest size on. A busy machine only ever adds time, so the least
+// of several measurements counts, and only a text that seems too slow is measured again.
+func growthFrom(t *testing.T, shortest, sizes, attempts int, enough float64, work func(string), text func(size int) string) float64 {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var least [mostSizes]time.Duration
 	worst := math.Inf(1)
-	for attempt := 0; attempt < 6 && worst > mostGrowth; attempt++ {
-		for i, size := 0, shortBytes; i < sizes; i, size = i+1, size*timesLong {
+	for attempt := 0; attempt < attempts && worst > enough; attempt++ {
+		for i, size := 0, shortest; i < sizes; i, size = i+1, size*timesLong {
 			one := text(size)
-			times := min(timesLong, 1<<20/size/timesLong+1)
+			times := max(1, min(timesLong, shortBytes*timesLong/2/size))
 			before := threadTime(t)
 			for range times {
 				work(one)

@@ -33,7 +33,8 @@ type probeTest func(s string, t token) bool
 // probe is a test, and the places where it is made.
 type probe struct {
 	sign         string   // at these characters …
-	next         string   // … if one of these follows (empty: any)
+	next         string   // … if one of these follows (empty: any) …
+	after        side     // … and one of these stands before (0: any)
 	endings      []string // at the end of a word that ends so; a blank means a blank or tab after it
 	twoLetters   bool     // at each token of two characters with a letter
 	numbers      []int    // at tokens of so many digits
@@ -87,10 +88,17 @@ var prefilters = map[string]prefilter{
 	"url_token":       {rule: "078e0cab169b", probes: []*probe{userInfo}},
 	// @tcp( or @unix( after it, or jdbc:oracle: before it.
 	"url_short_token": {rule: "3ed3b953d6ba", probes: []*probe{userInfo}},
-	"dsn_password":    {rule: "60b9a66e090e", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
+	// A slash between the user and the password, and the @ right after it; of sqlplus the word is enough.
+	"oracle_credentials": {rule: "9e82e59a7919", probes: []*probe{
+		sharedProbe(probe{sign: "@", test: isAfterSlashed}),
+		sharedProbe(probe{endings: []string{"sqlplus "}}),
+	}},
+	// The id of the access key ends a token.
+	"aws_secret_key": {rule: "7d15e4789c99", facts: accessKeyID},
+	"dsn_password":   {rule: "60b9a66e090e", probes: []*probe{sharedProbe(probe{endings: []string{"pass"}, test: isBeforeEquals})}},
 	"password_hash": {rule: "df835d47e4d0", probes: []*probe{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
-		sharedProbe(probe{sign: "}", test: isAfterScheme}),
+		sharedProbe(probe{sign: "}", after: afterUpper | afterDigit, test: isAfterScheme}),
 	}},
 	"pgpass":              {rule: "c8d291b20db8", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
 	"instrumentation_key": {rule: "ec318b8c2932", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
@@ -98,7 +106,7 @@ var prefilters = map[string]prefilter{
 	"redis_auth":          {rule: "1223812c4093", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
 	"dsn_credentials": {rule: "94c7d669ac48", probes: []*probe{
 		sharedProbe(probe{sign: "@", next: "tu", test: isGoAddress}),
-		sharedProbe(probe{sign: ":", next: "o", test: isAfterJDBC}),
+		sharedProbe(probe{sign: ":", next: "o", after: afterLower, test: isAfterJDBC}),
 	}},
 	// A token that is known by how it begins: `not_preceded_by` forbids a letter or digit before it.
 	"jwt":                 {rule: "a5ea0e8f2c5a", prefixes: true},
@@ -111,11 +119,11 @@ var prefilters = map[string]prefilter{
 	"auth_basic":  {rule: "7037eaa78a8c", probes: []*probe{sharedProbe(probe{endings: []string{"basic "}})}},
 	"auth_bearer": {rule: "bd504465c2e3", probes: []*probe{sharedProbe(probe{endings: []string{"bearer ", "token ", "negotiate ", "ntlm "}})}},
 	// slack.com, a slash, and the first letter of services, workflows or triggers.
-	"slack_webhook": {rule: "e7adc8f54434", probes: []*probe{sharedProbe(probe{sign: "/", next: "swt", test: isAfterSlackHost})}},
+	"slack_webhook": {rule: "e7adc8f54434", probes: []*probe{sharedProbe(probe{sign: "/", next: "swt", after: afterLower, test: isAfterSlackHost})}},
 	// /api/ or office.com/.
 	"webhook_url": {rule: "2dfcf1dd1a6a", probes: []*probe{
 		sharedProbe(probe{sign: "/", next: "a", test: isAPIPath}),
-		sharedProbe(probe{sign: "/", test: isAfterOfficeHost}),
+		sharedProbe(probe{sign: "/", after: afterLower, test: isAfterOfficeHost}),
 	}},
 	// :AA of Telegram's; two dots seven places apart of Discord's.
 	"bot_token": {rule: "39fa271c8956", probes: []*probe{
@@ -123,11 +131,18 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{sign: ".", test: isDiscordMiddle}),
 	}},
 	// The last of the words before the seed.
-	"seed_phrase": {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
-	"cli_secret":  {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsPassOption})}},
-	"cli_mysql":   {rule: "f074f65c48d0", probes: []*probe{sharedProbe(probe{sign: "-", next: "p", test: isMySQLOption})}},
-	"cli_curl":    {rule: "148e24bb8785", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", test: isAfterBlank})}},
-	"cli_user":    {rule: "3314dea030ed", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", test: beginsUserOption})}},
+	"seed_phrase":  {rule: "1ea739d92097", probes: []*probe{sharedProbe(probe{endings: []string{"phrase", "mnemonic"}})}},
+	"cli_secret":   {rule: "933d893ceb04", probes: []*probe{sharedProbe(probe{sign: "-", after: afterBlank | afterOther, test: beginsPassOption})}},
+	"cli_mysql":    {rule: "f074f65c48d0", facts: optionP, whole: mentionsMySQL},
+	"cli_curl":     {rule: "148e24bb8785", probes: []*probe{sharedProbe(probe{sign: "-", next: "uUab-", after: afterBlank, test: isAfterBlank})}},
+	"cli_user":     {rule: "3314dea030ed", probes: []*probe{sharedProbe(probe{sign: "-", next: "u-", after: afterBlank | afterOther, test: beginsUserOption})}},
+	"cli_password": {rule: "6a341a929411", probes: passwordCommands},
+	// Its word before a blank or a bracket.
+	"powershell_secret": {rule: "5f85637cff90", probes: []*probe{
+		sharedProbe(probe{endings: []string{"securestring ", "pscredential "}}),
+		sharedProbe(probe{sign: "(", after: afterLetter, test: isAfterCredential}),
+		sharedProbe(probe{endings: []string{"use "}, test: isAfterNet}),
+	}},
 	"cli_account": {rule: "8e6af385ae53", probes: []*probe{
 		sharedProbe(probe{endings: []string{"net ", "exe "}}),
 		sharedProbe(probe{sign: "|", next: " \tcps"}),
@@ -139,15 +154,15 @@ var prefilters = map[string]prefilter{
 	}},
 	"kubernetes_secret": {rule: "9b804679cbdc", probes: []*probe{sharedProbe(probe{endings: []string{"data"}, test: isBeforeColon})}},
 	// Of these a secret's name stands in the text, too.
-	"cli_option":      {rule: "36214208b160", probes: []*probe{sharedProbe(probe{sign: "-", test: beginsOption})}},
+	"cli_option":      {rule: "36214208b160", probes: []*probe{sharedProbe(probe{sign: "-", after: afterStart | afterBlank | afterOther, test: beginsOption})}},
 	"cli_setting":     {rule: "e84f8728b80f", probes: []*probe{sharedProbe(probe{endings: []string{"set ", "add ", "put "}, test: isWordOfThree})}},
-	"named_argument":  {rule: "bfada3c9627d", probes: []*probe{sharedProbe(probe{sign: ",", test: isAfterQuoted})}},
+	"named_argument":  {rule: "bfada3c9627d", probes: []*probe{sharedProbe(probe{sign: ",", after: afterBlank | afterOther, test: isAfterQuoted})}},
 	"named_attribute": {rule: "4ad753686be4", probes: []*probe{isValueAttribute}},
 	"attribute_named": {rule: "d4b20582f68e", probes: []*probe{isValueAttribute}},
 	"rejected_value":  {rule: "c10b7371b342", probes: []*probe{sharedProbe(probe{endings: []string{"value"}, test: isRejectedValue})}},
 	"named_element":   {rule: "43137675ffa5", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
 	"named_member":    {rule: "0665de6bdbcd", probes: []*probe{sharedProbe(probe{endings: []string{"value", "input"}})}},
-	"form_part":       {rule: "f9c795cb0ec1", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", test: isAfterName})}},
+	"form_part":       {rule: "f9c795cb0ec1", probes: []*probe{sharedProbe(probe{sign: "=", next: "\"", after: afterLower, test: isAfterName})}},
 	"php_value":       {rule: "395b57931a77", probes: []*probe{sharedProbe(probe{sign: "\"", next: ":;]"})}},
 	// The end tag.
 	"xml_secret": {rule: "cda46b4eef88", probes: []*probe{sharedProbe(probe{sign: "<", next: "/"})}},
@@ -182,7 +197,7 @@ var prefilters = map[string]prefilter{
 	// a v before them.
 	"ipv4": {rule: "38614c7721be", facts: dottedAddress, probes: []*probe{sharedProbe(probe{lettersFirst: true, test: isAddressAfterV})}},
 	// One of the words before a dash and a digit.
-	"ipv4_host": {rule: "a517b9b14657", probes: []*probe{sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterHostWord})}},
+	"ipv4_host": {rule: "a517b9b14657", probes: []*probe{sharedProbe(probe{sign: "-", next: "0123456789", after: afterLetter | afterDigit, test: isAfterHostWord})}},
 	// Six pairs, or three groups of four.
 	"mac": {rule: "1eac51612a0e", facts: sixDashedHex | sixColonHex | threeDottedHex},
 	// Groups of digits, whatever divides them.
@@ -252,8 +267,8 @@ var prefilters = map[string]prefilter{
 	// Groups of digits; or the K at the end of a Chilean number. Corsica's letter is before the last three groups.
 	"national_id_grouped": {
 		rule: "df25cde24b8a", probes: []*probe{
-			sharedProbe(probe{sign: "-", next: "Kk", test: isAfterDigit}), {mixed: []int{13}, checked: isPersonInMexicoOrCorsica},
-			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterFourLetters}),
+			sharedProbe(probe{sign: "-", next: "Kk", after: afterDigit, test: isAfterDigit}), {mixed: []int{13}, checked: isPersonInMexicoOrCorsica},
+			sharedProbe(probe{sign: "-", next: "0123456789", after: afterUpper, test: isAfterFourLetters}),
 		},
 		groups: [][]int{
 			{3, 4, 4, 2}, {2, 2, 2, 3, 2}, {6, 3, 2}, {2, 8, 1}, {1, 3, 3, 1}, {2, 3, 3, 1}, {7, 1}, {8, 1}, {9, 1}, {3, 3, 3, 2},
@@ -265,8 +280,8 @@ var prefilters = map[string]prefilter{
 	"national_id_form": {
 		rule: "b72d83127fbb", groups: [][]int{{5, 7, 1}, {4, 7, 1}, {4, 6, 3, 1}, {2, 3, 3, 1, 3, 3}},
 		probes: []*probe{
-			sharedProbe(probe{sign: "-", next: "0123456789", test: isAfterVenezuelan}), sharedProbe(probe{mixed: []int{15}, test: isUpperCase}),
-			sharedProbe(probe{sign: "(", next: "0123456789A", test: isAfterDigit}),
+			sharedProbe(probe{sign: "-", next: "0123456789", after: afterUpper, test: isAfterVenezuelan}), sharedProbe(probe{mixed: []int{15}, test: isUpperCase}),
+			sharedProbe(probe{sign: "(", next: "0123456789A", after: afterDigit, test: isAfterDigit}),
 		},
 	},
 	// A token of 16 characters with digits where the pattern has them.
@@ -363,8 +378,20 @@ func isAddressAfterV(s string, t token) bool {
 // hostWords are those that ipv4_host begins with.
 var hostWords = []string{"ec2", "ip", "host", "cpe", "pool", "static", "dynamic", "dyn", "dhcp", "dsl", "ppp", "client", "cable", "vps", "nat", "customer"}
 
+// hostWordEnds are their last two characters.
+var hostWordEnds = func() (ends [1 << 10 / 64]uint64) {
+	for _, word := range hostWords {
+		pair := trigram(word[len(word)-2], word[len(word)-1], 0)
+		ends[pair>>6] |= 1 << (pair & 63)
+	}
+	return ends
+}()
+
 func isAfterHostWord(s string, t token) bool {
-	if t.start < 2 || (!isLetter(s[t.start-1]) && s[t.start-1] != '2') {
+	if t.start < 2 {
+		return false
+	}
+	if pair := trigram(s[t.start-2], s[t.start-1], 0); hostWordEnds[pair>>6]&(1<<(pair&63)) == 0 {
 		return false
 	}
 	for _, word := range hostWords {

@@ -3,12 +3,15 @@
 
 package engine
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The probes of rules for forms: command lines, files, names and values apart.
 
 // isValueAttribute: value=, val= or content=, perhaps with blanks before the sign.
-var isValueAttribute = sharedProbe(probe{sign: "=", test: func(s string, t token) bool {
+var isValueAttribute = sharedProbe(probe{sign: "=", after: afterLetter | afterBlank, test: func(s string, t token) bool {
 	word := strings.TrimRight(s[max(0, t.start-longestBlank-len("content")):t.start], " \t")
 	for _, name := range [...]string{"value", "val", "content"} {
 		if len(word) >= len(name) && equalFoldASCII(word[len(word)-len(name):], name) {
@@ -49,9 +52,9 @@ func beginsPassOption(s string, t token) bool {
 // isWordOfThree: of these endings that are words themselves.
 func isWordOfThree(_ string, t token) bool { return t.length() == 3 }
 
-func isMySQLOption(s string, t token) bool {
-	before := s[:t.start]
-	return isAfterBlank(s, t) && (strings.Contains(before, "mysql") || strings.Contains(before, "mariadb") || strings.Contains(before, "mycli"))
+// mentionsMySQL is asked once for a text: one that has many options may be long.
+func mentionsMySQL(s string) bool {
+	return strings.Contains(s, "mysql") || strings.Contains(s, "mariadb") || strings.Contains(s, "mycli")
 }
 
 func beginsUserOption(s string, t token) bool {
@@ -84,9 +87,70 @@ func isRejectedValue(s string, t token) bool { return strings.HasSuffix(s[:t.sta
 
 func isAfterName(s string, t token) bool { return strings.HasSuffix(s[:t.start], "name") }
 
-func hasSlashBeforeAt(s string) bool {
-	slash := strings.IndexByte(s, '/')
-	return slash >= 0 && strings.LastIndexByte(s, '@') > slash
+// notInLogin are the characters that end a user or a password of oracle_credentials.
+var notInLogin = charsOf(" \t\r\n\f/@\"'[]")
+
+// isAfterSlashed: user/password.
+func isAfterSlashed(s string, t token) bool {
+	at := t.start
+	for at > 0 && !notInLogin.has(s[at-1]) {
+		at--
+	}
+	return at < t.start && at > 1 && s[at-1] == '/' && !notInLogin.has(s[at-2])
+}
+
+// passwordCommands: each way of cli_password has a command with a blank or tab after it.
+var passwordCommands = []*probe{
+	sharedProbe(probe{endings: slices.Concat([]string{
+		"sshpass ", "mongo ", "mongodump ", "mongoexport ", "mongoimport ", "mongorestore ", "mongosh ", "mongostat ", "mongotop ",
+		"mongofiles ", "sqlcmd ", "osql ", "bcp ", "isql ", "tsql ", "ipmitool ", "zip ", "influx ", "beeline ", "psexec ", "setuser ",
+		"cmdkey ", "twine ", "certutil ", "openssl ", "signtool ", "requirepass ", "masterauth ", "vncpasswd ", "mysqladmin ",
+		"ldapsearch ", "ldapmodify ", "ldapadd ", "ldapdelete ", "ldapwhoami ", "ldappasswd ", "ldapcompare ", "7za ", "rar ",
+		"rdesktop ", "plink ", "pscp ", "psftp ", "vncviewer ", "snowsql ", "cqlsh ", "aerospike ", "asadm ", "psexec64 ", "freerdp ",
+		"mstsc ", "schtasks ", "smbclient ", "rpcclient ", "smbmap ", "winexe ", "wmiexec ", "lftp ", "htpasswd ", "useradd ", "usermod ",
+		"groupadd ", "groupmod ", "rabbitmqctl ", "snmpget ", "snmpwalk ", "snmpbulkwalk ", "snmpset ", "snmptrap ",
+	}, endingsIn7z())}),
+	sharedProbe(probe{twoLetters: true, test: is7z}),
+	sharedProbe(probe{endings: []string{"login "}, test: isWordAfterBlank}),
+	sharedProbe(probe{endings: []string{"cli "}, test: isBehind("redis-")}),
+	sharedProbe(probe{endings: []string{"shell "}, test: isBehind("impala-")}),
+	sharedProbe(probe{endings: []string{"keygen "}, test: isBehind("ssh-")}),
+	sharedProbe(probe{endings: []string{"pub ", "sub "}, test: isBehind("mosquitto_")}),
+}
+
+// endingsIn7z are those of a longer token: the index knows no ending of two characters.
+func endingsIn7z() (all []string) {
+	for c := range byte(128) {
+		if isDigit(c) || isLowerLetter(c) {
+			all = append(all, string(rune(c))+"7z ")
+		}
+	}
+	return all
+}
+
+func is7z(s string, t token) bool { return strings.HasPrefix(s[t.start:], "7z") && isBlank(next(s, t)) }
+
+// isWordAfterBlank: a command's second word.
+func isWordAfterBlank(s string, t token) bool {
+	return isAfterBlank(s, t) && t.length() == len("login")
+}
+
+func isBehind(text string) probeTest {
+	return func(s string, t token) bool { return strings.HasSuffix(s[:t.start], text) }
+}
+
+// isAfterCredential: PSCredential, perhaps with blanks before the bracket.
+func isAfterCredential(s string, t token) bool {
+	return t.start > 0 && lower(s[t.start-1]) == 'l'
+}
+
+// isAfterNet: the word use, behind net or net.exe.
+func isAfterNet(s string, t token) bool {
+	if !isWordOfThree(s, t) || !isAfterBlank(s, t) {
+		return false
+	}
+	command := strings.TrimRight(s[:t.start], " \t")
+	return command != "" && (lower(command[len(command)-1]) == 't' || lower(command[len(command)-1]) == 'e')
 }
 
 const (

@@ -61,7 +61,9 @@ var nearMisses = map[string]string{
 	"cli_option": "the password x-y - z", "cli_setting": "a reset token", "named_argument": "token, secret", "named_attribute": "password=x", "attribute_named": "password=x",
 	"rejected_value": "the value of a password", "named_element": "password < 3 / 4", "named_member": "password: x",
 	"form_part": `password="x"`, "cli_secret": "a -force x-y", "cli_mysql": "mysql -u -x", "cli_curl": "curl -x y-u", "cli_user": "x -U a:b -us",
-	"cli_account": "network x", "sql_password": "passwords, identified", "kubernetes_secret": "data 1, metadatas: 2",
+	"oracle_credentials": "connect to //a/b c/@d", "aws_secret_key": "AKIA123456789012345", "cli_password": "mongod logins: -p x, a cli shell 7z-p",
+	"powershell_secret": "I use(a), because net x",
+	"cli_account":       "network x", "sql_password": "passwords, identified", "kubernetes_secret": "data 1, metadatas: 2",
 }
 
 // vectorTexts are the texts of the vectors, by rule.

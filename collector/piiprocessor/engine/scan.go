@@ -92,8 +92,18 @@ type boundProbe struct {
 	rules bits
 }
 
-// signProbes are those of one character, by the one that follows it.
-type signProbes [256][]boundProbe
+// signProbes are those of one character, by the ones before and after it.
+type signProbes struct {
+	lists [][]boundProbe
+	at    [sideCount][256]uint8 // the list, of which the first is empty
+	all   []*signProbe
+}
+
+// signProbe is a probe of a character.
+type signProbe struct {
+	probe *probe
+	rules bits
+}
 
 // numberProbes are those of numbers of one length.
 type numberProbes struct {
@@ -187,6 +197,11 @@ func newScanner(e *Engine, table map[string]prefilter) *scanner {
 	for _, p := range bound.order {
 		c.addProbe(p, *bound.rules[p])
 	}
+	for _, probes := range c.signs {
+		if probes != nil {
+			probes.build()
+		}
+	}
 	c.words.build(&c.names)
 	return c
 }
@@ -241,11 +256,7 @@ func (c *scanner) addProbe(p *probe, rules bits) {
 		if c.signs[sign] == nil {
 			c.signs[sign] = &signProbes{}
 		}
-		for next := range 256 {
-			if p.next == "" || strings.IndexByte(p.next, byte(next)) >= 0 {
-				c.signs[sign][next] = append(c.signs[sign][next], one)
-			}
-		}
+		c.signs[sign].all = append(c.signs[sign].all, &signProbe{probe: p, rules: rules})
 	}
 	for _, ending := range p.endings {
 		c.endings.add(ending, p.test, rules)
@@ -263,6 +274,66 @@ func (c *scanner) addProbe(p *probe, rules bits) {
 		c.lettersFirst = append(c.lettersFirst, one)
 	}
 }
+
+// build lists the probes for each pair of characters around the sign.
+func (x *signProbes) build() {
+	x.lists = [][]boundProbe{nil}
+	known := map[string]int{"": 0}
+	for side := range sideCount {
+		for next := range 256 {
+			var list []boundProbe
+			var name []byte
+			for i, one := range x.all {
+				p := one.probe
+				if (p.after == 0 || p.after&(1<<side) != 0) && (p.next == "" || strings.IndexByte(p.next, byte(next)) >= 0) {
+					list, name = append(list, boundProbe{test: p.test, rules: one.rules}), append(name, byte(i))
+				}
+			}
+			at, seen := known[string(name)]
+			if !seen {
+				at = len(x.lists)
+				known[string(name)] = at
+				x.lists = append(x.lists, list)
+			}
+			x.at[side][next] = uint8(at)
+		}
+	}
+}
+
+// side is what stands before a sign.
+type side uint8
+
+// Several sides are bits.
+const (
+	afterStart side = 1 << iota
+	afterDigit
+	afterLower
+	afterUpper
+	afterBlank
+	afterOther
+
+	sideCount   = iota
+	afterLetter = afterLower | afterUpper
+)
+
+// sides are the places of these bits, by the character.
+var sides = func() (t [256]uint8) {
+	for c := range 256 {
+		one := afterOther
+		switch class := classes[c]; {
+		case class&classDigit != 0:
+			one = afterDigit
+		case class&classLower != 0:
+			one = afterLower
+		case class&classUpper != 0:
+			one = afterUpper
+		case isBlank(byte(c)):
+			one = afterBlank
+		}
+		t[c] = uint8(mathbits.TrailingZeros8(uint8(one)))
+	}
+	return t
+}()
 
 // ask tries the probes and wants the rules of those that agree.
 func (p *pass) ask(probes []boundProbe, t token) {
@@ -366,6 +437,9 @@ func (p *pass) sign(i int) {
 		if strings.HasPrefix(s[i:], "---") {
 			p.facts |= threeDashes
 		}
+		if i > 0 && isBlank(s[i-1]) && strings.HasPrefix(s[i+1:], "p") {
+			p.facts |= optionP
+		}
 	case '.':
 		p.dots++
 	case '@':
@@ -381,8 +455,13 @@ func (p *pass) sign(i int) {
 		}
 	}
 	if probes := p.c.signs[s[i]]; probes != nil {
-		t := token{start: i, end: i + 1}
-		p.ask(probes[next(s, t)], t)
+		t, before := token{start: i, end: i + 1}, uint8(0)
+		if i > 0 {
+			before = sides[s[i-1]]
+		}
+		if at := probes.at[before][next(s, t)]; at > 0 {
+			p.askAll(probes.lists[at], t)
+		}
 	}
 }
 
@@ -439,7 +518,7 @@ func (p *pass) token(start int) int {
 			p.mixed(t)
 		}
 	}
-	if length >= shortestKeyLike {
+	if length >= lengthOfAccessKey {
 		p.longToken(t)
 	}
 	if hex != 0 && length <= longestHexGroup {
@@ -470,6 +549,10 @@ func (p *pass) number(t token) {
 	}
 	at := &p.c.numbers[length]
 	p.ask(at.probes, t)
+	const lone = 0xff
+	if p.runs.groups.lengths <= lone {
+		return // no group is of one number
+	}
 	for i := range at.groups {
 		if one := &at.groups[i]; p.runs.groups.lengths&one.mask == one.want {
 			p.wanted.add(&one.rules)

@@ -20,11 +20,10 @@ type nameLiteral struct {
 
 // nameTable finds the names of pairs at the beginnings of words.
 type nameTable struct {
-	begins  [trigrams / 64]uint64 // the first three letters of any name
-	threes  nameBuckets           // by these, if a sign may follow them
-	fours   nameBuckets           // by the first four letters: most names
+	threes  nameBuckets // by these, if a sign may follow them
+	fours   nameBuckets // by the first four letters: most names
 	names   []nameLiteral
-	links   []link        // of the names; fourth is the next letter, if no sign may stand before it
+	links   []link        // of the names, up to where a sign may stand
 	shorts  []nameLiteral // found by their first two letters
 	endings nameEndings
 	always  byte // the kinds of names that it cannot find
@@ -96,20 +95,15 @@ func (x *nameTable) addEntry(entry *nameEntry, where byte) {
 
 func (x *nameTable) add(name nameLiteral, short bool) {
 	if short {
-		for third := range byte(32) {
-			t := trigram(name.letters[0], name.letters[1], third)
-			x.begins[t>>6] |= 1 << (t & 63)
-		}
 		pair := trigram(name.letters[0], name.letters[1], 0)
 		x.shortPairs[pair>>6] |= 1 << (pair & 63)
 		x.shorts = append(x.shorts, name)
 		return
 	}
 	t := trigram(name.letters[0], name.letters[1], name.letters[2])
-	x.begins[t>>6] |= 1 << (t & 63)
-	buckets, length := &x.threes, trigramLength
+	buckets := &x.threes
 	if len(name.letters) > trigramLength && name.joints&(1<<trigramLength) == 0 {
-		t, buckets, length = withFourth(t, name.letters[trigramLength]), &x.fours, trigramLength+1
+		t, buckets = withFourth(t, name.letters[trigramLength]), &x.fours
 	}
 	for at := buckets.first[t]; at >= 0; at = x.links[at].next {
 		if one := &x.names[at]; one.letters == name.letters && one.joints == name.joints {
@@ -117,10 +111,11 @@ func (x *nameTable) add(name nameLiteral, short bool) {
 			return
 		}
 	}
-	one := link{next: buckets.first[t]}
-	if len(name.letters) > length && name.joints&(1<<length) == 0 {
-		one.fourth = name.letters[length] | caseBit
+	sure := trigramLength
+	for sure < len(name.letters) && name.joints&(1<<sure) == 0 {
+		sure++
 	}
+	one := linkOf(name.letters, sure, buckets.first[t])
 	buckets.known[t>>6] |= 1 << (t & 63)
 	buckets.first[t] = int16(len(x.names))
 	x.names, x.links = append(x.names, name), append(x.links, one)
@@ -132,17 +127,19 @@ func withFourth(t uint16, c byte) uint16 {
 }
 
 // at returns the kinds of the names that stand at s[i], where the trigram t does.
-func (x *nameTable) at(s string, i int, t uint16, fourth byte) (where byte) {
-	if x.begins[t>>6]&(1<<(t&63)) == 0 {
-		return 0
-	}
+func (x *nameTable) at(s string, i int, t uint16, fourth byte, head uint64) (where byte) {
 	if x.threes.known[t>>6]&(1<<(t&63)) != 0 {
-		where |= x.walk(x.threes.first[t], s, i, 0)
+		where |= x.walk(x.threes.first[t], s, i, head)
 	}
-	if f := withFourth(t, fourth); x.fours.known[f>>6]&(1<<(f&63)) != 0 && i+4 < len(s) {
-		where |= x.walk(x.fours.first[f], s, i, s[i+4]|caseBit)
+	if f := withFourth(t, fourth); x.fours.known[f>>6]&(1<<(f&63)) != 0 {
+		where |= x.walk(x.fours.first[f], s, i, head)
 	}
-	if pair := t & pairOfChar; x.shortPairs[pair>>6]&(1<<(pair&63)) != 0 {
+	return where | x.shortAt(s, i)
+}
+
+// shortAt is the same for the names that are found by two letters.
+func (x *nameTable) shortAt(s string, i int) (where byte) {
+	if pair := trigram(s[i], s[i+1], 0); x.shortPairs[pair>>6]&(1<<(pair&63)) != 0 {
 		for at := range x.shorts {
 			if l := &x.shorts[at]; where&l.where != l.where && l.stands(s, i) {
 				where |= l.where
@@ -152,11 +149,10 @@ func (x *nameTable) at(s string, i int, t uint16, fourth byte) (where byte) {
 	return where
 }
 
-// walk compares the names of one bucket; following is the character after the letters that led to it,
-// 0 if that is not known.
-func (x *nameTable) walk(at int16, s string, i int, following byte) (where byte) {
+// walk compares the names of one bucket with what stands at s[i], of which head is the beginning.
+func (x *nameTable) walk(at int16, s string, i int, head uint64) (where byte) {
 	for ; at >= 0; at = x.links[at].next {
-		if one := x.links[at].fourth; one != 0 && following != 0 && one != following {
+		if one := &x.links[at]; head&one.mask != one.want {
 			continue
 		}
 		if l := &x.names[at]; where&l.where != l.where && l.stands(s, i) {

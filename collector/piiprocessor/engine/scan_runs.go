@@ -22,6 +22,8 @@ const (
 	otherWallet                        // a token as long as a Monero, Stellar or Bitcoin Cash address
 	threeDashes                        // three dashes in a row
 	atSign                             // an @
+	optionP                            // a blank, a dash and a p
+	accessKeyID                        // a token that ends in AKIA or ASIA and 16 characters
 
 	factCount = iota
 )
@@ -30,6 +32,8 @@ const (
 	longestNumber   = 18 // digits of a number that any probe waits for
 	longestMixed    = 42 // likewise of letters and digits
 	longestHexGroup = 4
+
+	lengthOfAccessKey = len("AKIA") + 16
 
 	shortestKeyLike, longestKeyLike = 26, 56 // base58 of 25 and 38 bytes, and beyond
 
@@ -144,9 +148,15 @@ func (p *pass) address(t token) {
 	p.facts |= dottedAddress
 }
 
-// longToken checks a token of shortestKeyLike characters or more.
+// longToken checks a token of lengthOfAccessKey characters or more.
 func (p *pass) longToken(t token) {
 	length := t.length()
+	if at := t.end - lengthOfAccessKey; p.s[at] == 'A' && (p.s[at+1] == 'K' || p.s[at+1] == 'S') && p.s[at+2:at+4] == "IA" {
+		p.facts |= accessKeyID
+	}
+	if length < shortestKeyLike {
+		return
+	}
 	if length <= longestKeyLike && t.seen&classAlnum == classAlnum {
 		p.facts |= keyLike
 	}

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -18,21 +19,58 @@ type literal struct {
 	tokens []*tokenRow // of which it is a prefix or, unless it is exact, the vendor's word
 }
 
-// link is all of a literal that most places need: a whole bucket fits in one line of the cache.
+// link is all of a literal that most places need: its first eight characters, or as many as are sure.
 type link struct {
-	next   int16 // in the same bucket, or -1
-	fourth byte  // character, without regard to case; 0 if there is none
+	want, mask uint64 // see headOf
+	next       int16  // in the same bucket, or -1
 }
 
-// wordIndex finds the literals that begin at a place of a text by its first three characters, of
-// which a bit reports whether any literal begins so: few places need more.
+const headLength = 8
+
+// headOf packs the characters at s[i:], up to eight, without regard to case.
+func headOf(s string, i int) (head uint64) {
+	const cases = 0x2020202020202020
+	if i+headLength <= len(s) {
+		s = s[i : i+headLength]
+		return cases | uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	}
+	for n := range len(s) - i {
+		head |= uint64(s[i+n]) << (8 * n)
+	}
+	return head | cases
+}
+
+// linkOf is the link of a text of which so many characters are sure.
+func linkOf(text string, sure int, next int16) link {
+	mask := uint64(1)<<(8*min(sure, headLength)) - 1 // all if eight are
+	return link{want: headOf(text, 0) & mask, mask: mask, next: next}
+}
+
+// wordIndex finds the literals that begin at a place of a text. A bit reports whether any of them, or
+// any name of a pair, begins with these three characters, another whether with these four: few places
+// pass the first, and few of these the second.
 type wordIndex struct {
-	begins   [1 << 16 / 64]uint64
-	buckets  []int16 // by trigram: the first of its literals, or -1
-	links    []link  // as literals
+	begins   [trigrams / 64]uint64 // by trigram
+	fours    [1 << 16 / 64]uint64  // by fourOf, unless it is of two characters
+	threes   []int16               // by trigram: the first of its literals of three characters, or -1
+	buckets  []int16               // by fourOf: the first of those that are longer, or -1
+	links    []link                // as literals
 	literals []literal
-	shorts   []literal            // of two letters, which sit in no bucket
-	pairsOf  [1 << 10 / 64]uint64 // their letters
+	shorts   []shortLiteral // of two letters, which sit in no bucket
+	shortsOf [1 << 10]uint8 // by the first two characters: one more than the place of the first, or 0
+}
+
+// shortLiteral is one of two characters, and one more than the place of the next with the same, or 0.
+type shortLiteral struct {
+	literal
+	next uint8
+}
+
+// fourOf is a number made of the first three characters of s and a fourth, without regard to case;
+// different ones may collide.
+func fourOf(s string, fourth byte) uint16 {
+	const fold, mix = 0x1f1f1f1f, 0x9e3779b1
+	return uint16((uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(fourth)<<24) & fold * mix >> 16)
 }
 
 // trigram packs three characters without regard to case; different characters may collide.
@@ -44,15 +82,11 @@ const (
 	trigramLength = 3
 
 	trigrams   = 1 << 15
-	caseBit    = 'a' - 'A' // what it makes equal need not be equal
 	pairOfChar = 1<<10 - 1 // the part of a trigram that is its first two characters
 )
 
 func (x *wordIndex) init() {
-	x.buckets = make([]int16, trigrams)
-	for i := range x.buckets {
-		x.buckets[i] = -1
-	}
+	x.threes, x.buckets = slices.Repeat([]int16{-1}, trigrams), slices.Repeat([]int16{-1}, 1<<16)
 }
 
 func (x *wordIndex) add(text string, exact bool) *literal {
@@ -65,32 +99,55 @@ func (x *wordIndex) add(text string, exact bool) *literal {
 	return &x.literals[len(x.literals)-1]
 }
 
-// build files every literal under its first three characters; one of two letters is looked for
-// under each third character.
+// build files every literal under its first characters, and notes how the names begin.
 func (x *wordIndex) build(names *nameTable) {
-	for i := range names.begins {
-		x.begins[i] = names.begins[i] // one bit stands for both
-	}
 	x.links = make([]link, len(x.literals))
 	for i := range x.literals {
 		l := &x.literals[i]
-		if len(l.text) >= trigramLength {
-			t := trigram(l.text[0], l.text[1], l.text[2])
-			x.begins[t>>6] |= 1 << (t & 63)
-			x.links[i].next, x.buckets[t] = x.buckets[t], int16(i)
-			if len(l.text) > trigramLength {
-				x.links[i].fourth = l.text[3] | caseBit
-			}
+		if len(l.text) < trigramLength {
+			pair := x.notePair(l.text)
+			x.shorts = append(x.shorts, shortLiteral{literal: *l, next: x.shortsOf[pair]})
+			x.shortsOf[pair] = uint8(len(x.shorts))
 			continue
 		}
-		for third := range byte(32) {
-			t := trigram(l.text[0], l.text[1], third)
-			x.begins[t>>6] |= 1 << (t & 63)
+		first := &x.threes[trigram(l.text[0], l.text[1], l.text[2])]
+		if len(l.text) > trigramLength {
+			first = &x.buckets[fourOf(l.text, l.text[trigramLength])]
 		}
-		pair := trigram(l.text[0], l.text[1], 0)
-		x.pairsOf[pair>>6] |= 1 << (pair & 63)
-		x.shorts = append(x.shorts, *l)
+		x.links[i] = linkOf(l.text, len(l.text), *first)
+		*first = int16(i)
+		x.note(l.text, len(l.text) > trigramLength)
 	}
+	for i := range names.names {
+		l := &names.names[i]
+		x.note(l.letters, len(l.letters) > trigramLength && l.joints&(1<<trigramLength) == 0)
+	}
+	for i := range names.shorts {
+		x.notePair(names.shorts[i].letters)
+	}
+}
+
+// note remembers how a text begins: with its first four characters or, if only three are sure, these
+// before any other.
+func (x *wordIndex) note(text string, sure bool) {
+	t := trigram(text[0], text[1], text[2])
+	x.begins[t>>6] |= 1 << (t & 63)
+	for fourth := range byte(32) {
+		if sure {
+			fourth = text[trigramLength]
+		}
+		n := fourOf(text, fourth)
+		x.fours[n>>6] |= 1 << (n & 63)
+	}
+}
+
+// notePair does the same for a text of which only two characters are sure.
+func (x *wordIndex) notePair(text string) uint16 {
+	for third := range byte(32) {
+		t := trigram(text[0], text[1], third)
+		x.begins[t>>6] |= 1 << (t & 63)
+	}
+	return trigram(text[0], text[1], 0)
 }
 
 // findable reports whether the index sees a word wherever it may stand: where a token begins, after a
@@ -123,7 +180,7 @@ func beginsWord(before, class byte, s string, i int) bool {
 		(class&classUpper != 0 && (before&classLower != 0 || (i+1 < len(s) && classes[s[i+1]]&classLower != 0)))
 }
 
-// mayBegin reports whether a literal may begin at i.
+// mayBegin reports whether a literal or a name may begin at i.
 func (x *wordIndex) mayBegin(s string, i int) bool {
 	if i+2 >= len(s) {
 		return true
@@ -145,55 +202,69 @@ func (p *pass) word(i int) {
 // verify compares the literals that may begin at i, where the trigram t stands.
 func (p *pass) verify(i int, t uint16) {
 	s, x := p.s, &p.c.words
-	fourth := byte(0)
-	if i+3 < len(s) {
-		fourth = s[i+3] | caseBit
+	if x.shortsOf[t&pairOfChar] > 0 {
+		p.shortWord(i)
 	}
-	for at := x.buckets[t]; at >= 0; at = x.links[at].next {
-		if one := x.links[at].fourth; one != 0 && one != fourth {
-			continue
+	fourth := byte(0)
+	if i+trigramLength < len(s) {
+		fourth = s[i+trigramLength]
+	}
+	n := fourOf(s[i:], fourth)
+	if x.fours[n>>6]&(1<<(n&63)) == 0 {
+		if p.pairs&pairsAnywhere == 0 {
+			p.pairs |= p.c.names.shortAt(s, i)
 		}
-		l := &x.literals[at]
-		end := i + len(l.text)
-		if end > len(s) {
-			continue
-		}
-		if l.exact {
-			if s[i:end] != l.text || (i > 0 && classes[s[i-1]]&classAlnum != 0) {
-				continue
-			}
-		} else if !equalFoldASCII(s[i:end], l.text) {
-			continue
-		}
-		if l.tokens != nil {
-			p.vendorToken(l, i)
-		}
-		if l.exact || end >= len(s) || classes[s[end]]&classLower == 0 {
-			p.found(l)
-		}
+		return
+	}
+	head := headOf(s, i)
+	for at := x.threes[t]; at >= 0; at = x.links[at].next {
+		p.literal(at, head, i)
+	}
+	for at := x.buckets[n]; at >= 0; at = x.links[at].next {
+		p.literal(at, head, i)
 	}
 	if p.pairs&pairsAnywhere == 0 {
-		p.pairs |= p.c.names.at(s, i, t, fourth)
+		p.pairs |= p.c.names.at(s, i, t, fourth, head)
 	}
-	if pair := t & pairOfChar; x.pairsOf[pair>>6]&(1<<(pair&63)) != 0 {
-		p.shortWord(i)
+}
+
+// literal compares one of the literals with what stands at i.
+func (p *pass) literal(at int16, head uint64, i int) {
+	s, x := p.s, &p.c.words
+	if one := &x.links[at]; head&one.mask != one.want {
+		return
+	}
+	l := &x.literals[at]
+	if !l.standsAt(s, i) {
+		return
+	}
+	if l.tokens != nil {
+		p.vendorToken(l, i)
+	}
+	if l.exact || wordMayEnd(s, i+len(l.text)) {
+		p.found(l)
 	}
 }
 
 // shortWord compares the literals of two letters.
 func (p *pass) shortWord(i int) {
-	s, shorts := p.s, p.c.words.shorts
-	for at := range shorts {
-		l := &shorts[at]
+	s, x := p.s, &p.c.words
+	for at := x.shortsOf[trigram(s[i], s[i+1], 0)]; at > 0; at = x.shorts[at-1].next {
+		l := &x.shorts[at-1].literal
 		if l.exact {
 			if s[i:i+2] == l.text && (i == 0 || classes[s[i-1]]&classAlnum == 0) {
 				p.vendorToken(l, i)
 				p.found(l)
 			}
-		} else if equalFoldASCII(s[i:i+2], l.text) {
+		} else if equalFoldASCII(s[i:i+2], l.text) && wordMayEnd(s, i+2) {
 			p.found(l)
 		}
 	}
+}
+
+// wordMayEnd reports whether a word of the context may end at end: a letter in lower case goes on with it.
+func wordMayEnd(s string, end int) bool {
+	return end >= len(s) || classes[s[end]]&classLower == 0 || classes[s[end-1]]&classLetter == 0
 }
 
 func (p *pass) found(l *literal) {
@@ -219,13 +290,23 @@ func (c *scanner) tokensAt(s string, i int) iter.Seq[*literal] {
 		if i+2 >= len(s) || (i > 0 && classes[s[i-1]]&classAlnum != 0 && !beginsWord(classes[s[i-1]], classes[s[i]], s, i)) {
 			return
 		}
-		for at := c.words.buckets[trigram(s[i], s[i+1], s[i+2])]; at >= 0; at = c.words.links[at].next {
-			if l := &c.words.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
-				return
+		x := &c.words
+		if !x.mayBegin(s, i) {
+			return
+		}
+		firsts := [2]int16{x.threes[trigram(s[i], s[i+1], s[i+2])], -1}
+		if i+trigramLength < len(s) {
+			firsts[1] = x.buckets[fourOf(s[i:], s[i+trigramLength])]
+		}
+		for _, at := range firsts {
+			for ; at >= 0; at = x.links[at].next {
+				if l := &x.literals[at]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+					return
+				}
 			}
 		}
-		for n := range c.words.shorts {
-			if l := &c.words.shorts[n]; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
+		for at := x.shortsOf[trigram(s[i], s[i+1], 0)]; at > 0; at = x.shorts[at-1].next {
+			if l := &x.shorts[at-1].literal; l.tokens != nil && l.standsAt(s, i) && !yield(l) {
 				return
 			}
 		}

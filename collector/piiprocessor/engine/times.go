@@ -78,22 +78,37 @@ func standsAlone(s string, first, last int) bool {
 	return last == len(s) || !isDigit(s[last])
 }
 
-// mayHoldTime reports cheaply whether any form is possible, by what stands between digits of any base.
+// mayHoldTime reports cheaply whether any form is possible. Each has one of these: a colon or a T
+// between digits; the first two signs of a date; the last sign of one, before its year; the slash of
+// Chromium's; two dashes of a UUID with four characters between.
 func mayHoldTime(s string) bool {
-	few := 0
 	for i := 1; i+1 < len(s); i++ {
 		switch s[i] {
-		case ':', '/', 'T', '-', '.':
-		default:
-			continue
-		}
-		if classes[s[i-1]]&classHex == 0 || classes[s[i+1]]&classHex == 0 {
-			continue
-		}
-		few++
-		if few > 1 || (s[i] != '-' && s[i] != '.') {
-			return true
+		case ':', 'T':
+			if isDigit(s[i-1]) && isDigit(s[i+1]) {
+				return true
+			}
+		case '/', '-', '.':
+			if classes[s[i-1]]&classes[s[i+1]]&classHex != 0 && mayJoinDate(s, i) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// mayJoinDate is for a slash, dash or dot.
+func mayJoinDate(s string, i int) bool {
+	const year, day, time, group = len("2026"), len("01"), len("061249"), len("4a63")
+	hasYear := i >= year && areDigits(s[i-year:i])
+	switch after := s[i+1:]; {
+	case hasYear && len(after) > day && (after[day] == '-' || after[day] == '/' || after[day] == '.'):
+		return true
+	case hasYear && s[i] == '/' && len(after) > time && areDigits(after[:time]):
+		return true
+	case len(after) >= year && (after[:2] == "19" || after[:2] == "20") && areDigits(after[:year]):
+		return true
+	default:
+		return s[i] == '-' && len(after) > group && after[group] == '-'
+	}
 }
