@@ -7,6 +7,7 @@ wants near. So what is left out cannot change a result.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
@@ -176,34 +177,42 @@ class _Near:
     """The rules that count only beside their words. Of these only A to Z fold."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        beside = [
-            (1 << place, _standing([word.decode() for word in rule.context_words]))
+        self._beside = [
+            (1 << place, rule.context_words)
             for place, rule in enumerate(rules)
             if rule.context_words
         ]
-        self.bits = _all_of(bit for bit, _ in beside)
-        self._each = [(bit, compile_pattern(words)) for bit, words in beside]
-        self._any = compile_pattern("|".join(words for _, words in beside)) if beside else None
+        self.bits = _all_of(bit for bit, _ in self._beside)
+
+    # Both at the first use: there are very many words.
+    @cached_property
+    def _each(self) -> list[tuple[int, Any]]:
+        return [(bit, compile_pattern(_standing(words))) for bit, words in self._beside]
+
+    @cached_property
+    def _any(self) -> Any:
+        every = dict.fromkeys(word for _, words in self._beside for word in words)
+        return compile_pattern(_standing(list(every)))
 
     def kept(self, text: bytes, words: bytes, possible: int) -> int:
         """Return all bits but those of the rules of which no word is there."""
         if words:
             text += b" " + words
         found = 0
-        if self._any is not None and self._any.search(text) is not None:
+        if self._any.search(text) is not None:
             for bit, each in self._each:
                 if bit & possible and each.search(text) is not None:
                     found |= bit
         return found | ~self.bits
 
 
-def _standing(words: Sequence[str]) -> str:
+def _standing(listed: Sequence[bytes]) -> str:
     """Return a pattern for words where they may begin and end: not within another word.
 
     One that begins with a capital may begin behind a letter, and any may end before a capital.
     """
     anywhere, begins, capital = list[str](), list[str](), list[str]()
-    for word in words:
+    for word in map(bytes.decode, listed):
         end = "(?:[^a-z]|$)" if word[-1].isascii() and word[-1].isalpha() else ""
         if word[0].isascii() and word[0].isalpha():
             begins.append(f"(?i:{escaped(word)}){end}")
