@@ -162,7 +162,7 @@ def _of_row(characters: Sequence[_Found]) -> _Found:
 
 
 @cache
-def _of_chars(ascii: int, wide: bool, folded: bool, text: str) -> _Found:  # noqa: A002
+def _of_chars(ascii: int, wide: bool, folded: bool, text: str) -> _Found:
     exact: frozenset[Literal] | None = None
     if text:
         exact = frozenset({Literal(text, folded=False)})
