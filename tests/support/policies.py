@@ -48,7 +48,7 @@ def without(rule: Rule, *fields: str) -> None:
 
 def code(place: int) -> str:
     """Return letters that stand for one rule and are no word of any."""
-    return f"zq{'bcdfghjlmn'[place // 10]}{'bcdfghjlmn'[place % 10]}vks"
+    return f"zq{'bcdfghjlmnprst'[place // 10]}{'bcdfghjlmn'[place % 10]}vks"
 
 
 def mark(place: int) -> str:
@@ -72,6 +72,8 @@ def replaced(rule: Rule, place: int) -> tuple[str, str, str]:
 
 
 def widened(rule: Rule, place: int) -> tuple[str, str, str]:
+    if "(?P<name>" in rule["pattern"]:
+        return replaced(rule, place)  # what has no name in it is no pair
     without(rule, *CONDITIONS, "replacement")
     rule["pattern"] = f"(?:{rule['pattern']}|~{code(place)}[b-d]+~)"
     start = f"see ~{code(place)}"
@@ -115,8 +117,8 @@ def without_neighbours(rule: Rule, place: int) -> tuple[str, str, str]:
 def a_number(rule: Rule, place: int) -> tuple[str, str, str]:
     """A pattern of which only counts are known."""
     without(rule, *CONDITIONS, "replacement")
-    rule["pattern"] = f"[2-9]{{3}}:[0-9]{{{place % 5 + 2}}}-(?:{place:02}|{place:02}x)[0-9]"
-    number = f"222:{'5' * (place % 5 + 2)}-{place:02}"
+    rule["pattern"] = f"[2-9]{{3}}:[0-9]{{{place % 5 + 2}}}-(?:{place:03}|{place:03}x)[0-9]"
+    number = f"222:{'5' * (place % 5 + 2)}-{place:03}"
     return f"no {number}7.", f"no {mask(rule)}.", f"no {number}"
 
 

@@ -18,6 +18,10 @@ func (e *Engine) findNamed(edits []edit, r *rule, s string, h *Hits) []edit {
 		if m == nil {
 			break
 		}
+		if m[2*r.nameGroup] < 0 {
+			pos += m[1] // another way of the pattern, that has no name
+			continue
+		}
 		name := [2]int{pos + m[2*r.nameGroup], pos + m[2*r.nameGroup+1]}
 		start, end := -1, -1
 		for g := 2; g < len(m) && start < 0; g += 2 {

@@ -109,7 +109,7 @@ def test_key_rules_follow_their_text(tmp_path: Path) -> None:
         masked = f"[{rule.get('mask', rule['name'])}]"
         policies.without(rule, "exact", "suffix", "anywhere", "query", "text", "line")
         policies.without(rule, "require_digit_in_prose", "prefix", "glued", "behind", "not_behind")
-        policies.without(rule, "min_length", "except_values")
+        policies.without(rule, "min_length", "except_values", "require_blank", "require_token")
         rule["suffix"] = [f"{policies.code(place)}_of"]
         rule["anywhere"] = [policies.code(place + 50)]
         name = f"{policies.code(place)}Of"

@@ -74,6 +74,8 @@ class NameIndex:
         for order, rule in enumerate(rules):
             for place, name in rule.entries:
                 self._add(place, name, order, rule)
+        glued = [entry.letters for entry in self._glued]
+        self._glued_ends = (*glued, *(f"{letters}s" for letters in glued))
 
     def _add(self, place: str, name: str, order: int, rule: KeyRule) -> None:
         joints: set[int] = set()
@@ -108,17 +110,25 @@ class NameIndex:
     def _found(self, words: list[str]) -> Iterator[tuple[_Entry, bool, int, int]]:
         """Yield each entry whose letters stand in the name, whether in a plural, and where."""
         for start, first in enumerate(words):
-            letters, joints = "", set[int]()
+            letters, joints = "", list[int]()
             for end in range(start, len(words)):
-                joints.add(len(letters))
+                joints.append(len(letters))
                 word = words[end]
                 letters += word
                 if len(letters) > self._longest + 2:
                     break
-                for stem, plural in _stems(letters, word):
-                    for entry in self._entries.get(stem, ()):
-                        if joints <= entry.joints:
-                            yield entry, plural, start, end + 1
+                # Nearly all names have no entry; what only they need is left out.
+                if letters in self._entries:
+                    for entry in self._entries[letters]:
+                        if entry.joints.issuperset(joints):
+                            yield entry, False, start, end + 1
+                if letters.endswith("s") and len(word) > 1:
+                    for stem in _stems(letters, word):
+                        for entry in self._entries.get(stem, ()):
+                            if entry.joints.issuperset(joints):
+                                yield entry, True, start, end + 1
+            if not first.endswith(self._glued_ends):
+                continue
             for entry in self._glued:
                 if first.endswith(entry.letters):
                     yield entry, False, start, start + 1
@@ -149,12 +159,10 @@ class NameIndex:
         return True
 
 
-def _stems(letters: str, last: str) -> Iterator[tuple[str, bool]]:
-    yield letters, False
-    if letters[-1:] == "s" and len(last) > 1:
-        yield letters[:-1], True
-        if letters[-3:] in ("ses", "xes") and len(last) > 2:
-            yield letters[:-2], True
+def _stems(plural: str, last: str) -> Iterator[str]:
+    yield plural[:-1]
+    if plural[-3:] in ("ses", "xes") and len(last) > 2:
+        yield plural[:-2]
 
 
 class SecretNames:
@@ -183,6 +191,8 @@ class KeyNames:
         self._policy = policy
         self._secrets = secrets
         self._masks = masks
+        self._exempt = tuple(f"_{words}" for words in policy.exempt_keys)
+        self._query = tuple(f"_{words}" for words in policy.query_keys)
         self._users = NameIndex([policy.user_names], NameWords(neutral=policy.name_words.neutral))
 
     def classify(self, key: bytes) -> KeyInfo:
@@ -193,8 +203,8 @@ class KeyNames:
             words=name.replace("_", " ").encode(),
             secret=secret,
             user=secret is None and self._users.find(name, as_attribute) is not None,
-            exempt=any(_ends_with_words(name, words) for words in self._policy.exempt_keys),
-            query=any(_ends_with_words(name, words) for words in self._policy.query_keys),
+            exempt=f"_{name}".endswith(self._exempt),
+            query=f"_{name}".endswith(self._query),
             whole=self._for_whole_numbers(name.split("_")),
         )
 
@@ -226,10 +236,6 @@ class KeyNames:
 
 def _is_listed(word: str, words: frozenset[str]) -> bool:
     return word in words or word.removesuffix("s") in words
-
-
-def _ends_with_words(name: str, words: str) -> bool:
-    return name == words or name.endswith("_" + words)
 
 
 def _end_of(key: bytes) -> bytes:

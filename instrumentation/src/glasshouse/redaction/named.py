@@ -24,6 +24,9 @@ def find_named(rule: Rule, names: SecretNames, masks: Masks, text: bytes) -> lis
         if match is None:
             break
         name_start, name_end = match.span(rule.name_group)
+        if name_start < 0:
+            pos = match.end()  # another way of the pattern, that has no name
+            continue
         start, end = _value(rule, match)
         # The next name may begin where this match goes on.
         pos = min(match.end(), name_end)

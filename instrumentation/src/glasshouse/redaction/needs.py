@@ -9,10 +9,10 @@ two characters fold to a letter of ASCII, U+017F and U+212A: a text with one of 
 tried (`FOLDS_TO_ASCII`).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, reduce
+from typing import Final, NamedTuple
 
 from glasshouse.redaction import syntax
 from glasshouse.redaction.ascii import ALNUM, DIGITS
@@ -58,8 +58,7 @@ class Needs:
         return not self.any_of and all(one == Count("word", 1) for one in self.counts)
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
     """What is known of every string that a part of a pattern matches."""
 
     least: int = 0
@@ -86,23 +85,22 @@ _JUST_NOTHING: Final = frozenset({_NOTHING})
 _EMPTY: Final = _Found(exact=_JUST_NOTHING, start=_JUST_NOTHING, end=_JUST_NOTHING)
 
 
-def derive(pattern: Node, validator: str = "") -> Needs:
-    """Return what follows from a pattern, and from the validator that its hits must pass."""
+def derive(pattern: Node, validator: str = "") -> tuple[Needs, int]:
+    """Return what follows from a pattern and from the validator that its hits must pass.
+
+    With it comes the fewest characters that the pattern matches.
+    """
     found = _find(pattern)
     best = _better(found.best, _usable(found.exact))
     counts: dict[str, int] = dict(zip(COUNTED, (*found.signs, found.longest), strict=True))
     more = _OF_VALIDATORS.get(validator, Needs())
     for count in more.counts:
         counts[count.kind] = max(counts[count.kind], count.least)
-    return Needs(
+    needs = Needs(
         counts=tuple(Count(kind, least) for kind, least in counts.items() if least),
         any_of=tuple(sorted(_better(best, more.any_of), key=_order)),
     )
-
-
-def least_length(pattern: Node) -> int:
-    """Return the fewest characters that a pattern matches."""
-    return _find(pattern).least
+    return needs, found.least
 
 
 def _order(atom: Literal | Count) -> tuple[str, str, int]:
@@ -114,25 +112,66 @@ def _order(atom: Literal | Count) -> tuple[str, str, int]:
 def _find(node: Node) -> _Found:
     match node:
         case Chars():
-            return _of_chars(node)
+            return _of_chars(node.ascii, node.wide, node.folded, node.text)
         case Repeat():
             return _repeated(_find(node.item), node.least, node.most)
         case Choice(items):
             return _one_of([_find(item) for item in items])
         case syntax.Sequence(items):
-            return _in_order([_find(item) for item in items])
+            return _in_order(list(_parts(items)))
 
 
-def _of_chars(chars: Chars) -> _Found:
-    members = [chr(code) for code in range(128) if chars.ascii >> code & 1]
+def _parts(items: Sequence[Node]) -> Iterator[_Found]:
+    """Yield what is found of the items; characters in a row are one string, as most items are."""
+    row: list[_Found] = []
+    for item in items:
+        found = _find(item)
+        if isinstance(item, Chars) and found.exact is not None and len(found.exact) == 1:
+            row.append(found)
+            continue
+        if row:
+            yield _of_row(row)
+            row = []
+        yield found
+    if row:
+        yield _of_row(row)
+
+
+def _of_row(characters: Sequence[_Found]) -> _Found:
+    """Return what `_joined` makes of single characters."""
+    if len(characters) == 1:
+        return characters[0]
+    literals = [literal for found in characters for literal in found.exact or ()]
+    folded = any(literal.folded for literal in literals)
+    text = "".join(literal.text for literal in literals)
+    # None of these counts depends on the case.
+    words = "".join(c if c.isascii() and c.isalnum() else " " for c in text)
+    exact = frozenset({Literal(_lower(text) if folded else text, folded)})
+    colons, dashes, dots = (text.count(sign) for sign in ":-.")
+    return _Found(
+        least=len(text),
+        signs=(sum("0" <= c <= "9" for c in text), colons, dashes, dots),
+        solid=" " not in words,
+        head=len(words.partition(" ")[0]),
+        longest=max(map(len, words.split(" "))),
+        tail=len(words.rpartition(" ")[2]),
+        exact=exact,
+        start=exact,
+        end=exact,
+    )
+
+
+@cache
+def _of_chars(ascii: int, wide: bool, folded: bool, text: str) -> _Found:
     exact: frozenset[Literal] | None = None
-    if chars.text:
-        exact = frozenset({Literal(chars.text, folded=False)})
-    elif not chars.wide:
-        texts = {c.lower() if chars.folded else c for c in members}
+    if text:
+        exact = frozenset({Literal(text, folded=False)})
+    elif not wide and ascii.bit_count() <= 2 * _MOST_MEMBERS:
+        members = [chr(code) for code in range(128) if ascii >> code & 1]
+        texts = {c.lower() if folded else c for c in members}
         if len(texts) <= _MOST_MEMBERS:
-            exact = frozenset(Literal(text, chars.folded and text.isalpha()) for text in texts)
-    inside = 0 if chars.wide else chars.ascii
+            exact = frozenset(Literal(text, folded and text.isalpha()) for text in texts)
+    inside = 0 if wide else ascii
     solid = bool(inside) and not inside & ~_ALNUM
     is_digit = bool(inside) and not inside & ~_DIGITS
     return _Found(
@@ -220,7 +259,7 @@ def _in_order(items: Sequence[_Found]) -> _Found:
         run = longer
     if whole.exact is None:
         best = _better(best, _usable(run))
-    return replace(whole, best=best)
+    return whole._replace(best=best)
 
 
 def _joined(left: _Found, right: _Found) -> _Found:
@@ -259,7 +298,9 @@ def _lower(text: str) -> str:
 
 
 def _usable(exact: frozenset[Literal] | None) -> tuple[Literal | Count, ...]:
-    return tuple(exact) if exact and _weight(exact) >= _LEAST_WEIGHT else ()
+    if not exact or any(_weight_of(literal.text) < _LEAST_WEIGHT for literal in exact):
+        return ()
+    return tuple(exact)
 
 
 # How seldom one character or one more of a count is in a text by chance. What weighs less than two
@@ -269,7 +310,12 @@ _COMMON_SIGNS: Final = frozenset(".-:/_=,\"'")
 _COUNT_WEIGHTS: Final = {"digits": 0.3, "colons": 1.6, "dashes": 1.6, "dots": 1.6, "word": 0.1}
 
 
-def _weight_of(c: str) -> float:
+@cache
+def _weight_of(text: str) -> float:
+    return sum(map(_weight_of_one, text))
+
+
+def _weight_of_one(c: str) -> float:
     if c in _COMMON_SIGNS:
         return 1.6
     if c in "0123456789":
@@ -285,7 +331,7 @@ def _weight(atoms: Iterable[Literal | Count]) -> float:
         (
             _COUNT_WEIGHTS[atom.kind] * atom.least
             if isinstance(atom, Count)
-            else sum(map(_weight_of, atom.text))
+            else _weight_of(atom.text)
             for atom in atoms
         ),
         default=0,
@@ -296,6 +342,8 @@ def _better(
     left: tuple[Literal | Count, ...], right: tuple[Literal | Count, ...]
 ) -> tuple[Literal | Count, ...]:
     """Choose what is seldom; of equals, the fewer."""
+    if not left or not right:
+        return left or right
     return left if (_weight(left), -len(left)) >= (_weight(right), -len(right)) else right
 
 

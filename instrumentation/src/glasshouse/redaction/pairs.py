@@ -6,6 +6,7 @@ value, ``pair_lines`` finds pairs without a sign between.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, Final
 
 from glasshouse.redaction.edits import Edit
@@ -76,11 +77,18 @@ class Pairs:
     def __init__(self, names: SecretNames, keys: tuple[KeyRule, ...], masks: Masks) -> None:
         self._names = PairNames(names, keys)
         self._masks = masks
-        anywhere = [("exact", name) for name in _COMMANDS]
-        anywhere += [entry for rule in keys if rule.in_text for entry in rule.entries]
-        self._anywhere = _any_of(anywhere)
-        queried = [entry for rule in keys if rule.query for entry in rule.entries]
-        self._queried = _any_of(queried) if queried else None
+        self._keys = keys
+
+    # Both at the first use: it takes a while.
+    @cached_property
+    def _anywhere(self) -> Any:
+        entries = [entry for rule in self._keys if rule.in_text for entry in rule.entries]
+        return _any_of([*(("exact", name) for name in _COMMANDS), *entries])
+
+    @cached_property
+    def _queried(self) -> Any:
+        entries = [entry for rule in self._keys if rule.query for entry in rule.entries]
+        return _any_of(entries) if entries else None
 
     def may_be_in(self, text: bytes, *, query: bool = False) -> bool:
         """Return whether a word is in the text that any name of a pair must hold."""

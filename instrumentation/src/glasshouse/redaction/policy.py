@@ -20,7 +20,7 @@ from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
-from glasshouse.redaction.needs import Needs, derive, least_length
+from glasshouse.redaction.needs import Needs, derive
 from glasshouse.redaction.patterns import PatternError, compile_pattern
 from glasshouse.redaction.schema import SchemaError, check
 from glasshouse.redaction.syntax import PatternSyntaxError, parse
@@ -34,6 +34,8 @@ BUILTINS: Final = ("pairs", "vendor_tokens")
 # What a pattern calls the group that holds a name; the value is in another group.
 NAME_GROUP: Final = "name"
 
+# Sections that are read entry by entry.
+_ENTRIES: Final = frozenset({"keys", "rules", "checks", "vendor_tokens"})
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY_FIELDS: Final = frozenset(
     {"name", "exact", "prefix", "suffix", "anywhere", "glued", "behind", "not_behind"}
@@ -217,7 +219,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         raise PolicyError(f"policy {path}:{error.line}: {error}") from None
     reader = _Reader(path)
     document = reader.mapping(node)
-    values = {key: _value(child) for key, child in document.items()}
+    values = {key: _value(child) for key, child in document.items() if key not in _ENTRIES}
     if values.get("version") != VERSION:
         raise PolicyError(
             f"policy {path}: version is {values.get('version')}, this engine reads {VERSION}"
@@ -285,8 +287,23 @@ def _compose(text: str) -> Any:
     return cast(Any, yaml).compose(text, Loader=loader)
 
 
+_TAG: Final = "tag:yaml.org,2002:"
+_STRING, _LIST, _MAP = f"{_TAG}str", f"{_TAG}seq", f"{_TAG}map"
+
+
 def _value(node: yaml.Node) -> Any:
-    return cast(Any, yaml.SafeLoader("")).construct_document(node)
+    # Texts, and lists and maps of them, are nearly all there is, and the loader takes its time.
+    match node:
+        case yaml.ScalarNode(tag=tag) if tag == _STRING:
+            return node.value
+        case yaml.SequenceNode(tag=tag) if tag == _LIST:
+            return [_value(item) for item in node.value]
+        case yaml.MappingNode(tag=tag) if tag == _MAP and all(
+            key.tag == _STRING for key, _ in node.value
+        ):
+            return {key.value: _value(item) for key, item in node.value}
+        case _:
+            return cast(Any, yaml.SafeLoader("")).construct_document(node)
 
 
 class _Switch:
@@ -485,9 +502,10 @@ def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
         compiled = email_pattern(pattern) or compile_pattern(pattern)
     except (PatternSyntaxError, PatternError) as error:
         raise complain(f"pattern: {error}") from None
-    if least_length(tree) == 0:
+    needs, least = derive(tree, validate)
+    if least == 0:
         raise complain("pattern: matches the empty text")
-    return compiled, derive(tree, validate)
+    return compiled, needs
 
 
 def _name_group(pattern: Any, validate: str, complain: Any) -> int:
@@ -504,9 +522,15 @@ def _class(entry: Mapping[str, Any], field: str, complain: Any) -> frozenset[int
     if not body:
         return frozenset()
     try:
-        members = compile_pattern(f"[{body}]")
+        return _members(body)
     except PatternError:
         raise complain(f'{field}: "{body}" is no class of characters') from None
+
+
+@functools.cache
+def _members(body: str) -> frozenset[int]:
+    """Return the characters of a class. Few classes are written again and again."""
+    members = compile_pattern(f"[{body}]")
     return frozenset(c for c in range(128) if members.fullmatch(bytes([c])))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any, Final, cast
 
@@ -90,8 +91,10 @@ class TokenRow:
     words: tuple[bytes, ...]
     """Beside which alone it counts."""
     lead: Run | None
-    rest: re.Pattern[bytes]
-    """What follows the prefix; the last part of it is a group."""
+    form: str
+    """What follows the prefix, as a pattern; the last part of it is a group."""
+    least: int
+    """The fewest characters of a token, with its prefix or its word."""
     start: str
     """What follows the prefix begins so, as a pattern."""
     last: Run | None
@@ -107,6 +110,11 @@ class TokenRow:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "masked", b"[" + self.mask + b"]")
+
+    @cached_property
+    def rest(self) -> re.Pattern[bytes]:
+        """Most rows are never looked at closely, and hundreds take a while to compile."""
+        return re.compile(self.form.encode())
 
 
 class RowError(ValueError):
@@ -153,7 +161,9 @@ def read_row(entry: Mapping[str, Any], order: int) -> TokenRow:
         prefixes=tuple(prefix.encode() for prefix in prefixes),
         words=tuple(word.encode() for word in words),
         lead=lead,
-        rest=re.compile(f"{''.join(map(_pattern, parts[:-1]))}({_pattern(last)})".encode()),
+        form=f"{''.join(map(_pattern, parts[:-1]))}({_pattern(last)})",
+        least=min(map(len, words or prefixes))
+        + sum(part.least if isinstance(part, Run) else len(part) for part in parts),
         start=_start(first),
         last=last if isinstance(last, Run) else None,
         needs=_NEEDS[needs],
@@ -172,6 +182,7 @@ def _texts(value: Any) -> list[str]:
     return [str(value)]
 
 
+@cache
 def _run(text: str) -> Run:
     """Read a length and an alphabet: `36 alnum`, `20-40 hex`, `30- base64url`."""
     length, _, name = text.partition(" ")

@@ -6,7 +6,8 @@ wants near. So what is left out cannot change a result.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
@@ -14,7 +15,7 @@ from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.needs import COUNTED, FOLDS_TO_ASCII, Count, Literal
 from glasshouse.redaction.patterns import compile_pattern, escaped
 from glasshouse.redaction.policy import Rule
-from glasshouse.redaction.vendor_tokens import VendorTokens
+from glasshouse.redaction.vendor_tokens import VendorTokens, may_be_in_id
 
 # Literals this long are looked for all at once, and one by one only if any is there.
 _LONG: Final = 3
@@ -23,10 +24,18 @@ _GROUP: Final = 12
 _WORDS_AS_A: Final = bytes(0x41 if c in ALNUM else 0x20 for c in range(256))
 # 32 hex digits, such as a trace id, perhaps with a prefix, as in tx_0f…: where no rule finds a
 # string of its own in it, none of the shipped policy takes it. A test holds them to that.
-_HEX_ID: Final = re.compile(rb"(?:[a-z]{1,4}_)?[0-9a-f]{32}")
+_HEX_ID: Final = re.compile(rb"([a-z]{1,4}_)?[0-9a-f]{32}")
 _HEX_DIGITS: Final = 32
 _LONGEST_HEX_ID: Final = 37
 _WORD: Final = COUNTED.index("word")
+# Without one of these no pair begins, see `pairs` and `pair_lines`.
+_PAIR_SIGNS: Final = re.compile(rb"[ \t\n=:({,]")
+# Beyond these a search costs more than to try all rules that a literal stands for.
+_MOST_SEARCHES: Final = 4
+# Up to here the longest word is found faster by splitting a text.
+_SHORT_TEXT: Final = 64
+# Sets of counts, and prefixes of ids, that are remembered.
+_MOST_KNOWN: Final = 4096
 
 
 class Triggers:
@@ -49,6 +58,10 @@ class Triggers:
         self._literals = _Literals(rules)
         self._near = _Near(rules)
         self._groups = _groups(rules)
+        self._grouped = _all_of(group.bits for group in self._groups)
+        self._known: dict[tuple[int, ...], tuple[int, int]] = {}
+        # By the prefix of an id: strings that may be in it, and beginnings of tokens.
+        self._in_ids: dict[bytes, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {}
 
     def of(self, text: bytes, key: KeyInfo) -> int:
         """Return the bits of the rules that could match ``text`` under ``key``."""
@@ -60,38 +73,59 @@ class Triggers:
             possible &= ~self._suppressed_on_ids
         if possible & self._near.bits:
             possible &= self._near.kept(text, key.words, possible)
+        if possible & self._pairs and _PAIR_SIGNS.search(text) is None:
+            possible &= ~self._pairs
         if possible & self._tokens and not self._vendor_tokens.may_match(text):
             possible &= ~self._tokens
-        if possible & self._without_pairs:
+        if possible & self._grouped:
             for group in self._groups:
                 if possible & group.bits and not group.matches(text):
                     possible &= ~group.bits
         return possible
 
     def _is_hex_id(self, text: bytes) -> bool:
-        return (
-            _HEX_ID.fullmatch(text) is not None
-            and not text[-_HEX_DIGITS:].isdigit()
-            and not self._literals.are_in(text)
-            and not self._vendor_tokens.may_match(text)
-        )
+        found = _HEX_ID.fullmatch(text)
+        if found is None or text[-_HEX_DIGITS:].isdigit():
+            return False
+        prefix = found[1] or b""
+        if prefix not in self._in_ids:
+            if len(self._in_ids) >= _MOST_KNOWN:
+                self._in_ids = {}
+            self._in_ids[prefix] = (
+                self._literals.may_be_in_id(prefix),
+                self._vendor_tokens.may_be_in_id(prefix),
+            )
+        literals, tokens = self._in_ids[prefix]
+        if any(text.find(literal) >= 0 for literal in literals) and self._literals.are_in(text):
+            return False
+        # A token begins where a word does, or has a sign in it that is none of the digits.
+        begins = any(text.find(token, 0, len(prefix) + len(token)) >= 0 for token in tokens)
+        return not begins or not self._vendor_tokens.may_match(text)
 
     def _possible(self, text: bytes) -> int:
         if not text.isascii() and any(c in text for c in FOLDS_TO_ASCII):
             return self._all
-        possible = self._all
         words = text.translate(_WORDS_AS_A)
         counts = (
             len(text.translate(None, NOT_DIGITS)),
             text.count(b":"),
             text.count(b"-"),
             text.count(b"."),
-            self._steps[_WORD].reached_by_runs(words),
+            max(map(len, words.split()), default=0)
+            if len(text) <= _SHORT_TEXT
+            else self._steps[_WORD].reached_by_runs(words),
         )
-        for steps, count in zip(self._steps, counts, strict=True):
-            possible &= steps.kept[bisect_right(steps.least, count)]
-        if possible & self._literals.bits:
-            possible &= self._literals.kept(text, words, counts, possible)
+        known = self._known.get(counts)
+        if known is None:
+            possible = self._all
+            for steps, count in zip(self._steps, counts, strict=True):
+                possible &= steps.kept[bisect_right(steps.least, count)]
+            known = (possible, self._literals.of_counts(counts))
+            if len(self._known) < _MOST_KNOWN:
+                self._known[counts] = known
+        possible, counted = known
+        if possible & self._literals.bits & ~counted:
+            possible &= self._literals.kept(text, possible, counted)
         return possible
 
 
@@ -104,6 +138,9 @@ class _Steps:
             for count in rule.needs.counts:
                 if count.kind == kind:
                     wanted[count.least] = wanted.get(count.least, 0) | 1 << place
+            for atom in rule.needs.any_of:
+                if isinstance(atom, Count) and atom.kind == kind:
+                    wanted.setdefault(atom.least, 0)
         self.least = sorted(wanted)
         self._runs = [b"A" * least for least in self.least]
         kept = every
@@ -118,7 +155,8 @@ class _Steps:
         low, high = 0, len(self._runs)
         while low < high:
             middle = (low + high) // 2
-            if self._runs[middle] in words:
+            # `in` raises an error first, to see that this is no number.
+            if words.find(self._runs[middle]) >= 0:
                 low = middle + 1
             else:
                 high = middle
@@ -140,70 +178,112 @@ class _Literals:
         self.bits = _all_of([*strings.values(), *counts.values()])
         short = {atom for atom in strings if len(atom.text.encode()) < _LONG and not atom.folded}
         self._short = [(atom.text.encode(), strings.pop(atom)) for atom in short]
+        # Whether a text has the first character of any of them.
+        firsts = b"".join(sorted(re.escape(literal[:1]) for literal, _ in self._short))
+        self._any_short = re.compile(b"[" + firsts + b"]") if firsts else None
         self._counts = [
-            (COUNTED.index(atom.kind), atom.least, b"A" * atom.least, bits)
-            for atom, bits in counts.items()
+            (COUNTED.index(atom.kind), atom.least, bits) for atom, bits in counts.items()
         ]
-        # Which of the many it is matters little: the search for the patterns decides.
         self._long = _all_of(strings.values())
-        self._any_long = compile_pattern("|".join(map(_as_pattern, strings))) if strings else None
+        self._at_same_place = _at_same_place(strings)
+        self._any_long: Any = (
+            compile_pattern("|".join(map(_as_pattern, strings))) if strings else None
+        )
 
     def are_in(self, text: bytes) -> bool:
         """Return whether any of the strings is in the text."""
-        if any(literal in text for literal, _ in self._short):
+        if any(text.find(literal) >= 0 for literal, _ in self._short):
             return True
         return self._any_long is not None and self._any_long.search(text) is not None
 
-    def kept(self, text: bytes, words: bytes, counts: Sequence[int], possible: int) -> int:
+    def of_counts(self, counts: Sequence[int]) -> int:
+        """Return the rules of which a text with these counts has one of those they may have."""
+        return _all_of(bits for kind, least, bits in self._counts if counts[kind] >= least)
+
+    def kept(self, text: bytes, possible: int, counted: int) -> int:
         """Return all bits but those of the rules of which the text holds nothing."""
-        found = ~self.bits
-        for literal, bits in self._short:
-            if literal in text:
-                found |= bits
-        for kind, least, run, bits in self._counts:
-            if bits & possible and (run in words if kind == _WORD else counts[kind] >= least):
-                found |= bits
-        if (
-            possible & self._long & ~found
-            and self._any_long is not None
-            and self._any_long.search(text) is not None
-        ):
-            found |= self._long
+        found = ~self.bits | counted
+        if self._any_short is not None and self._any_short.search(text) is not None:
+            for literal, bits in self._short:
+                if text.find(literal) >= 0:
+                    found |= bits
+        if possible & self._long & ~found and self._any_long is not None:
+            found |= self._of_long(text)
         return found
+
+    def _of_long(self, text: bytes) -> int:
+        """Return the rules of the long strings that are in the text, and perhaps of some more."""
+        found, at = 0, 0
+        for _ in range(_MOST_SEARCHES):
+            match = self._any_long.search(text, at)
+            if match is None:
+                return found
+            # What stands there may not be written as the rule has it.
+            found |= self._at_same_place.get(match[0].lower(), self._long)
+            at = match.start() + 1
+        return self._long
+
+    def may_be_in_id(self, prefix: bytes) -> tuple[bytes, ...]:
+        """Return the strings, in lower case, that may be in hex digits behind this prefix."""
+        strings = (*(literal.lower() for literal, _ in self._short), *self._at_same_place)
+        return tuple(literal for literal in strings if may_be_in_id(literal, prefix))
+
+
+def _at_same_place(strings: Mapping[Literal, int]) -> dict[bytes, int]:
+    """Return, for each string in lower case, the rules of all that can stand where it does."""
+    lower: dict[bytes, int] = {}
+    for literal, bits in strings.items():
+        text = literal.text.encode().lower()
+        lower[text] = lower.get(text, 0) | bits
+    same = dict(lower)
+    for text, bits in lower.items():
+        for size in range(1, len(text)):
+            if (shorter := text[:size]) in lower:
+                same[shorter] |= bits
+                same[text] |= lower[shorter]
+    return same
 
 
 class _Near:
     """The rules that count only beside their words. Of these only A to Z fold."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        beside = [
-            (1 << place, _standing([word.decode() for word in rule.context_words]))
+        self._beside = [
+            (1 << place, rule.context_words)
             for place, rule in enumerate(rules)
             if rule.context_words
         ]
-        self.bits = _all_of(bit for bit, _ in beside)
-        self._each = [(bit, compile_pattern(words)) for bit, words in beside]
-        self._any = compile_pattern("|".join(words for _, words in beside)) if beside else None
+        self.bits = _all_of(bit for bit, _ in self._beside)
+
+    # Both at the first use: there are very many words.
+    @cached_property
+    def _each(self) -> list[tuple[int, Any]]:
+        return [(bit, compile_pattern(_standing(words))) for bit, words in self._beside]
+
+    @cached_property
+    def _any(self) -> Any:
+        every = dict.fromkeys(word for _, words in self._beside for word in words)
+        return compile_pattern(_standing(list(every)))
 
     def kept(self, text: bytes, words: bytes, possible: int) -> int:
         """Return all bits but those of the rules of which no word is there."""
         if words:
             text += b" " + words
         found = 0
-        if self._any is not None and self._any.search(text) is not None:
+        if self._any.search(text) is not None:
             for bit, each in self._each:
                 if bit & possible and each.search(text) is not None:
                     found |= bit
         return found | ~self.bits
 
 
-def _standing(words: Sequence[str]) -> str:
+def _standing(listed: Sequence[bytes]) -> str:
     """Return a pattern for words where they may begin and end: not within another word.
 
     One that begins with a capital may begin behind a letter, and any may end before a capital.
     """
     anywhere, begins, capital = list[str](), list[str](), list[str]()
-    for word in words:
+    for word in map(bytes.decode, listed):
         end = "(?:[^a-z]|$)" if word[-1].isascii() and word[-1].isalpha() else ""
         if word[0].isascii() and word[0].isalpha():
             begins.append(f"(?i:{escaped(word)}){end}")

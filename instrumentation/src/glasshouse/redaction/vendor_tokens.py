@@ -23,6 +23,7 @@ _KINDS: Final = bytes(
     for c in range(256)
 )
 _BASE64_SIGNS: Final = (b"+", b"/")
+_HEX: Final = frozenset(b"0123456789abcdef")
 _IN_IDS: Final = DIGITS | frozenset(b"abcdefABCDEF-")
 _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _FULL_STOP: Final = ord(".")
@@ -67,6 +68,8 @@ class VendorTokens:
         alternatives = [f"(?:{'|'.join(each)}){start}" for start, each in starts.items()]
         if words:
             alternatives.append(f"(?i:{'|'.join(sorted(words))}){_GAP_START}")
+        self._starts = [prefix for row in rows if not row.words for prefix in row.prefixes]
+        self._least = min((row.least for row in rows), default=0)
         # A necessary condition, for all rows at once.
         self._any: Any = compile_pattern("|".join(alternatives)) if alternatives else None
 
@@ -74,8 +77,19 @@ class VendorTokens:
     def prefixes(self) -> frozenset[bytes]:
         return frozenset(prefix for filed in self._prefixes.values() for prefix, _ in filed)
 
+    def may_be_in_id(self, prefix: bytes) -> tuple[bytes, ...]:
+        """Return the beginnings of tokens that may be in hex digits behind this prefix.
+
+        A vendor's word has a sign behind it that no id has.
+        """
+        return tuple(start for start in self._starts if may_be_in_id(start, prefix))
+
     def may_match(self, text: bytes) -> bool:
-        return self._any is not None and self._any.search(text) is not None
+        return (
+            len(text) >= self._least
+            and self._any is not None
+            and self._any.search(text) is not None
+        )
 
     def find(self, masks: Masks, text: bytes, hit: Callable[[str], None]) -> list[Edit]:
         """Return what takes the place of vendors' tokens, from left to right."""
@@ -152,6 +166,15 @@ class VendorTokens:
             return True
         low = name.lower()
         return any(word in low for word in self._secret)
+
+
+def may_be_in_id(literal: bytes, prefix: bytes) -> bool:
+    """Return whether a string may be in a text of this prefix and hex digits."""
+    return any(
+        all(c in _HEX for c in literal[len(prefix) - at :])
+        for at in range(len(prefix) + 1)
+        if prefix[at:].startswith(literal[: len(prefix) - at])
+    )
 
 
 def _could_be_id(token: bytes) -> bool:
