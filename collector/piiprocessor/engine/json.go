@@ -11,16 +11,18 @@ import (
 
 const jsonSpace = " \t\r\n"
 
+func isJSONSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
 // looksLikeJSON is the cheap test before the walk.
 func looksLikeJSON(s string) bool {
 	i, j := 0, len(s)-1
-	for i < j && strings.IndexByte(jsonSpace, s[i]) >= 0 {
+	for i < j && isJSONSpace(s[i]) {
 		i++
 	}
 	if i >= j || (s[i] != '{' && s[i] != '[') {
 		return false
 	}
-	for j > i && strings.IndexByte(jsonSpace, s[j]) >= 0 {
+	for j > i && isJSONSpace(s[j]) {
 		j--
 	}
 	return (s[i] == '{' && s[j] == '}') || (s[i] == '[' && s[j] == ']')
@@ -56,7 +58,7 @@ type jsonWalk struct {
 }
 
 func (w *jsonWalk) space() {
-	for w.i < len(w.s) && strings.IndexByte(jsonSpace, w.s[w.i]) >= 0 {
+	for w.i < len(w.s) && isJSONSpace(w.s[w.i]) {
 		w.i++
 	}
 }

@@ -324,9 +324,18 @@ func isAfterOfficeHost(s string, t token) bool { return strings.HasSuffix(s[:t.s
 
 func isTelegramMark(s string, t token) bool { return strings.HasPrefix(s[t.end:], "AA") }
 
+// isDiscordMiddle is the first dot: 24 to 28 characters before it, six and another dot behind it, then 27 or more.
 func isDiscordMiddle(s string, t token) bool {
-	const middle = 6 // characters between the dots
-	return t.end+middle < len(s) && s[t.end+middle] == '.'
+	const first, spare, middle, last = 24, 4, 6, 27
+	if t.start < first || t.end+middle+1+last > len(s) || s[t.end+middle] != '.' {
+		return false
+	}
+	for i := t.start - first + 1; i < t.start; i++ {
+		if !isAlnum(s[i]) && s[i] != '_' && s[i] != '-' {
+			return false
+		}
+	}
+	return strings.ContainsAny(s[max(0, t.start-first-spare):t.start-first+1], "MNO")
 }
 
 func isSecurityCode(s string, t token) bool {

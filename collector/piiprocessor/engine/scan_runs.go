@@ -125,7 +125,7 @@ func (r *runs) add(s string, t token) (found fact) {
 	if r.grouped.count >= shortestCard {
 		found |= manyGroupedDigits
 	}
-	r.trunk.follow(t, length, t.start-r.trunk.end <= closeBy, s[t.start] == '0' && length <= mostTrunkStart)
+	r.trunk.follow(t, length, r.trunk.count > 0 && t.start-r.trunk.end <= closeBy && joinsTrunk(s[r.trunk.end:t.start]), s[t.start] == '0' && length <= mostTrunkStart)
 	if r.trunk.count >= leastTrunkDigits {
 		found |= manyTrunkDigits
 	}
@@ -135,6 +135,18 @@ func (r *runs) add(s string, t token) (found fact) {
 		r.dotted.count = 0
 	}
 	return found
+}
+
+// joinsTrunk reports whether phone_trunk has nothing but these between its digits. A clock has colons.
+func joinsTrunk(between string) bool {
+	for i := range len(between) {
+		switch between[i] {
+		case ' ', '/', '.', '-', '(', ')', '#':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // address decides whether four numbers and dots, of which t is the last, are worth a look.
