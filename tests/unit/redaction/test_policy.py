@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from glasshouse.redaction import PolicyError, Redactor
+from glasshouse.redaction import policy as policies
 
 POLICY = Path(__file__).parents[3] / "redaction" / "rules.yaml"
 KEY = b"glasshouse-test-key-0123456789abcdef"
@@ -146,3 +147,9 @@ def test_an_entity_can_be_switched_off() -> None:
     without = Redactor.load(POLICY, key=KEY, disable=["email"])
     assert without.text("mail jane@example.com") == "mail jane@example.com"
     assert without.text("card 4111111111111111") == "card [card:1111]"
+
+
+def test_every_pattern_of_the_shipped_policy_compiles() -> None:
+    """They are compiled at their first use, long after the policy was read."""
+    rules = policies.load(policies.packaged_policy()).rules
+    assert [rule.name for rule in rules if rule.pattern and rule.pattern.search(b"")] == []

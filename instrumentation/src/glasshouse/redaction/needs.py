@@ -263,10 +263,11 @@ def _in_order(items: Sequence[_Found]) -> _Found:
 
 
 def _joined(left: _Found, right: _Found) -> _Found:
-    a, b, c, d = (one + other for one, other in zip(left.signs, right.signs, strict=True))
+    a, b, c, d = left.signs
+    e, f, g, h = right.signs
     return _Found(
         least=left.least + right.least,
-        signs=(a, b, c, d),
+        signs=(a + e, b + f, c + g, d + h),
         solid=left.solid and right.solid,
         head=left.least + right.head if left.solid else left.head,
         longest=max(left.longest, right.longest, left.tail + right.head),
@@ -283,6 +284,8 @@ def _product(
     """Return every string of one followed by every one of the other, if these are few."""
     if left is None or right is None or len(left) * len(right) > _MOST_LITERALS:
         return None
+    if left is _JUST_NOTHING:
+        return right
     return frozenset(_together(one, other) for one in left for other in right)
 
 

@@ -1,5 +1,6 @@
 """RE2, which runs every pattern in linear time and means by it what the Collector means."""
 
+from functools import cached_property
 from typing import Any, Final
 
 import re2  # pyright: ignore[reportMissingTypeStubs]  # it has no types
@@ -29,6 +30,17 @@ def compile_pattern(pattern: str) -> Any:
     except _re2.error as error:
         text = error.args[0]
         raise PatternError(text.decode() if isinstance(text, bytes) else text) from None
+
+
+class LatePattern:
+    """A pattern that is known to be good: it is compiled at its first use."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+
+    @cached_property
+    def search(self) -> Any:
+        return compile_pattern(self.pattern).search
 
 
 def escaped(text: str) -> str:

@@ -21,9 +21,9 @@ from glasshouse.redaction.errors import PolicyError
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.needs import Needs, derive
-from glasshouse.redaction.patterns import PatternError, compile_pattern
+from glasshouse.redaction.patterns import LatePattern, PatternError, compile_pattern
 from glasshouse.redaction.schema import SchemaError, check
-from glasshouse.redaction.syntax import PatternSyntaxError, parse
+from glasshouse.redaction.syntax import NAMED, PatternSyntaxError, parse
 from glasshouse.redaction.token_table import FIELDS as TOKEN_FIELDS
 from glasshouse.redaction.token_table import RowError, TokenRow, read_row
 from glasshouse.redaction.validators import ENCODED, NETWORKS, SHORTENERS, TESTS
@@ -217,7 +217,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         check(node)
     except SchemaError as error:
         raise PolicyError(f"policy {path}:{error.line}: {error}") from None
-    reader = _Reader(path)
+    shipped = text == packaged_policy().read_text(encoding="utf-8")
+    reader = _Reader(path, shipped=shipped)
     document = reader.mapping(node)
     values = {key: _value(child) for key, child in document.items() if key not in _ENTRIES}
     if values.get("version") != VERSION:
@@ -272,7 +273,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         ),
         tokens=tokens,
         token_names=reader.token_names(values.get("vendor_token_names") or {}),
-        shipped=text == packaged_policy().read_text(encoding="utf-8"),
+        shipped=shipped,
     )
 
 
@@ -322,8 +323,9 @@ class _Switch:
 class _Reader:
     """Turns nodes into rules; every complaint carries the line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shipped: bool) -> None:
         self._path = path
+        self._shipped = shipped
         self._seen: set[str] = set()
         self._checks: dict[str, Check] = {}
 
@@ -457,7 +459,9 @@ class _Reader:
         mask = entry.get("mask") or name
         pattern, needs = (None, Needs())
         if not builtin:
-            pattern, needs = _pattern(entry["pattern"], validate, complain)
+            pattern, needs = _pattern(
+                entry["pattern"], validate, complain, known_good=self._shipped
+            )
         return Rule(
             name=name,
             builtin=builtin or "",
@@ -496,10 +500,11 @@ def _problem_of(words: str, *, glued: bool = False) -> str:
     return ""
 
 
-def _pattern(pattern: str, validate: str, complain: Any) -> tuple[Any, Needs]:
+def _pattern(pattern: str, validate: str, complain: Any, *, known_good: bool) -> tuple[Any, Needs]:
     try:
         tree = parse(pattern)
-        compiled = email_pattern(pattern) or compile_pattern(pattern)
+        late = known_good and NAMED not in pattern
+        compiled = email_pattern(pattern) or (LatePattern if late else compile_pattern)(pattern)
     except (PatternSyntaxError, PatternError) as error:
         raise complain(f"pattern: {error}") from None
     needs, least = derive(tree, validate)

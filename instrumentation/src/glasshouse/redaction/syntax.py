@@ -9,7 +9,7 @@ from typing import Final
 
 MOST_REPEATS: Final = 1000
 # The one group that may have a name, see `named`.
-_NAMED: Final = "(?P<name>"
+NAMED: Final = "(?P<name>"
 MOST_NESTING: Final = 100
 
 _ALL: Final = (1 << 128) - 1
@@ -157,8 +157,8 @@ class _Parser:
             self._fold = True
         elif self._peek("(?:"):
             self._at += 3
-        elif self._peek(_NAMED):
-            self._at += len(_NAMED)
+        elif self._peek(NAMED):
+            self._at += len(NAMED)
         elif self._peek("(?"):
             raise self._wrong(start, "a group is (…), (?:…), (?i:…) or (?P<name>…)")
         else:

@@ -96,11 +96,15 @@ class Triggers:
                 self._vendor_tokens.may_be_in_id(prefix),
             )
         literals, tokens = self._in_ids[prefix]
-        if any(text.find(literal) >= 0 for literal in literals) and self._literals.are_in(text):
-            return False
+        for literal in literals:
+            if text.find(literal) >= 0 and self._literals.are_in(text):
+                return False
         # A token begins where a word does, or has a sign in it that is none of the digits.
-        begins = any(text.find(token, 0, len(prefix) + len(token)) >= 0 for token in tokens)
-        return not begins or not self._vendor_tokens.may_match(text)
+        for token in tokens:
+            end = len(prefix) + len(token)
+            if text.find(token, 0, end) >= 0 and self._vendor_tokens.may_match(text):
+                return False
+        return True
 
     def _possible(self, text: bytes) -> int:
         if not text.isascii() and any(c in text for c in FOLDS_TO_ASCII):
