@@ -26,7 +26,7 @@ func TestBadPolicy(t *testing.T) {
 		{"anchor", "pattern: '0[xX][0-9a-fA-F]{40}'", `pattern: '\b0x'`, []string{`rule "wallet_evm"`, "use not_preceded_by"}},
 		{"validator", "validate: mac", "validate: mack", []string{`rule "mac"`, `unknown validator "mack"`}},
 		{"field", "validate: mac", "validat: mac", []string{`unknown field "validat"`}},
-		{"trigger", "triggers: [{dots: 3}]", "triggers: [{stars: 3}]", []string{`unknown trigger class "stars"`}},
+		{"trigger", "validate: mac", "validate: mac\n    triggers: [{stars: 3}]", []string{`unknown trigger class "stars"`}},
 		{"version", "version: 1", "version: 2", []string{"version is 2"}},
 		{"checks", "checks: [us_aba]", "checks: [us_abba]", []string{`rule "aba"`, `unknown check "us_abba"`}},
 		{"length of a check", "name: us_aba, length: 9", "name: us_aba, length: 99", []string{`check "us_aba"`, "length: must be 2 to 32"}},
