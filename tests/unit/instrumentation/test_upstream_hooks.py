@@ -63,7 +63,9 @@ OVERRIDDEN = {
     (BaseInstrumentor, "_uninstrument"),
 }
 # Private names of our own that look like upstream's: keys, not attributes.
-OWN = {"_id", "_otel", "_otel_carrier"}
+OWN = {"_id", "_otel", "_otel_carrier", "_token"}
+# A method of named tuples that is public, as the library documents.
+OWN |= {"_replace"}
 
 
 def trees() -> Iterator[ast.Module]:

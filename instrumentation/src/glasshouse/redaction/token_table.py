@@ -113,7 +113,7 @@ class TokenRow:
 
     @cached_property
     def rest(self) -> re.Pattern[bytes]:
-        """Most rows are never looked at closely, and hundreds take a while to compile."""
+        """Most rows are never tried, and hundreds take a while to compile."""
         return re.compile(self.form.encode())
 
 
