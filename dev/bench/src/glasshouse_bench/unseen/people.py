@@ -85,7 +85,7 @@ _KEYED: dict[str, tuple[Callable[[Any], str], str]] = {
 
 def _public_ipv6(fake: Any) -> str:
     address: str = fake.ipv6()
-    return "2a" + address[2:].lstrip(":") if address[:2] != "2a" else address
+    return f"2a01:{address.partition(':')[2]}"
 
 
 def probes(seed: int, each: int = EACH) -> Iterator[Probe]:
