@@ -165,8 +165,10 @@ def at_random(generator: random.Random) -> tuple[Document, dict[str, Any]]:
             case 4:
                 rule["rescan"] = not rule.get("rescan")
             case 5:
-                rule["suppress_beside_id_words"] = generator.choice(("any", "digits", "owners"))
-                rule["not_preceded_by"] = generator.choice(("a-f", "0-9", "A-Za-z ", "é:"))
+                rule["suppress_beside_id_words"] = generator.choice(
+                    ("any", "digits", "owned", "sentence")
+                )
+                rule["not_preceded_by"] = generator.choice(("a-f", "0-9 ", "A-Za-z ", "é:"))
             case _:
                 pass
     for rule in document["keys"]:

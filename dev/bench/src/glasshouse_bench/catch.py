@@ -23,6 +23,8 @@ from glasshouse_cli.process import run
 from glasshouse_cli.project import Project, container_user
 
 BATCH = 250
+# Of the deployed ones, those that the receivers need.
+EXTENSIONS = ("health_check", "otlp_limits")
 READY_S = 60.0
 STORED_S = 180.0
 _OUT = "/out"
@@ -33,7 +35,7 @@ def configuration(deployed: str) -> dict[str, Any]:
     document = yaml.safe_load(deployed)
     kept = ("memory_limiter", "pii")
     return {
-        "extensions": {"health_check": document["extensions"]["health_check"]},
+        "extensions": {name: document["extensions"][name] for name in EXTENSIONS},
         "receivers": {"otlp": document["receivers"]["otlp"]},
         "processors": {name: document["processors"][name] for name in kept},
         "exporters": {
@@ -41,7 +43,7 @@ def configuration(deployed: str) -> dict[str, Any]:
             for signal in surfaces.LISTS
         },
         "service": {
-            "extensions": ["health_check"],
+            "extensions": list(EXTENSIONS),
             "pipelines": {
                 signal: {
                     "receivers": ["otlp"],
