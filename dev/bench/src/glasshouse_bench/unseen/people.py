@@ -65,6 +65,8 @@ LOCALES = (
     "zh_TW",
 )
 EACH = 10
+# Faker makes IBANs of a wrong length for these, which no validator of the field accepts.
+NO_IBAN = frozenset(("bn_BD", "en_IN", "es_AR", "es_CL", "es_MX", "th_TH", "zh_CN"))
 
 # How a value is made, the English word it stands beside, the key it stands under.
 _ENTITIES: dict[str, tuple[Callable[[Any], str], str, str]] = {
@@ -105,6 +107,8 @@ def probes(seed: int, each: int = EACH) -> Iterator[Probe]:
 def _person(fake: Any, locale: str) -> Iterator[Probe]:
     for entity, (make, word, key) in _ENTITIES.items():
         value = make(fake)
+        if entity == "IBAN" and locale in NO_IBAN:
+            continue
         texts = {
             "bare": ("", f"request for {value} was handled"),
             "word": ("", f"{word}: {value}"),
