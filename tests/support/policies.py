@@ -158,7 +158,7 @@ def at_random(generator: random.Random) -> tuple[Document, dict[str, Any]]:
                 generator.choice(EDITS)(rule, place)
             case 1:
                 without(rule, *generator.sample(NEIGHBOURS, 2))
-            case 2:
+            case 2 if "(?P<name>" not in rule["pattern"]:
                 rule["context_words"] = [*generator.sample(WORDS, 3), "card", "id"]
             case 3 if rule.get("replacement") != "network":
                 without(rule, "validate", "checks")

@@ -558,6 +558,9 @@ func setNeighbours(r *rule, entry *ruleEntry) error {
 }
 
 func setContextWords(r *rule, entry *ruleEntry) error {
+	if r.nameGroup > 0 && len(entry.ContextWords) > 0 {
+		return errors.New("context_words: is not for patterns with a group for the name")
+	}
 	for _, word := range entry.ContextWords {
 		if word == "" || lowerASCII(word) != word {
 			return fmt.Errorf("context_words: %q is not lower-case", word)

@@ -468,7 +468,7 @@ class _Reader:
             entity=entry.get("entity", ""),
             mask=mask.encode(),
             pattern=pattern,
-            name_group=_name_group(pattern, validate, complain),
+            name_group=_name_group(pattern, entry, complain),
             needs=needs,
             not_preceded_by=_class(entry, "not_preceded_by", complain),
             not_preceded_by_digit_and=_class(entry, "not_preceded_by_digit_and", complain),
@@ -513,10 +513,13 @@ def _pattern(pattern: str, validate: str, complain: Any, *, known_good: bool) ->
     return compiled, needs
 
 
-def _name_group(pattern: Any, validate: str, complain: Any) -> int:
+def _name_group(pattern: Any, entry: Mapping[str, Any], complain: Any) -> int:
     group: int = getattr(pattern, "groupindex", {}).get(NAME_GROUP, 0)
     if group and pattern.groups < 2:
         raise complain("pattern: has a group for the name and none for the value")
+    if group and entry.get("context_words"):
+        raise complain("context_words: is not for patterns with a group for the name")
+    validate = entry.get("validate", "")
     if group and validate and validate not in TESTS:
         raise complain(f"validate: {validate} is not for patterns with a group for the name")
     return group
