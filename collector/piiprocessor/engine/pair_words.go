@@ -10,10 +10,8 @@ import (
 
 // Words that distinguish a pair from prose. All are lower-case.
 
-type wordList map[string]bool
-
-func newWords(text string, others ...wordList) wordList {
-	w := wordList{}
+func newWords(text string, others ...words) words {
+	w := words{}
 	for _, word := range strings.Fields(text) {
 		w[word] = true
 	}
@@ -24,26 +22,11 @@ func newWords(text string, others ...wordList) wordList {
 }
 
 // with adds entries that hold a blank.
-func (w wordList) with(entries ...string) wordList {
+func (w words) with(entries ...string) words {
 	for _, entry := range entries {
 		w[entry] = true
 	}
 	return w
-}
-
-// longestListed bounds what is looked up.
-const longestListed = 48
-
-// has looks s up without regard to the case of A to Z.
-func (w wordList) has(s string) bool {
-	if len(s) > longestListed {
-		return false
-	}
-	var buffer [longestListed]byte
-	for i := range len(s) {
-		buffer[i] = lower(s[i])
-	}
-	return w[string(buffer[:len(s)])]
 }
 
 var (

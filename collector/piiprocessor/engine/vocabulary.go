@@ -20,9 +20,12 @@ func wordSet(list ...string) words {
 	return set
 }
 
-// has reports whether a word of up to longestWord bytes, in any case of A to Z, is in the set.
+// longestListed bounds what is looked up.
+const longestListed = 48
+
+// has reports whether a word of up to longestListed bytes, in any case of A to Z, is in the set.
 func (w words) has(word string) bool {
-	var folded [longestWord]byte
+	var folded [longestListed]byte
 	if word == "" || len(word) > len(folded) {
 		return false
 	}
