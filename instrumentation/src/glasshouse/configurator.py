@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import shutdown
+from glasshouse import sampling, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -56,6 +56,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         )
         _redact_metrics()
         install_propagation(hosts)
+        sampling.install(hosts)
         _bound_shutdown()
 
 

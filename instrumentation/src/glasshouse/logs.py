@@ -110,7 +110,8 @@ def _correlation() -> dict[str, str]:
     if ids:
         found |= {"correlationId": ids.correlation, "requestId": ids.request}
     span = trace.get_current_span().get_span_context()
-    if span.is_valid:
+    # A trace that is not sampled exists nowhere.
+    if span.is_valid and span.trace_flags.sampled:
         found["traceId"] = trace.format_trace_id(span.trace_id)
         found["spanId"] = trace.format_span_id(span.span_id)
     return found
