@@ -76,9 +76,10 @@ class HostPropagator(TextMapPropagator):
     request id names one request.
     """
 
-    def __init__(self, inner: TextMapPropagator, hosts: Hosts) -> None:
+    def __init__(self, inner: TextMapPropagator, hosts: Hosts, *, ids: bool = True) -> None:
         self._inner = inner
         self._hosts = hosts
+        self._ids = ids
 
     def extract(
         self,
@@ -106,7 +107,7 @@ class HostPropagator(TextMapPropagator):
             self._inner.inject(carrier, context, setter)
         elif self._may_leave(context):
             self._inner.inject(carrier, context, setter)
-            ids = current_ids(context)
+            ids = current_ids(context) if self._ids else None
             if ids is not None:
                 if not _is_http_call(context):
                     setter.set(carrier, _REQUEST_ID, ids.request)

@@ -1,0 +1,74 @@
+"""What upstream's instrumentations are told, and what is mended in them."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from opentelemetry.instrumentation.instrumentor import (
+    BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
+)
+from wrapt import wrap_function_wrapper
+
+from glasshouse.instrumentors import redirects
+from glasshouse.instrumentors.django import when_middleware_loads
+from glasshouse.instrumentors.threads import instrument_threads
+from glasshouse.propagation import HostPropagator, Hosts
+
+# Documents and the words searched for; the number of hits stays.
+_REDIS_CONTENT: Final = "_add_search_attributes"
+
+
+def instrument(name: str, instrumentor: BaseInstrumentor, hosts: Hosts, **given: Any) -> None:
+    """Switch one instrumentation on: nothing of what people say or look for is recorded."""
+    options = {**_options(name, hosts), **given}
+    if name == "django":
+        when_middleware_loads(instrumentor, **options)
+        return
+    instrumentor.instrument(**options)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
+    if mend := _MENDS.get(name):
+        mend(hosts)
+
+
+def _options(name: str, hosts: Hosts) -> dict[str, Any]:
+    if name in ("botocore", "aiobotocore"):
+        aws = importlib.import_module("opentelemetry.propagators.aws.aws_xray_propagator")
+        # AWS is a host as any other.
+        return {"propagator": HostPropagator(aws.AwsXRayPropagator(), hosts, ids=False)}
+    if name == "aiohttp-client":
+        return {"trace_configs": [redirects.aiohttp_trace_config(hosts)]}
+    if name == "flask":
+        # For comments in SQL, which nothing here writes; upstream never takes it back.
+        return {"enable_commenter": False}
+    return {}
+
+
+def _mend_redis(_hosts: Hosts) -> None:
+    def only_the_number(span: Any, response: Any, _args: Any) -> None:
+        if isinstance(response, list | tuple) and response and isinstance(response[0], int):
+            span.set_attribute("redis.search.total", response[0])
+
+    module = importlib.import_module("opentelemetry.instrumentation.redis")
+    setattr(module, _REDIS_CONTENT, only_the_number)
+
+
+def _mend_asgi(_hosts: Hosts) -> None:
+    async def unless_counted(
+        wrapped: Callable[..., Any], middleware: Any, args: Any, kwargs: Any
+    ) -> None:
+        # A Starlette application mounted in a FastAPI one: that has its span and is counted.
+        scope = args[0] if args else kwargs["scope"]
+        inner = middleware.app if scope.get("fastapi.telemetry") is not None else wrapped
+        await inner(*args, **kwargs)
+
+    wrap_function_wrapper(
+        "opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware.__call__", unless_counted
+    )
+
+
+_MENDS: Final[dict[str, Callable[[Hosts], None]]] = {
+    "redis": _mend_redis,
+    "requests": redirects.guard_requests,
+    "starlette": _mend_asgi,
+    "threading": lambda _hosts: instrument_threads(),
+    "urllib": redirects.guard_urllib,
+}
