@@ -11,6 +11,7 @@ from glasshouse.context import (
     REQUEST_ID_HEADER,
     Ids,
     attributes_of,
+    current_ids,
     ids_of_request,
     with_ids,
 )
@@ -49,7 +50,9 @@ class RequestContextMiddleware:
             return
         headers = scope.get("headers") or ()
         ids = ids_of_request(
-            _header(headers, REQUEST_ID_HEADER), _header(headers, CORRELATION_ID_HEADER)
+            _header(headers, REQUEST_ID_HEADER),
+            _header(headers, CORRELATION_ID_HEADER),
+            current_ids(),
         )
 
         async def send_with_ids(message: Message) -> None:

@@ -51,15 +51,13 @@ def with_ids(ids: Ids, context: Context | None = None) -> Context:
     return otel_context.set_value(_KEY, ids, context)
 
 
-def ids_of_request(request: str, correlation: str, context: Context | None = None) -> Ids:
+def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:
     """Return the ids of one HTTP request, from what its headers say.
 
-    A valid request id is kept. Else those in ``context`` hold, by default in the current one: an
-    outer layer has made them for the same request. Else they are made here. Without a valid
-    correlation id the request id serves as one.
+    A valid request id is kept. Else ``present`` holds, which an outer layer has made for the same
+    request. Else one is made here. Without a valid correlation id the request id serves as one.
     """
     if not is_valid_id(request):
-        present = current_ids(context)
         if present is not None:
             return present
         request = new_id()

@@ -88,12 +88,14 @@ class HostPropagator(TextMapPropagator):
         getter: Getter[CarrierT] = default_getter,
     ) -> Context:
         """Take over what came in."""
-        taken = context if context is not None else otel_context.get_current()
+        # Upstream's propagators begin with an empty context when they are given none.
+        outer = current_ids(context)
+        taken = otel_context.get_current() if context is None else context
         # Headers are a stranger's: what a getter cannot read does not end the request.
         with contextlib.suppress(Exception):
             taken = self._inner.extract(carrier, context, getter)
         with contextlib.suppress(Exception):
-            taken = _with_incoming_ids(carrier, taken, getter)
+            taken = _with_incoming_ids(carrier, taken, getter, outer)
         return taken
 
     def inject(
@@ -156,11 +158,13 @@ def withdraw(
             del headers[named[field.lower()]]
 
 
-def _with_incoming_ids(carrier: CarrierT, context: Context, getter: Getter[CarrierT]) -> Context:
+def _with_incoming_ids(
+    carrier: CarrierT, context: Context, getter: Getter[CarrierT], outer: Ids | None
+) -> Context:
     request = _first(getter.get(carrier, _REQUEST_ID))
     correlation = _first(getter.get(carrier, _CORRELATION_ID))
     if _is_http_request(carrier, getter):
-        return with_ids(ids_of_request(request, correlation, context), context)
+        return with_ids(ids_of_request(request, correlation, outer), context)
     # A message: what it brings, nothing made.
     if is_valid_id(request) and is_valid_id(correlation):
         return with_ids(Ids(request, correlation), context)

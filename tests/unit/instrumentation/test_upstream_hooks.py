@@ -53,7 +53,7 @@ IMPORTED = {
     },
 }
 # Private attributes of upstream's objects, reached by name.
-REACHED = {"_exporter", "_metric_readers", "_process_job"}
+REACHED = {"_add_search_attributes", "_exporter", "_metric_readers", "_process_job"}
 # Private methods of upstream's classes that ours replace.
 OVERRIDDEN = {
     (OpenTelemetryDistro, "_configure"),

@@ -8,7 +8,7 @@ of whichever call first started their thread.
 from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.pool import ThreadPool
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
@@ -55,7 +55,9 @@ def _call_first(method: Callable[..., Any], _owner: object, args: Any, kwargs: A
 
 def instrument_threads() -> None:
     """Fill the gaps. Safe to call once, after upstream's instrumentation is on."""
-    wrap_function_wrapper(Thread, "start", _start)
+    # Upstream's wrapper of the timer calls the thread's as it was before.
+    for cls in (Thread, Timer):
+        wrap_function_wrapper(cls, "start", _start)
     wrap_function_wrapper(Future, "add_done_callback", _call_first)
     for method in _POOL_METHODS:
         wrap_function_wrapper(ThreadPool, method, _call_first)
@@ -63,7 +65,8 @@ def instrument_threads() -> None:
 
 def uninstrument_threads() -> None:
     """Leave the gaps open again."""
-    unwrap(Thread, "start")
+    for cls in (Thread, Timer):
+        unwrap(cls, "start")
     unwrap(Future, "add_done_callback")
     for method in _POOL_METHODS:
         unwrap(ThreadPool, method)

@@ -60,12 +60,21 @@ def _mend_asgi(_hosts: Hosts) -> None:
         inner = middleware.app if scope.get("fastapi.telemetry") is not None else wrapped
         await inner(*args, **kwargs)
 
-    wrap_function_wrapper(
-        "opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware.__call__", unless_counted
-    )
+    def without_messages(
+        wrapped: Callable[..., None], _middleware: object, args: Any, kwargs: Any
+    ) -> None:
+        # A span for each message: two a request, and one for each that a websocket carries.
+        if kwargs.get("exclude_spans") is None:
+            kwargs["exclude_spans"] = ["receive", "send"]
+        wrapped(*args, **kwargs)
+
+    module = "opentelemetry.instrumentation.asgi"
+    wrap_function_wrapper(module, "OpenTelemetryMiddleware.__call__", unless_counted)
+    wrap_function_wrapper(module, "OpenTelemetryMiddleware.__init__", without_messages)
 
 
 _MENDS: Final[dict[str, Callable[[Hosts], None]]] = {
+    "fastapi": _mend_asgi,
     "redis": _mend_redis,
     "requests": redirects.guard_requests,
     "starlette": _mend_asgi,
