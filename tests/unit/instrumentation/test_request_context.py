@@ -164,7 +164,7 @@ async def test_fastapis_own_span_and_its_response_have_the_same_ids(
     # FastAPI's own steps, and the server span at last.
     finished = spans.get_finished_spans()
     assert finished[-1].name == "GET /"
-    assert {(span.attributes or {}).get("request.id") for span in finished} == {ids}
+    assert {str((span.attributes or {}).get("request.id")) for span in finished} == {ids}
 
 
 async def test_a_message_without_headers_is_answered_all_the_same() -> None:

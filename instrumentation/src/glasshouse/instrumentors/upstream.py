@@ -1,4 +1,4 @@
-"""What upstream's instrumentations are told, and what is mended in them."""
+"""What upstream's instrumentations get as options, and what is fixed in them."""
 
 import importlib
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def instrument(name: str, instrumentor: BaseInstrumentor, hosts: Hosts, **given:
         when_middleware_loads(instrumentor, **options)
         return
     instrumentor.instrument(**options)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
-    if mend := _MENDS.get(name):
-        mend(hosts)
+    if fix := _FIXES.get(name):
+        fix(hosts)
 
 
 def _options(name: str, hosts: Hosts) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _options(name: str, hosts: Hosts) -> dict[str, Any]:
     return {}
 
 
-def _mend_redis(_hosts: Hosts) -> None:
+def _fix_redis(_hosts: Hosts) -> None:
     def only_the_number(span: Any, response: Any, _args: Any) -> None:
         if isinstance(response, list | tuple) and response and isinstance(response[0], int):
             span.set_attribute("redis.search.total", response[0])
@@ -51,7 +51,7 @@ def _mend_redis(_hosts: Hosts) -> None:
     setattr(module, _REDIS_CONTENT, only_the_number)
 
 
-def _mend_asgi(_hosts: Hosts) -> None:
+def _fix_asgi(_hosts: Hosts) -> None:
     async def unless_counted(
         wrapped: Callable[..., Any], middleware: Any, args: Any, kwargs: Any
     ) -> None:
@@ -73,11 +73,11 @@ def _mend_asgi(_hosts: Hosts) -> None:
     wrap_function_wrapper(module, "OpenTelemetryMiddleware.__init__", without_messages)
 
 
-_MENDS: Final[dict[str, Callable[[Hosts], None]]] = {
-    "fastapi": _mend_asgi,
-    "redis": _mend_redis,
+_FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
+    "fastapi": _fix_asgi,
+    "redis": _fix_redis,
     "requests": redirects.guard_requests,
-    "starlette": _mend_asgi,
+    "starlette": _fix_asgi,
     "threading": lambda _hosts: instrument_threads(),
     "urllib": redirects.guard_urllib,
 }
