@@ -9,7 +9,7 @@ from opentelemetry.instrumentation.instrumentor import (
 )
 from wrapt import wrap_function_wrapper
 
-from glasshouse.instrumentors import redirects
+from glasshouse.instrumentors import grpc, redirects
 from glasshouse.instrumentors.django import when_middleware_loads
 from glasshouse.instrumentors.threads import instrument_threads
 from glasshouse.propagation import HostPropagator, Hosts
@@ -24,6 +24,8 @@ def instrument(name: str, instrumentor: BaseInstrumentor, hosts: Hosts, **given:
     if name == "django":
         when_middleware_loads(instrumentor, **options)
         return
+    if name == "grpc_client":
+        grpc.before_client()
     instrumentor.instrument(**options)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
     if fix := _FIXES.get(name):
         fix(hosts)
@@ -75,6 +77,7 @@ def _fix_asgi(_hosts: Hosts) -> None:
 
 _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
     "fastapi": _fix_asgi,
+    "grpc_aio_client": lambda _hosts: grpc.after_aio_client(),
     "redis": _fix_redis,
     "requests": redirects.guard_requests,
     "starlette": _fix_asgi,
