@@ -31,16 +31,26 @@ from glasshouse.version import ATTRIBUTE, service_version
 class GlasshouseConfigurator(_OTelSDKConfigurator):
     """The configurator that ``OTEL_PYTHON_DISTRO=glasshouse`` selects."""
 
+    is_done = False
+
     def _configure(self, **kwargs: Any) -> None:
         try:
-            check_allowed()
-            configure_logging()
-            Redactor.default()
-            warn_of_random_key()
-            hosts = hosts_from()
-            version = service_version()
+            self.set_up(**kwargs)
         except ConfigurationError as error:
             _refuse(error)
+
+    def set_up(self, **kwargs: Any) -> None:
+        """Set up logging and the SDK.
+
+        Raises:
+            ConfigurationError: a setting is unusable; nothing has been set up.
+        """
+        check_allowed()
+        configure_logging()
+        Redactor.default()
+        warn_of_random_key()
+        hosts = hosts_from()
+        version = service_version()
         guard.install()
         attributes = kwargs.setdefault("resource_attributes", {})
         # Distinguishes two replicas' metrics.
@@ -54,6 +64,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         )
         install_propagation(hosts)
         _bound_shutdown()
+        type(self).is_done = True
 
 
 def _refuse(error: ConfigurationError) -> NoReturn:

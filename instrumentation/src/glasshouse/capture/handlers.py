@@ -12,6 +12,7 @@ from glasshouse.capture.translate import RESERVED, message
 from glasshouse.redaction import Redactor
 
 _seen: Final[set[type]] = {logging.Handler}
+_originals: Final[list[tuple[type, str, Any]]] = []
 _OF_OPENTELEMETRY: Final = "LoggingHandler"
 
 
@@ -26,14 +27,24 @@ def redacted(text: str) -> str:
 
 def install() -> None:
     """Redact each text that a handler of this process formats."""
-    setattr(logging.Handler, "handle", _handling(logging.Handler.handle))  # noqa: B010 (as pyright wants it)
-    setattr(logging.Handler, "format", _redacting(logging.Handler.format))  # noqa: B010
+    _put(logging.Handler, "handle", _handling)
+    _put(logging.Handler, "format", _redacting)
     # These two send a record's fields without formatting them.
-    for kind, name in (
-        (logging.handlers.SocketHandler, "makePickle"),
-        (logging.handlers.HTTPHandler, "mapLogRecord"),
-    ):
-        setattr(kind, name, _with_copy(getattr(kind, name)))
+    _put(logging.handlers.SocketHandler, "makePickle", _with_copy)
+    _put(logging.handlers.HTTPHandler, "mapLogRecord", _with_copy)
+
+
+def uninstall() -> None:
+    """Leave all handlers as they were."""
+    while _originals:
+        setattr(*_originals.pop())
+    _seen.intersection_update({logging.Handler})
+
+
+def _put(kind: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    original = vars(kind)[name]
+    _originals.append((kind, name, original))
+    setattr(kind, name, wrap(original))
 
 
 def _redacting(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,7 +84,7 @@ def _see(kind: type) -> None:
         if base not in _seen:
             _seen.add(base)
             if "format" in vars(base):
-                setattr(base, "format", _redacting(vars(base)["format"]))  # noqa: B010 (as above)
+                _put(base, "format", _redacting)
 
 
 def _with_copy(original: Callable[..., Any]) -> Callable[..., Any]:

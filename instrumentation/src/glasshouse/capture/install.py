@@ -32,13 +32,22 @@ def show(logger: logging.Logger, record: logging.LogRecord) -> Any:
 def install() -> None:
     """Capture every record of this process from now on. Safe to call twice."""
     with _lock:
+        if not _installed:
+            _installed.append(True)
+            handlers.install()
+            setattr(logging.Logger, "callHandlers", _call_handlers)  # noqa: B010 (as pyright wants it)
+
+
+def uninstall() -> None:
+    """Capture no more, and leave all loggers and handlers as they were."""
+    with _lock:
         if _installed:
-            return
-        _installed.append(True)
-    handlers.install()
+            _installed.clear()
+            watchers.clear()
+            handlers.uninstall()
+            setattr(logging.Logger, "callHandlers", _original)  # noqa: B010 (as above)
 
-    def call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
-        export(record)
-        return show(self, record)
 
-    setattr(logging.Logger, "callHandlers", call_handlers)  # noqa: B010 (as pyright wants it)
+def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
+    export(record)
+    return show(self, record)

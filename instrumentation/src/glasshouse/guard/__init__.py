@@ -9,6 +9,6 @@ https://opentelemetry.io/docs/specs/otel/logs/sdk/#logrecordprocessor and
 https://opentelemetry.io/docs/specs/otel/metrics/sdk/#metricreader.
 """
 
-from glasshouse.guard.install import install
+from glasshouse.guard.install import install, uninstall
 
-__all__ = ["install"]
+__all__ = ["install", "uninstall"]

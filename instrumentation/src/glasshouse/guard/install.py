@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.sdk._logs._internal import (
     ConcurrentMultiLogRecordProcessor,
     SynchronousMultiLogRecordProcessor,
@@ -29,23 +30,28 @@ Call = Callable[..., Any]
 
 
 def install() -> None:
-    """Guard every provider of this process, also those that are made later."""
+    """Guard every provider of this process, also those that are made later. Safe to call twice."""
+    with _lock:
+        if not _installed:
+            _installed.append(True)
+            for kind, name, wrapper in _PLACES:
+                wrap_function_wrapper(kind, name, wrapper)
+
+
+def uninstall() -> None:
+    """Guard no part that is added from now on; those that were added stay guarded."""
     with _lock:
         if _installed:
-            return
-        _installed.append(True)
-    for kind in (SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor):
-        wrap_function_wrapper(kind, "add_span_processor", _add_span_processor)
-    for kind in (SynchronousMultiLogRecordProcessor, ConcurrentMultiLogRecordProcessor):
-        wrap_function_wrapper(kind, "add_log_record_processor", _add_log_record_processor)
-    wrap_function_wrapper(MetricReader, "_set_collect_callback", _set_collect_callback)
+            _installed.clear()
+            for kind, name, _ in _PLACES:
+                unwrap(kind, name)
 
 
 def _only(args: Any, kwargs: dict[str, Any]) -> Any:
     return args[0] if args else next(iter(kwargs.values()))
 
 
-def _add_span_processor(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]) -> None:
+def _guard_span_processor(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]) -> None:
     processor = _only(args, kwargs)
     if isinstance(processor, Trusted | SpanGuard):
         add(processor)
@@ -53,7 +59,7 @@ def _add_span_processor(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]
         add(SpanGuard(processor))
 
 
-def _add_log_record_processor(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]) -> None:
+def _guard_log_record_processor(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]) -> None:
     processor = _only(args, kwargs)
     if isinstance(processor, Trusted | LogGuard):
         add(processor)
@@ -61,7 +67,7 @@ def _add_log_record_processor(add: Call, owner: Any, args: Any, kwargs: dict[str
         add(LogGuard(processor))
 
 
-def _set_collect_callback(put: Call, reader: Any, args: Any, kwargs: dict[str, Any]) -> None:
+def _guard_reader(put: Call, reader: Any, args: Any, kwargs: dict[str, Any]) -> None:
     collect = _only(args, kwargs)
     if collect is None:
         put(None)
@@ -78,3 +84,12 @@ def _redacted(collect: Call, *args: Any, **kwargs: Any) -> MetricsData | None:
 
 def _nothing(*_args: Any, **_kwargs: Any) -> None:
     return None
+
+
+_PLACES: Final[tuple[tuple[type, str, Call], ...]] = (
+    (SynchronousMultiSpanProcessor, "add_span_processor", _guard_span_processor),
+    (ConcurrentMultiSpanProcessor, "add_span_processor", _guard_span_processor),
+    (SynchronousMultiLogRecordProcessor, "add_log_record_processor", _guard_log_record_processor),
+    (ConcurrentMultiLogRecordProcessor, "add_log_record_processor", _guard_log_record_processor),
+    (MetricReader, "_set_collect_callback", _guard_reader),
+)

@@ -51,8 +51,8 @@ def redacted(record: ReadWriteLogRecord) -> ReadWriteLogRecord:
     redactor = telemetry_redactor()
     made.log_record = RedactedLogRecord(record.log_record)
     if record.resource is not None:
-        made.resource = redactor.resource(record.resource)
-    made.instrumentation_scope = redactor.scope(record.instrumentation_scope)
+        made.resource = redactor.resource(record.resource, "logs")
+    made.instrumentation_scope = redactor.scope(record.instrumentation_scope, "logs")
     return made
 
 

@@ -51,21 +51,13 @@ class TelemetryRedactor:
         return self._guarded("logs", self._log, self._log_marker, log)
 
     def logs(self, records: Sequence[ReadableLogRecord]) -> list[ReadableLogRecord]:
-        return [
-            dataclasses.replace(
-                record,
-                log_record=self.log(record.log_record),
-                resource=self.resource(record.resource),
-                instrumentation_scope=self.scope(record.instrumentation_scope),
-            )
-            for record in records
-        ]
+        return [self._guarded("logs", self._record, self._record_marker, one) for one in records]
 
-    def resource(self, resource: Resource) -> Resource:
-        return self._guarded("resource", self._resource, lambda _: Resource({}), resource)
+    def resource(self, resource: Resource, signal: str) -> Resource:
+        return self._guarded(signal, self._resource, lambda _: Resource({}), resource)
 
-    def scope(self, scope: InstrumentationScope | None) -> InstrumentationScope | None:
-        return self._guarded("scope", self._scope, lambda _: None, scope)
+    def scope(self, scope: InstrumentationScope | None, signal: str) -> InstrumentationScope | None:
+        return self._guarded(signal, self._scope, lambda _: None, scope)
 
     def metrics(self, data: MetricsData) -> MetricsData:
         def nothing(_: MetricsData) -> MetricsData:
@@ -236,6 +228,18 @@ class TelemetryRedactor:
             end_time=repair.moment(span.end_time),
         )
 
+    def _record(self, record: ReadableLogRecord) -> ReadableLogRecord:
+        return dataclasses.replace(
+            record,
+            log_record=self._log(record.log_record),
+            resource=self._resource(record.resource),
+            instrumentation_scope=self._scope(record.instrumentation_scope),
+        )
+
+    def _record_marker(self, record: ReadableLogRecord) -> ReadableLogRecord:
+        log = self._log_marker(record.log_record)
+        return dataclasses.replace(record, log_record=log, resource=Resource({}))
+
     def _log(self, log: LogRecord) -> LogRecord:
         log = copy.copy(log)
         log.body = repair.attribute(self._redactor.value(log.body))
@@ -262,11 +266,11 @@ class TelemetryRedactor:
             resource_metrics=[
                 dataclasses.replace(
                     resource,
-                    resource=self.resource(resource.resource),
+                    resource=self.resource(resource.resource, "metrics"),
                     scope_metrics=[
                         dataclasses.replace(
                             scope,
-                            scope=self.scope(scope.scope),
+                            scope=self.scope(scope.scope, "metrics"),
                             metrics=self._kept(self._metric, scope.metrics),
                         )
                         for scope in resource.scope_metrics
