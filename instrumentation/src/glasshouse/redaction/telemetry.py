@@ -196,7 +196,7 @@ class TelemetryRedactor:
             links=links,
             kind=span.kind,
             status=Status(state.status_code, description),
-            # A time that cannot be mended would make the span last for decades.
+            # A time that cannot be repaired would make the span last for decades.
             start_time=start or end,
             end_time=end or start,
             instrumentation_scope=scope,
