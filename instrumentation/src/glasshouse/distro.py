@@ -43,6 +43,10 @@ DEFAULTS: Final = {
     "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": (
         ".*authorization.*,.*cookie.*,.*api-key.*,.*token.*,.*session.*,.*secret.*"
     ),
+    # `glasshouse.capture` exports what is logged, once.
+    "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false",
+    # The providers are set up; FastAPI would add a second exporter to each.
+    "FASTAPI_OTEL_AUTO_CONFIGURE": "false",
 }
 
 _GROUP: Final = "opentelemetry_instrumentor"
@@ -70,6 +74,8 @@ _ON_REQUEST: Final = {
 _UNHINTED: Final = frozenset(
     {"asgiref", "asyncclick", "boto3", "click", "jinja2", "psutil", "pydantic"}
 )
+# Of which there is nothing to say at the start.
+_ABSENT: Final = "its library is not installed"
 _PREFIX: Final = "opentelemetry-instrumentation-"
 
 _logger = logging.getLogger("glasshouse")
@@ -103,19 +109,23 @@ class GlasshouseDistro(OpenTelemetryDistro):
         name = entry_point.name
         reason = why_off(entry_point)
         if reason is None:
-            try:
-                instrument(name, entry_point.load()(), hosts_from(), **kwargs)
-            except ModuleNotFoundError as error:
-                if (error.name or "").startswith("opentelemetry"):
-                    reason = f"{error.name} is not installed"
-                else:
-                    return  # of a library that is not here there is nothing to say
-            except Exception as error:  # noqa: BLE001  # foreign code: it must not cost the others
-                reason = f"failed: {type(error).__qualname__}: {error}"
+            reason = _switch_on(entry_point, {**kwargs, "skip_dep_check": True})
         if reason is None:
             self.active.append(name)
         else:
             self.off[name] = reason
+
+
+def _switch_on(entry: EntryPoint, options: dict[str, Any]) -> str | None:
+    """Return why it failed; ``None`` if it did not."""
+    try:
+        instrument(entry.name, entry.load()(), hosts_from(), **options)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        return f"{missing} is not installed" if missing.startswith("opentelemetry") else _ABSENT
+    except Exception as error:  # noqa: BLE001  # foreign code: it must not cost the others
+        return f"failed: {type(error).__qualname__}: {error}"
+    return None
 
 
 def chosen() -> tuple[frozenset[str] | None, frozenset[str]]:
@@ -143,9 +153,15 @@ def check_allowed() -> None:
 
 
 def why_off(entry: EntryPoint) -> str | None:
-    """Return why an instrumentation that could be loaded is not; ``None`` if it is."""
+    """Return why an installed instrumentation is not to run; ``None`` if it is."""
     name = entry.name
     only, without = chosen()
+    disabled = _disabled()
+    if name in disabled or "*" in disabled:
+        return f"disabled by {DISABLED_VARIABLE}"
+    conflict = entry.dist and get_dist_dependency_conflicts(entry.dist)
+    if conflict:
+        return _refusal(conflict)
     if name in without or (only is not None and name not in only):
         return f"left out by {ALLOWED_VARIABLE}"
     if name == "fastapi" and _fastapi_records_itself():
@@ -209,25 +225,17 @@ def announce() -> None:
 
 
 def _skipped() -> Iterator[tuple[str, str]]:
-    disabled = _disabled()
     for entry in sorted(entry_points(group=_GROUP), key=lambda entry: entry.name):
-        if entry.name in GlasshouseDistro.active:
-            continue
-        if entry.name in disabled or "*" in disabled:
-            yield entry.name, f"disabled by {DISABLED_VARIABLE}"
-            continue
-        conflict = entry.dist and get_dist_dependency_conflicts(entry.dist)
-        why = _refusal(conflict) if conflict else why_off(entry)
-        why = why or GlasshouseDistro.off.get(entry.name)
-        # Of what is not here there is nothing to say.
-        if why and not (conflict and not (conflict.found or conflict.found_any)):
-            yield entry.name, why
+        if entry.name not in GlasshouseDistro.active:
+            why = GlasshouseDistro.off.get(entry.name) or why_off(entry)
+            if why and (why != _ABSENT or entry.name in (chosen()[0] or ())):
+                yield entry.name, why
 
 
 def _refusal(conflict: DependencyConflict) -> str:
     wanted = conflict.required or " or ".join(map(str, conflict.required_any or ()))
     found = conflict.found or ", ".join(map(str, conflict.found_any or ()))
-    return f"wants {_plain(str(wanted))}, found {found or 'nothing'}"
+    return f"wants {_plain(str(wanted))}, found {found}" if found else _ABSENT
 
 
 def _plain(requirement: str) -> str:

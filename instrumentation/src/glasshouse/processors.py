@@ -6,9 +6,10 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import INVALID_SPAN_ID, INVALID_TRACE_ID, TraceFlags
 
 from glasshouse.context import attributes_of
+from glasshouse.guard.trusted import Trusted
 
 
-class IdsSpanProcessor(SpanProcessor):
+class IdsSpanProcessor(Trusted, SpanProcessor):
     """Put ``request.id`` and ``correlation.id`` on each span when it starts."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -18,7 +19,7 @@ class IdsSpanProcessor(SpanProcessor):
         """Nothing to do: a span cannot be changed any more."""
 
 
-class IdsLogRecordProcessor(LogRecordProcessor):
+class IdsLogRecordProcessor(Trusted, LogRecordProcessor):
     """Put ``request.id`` and ``correlation.id`` on each log record.
 
     A trace that is not sampled exists nowhere, so its records do not point to it.

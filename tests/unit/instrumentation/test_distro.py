@@ -180,6 +180,7 @@ def test_one_that_cannot_be_loaded_costs_only_itself(found: Found, made: Glassho
     assert made.active == ["flask"]
     assert Working.given == {"enable_commenter": False, "skip_dep_check": True}
     assert made.off == {
+        "absent": "its library is not installed",
         "broken": "failed: RuntimeError: no such method",
         "renamed": f"failed: AttributeError: module {here!r} has no attribute 'Missing'",
     }
