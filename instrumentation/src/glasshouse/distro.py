@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata, version
 from typing import Any, Final
@@ -76,7 +77,7 @@ _UNHINTED: Final = frozenset(
 )
 # Of which there is nothing to say at the start.
 _ABSENT: Final = "its library is not installed"
-_PREFIX: Final = "opentelemetry-instrumentation-"
+_EXTRA: Final = re.compile(r"""extra == ['"]([\w-]+)['"]""")
 
 _logger = logging.getLogger("glasshouse")
 # It warns about each configurator and package that is not used; the start-up line says that.
@@ -265,13 +266,14 @@ def _available() -> Iterator[str]:
             if library.name in recorded
             else "is here, its instrumentation is not"
         )
-        yield f"{library.name} {state}: pip install {_installable(library.name, package.name)}"
+        yield f"{library.name} {state}: pip install {_installable(package.name)}"
 
 
-def _installable(library: str, package: str) -> str:
-    """Return our extra for a library, where there is one, else upstream's package."""
-    extras = metadata("glasshouse").get_all("Provides-Extra") or ()
-    for name in (canonicalize_name(library), package.removeprefix(_PREFIX)):
-        if name in extras:
-            return f"glasshouse[{name}]"
+def _installable(package: str) -> str:
+    """Return our extra that brings ``package`` along, where there is one, else itself."""
+    for line in metadata("glasshouse").get_all("Requires-Dist") or ():
+        required = Requirement(line)
+        extra = _EXTRA.search(str(required.marker or ""))
+        if canonicalize_name(required.name) == canonicalize_name(package) and extra:
+            return f"glasshouse[{extra[1]}]"
     return package

@@ -267,3 +267,29 @@ def test_the_variable_narrows() -> None:
     assert not {"httpx", "threading"} & set(line["instrumentations.active"])
     assert "logging" in line["instrumentations.active"]
     assert line_of(**{VARIABLE: "logging"})["instrumentations.active"] == ["logging"]
+
+
+@pytest.mark.parametrize(
+    ("required", "wanted"),
+    [
+        (["opentelemetry-instrumentation-flask>=0.65b0; extra == 'flask'"], "glasshouse[flask]"),
+        (['opentelemetry_instrumentation_flask; extra == "web-one"'], "glasshouse[web-one]"),
+        (["opentelemetry-instrumentation-flask"], "opentelemetry-instrumentation-flask"),
+        (["flask; extra == 'flask'"], "opentelemetry-instrumentation-flask"),
+    ],
+)
+def test_a_hint_names_the_extra_that_brings_the_instrumentation(
+    monkeypatch: pytest.MonkeyPatch,
+    found: Found,
+    made: GlasshouseDistro,
+    caplog: pytest.LogCaptureFixture,
+    required: list[str],
+    wanted: str,
+) -> None:
+    found.install(flask="3.1.3")
+    about = SimpleNamespace(get_all=lambda _: required)
+    monkeypatch.setattr(distro, "metadata", lambda _: about)
+    with caplog.at_level(logging.INFO, "glasshouse"):
+        distro.announce()
+    hints = vars(caplog.records[0])["instrumentations.available"]
+    assert hints == [f"flask is here, its instrumentation is not: pip install {wanted}"]

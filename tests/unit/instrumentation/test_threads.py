@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 
 from glasshouse import request_id
 from glasshouse.context import Ids, with_ids
-from glasshouse.instrumentors.threads import instrument_threads, uninstrument_threads
+from glasshouse.instrumentors.threads import ThreadsInstrumentor
 
 TRACER = TracerProvider().get_tracer("test")
 Seen = list[tuple[str | None, int]]
@@ -147,11 +146,9 @@ def in_request(way: Callable[[Seen], Any], name: str) -> tuple[Seen, int]:
 
 @pytest.fixture
 def instrumented() -> Iterator[None]:
-    ThreadingInstrumentor().instrument()
-    instrument_threads()
+    ThreadsInstrumentor().instrument()
     yield
-    uninstrument_threads()
-    ThreadingInstrumentor().uninstrument()
+    ThreadsInstrumentor().uninstrument()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -181,3 +178,50 @@ def test_what_a_thread_raises_is_raised_as_before(instrumented: None) -> None:
         POOL.apply(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         EXECUTOR.submit(lambda: 1 // 0).result(WAIT_S)
+
+
+def test_only_functions_are_touched(instrumented: None) -> None:
+    class Odd:
+        """An argument that can be called, too."""
+
+        def __call__(self) -> None:
+            raise AssertionError
+
+        def __iter__(self) -> Iterator[int]:
+            return iter((1, 2))
+
+    odd = Odd()
+    in_request(lambda _: None, "request-1")
+    token = otel_context.attach(with_ids(Ids("request-1", "request-1")))
+    try:
+        assert EXECUTOR.submit(lambda given: given, odd).result(WAIT_S) is odd
+        assert POOL.map(lambda each: each, odd) == [1, 2]
+        assert POOL.apply_async(lambda given: given, (odd,)).get(WAIT_S) is odd
+    finally:
+        otel_context.detach(token)
+
+
+def test_a_thread_is_as_it_was_after_its_run(instrumented: None) -> None:
+    token = otel_context.attach(with_ids(Ids("request-1", "request-1")))
+    try:
+        thread = threading.Thread(target=lambda: None)
+        started(thread)
+        assert "run" not in vars(thread)
+        with pytest.raises(RuntimeError, match="threads can only be started once"):
+            thread.start()
+        assert "run" not in vars(thread)
+    finally:
+        otel_context.detach(token)
+
+
+def test_a_thread_of_an_executor_keeps_nothing_of_the_call_that_started_it(
+    instrumented: None,
+) -> None:
+    seen: Seen = []
+    with concurrent.futures.ThreadPoolExecutor(1, initializer=note, initargs=(seen,)) as executor:
+        token = otel_context.attach(with_ids(Ids("request-1", "request-1")))
+        try:
+            executor.submit(note, seen).result(WAIT_S)
+        finally:
+            otel_context.detach(token)
+    assert [request for request, _ in seen] == [None, "request-1"]

@@ -11,7 +11,7 @@ from wrapt import wrap_function_wrapper
 
 from glasshouse.instrumentors import grpc, redirects
 from glasshouse.instrumentors.django import when_middleware_loads
-from glasshouse.instrumentors.threads import instrument_threads
+from glasshouse.instrumentors.threads import ThreadsInstrumentor
 from glasshouse.propagation import HostPropagator, Hosts
 
 # Documents and the words searched for; the number of hits stays.
@@ -24,6 +24,9 @@ def instrument(name: str, instrumentor: BaseInstrumentor, hosts: Hosts, **given:
     if name == "django":
         when_middleware_loads(instrumentor, **options)
         return
+    if name == "threading":
+        # Whichever package the name came from.
+        instrumentor = ThreadsInstrumentor()
     if name == "grpc_client":
         grpc.before_client()
     instrumentor.instrument(**options)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
@@ -81,6 +84,5 @@ _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
     "redis": _fix_redis,
     "requests": redirects.guard_requests,
     "starlette": _fix_asgi,
-    "threading": lambda _hosts: instrument_threads(),
     "urllib": redirects.guard_urllib,
 }
