@@ -1,0 +1,160 @@
+"""Which services and servers there are, and what one run of each has shown."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from support import frameworks, http_server, otlp_sink, received
+from support.received import Log, Point, Span
+
+SECTION: Final = "Web frameworks and servers"
+PERSON: Final = "nora.lind@example.org"
+CALLERS_ID: Final = "from-the-caller-0001"
+# Neither is personal data that a rule knows: only not recording them keeps them out.
+BODY: Final = "quietbody7f3a"
+HEADER: Final = "quietheader9c1d"
+TAIL: Final = 10
+COUNTER: Final = "http.server.request.duration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One service under one server. prints_access: the server writes a line for each request."""
+
+    name: str
+    command: Sequence[str]
+    prints_access: bool = True
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What one run has shown. code, bare_code: how it ended, with the distro and without any."""
+
+    answers: dict[str, httpx.Response] = field(default_factory=dict[str, httpx.Response])
+    code: int = 0
+    bare_code: int = 0
+    console: str = ""
+    text: str = ""
+    services: list[str] = field(default_factory=list[str])
+    spans: list[Span] = field(default_factory=list[Span])
+    logs: list[Log] = field(default_factory=list[Log])
+    points: list[Point] = field(default_factory=list[Point])
+
+    def servers(self, path: str) -> list[Span]:
+        """Return the spans of the server for requests of ``path``."""
+        return [
+            span
+            for span in self.spans
+            if span.kind == "SERVER" and span.attributes.get("url.path") == path
+        ]
+
+    def saying(self, words: str) -> list[Log]:
+        """Return the log records with ``words`` in their body."""
+        return [log for log in self.logs if words in str(log.body)]
+
+
+def commands() -> Iterator[Cell]:
+    """Yield every cell."""
+    gunicorn = ("gunicorn", "--bind", "127.0.0.1:{port}", "--access-logfile", "-")
+    hypercorn = ("hypercorn", "--bind", "127.0.0.1:{port}", "--access-logfile", "-")
+    granian = ("granian", "--port", "{port}", "--access-log", "--interface")
+    uvicorn_worker = ("--worker-class", "uvicorn_worker.UvicornWorker")
+    for name, app in {
+        "FastAPI": "fastapi_app:app",
+        "Starlette": "starlette_app:app",
+        "Django (ASGI)": "django_manage:asgi",
+    }.items():
+        uvicorn = ("uvicorn", app, "--port", "{port}")
+        yield Cell(name=f"{name}, uvicorn", command=uvicorn)
+        if name == "FastAPI":
+            yield Cell(name=f"{name}, uvicorn --workers 2", command=(*uvicorn, "--workers", "2"))
+            yield Cell(name=f"{name}, uvicorn --reload", command=(*uvicorn, "--reload"))
+        unicorns = (*gunicorn, *uvicorn_worker, app)
+        yield Cell(name=f"{name}, gunicorn UvicornWorker", command=unicorns)
+        if name == "FastAPI":
+            yield Cell(
+                name=f"{name}, gunicorn UvicornWorker --preload", command=(*unicorns, "--preload")
+            )
+        yield Cell(name=f"{name}, hypercorn", command=(*hypercorn, app))
+        yield Cell(name=f"{name}, granian", command=(*granian, "asgi", app))
+    yield Cell(
+        name="FastAPI with auto_configure, uvicorn",
+        command=("uvicorn", "fastapi_configured_app:app", "--port", "{port}"),
+    )
+    for name, app, own in (
+        ("Flask", "flask_app:app", ("flask", "--app", "flask_app", "run", "--port", "{port}")),
+        (
+            "Django (WSGI)",
+            "django_manage:wsgi",
+            ("python", "django_manage.py", "runserver", "--noreload", "{port}"),
+        ),
+    ):
+        yield Cell(name=f"{name}, {'flask run' if name == 'Flask' else 'runserver'}", command=own)
+        yield Cell(name=f"{name}, gunicorn sync", command=(*gunicorn, "--workers", "2", app))
+        yield Cell(name=f"{name}, gunicorn gthread", command=(*gunicorn, "--threads", "4", app))
+        yield Cell(name=f"{name}, gunicorn --preload", command=(*gunicorn, "--preload", app))
+        yield Cell(name=f"{name}, granian", command=(*granian, "wsgi", app))
+
+
+CELLS: Final = tuple(commands())
+
+
+def look(cell: Cell, folder: Path, *, distro: str = "glasshouse") -> Seen:
+    """Start the service, ask it for all that the checks need, end it, and gather what came."""
+    seen = Seen()
+    with (
+        otlp_sink.running() as sink,
+        http_server.echoing() as warehouse,
+        frameworks.running(
+            cell.command,
+            folder / "program",
+            endpoint=sink.url,
+            ready="/ready",
+            distro=distro,
+            WAREHOUSE_URL=warehouse,
+        ) as program,
+        frameworks.running(
+            cell.command, folder / "bare", endpoint=None, ready="/ready", WAREHOUSE_URL=warehouse
+        ) as bare,
+    ):
+        with httpx.Client(base_url=program.url, timeout=60, trust_env=False) as client:
+            _ask(client, seen)
+        seen.code, seen.bare_code = program.stop(), bare.stop()
+        seen.console = program.console()
+    seen.text = received.text(sink)
+    seen.spans, seen.logs = received.spans(sink), received.logs(sink)
+    seen.points = received.points(sink, COUNTER)
+    resources = [item.resource for item in (*seen.spans, *seen.logs, *seen.points)]
+    seen.services = sorted({str(one.get("service.name")) for one in resources})
+    with contextlib.suppress(json.JSONDecodeError):
+        seen.services += [json.loads(line)["service"] for line in _json_lines(seen.console)]
+    return seen
+
+
+def _ask(client: httpx.Client, seen: Seen) -> None:
+    quiet = {"X-Note": HEADER, "Cookie": f"session={HEADER}", "Authorization": f"Bearer {HEADER}"}
+    requests = {
+        "first": client.build_request("GET", "/orders/first", headers=quiet),
+        "kept": client.build_request("GET", "/orders/kept", headers={"X-Request-ID": CALLERS_ID}),
+        "refused": client.build_request("GET", "/orders/refused", headers={"X-Request-ID": PERSON}),
+        "posted": client.build_request("POST", "/orders", json={"note": BODY}, headers=quiet),
+        "failed": client.build_request("GET", "/invite", params={"to": PERSON}),
+        "missing": client.build_request("GET", "/nowhere", params={"to": PERSON}),
+        "not allowed": client.build_request("DELETE", "/orders/first"),
+        "head": client.build_request("HEAD", "/orders/head"),
+    }
+    requests |= {
+        f"tail{number}": client.build_request("GET", f"/orders/tail{number}")
+        for number in range(TAIL)
+    }
+    for name, request in requests.items():
+        seen.answers[name] = client.send(request)
+
+
+def _json_lines(console: str) -> list[str]:
+    return [line for line in console.splitlines() if line.startswith("{")]
