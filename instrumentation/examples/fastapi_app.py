@@ -8,14 +8,14 @@ from fastapi import FastAPI
 
 WAREHOUSE = os.environ.get("WAREHOUSE_URL", "http://127.0.0.1:9000")
 logger = logging.getLogger(__name__)
+client = httpx.AsyncClient()
 app = FastAPI()
 
 
 @app.get("/orders/{order}")
 async def read_order(order: str) -> dict[str, str]:
     logger.warning("Order %s is read", order)
-    async with httpx.AsyncClient() as client:
-        await client.get(f"{WAREHOUSE}/stock/{order}")
+    await client.get(f"{WAREHOUSE}/stock/{order}")
     logger.getChild("stock").warning("Order %s is in stock", order)
     return {"order": order}
 

@@ -11,13 +11,13 @@ from starlette.routing import Route
 
 WAREHOUSE = os.environ.get("WAREHOUSE_URL", "http://127.0.0.1:9000")
 logger = logging.getLogger(__name__)
+client = httpx.AsyncClient()
 
 
 async def read_order(request: Request) -> JSONResponse:
     order = request.path_params["order"]
     logger.warning("Order %s is read", order)
-    async with httpx.AsyncClient() as client:
-        await client.get(f"{WAREHOUSE}/stock/{order}")
+    await client.get(f"{WAREHOUSE}/stock/{order}")
     logger.getChild("stock").warning("Order %s is in stock", order)
     return JSONResponse({"order": order})
 

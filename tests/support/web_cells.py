@@ -1,8 +1,7 @@
 """Which services and servers there are, and what one run of each has shown."""
 
-import contextlib
-import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ CALLERS_ID: Final = "from-the-caller-0001"
 BODY: Final = "quietbody7f3a"
 HEADER: Final = "quietheader9c1d"
 TAIL: Final = 10
+READY: Final = "/ready"
 COUNTER: Final = "http.server.request.duration"
 
 
@@ -72,10 +72,13 @@ def commands() -> Iterator[Cell]:
         uvicorn = ("uvicorn", app, "--port", "{port}")
         yield Cell(name=f"{name}, uvicorn", command=uvicorn)
         if name == "FastAPI":
-            yield Cell(name=f"{name}, uvicorn --workers 2", command=(*uvicorn, "--workers", "2"))
+            # uvicorn ends a worker that does not answer in time, 5 s, while it still imports.
+            workers = (*uvicorn, "--workers", "2", "--timeout-worker-healthcheck", "100")
+            yield Cell(name=f"{name}, uvicorn --workers 2", command=workers)
             yield Cell(name=f"{name}, uvicorn --reload", command=(*uvicorn, "--reload"))
         unicorns = (*gunicorn, *uvicorn_worker, app)
-        yield Cell(name=f"{name}, gunicorn UvicornWorker", command=unicorns)
+        if name != "Starlette":
+            yield Cell(name=f"{name}, gunicorn UvicornWorker", command=unicorns)
         if name == "FastAPI":
             yield Cell(
                 name=f"{name}, gunicorn UvicornWorker --preload", command=(*unicorns, "--preload")
@@ -110,33 +113,39 @@ def look(cell: Cell, folder: Path, *, distro: str = "glasshouse") -> Seen:
     with (
         otlp_sink.running() as sink,
         http_server.echoing() as warehouse,
-        frameworks.running(
+        ThreadPoolExecutor() as aside,
+    ):
+        bare = aside.submit(_bare_code, cell, folder / "bare")
+        with frameworks.running(
             cell.command,
             folder / "program",
             endpoint=sink.url,
-            ready="/ready",
+            ready=READY,
             distro=distro,
             WAREHOUSE_URL=warehouse,
-        ) as program,
-        frameworks.running(
-            cell.command, folder / "bare", endpoint=None, ready="/ready", WAREHOUSE_URL=warehouse
-        ) as bare,
-    ):
-        with httpx.Client(base_url=program.url, timeout=60, trust_env=False) as client:
-            _ask(client, seen)
-        seen.code, seen.bare_code = program.stop(), bare.stop()
+        ) as program:
+            _ask(program.url, seen)
+            seen.code = program.stop()
         seen.console = program.console()
+        seen.bare_code = bare.result()
     seen.text = received.text(sink)
     seen.spans, seen.logs = received.spans(sink), received.logs(sink)
     seen.points = received.points(sink, COUNTER)
     resources = [item.resource for item in (*seen.spans, *seen.logs, *seen.points)]
-    seen.services = sorted({str(one.get("service.name")) for one in resources})
-    with contextlib.suppress(json.JSONDecodeError):
-        seen.services += [json.loads(line)["service"] for line in _json_lines(seen.console)]
+    seen.services = [str(one.get("service.name")) for one in resources]
+    seen.services += [str(line["service"]) for line in program.lines() if "service" in line]
     return seen
 
 
-def _ask(client: httpx.Client, seen: Seen) -> None:
+def _bare_code(cell: Cell, folder: Path) -> int:
+    with frameworks.running(cell.command, folder, endpoint=None, ready=READY) as program:
+        return program.stop()
+
+
+def _ask(url: str, seen: Seen) -> None:
+    # A connection for each: some servers close theirs after an exception.
+    one = httpx.Limits(max_keepalive_connections=0)
+    client = httpx.Client(base_url=url, timeout=60, trust_env=False, limits=one)
     quiet = {"X-Note": HEADER, "Cookie": f"session={HEADER}", "Authorization": f"Bearer {HEADER}"}
     requests = {
         "first": client.build_request("GET", "/orders/first", headers=quiet),
@@ -145,16 +154,13 @@ def _ask(client: httpx.Client, seen: Seen) -> None:
         "posted": client.build_request("POST", "/orders", json={"note": BODY}, headers=quiet),
         "failed": client.build_request("GET", "/invite", params={"to": PERSON}),
         "missing": client.build_request("GET", "/nowhere", params={"to": PERSON}),
-        "not allowed": client.build_request("DELETE", "/orders/first"),
+        "not allowed": client.build_request("DELETE", "/orders/gone"),
         "head": client.build_request("HEAD", "/orders/head"),
     }
     requests |= {
         f"tail{number}": client.build_request("GET", f"/orders/tail{number}")
         for number in range(TAIL)
     }
-    for name, request in requests.items():
-        seen.answers[name] = client.send(request)
-
-
-def _json_lines(console: str) -> list[str]:
-    return [line for line in console.splitlines() if line.startswith("{")]
+    with client:
+        for name, request in requests.items():
+            seen.answers[name] = client.send(request)
