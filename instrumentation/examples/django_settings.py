@@ -6,6 +6,7 @@ ROOT_URLCONF = "django_app"
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 LOGGING = {
     "version": 1,
+    "disable_existing_loggers": False,
     "formatters": {"short": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "short"}},
     "root": {"handlers": ["console"], "level": "INFO"},

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
@@ -19,8 +18,8 @@ async def report(name: str) -> None:
 
 @app.get("/lines")
 async def lines(pause: float = 0) -> StreamingResponse:
-    async def written() -> AsyncIterator[str]:
-        for number in range(1, 4):
+    async def written():
+        for number in (1, 2, 3):
             logger.warning("Line %d is written", number)
             yield f"{number}\n"
             await asyncio.sleep(pause)

@@ -1,6 +1,6 @@
 """Which services and servers there are, and what one run of each has shown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +24,17 @@ COUNTER: Final = "http.server.request.duration"
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One service under one server. prints_access: the server writes a line for each request."""
+    """One service under one server.
+
+    variables: set for it, beside the distro's. prints_access, prints_errors: it writes a line for
+    each request, and a traceback for each exception, to the console.
+    """
 
     name: str
     command: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
     prints_access: bool = True
+    prints_errors: bool = True
 
 
 @dataclass(kw_only=True)
@@ -89,6 +95,22 @@ def commands() -> Iterator[Cell]:
         name="FastAPI with auto_configure, uvicorn",
         command=("uvicorn", "fastapi_configured_app:app", "--port", "{port}"),
     )
+    yield Cell(
+        name="FastAPI, uvicorn --log-config",
+        command=("uvicorn", "fastapi_app:app", "--port", "{port}", "--log-config", "logging.json"),
+    )
+    yield Cell(
+        name="Flask, gunicorn --log-config",
+        command=(*gunicorn, "--log-config", "logging.ini", "flask_app:app"),
+    )
+    # Django's own loggers are among the existing ones: neither requests nor errors are written.
+    yield Cell(
+        name="Django (WSGI), disable_existing_loggers, runserver",
+        command=("python", "django_manage.py", "runserver", "--noreload", "{port}"),
+        variables={"DJANGO_SETTINGS_MODULE": "django_quiet_settings"},
+        prints_access=False,
+        prints_errors=False,
+    )
     for name, app, own in (
         ("Flask", "flask_app:app", ("flask", "--app", "flask_app", "run", "--port", "{port}")),
         (
@@ -123,6 +145,7 @@ def look(cell: Cell, folder: Path, *, distro: str = "glasshouse") -> Seen:
             ready=READY,
             distro=distro,
             WAREHOUSE_URL=warehouse,
+            **cell.variables,
         ) as program:
             _ask(program.url, seen)
             seen.code = program.stop()
@@ -138,7 +161,9 @@ def look(cell: Cell, folder: Path, *, distro: str = "glasshouse") -> Seen:
 
 
 def _bare_code(cell: Cell, folder: Path) -> int:
-    with frameworks.running(cell.command, folder, endpoint=None, ready=READY) as program:
+    with frameworks.running(
+        cell.command, folder, endpoint=None, ready=READY, **cell.variables
+    ) as program:
         return program.stop()
 
 
