@@ -2,6 +2,7 @@
 
 # Its imports are in .venv-frameworks.
 # pyright: reportMissingImports=false, reportMissingModuleSource=false, reportAttributeAccessIssue=false
+# pyright: reportFunctionMemberAccess=false
 
 import asyncio
 import contextlib
