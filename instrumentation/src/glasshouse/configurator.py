@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import guard, shutdown
+from glasshouse import guard, sampling, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -63,6 +63,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             log_record_processors=[IdsLogRecordProcessor()],
         )
         install_propagation(hosts)
+        sampling.install(hosts)
         _bound_shutdown()
         type(self).is_done = True
 
