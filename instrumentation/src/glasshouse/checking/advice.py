@@ -1,5 +1,6 @@
 """What to do about a record that did not arrive, in one line."""
 
+import os
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from glasshouse.checking.targets import HTTP, Target
 _HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
 _PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
 _CERTIFICATE: Final = "OTEL_EXPORTER_OTLP_CERTIFICATE"
+# The library of the exporter asks it before what it is told.
+_BUNDLE: Final = "REQUESTS_CA_BUNDLE"
 # What a server of HTTP/2 begins with, seen by a client of HTTP/1: the head of a frame.
 _FRAME: Final = "\\x00\\x00"
 
@@ -87,9 +90,15 @@ def _tls(target: Target, text: str) -> str:
         return f"no TLS there: write http:// in {target.variable}"
     if "CERTIFICATE_VERIFY_FAILED" in text and "ostname" in text:
         return f"its certificate is for another name: use that one in {target.variable}"
+    if "CERTIFICATE_VERIFY_FAILED" in text and target.protocol == HTTP and _overruled():
+        return f"its certificate is not trusted: {_BUNDLE} is set, and wins over {_CERTIFICATE}"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return f"its certificate is not trusted: put the authority's into {_CERTIFICATE}"
     return f"TLS failed: check {_CERTIFICATE} and the certificate of the endpoint"
+
+
+def _overruled() -> bool:
+    return bool(os.environ.get(_BUNDLE) and os.environ.get(_CERTIFICATE))
 
 
 def _connection(target: Target, text: str) -> str:

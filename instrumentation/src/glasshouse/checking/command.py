@@ -48,7 +48,11 @@ class Outcome:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Send one record of each signal; return 0 when all that are on arrived, else 1 or 2."""
+    """Send one record of each signal and say what became of it.
+
+    Returns 0 when all that are switched on arrived, 1 when one did not or none is on, 2 when a
+    setting is unusable. Always returns within the time-out and a few seconds.
+    """
     options = _parser().parse_args(arguments)
     _quiet()
     try:
@@ -71,13 +75,22 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _check(chosen: Sequence[Target], timeout_s: float) -> tuple[str, list[Outcome]]:
+    if all(target.off for target in chosen):
+        off = [Outcome(signal=one.signal.value, state="off", advice=one.off) for one in chosen]
+        return "", off
     made = records.make()
     on = [target for target in chosen if not target.off and target.signal not in made.unmasked]
     until = time.monotonic() + timeout_s + _MARGIN_S
     sendings: list[sending.Sending] = []
-    logging.getLogger("opentelemetry").addHandler(sending.GrpcLog(sendings))
-    sendings += [sending.Sending(one, made.batches[one.signal], timeout_s) for one in on]
-    found = {one.target.signal: one.wait(until) for one in sendings}
+    listener, logger = sending.GrpcLog(sendings), logging.getLogger("opentelemetry")
+    logger.addHandler(listener)
+    try:
+        sendings += [sending.Sending(one, made.batches[one.signal], timeout_s) for one in on]
+        found = {one.target.signal: one.wait(until) for one in sendings}
+    finally:
+        logger.removeHandler(listener)
+        for one in sendings:
+            one.close()
     outcomes: list[Outcome] = []
     for target in chosen:
         if target.off:

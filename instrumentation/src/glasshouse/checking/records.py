@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.sdk._logs import LoggerProvider
@@ -76,5 +76,5 @@ def make() -> Records:
 
 
 def _text(batch: Any) -> str:
-    items: list[Any] = batch if isinstance(batch, list) else [batch]
+    items = cast(list[Any], batch) if isinstance(batch, list) else [batch]
     return "".join(item.to_json() for item in items)

@@ -1,5 +1,6 @@
 """Sends one batch by the exporter that the process would use, and keeps what was answered."""
 
+import contextlib
 import importlib
 import logging
 import os
@@ -7,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import requests
 from google.protobuf.message import DecodeError, Message
@@ -35,6 +36,7 @@ _RESPONSES: Final[dict[Signal, type[Message]]] = {
 }
 # The exporter tries these again; the first answer is no verdict.
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
+_CLOSE_S: Final = 1.0
 _SUCCESS: Final = "SUCCESS"
 _GRPC_PACKAGE: Final = "opentelemetry-exporter-otlp-proto-grpc"
 
@@ -69,13 +71,21 @@ class Sending:
         self._exporter = self._make()
         self._started = time.monotonic()
         # A daemon: an endpoint that never answers does not keep the process.
-        threading.Thread(target=self._send, daemon=True).start()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread.start()
 
     def wait(self, until: float) -> Answer | None:
         """Return the answer, None when there is none at ``until`` (`time.monotonic`)."""
         if self._settled.wait(max(0.0, until - time.monotonic())):
             return self._answer
         return None if self._answer.status is None else self._answer
+
+    def close(self) -> None:
+        """End the exporter's tries, as far as it lets itself be ended at once."""
+        with contextlib.suppress(Exception):
+            self._exporter.shutdown()
+        if self._settled.is_set():
+            self._thread.join(_CLOSE_S)
 
     def _make(self) -> Any:
         module, name = _EXPORTERS[self.target.protocol, self.target.signal]
@@ -165,12 +175,11 @@ class GrpcLog(logging.Handler):
         self._sendings = sendings
 
     def emit(self, record: logging.LogRecord) -> None:
-        arguments = record.args if isinstance(record.args, tuple) else ()
-        codes = [one for one in arguments if type(one).__name__ == "StatusCode"]
-        words = {one for one in arguments if isinstance(one, str)}
+        arguments = list(cast(tuple[Any, ...], record.args)) if type(record.args) is tuple else []
+        codes = [one.name for one in arguments if type(one).__name__ == "StatusCode"]
         for sending in self._sendings if codes else ():
-            if sending.target.protocol == GRPC and sending.target.signal.value in words:
-                sending.grpc_said(codes[0].name, str(arguments[-1]))  # pyright: ignore[reportAttributeAccessIssue]  # gRPC may not be installed
+            if sending.target.protocol == GRPC and sending.target.signal.value in arguments:
+                sending.grpc_said(codes[0], str(arguments[-1]))
 
 
 def _brings_session(signal: Signal) -> bool:

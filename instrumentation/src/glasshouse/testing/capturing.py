@@ -9,13 +9,15 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger_provider, set_logger_provider
 from opentelemetry.context import Context
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.instrumentation.logging.handler import (  # pyright: ignore[reportMissingTypeStubs]  # upstream is untyped
+    LoggingHandler,
+)
 from opentelemetry.sdk._logs import (
     LoggerProvider,
     LogRecordProcessor,
@@ -25,6 +27,7 @@ from opentelemetry.sdk._logs import (
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
@@ -58,7 +61,7 @@ class _Logs(LogRecordProcessor):
             one.add_log(
                 ReadableLogRecord(
                     log_record=log_record.log_record,
-                    resource=log_record.resource,
+                    resource=log_record.resource or Resource({}),
                     instrumentation_scope=log_record.instrumentation_scope,
                     limits=log_record.limits,
                 )
@@ -73,7 +76,7 @@ class _Logs(LogRecordProcessor):
 
 
 @contextlib.contextmanager
-def capture() -> Iterator[Telemetry]:
+def capture() -> Generator[Telemetry]:
     """Capture what this process records until the end of the block. May be nested.
 
     Log records of the standard library are captured from level INFO on, or from the root logger's
@@ -168,7 +171,7 @@ def _unfit(provider: object) -> CaptureError:
 
 
 @contextlib.contextmanager
-def _switched_on() -> Iterator[None]:
+def _switched_on() -> Generator[None]:
     """Make providers that record: many test runs switch the SDK off to send nothing."""
     before = os.environ.pop(OTEL_SDK_DISABLED, None)
     try:
@@ -179,7 +182,7 @@ def _switched_on() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bridge() -> Iterator[None]:
+def _bridge() -> Generator[None]:
     """Hand on what the standard library logs, unless something does already."""
     root = logging.getLogger()
     if any(isinstance(handler, LoggingHandler) for handler in root.handlers):

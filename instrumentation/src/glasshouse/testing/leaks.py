@@ -1,7 +1,7 @@
 """Looks for texts in what was captured, and says where they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from glasshouse.redaction import Redactor
@@ -20,14 +20,16 @@ def leaves(document: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Leaf
 
 
 def _below(value: Any, field: str, key: str, where: str) -> Iterator[Leaf]:
-    if isinstance(value, Mapping):
+    mapping = cast(Mapping[str, Any], value) if isinstance(value, Mapping) else None
+    items = cast(list[Any], value) if isinstance(value, list) else []
+    if mapping is not None:
         attributes = field in ("attributes", "resource")
-        for name, one in value.items():
+        for name, one in mapping.items():
             if attributes:
                 yield name, "", f"{where}: a name"
             yield from _below(one, name, name if attributes else key, f"{where}.{name}")
-    elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
-        for one in value:
+    elif any(isinstance(one, Mapping) for one in items):
+        for one in items:
             yield from _below(one, field, key, where)
     elif value is not None:
         yield value, key, where

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.metrics.export import MetricsData
@@ -204,4 +204,6 @@ def _plain(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _list(value: Any) -> Any:
     # The SDK makes tuples of lists; a snapshot in JSON has lists.
-    return [_list(one) for one in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_list(one) for one in cast(tuple[Any, ...], value)]
+    return value

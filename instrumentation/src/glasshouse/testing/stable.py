@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _ID: Final = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
@@ -65,10 +65,10 @@ class Stable:
             case str():
                 return self._text(value)
             case dict():
-                items: dict[str, Any] = value
+                items = cast(dict[str, Any], value)
                 return {name: self._value(name, one) for name, one in items.items()}
             case list():
-                return [self._value(key, one) for one in value]  # pyright: ignore[reportUnknownVariableType]  # of any kind
+                return [self._value(key, one) for one in cast(list[Any], value)]
             case int() | float() if key in _CHANGING:
                 return 0
             case _:
