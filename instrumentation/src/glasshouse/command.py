@@ -12,10 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 GROUP: Final = "glasshouse.commands"
-_FAILED: Final = 1
-_USAGE: Final = 2
 _INTERRUPTED: Final = 130  # as a shell reports Ctrl-C
-_OWN: Final = {"check": "send one redacted record of each signal and say whether it arrived"}
+_OWN: Final = {"check": "Send one redacted record of each signal; say whether each arrived."}
 
 
 class Subcommands(Protocol):
