@@ -65,7 +65,8 @@ def check(capsys: pytest.CaptureFixture[str]) -> Iterator[Check]:
     def run(variables: Mapping[str, str], *arguments: str) -> Run:
         with mock.patch.dict(os.environ, variables):
             code = command.main(["--json", "--timeout", "2", *arguments])
-        return Run(code, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        return Run(code, str(out), str(err))
 
     yield run
     logging.captureWarnings(False)

@@ -28,7 +28,7 @@ class _Backend(Container):
         image: str | None = None,
         *,
         config: str | Path | None = None,
-        network: Network | None = None,
+        network: Network | str | None = None,
         labels: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
@@ -214,7 +214,7 @@ def _polled(
     def probe() -> tuple[list[_Entry] | None, object]:
         try:
             found = read()
-        except reading.Unanswered as error:
+        except (reading.Unanswered, OSError) as error:
             return None, str(error)
         return (found if len(found) >= at_least else None), found
 

@@ -40,7 +40,8 @@ class Container(DockerContainer):
     """One container of the stack, without root and with its ports on loopback.
 
     image: by default what the variable of the class names, else its default.
-    network: shared with other containers, which reach this one by its `alias`.
+    network: shared with other containers, which reach this one by its `alias`; or the name of one
+        that is there already.
     labels: more labels, or another value for ours. user: numbers of user and group.
     """
 
@@ -56,7 +57,7 @@ class Container(DockerContainer):
         self,
         image: str | None = None,
         *,
-        network: Network | None = None,
+        network: Network | str | None = None,
         labels: Mapping[str, str] | None = None,
         user: str = _USER,
         ready_s: float = READY_S,
@@ -70,11 +71,13 @@ class Container(DockerContainer):
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],
             )
+            self._here = self._is_here()
         except docker.errors.DockerException as error:
             raise _no_engine(error) from None
-        if network is not None:
+        if isinstance(network, str):
+            self._kwargs["network"] = network
+        elif network is not None:
             self.with_network(network).with_network_aliases(self.alias)
-        self._here = self._is_here()
         for port in self.published:
             self._publish(port)
 
@@ -101,9 +104,9 @@ class Container(DockerContainer):
         except docker.errors.ImageNotFound:
             raise self._no_image("the engine does not have it") from None
         except docker.errors.APIError as error:
-            self.stop()
-            if "pull" in str(error) or "manifest" in str(error) or "registry" in str(error):
+            if self._container is None:
                 raise self._no_image(str(error.explanation)) from None
+            self.stop()
             raise ContainerError(f"{self.image}: {error.explanation}") from None
         except docker.errors.DockerException as error:
             raise _no_engine(error) from None
@@ -123,7 +126,7 @@ class Container(DockerContainer):
                 raise ContainerError(f"{self.image} has ended: {self.written()[-_SHOWN:]}")
             try:
                 answered = _ask(self.url(port) + path)
-            except (OSError, ValueError, ConnectionError) as error:
+            except (OSError, ValueError) as error:
                 return None, (repr(error), self.written()[-_SHOWN:])
             return (True if answered == _OK else None), answered
 
@@ -132,7 +135,11 @@ class Container(DockerContainer):
     def url(self, port: int) -> str:
         """Return the address on this machine of a port that is published."""
         host = LOOPBACK if self._here else self.get_container_host_ip()
-        return f"http://{host}:{self.get_exposed_port(port)}"
+        client = self.get_docker_client()
+        if client.get_connection_mode().use_mapped_port:
+            # Not get_exposed_port, which waits until a container that is paused goes on.
+            port = int(client.port(self.get_container_id(), port))
+        return f"http://{host}:{port}"
 
     def written(self) -> str:
         """Return all that it has written so far, as text."""

@@ -149,7 +149,7 @@ class CollectorContainer(_Otelcol):
         families: str | Path | None = None,
         state: Path | None = None,
         sink_folder: Path | None = None,
-        network: Network | None = None,
+        network: Network | str | None = None,
         labels: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
