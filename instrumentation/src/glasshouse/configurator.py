@@ -2,9 +2,8 @@
 
 import atexit
 import os
-import sys
 import uuid
-from typing import Any, NoReturn
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
@@ -16,7 +15,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import shutdown
+from glasshouse import settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -26,6 +25,7 @@ from glasshouse.propagation import install as install_propagation
 from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
 from glasshouse.redaction.exporters import log_record_processor, redact_reader, span_processor
+from glasshouse.start import end
 from glasshouse.version import ATTRIBUTE, service_version
 
 
@@ -34,6 +34,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
 
     def _configure(self, **kwargs: Any) -> None:
         try:
+            settings.prepare(os.environ)
             check_allowed()
             configure_logging()
             Redactor.default()
@@ -41,33 +42,26 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             hosts = hosts_from()
             version = service_version()
         except ConfigurationError as error:
-            _refuse(error)
+            end(error)
         attributes = kwargs.setdefault("resource_attributes", {})
         # Distinguishes two replicas' metrics.
-        attributes.setdefault("service.instance.id", str(uuid.uuid4()))
+        if settings.resource_attribute("service.instance.id") is None:
+            attributes.setdefault("service.instance.id", str(uuid.uuid4()))
         if version is not None:
             attributes.setdefault(ATTRIBUTE, version)
-        super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
-            **kwargs,
-            span_processors=[IdsSpanProcessor()],
-            log_record_processors=[IdsLogRecordProcessor()],
-            export_span_processor=span_processor,
-            export_log_record_processor=log_record_processor,
-        )
+        try:
+            super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
+                **kwargs,
+                span_processors=[IdsSpanProcessor()],
+                log_record_processors=[IdsLogRecordProcessor()],
+                export_span_processor=span_processor,
+                export_log_record_processor=log_record_processor,
+            )
+        except Exception as error:  # noqa: BLE001  # upstream would log it and run without telemetry
+            end(settings.explain(error))
         _redact_metrics()
         install_propagation(hosts)
         _bound_shutdown()
-
-
-def _refuse(error: ConfigurationError) -> NoReturn:
-    """End the process with one line.
-
-    This runs while Python imports `site`: an exception would be logged and the service run on
-    without telemetry, and SystemExit would print the interpreter's whole state.
-    """
-    sys.stderr.write(f"glasshouse: {error}\n")
-    sys.stderr.flush()
-    os._exit(2)
 
 
 def _redact_metrics() -> None:
