@@ -36,6 +36,7 @@ _SIGNALS: Final = ("TRACES", "METRICS", "LOGS")
 _TOKEN: Final = re.compile(r"[!#-'*+\-.0-9A-Z^-z|~]+")
 # What a header's value may hold once it is decoded: RFC 9110 without obsolete line folding.
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HOST: Final = re.compile(r"[A-Za-z0-9._:%\-]+")
 _HOST_PORT: Final = re.compile(r"[\w.\-]+(:\d{1,5})?|\[[0-9a-fA-F:.]+\](:\d{1,5})?")
 
 
@@ -140,14 +141,22 @@ def _text(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError
+    return value
+
+
 def _endpoint(value: str) -> str:
+    # Without a scheme for gRPC only, as `_check_exporters` sees to.
+    if _HOST_PORT.fullmatch(value) or value.startswith(("unix:", "dns:")):
+        return value
+    return _url(value)
+
+
+def _url(value: str) -> str:
     if any(character.isspace() for character in value):
         raise ValueError
-    if "://" not in value:
-        # For gRPC only, as `_check_exporters` sees to.
-        if not _HOST_PORT.fullmatch(value) and not value.startswith(("unix:", "dns:")):
-            raise ValueError
-        return value
     parts = urlsplit(value)
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise ValueError
@@ -322,9 +331,9 @@ VARIABLES: Final[Mapping[str, Kind]] = {
     "OTEL_METRIC_EXPORT_INTERVAL": _number(1, _DAY_MS, "milliseconds"),
     "OTEL_METRIC_EXPORT_TIMEOUT": _number(1, _DAY_MS, "milliseconds"),
     "OTEL_METRICS_EXEMPLAR_FILTER": _choice("trace_based", "always_on", "always_off"),
-    "OTEL_EXPORTER_PROMETHEUS_HOST": Kind("a host or an address", _text),
+    "OTEL_EXPORTER_PROMETHEUS_HOST": Kind("a host or an address", _host),
     "OTEL_EXPORTER_PROMETHEUS_PORT": _whole(0, 65535),
-    "OTEL_EXPORTER_ZIPKIN_ENDPOINT": _ENDPOINT,
+    "OTEL_EXPORTER_ZIPKIN_ENDPOINT": Kind(_ENDPOINT.allowed, _url),
     "OTEL_EXPORTER_ZIPKIN_TIMEOUT": _TIMEOUT,
     "OTEL_PYTHON_DISTRO": _installed("opentelemetry_distro"),
     "OTEL_PYTHON_CONFIGURATOR": Kind("glasshouse, which alone redacts", _choice("glasshouse").read),
@@ -407,6 +416,10 @@ def explain(error: Exception) -> ConfigurationError:
     for name in sorted(VARIABLES, key=len, reverse=True):
         if name in text:
             return ConfigurationError(f"{name}: OpenTelemetry refuses it: {reason}")
+    if isinstance(error, OSError) and "prometheus" in os.environ.get("OTEL_METRICS_EXPORTER", ""):
+        # The exporter listens as soon as it is made.
+        name = "OTEL_EXPORTER_PROMETHEUS_PORT"
+        return ConfigurationError(f"{name}: cannot listen there: {reason}; set another")
     names = sorted(name for name in os.environ if name.startswith("OTEL_"))
     return ConfigurationError(
         f"OpenTelemetry could not be set up: {reason}; one of these may be the cause: "
