@@ -5,11 +5,13 @@ telemetry up as `opentelemetry-instrument` does, records one span, one log and o
 and ends. Prints one JSON object a line: index, exit code, standard error.
 """
 
+import contextlib
 import json
 import logging
 import os
 import sys
 import tempfile
+from importlib.metadata import entry_points
 from typing import Any
 
 from opentelemetry import metrics, trace
@@ -41,6 +43,10 @@ def run(variables: dict[str, str], errors: int) -> None:
 
 def main() -> None:
     Redactor.default()
+    for entry in entry_points(group="opentelemetry_instrumentor"):
+        # Imported here once, not in each fork.
+        with contextlib.suppress(ImportError):
+            entry.load()
     for index, line in enumerate(sys.stdin):
         variables: dict[str, Any] = json.loads(line)
         with tempfile.TemporaryFile() as errors:
