@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from glasshouse.errors import ConfigurationError, GlasshouseError
     from glasshouse.events import emit_event
     from glasshouse.logs import configure_logging
+    from glasshouse.one_call import configure
     from glasshouse.pseudonym import user_pseudonym
     from glasshouse.tracing import traced
 
@@ -21,6 +22,7 @@ __all__ = [
     "ConfigurationError",
     "GlasshouseError",
     "RequestContextMiddleware",
+    "configure",
     "configure_logging",
     "correlation_id",
     "emit_event",
@@ -35,6 +37,7 @@ _MODULES: Final = {
     "ConfigurationError": "errors",
     "GlasshouseError": "errors",
     "RequestContextMiddleware": "asgi",
+    "configure": "one_call",
     "configure_logging": "logs",
     "correlation_id": "context",
     "emit_event": "events",

@@ -15,7 +15,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import settings, shutdown
+from glasshouse import guard, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -24,7 +24,6 @@ from glasshouse.propagation import hosts_from
 from glasshouse.propagation import install as install_propagation
 from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
-from glasshouse.redaction.exporters import log_record_processor, redact_reader, span_processor
 from glasshouse.start import end
 from glasshouse.version import ATTRIBUTE, service_version
 
@@ -32,17 +31,28 @@ from glasshouse.version import ATTRIBUTE, service_version
 class GlasshouseConfigurator(_OTelSDKConfigurator):
     """The configurator that ``OTEL_PYTHON_DISTRO=glasshouse`` selects."""
 
+    is_done = False
+
     def _configure(self, **kwargs: Any) -> None:
         try:
-            settings.prepare(os.environ)
-            check_allowed()
-            configure_logging()
-            Redactor.default()
-            warn_of_random_key()
-            hosts = hosts_from()
-            version = service_version()
+            self.set_up(**kwargs)
         except ConfigurationError as error:
             end(error)
+
+    def set_up(self, **kwargs: Any) -> None:
+        """Set up logging and the SDK.
+
+        Raises:
+            ConfigurationError: a setting is unusable; nothing has been set up.
+        """
+        settings.prepare(os.environ)
+        check_allowed()
+        configure_logging()
+        Redactor.default()
+        warn_of_random_key()
+        hosts = hosts_from()
+        version = service_version()
+        guard.install()
         attributes = kwargs.setdefault("resource_attributes", {})
         # Distinguishes two replicas' metrics.
         if settings.resource_attribute("service.instance.id") is None:
@@ -54,22 +64,12 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
                 **kwargs,
                 span_processors=[IdsSpanProcessor()],
                 log_record_processors=[IdsLogRecordProcessor()],
-                export_span_processor=span_processor,
-                export_log_record_processor=log_record_processor,
             )
-        except Exception as error:  # noqa: BLE001  # upstream would log it and run without telemetry
-            end(settings.explain(error))
-        _redact_metrics()
+        except Exception as error:
+            raise settings.explain(error) from error
         install_propagation(hosts)
         _bound_shutdown()
-
-
-def _redact_metrics() -> None:
-    provider = get_meter_provider()
-    if isinstance(provider, MeterProvider):
-        # The SDK shows a provider's readers to nobody.
-        for reader in vars(provider)["_metric_readers"]:
-            redact_reader(reader)
+        type(self).is_done = True
 
 
 def _bound_shutdown() -> None:
