@@ -32,6 +32,13 @@ _DAY_MS: Final = 24 * 60 * 60 * 1000
 _HOUR_S: Final = 60 * 60
 _SHOWN: Final = 80
 _SIGNALS: Final = ("TRACES", "METRICS", "LOGS")
+_EXPORTER: Final = "OTEL_{}_EXPORTER"
+_EXPORTERS: Final = "opentelemetry_{}_exporter"
+_QUEUE_SIZE: Final = "OTEL_{}_MAX_QUEUE_SIZE"
+_BATCH_SIZE: Final = "OTEL_{}_MAX_EXPORT_BATCH_SIZE"
+_SCHEDULE: Final = "OTEL_{}_SCHEDULE_DELAY"
+_LIMIT_OF_EXPORT: Final = "OTEL_{}_EXPORT_TIMEOUT"
+_PROCESSORS: Final = ("BSP", "BLRP")
 
 _TOKEN: Final = re.compile(r"[!#-'*+\-.0-9A-Z^-z|~]+")
 # What a header's value may hold once it is decoded: RFC 9110 without obsolete line folding.
@@ -141,20 +148,20 @@ def _text(value: str) -> str:
     return value
 
 
-def _host(value: str) -> str:
+def _read_host(value: str) -> str:
     if not _HOST.fullmatch(value):
         raise ValueError
     return value
 
 
-def _endpoint(value: str) -> str:
+def _read_endpoint(value: str) -> str:
     # Without a scheme for gRPC only, as `_check_exporters` sees to.
     if _HOST_PORT.fullmatch(value) or value.startswith(("unix:", "dns:")):
         return value
-    return _url(value)
+    return _read_url(value)
 
 
-def _url(value: str) -> str:
+def _read_url(value: str) -> str:
     if any(character.isspace() for character in value):
         raise ValueError
     parts = urlsplit(value)
@@ -166,7 +173,7 @@ def _url(value: str) -> str:
     return value
 
 
-def _headers(value: str) -> str:
+def _read_headers(value: str) -> str:
     pairs: list[str] = []
     for pair in value.split(","):
         if not pair.strip():
@@ -193,7 +200,7 @@ def _attribute(pair: str) -> tuple[str, str]:
     return name, unquote(text, errors="strict")
 
 
-def _file(value: str) -> str:
+def _read_file(value: str) -> str:
     if not os.access(value, os.R_OK):
         raise ValueError
     return value
@@ -220,20 +227,19 @@ def _never(why: str) -> Kind:
 
 
 _BOOLEAN: Final = _choice("true", "false")
-_LEVEL: Final = _choice(
-    "notset", "trace", "debug", "info", "warn", "warning", "error", "fatal", "critical"
-)
+_LEVELS: Final = ("notset", "debug", "info", "warn", "warning", "error", "fatal", "critical")
+_LEVEL: Final = _choice(*_LEVELS)
 _PROTOCOL: Final = _choice("http/protobuf", "grpc")
 _COMPRESSION: Final = _choice("none", "gzip", "deflate")
-_ENDPOINT: Final = Kind("a URL such as http://collector:4318", _endpoint)
+_ENDPOINT: Final = Kind("a URL such as http://collector:4318", _read_endpoint)
 _HEADERS: Final = Kind(
-    "a list such as name=value,other=value with percent-encoded values", _headers, secret=True
+    "a list such as name=value,other=value with percent-encoded values", _read_headers, secret=True
 )
 _TIMEOUT: Final = _number(0.001, _HOUR_S, "seconds")
-_FILE: Final = Kind("the path of a file that can be read", _file)
-_PEM: Final = Kind("the path of a readable file in PEM", _file)
+_FILE: Final = Kind("the path of a file that can be read", _read_file)
+_PEM: Final = Kind("the path of a readable file in PEM", _read_file)
 _LIMIT: Final = _whole(0, _MAX_INT)
-_QUEUE: Final = _whole(1, _MAX_INT)
+_SIZE: Final = _whole(1, _MAX_INT)
 _DELAY: Final = _whole(1, _DAY_MS)
 _PROVIDER: Final = _never("to be set: glasshouse brings the provider; remove it")
 _CREDENTIALS: Final = _installed("opentelemetry_otlp_credential_provider")
@@ -257,10 +263,10 @@ def _per_signal(name: str, kind: Kind) -> dict[str, Kind]:
 
 def _processor(name: str) -> dict[str, Kind]:
     return {
-        f"{name}_SCHEDULE_DELAY": _DELAY,
-        f"{name}_EXPORT_TIMEOUT": _whole(0, _DAY_MS),
-        f"{name}_MAX_QUEUE_SIZE": _QUEUE,
-        f"{name}_MAX_EXPORT_BATCH_SIZE": _QUEUE,
+        _SCHEDULE.format(name): _DELAY,
+        _LIMIT_OF_EXPORT.format(name): _whole(0, _DAY_MS),
+        _QUEUE_SIZE.format(name): _SIZE,
+        _BATCH_SIZE.format(name): _SIZE,
     }
 
 
@@ -275,7 +281,7 @@ VARIABLES: Final[Mapping[str, Kind]] = {
     ),
     SERVICE_NAME_VARIABLE: _TEXT,
     # Read by no SDK for Python; other languages' levels are let through.
-    "OTEL_LOG_LEVEL": _LEVEL,
+    "OTEL_LOG_LEVEL": _choice("trace", *_LEVELS),
     "OTEL_PYTHON_CONTEXT": _installed("opentelemetry_context"),
     "OTEL_PROPAGATORS": _several("opentelemetry_propagator", "none"),
     "OTEL_PYTHON_TRACER_PROVIDER": _PROVIDER,
@@ -291,13 +297,11 @@ VARIABLES: Final[Mapping[str, Kind]] = {
     # What it may be depends on the sampler.
     "OTEL_TRACES_SAMPLER_ARG": _TEXT,
     **{
-        f"OTEL_{signal}_EXPORTER": _several(
-            f"opentelemetry_{signal.lower()}_exporter", "otlp", "none"
-        )
+        _EXPORTER.format(signal): _several(_EXPORTERS.format(signal.lower()), "otlp", "none")
         for signal in _SIGNALS
     },
-    **_processor("OTEL_BSP"),
-    **_processor("OTEL_BLRP"),
+    **_processor("BSP"),
+    **_processor("BLRP"),
     "OTEL_ATTRIBUTE_COUNT_LIMIT": _LIMIT,
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": _LIMIT,
     "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": _LIMIT,
@@ -331,9 +335,9 @@ VARIABLES: Final[Mapping[str, Kind]] = {
     "OTEL_METRIC_EXPORT_INTERVAL": _number(1, _DAY_MS, "milliseconds"),
     "OTEL_METRIC_EXPORT_TIMEOUT": _number(1, _DAY_MS, "milliseconds"),
     "OTEL_METRICS_EXEMPLAR_FILTER": _choice("trace_based", "always_on", "always_off"),
-    "OTEL_EXPORTER_PROMETHEUS_HOST": Kind("a host or an address", _host),
+    "OTEL_EXPORTER_PROMETHEUS_HOST": Kind("a host or an address", _read_host),
     "OTEL_EXPORTER_PROMETHEUS_PORT": _whole(0, 65535),
-    "OTEL_EXPORTER_ZIPKIN_ENDPOINT": Kind(_ENDPOINT.allowed, _url),
+    "OTEL_EXPORTER_ZIPKIN_ENDPOINT": Kind(_ENDPOINT.allowed, _read_url),
     "OTEL_EXPORTER_ZIPKIN_TIMEOUT": _TIMEOUT,
     "OTEL_PYTHON_DISTRO": _installed("opentelemetry_distro"),
     "OTEL_PYTHON_CONFIGURATOR": Kind("glasshouse, which alone redacts", _choice("glasshouse").read),
@@ -368,10 +372,8 @@ _EARLY: Final = (
 _RATIO_SAMPLERS: Final = ("traceidratio", "parentbased_traceidratio")
 _DEFAULTS: Final = {
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-    "OTEL_BSP_MAX_QUEUE_SIZE": "2048",
-    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
-    "OTEL_BLRP_MAX_QUEUE_SIZE": "2048",
-    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "512",
+    **{_QUEUE_SIZE.format(name): "2048" for name in _PROCESSORS},
+    **{_BATCH_SIZE.format(name): "512" for name in _PROCESSORS},
 }
 
 
@@ -497,8 +499,8 @@ def _refused(name: str, value: str, allowed: str) -> ConfigurationError:
 
 
 def _check_batches(values: Mapping[str, str]) -> None:
-    for processor in ("OTEL_BSP", "OTEL_BLRP"):
-        queue, batch = f"{processor}_MAX_QUEUE_SIZE", f"{processor}_MAX_EXPORT_BATCH_SIZE"
+    for processor in _PROCESSORS:
+        queue, batch = _QUEUE_SIZE.format(processor), _BATCH_SIZE.format(processor)
         size = {name: int(values.get(name, _DEFAULTS[name])) for name in (queue, batch)}
         if size[batch] > size[queue]:
             name, other = (queue, batch) if queue in values else (batch, queue)
@@ -519,17 +521,17 @@ def _check_sampler(values: Mapping[str, str]) -> None:
 
 
 def _check_exporters(signal: str, values: Mapping[str, str]) -> None:
-    chosen = values.get(f"OTEL_{signal}_EXPORTER", "otlp").split(",")
+    chosen = values.get(_EXPORTER.format(signal), "otlp").split(",")
     if not any(name.startswith("otlp") for name in chosen):
         return
     protocol, protocol_name = _effective("PROTOCOL", signal, values)
-    if "otlp" in chosen and protocol == "grpc":
-        group = f"opentelemetry_{signal.lower()}_exporter"
-        if not entry_points(group=group, name="otlp_proto_grpc"):
-            raise ConfigurationError(
-                f"{protocol_name}: 'grpc' needs the package opentelemetry-exporter-otlp-proto-grpc"
-                " (pip install 'glasshouse[grpc]'); or set http/protobuf"
-            )
+    group = _EXPORTERS.format(signal.lower())
+    wants_grpc = "otlp" in chosen and protocol == "grpc"
+    if wants_grpc and not entry_points(group=group, name="otlp_proto_grpc"):
+        raise ConfigurationError(
+            f"{protocol_name}: 'grpc' needs the package opentelemetry-exporter-otlp-proto-grpc"
+            " (pip install 'glasshouse[grpc]'); or set http/protobuf"
+        )
     endpoint, endpoint_name = _effective("ENDPOINT", signal, values)
     if endpoint and protocol != "grpc" and "://" not in endpoint:
         raise _refused(endpoint_name, endpoint, _ENDPOINT.allowed)

@@ -280,7 +280,7 @@ def test_an_attribute_of_the_resource_is_decoded() -> None:
     assert settings.resource_attribute("service", variables) is None
 
 
-def test_a_failure_of_the_sdk_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_sdk_becomes_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     error = ValueError("OTEL_SPAN_LINK_COUNT_LIMIT must be\nnon-negative")
     assert str(settings.explain(error)) == (
         "OTEL_SPAN_LINK_COUNT_LIMIT: OpenTelemetry refuses it: ValueError:"
