@@ -2,9 +2,8 @@
 
 import atexit
 import os
-import sys
 import uuid
-from typing import Any, NoReturn
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
@@ -16,7 +15,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import guard, sampling, shutdown
+from glasshouse import guard, sampling, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -25,6 +24,7 @@ from glasshouse.propagation import hosts_from
 from glasshouse.propagation import install as install_propagation
 from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
+from glasshouse.start import end
 from glasshouse.version import ATTRIBUTE, service_version
 
 
@@ -37,7 +37,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         try:
             self.set_up(**kwargs)
         except ConfigurationError as error:
-            _refuse(error)
+            end(error)
 
     def set_up(self, **kwargs: Any) -> None:
         """Set up logging and the SDK.
@@ -45,6 +45,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         Raises:
             ConfigurationError: a setting is unusable; nothing has been set up.
         """
+        settings.prepare(os.environ)
         check_allowed()
         configure_logging()
         Redactor.default()
@@ -54,29 +55,22 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         guard.install()
         attributes = kwargs.setdefault("resource_attributes", {})
         # Distinguishes two replicas' metrics.
-        attributes.setdefault("service.instance.id", str(uuid.uuid4()))
+        if settings.resource_attribute("service.instance.id") is None:
+            attributes.setdefault("service.instance.id", str(uuid.uuid4()))
         if version is not None:
             attributes.setdefault(ATTRIBUTE, version)
-        super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
-            **kwargs,
-            span_processors=[IdsSpanProcessor()],
-            log_record_processors=[IdsLogRecordProcessor()],
-        )
+        try:
+            super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
+                **kwargs,
+                span_processors=[IdsSpanProcessor()],
+                log_record_processors=[IdsLogRecordProcessor()],
+            )
+        except Exception as error:
+            raise settings.explain(error) from error
         install_propagation(hosts)
         sampling.install(hosts)
         _bound_shutdown()
         type(self).is_done = True
-
-
-def _refuse(error: ConfigurationError) -> NoReturn:
-    """End the process with one line.
-
-    This runs while Python imports `site`: an exception would be logged and the service run on
-    without telemetry, and SystemExit would print the interpreter's whole state.
-    """
-    sys.stderr.write(f"glasshouse: {error}\n")
-    sys.stderr.flush()
-    os._exit(2)
 
 
 def _bound_shutdown() -> None:

@@ -71,6 +71,9 @@ REACHED = {
     "_exporter",
     "_logger_provider",
     "_on_ending",
+    "_opentelemetry_logger_configurator",
+    "_opentelemetry_meter_configurator",
+    "_opentelemetry_tracer_configurator",
     "_process_job",
     "_set_collect_callback",
 }
