@@ -1,0 +1,45 @@
+"""Work in threads, processes and tasks: `python workers.py threads`, `pool-fork`, …"""
+
+import asyncio
+import logging
+import multiprocessing
+import sys
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+
+from opentelemetry import trace
+
+log = logging.getLogger("workers")
+
+
+def work(number: int) -> None:
+    log.warning("Part %d is done", number)
+    if number == 3:
+        raise ValueError("cannot mail nora.lind@example.org")
+
+
+async def tasks() -> None:
+    parts = [asyncio.create_task(asyncio.to_thread(work, number)) for number in range(4)]
+    await asyncio.wait(parts)
+
+
+def executor(pool: Executor) -> None:
+    with pool:
+        for part in [pool.submit(work, number) for number in range(4)]:
+            if error := part.exception():
+                log.error("A part failed", exc_info=error)
+
+
+if __name__ == "__main__":
+    way, _, start = sys.argv[1].partition("-")
+    context = multiprocessing.get_context(start or None)
+    with trace.get_tracer("workers").start_as_current_span("all parts"):
+        if way == "tasks":
+            asyncio.run(tasks())
+        elif way == "pool":
+            executor(ProcessPoolExecutor(2, context))
+        elif way == "threads":
+            executor(ThreadPoolExecutor(2))
+        else:
+            child = context.Process(target=work, args=(3,))
+            child.start()
+            child.join()
