@@ -1,10 +1,9 @@
-"""Tasks of Celery: `celery --app celery_app worker`, and `python celery_app.py` sends some."""
+"""Tasks of Celery: `celery --app celery_app worker`; celery_send.py sends some."""
 
 import logging
 import os
 
-from celery import Celery, chain
-from opentelemetry import trace
+from celery import Celery
 
 app = Celery("shop", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
 app.conf.beat_schedule = {"count": {"task": "celery_app.count", "schedule": 1.0}}
@@ -32,9 +31,3 @@ def restock(self, mail: str) -> None:
 @app.task
 def count() -> None:
     log.warning("Counted")
-
-
-if __name__ == "__main__":
-    with trace.get_tracer("shop").start_as_current_span("order"):
-        chain(ship.si("first", "nora.lind@example.org"), invite.si("nora.lind@example.org"))()
-        restock.delay(mail="nora.lind@example.org")

@@ -28,7 +28,8 @@ from wrapt import register_post_import_hook, wrap_function_wrapper
 
 from glasshouse import capture
 from glasshouse.console_text import redacted_text
-from glasshouse.handed_on import handing_on, is_handed_on
+from glasshouse.handed_on import LIBRARY, handing_on, is_handed_on
+from glasshouse.instrumentors.library import require
 from glasshouse.instrumentors.records import made
 from glasshouse.redaction import Redactor
 
@@ -58,6 +59,7 @@ class LoguruInstrumentor(BaseInstrumentor):
         return ("loguru >= 0.7, < 0.8",)
 
     def _instrument(self, **kwargs: Any) -> None:
+        require(_LIBRARY, self.instrumentation_dependencies())
         self._active = True
         # Not imported here: its default sink takes the standard error of that moment.
         register_post_import_hook(self._patch, _LIBRARY)
@@ -160,7 +162,7 @@ def _redacted(write: Callable[..., None], _sink: Any, args: Any, kwargs: Any) ->
 
 def _marked(handle: Callable[..., Any], _handler: Any, args: Any, kwargs: Any) -> Any:
     """Mark the record that a handler of the standard library has: it may pass it to loguru."""
-    with handing_on("logging", *args, *kwargs.values()):
+    with handing_on(LIBRARY, *args, *kwargs.values()):
         return handle(*args, **kwargs)
 
 

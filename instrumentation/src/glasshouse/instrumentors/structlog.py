@@ -27,6 +27,7 @@ from wrapt import register_post_import_hook, wrap_function_wrapper
 from glasshouse import capture
 from glasshouse.console_text import redacted_text
 from glasshouse.handed_on import handing_on, is_handed_on
+from glasshouse.instrumentors.library import require
 from glasshouse.instrumentors.records import made
 from glasshouse.redaction import Redactor
 
@@ -61,6 +62,7 @@ class StructlogInstrumentor(BaseInstrumentor):
         return ("structlog >= 22.1",)
 
     def _instrument(self, **kwargs: Any) -> None:
+        require(_LIBRARY, self.instrumentation_dependencies())
         self._active = True
         # Not imported here: it takes the standard output of that moment.
         register_post_import_hook(self._patch, _LIBRARY)
@@ -111,11 +113,11 @@ class _Call:
         self._given: dict[str, Any] = named["event_kw"]
         self._event: dict[str, Any] | None = None
 
-    def see(self, _logger: Any, _method: str, event: Any) -> Any:
+    def see(self, _logger: Any, _method: str, event: object) -> object:
         """Be a processor that changes nothing."""
         if isinstance(event, dict):
-            self._event = dict(cast("dict[str, Any]", event))
-        return event
+            self._event = {**cast("dict[str, Any]", event)}
+        return cast(object, event)
 
     def finish(self, result: Any) -> Any:
         """Export the event; return the logger's arguments as they may be shown."""
@@ -129,7 +131,7 @@ class _Call:
         return tuple(_shown(one) for one in args), {k: _shown(v, k) for k, v in kwargs.items()}
 
     def _for_formatter(self, result: Any) -> None:
-        """Export an event that goes to `ProcessorFormatter`: its record's message is a dictionary."""
+        """Export an event that goes to `ProcessorFormatter`: its record's message is a map."""
         args, kwargs = result
         is_event = "_logger" in kwargs.get("extra", ()) and isinstance(args[0], dict)
         if is_event and self._logger.isEnabledFor(self._level()[0]):
