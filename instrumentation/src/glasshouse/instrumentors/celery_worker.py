@@ -2,7 +2,8 @@
 
 The worker's log lines carry a task's arguments and result, in the text or beside it; both are
 replaced. Polling the broker, heartbeats and gossip run suppressed: each call would be a trace of
-its own. A task's own calls are recorded, and so is what stores its result.
+its own. So does sending a task, which has its span. A task's own calls are recorded, and so is what
+stores its result.
 
 The spans of tasks are those of OpenTelemetry's instrumentation.
 """
@@ -96,13 +97,14 @@ def _without_body(_dump: Callable[..., str], _none: Any, args: Any, kwargs: Any)
     return ARGUMENTS
 
 
-def _suppressed(start: Callable[..., Any], _worker: Any, args: Any, kwargs: Any) -> Any:
+def _suppressed(wrapped: Callable[..., Any], _none: Any, args: Any, kwargs: Any) -> Any:
     # A task runs in the context that came with it, not in this one.
     with suppress_instrumentation():
-        return start(*args, **kwargs)
+        return wrapped(*args, **kwargs)
 
 
 _WRAPPERS: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
     "celery.worker.worker": ("WorkController.start", _suppressed),
     "celery.worker.consumer.consumer": ("dump_body", _without_body),
+    "kombu.messaging": ("Producer.publish", _suppressed),
 }
