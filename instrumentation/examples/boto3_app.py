@@ -4,7 +4,6 @@ import os
 
 import boto3
 import botocore.exceptions
-from opentelemetry import trace
 
 SERVICE = os.environ["SERVICE_URL"]
 ACCOUNT = {
@@ -14,12 +13,11 @@ ACCOUNT = {
     "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 }
 
-with trace.get_tracer("people").start_as_current_span("report"):
-    files = boto3.client("s3", **ACCOUNT)
-    files.put_object(Bucket="people", Key="nora.lind@example.org", Body=b"nora.lind@example.org")
-    queue = boto3.client("sqs", **ACCOUNT)
-    queue.send_message(QueueUrl=f"{SERVICE}/people", MessageBody="nora.lind@example.org")
-    try:
-        files.get_object(Bucket="people", Key="missing/nora.lind@example.org")
-    except botocore.exceptions.ClientError as error:
-        print(type(error).__name__)
+files = boto3.client("s3", **ACCOUNT)
+files.put_object(Bucket="people", Key="nora.lind@example.org", Body=b"nora.lind@example.org")
+queue = boto3.client("sqs", **ACCOUNT)
+queue.send_message(QueueUrl=f"{SERVICE}/people", MessageBody="nora.lind@example.org")
+try:
+    files.get_object(Bucket="people", Key="refused/nora.lind@example.org")
+except botocore.exceptions.ClientError as error:
+    print(type(error).__name__)

@@ -4,9 +4,9 @@ import asyncio
 import os
 
 import httpx
-from opentelemetry import trace
 
 SERVICE = os.environ["SERVICE_URL"]
+REFUSED = "http://nora:hunter2@127.0.0.1:9/people/nora.lind@example.org"
 
 
 async def read_later() -> None:
@@ -14,13 +14,12 @@ async def read_later() -> None:
         async with client.stream("GET", f"{SERVICE}/stream") as answer:
             print(len(await answer.aread()))
         try:
-            await client.get("http://nora:hunter2@127.0.0.1:9/nora.lind@example.org")
+            await client.get(REFUSED)
         except httpx.ConnectError as error:
             print(type(error).__name__)
 
 
-with trace.get_tracer("people").start_as_current_span("report"):
-    with httpx.Client() as client:
-        client.get(f"{SERVICE}/people?mail=nora.lind@example.org")
-        client.post(f"{SERVICE}/people", json={"mail": "nora.lind@example.org"})
-    asyncio.run(read_later())
+with httpx.Client() as client:
+    client.get(f"{SERVICE}/people?mail=nora.lind@example.org")
+    client.post(f"{SERVICE}/people", json={"mail": "nora.lind@example.org"})
+asyncio.run(read_later())

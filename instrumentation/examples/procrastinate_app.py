@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 
-from opentelemetry import trace
 from procrastinate import App, PsycopgConnector
 
 app = App(connector=PsycopgConnector(conninfo=os.environ["DATABASE_URL"]))
@@ -24,9 +23,8 @@ def invite(mail: str) -> None:
 
 async def main() -> None:
     async with app.open_async():
-        with trace.get_tracer("shop").start_as_current_span("order"):
-            await ship.defer_async(order="first", mail="nora.lind@example.org")
-            await invite.defer_async(mail="nora.lind@example.org")
+        await ship.defer_async(order="first", mail="nora.lind@example.org")
+        await invite.defer_async(mail="nora.lind@example.org")
 
 
 if __name__ == "__main__":

@@ -4,26 +4,23 @@ import asyncio
 import os
 
 import psycopg
-from opentelemetry import trace
 
 DATABASE = os.environ["DATABASE_URL"]
-tracer = trace.get_tracer("people")
 
 
 async def read_later() -> None:
     async with await psycopg.AsyncConnection.connect(DATABASE) as connection:
-        await connection.execute("SELECT name FROM people WHERE name = %s", ["nora.lind"])
+        await connection.execute("SELECT name FROM people WHERE name = %s", ["nora"])
 
 
-with tracer.start_as_current_span("report"):
-    with psycopg.connect(DATABASE) as connection:
-        connection.execute("CREATE TEMPORARY TABLE people (name text, mail text)")
-        with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO people VALUES ('nora.lind', 'nora.lind@example.org')")
-            cursor.executemany("INSERT INTO people VALUES (%s, %s)", [("a", "b"), ("c", "d")])
-            cursor.execute("SELECT count(*) FROM people WHERE mail = 'nora.lind@example.org'")
-            print(cursor.fetchone())
-    try:
-        asyncio.run(read_later())
-    except psycopg.errors.UndefinedTable as error:
-        print(type(error).__name__)
+with psycopg.connect(DATABASE) as connection:
+    connection.execute("CREATE TEMPORARY TABLE people (name text, mail text)")
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO people VALUES ('nora', 'nora.lind@example.org')")
+        cursor.executemany("INSERT INTO people VALUES (%s, %s)", [("a", "b"), ("c", "d")])
+        cursor.execute("SELECT count(*) FROM people WHERE name = 'nora'")
+        print(cursor.fetchone())
+try:
+    asyncio.run(read_later())
+except psycopg.errors.UndefinedTable as error:
+    print(type(error).__name__)

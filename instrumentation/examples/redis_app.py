@@ -5,25 +5,23 @@ import os
 
 import redis
 import redis.asyncio
-from opentelemetry import trace
 
 ADDRESS = os.environ["REDIS_URL"]
 
 
 async def read_later() -> None:
     async with redis.asyncio.from_url(ADDRESS) as client:
-        print(await client.get("person:7"))
+        print(len(await client.get("person:7")))
 
 
-with trace.get_tracer("people").start_as_current_span("report"):
-    with redis.from_url(ADDRESS) as client:
-        client.set("person:7", "nora.lind@example.org")
-        with client.pipeline() as batch:
-            batch.get("person:7")
-            batch.hset("cards", "nora.lind@example.org", "4111111111111111")
-            batch.execute()
-        try:
-            client.incr("person:7")
-        except redis.ResponseError as error:
-            print(type(error).__name__)
-    asyncio.run(read_later())
+with redis.from_url(ADDRESS) as client:
+    client.set("person:7", "nora.lind@example.org")
+    with client.pipeline() as batch:
+        batch.get("person:7")
+        batch.hset("cards", "nora", "4111111111111111")
+        batch.execute()
+    try:
+        client.incr("person:7")
+    except redis.ResponseError as error:
+        print(type(error).__name__)
+asyncio.run(read_later())

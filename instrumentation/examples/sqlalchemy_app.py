@@ -3,7 +3,6 @@
 import asyncio
 import os
 
-from opentelemetry import trace
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -18,17 +17,14 @@ async def read_later() -> None:
     await engine.dispose()
 
 
-with trace.get_tracer("people").start_as_current_span("report"):
-    engine = create_engine(f"postgresql+psycopg{DATABASE}")
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TEMPORARY TABLE people (name text, mail text)"))
-        connection.execute(
-            text("INSERT INTO people VALUES (:name, 'nora.lind@example.org')"), {"name": "n"}
-        )
-        print(connection.execute(text("SELECT count(*) FROM people")).scalar())
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 'nora.lind@example.org' FROM nowhere"))
-    except ProgrammingError as error:
-        print(type(error).__name__)
-    asyncio.run(read_later())
+engine = create_engine(f"postgresql+psycopg{DATABASE}")
+with engine.begin() as connection:
+    connection.execute(text("CREATE TEMPORARY TABLE people (name text, mail text)"))
+    connection.execute(text("INSERT INTO people VALUES (:name, 'nora')"), {"name": "lind"})
+    print(connection.execute(text("SELECT count(*) FROM people")).scalar())
+try:
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 'nora.lind@example.org' FROM nowhere"))
+except ProgrammingError as error:
+    print(type(error).__name__)
+asyncio.run(read_later())

@@ -3,7 +3,6 @@
 import logging
 
 import structlog
-from opentelemetry import trace
 
 shared = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level]
 structlog.configure(
@@ -26,11 +25,10 @@ handler.setFormatter(
 logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
 log = structlog.get_logger("orders")
 
-with trace.get_tracer("orders").start_as_current_span("order"):
-    log.warning("Order of nora.lind@example.org", order=7, password="hunter2")
-    log.debug("Is not written")
-    logging.getLogger("stock").warning("Stock for %s", "nora.lind@example.org")
-    try:
-        raise ValueError("card 4111111111111111 was refused for nora.lind@example.org")
-    except ValueError:
-        log.exception("Payment failed")
+log.warning("Order of nora.lind@example.org", order=7, password="hunter2")
+log.debug("Is not written")
+logging.getLogger("stock").warning("Stock for %s", "nora.lind@example.org")
+try:
+    raise ValueError("card 4111111111111111 was refused for nora.lind@example.org")
+except ValueError:
+    log.exception("Payment failed")

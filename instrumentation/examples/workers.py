@@ -1,12 +1,10 @@
-"""Work in threads, processes and tasks: `python workers.py threads`, `pool-fork`, …"""
+"""Work in threads, tasks and processes: `python workers.py threads`, `pool-fork`, …"""
 
 import asyncio
 import logging
 import multiprocessing
 import sys
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-
-from opentelemetry import trace
 
 log = logging.getLogger("workers")
 
@@ -18,8 +16,7 @@ def work(number: int) -> None:
 
 
 async def tasks() -> None:
-    parts = [asyncio.create_task(asyncio.to_thread(work, number)) for number in range(4)]
-    await asyncio.wait(parts)
+    await asyncio.wait([asyncio.create_task(asyncio.to_thread(work, n)) for n in range(4)])
 
 
 def executor(pool: Executor) -> None:
@@ -32,14 +29,11 @@ def executor(pool: Executor) -> None:
 if __name__ == "__main__":
     way, _, start = sys.argv[1].partition("-")
     context = multiprocessing.get_context(start or None)
-    with trace.get_tracer("workers").start_as_current_span("all parts"):
-        if way == "tasks":
-            asyncio.run(tasks())
-        elif way == "pool":
-            executor(ProcessPoolExecutor(2, context))
-        elif way == "threads":
-            executor(ThreadPoolExecutor(2))
-        else:
-            child = context.Process(target=work, args=(3,))
-            child.start()
-            child.join()
+    if way == "tasks":
+        asyncio.run(tasks())
+    elif way in ("threads", "pool"):
+        executor(ThreadPoolExecutor(2) if way == "threads" else ProcessPoolExecutor(2, context))
+    else:
+        child = context.Process(target=work, args=(3,))
+        child.start()
+        child.join()
