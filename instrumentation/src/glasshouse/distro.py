@@ -25,6 +25,11 @@ DEFAULTS: Final = {
     # Milliseconds. A span or log is on its way within half a second.
     "OTEL_BSP_SCHEDULE_DELAY": "500",
     "OTEL_BLRP_SCHEDULE_DELAY": "500",
+    # Items. A burst waits here until the batch thread gets a turn; 2,048 is its tenth of a second.
+    "OTEL_BSP_MAX_QUEUE_SIZE": "16384",
+    "OTEL_BLRP_MAX_QUEUE_SIZE": "16384",
+    # What is delivered and what is given up are metrics of the SDK.
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
 }
 
 # FastAPI records its requests itself; a second layer would count each of them twice.

@@ -24,6 +24,12 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from glasshouse.delivery.exporters import (
+    BufferedLogExporter,
+    BufferedSpanExporter,
+    DeliveringLogRecordProcessor,
+    DeliveringSpanProcessor,
+)
 from glasshouse.redaction.counting import count_record
 from glasshouse.redaction.redactor import Redactor
 from glasshouse.redaction.telemetry import TelemetryRedactor
@@ -93,12 +99,12 @@ class RedactingMetricExporter(MetricExporter):
 
 def span_processor(exporter: SpanExporter) -> BatchSpanProcessor:
     """Return a batch processor that redacts before ``exporter``."""
-    return BatchSpanProcessor(RedactingSpanExporter(exporter))
+    return DeliveringSpanProcessor(RedactingSpanExporter(BufferedSpanExporter(exporter)))
 
 
 def log_record_processor(exporter: LogRecordExporter) -> BatchLogRecordProcessor:
     """Return a batch processor that redacts before ``exporter``."""
-    return BatchLogRecordProcessor(RedactingLogExporter(exporter))
+    return DeliveringLogRecordProcessor(RedactingLogExporter(BufferedLogExporter(exporter)))
 
 
 def redact_reader(reader: MetricReader) -> None:
