@@ -43,6 +43,9 @@ class Counts:
         self._enabled = os.environ.get(ENABLED_VARIABLE, "").strip().lower() == "true"
         exporter_type: Any = exporter.__class__
         component = _component(kind, exporter_type)
+        if self._enabled:
+            # Now: a provider that is shutting down gives no meter any more.
+            _instruments(self._item)
         number = _numbers[component]
         _numbers[component] += 1
         self._attributes = {

@@ -27,8 +27,8 @@ class Reporter:
         self._last_line = -_PAUSE_S
         self._lost: Counter[str] = Counter()
 
-    def failing(self, signal: str, reason: str) -> None:
-        """Tell that ``signal`` cannot be delivered at the moment."""
+    def failing(self, signal: str, reason: str, *, is_kept: bool) -> None:
+        """Tell that ``signal`` cannot be delivered at the moment, and whether it is kept."""
         with self._lock:
             self._failing.add(signal)
             now = time.monotonic()
@@ -36,7 +36,8 @@ class Reporter:
                 return
             self._reported, self._last_line = True, now
         extra = {"signal": signal, "error.type": reason}
-        _logger.warning("Telemetry cannot be delivered and is kept for later", extra=extra)
+        what = "cannot be delivered and is kept for later" if is_kept else "is refused and given up"
+        _logger.warning("Telemetry %s", what, extra=extra)
 
     def lost(self, signal: str, count: int) -> None:
         """Tell that items were given up."""

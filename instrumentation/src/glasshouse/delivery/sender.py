@@ -253,7 +253,7 @@ class Sender:
             state.next_try = time.monotonic() + pause
             failures = state.failures
         if failures >= _FAILURES_BEFORE_A_LINE:
-            self._reporter.failing(self._kind.signal, outcome.reason)
+            self._reporter.failing(self._kind.signal, outcome.reason, is_kept=True)
 
     def _refused(self, state: _State, parcels: list[_Parcel], outcome: Outcome) -> None:
         if len(parcels) > 1:
@@ -269,7 +269,7 @@ class Sender:
         count = self._done(state, parcels)
         if count is not None:
             self._lose(count, outcome.reason)
-            self._reporter.failing(self._kind.signal, outcome.reason)
+            self._reporter.failing(self._kind.signal, outcome.reason, is_kept=False)
 
     def _halve(self, state: _State, parcel: _Parcel) -> None:
         middle = parcel.count // 2
