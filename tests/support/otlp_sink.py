@@ -63,10 +63,15 @@ class Sink(otlp.Stored):
     def stored(self, signal: str) -> list[dict[str, Any]]:
         """Return the requests of a signal in OTLP's JSON form; ids are in base64, not in hex."""
         return [
-            MessageToDict(_MESSAGES[signal].FromString(request.body))
+            self.decoded(request)
             for request in tuple(self.requests)
             if request.path.endswith(f"/v1/{signal}")
         ]
+
+    def decoded(self, request: Request) -> dict[str, Any]:
+        """Return a request in OTLP's JSON form."""
+        signal = request.path.rpartition("/")[2]
+        return MessageToDict(_MESSAGES[signal].FromString(request.body))
 
     def bodies(self) -> list[str]:
         """Return the text of every log record."""

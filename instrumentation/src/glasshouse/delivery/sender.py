@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -39,6 +39,8 @@ class _Parcel:
     count: int
     size: int
     made: float
+    # What it adds to the settled ones: of the halves of an export only the last one counts.
+    weight: int = 1
 
 
 @dataclass(kw_only=True)
@@ -121,7 +123,8 @@ class Sender:
             state.waiting.append(parcel)
             state.size += parcel.size
             state.accepted += 1
-            while state.waiting and state.size > self._bounds.size:
+            # One always stays: a bound under the size of one export must not end all delivery.
+            while len(state.waiting) > 1 and state.size > self._bounds.size:
                 full += self._remove(state, state.waiting.popleft())
             state.changed.notify_all()
         self._counts.taken(count)
@@ -274,14 +277,18 @@ class Sender:
     def _halve(self, state: _State, parcel: _Parcel) -> None:
         middle = parcel.count // 2
         halves = [
-            _Parcel(batch=batch, count=len(batch), size=self._kind.size(batch), made=parcel.made)
-            for batch in (parcel.batch[:middle], parcel.batch[middle:])
+            replace(
+                parcel, batch=batch, count=len(batch), size=self._kind.size(batch), weight=weight
+            )
+            for batch, weight in (
+                (parcel.batch[:middle], 0),
+                (parcel.batch[middle:], parcel.weight),
+            )
         ]
         with state.changed:
             state.sending = []
             state.waiting.extendleft(reversed(halves))
             state.size += sum(half.size for half in halves) - parcel.size
-            state.accepted += 1
             state.apart += len(halves)
 
     def _done(self, state: _State, parcels: list[_Parcel]) -> int | None:
@@ -298,7 +305,7 @@ class Sender:
 
     def _remove(self, state: _State, parcel: _Parcel) -> int:
         state.size -= parcel.size
-        state.settled += 1
+        state.settled += parcel.weight
         return parcel.count
 
     def _remove_expired(self, state: _State) -> int:
