@@ -2,7 +2,7 @@
 
 import contextlib
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +46,16 @@ class Sink(otlp.Stored):
         ]
 
 
+def _take(_: Request) -> int:
+    return 200
+
+
 @contextlib.contextmanager
-def running() -> Iterator[Sink]:
-    """Receive protobuf over HTTP, compressed or not, until the end of the block."""
+def running(answer: Callable[[Request], int] = _take) -> Iterator[Sink]:
+    """Receive protobuf over HTTP, compressed or not, until the end of the block.
+
+    ``answer`` returns the status of the answer to a request that is already kept; it may block.
+    """
     sink = Sink()
 
     class Receiver(Handler):
@@ -57,8 +64,11 @@ def running() -> Iterator[Sink]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            sink.requests.append(Request(path=self.path, headers=headers, body=body))
-            self.answer(headers={"Content-Type": "application/x-protobuf"})
+            request = Request(path=self.path, headers=headers, body=body)
+            sink.requests.append(request)
+            self.answer(
+                status=answer(request), headers={"Content-Type": "application/x-protobuf"}
+            )
 
     with serving(Receiver) as sink.url:
         yield sink

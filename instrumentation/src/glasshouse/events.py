@@ -7,6 +7,7 @@ A field of event ``payment.created`` is called ``transaction_id`` in code,
 import functools
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
@@ -20,7 +21,8 @@ _UNDERSCORE: Final = re.compile(r"_([a-z0-9])")
 
 _DECIMALS: Final = 6
 
-_logger = logging.getLogger("glasshouse.events")
+LOGGER: Final = "glasshouse.events"
+_logger = logging.getLogger(LOGGER)
 
 FieldValue = str | int | float | bool | None
 
@@ -85,13 +87,23 @@ def emit_event(
     Raises:
         ConfigurationError: the key for pseudonyms is unusable.
     """
-    if level is None:
-        level = logging.WARNING if name.endswith(".failed") else logging.INFO
-    attributes: dict[str, Any] = {EVENT_NAME_ATTRIBUTE: name, EVENT_ATTRIBUTE: name}
+    extra = {EVENT_NAME_ATTRIBUTE: name, **attributes(name, error_type=error_type, fields=fields)}
+    _logger.log(level_of(name) if level is None else level, message, extra=extra)
+
+
+def level_of(event: str) -> int:
+    """Return the level of an event whose emitter names none."""
+    return logging.WARNING if event.endswith(".failed") else logging.INFO
+
+
+def attributes(
+    event: str, *, error_type: str | None, fields: Mapping[str, FieldValue]
+) -> dict[str, Any]:
+    """Return an event's attributes by their OTLP names, with pseudonyms, without its event name."""
+    found: dict[str, Any] = {EVENT_ATTRIBUTE: event}
     for field, value in fields.items():
-        if value is None:
-            continue
-        attributes[attribute_name(name, field)] = _outgoing(field, value)
+        if value is not None:
+            found[attribute_name(event, field)] = _outgoing(field, value)
     if error_type is not None:
-        attributes[ERROR_TYPE] = error_type
-    _logger.log(level, message, extra=attributes)
+        found[ERROR_TYPE] = error_type
+    return found
