@@ -51,7 +51,7 @@ def _take(_: Request) -> int:
 
 
 @contextlib.contextmanager
-def running(answer: Callable[[Request], int] = _take) -> Iterator[Sink]:
+def running(answer: Callable[[Request], int] = _take, port: int = 0) -> Iterator[Sink]:
     """Receive protobuf over HTTP, compressed or not, until the end of the block.
 
     ``answer`` returns the status of the answer to a request that is already kept; it may block.
@@ -66,9 +66,7 @@ def running(answer: Callable[[Request], int] = _take) -> Iterator[Sink]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(path=self.path, headers=headers, body=body)
             sink.requests.append(request)
-            self.answer(
-                status=answer(request), headers={"Content-Type": "application/x-protobuf"}
-            )
+            self.answer(status=answer(request), headers={"Content-Type": "application/x-protobuf"})
 
-    with serving(Receiver) as sink.url:
+    with serving(Receiver, port) as sink.url:
         yield sink

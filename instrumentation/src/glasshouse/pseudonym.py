@@ -76,5 +76,7 @@ def user_pseudonym(user_id: str) -> str:
     """
     if _PSEUDONYM.fullmatch(user_id):
         return user_id
-    digest = hmac.new(hmac_key(), user_id.encode(), hashlib.sha256).hexdigest()
+    # Half a surrogate pair has no encoding of its own, and is part of an id all the same.
+    identity = user_id.encode("utf-8", "surrogatepass")
+    digest = hmac.new(hmac_key(), identity, hashlib.sha256).hexdigest()
     return f"[user:{digest[:_LENGTH]}]"

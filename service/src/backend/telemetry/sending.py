@@ -175,15 +175,23 @@ async def _in_thread(call: Callable[[], Outcome]) -> Outcome:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Outcome] = loop.create_future()
 
-    def settle(outcome: Outcome) -> None:
-        if not answer.done():
+    def settle(outcome: Outcome | None, error: Exception | None) -> None:
+        if answer.done():
+            return  # nobody waits any more
+        if outcome is not None:
             answer.set_result(outcome)
+        else:
+            answer.set_exception(error or RuntimeError("no outcome"))
 
     def run() -> None:
-        outcome = call()
+        outcome, fault = None, None
+        try:
+            outcome = call()
+        except Exception as error:  # noqa: BLE001 (raised where it is awaited)
+            fault = error
         # The loop is closed when the worker has ended meanwhile.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, outcome)
+            loop.call_soon_threadsafe(settle, outcome, fault)
 
     threading.Thread(target=run, name="outbox-sender", daemon=True).start()
     return await answer
