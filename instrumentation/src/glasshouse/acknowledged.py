@@ -15,8 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import requests
 from opentelemetry import trace
@@ -76,16 +75,12 @@ class PreparedEvent:
     traceparent: str | None
 
 
-class Outcome(Enum):
-    """What became of events that were sent.
+Outcome = Literal["acknowledged", "refused", "unavailable"]
+"""What became of events that were sent.
 
-    ACKNOWLEDGED: the Collector has them. REFUSED: it will never take them as they are.
-    UNAVAILABLE: it may have them, or not; send them again.
-    """
-
-    ACKNOWLEDGED = auto()
-    REFUSED = auto()
-    UNAVAILABLE = auto()
+acknowledged: the Collector has them. refused: it will never take them as they are. unavailable: it
+may have them, or not; send them again.
+"""
 
 
 def prepare_event(
@@ -165,7 +160,7 @@ class EventSender:
             _logger.error(
                 "Events cannot be encoded", extra={"error.type": type(error).__qualname__}
             )
-            return Outcome.REFUSED
+            return "refused"
         return self._session.outcome()
 
     def close(self) -> None:
@@ -194,9 +189,9 @@ class _Session(requests.Session):
         """Return what became of the request since `begin`."""
         # Nothing was asked: the exporter could not encode it, or found it too large.
         if not self._asked or self._status in _REFUSED:
-            return Outcome.REFUSED
+            return "refused"
         acknowledged = self._status is not None and self._status in _SUCCESS
-        return Outcome.ACKNOWLEDGED if acknowledged else Outcome.UNAVAILABLE
+        return "acknowledged" if acknowledged else "unavailable"
 
 
 class _ConsoleRecord(logging.LogRecord):

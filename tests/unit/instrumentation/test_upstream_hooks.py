@@ -38,7 +38,8 @@ SOURCES = Path(glasshouse.__file__).parent
 
 # Private modules and names that are imported.
 IMPORTED = {
-    "opentelemetry._logs": {"get_logger_provider"},
+    "opentelemetry._logs": {"LogRecord", "get_logger_provider"},
+    "opentelemetry.exporter.otlp.proto.http._log_exporter": {"OTLPLogExporter"},
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
     "opentelemetry.sdk._logs": {
         "LogRecordProcessor",

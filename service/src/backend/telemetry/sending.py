@@ -137,9 +137,9 @@ class OutboxSender:
         events = [event_of(row) for row in rows]
         positions = [row["position"] for row in rows]
         match await _in_thread(lambda: self._send(events)):
-            case Outcome.ACKNOWLEDGED:
+            case "acknowledged":
                 await connection.execute(query("delete_events"), {"positions": positions})
-            case Outcome.REFUSED:
+            case "refused":
                 cursor = await connection.execute(
                     query("refuse_events"),
                     {"positions": positions, "alone": alone, "limit": self._most_refusals},
@@ -147,7 +147,7 @@ class OutboxSender:
                 for row in await cursor.fetchall():
                     if row["is_set_aside"]:
                         _report_set_aside(row)
-            case Outcome.UNAVAILABLE:
+            case "unavailable":
                 return False
         return True
 
