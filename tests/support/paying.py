@@ -32,7 +32,7 @@ PAUSE_S = 0.01
 _tracer = trace.get_tracer("paying")
 
 
-def _tell(**line: Any) -> None:
+def _report(**line: Any) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
@@ -48,7 +48,7 @@ def hold() -> None:
     async def add_and_wait(event: PreparedEvent, connection: Connection) -> None:
         await add(event, connection)
         cursor = await connection.execute("SELECT id FROM event_outbox")
-        _tell(open=[str(row["id"]) for row in await cursor.fetchall()])
+        _report(open=[str(row["id"]) for row in await cursor.fetchall()])
         await asyncio.Event().wait()
 
     outbox.add = add_and_wait
@@ -69,7 +69,7 @@ async def pay(count: int) -> None:
                 new = NewPayment(user_id=USER, amount=Decimal("12.34"), currency="EUR")
                 made = await payments.create(new, None)
             context.detach(token)
-            _tell(
+            _report(
                 payment=made.payment.id,
                 trace=trace.format_trace_id(span.get_span_context().trace_id),
                 request=ids.request,

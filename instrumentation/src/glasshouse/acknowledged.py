@@ -20,11 +20,13 @@ from typing import Any, Final, Literal, cast
 import requests
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, get_logger_provider
+from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.instrumentation.log_utils import std_to_otel
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter
+from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
@@ -130,9 +132,9 @@ def emit_prepared(event: PreparedEvent) -> None:
 
 def is_exported() -> bool:
     """Return whether this process sends its logs over OTLP."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if os.environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
         return False
-    names = os.environ.get("OTEL_LOGS_EXPORTER", "otlp").split(",")
+    names = os.environ.get(OTEL_LOGS_EXPORTER, "otlp").split(",")
     return "otlp" in [name.strip() for name in names] and isinstance(
         get_logger_provider(), LoggerProvider
     )
@@ -173,7 +175,7 @@ def _redacting(exporter: LogRecordExporter) -> LogRecordExporter:
 
 
 class _Session(requests.Session):
-    """Keeps the status of the last answer, which the exporter does not tell."""
+    """Keeps the status of the last answer, which the exporter does not return."""
 
     def begin(self) -> None:
         self._asked = False

@@ -66,8 +66,8 @@ class Writer:
         text = self.console.read_text(encoding="utf-8")
         return [json.loads(one) for one in text[: text.rfind("\n") + 1].splitlines()]
 
-    def told(self, key: str, count: int) -> list[dict[str, Any]]:
-        """Wait until it has told so many lines with this key; return them."""
+    def reported(self, key: str, count: int) -> list[dict[str, Any]]:
+        """Wait until it has reported so many lines with this key; return them."""
 
         def probe() -> tuple[list[dict[str, Any]] | None, object]:
             found = [one for one in self.lines() if key in one]
@@ -115,7 +115,7 @@ class Scene:
     def paid(self, count: int = 1) -> list[dict[str, Any]]:
         """Make payments; kill the process that made them as soon as the last is committed."""
         writer = self.pay(count)
-        made = writer.told("payment", count)
+        made = writer.reported("payment", count)
         writer.kill()
         return made
 
@@ -177,7 +177,7 @@ def until_arrived(sink: Sink, count: int) -> None:
 def test_killed_before_the_commit_nothing_has_happened(scene: Scene, sink: Sink) -> None:
     writer = scene.pay(1, "hold")
     # Its row is written, in a transaction that nobody else sees.
-    [line] = writer.told("open", 1)
+    [line] = writer.reported("open", 1)
     [uid] = line["open"]
     scene.worker(sink.url)
     writer.kill()
@@ -317,7 +317,9 @@ def test_killed_after_the_deletion_it_is_not_sent_again(scene: Scene, sink: Sink
     assert paid(sink) == {first["payment"]: 1, second["payment"]: 1}
 
 
-def test_what_waits_while_the_collector_is_away_arrives_once_it_is_back(scene: Scene) -> None:
+def test_what_waits_while_the_collector_is_unavailable_arrives_when_it_is_back(
+    scene: Scene,
+) -> None:
     port = free(["collector"])["collector"]
     worker = scene.worker(f"http://127.0.0.1:{port}")
     made = scene.paid(20)
@@ -345,7 +347,7 @@ def test_two_workers_send_each_event_once(scene: Scene, sink: Sink) -> None:
 
 def test_processes_killed_at_any_moment_lose_nothing(scene: Scene, sink: Sink) -> None:
     writer = scene.pay(100_000)
-    writer.told("payment", 1)
+    writer.reported("payment", 1)
     for _ in range(3):
         worker = scene.worker(sink.url)
         # Wherever it then is, between two payments and in the middle of a batch.
@@ -368,7 +370,7 @@ def test_a_record_is_that_of_the_moment_of_the_change(
     scene: Scene, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = scene.pay(1)
-    [made] = writer.told("payment", 1)
+    [made] = writer.reported("payment", 1)
     [row] = scene.rows("SELECT *, attributes::text || resource::text AS text FROM event_outbox")
     assert paying.USER not in row["text"]
     scene.worker(sink.url)

@@ -181,7 +181,7 @@ WHERE run.id = oldest.id
     );
 
 -- name: insert_event
--- Write an event into the outbox, in the transaction of what it tells of.
+-- Write an event into the outbox, in the transaction of the change it reports.
 INSERT INTO event_outbox
     (id, occurred_at, name, message, level, attributes, resource, traceparent)
 VALUES (

@@ -1,4 +1,4 @@
-"""The outbox: events that are committed with what they tell of, and not sent yet.
+"""The outbox: events that are committed with the change they report, and not sent yet.
 
 `sending` sends them.
 """
@@ -25,7 +25,7 @@ async def add(event: PreparedEvent, connection: Connection) -> None:
     Where logs are not sent over OTLP, the line is all there is.
     """
     if is_exported():
-        # A span of it would tell of telemetry, not of the service.
+        # A span of it would report telemetry, not the service.
         with suppress_instrumentation():
             await connection.execute(query("insert_event"), _row(event))
     after_commit(connection, functools.partial(announce_event, event))

@@ -1,4 +1,4 @@
--- Events that are committed with what they tell of, until the Collector has acknowledged them.
+-- Events that are committed with the change they report, until the Collector has acknowledged them.
 CREATE TABLE event_outbox (
     -- The order in which they are sent.
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
