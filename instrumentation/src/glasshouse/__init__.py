@@ -6,6 +6,7 @@ is for code that emits business events or wants the current request's id.
 """
 
 from glasshouse.asgi import RequestContextMiddleware
+from glasshouse.configure import configure
 from glasshouse.context import correlation_id, request_id
 from glasshouse.errors import ConfigurationError, GlasshouseError
 from glasshouse.events import emit_event
@@ -17,6 +18,7 @@ __all__ = [
     "ConfigurationError",
     "GlasshouseError",
     "RequestContextMiddleware",
+    "configure",
     "configure_logging",
     "correlation_id",
     "emit_event",

@@ -18,24 +18,25 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 import requests
-from opentelemetry import trace
-from opentelemetry._logs import LogRecord, get_logger_provider
+from opentelemetry import context, trace
+from opentelemetry._logs import get_logger_provider
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.instrumentation.log_utils import std_to_otel
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from glasshouse import events
+from glasshouse.capture import export
+from glasshouse.capture.counting import count_lost
+from glasshouse.capture.translate import translate
 from glasshouse.context import attributes_of
 from glasshouse.events import FieldValue
-from glasshouse.redaction import Redactor
-from glasshouse.redaction.exporters import RedactingLogExporter
+from glasshouse.redaction import Redactor, repair
+from glasshouse.redaction.process import telemetry_redactor
 
 # OpenTelemetry's name for what identifies a record.
 ID_ATTRIBUTE: Final = "log.record.uid"
@@ -46,11 +47,11 @@ SEND_TIMEOUT_S: Final = 5.0
 
 _INT64: Final = range(-(2**63), 2**63)
 _NANOSECONDS_PER_MICROSECOND: Final = 1000
+_NANOSECONDS_PER_SECOND: Final = 10**9
 # The Collector has read the request, and will never take it.
 _REFUSED: Final = frozenset({400, 413, 422})
 _SUCCESS: Final = range(200, 300)
 _SCOPE: Final = InstrumentationScope(events.LOGGER)
-_SEVERITY_TEXTS: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 
 _logger = logging.getLogger(events.LOGGER)
 
@@ -122,12 +123,21 @@ def announce_event(event: PreparedEvent) -> None:
 
     Nothing is raised.
     """
-    _log(event, _ConsoleRecord)
+    try:
+        events.show_event(_console_record(event))
+    except Exception:  # noqa: BLE001 (an event never costs the caller its own work)
+        count_lost()
 
 
 def emit_prepared(event: PreparedEvent) -> None:
-    """Emit the event as `emit_event` would. For one that cannot be kept."""
-    _log(event, logging.LogRecord)
+    """Emit the event as `emit_event` would. For one that cannot be kept. Nothing is raised."""
+    try:
+        record = _console_record(event)
+    except Exception:  # noqa: BLE001 (as above)
+        count_lost()
+        return
+    export(record)
+    events.show_event(record)
 
 
 def is_exported() -> bool:
@@ -148,7 +158,7 @@ class EventSender:
 
     def __init__(self, timeout: float = SEND_TIMEOUT_S) -> None:
         self._session = _Session()
-        self._exporter = _redacting(OTLPLogExporter(timeout=timeout, session=self._session))
+        self._exporter = OTLPLogExporter(timeout=timeout, session=self._session)
 
     def send(self, batch: Sequence[PreparedEvent]) -> Outcome:
         """Send a batch, as one request. Raises nothing."""
@@ -168,10 +178,6 @@ class EventSender:
     def close(self) -> None:
         """End the retries of a call that is under way, and close the connection."""
         self._exporter.shutdown()
-
-
-def _redacting(exporter: LogRecordExporter) -> LogRecordExporter:
-    return RedactingLogExporter(exporter)
 
 
 class _Session(requests.Session):
@@ -196,42 +202,13 @@ class _Session(requests.Session):
         return "acknowledged" if acknowledged else "unavailable"
 
 
-class _ConsoleRecord(logging.LogRecord):
-    """A record of an event that is sent over OTLP from where it is kept, and only from there."""
-
-
-def is_for_console(record: logging.LogRecord) -> bool:
-    """Return whether a record must not be sent over OTLP: its event is sent by an `EventSender`."""
-    return isinstance(record, _ConsoleRecord)
-
-
-def _log(event: PreparedEvent, kind: type[logging.LogRecord]) -> None:
-    try:
-        if not _logger.isEnabledFor(event.level):
-            return
-        record = kind(_logger.name, event.level, __file__, 0, event.message, None, None)
-        record.created = event.time / 1e9
-        own = attributes_of()
-        extra: dict[str, Any] = {key: v for key, v in event.attributes.items() if key not in own}
-        vars(record).update({events.EVENT_NAME_ATTRIBUTE: event.name, **extra})
-        _exclude_console_records()
-        _logger.handle(record)
-    # Telemetry must not end what it reports.
-    except Exception as error:  # noqa: BLE001 (see above)
-        _logger.error("An event has no line", extra={"error.type": type(error).__qualname__})
-
-
-def _exclude_console_records() -> None:
-    for handler in logging.getLogger().handlers:
-        if (
-            type(handler).__name__ == "LoggingHandler"
-            and _is_not_for_console not in handler.filters
-        ):
-            handler.addFilter(_is_not_for_console)
-
-
-def _is_not_for_console(record: logging.LogRecord) -> bool:
-    return not is_for_console(record)
+def _console_record(event: PreparedEvent) -> logging.LogRecord:
+    # The console and the log processors add the ids themselves.
+    own = attributes_of()
+    kept = {name: value for name, value in event.attributes.items() if name not in own}
+    record = events.record_of(event.name, event.message, event.level, kept)
+    record.created = event.time / _NANOSECONDS_PER_SECOND
+    return record
 
 
 def _value(value: object) -> AttributeValue:
@@ -248,10 +225,7 @@ def _value(value: object) -> AttributeValue:
 
 def _text(text: str) -> str:
     """Return text that every encoding and Postgres can hold."""
-    text = text[:LONGEST_TEXT].replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if text.isascii():
-        return str(text)
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return repair.text(text[:LONGEST_TEXT]).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _resource() -> Mapping[str, Any]:
@@ -279,17 +253,16 @@ def _span_context(traceparent: str | None) -> SpanContext:
 
 
 def _record(event: PreparedEvent) -> ReadableLogRecord:
-    level = logging.getLevelName(event.level)
     span = NonRecordingSpan(_span_context(event.traceparent))
-    record = LogRecord(
-        timestamp=event.time,
-        # The same with each try: nothing in a repeat is new.
-        observed_timestamp=event.time,
-        context=trace.set_span_in_context(span),
-        severity_text=_SEVERITY_TEXTS.get(level, level),
-        severity_number=std_to_otel(event.level),
-        body=event.message,
-        attributes={**event.attributes, ID_ATTRIBUTE: event.id},
-        event_name=event.name,
-    )
-    return ReadableLogRecord(record, Resource(dict(event.resource)), _SCOPE)
+    attributes = {**event.attributes, ID_ATTRIBUTE: event.id}
+    token = context.attach(trace.set_span_in_context(span, context.Context()))
+    try:
+        log = translate(events.record_of(event.name, event.message, event.level, attributes))
+    finally:
+        context.detach(token)
+    # Observed when it happened, too: nothing in a repeat is new.
+    log.timestamp = log.observed_timestamp = event.time
+    # Not behind a provider, whose guard redacts for everybody else.
+    redactor = telemetry_redactor()
+    resource = redactor.resource(Resource(dict(event.resource)), "logs")
+    return ReadableLogRecord(redactor.log(log), resource, _SCOPE)

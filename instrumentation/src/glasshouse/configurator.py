@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import shutdown
+from glasshouse import guard, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -25,23 +25,33 @@ from glasshouse.propagation import hosts_from
 from glasshouse.propagation import install as install_propagation
 from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
-from glasshouse.redaction.exporters import log_record_processor, redact_reader, span_processor
 from glasshouse.version import ATTRIBUTE, service_version
 
 
 class GlasshouseConfigurator(_OTelSDKConfigurator):
     """The configurator that ``OTEL_PYTHON_DISTRO=glasshouse`` selects."""
 
+    is_done = False
+
     def _configure(self, **kwargs: Any) -> None:
         try:
-            check_allowed()
-            configure_logging()
-            Redactor.default()
-            warn_of_random_key()
-            hosts = hosts_from()
-            version = service_version()
+            self.set_up(**kwargs)
         except ConfigurationError as error:
             _refuse(error)
+
+    def set_up(self, **kwargs: Any) -> None:
+        """Set up logging and the SDK.
+
+        Raises:
+            ConfigurationError: a setting is unusable; nothing has been set up.
+        """
+        check_allowed()
+        configure_logging()
+        Redactor.default()
+        warn_of_random_key()
+        hosts = hosts_from()
+        version = service_version()
+        guard.install()
         attributes = kwargs.setdefault("resource_attributes", {})
         # Distinguishes two replicas' metrics.
         attributes.setdefault("service.instance.id", str(uuid.uuid4()))
@@ -51,12 +61,10 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             **kwargs,
             span_processors=[IdsSpanProcessor()],
             log_record_processors=[IdsLogRecordProcessor()],
-            export_span_processor=span_processor,
-            export_log_record_processor=log_record_processor,
         )
-        _redact_metrics()
         install_propagation(hosts)
         _bound_shutdown()
+        type(self).is_done = True
 
 
 def _refuse(error: ConfigurationError) -> NoReturn:
@@ -68,14 +76,6 @@ def _refuse(error: ConfigurationError) -> NoReturn:
     sys.stderr.write(f"glasshouse: {error}\n")
     sys.stderr.flush()
     os._exit(2)
-
-
-def _redact_metrics() -> None:
-    provider = get_meter_provider()
-    if isinstance(provider, MeterProvider):
-        # The SDK shows a provider's readers to nobody.
-        for reader in vars(provider)["_metric_readers"]:
-            redact_reader(reader)
 
 
 def _bound_shutdown() -> None:

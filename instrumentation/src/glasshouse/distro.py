@@ -25,6 +25,10 @@ DEFAULTS: Final = {
     # Milliseconds. A span or log is on its way within half a second.
     "OTEL_BSP_SCHEDULE_DELAY": "500",
     "OTEL_BLRP_SCHEDULE_DELAY": "500",
+    # `glasshouse.capture` exports what is logged, once.
+    "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false",
+    # The providers are set up; FastAPI would add a second exporter to each.
+    "FASTAPI_OTEL_AUTO_CONFIGURE": "false",
 }
 
 # FastAPI records its requests itself; a second layer would count each of them twice.

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
+from glasshouse.capture import export, show
+from glasshouse.capture.counting import count_lost
 from glasshouse.pseudonym import user_pseudonym
 
 EVENT_NAME_ATTRIBUTE: Final = "otel.event.name"
@@ -84,11 +86,19 @@ def emit_event(
         fields: snake_case names, without the domain. ``None`` is left out. ``user_id`` leaves as a
             pseudonym only.
 
-    Raises:
-        ConfigurationError: the key for pseudonyms is unusable.
+    An event is data: it is exported whatever the level of logging is, and whoever has set logging
+    up since. The console shows it as it shows any record. Nothing is raised.
     """
-    extra = {EVENT_NAME_ATTRIBUTE: name, **attributes(name, error_type=error_type, fields=fields)}
-    _logger.log(level_of(name) if level is None else level, message, extra=extra)
+    if level is None:
+        level = level_of(name)
+    try:
+        found = attributes(name, error_type=error_type, fields=fields)
+        record = record_of(name, message, level, found)
+    except Exception:  # noqa: BLE001 (an event never costs the caller its own work)
+        count_lost()
+        return
+    export(record)
+    show_event(record)
 
 
 def level_of(event: str) -> int:
@@ -107,3 +117,21 @@ def attributes(
     if error_type is not None:
         found[ERROR_TYPE] = error_type
     return found
+
+
+def record_of(
+    event: str, message: str, level: int, attributes: Mapping[str, Any]
+) -> logging.LogRecord:
+    """Return an event of now as a record of the standard library."""
+    extra = {EVENT_NAME_ATTRIBUTE: event, **attributes}
+    return _logger.makeRecord(LOGGER, level, __file__, 0, message, (), None, "emit_event", extra)
+
+
+def show_event(record: logging.LogRecord) -> None:
+    """Hand an event's record to the console and other handlers, without exporting it."""
+    # Not `_logger.disabled`, which the set-up of logging leaves behind for loggers made before it.
+    if (
+        record.levelno >= _logger.getEffectiveLevel()
+        and record.levelno > logging.root.manager.disable
+    ):
+        show(_logger, record)

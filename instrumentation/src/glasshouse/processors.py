@@ -5,9 +5,10 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from glasshouse.context import attributes_of
+from glasshouse.guard.trusted import Trusted
 
 
-class IdsSpanProcessor(SpanProcessor):
+class IdsSpanProcessor(Trusted, SpanProcessor):
     """Put ``request.id`` and ``correlation.id`` on each span when it starts."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -17,7 +18,7 @@ class IdsSpanProcessor(SpanProcessor):
         """Nothing to do: a span cannot be changed any more."""
 
 
-class IdsLogRecordProcessor(LogRecordProcessor):
+class IdsLogRecordProcessor(Trusted, LogRecordProcessor):
     """Put ``request.id`` and ``correlation.id`` on each log record."""
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:

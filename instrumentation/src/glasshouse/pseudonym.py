@@ -76,7 +76,6 @@ def user_pseudonym(user_id: str) -> str:
     """
     if _PSEUDONYM.fullmatch(user_id):
         return user_id
-    # Half a surrogate pair has no encoding of its own, and is part of an id all the same.
-    identity = user_id.encode("utf-8", "surrogatepass")
-    digest = hmac.new(hmac_key(), identity, hashlib.sha256).hexdigest()
+    named = user_id.encode(errors="backslashreplace")
+    digest = hmac.new(hmac_key(), named, hashlib.sha256).hexdigest()
     return f"[user:{digest[:_LENGTH]}]"
