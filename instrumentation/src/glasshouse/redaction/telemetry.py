@@ -20,6 +20,7 @@ from glasshouse.redaction import repair
 from glasshouse.redaction.masks import UNCHECKED
 from glasshouse.redaction.plain import Reader
 from glasshouse.redaction.redactor import Redactor
+from glasshouse.redaction.statements import with_statements
 
 # Called with the signal of each record that could not be checked.
 Unchecked = Callable[[str], None]
@@ -169,7 +170,7 @@ class TelemetryRedactor:
         before, state = span.attributes, span.status
         name, description = self._text(span.name) or "", self._text(state.description)
         start, end = repair.moment(span.start_time), repair.moment(span.end_time)
-        attributes = self._attributes(before)
+        attributes = self._attributes(with_statements(before) if before else before)
         context, parent = self._context(span.context), self._context(span.parent)
         resource, scope = self._resource(span.resource), self._scope(span.instrumentation_scope)
         events = [self._event(event) for event in span.events]
