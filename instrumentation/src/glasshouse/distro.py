@@ -17,6 +17,7 @@ from opentelemetry.instrumentation.dependencies import (
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from glasshouse import versions
 from glasshouse.errors import ConfigurationError
 from glasshouse.instrumentors.upstream import instrument
 from glasshouse.propagation import hosts_from
@@ -75,6 +76,7 @@ _ON_REQUEST: Final = {
     "asyncclick": "one span around a whole command, with its arguments",
     "click": "one span around a whole command, with its arguments",
     "exceptions": "uncaught exceptions are logged already",
+    "logging": "what is logged is captured already",
 }
 # Not worth a hint: what servers and other tools bring along.
 _UNHINTED: Final = frozenset(
@@ -215,7 +217,12 @@ def _version(distribution: str) -> str | None:
 
 
 def announce() -> None:
-    """Write the one start-up line: what records, what does not and why, what could."""
+    """Write the one start-up line: what records, what does not and why, what could.
+
+    Versions of OpenTelemetry that the package was not tested with get a warning of their own.
+    """
+    if untested := versions.warning():
+        _logger.warning(untested)  # its text is made of versions alone
     _logger.info(
         "Telemetry started",
         extra={
@@ -223,9 +230,8 @@ def announce() -> None:
             "instrumentations.skipped": [f"{name} ({why})" for name, why in _skipped()],
             "instrumentations.available": list(_available()),
             "propagation.hosts": list(hosts_from().names),
-            "opentelemetry": {
-                name: _version(name) for name in ("opentelemetry-sdk", "opentelemetry-distro")
-            },
+            "opentelemetry.found": versions.found(),
+            "opentelemetry.tested": versions.tested(),
         },
     )
 
