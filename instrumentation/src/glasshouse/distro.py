@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from glasshouse import versions
 from glasshouse.errors import ConfigurationError
-from glasshouse.instrumentors.upstream import instrument
+from glasshouse.instrumentors.upstream import answer_with_ids, instrument
 from glasshouse.propagation import hosts_from
 
 ALLOWED_VARIABLE: Final = "GLASSHOUSE_INSTRUMENTATIONS"
@@ -110,6 +110,7 @@ class GlasshouseDistro(OpenTelemetryDistro):
         loader.setLevel(logging.ERROR)
         # A version that is refused is no error; the start-up line says it.
         loader.addFilter(lambda record: record.exc_info is not None)
+        answer_with_ids()
         super()._configure(**kwargs)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # upstream has its own alias of EntryPoint

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import wrapt
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
@@ -12,10 +13,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.semconv.attributes.url_attributes import URL_PATH, URL_QUERY
 from wrapt import wrap_function_wrapper
 
-from glasshouse.instrumentors import grpc, redirects
+from glasshouse.instrumentors import grpc, redirects, streams
 from glasshouse.instrumentors.django import when_middleware_loads
 from glasshouse.instrumentors.threads import ThreadsInstrumentor
 from glasshouse.propagation import HostPropagator, Hosts
+from glasshouse.response_ids import IdsResponsePropagator
 
 # Documents and the words searched for; the number of hits stays.
 _REDIS_CONTENT: Final = "_add_search_attributes"
@@ -48,7 +50,7 @@ def _options(name: str, hosts: Hosts) -> dict[str, Any]:
         # For comments in SQL, which nothing here writes; upstream never takes it back.
         return {"enable_commenter": False, "request_hook": _complete}
     if name == "django":
-        return {"request_hook": _complete_django}
+        return {"request_hook": _complete_django, "response_hook": streams.carry_django}
     return {}
 
 
@@ -98,8 +100,43 @@ def _fix_asgi(_hosts: Hosts) -> None:
     wrap_function_wrapper(module, "OpenTelemetryMiddleware.__init__", without_messages)
 
 
+def _fix_flask(_hosts: Hosts) -> None:
+    importlib.import_module("flask").request_finished.connect(streams.carry_flask, weak=False)
+
+
+def answer_with_ids() -> None:
+    """Let upstream's middleware of WSGI write the ids, as its others do, once it is imported.
+
+    No entry point names it: an application puts it around itself.
+    """
+    wrapt.when_imported("opentelemetry.instrumentation.wsgi")(_fix_wsgi)
+
+
+def _fix_wsgi(module: Any) -> None:
+    def with_hook(wrapped: Callable[..., None], _owner: object, args: Any, kwargs: Any) -> None:
+        own = kwargs.pop("response_hook", None) or (args[2] if len(args) > 2 else None)
+
+        def write(span: Any, environ: Any, status: str, headers: list[tuple[str, str]]) -> None:
+            IdsResponsePropagator().inject(headers, setter=_Appending())
+            if own is not None:
+                own(span, environ, status, headers)
+
+        if len(args) > 2:
+            wrapped(*args[:2], write, *args[3:], **kwargs)
+        else:
+            wrapped(*args, response_hook=write, **kwargs)
+
+    wrap_function_wrapper(module, "OpenTelemetryMiddleware.__init__", with_hook)
+
+
+class _Appending:
+    def set(self, carrier: list[tuple[str, str]], key: str, value: str) -> None:
+        carrier.append((key, value))
+
+
 _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
     "fastapi": _fix_asgi,
+    "flask": _fix_flask,
     "grpc_aio_client": lambda _hosts: grpc.after_aio_client(),
     "redis": _fix_redis,
     "requests": redirects.guard_requests,
