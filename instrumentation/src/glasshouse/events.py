@@ -7,10 +7,13 @@ A field of event ``payment.created`` is called ``transaction_id`` in code,
 import functools
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
+from glasshouse.capture import export, show
+from glasshouse.capture.counting import count_lost
 from glasshouse.pseudonym import user_pseudonym
 
 EVENT_NAME_ATTRIBUTE: Final = "otel.event.name"
@@ -20,7 +23,8 @@ _UNDERSCORE: Final = re.compile(r"_([a-z0-9])")
 
 _DECIMALS: Final = 6
 
-_logger = logging.getLogger("glasshouse.events")
+LOGGER: Final = "glasshouse.events"
+_logger = logging.getLogger(LOGGER)
 
 FieldValue = str | int | float | bool | None
 
@@ -82,16 +86,52 @@ def emit_event(
         fields: snake_case names, without the domain. ``None`` is left out. ``user_id`` leaves as a
             pseudonym only.
 
-    Raises:
-        ConfigurationError: the key for pseudonyms is unusable.
+    An event is data: it is exported whatever the level of logging is, and whoever has set logging
+    up since. The console shows it as it shows any record. Nothing is raised.
     """
     if level is None:
-        level = logging.WARNING if name.endswith(".failed") else logging.INFO
-    attributes: dict[str, Any] = {EVENT_NAME_ATTRIBUTE: name, EVENT_ATTRIBUTE: name}
+        level = level_of(name)
+    try:
+        found = attributes(name, error_type=error_type, fields=fields)
+        record = record_of(name, message, level, found)
+    except Exception:  # noqa: BLE001 (an event never costs the caller its own work)
+        count_lost()
+        return
+    export(record)
+    show_event(record)
+
+
+def level_of(event: str) -> int:
+    """Return the level of an event whose emitter names none."""
+    return logging.WARNING if event.endswith(".failed") else logging.INFO
+
+
+def attributes(
+    event: str, *, error_type: str | None, fields: Mapping[str, FieldValue]
+) -> dict[str, Any]:
+    """Return an event's attributes by their OTLP names, with pseudonyms, without its event name."""
+    found: dict[str, Any] = {EVENT_ATTRIBUTE: event}
     for field, value in fields.items():
-        if value is None:
-            continue
-        attributes[attribute_name(name, field)] = _outgoing(field, value)
+        if value is not None:
+            found[attribute_name(event, field)] = _outgoing(field, value)
     if error_type is not None:
-        attributes[ERROR_TYPE] = error_type
-    _logger.log(level, message, extra=attributes)
+        found[ERROR_TYPE] = error_type
+    return found
+
+
+def record_of(
+    event: str, message: str, level: int, attributes: Mapping[str, Any]
+) -> logging.LogRecord:
+    """Return an event of now as a record of the standard library."""
+    extra = {EVENT_NAME_ATTRIBUTE: event, **attributes}
+    return _logger.makeRecord(LOGGER, level, __file__, 0, message, (), None, "emit_event", extra)
+
+
+def show_event(record: logging.LogRecord) -> None:
+    """Hand an event's record to the console and other handlers, without exporting it."""
+    # Not `_logger.disabled`, which the set-up of logging leaves behind for loggers made before it.
+    if (
+        record.levelno >= _logger.getEffectiveLevel()
+        and record.levelno > logging.root.manager.disable
+    ):
+        show(_logger, record)
