@@ -3,6 +3,7 @@
 import functools
 import importlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ def exporter_arguments() -> dict[type[Any], dict[str, Any]]:
     With them an exporter tells how a try went, and does not count what is counted here.
     """
     made: dict[type[Any], dict[str, Any]] = {}
+    # Somebody's own session, with credentials, is chosen by a variable of this form.
+    is_given = any(name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ)
     for path in (*_HTTP, *_GRPC):
         module, name = path.split(":")
         try:
@@ -77,7 +80,7 @@ def exporter_arguments() -> dict[type[Any], dict[str, Any]]:
         except ImportError:
             continue
         made[exporter] = {"meter_provider": NoOpMeterProvider()}
-        if path in _HTTP:
+        if path in _HTTP and not is_given:
             made[exporter]["session"] = _sessions().setdefault(exporter, OneTrySession())
     return made
 
