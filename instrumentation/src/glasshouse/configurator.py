@@ -92,7 +92,7 @@ def _bound_shutdown() -> None:
         # The SDK's own exit handlers run one after the other, 30 s each at worst.
         atexit.unregister(provider.shutdown)
     forks.install(providers)
-    # Metrics last: they tell what became of the rest.
+    # Metrics last: they report what became of the rest.
     shutdown.install(
         [one.shutdown for one in providers if not isinstance(one, MeterProvider)],
         [one.shutdown for one in providers if isinstance(one, MeterProvider)],

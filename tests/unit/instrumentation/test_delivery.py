@@ -240,12 +240,12 @@ def counted(sink: Sink, item: str) -> dict[str, int]:
     return found
 
 
-# In this process, without a network: the exporter fails as told.
+# In this process, without a network: the exporter fails as it is set to.
 
 
 @dataclass
 class Scripted(SpanExporter):
-    """Fails while it is told to; keeps what it took."""
+    """Fails while it is set to; keeps what it took."""
 
     result: SpanExportResult = SpanExportResult.SUCCESS
     taken: list[str] = field(default_factory=list[str])
@@ -315,7 +315,7 @@ def test_what_waits_is_delivered_in_order_and_together() -> None:
     buffered.shutdown()
 
 
-def test_a_flush_waits_no_longer_than_told() -> None:
+def test_a_flush_waits_no_longer_than_asked() -> None:
     exporter = Scripted(hold=threading.Event())
     buffered = BufferedSpanExporter(exporter)
     buffered.export(spans("a"))
@@ -349,7 +349,7 @@ def test_what_is_too_old_is_given_up(counts: list[tuple[str, int, str]]) -> None
     ]
 
 
-def test_the_oldest_make_room_for_the_newest(counts: list[tuple[str, int, str]]) -> None:
+def test_the_oldest_go_first(counts: list[tuple[str, int, str]]) -> None:
     exporter = Scripted(result=SpanExportResult.FAILURE)
     buffered = BufferedSpanExporter(exporter, Bounds(size=700))  # three spans
     for name in "abcdef":

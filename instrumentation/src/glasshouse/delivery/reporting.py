@@ -28,7 +28,7 @@ class Reporter:
         self._lost: Counter[str] = Counter()
 
     def failing(self, signal: str, reason: str, *, is_kept: bool) -> None:
-        """Tell that ``signal`` cannot be delivered at the moment, and whether it is kept."""
+        """Report that ``signal`` cannot be delivered at the moment, and whether it is kept."""
         with self._lock:
             self._failing.add(signal)
             now = time.monotonic()
@@ -40,12 +40,12 @@ class Reporter:
         _logger.warning("Telemetry %s", what, extra=extra)
 
     def lost(self, signal: str, count: int) -> None:
-        """Tell that items were given up."""
+        """Report that items were given up."""
         with self._lock:
             self._lost[signal] += count
 
     def working(self, signal: str) -> None:
-        """Tell that an export of ``signal`` has arrived."""
+        """Report that an export of ``signal`` has arrived."""
         if not self._failing:
             return
         with self._lock:
@@ -58,6 +58,6 @@ class Reporter:
         _logger.warning("Telemetry is delivered again", extra=extra)
 
     def gave_up(self, signal: str, count: int) -> None:
-        """Tell at the end of the process what is not delivered."""
+        """Report at the end of the process what is not delivered."""
         extra = {"signal": signal, "lost": count}
         _logger.warning("The process ends before its telemetry is delivered", extra=extra)
