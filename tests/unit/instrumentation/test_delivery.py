@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext
 
+from glasshouse import shutdown
 from glasshouse.delivery import (
     Bounds,
     BufferedMetricExporter,
@@ -205,9 +206,9 @@ def test_what_is_lost_when_the_buffer_is_full_is_counted(sink: Sink, tmp_path: P
     # The newest are kept, beside the one that was on its way.
     kept = events(sink)
     assert kept[1:] == running.events()[1 - len(kept) :]
-    # Delivery's own two lines are records, too.
-    logged = 200 + len(running.lines("glasshouse.delivery"))
-    assert lost(sink, "log") == {"buffer_full": logged - (len(sink.log_records()) - before)}
+    # Delivery's own lines are for the console alone.
+    assert lost(sink, "log") == {"buffer_full": 200 - len(kept)}
+    assert len(sink.log_records()) == before + len(kept)
 
 
 def test_a_collector_that_never_answers_delays_the_end_by_4_seconds(
@@ -217,8 +218,8 @@ def test_a_collector_that_never_answers_delays_the_end_by_4_seconds(
     with script(sink, tmp_path / "console") as running:
         running.log(5)
         until(lambda: (bool(sink.refused) or None, "no try"), what="an export hangs")
-        # The interpreter's own end comes on top.
-        assert running.end() < 4 + 2
+        # Beside the deadline, for the interpreter's own end on a busy machine.
+        assert running.end() < shutdown.DEADLINE_SECONDS + 8
     assert running.lines("The process ends before its telemetry is delivered")
 
 
