@@ -25,6 +25,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext
+from requests import ReadTimeout
 
 from glasshouse import shutdown
 from glasshouse.delivery import (
@@ -504,7 +505,7 @@ def test_a_slow_receiver_gets_more_time_with_each_try() -> None:
     class Slow(session.OneTrySession):
         def send(self, request: Any, **kwargs: Any) -> Any:
             timeouts.append(kwargs["timeout"])
-            raise session.requests.ReadTimeout
+            raise ReadTimeout
 
     one = Slow()
     for stretch in range(5):

@@ -18,6 +18,7 @@ from glasshouse.redaction.checks import Check, CheckError, read_check
 from glasshouse.redaction.context import ContextWords
 from glasshouse.redaction.emails import email_pattern
 from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.late import late_property
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.needs import Needs, derive
@@ -102,7 +103,7 @@ class KeyRule:
     many: bool = False
     """Whether its names are plurals, under which a number is a count."""
 
-    @functools.cached_property
+    @late_property
     def plural(self) -> "KeyRule":
         """This rule for names in the plural."""
         return dataclasses.replace(self, many=True)
