@@ -20,8 +20,6 @@ _LONGEST_S: Final = 2.0
 class Watched:
     """A compiled expression of RE2 whose searches a fork waits for."""
 
-    __slots__ = ("_expression", "_search")
-
     def __init__(self, expression: Any) -> None:
         self._expression = expression
         self._search = expression.Match
