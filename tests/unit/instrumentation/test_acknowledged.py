@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from opentelemetry import context, trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
@@ -170,6 +172,46 @@ def test_what_cannot_be_encoded_is_refused(monkeypatch: pytest.MonkeyPatch, chan
         found = one.send([broken])
         assert one.send([event()]) == "acknowledged"
     assert found == "refused" or sink.log_records()[0]["attributes"]
+
+
+def test_what_the_exporter_cannot_encode_is_refused_without_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    made = acknowledged._record(event())
+    made.log_record.body = object()  # type: ignore[assignment]
+    with otlp_sink.running() as sink:
+        one = sender(monkeypatch, sink.url)
+        monkeypatch.setattr(acknowledged, "_record", lambda _: made)
+        assert one.send([event()]) == "refused"
+        monkeypatch.undo()
+        assert one.send([event()]) == "acknowledged"
+    assert len(sink.requests) == 1
+
+
+def test_a_record_has_the_time_of_the_event_and_not_of_its_sending(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    old = PreparedEvent(**{**vars(event()), "time": 1_700_000_000_123_456_000})
+    with otlp_sink.running() as sink:
+        sender(monkeypatch, sink.url).send([old])
+    [record] = sink.log_records()
+    times = (record["timeUnixNano"], record["observedTimeUnixNano"])
+    assert times == ("1700000000123456000",) * 2
+
+
+def test_its_requests_are_not_instrumented(monkeypatch: pytest.MonkeyPatch):
+    enabled: list[bool] = []
+    request = requests.Session.request
+
+    def watched(*args: Any, **kwargs: Any) -> requests.Response:
+        enabled.append(is_instrumentation_enabled())
+        return request(*args, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "request", watched)
+    with otlp_sink.running() as sink:
+        sender(monkeypatch, sink.url).send([event()])
+    assert enabled == [False]
+    assert is_instrumentation_enabled()
 
 
 def test_what_is_stored_by_somebody_else_is_redacted_when_it_is_sent(
