@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import requests
 from opentelemetry import context, trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, LogRecordExportResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from glasshouse import acknowledged, events
@@ -248,6 +250,55 @@ def test_events_are_kept_only_where_logs_are_sent(
     present: Callable[[], object] = LoggerProvider if provider else object
     monkeypatch.setattr(acknowledged, "get_logger_provider", present)
     assert is_exported() is exported
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        (LogRecordExportResult.SUCCESS, "acknowledged"),
+        (LogRecordExportResult.FAILURE, "unavailable"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("variables", "used"),
+    [
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, True),
+        ({"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "grpc"}, True),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+                "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/protobuf",
+            },
+            False,
+        ),
+    ],
+)
+def test_events_go_by_the_protocol_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    used: bool,
+    result: LogRecordExportResult,
+    outcome: str,
+):
+    class OverGrpc(InMemoryLogRecordExporter):
+        def __init__(self, timeout: float) -> None:
+            super().__init__()
+            made.append(timeout)
+
+        def export(self, batch: Any) -> LogRecordExportResult:
+            assert not is_instrumentation_enabled()
+            return result
+
+    made: list[float] = []
+    entry = SimpleNamespace(load=lambda: OverGrpc)
+    monkeypatch.setattr(acknowledged, "entry_points", lambda **_: [entry])
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with otlp_sink.running() as sink:
+        found = sender(monkeypatch, sink.url, timeout=7).send([event()])
+    assert made == ([7] if used else [])
+    assert found == (outcome if used else "acknowledged")
+    assert len(sink.requests) == (0 if used else 1)
 
 
 def test_a_line_that_cannot_be_written_reaches_nobody(monkeypatch: pytest.MonkeyPatch):
