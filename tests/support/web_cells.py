@@ -112,10 +112,11 @@ def commands() -> Iterator[Cell]:
         name="Flask, gunicorn --log-config",
         command=(*gunicorn, "--log-config", "logging.ini", "flask_app:app"),
     )
-    # Django's own loggers are among the existing ones: neither requests nor errors are written.
+    # Django's and gunicorn's own loggers are among the existing ones: neither requests nor errors
+    # are written.
     yield Cell(
-        name="Django (WSGI), disable_existing_loggers, runserver",
-        command=("python", "django_manage.py", "runserver", "--noreload", "{port}"),
+        name="Django (WSGI), disable_existing_loggers, gunicorn",
+        command=(*gunicorn, "django_manage:wsgi"),
         variables={"DJANGO_SETTINGS_MODULE": "django_quiet_settings"},
         prints_access=False,
         prints_errors=False,
