@@ -9,7 +9,7 @@ from opentelemetry.instrumentation.instrumentor import (
 )
 from wrapt import wrap_function_wrapper
 
-from glasshouse.instrumentors import grpc, redirects
+from glasshouse.instrumentors import grpc, redirects, wsgi
 from glasshouse.instrumentors.django import when_middleware_loads
 from glasshouse.instrumentors.threads import ThreadsInstrumentor
 from glasshouse.propagation import HostPropagator, Hosts
@@ -23,6 +23,7 @@ def instrument(name: str, instrumentor: BaseInstrumentor, hosts: Hosts, **given:
     options = {**_options(name, hosts), **given}
     if name == "django":
         when_middleware_loads(instrumentor, **options)
+        wsgi.record_django_paths()
         return
     if name == "threading":
         # Whichever package the name came from.
@@ -79,8 +80,11 @@ def _fix_asgi(_hosts: Hosts) -> None:
 
 
 _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
+    "falcon": lambda _hosts: wsgi.record_paths(),
     "fastapi": _fix_asgi,
+    "flask": lambda _hosts: wsgi.record_paths(),
     "grpc_aio_client": lambda _hosts: grpc.after_aio_client(),
+    "pyramid": lambda _hosts: wsgi.record_paths(),
     "redis": _fix_redis,
     "requests": redirects.guard_requests,
     "starlette": _fix_asgi,
