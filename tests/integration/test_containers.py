@@ -105,7 +105,7 @@ def test_a_wrong_query_ends_at_once_with_the_backend_s_words(stack: StackContain
         stack.prometheus.query("sum(")
 
 
-def test_a_backend_that_is_away_is_waited_for(
+def test_a_backend_that_is_unavailable_is_waited_for(
     stack: StackContainers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container = stack.prometheus.get_wrapped_container()

@@ -163,7 +163,7 @@ def test_nothing_listens(check: Check) -> None:
         (404, f"no such path: {GENERAL} must be what stands before /v1/SIGNAL"),
         (405, "the endpoint does not take POST there: is it an OTLP endpoint?"),
         (418, "refused: is it an OTLP endpoint?"),
-        (503, "the endpoint is failing: look at its log, and at what it sends to"),
+        (503, "the endpoint fails: read its log, and check what it sends to"),
     ],
 )
 def test_a_refusal_says_what_to_do(check: Check, status: int, advice: str) -> None:

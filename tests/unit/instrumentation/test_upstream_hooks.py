@@ -38,7 +38,12 @@ SOURCES = Path(glasshouse.__file__).parent
 
 # Private modules and names that are imported.
 IMPORTED = {
-    "opentelemetry._logs": {"get_logger_provider"},
+    "opentelemetry._logs": {
+        "LogRecord",
+        "SeverityNumber",
+        "get_logger_provider",
+        "set_logger_provider",
+    },
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
     "opentelemetry.sdk._logs": {
         "LogRecordProcessor",
@@ -48,8 +53,10 @@ IMPORTED = {
     },
     "opentelemetry.sdk._logs.export": {
         "BatchLogRecordProcessor",
+        "InMemoryLogRecordExporter",
         "LogRecordExportResult",
         "LogRecordExporter",
+        "SimpleLogRecordProcessor",
     },
 }
 # Private attributes of upstream's objects, reached by name.

@@ -1,6 +1,5 @@
 """Where each signal goes, by the environment variables that the SDK reads."""
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,20 +15,22 @@ _DEFAULT: Final = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
 _EXPORTERS: Final = {"otlp": None, "otlp_proto_http": HTTP, "otlp_proto_grpc": GRPC}
 
 
-class Signal(enum.Enum):
-    """One signal; its value is the word in the variables' names, in lower case."""
+@dataclass(frozen=True)
+class Signal:
+    """One signal. value: the word in the variables' names, in lower case."""
 
-    LOGS = "logs"
-    TRACES = "traces"
-    METRICS = "metrics"
+    value: str
 
     @property
     def exporter(self) -> str:
-        return f"OTEL_{self.value.upper()}_EXPORTER"
+        return "_".join(("OTEL", self.value.upper(), "EXPORTER"))
 
     def own(self, general: str) -> str:
         """Return the signal's own variable for a general one."""
-        return general.replace("_OTLP_", f"_OTLP_{self.value.upper()}_")
+        return general.replace("OTLP_", f"OTLP_{self.value.upper()}_")
+
+
+LOGS, TRACES, METRICS = SIGNALS = (Signal("logs"), Signal("traces"), Signal("metrics"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def targets(environ: Mapping[str, str]) -> list[Target]:
     Raises:
         ConfigurationError: a variable has a value that no record could be sent with.
     """
-    return [_target(signal, environ) for signal in Signal]
+    return [_target(signal, environ) for signal in SIGNALS]
 
 
 def _target(signal: Signal, environ: Mapping[str, str]) -> Target:
