@@ -7,10 +7,13 @@ A field of event ``payment.created`` is called ``transaction_id`` in code,
 import functools
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
+from glasshouse.capture import export, show
+from glasshouse.capture.counting import count_lost
 from glasshouse.pseudonym import user_pseudonym
 
 EVENT_NAME_ATTRIBUTE: Final = "otel.event.name"
@@ -82,16 +85,35 @@ def emit_event(
         fields: snake_case names, without the domain. ``None`` is left out. ``user_id`` leaves as a
             pseudonym only.
 
-    Raises:
-        ConfigurationError: the key for pseudonyms is unusable.
+    An event is data: it is exported whatever the level of logging is, and whoever has set logging
+    up since. The console shows it as it shows any record. Nothing is raised.
     """
     if level is None:
         level = logging.WARNING if name.endswith(".failed") else logging.INFO
+    try:
+        record = _record(name, message, level, error_type, fields)
+    except Exception:  # noqa: BLE001 (an event never costs the caller its own work)
+        count_lost()
+        return
+    export(record)
+    # Not `_logger.disabled`, which the set-up of logging leaves behind for loggers made before it.
+    if level >= _logger.getEffectiveLevel() and level > logging.root.manager.disable:
+        show(_logger, record)
+
+
+def _record(
+    name: str,
+    message: str,
+    level: int,
+    error_type: str | None,
+    fields: Mapping[str, FieldValue],
+) -> logging.LogRecord:
     attributes: dict[str, Any] = {EVENT_NAME_ATTRIBUTE: name, EVENT_ATTRIBUTE: name}
     for field, value in fields.items():
-        if value is None:
-            continue
-        attributes[attribute_name(name, field)] = _outgoing(field, value)
+        if value is not None:
+            attributes[attribute_name(name, field)] = _outgoing(field, value)
     if error_type is not None:
         attributes[ERROR_TYPE] = error_type
-    _logger.log(level, message, extra=attributes)
+    return _logger.makeRecord(
+        _logger.name, level, __file__, 0, message, (), None, "emit_event", attributes
+    )

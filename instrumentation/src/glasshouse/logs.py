@@ -1,5 +1,6 @@
 """Console logs: one JSON object a line (or text for people), in one shape for all libraries."""
 
+import codecs
 import contextlib
 import datetime
 import json
@@ -12,27 +13,30 @@ from typing import Any, Final
 
 from opentelemetry import trace
 
+from glasshouse import capture
+from glasshouse.capture import talkative
+from glasshouse.capture.consoles import written_twice
+from glasshouse.capture.handlers import Redacting
+from glasshouse.capture.translate import RESERVED
 from glasshouse.context import current_ids
 from glasshouse.errors import ConfigurationError
 from glasshouse.events import EVENT_ATTRIBUTE, EVENT_NAME_ATTRIBUTE, field_name
 from glasshouse.redaction import Redactor
+from glasshouse.settings import service_name
 
 LEVEL_VARIABLE: Final = "LOG_LEVEL"
 FORMAT_VARIABLE: Final = "LOG_FORMAT"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FORMATS: Final = ("json", "text")
 
-# What every record has; anything else was put there by `extra`.
-_RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-# These write arguments, full URLs or one line a request at INFO.
-_TALKATIVE: Final = ("httpx", "httpcore", "procrastinate", "uvicorn.access", "psycopg.pool")
-
-
 _ENCODER: Final = json.JSONEncoder(
     default=str, ensure_ascii=False, allow_nan=False, separators=(",", ":")
 )
 UNLOGGABLE: Final = "[unloggable]"
+_TAKEN_AWAY: Final = (
+    "The application has replaced the root logger's handlers: the console has its form from now "
+    "on, still redacted; all records are exported as before"
+)
 
 
 class JsonFormatter(logging.Formatter):
@@ -110,14 +114,15 @@ def _correlation() -> dict[str, str]:
     if ids:
         found |= {"correlationId": ids.correlation, "requestId": ids.request}
     span = trace.get_current_span().get_span_context()
-    if span.is_valid:
+    # The trace of a span that is not sampled does not exist.
+    if span.is_valid and span.trace_flags.sampled:
         found["traceId"] = trace.format_trace_id(span.trace_id)
         found["spanId"] = trace.format_span_id(span.span_id)
     return found
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    extra = {key: value for key, value in vars(record).items() if key not in _RESERVED}
+    extra = {key: value for key, value in vars(record).items() if key not in RESERVED}
     event = extra.pop(EVENT_NAME_ATTRIBUTE, None)
     if event is None:
         return extra
@@ -140,8 +145,31 @@ def _without_color_message(record: logging.LogRecord) -> bool:
     return True
 
 
-class _ConsoleHandler(logging.StreamHandler[Any]):
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Write what an encoding lacks as JSON does, which people can read, too."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
+    return "".join(f"\\u{pair}" for pair in pairs), error.end
+
+
+_ESCAPED: Final = "glasshouse.escaped"
+codecs.register_error(_ESCAPED, _escaped)
+
+
+class _ConsoleHandler(Redacting, logging.StreamHandler[Any]):
     """Marks our handler, so that configuring twice adds nothing."""
+
+    def filter(self, record: logging.LogRecord) -> Any:
+        """Leave out what another handler writes to the console, in a form of its own."""
+        return not written_twice(self, record) and super().filter(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a line that the stream's encoding can carry."""
+        line = super().format(record)
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        return line if line.isascii() else line.encode(encoding, _ESCAPED).decode(encoding)
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Write a marker in place of a record that cannot be written.
@@ -156,6 +184,21 @@ class _ConsoleHandler(logging.StreamHandler[Any]):
         with contextlib.suppress(Exception):
             self.stream.write(self.format(marker) + self.terminator)
             self.flush()
+
+
+class _Watch:
+    """Says once that the application has taken our handler away."""
+
+    def __init__(self, handler: logging.Handler) -> None:
+        self._handler = handler
+        self._said = False
+
+    def __call__(self, _: logging.LogRecord) -> None:
+        if self._said or self._handler in logging.root.handlers:
+            return
+        self._said = True
+        values = {"name": "glasshouse", "levelno": logging.WARNING, "levelname": "WARNING"}
+        self._handler.handle(logging.makeLogRecord({**values, "msg": _TAKEN_AWAY}))
 
 
 def _log_uncaught() -> None:
@@ -188,7 +231,7 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     Warnings go the same way, and so do exceptions that nobody catches.
 
     ``LOG_LEVEL`` is DEBUG, INFO (default), WARNING, ERROR or CRITICAL; ``LOG_FORMAT`` is json
-    (default) or text; ``OTEL_SERVICE_NAME`` becomes the field ``service``.
+    (default) or text; the service's name becomes the field ``service``.
 
     Raises:
         ConfigurationError: one of them has another value, or the policy or key of redaction is
@@ -200,23 +243,20 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     if any(isinstance(handler, _ConsoleHandler) for handler in root.handlers):
         return
     handler = _ConsoleHandler(sys.stdout)
-    service = environ.get("OTEL_SERVICE_NAME", "unknown_service")
+    service = service_name(environ)
     redactor = Redactor.default()
     handler.setFormatter(
         JsonFormatter(service, redactor) if style == "json" else TextFormatter(redactor)
     )
     root.addHandler(handler)
     root.setLevel(level)
+    capture.install()
+    capture.watchers.append(_Watch(handler))
     logging.captureWarnings(True)
     _log_uncaught()
     # Other handlers' reports of a record that they could not format show it as it is.
     logging.raiseExceptions = False
-    # The SDK reports a failing export through logging. Exported in turn, that report would
-    # fail, and report that, for as long as the Collector is unavailable.
-    sdk = logging.getLogger("opentelemetry")
-    sdk.addHandler(handler)
-    sdk.propagate = False
     # On the logger, so that it holds for the console and for OTLP.
     logging.getLogger("uvicorn.error").addFilter(_without_color_message)
-    for name in _TALKATIVE:
+    for name in talkative.NAMES:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

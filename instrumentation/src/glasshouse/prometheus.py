@@ -8,10 +8,7 @@ likes, behind its own access control.
 from typing import Any, Final
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics.export import MetricsData
 from prometheus_client import CollectorRegistry, generate_latest
-
-from glasshouse.redaction.exporters import telemetry_redactor
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -26,12 +23,6 @@ class PullReader(PrometheusMetricReader):
     def __init__(self) -> None:
         super().__init__(scope_info_enabled=False, registry=_REGISTRY)
         _readers.append(self)
-
-    def _receive_metrics(
-        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
-    ) -> None:
-        redacted = telemetry_redactor().metrics(metrics_data)
-        super()._receive_metrics(redacted, timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Stop being asked."""

@@ -76,5 +76,6 @@ def user_pseudonym(user_id: str) -> str:
     """
     if _PSEUDONYM.fullmatch(user_id):
         return user_id
-    digest = hmac.new(hmac_key(), user_id.encode(), hashlib.sha256).hexdigest()
+    named = user_id.encode(errors="backslashreplace")
+    digest = hmac.new(hmac_key(), named, hashlib.sha256).hexdigest()
     return f"[user:{digest[:_LENGTH]}]"

@@ -9,7 +9,7 @@ import sys
 import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from glasshouse.context import Ids, with_ids
 from glasshouse.errors import ConfigurationError
@@ -46,7 +46,7 @@ def test_an_event_shows_its_fields_by_their_console_names() -> None:
 
 
 def test_ids_and_trace_are_on_the_line() -> None:
-    span = NonRecordingSpan(SpanContext(trace_id=0xAB, span_id=0xCD, is_remote=False))
+    span = NonRecordingSpan(SpanContext(0xAB, 0xCD, is_remote=False, trace_flags=TraceFlags(1)))
     context = trace.set_span_in_context(span, with_ids(Ids("request-1", "correlation-1")))
     token = otel_context.attach(context)
     try:

@@ -346,7 +346,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from glasshouse.redaction import Redactor
-from glasshouse.redaction.exporters import telemetry_redactor
+from glasshouse.redaction.process import telemetry_redactor
 
 reader = InMemoryMetricReader()
 Redactor.default().text("x" * 2_000_000)  # before there is a provider: not counted, no error

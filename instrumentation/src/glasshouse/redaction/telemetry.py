@@ -1,6 +1,6 @@
-"""Spans, log records and metrics without what is sensitive in them: always copies.
+"""Spans, log records and metrics that may leave: redacted, and fit to be encoded. Always copies.
 
-A record in which nothing is found is handed on as it is.
+A record in which there is nothing to do is handed on as it is.
 """
 
 import copy
@@ -8,15 +8,19 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
+from opentelemetry._logs import LogRecord
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, Status, TraceState
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
 
+from glasshouse.redaction import repair
 from glasshouse.redaction.masks import UNCHECKED
+from glasshouse.redaction.plain import Reader
 from glasshouse.redaction.redactor import Redactor
+from glasshouse.redaction.statements import with_statements
 
 # Called with the signal of each record that could not be checked.
 Unchecked = Callable[[str], None]
@@ -39,11 +43,23 @@ class TelemetryRedactor:
         self._scopes: dict[int, tuple[InstrumentationScope, InstrumentationScope]] = {}
         self._known: set[tuple[str, str]] = set()
 
+    def span(self, span: ReadableSpan) -> ReadableSpan:
+        return self._guarded("traces", self._span, self._span_marker, span)
+
     def spans(self, spans: Sequence[ReadableSpan]) -> list[ReadableSpan]:
-        return [self._guarded("traces", self._span, self._span_marker, span) for span in spans]
+        return [self.span(span) for span in spans]
+
+    def log(self, log: LogRecord) -> LogRecord:
+        return self._guarded("logs", self._log, self._log_marker, log)
 
     def logs(self, records: Sequence[ReadableLogRecord]) -> list[ReadableLogRecord]:
-        return [self._guarded("logs", self._log, self._log_marker, record) for record in records]
+        return [self._guarded("logs", self._record, self._record_marker, one) for one in records]
+
+    def resource(self, resource: Resource, signal: str) -> Resource:
+        return self._guarded(signal, self._resource, lambda _: Resource({}), resource)
+
+    def scope(self, scope: InstrumentationScope | None, signal: str) -> InstrumentationScope | None:
+        return self._guarded(signal, self._scope, lambda _: None, scope)
 
     def metrics(self, data: MetricsData) -> MetricsData:
         def nothing(_: MetricsData) -> MetricsData:
@@ -78,7 +94,7 @@ class TelemetryRedactor:
         ]
         changed: dict[str, tuple[str, Any]] = {}
         for key, value in unknown:
-            name, new = self._redactor.name(key), self._attribute(key, value)
+            name, new = repair.text(self._redactor.name(key)), self._attribute(key, value)
             if new is not value or name is not key:
                 changed[key] = (name, new)
             elif type(value) is str and type(key) is str and len(value) <= _LONGEST_KNOWN:
@@ -93,12 +109,12 @@ class TelemetryRedactor:
         self._known.add((key, value))
 
     def _attribute(self, key: str, value: Any) -> Any:
-        new = self._redactor.value(value, key)
+        new = repair.attribute(self._redactor.value(value, key))
         # A list is copied even where nothing is found.
         return value if type(new) is type(value) and new == value else new
 
     def _text(self, text: str | None) -> str | None:
-        return self._redactor.text(text) if text else text
+        return repair.text(self._redactor.text(repair.text(text))) if text else text
 
     def _resource(self, resource: Resource) -> Resource:
         known = self._resources.get(id(resource))
@@ -120,7 +136,7 @@ class TelemetryRedactor:
         if known is not None and known[0] is scope:
             return known[1]
         redacted = InstrumentationScope(
-            self._redactor.text(scope.name),
+            self._text(scope.name) or "",
             self._text(scope.version),
             self._text(scope.schema_url),
             self._attributes(scope.attributes),
@@ -152,8 +168,9 @@ class TelemetryRedactor:
 
     def _span(self, span: ReadableSpan) -> ReadableSpan:
         before, state = span.attributes, span.status
-        name, description = self._redactor.text(span.name), self._text(state.description)
-        attributes = self._attributes(before)
+        name, description = self._text(span.name) or "", self._text(state.description)
+        start, end = repair.moment(span.start_time), repair.moment(span.end_time)
+        attributes = self._attributes(with_statements(before) if before else before)
         context, parent = self._context(span.context), self._context(span.parent)
         resource, scope = self._resource(span.resource), self._scope(span.instrumentation_scope)
         events = [self._event(event) for event in span.events]
@@ -166,6 +183,8 @@ class TelemetryRedactor:
             and parent is span.parent
             and resource is span.resource
             and scope is span.instrumentation_scope
+            and start is span.start_time
+            and end is span.end_time
         )
         if same and not events and not links:
             return span
@@ -179,14 +198,18 @@ class TelemetryRedactor:
             links=links,
             kind=span.kind,
             status=Status(state.status_code, description),
-            start_time=span.start_time,
-            end_time=span.end_time,
+            # A time that cannot be repaired would make the span last for decades.
+            start_time=start or end,
+            end_time=end or start,
             instrumentation_scope=scope,
         )
 
     def _event(self, event: Event) -> Event:
         return Event(
-            self._redactor.text(event.name), self._attributes(event.attributes), event.timestamp
+            self._text(event.name) or "",
+            self._attributes(event.attributes),
+            # The SDK's own default is the present, too late here.
+            repair.moment(event.timestamp) or 0,
         )
 
     def _link(self, link: Link) -> Link:
@@ -202,30 +225,46 @@ class TelemetryRedactor:
                 context.trace_id, context.span_id, context.is_remote, context.trace_flags
             ),
             resource=Resource({}),
-            kind=span.kind,
-            start_time=span.start_time,
-            end_time=span.end_time,
+            kind=span.kind if isinstance(span.kind, SpanKind) else SpanKind.INTERNAL,  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may hand over anything
+            start_time=repair.moment(span.start_time),
+            end_time=repair.moment(span.end_time),
         )
 
-    def _log(self, record: ReadableLogRecord) -> ReadableLogRecord:
-        log = copy.copy(record.log_record)
-        log.body = self._redactor.value(log.body)
+    def _record(self, record: ReadableLogRecord) -> ReadableLogRecord:
+        return dataclasses.replace(
+            record,
+            log_record=self._log(record.log_record),
+            resource=self._resource(record.resource),
+            instrumentation_scope=self._scope(record.instrumentation_scope),
+        )
+
+    def _record_marker(self, record: ReadableLogRecord) -> ReadableLogRecord:
+        log = self._log_marker(record.log_record)
+        return dataclasses.replace(record, log_record=log, resource=Resource({}))
+
+    def _log(self, log: LogRecord) -> LogRecord:
+        log = copy.copy(log)
+        body = log.body
+        # Not cleaned by the SDK, as attributes are: it may hold itself.
+        if not isinstance(body, str):
+            body = Reader().plain(body)
+        log.body = repair.attribute(self._redactor.value(body))
         log.attributes = self._attributes(log.attributes)
         log.event_name = self._text(log.event_name)
         log.severity_text = self._text(log.severity_text)
+        log.timestamp = repair.moment(log.timestamp)
+        log.observed_timestamp = repair.moment(log.observed_timestamp) or 0
         # The exporter would take its text from the exception itself.
         log.exception = None
-        resource = self._resource(record.resource)
-        scope = self._scope(record.instrumentation_scope)
-        return dataclasses.replace(
-            record, log_record=log, resource=resource, instrumentation_scope=scope
-        )
+        return log
 
-    def _log_marker(self, record: ReadableLogRecord) -> ReadableLogRecord:
-        log = copy.copy(record.log_record)
+    def _log_marker(self, log: LogRecord) -> LogRecord:
+        log = copy.copy(log)
         log.body, log.attributes, log.event_name = UNCHECKED, None, None
         log.severity_text, log.exception = None, None
-        return dataclasses.replace(record, log_record=log, resource=Resource({}))
+        log.timestamp = repair.moment(log.timestamp)
+        log.observed_timestamp = repair.moment(log.observed_timestamp) or 0
+        return log
 
     def _metrics(self, data: MetricsData) -> MetricsData:
         return dataclasses.replace(
@@ -233,12 +272,12 @@ class TelemetryRedactor:
             resource_metrics=[
                 dataclasses.replace(
                     resource,
-                    resource=self._resource(resource.resource),
+                    resource=self.resource(resource.resource, "metrics"),
                     scope_metrics=[
                         dataclasses.replace(
                             scope,
-                            scope=self._scope(scope.scope),
-                            metrics=[self._metric(metric) for metric in scope.metrics],
+                            scope=self.scope(scope.scope, "metrics"),
+                            metrics=self._kept(self._metric, scope.metrics),
                         )
                         for scope in resource.scope_metrics
                     ],
@@ -247,11 +286,16 @@ class TelemetryRedactor:
             ],
         )
 
+    def _kept(self, redact: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        """Return the items that can be made to fit; each of the others costs itself alone."""
+        found = (self._guarded("metrics", redact, lambda _: None, item) for item in items)
+        return [item for item in found if item is not None]
+
     def _metric(self, metric: Any) -> Any:
-        points = [self._point(point) for point in metric.data.data_points]
+        points = self._kept(self._point, metric.data.data_points)
         return dataclasses.replace(
             metric,
-            name=self._redactor.text(metric.name),
+            name=self._text(metric.name),
             description=self._text(metric.description),
             unit=self._text(metric.unit),
             data=dataclasses.replace(metric.data, data_points=points),
@@ -259,11 +303,17 @@ class TelemetryRedactor:
 
     def _point(self, point: Any) -> Any:
         changes: dict[str, Any] = {"attributes": self._attributes(point.attributes)}
+        for name in ("value", "sum", "min", "max"):
+            measured = getattr(point, name, None)
+            if (fitting := repair.number(measured)) is not measured:
+                changes[name] = fitting
         exemplars = getattr(point, "exemplars", None)
         if exemplars:
             changes["exemplars"] = [
                 dataclasses.replace(
-                    one, filtered_attributes=self._attributes(one.filtered_attributes)
+                    one,
+                    value=repair.number(one.value),
+                    filtered_attributes=self._attributes(one.filtered_attributes),
                 )
                 for one in exemplars
             ]

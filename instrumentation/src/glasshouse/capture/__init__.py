@@ -1,0 +1,7 @@
+"""Takes what a service logs by Python's `logging`: over OTLP complete, on consoles redacted."""
+
+from glasshouse.capture.export import export
+from glasshouse.capture.handlers import redacted
+from glasshouse.capture.install import install, show, uninstall, watchers
+
+__all__ = ["export", "install", "redacted", "show", "uninstall", "watchers"]

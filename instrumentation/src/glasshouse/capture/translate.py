@@ -1,0 +1,106 @@
+"""Translates records of the standard library into OTLP's.
+
+The mapping is the one of OpenTelemetry's own handler: severity by number, the message as the body,
+what `extra` holds as attributes, an exception in ``exception.*``.
+"""
+
+import logging
+import math
+import traceback
+from typing import Any, Final
+
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import get_current
+from opentelemetry.semconv.attributes import code_attributes, exception_attributes
+
+from glasshouse.redaction.plain import UNREADABLE, Reader
+
+# What every record has; anything else was put there by `extra`.
+RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_EVENT_NAMES: Final = ("otel.event.name", "event.name")
+# As the data model of logs calls them.
+_SEVERITY_TEXTS: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+_HIGHEST: Final = logging.CRITICAL + 3
+_A_SECOND: Final = 10**9
+
+
+def level_of(record: logging.LogRecord) -> int:
+    """Return the number of a record's level; 0 where somebody made a record without one."""
+    level: Any = record.levelno
+    return level if isinstance(level, int) else logging.NOTSET
+
+
+def severity(level: int) -> SeverityNumber:
+    """Return the number of a level: DEBUG, INFO, WARNING, ERROR and CRITICAL, with steps between.
+
+    https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
+    """
+    if level < logging.DEBUG:
+        return SeverityNumber.UNSPECIFIED if level <= 0 else SeverityNumber.TRACE
+    tens, rest = divmod(min(level, _HIGHEST), 10)
+    return SeverityNumber(1 + 4 * tens + min(rest, 3))
+
+
+def message(record: logging.LogRecord) -> str:
+    """Return the message; a marker where its arguments do not fit it."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 (a log call raises for no defect of its arguments)
+        return UNREADABLE
+
+
+def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecord:
+    """Return the record for OTLP. Never raises for what the caller put into it.
+
+    Args:
+        with_code: also say where the call stands, in ``code.*``.
+    """
+    reader = Reader()
+    attributes: dict[str, Any] = {
+        reader.name(name): reader.plain(value)
+        for name, value in tuple(vars(record).items())
+        if name not in RESERVED
+    }
+    names = [attributes.pop(name, None) for name in _EVENT_NAMES]
+    if with_code:
+        attributes[code_attributes.CODE_FILE_PATH] = record.pathname
+        attributes[code_attributes.CODE_FUNCTION_NAME] = record.funcName
+        attributes[code_attributes.CODE_LINE_NUMBER] = record.lineno
+    attributes |= _exception(record, reader)
+    level = str(record.levelname)
+    return LogRecord(
+        timestamp=_nanoseconds(record.created),
+        context=get_current(),
+        severity_text=_SEVERITY_TEXTS.get(level, level),
+        severity_number=severity(level_of(record)),
+        body=message(record),
+        attributes=attributes,
+        event_name=next((str(name) for name in names if name is not None), None),
+    )
+
+
+def _nanoseconds(created: Any) -> int:
+    """Return 0, which means unknown, for what is no time."""
+    if not isinstance(created, int | float) or not math.isfinite(created) or created < 0:
+        return 0
+    return int(created * _A_SECOND)
+
+
+def _exception(record: logging.LogRecord, reader: Reader) -> dict[str, Any]:
+    information = record.exc_info
+    if not isinstance(information, tuple):
+        text = record.exc_text
+        return {exception_attributes.EXCEPTION_STACKTRACE: text} if text else {}
+    kind, error, frames = information
+    found: dict[str, Any] = {}
+    if kind is not None:
+        found[exception_attributes.EXCEPTION_TYPE] = kind.__name__
+    if error is not None and error.args:
+        found[exception_attributes.EXCEPTION_MESSAGE] = str(reader.plain(error.args[0]))
+    if frames is not None:
+        try:
+            lines = traceback.format_exception(kind, error, frames)
+        except Exception:  # noqa: BLE001 (an exception's own text may raise)
+            lines = traceback.format_tb(frames)
+        found[exception_attributes.EXCEPTION_STACKTRACE] = "".join(lines)
+    return found

@@ -1,0 +1,88 @@
+"""Log records for processors: each gets a redacted copy of its own.
+
+A processor may change a record for those after it. So what it did to its copy is what the next one
+gets, redacted again.
+"""
+
+import copy
+from typing import Any, Final
+
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+
+from glasshouse.guard.safely import safely
+from glasshouse.redaction.process import telemetry_redactor
+
+_RAW: Final = "_glasshouse_raw"
+# Known without redaction, and asked for on the application's thread.
+_PLAIN: Final = ("trace_id", "span_id", "trace_flags", "severity_number", "context")
+
+
+class RedactedLogRecord(LogRecord):
+    """The copy of a log record that may leave, made when somebody first reads it."""
+
+    def __init__(self, log: LogRecord) -> None:
+        # Not the base class': its fields are missing until one of them is read.
+        own = vars(self)
+        known = vars(log)
+        own.update({name: known[name] for name in _PLAIN if name in known})
+        own[_RAW] = log
+
+    def __getattr__(self, name: str) -> Any:
+        own = vars(self)
+        log = own.get(_RAW)
+        if log is not None and not name.startswith("__"):
+            # What was set on the copy stands.
+            own.update({**vars(telemetry_redactor().log(log)), **own})
+            own.pop(_RAW, None)
+        if name in own:
+            return own[name]
+        raise AttributeError(name)
+
+    @property
+    def was_read(self) -> bool:
+        return _RAW not in vars(self)
+
+
+def redacted(record: ReadWriteLogRecord) -> ReadWriteLogRecord:
+    """Return a copy of a record that may leave."""
+    # Not by its constructor, which reads all attributes.
+    made = copy.copy(record)
+    redactor = telemetry_redactor()
+    made.log_record = RedactedLogRecord(record.log_record)
+    if record.resource is not None:
+        made.resource = redactor.resource(record.resource, "logs")
+    made.instrumentation_scope = redactor.scope(record.instrumentation_scope, "logs")
+    return made
+
+
+class LogGuard(LogRecordProcessor):
+    """Hands on to ``inner`` what may leave."""
+
+    def __init__(self, inner: LogRecordProcessor) -> None:
+        self.inner = inner
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        safely(self.inner, self._on_emit, log_record)
+
+    def _on_emit(self, record: ReadWriteLogRecord) -> None:
+        own = redacted(record)
+        try:
+            self.inner.on_emit(own)
+        finally:
+            after = own.log_record
+            if not isinstance(after, RedactedLogRecord) or after.was_read:
+                record.log_record = after
+
+    def enabled(self, **kwargs: Any) -> bool:
+        found = safely(self.inner, self.inner.enabled, **kwargs)
+        return True if found is None else bool(found)
+
+    def shutdown(self) -> None:
+        safely(self.inner, self.inner.shutdown)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return bool(safely(self.inner, self.inner.force_flush, timeout_millis))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["inner"], name)
