@@ -337,21 +337,17 @@ def test_a_password_in_the_address_is_not_shown(check: Check) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        (GENERAL, "localhost:4318", "not an http(s) address: write it as http://localhost:4318"),
-        (GENERAL, "http://x:port", "not an address with a port: write it as http://localhost:4318"),
-        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://x", "not an http(s) address: write it as "),
-        (
-            "OTEL_EXPORTER_OTLP_PROTOCOL",
-            "http/json",
-            "'http/json' is not one of http/protobuf, grpc",
-        ),
+        (GENERAL, "localhost:4318", "'localhost:4318' is not a URL such as http://collector:4318"),
+        (GENERAL, "http://x:port", "'http://x:port' is not a URL such as "),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://x", "'ftp://x' is not a URL such as "),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "'http/json' is not one of http/protobuf, "),
         (
             "OTEL_EXPORTER_OTLP_PROTOCOL",
             "grpc",
-            "grpc needs a package that is not installed: pip install"
-            " opentelemetry-exporter-otlp-proto-grpc",
+            "'grpc' needs the package opentelemetry-exporter-otlp-proto-grpc",
         ),
-        ("OTEL_LOGS_EXPORTER", "otlp_proto_grpc", "grpc needs a package that is not installed"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1", "1 is not at least OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+        ("GLASSHOUSE_HMAC_KEY_FILE", "/nowhere", "cannot read /nowhere"),
     ],
 )
 def test_an_unusable_setting_is_one_line(

@@ -1,18 +1,18 @@
 """The subcommand ``check``: arguments, lines, exit code."""
 
 import argparse
-import importlib.metadata
 import json
 import logging
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Final
 
+from glasshouse import settings, versions
 from glasshouse.checking import records, sending
 from glasshouse.checking.advice import advice
 from glasshouse.checking.targets import Target, targets
@@ -24,12 +24,6 @@ _FAILED: Final = 1
 _UNUSABLE: Final = 2
 # For threads to start and exporters to be made, on a slow machine.
 _MARGIN_S: Final = 2.0
-_SHOWN: Final = (
-    "opentelemetry-api",
-    "opentelemetry-sdk",
-    "opentelemetry-instrumentation",
-    "opentelemetry-exporter-otlp-proto-http",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     _quiet()
     try:
+        settings.prepare(os.environ)
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
         Redactor.default()
@@ -120,24 +115,6 @@ def _outcome(target: Target, answer: sending.Answer | None, timeout_s: float) ->
     )
 
 
-def versions() -> dict[str, dict[str, str]]:
-    """Return the packages that matter: which version is installed, which range was tested."""
-    tested = {
-        match[1]: match[2]
-        for line in importlib.metadata.requires("glasshouse") or ()
-        if (match := re.match(r"([\w.-]+)\s*([<>=!~][^;]*)?(?:;.*)?$", line)) and match[2]
-    }
-    found = {"glasshouse": {"found": importlib.metadata.version("glasshouse")}}
-    for name in _SHOWN:
-        try:
-            found[name] = {"found": importlib.metadata.version(name)}
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        if name in tested:
-            found[name]["tested"] = tested[name].strip()
-    return found
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="glasshouse check",
@@ -181,18 +158,18 @@ def _print_json(*, ok: bool, trace_id: str, outcomes: Sequence[Outcome]) -> None
         "ok": ok,
         "trace_id": trace_id,
         "signals": [vars(one) for one in outcomes],
-        "versions": versions(),
+        "versions": {"found": versions.found(), "tested": versions.tested()},
     }
     sys.stdout.write(json.dumps(document) + "\n")
 
 
 def _print_lines(trace_id: str, outcomes: Sequence[Outcome]) -> None:
-    shown = [
-        f"{name.removeprefix('opentelemetry-')} {one['found']}"
-        + (f" (tested {one['tested']})" if "tested" in one else "")
-        for name, one in versions().items()
-    ]
-    lines = [f"python {platform.python_version()}, " + ", ".join(shown)]
+    tested = versions.tested()
+    shown = [f"python {platform.python_version()}, glasshouse {version('glasshouse')}"]
+    shown += [f"{name} {there} (tested {tested[name]})" for name, there in versions.found().items()]
+    lines = [", ".join(shown)]
+    if outside := versions.warning():
+        lines.append(outside)
     lines += [_line(one) for one in outcomes]
     if any(one.state == "arrived" for one in outcomes):
         lines.append(f"look for trace {trace_id}")
