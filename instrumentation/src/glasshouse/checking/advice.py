@@ -17,6 +17,8 @@ _CERTIFICATE: Final = names.OTEL_EXPORTER_OTLP_CERTIFICATE
 _BUNDLE: Final = "REQUESTS_CA_BUNDLE"
 # What a server of HTTP/2 begins with, seen by a client of HTTP/1: the head of a frame.
 _FRAME: Final = "\\x00\\x00"
+# What requests, Python and gRPC say of a name that does not resolve.
+_NO_HOST: Final = ("NameResolution", "Name or service", "getaddrinfo", "DNS", "resolving")
 
 _STATUS: Final = {
     400: "the endpoint cannot read it: is it an OTLP endpoint?",
@@ -110,7 +112,10 @@ def _connection(target: Target, text: str) -> str:
     if "refused" in text:
         port = f"port {host.port}" if host.port else "the port of its scheme"
         return f"nothing listens on {port}: start the Collector, or set {target.variable}"
-    if any(words in text for words in ("NameResolution", "Name or service", "getaddrinfo", "DNS")):
+    if any(
+        words in text
+        for words in ("NameResolution", "Name or service", "getaddrinfo", "DNS", "resolving")
+    ):
         return f"no such host: {host.hostname}: set {target.variable}"
     if _FRAME in text and target.protocol == HTTP:
         return f"it speaks gRPC, not HTTP: use port 4318, or {_PROTOCOL}=grpc"

@@ -75,17 +75,14 @@ def _check(chosen: Sequence[Target], timeout_s: float) -> tuple[str, list[Outcom
         return "", off
     made = records.make()
     on = [target for target in chosen if not target.off and target.signal not in made.unmasked]
+    sendings = [sending.Sending(one, made.batches[one.signal], timeout_s) for one in on]
     until = time.monotonic() + timeout_s + _MARGIN_S
-    sendings: list[sending.Sending] = []
-    listener, logger = sending.GrpcLog(sendings), logging.getLogger("opentelemetry")
-    logger.addHandler(listener)
-    try:
-        sendings += [sending.Sending(one, made.batches[one.signal], timeout_s) for one in on]
-        found = {one.target.signal: one.wait(until) for one in sendings}
-    finally:
-        logger.removeHandler(listener)
+    with sending.GrpcLog(sendings):
         for one in sendings:
-            one.close()
+            one.start()
+        found = {one.target.signal: one.wait(until) for one in sendings}
+    for one in sendings:
+        one.close()
     outcomes: list[Outcome] = []
     for target in chosen:
         if target.off:
@@ -141,6 +138,8 @@ def _seconds(text: str) -> float:
 
 def _quiet() -> None:
     """Keep what the SDK logs off the terminal: the lines below say it."""
+    # gRPC's C library writes to standard error by itself.
+    os.environ.setdefault("_".join(("GRPC", "VERBOSITY")), "NONE")
     logging.getLogger().addHandler(logging.NullHandler())
     logging.captureWarnings(True)
 

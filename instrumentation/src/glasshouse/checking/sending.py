@@ -72,6 +72,10 @@ class Sending:
         self._started = time.monotonic()
         # A daemon: an endpoint that never answers does not keep the process.
         self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def start(self) -> None:
+        """Send it."""
+        self._started = time.monotonic()
         self._thread.start()
 
     def wait(self, until: float) -> Answer | None:
@@ -170,9 +174,21 @@ class _Watched(requests.Session):
 class GrpcLog(logging.Handler):
     """Hands on what the exporters over gRPC write: they return no reason."""
 
+    logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
+
     def __init__(self, sendings: list[Sending]) -> None:
         super().__init__()
         self._sendings = sendings
+
+    def __enter__(self) -> None:
+        # Its filter would show the reason of one signal of three.
+        self._filters = list(self.logger.filters)
+        self.logger.filters.clear()
+        self.logger.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        self.logger.removeHandler(self)
+        self.logger.filters[:] = self._filters
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = list(cast(tuple[Any, ...], record.args)) if type(record.args) is tuple else []
