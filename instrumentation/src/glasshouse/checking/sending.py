@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -176,7 +176,7 @@ class GrpcLog(logging.Handler):
 
     logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
 
-    def __init__(self, sendings: list[Sending]) -> None:
+    def __init__(self, sendings: Sequence[Sending]) -> None:
         super().__init__()
         self._sendings = sendings
 
