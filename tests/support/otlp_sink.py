@@ -48,14 +48,22 @@ def no_fault(request: Request) -> Fault | None:
     return None
 
 
+def _take(_: Request) -> int:
+    return 200
+
+
 @dataclass(kw_only=True)
 class Sink(otlp.Stored):
-    """What has arrived so far. url: where to send; fault: what befalls a request."""
+    """What has arrived so far.
+
+    url: where to send. fault: what befalls a request. status_of: the answer to one that is kept.
+    """
 
     url: str = ""
     requests: list[Request] = field(default_factory=list[Request])
     refused: list[Request] = field(default_factory=list[Request])
     fault: Callable[[Request], Fault | None] = no_fault
+    status_of: Callable[[Request], int] = _take
     is_here: bool = False
     _server: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _hanging: threading.Event = field(default_factory=threading.Event)
@@ -109,12 +117,10 @@ class Sink(otlp.Stored):
         headers = {name.lower(): value for name, value in handler.headers.items()}
         request = Request(path=handler.path, headers=headers, body=body)
         fault = self.fault(request)
-        if fault is None or fault.keeps:
-            self.requests.append(request)
-        else:
-            self.refused.append(request)
+        (self.requests if fault is None or fault.keeps else self.refused).append(request)
         if fault is None:
-            handler.answer(headers={"Content-Type": "application/x-protobuf"})
+            status = self.status_of(request)
+            handler.answer(status=status, headers={"Content-Type": "application/x-protobuf"})
         elif fault.status is None:
             self._hanging.wait()
             handler.close_connection = True
@@ -123,9 +129,13 @@ class Sink(otlp.Stored):
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Sink]:
-    """Receive protobuf over HTTP, compressed or not, until the end of the block."""
-    sink = Sink()
+def running(answer: Callable[[Request], int] = _take, port: int = 0) -> Iterator[Sink]:
+    """Receive protobuf over HTTP, compressed or not, until the end of the block.
+
+    ``answer`` returns the status of the answer to a request that is kept in any case; it may block.
+    """
+
+    sink = Sink(url=f"http://127.0.0.1:{port}" if port else "", status_of=answer)
     sink.come()
     try:
         yield sink

@@ -51,6 +51,7 @@ IMPORTED = {
         "get_logger_provider",
         "set_logger_provider",
     },
+    "opentelemetry.exporter.otlp.proto.http._log_exporter": {"OTLPLogExporter"},
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
     "opentelemetry.sdk._logs": {
         "LogRecordProcessor",

@@ -28,7 +28,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from glasshouse.capture import export
+from glasshouse import capture as logging_capture
 from glasshouse.errors import GlasshouseError
 from glasshouse.guard.trusted import Trusted
 from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
@@ -210,7 +210,7 @@ _bridge: Final = _Bridge()
 def _is_bridged() -> bool:
     """Return whether the distro, or upstream's handler, hands log records on already."""
     handlers = [type(handler) for handler in logging.getLogger().handlers]
-    return logging.Logger.callHandlers.__module__ != logging.__name__ or any(
+    return logging_capture.is_installed() or any(
         kind.__name__ == "LoggingHandler" and kind.__module__.startswith("opentelemetry.")
         for kind in handlers
     )
@@ -221,14 +221,20 @@ def _hand_on() -> Callable[[], object]:
     original = logging.Logger.callHandlers
 
     def call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
-        export(record)
+        logging_capture.export(record)
         original(self, record)
 
-    def put(function: Callable[..., None]) -> None:
-        setattr(logging.Logger, "callHandlers", function)  # noqa: B010 (as pyright wants it)
+    def undo() -> None:
+        # The service may have set the distro up meanwhile, which stays.
+        if logging.Logger.callHandlers is call_handlers:
+            _put(original)
 
-    put(call_handlers)
-    return lambda: put(original)
+    _put(call_handlers)
+    return undo
+
+
+def _put(function: Callable[[logging.Logger, logging.LogRecord], None]) -> None:
+    setattr(logging.Logger, "callHandlers", function)  # noqa: B010 (as pyright wants it)
 
 
 def _lower(logger: logging.Logger, level: int) -> Callable[[], object]:
