@@ -328,17 +328,20 @@ def test_a_service_that_sets_itself_up_within_a_test_is_captured_once(tmp_path: 
     import glasshouse
     import shop
 
+    BODIES = ["bought by nobody", "Order created"]
+
     def test_it(telemetry):
         glasshouse.configure(service_name="shop", OTEL_TRACES_EXPORTER="none",
             OTEL_METRICS_EXPORTER="none", OTEL_LOGS_EXPORTER="none", instrument=False)
-        shop.buy()
-        assert len(telemetry.logs) == 2
+        shop.buy(mail="nobody")
+        assert [log.body for log in telemetry.logs][-2:] == BODIES
+        telemetry.find_log(BODIES[0])
         assert len(telemetry.spans) == 1
 
     def test_it_stays_set_up(telemetry):
         assert logging.Logger.callHandlers.__module__ == "glasshouse.capture.install"
-        shop.buy()
-        assert len(telemetry.logs) == 2
+        shop.buy(mail="nobody")
+        assert [log.body for log in telemetry.logs] == BODIES
         assert len(telemetry.spans) == 1
     """
     passed(Project(tmp_path, cases).run("-W", "ignore"), 2)

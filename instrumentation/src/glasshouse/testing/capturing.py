@@ -242,4 +242,9 @@ def _lower(logger: logging.Logger, level: int) -> Callable[[], object]:
     before = logger.level
     lowered = min(before, level)
     logger.setLevel(lowered)
-    return lambda: logger.setLevel(before) if logger.level == lowered else None
+
+    def undo() -> None:
+        if logger.level == lowered and not logging_capture.is_installed():
+            logger.setLevel(before)
+
+    return undo
