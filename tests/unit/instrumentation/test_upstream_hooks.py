@@ -55,6 +55,7 @@ IMPORTED = {
         "SeverityNumber",
         "get_logger",
         "get_logger_provider",
+        "set_logger_provider",
     },
     "opentelemetry.exporter.otlp.proto.http._log_exporter": {"OTLPLogExporter"},
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
@@ -74,6 +75,10 @@ IMPORTED = {
     "opentelemetry.sdk._logs._internal": {
         "ConcurrentMultiLogRecordProcessor",
         "SynchronousMultiLogRecordProcessor",
+    },
+    "opentelemetry.sdk._logs.export": {
+        "InMemoryLogRecordExporter",
+        "SimpleLogRecordProcessor",
     },
 }
 # Private attributes of upstream's objects, reached by name.
