@@ -79,7 +79,7 @@ ROWS: dict[str, Row] = {
     ),
     **{
         f"OTEL_{signal.upper()}_EXPORTER": Row((" OTLP ", "otlp,console", "otlp_proto_http"))
-        for signal in EVERYTHING
+        for signal in sorted(EVERYTHING)
     },
     **{
         f"OTEL_{processor}_{name}": row
@@ -108,7 +108,7 @@ ROWS: dict[str, Row] = {
         f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT": Row(
             (f"{{url}}/v1/{signal}", f" {{url}}//v1/{signal} ")
         )
-        for signal in EVERYTHING
+        for signal in sorted(EVERYTHING)
     },
     **per_signal(
         "OTEL_EXPORTER_OTLP_{}HEADERS",
@@ -168,7 +168,7 @@ SWITCHES: dict[tuple[str, str], frozenset[str]] = {
     ("OTEL_SDK_DISABLED", " TRUE"): EVERYTHING,
     **{
         (f"OTEL_{signal.upper()}_EXPORTER", value): frozenset({signal})
-        for signal in EVERYTHING
+        for signal in sorted(EVERYTHING)
         for value in ("none", " NONE ", "console")
     },
     ("OTEL_TRACES_SAMPLER", "always_off"): frozenset({"traces"}),
