@@ -1,4 +1,5 @@
-# `make` lists the targets. Everything runs in the virtual environments .uv and .venv, made here.
+# `make` lists the targets. Everything runs in the virtual environments .uv and .venv, made here;
+# what strangers bring runs in .venv-frameworks.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast test-race test-upstream compatibility check lint lint-go fmt coverage version collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -63,7 +64,7 @@ replay: venv ## Send dead letters again; some only with ARGS="--reason late"
 preview: venv ## Render every dashboard from live data into preview.html
 	@$(RUN) glasshouse preview $(ARGS)
 
-test: engine ## Run all tests; needs nothing running
+test: engine venv-frameworks ## Run all tests; needs nothing running
 	@$(RUN) glasshouse images
 	@mkdir -p reports
 	@code=0; $(RUN) pytest --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
@@ -71,6 +72,9 @@ test: engine ## Run all tests; needs nothing running
 
 compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
 	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/integration/compatibility/test_every_row.py $(ARGS)
+
+frameworks: venv venv-frameworks ## Drive strangers' frameworks and servers; write docs/compatibility.md's second half
+	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/integration/frameworks $(ARGS)
 
 test-unit: venv ## Run the tests that need no stack
 	@$(RUN) pytest -m unit $(ARGS)
@@ -160,6 +164,9 @@ bench-python: venv ## Measure redaction in Python, against encoding JSON
 
 venv: $(STAMP)
 	@$(UV) sync --frozen --quiet
+
+venv-frameworks: $(STAMP)
+	@UV_PROJECT_ENVIRONMENT=.venv-frameworks $(UV) sync --frozen --quiet --group frameworks
 
 # uv itself comes from PyPI, so Python is the only thing that must be there.
 $(STAMP):

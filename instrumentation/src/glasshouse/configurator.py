@@ -15,7 +15,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import guard, settings, shutdown
+from glasshouse import guard, sampling, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -68,6 +68,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         except Exception as error:
             raise settings.explain(error) from error
         install_propagation(hosts)
+        sampling.install(hosts)
         _bound_shutdown()
         type(self).is_done = True
 

@@ -15,6 +15,7 @@ from opentelemetry import trace
 
 from glasshouse import capture
 from glasshouse.capture import talkative
+from glasshouse.capture.consoles import written_twice
 from glasshouse.capture.handlers import Redacting
 from glasshouse.capture.translate import RESERVED
 from glasshouse.context import current_ids
@@ -159,6 +160,10 @@ codecs.register_error(_ESCAPED, _escaped)
 
 class _ConsoleHandler(Redacting, logging.StreamHandler[Any]):
     """Marks our handler, so that configuring twice adds nothing."""
+
+    def filter(self, record: logging.LogRecord) -> Any:
+        """Leave out what another handler writes to the console, in a form of its own."""
+        return not written_twice(self, record) and super().filter(record)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a line that the stream's encoding can carry."""

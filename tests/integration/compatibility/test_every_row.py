@@ -5,6 +5,7 @@ import difflib
 import pytest
 
 from glasshouse_cli.project import Project
+from support import sections
 from support.oddities import report
 from support.oddities.counters import BISECT_REFUSED, Counters
 from support.oddities.harness import Harness, Outcome
@@ -65,7 +66,8 @@ def test_the_committed_table_is_what_was_seen(
     page = project.root / "docs" / "compatibility.md"
     seen = report.document(outcome.verdicts)
     if write:
-        page.write_text(seen, encoding="utf-8")
-    committed = page.read_text(encoding="utf-8") if page.exists() else ""
+        whole = sections.written(page.read_text(encoding="utf-8"), report.NAME, seen)
+        page.write_text(whole, encoding="utf-8")
+    committed = sections.read(page.read_text(encoding="utf-8"), report.NAME)
     changed = list(difflib.unified_diff(committed.splitlines(), seen.splitlines(), lineterm=""))
     assert not changed, f"write it anew with `{report.COMMAND}`:\n" + "\n".join(changed)

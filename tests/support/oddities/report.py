@@ -18,6 +18,8 @@ from support.oddities.verdicts import (
 
 BACKENDS = {"logs": "Loki", "traces": "Tempo", "metrics": "Prometheus"}
 COMMAND = "make compatibility"
+# Of its half of the page: the other one is support.cells's.
+NAME = f"oddities, made by `{COMMAND}`"
 HEAD = f"""\
 # Compatibility
 

@@ -64,6 +64,7 @@ IMPORTED = {
 }
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
+    "_add_search_attributes",
     "_batch_processor",
     "_context",
     "_endpoint",

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from glasshouse.capture import handlers
 from glasshouse.capture.export import export
+from glasshouse.handed_on import LIBRARY, is_handed_on
 
 # Called with each record, before the handlers: our console notices here that it is gone.
 watchers: Final[list[Callable[[logging.LogRecord], None]]] = []
@@ -49,5 +50,7 @@ def uninstall() -> None:
 
 
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
-    export(record)
+    # Routed here from a library that has exported it.
+    if not is_handed_on(LIBRARY, record):
+        export(record)
     return show(self, record)

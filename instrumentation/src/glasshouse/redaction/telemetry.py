@@ -18,7 +18,9 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
 
 from glasshouse.redaction import repair
 from glasshouse.redaction.masks import UNCHECKED
+from glasshouse.redaction.plain import Reader
 from glasshouse.redaction.redactor import Redactor
+from glasshouse.redaction.statements import with_statements
 
 # Called with the signal of each record that could not be checked.
 Unchecked = Callable[[str], None]
@@ -168,7 +170,7 @@ class TelemetryRedactor:
         before, state = span.attributes, span.status
         name, description = self._text(span.name) or "", self._text(state.description)
         start, end = repair.moment(span.start_time), repair.moment(span.end_time)
-        attributes = self._attributes(before)
+        attributes = self._attributes(with_statements(before) if before else before)
         context, parent = self._context(span.context), self._context(span.parent)
         resource, scope = self._resource(span.resource), self._scope(span.instrumentation_scope)
         events = [self._event(event) for event in span.events]
@@ -242,7 +244,11 @@ class TelemetryRedactor:
 
     def _log(self, log: LogRecord) -> LogRecord:
         log = copy.copy(log)
-        log.body = repair.attribute(self._redactor.value(log.body))
+        body = log.body
+        # Not cleaned by the SDK, as attributes are: it may hold itself.
+        if not isinstance(body, str):
+            body = Reader().plain(body)
+        log.body = repair.attribute(self._redactor.value(body))
         log.attributes = self._attributes(log.attributes)
         log.event_name = self._text(log.event_name)
         log.severity_text = self._text(log.severity_text)
