@@ -130,8 +130,9 @@ def test_the_wheel_holds_what_it_should(built: Path) -> None:
         described = email.message_from_string(archive.read(metadata).decode())
         licence = archive.read(f"{folder}/licenses/LICENSE")
     tops = {name.split("/", 1)[0] for name in names}
-    assert tops == {"glasshouse", "glasshouse.pth", folder}
+    assert tops == {"glasshouse", "glasshouse.pth", "_glasshouse_pytest.py", folder}
     assert {"glasshouse/py.typed", "glasshouse/redaction/rules.yaml"} <= set(names)
+    assert any(name.startswith("glasshouse/testing/stack/") for name in names)
     assert licence == (ROOT / "LICENSE").read_bytes()
     assert described["License-Expression"] == "Apache-2.0"
     assert described["Requires-Python"] == ">=3.11"
@@ -140,6 +141,7 @@ def test_the_wheel_holds_what_it_should(built: Path) -> None:
     assert described.get_payload() == readme
     extras = set(described.get_all("Provides-Extra", []))
     assert {"all", "celery", "django", "fastapi", "flask", "grpc", "prometheus"} <= extras
+    assert {"containers", "testing"} <= extras
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Path) -> None:
