@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import uuid
 from typing import Any
 
 from opentelemetry import trace
@@ -15,7 +14,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import guard, sampling, settings, shutdown
+from glasshouse import delivery, forks, guard, sampling, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -52,35 +51,49 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         warn_of_random_key()
         hosts = hosts_from()
         version = service_version()
+        delivery.bounds_from()
         guard.install()
-        attributes = kwargs.setdefault("resource_attributes", {})
-        # Distinguishes two replicas' metrics.
-        if settings.resource_attribute("service.instance.id") is None:
-            attributes.setdefault("service.instance.id", str(uuid.uuid4()))
         if version is not None:
-            attributes.setdefault(ATTRIBUTE, version)
+            kwargs.setdefault("resource_attributes", {}).setdefault(ATTRIBUTE, version)
         try:
             super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
                 **kwargs,
+                exporter_args_map=delivery.exporter_arguments(),
                 span_processors=[IdsSpanProcessor()],
                 log_record_processors=[IdsLogRecordProcessor()],
+                export_span_processor=delivery.span_processor,
+                export_log_record_processor=delivery.log_record_processor,
             )
         except Exception as error:
             raise settings.explain(error) from error
+        _buffer_metrics()
         install_propagation(hosts)
         sampling.install(hosts)
         _bound_shutdown()
         type(self).is_done = True
 
 
+def _buffer_metrics() -> None:
+    provider = get_meter_provider()
+    if isinstance(provider, MeterProvider):
+        # The SDK shows a provider's readers to nobody.
+        for reader in vars(provider)["_metric_readers"]:
+            delivery.buffer_reader(reader)
+
+
 def _bound_shutdown() -> None:
-    providers = [trace.get_tracer_provider(), get_logger_provider(), get_meter_provider()]
-    stops = [
-        provider.shutdown
-        for provider in providers
+    found = [trace.get_tracer_provider(), get_logger_provider(), get_meter_provider()]
+    providers = [
+        provider
+        for provider in found
         if isinstance(provider, TracerProvider | LoggerProvider | MeterProvider)
     ]
-    for stop in stops:
+    for provider in providers:
         # The SDK's own exit handlers run one after the other, 30 s each at worst.
-        atexit.unregister(stop)
-    shutdown.install(stops)
+        atexit.unregister(provider.shutdown)
+    forks.install(providers)
+    # Metrics last: they tell what became of the rest.
+    shutdown.install(
+        [one.shutdown for one in providers if not isinstance(one, MeterProvider)],
+        [one.shutdown for one in providers if isinstance(one, MeterProvider)],
+    )

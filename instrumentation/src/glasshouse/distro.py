@@ -49,6 +49,11 @@ DEFAULTS: Final = {
     "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false",
     # The providers are set up; FastAPI would add a second exporter to each.
     "FASTAPI_OTEL_AUTO_CONFIGURE": "false",
+    # Items. A burst waits here until the batch thread gets a turn; 2,048 is its tenth of a second.
+    "OTEL_BSP_MAX_QUEUE_SIZE": "16384",
+    "OTEL_BLRP_MAX_QUEUE_SIZE": "16384",
+    # What is delivered and what is given up are metrics of the SDK.
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
 }
 
 _GROUP: Final = "opentelemetry_instrumentor"

@@ -50,6 +50,7 @@ IMPORTED = {
         "get_logger",
         "get_logger_provider",
     },
+    "opentelemetry.exporter.otlp.proto.http._log_exporter": {"OTLPLogExporter"},
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
     "opentelemetry.sdk._logs": {
         "LogRecordProcessor",

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import format_trace_id
 
 from glasshouse.checking.targets import Signal
-from glasshouse.redaction.exporters import telemetry_redactor
+from glasshouse.redaction.process import telemetry_redactor
 
 NAME: Final = "glasshouse.check"
 # Reserved for examples: nobody's.

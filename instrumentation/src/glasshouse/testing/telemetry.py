@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
 from glasshouse.redaction import Redactor
-from glasshouse.redaction.exporters import telemetry_redactor
+from glasshouse.redaction.process import telemetry_redactor
 from glasshouse.testing import leaks, records
 from glasshouse.testing.records import Log, Metric, Span
 from glasshouse.testing.stable import Stable
