@@ -14,6 +14,16 @@ from glasshouse.distro import DEFAULTS
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "settings.md"
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \| .+ \| (.+) \|$")
+# Words in capitals that are no variables: statuses of gRPC, faults of TLS, a key of WSGI.
+NO_VARIABLES = {
+    "CERTIFICATE_VERIFY_FAILED",
+    "DEADLINE_EXCEEDED",
+    "PERMISSION_DENIED",
+    "RECORD_LAYER_FAILURE",
+    "REQUEST_METHOD",
+    "RESOURCE_EXHAUSTED",
+    "WRONG_VERSION_NUMBER",
+}
 VARIABLE = re.compile(r"[A-Z]+(_[A-Z]+)+")
 IN_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z_]+)")
 IN_ENV = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
@@ -58,7 +68,8 @@ def trees(component: str) -> Iterator[ast.AST]:
 def constants(component: str) -> set[str]:
     """Texts in the code that can only be names of variables."""
     found = {node.value for node in trees(component) if isinstance(node, ast.Constant)}
-    return {text for text in found if isinstance(text, str) and VARIABLE.fullmatch(text)}
+    texts = {text for text in found if isinstance(text, str) and VARIABLE.fullmatch(text)}
+    return texts - NO_VARIABLES
 
 
 def asked_of_environment(component: str) -> set[str]:

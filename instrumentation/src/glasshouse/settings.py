@@ -370,9 +370,10 @@ _EARLY: Final = (
     "OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH",
 )
 _RATIO_SAMPLERS: Final = ("traceidratio", "parentbased_traceidratio")
+# The distro's, which come after the check, and else the SDK's.
 _DEFAULTS: Final = {
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-    **{_QUEUE_SIZE.format(name): "2048" for name in _PROCESSORS},
+    **{_QUEUE_SIZE.format(name): "16384" for name in _PROCESSORS},
     **{_BATCH_SIZE.format(name): "512" for name in _PROCESSORS},
 }
 

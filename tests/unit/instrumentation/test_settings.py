@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from glasshouse import settings
+from glasshouse.distro import DEFAULTS
 from glasshouse.errors import ConfigurationError
 from glasshouse_fakes.certificate import create_certificate
 from support import forked_starts, otlp_sink, shop_process
@@ -186,11 +187,12 @@ def test_a_queue_is_no_smaller_than_a_batch() -> None:
     assert refusal(OTEL_BSP_MAX_QUEUE_SIZE="100") == (
         "OTEL_BSP_MAX_QUEUE_SIZE: 100 is not at least OTEL_BSP_MAX_EXPORT_BATCH_SIZE, which is 512"
     )
-    assert refusal(OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="3000") == (
-        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 3000 is not at most OTEL_BLRP_MAX_QUEUE_SIZE,"
-        " which is 2048"
+    assert refusal(OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="16385") == (
+        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 16385 is not at most OTEL_BLRP_MAX_QUEUE_SIZE,"
+        " which is 16384"
     )
     settings.check({"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "100"})
+    settings.check({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": DEFAULTS["OTEL_BSP_MAX_QUEUE_SIZE"]})
 
 
 @pytest.mark.parametrize("signal", ["TRACES", "METRICS", "LOGS"])
