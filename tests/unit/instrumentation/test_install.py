@@ -5,6 +5,7 @@ The packages come from the index or from uv's cache; without both these tests ar
 
 import email
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -132,13 +133,15 @@ def test_the_wheel_holds_what_it_should(built: Path) -> None:
     tops = {name.split("/", 1)[0] for name in names}
     assert tops == {"glasshouse", "glasshouse.pth", "_glasshouse_pytest.py", folder}
     assert {"glasshouse/py.typed", "glasshouse/redaction/rules.yaml"} <= set(names)
-    assert any(name.startswith("glasshouse/testing/stack/") for name in names)
+    assert any(name.startswith("glasshouse/testing/containers/files/") for name in names)
     assert licence == (ROOT / "LICENSE").read_bytes()
     assert described["License-Expression"] == "Apache-2.0"
     assert described["Requires-Python"] == ">=3.11"
     assert "Typing :: Typed" in described.get_all("Classifier", [])
     readme = (ROOT / "instrumentation" / "README.md").read_text(encoding="utf-8")
     assert described.get_payload() == readme
+    # Where it is shown there is nothing else of this repository.
+    assert re.findall(r"\]\((?!https?://|#)[^)]*\)", readme) == []
     extras = set(described.get_all("Provides-Extra", []))
     assert {"all", "celery", "django", "fastapi", "flask", "grpc", "prometheus"} <= extras
     assert {"containers", "testing"} <= extras
