@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
 
-import opentelemetry.instrumentation.logging.environment_variables as of_logging
 import opentelemetry.util.http as of_http
 
 # Refused unless a row says that the variable takes it.
@@ -183,7 +182,7 @@ def names() -> set[str]:
     ]
     texts = {
         value
-        for module in [*modules, of_logging]
+        for module in modules
         for value in vars(module).values()
         if isinstance(value, str) and value.startswith("OTEL_")
     }
