@@ -49,6 +49,11 @@ def uninstall() -> None:
             setattr(logging.Logger, "callHandlers", _original)  # noqa: B010 (as above)
 
 
+def is_installed() -> bool:
+    """Return whether this process's records are captured."""
+    return bool(_installed)
+
+
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
     # Routed here from a library that has exported it.
     if not is_handed_on(LIBRARY, record):
