@@ -38,10 +38,10 @@ def uv() -> str:
     return os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
 
 
-def run(*arguments: str | Path, **options: str) -> str:
+def run(*arguments: str | Path, cwd: Path | None = None) -> str:
     """Run uv; return its output. Without an index the test is skipped."""
     done = subprocess.run(
-        [uv(), *arguments], capture_output=True, text=True, timeout=550, check=False, **options
+        [uv(), *arguments], capture_output=True, text=True, timeout=550, check=False, cwd=cwd
     )
     if done.returncode and any(words in done.stderr for words in UNREACHABLE):
         pytest.skip(f"no package index: {done.stderr.strip().splitlines()[-1]}")

@@ -389,4 +389,6 @@ def test_a_failure_of_the_sdk_becomes_one_line(monkeypatch: pytest.MonkeyPatch) 
     assert str(settings.explain(OSError("Address in use"))).startswith(
         "OTEL_EXPORTER_PROMETHEUS_PORT: cannot listen there: OSError: Address in use"
     )
-    assert "OTEL_METRICS_EXPORTER" in str(settings.explain(RuntimeError("odd")))
+    said = str(settings.explain(RuntimeError("no route to http://jane:hunter2@collector")))
+    assert "hunter2" not in said
+    assert "OTEL_METRICS_EXPORTER" in said
