@@ -4,7 +4,9 @@
 (`key.pem`).
 """
 
+import contextlib
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
 
@@ -180,6 +182,9 @@ def names() -> set[str]:
     modules: list[ModuleType] = [
         entry.load() for entry in entry_points(group="opentelemetry_environment_variables")
     ]
+    with contextlib.suppress(ModuleNotFoundError):
+        # Not required: what it does, the capture does.
+        modules.append(import_module("opentelemetry.instrumentation.logging.environment_variables"))
     texts = {
         value
         for module in modules
