@@ -17,6 +17,7 @@ from opentelemetry.instrumentation.dependencies import (
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from glasshouse import versions
 from glasshouse.errors import ConfigurationError
 from glasshouse.instrumentors.upstream import instrument
 from glasshouse.propagation import hosts_from
@@ -223,11 +224,12 @@ def announce() -> None:
             "instrumentations.skipped": [f"{name} ({why})" for name, why in _skipped()],
             "instrumentations.available": list(_available()),
             "propagation.hosts": list(hosts_from().names),
-            "opentelemetry": {
-                name: _version(name) for name in ("opentelemetry-sdk", "opentelemetry-distro")
-            },
+            "opentelemetry.found": versions.found(),
+            "opentelemetry.tested": versions.tested(),
         },
     )
+    if line := versions.warning():
+        _logger.warning(line)
 
 
 def _skipped() -> Iterator[tuple[str, str]]:
