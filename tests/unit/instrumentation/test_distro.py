@@ -1,5 +1,6 @@
 """Which instrumentations run, which do not, and what the start-up line says of both."""
 
+import importlib.util
 import json
 import logging
 import os
@@ -258,17 +259,20 @@ def line_of(**variables: str) -> dict[str, Any]:
 
 def test_all_that_is_installed_here_runs() -> None:
     line = line_of()
-    assert {"httpx", "procrastinate", "psycopg", "request_context", "threading"} <= set(
+    assert {"httpx", "procrastinate", "request_context", "threading"} <= set(
         line["instrumentations.active"]
     )
+    # Not with every release of OpenTelemetry: `make test-upstream`.
+    here = importlib.util.find_spec("opentelemetry.instrumentation.psycopg") is not None
+    assert ("psycopg" in line["instrumentations.active"]) is here
     assert not [each for each in line["instrumentations.skipped"] if "failed" in each]
 
 
 def test_the_variable_narrows() -> None:
     line = line_of(**{VARIABLE: "-threading,-httpx"})
     assert not {"httpx", "threading"} & set(line["instrumentations.active"])
-    assert "psycopg" in line["instrumentations.active"]
-    assert line_of(**{VARIABLE: "psycopg"})["instrumentations.active"] == ["psycopg"]
+    assert "procrastinate" in line["instrumentations.active"]
+    assert line_of(**{VARIABLE: "procrastinate"})["instrumentations.active"] == ["procrastinate"]
 
 
 @pytest.mark.parametrize(

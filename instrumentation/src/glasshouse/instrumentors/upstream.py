@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.semconv.attributes.url_attributes import URL_PATH, URL_QUERY
 from wrapt import wrap_function_wrapper
 
-from glasshouse.instrumentors import grpc, redirects, streams
+from glasshouse.instrumentors import grpc, redirects, streams, wsgi
 from glasshouse.instrumentors.django import when_middleware_loads
 from glasshouse.instrumentors.threads import ThreadsInstrumentor
 from glasshouse.propagation import HostPropagator, Hosts
@@ -28,6 +28,7 @@ def instrument(name: str, instrumentor: BaseInstrumentor, hosts: Hosts, **given:
     options = {**_options(name, hosts), **given}
     if name == "django":
         when_middleware_loads(instrumentor, **options)
+        wsgi.record_django_paths()
         return
     if name == "threading":
         # Whichever package the name came from.
@@ -101,6 +102,7 @@ def _fix_asgi(_hosts: Hosts) -> None:
 
 
 def _fix_flask(_hosts: Hosts) -> None:
+    wsgi.record_paths()
     importlib.import_module("flask").request_finished.connect(streams.carry_flask, weak=False)
 
 
@@ -135,9 +137,11 @@ class _Appending:
 
 
 _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
+    "falcon": lambda _hosts: wsgi.record_paths(),
     "fastapi": _fix_asgi,
     "flask": _fix_flask,
     "grpc_aio_client": lambda _hosts: grpc.after_aio_client(),
+    "pyramid": lambda _hosts: wsgi.record_paths(),
     "redis": _fix_redis,
     "requests": redirects.guard_requests,
     "starlette": _fix_asgi,
