@@ -132,7 +132,7 @@ def test_statements_are_recorded_by_the_driver_or_by_sqlalchemy(
     found.add("asyncpg", conflict=DependencyConflict("asyncpg"))
     assert why_off(entry) is None
     found.add("psycopg")
-    assert why_off(entry) == "psycopg records its statements"
+    assert why_off(entry) == "its statements are recorded by psycopg"
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "httpx, psycopg")
     assert why_off(entry) is None
     monkeypatch.delenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS")
