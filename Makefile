@@ -84,9 +84,13 @@ test-race: ## Run the Go tests under the race detector
 
 test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it allows, or RELEASE=newest
 	@UV_PROJECT_ENVIRONMENT=.venv-upstream $(UV) sync --frozen --quiet
-	@grep -oE '"opentelemetry-[^"]+"' instrumentation/pyproject.toml | tr -d '"' > .venv-upstream/group.txt
+	@sed -n '/^dependencies/,/^]/p; /^httpx/p; /^prometheus/p' instrumentation/pyproject.toml \
+	  | grep -oE '"opentelemetry-[^"]+"' | tr -d '"' > .venv-upstream/group.txt
+	@# Upstream's instrumentations that come out later than the SDK would hold it back.
+	@$(UV) pip uninstall --quiet --python .venv-upstream opentelemetry-instrumentation-psycopg \
+	  opentelemetry-instrumentation-dbapi opentelemetry-instrumentation-threading
 	@$(UV) pip install --quiet --python .venv-upstream --upgrade -r .venv-upstream/group.txt \
-	  --resolution $(if $(filter newest,$(RELEASE)),highest,lowest-direct)
+	  --resolution $(if $(filter newest,$(RELEASE)),highest,lowest-direct) --prerelease allow
 	@$(UV) pip list --python .venv-upstream 2>/dev/null | grep -E '^opentelemetry-(sdk|instrumentation) '
 	@.venv-upstream/bin/python -m pytest tests/unit/instrumentation tests/unit/test_shipping.py tests/unit/redaction/test_surfaces.py $(ARGS)
 

@@ -5,12 +5,15 @@ https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
 import secrets
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
 import httpx
+
+from glasshouse.testing.otlp_json import OUTER, Stored
+
+__all__ = ["NONE", "Attributes", "Sender", "Stored", "attributes", "gauge", "log", "span", "value"]
 
 Attributes = Mapping[str, str | int | float | bool]
 NONE: Attributes = MappingProxyType({})
@@ -66,35 +69,6 @@ def gauge(name: str, number: float, items: Attributes = NONE) -> dict[str, Any]:
     return {"name": name, "gauge": {"dataPoints": [point]}}
 
 
-class Stored(ABC):
-    """Requests that were stored somewhere, in OTLP's JSON form."""
-
-    @abstractmethod
-    def stored(self, signal: str) -> list[dict[str, Any]]:
-        """Return every whole request of ``signal``: "logs", "traces" or "metrics"."""
-
-    def log_records(self) -> list[dict[str, Any]]:
-        return self._items("logs", "scopeLogs", "logRecords")
-
-    def spans(self) -> list[dict[str, Any]]:
-        return self._items("traces", "scopeSpans", "spans")
-
-    def metrics(self) -> list[dict[str, Any]]:
-        return self._items("metrics", "scopeMetrics", "metrics")
-
-    def _items(self, signal: str, inner: str, items: str) -> list[dict[str, Any]]:
-        return [
-            item
-            for request in self.stored(signal)
-            for resource in request[_OUTER[signal]]
-            for scope in resource[inner]
-            for item in scope[items]
-        ]
-
-
-_OUTER = {"logs": "resourceLogs", "traces": "resourceSpans", "metrics": "resourceMetrics"}
-
-
 class Sender:
     """Sends to one OTLP/HTTP endpoint, as one service."""
 
@@ -117,7 +91,7 @@ class Sender:
 
     def entries(self, signal: str, resources: Iterable[dict[str, Any]]) -> None:
         """Send whole resource entries of ``signal``: "logs", "traces" or "metrics"."""
-        answer = self._client.post(f"/v1/{signal}", json={_OUTER[signal]: list(resources)})
+        answer = self._client.post(f"/v1/{signal}", json={OUTER[signal]: list(resources)})
         answer.raise_for_status()
 
     def close(self) -> None:

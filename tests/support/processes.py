@@ -17,6 +17,7 @@ from backend.platform.settings import DatabaseSettings
 from support.ports import free
 from support.waiting import until
 
+INSTRUMENT = Path(sys.executable).with_name("opentelemetry-instrument")
 STARTED_WITHIN_S = 180
 STOPPED_WITHIN_S = 60
 
@@ -57,12 +58,14 @@ class Backend:
     processes: list[Process] = field(default_factory=list[Process])
 
     def start(self, command: str, **changes: str) -> Process:
-        """Start ``backend <command>``; wait until it works."""
+        """Start ``backend <command>``, with telemetry where a distro is named."""
         console = self.folder / f"{command}-{len(self.processes)}.log"
+        environment = {**self.environment, "OTEL_SERVICE_NAME": f"backend-{command}", **changes}
+        prefix = [str(INSTRUMENT)] if "OTEL_PYTHON_DISTRO" in environment else []
         with console.open("wb") as out:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "backend", command],
-                env={**self.environment, "OTEL_SERVICE_NAME": f"backend-{command}", **changes},
+                [*prefix, sys.executable, "-m", "backend", command],
+                env=environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

@@ -1,24 +1,5 @@
-"""Polling with a deadline, instead of sleeping for a fixed time."""
+"""Polling with a deadline, as the package offers it to everybody's tests."""
 
-import time
-from collections.abc import Callable
-from typing import TypeVar
+from glasshouse.testing.polling import until
 
-Found = TypeVar("Found")
-
-
-def until(
-    probe: Callable[[], tuple[Found | None, object]], *, what: str, deadline_s: float = 60.0
-) -> Found:
-    """Call ``probe`` until it finds something; fail with the last state it saw.
-
-    ``probe`` returns what it found (or None) and the state to report.
-    """
-    end = time.monotonic() + deadline_s
-    while True:
-        found, state = probe()
-        if found is not None:
-            return found
-        if time.monotonic() >= end:
-            raise AssertionError(f"{what}: not within {deadline_s:g} s. Last seen: {state!r}")
-        time.sleep(0.1)
+__all__ = ["until"]

@@ -68,7 +68,11 @@ def commands() -> Iterator[Cell]:
     """Yield every cell."""
     gunicorn = ("gunicorn", "--bind", "127.0.0.1:{port}", "--access-logfile", "-")
     hypercorn = ("hypercorn", "--bind", "127.0.0.1:{port}", "--access-logfile", "-")
-    granian = ("granian", "--port", "{port}", "--access-log", "--interface")
+    granian = ("granian", "--port", "{port}", "--access-log")
+    # By default these two leave the query string out.
+    hypercorn += ("--access-logformat", '%(h)s "%(R)s" %(s)s')
+    granian += ("--access-log-fmt", "%(addr)s %(method)s %(path)s?%(query_string)s %(status)d")
+    granian += ("--interface",)
     uvicorn_worker = ("--worker-class", "uvicorn_worker.UvicornWorker")
     for name, app in {
         "FastAPI": "fastapi_app:app",

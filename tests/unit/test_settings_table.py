@@ -1,23 +1,37 @@
 """docs/settings.md holds every variable that is read, who reads it, and its default."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from backend.platform import settings_table
 from backend.platform.settings import PROCESSES
+from glasshouse import settings
 from glasshouse.distro import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docs" / "settings.md"
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \| .+ \| (.+) \|$")
 VARIABLE = re.compile(r"[A-Z]+(_[A-Z]+)+")
 IN_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z_]+)")
 IN_ENV = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
 
 
+OF_OPENTELEMETRY = "## OpenTelemetry's variables"
+WRITE = "GLASSHOUSE_WRITE_SETTINGS"
+ALSO = "; with `TRACES_`, `METRICS_` or `LOGS_` before its last part, for one signal"
+
+
+def document() -> tuple[str, str]:
+    """The table of what is read here, and the section on OpenTelemetry's variables."""
+    before, heading, after = FILE.read_text(encoding="utf-8").partition(OF_OPENTELEMETRY)
+    return before, heading + after
+
+
 def table() -> Iterator[tuple[str, set[str], str]]:
-    for line in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").splitlines():
+    for line in document()[0].splitlines():
         if line.startswith("| `"):
             row = ROW.match(line)
             assert row, f"unreadable row: {line}"
@@ -34,6 +48,8 @@ def documented(reader: str) -> set[str]:
 
 def trees(component: str) -> Iterator[ast.AST]:
     files = sorted((ROOT / component / "src").rglob("*.py"))
+    # What upstream reads has a section of its own.
+    files = [file for file in files if file != Path(settings.__file__)]
     assert files
     for file in files:
         yield from ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -71,9 +87,36 @@ def test_rows_of_the_backend_are_made_from_its_settings():
 
 
 def test_variables_of_the_distro_are_the_table_s():
-    # Read by the SDK alone; we only give it another value.
-    assert documented("glasshouse") == constants("instrumentation") | {"OTEL_METRICS_EXPORTER"}
+    read = {settings.RESOURCE_VARIABLE, settings.SERVICE_NAME_VARIABLE}
+    # Read by the SDK alone; the row says what we add.
+    read |= {"OTEL_METRICS_EXPORTER"}
+    assert documented("glasshouse") == constants("instrumentation") | read
     assert {name: DEFAULT[name] for name in DEFAULTS} == DEFAULTS
+
+
+def allowed() -> str:
+    """The rows of the section on OpenTelemetry's variables."""
+    signals = ("TRACES_", "METRICS_", "LOGS_")
+    rows: list[str] = []
+    for name in sorted(settings.VARIABLES):
+        kind = settings.VARIABLES[name]
+        general = next((name.replace(one, "", 1) for one in signals if one in name), name)
+        if general != name and settings.VARIABLES.get(general) is kind:
+            continue
+        family = [re.sub(r"(OTLP|HTTP|GRPC)_", rf"\\1_{one}", name, count=1) for one in signals]
+        also = all(settings.VARIABLES.get(one) is kind for one in family) and family[0] != name
+        may = "nothing" if kind.allowed == "set" else kind.allowed
+        rows.append(f"| `{name}` | {may}{ALSO if also else ''} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_what_opentelemetry_s_variables_may_hold_is_the_code_s():
+    before, section = document()
+    head, rule, rows = section.partition("| --- | --- |\n")
+    if os.environ.get(WRITE):
+        FILE.write_text(before + head + rule + allowed(), encoding="utf-8")
+        return
+    assert rows == allowed(), f"run: {WRITE}=1 .uv/bin/uv run pytest {Path(__file__).name}"
 
 
 def test_variables_of_the_sandbox_are_the_table_s():

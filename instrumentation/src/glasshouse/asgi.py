@@ -1,18 +1,35 @@
 """ASGI middleware that gives every request its ids."""
 
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-# ASGI's own types are shapeless dictionaries; Starlette's aliases are the usual names.
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from glasshouse.context import (
+    CORRELATION_ID_HEADER,
+    REQUEST_ID_HEADER,
+    Ids,
+    attributes_of,
+    current_ids,
+    ids_of_request,
+    with_ids,
+)
 
-from glasshouse.context import Ids, attributes_of, current_ids, is_valid_id, new_id, with_ids
+# ASGI's own types are shapeless dictionaries.
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-REQUEST_ID_HEADER: Final = "X-Request-ID"
-CORRELATION_ID_HEADER: Final = "X-Correlation-ID"
+_REQUESTS: Final = ("http", "websocket")
+# The messages that carry a response's headers.
+ANSWERS: Final = (
+    "http.response.start",
+    "websocket.accept",
+    "websocket.http.response.start",
+)
 
 
 class RequestContextMiddleware:
@@ -20,34 +37,50 @@ class RequestContextMiddleware:
 
     A valid ``X-Request-ID`` or ``X-Correlation-ID`` that comes in is kept, anything else is
     replaced by a fresh id (and never logged). Without a correlation id the request id
-    serves as one. Nesting the middleware is harmless: the outermost decides.
+    serves as one. A websocket's ids hold for the whole connection and are returned when it is
+    accepted. Nesting the middleware is harmless: the outermost decides.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or current_ids() is not None:
+        if scope["type"] not in _REQUESTS:
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request = headers.get(REQUEST_ID_HEADER, "")
-        if not is_valid_id(request):
-            request = new_id()
-        correlation = headers.get(CORRELATION_ID_HEADER, "")
-        ids = Ids(request, correlation if is_valid_id(correlation) else request)
+        headers = scope.get("headers") or ()
+        ids = ids_of_request(
+            _header(headers, REQUEST_ID_HEADER),
+            _header(headers, CORRELATION_ID_HEADER),
+            current_ids(),
+        )
 
         async def send_with_ids(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                out = MutableHeaders(scope=message)
-                out[REQUEST_ID_HEADER] = ids.request
-                out[CORRELATION_ID_HEADER] = ids.correlation
+            if message["type"] in ANSWERS:
+                message["headers"] = with_id_headers(message.get("headers") or (), ids)
             await send(message)
 
         token = otel_context.attach(with_ids(ids))
         try:
-            # The server span is older than this middleware, so on_start could not see the ids.
+            # Where nothing has read the headers for it, the server span is older than its ids.
             trace.get_current_span().set_attributes(attributes_of())
             await self.app(scope, receive, send_with_ids)
         finally:
             otel_context.detach(token)
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:
+    wanted = name.lower().encode()
+    for key, value in headers:
+        if key.lower() == wanted:
+            return value.decode("latin-1")
+    return ""
+
+
+def with_id_headers(headers: Iterable[tuple[bytes, bytes]], ids: Ids) -> list[tuple[bytes, bytes]]:
+    """Return a response's headers with the ids, in place of those that are there."""
+    ours = {
+        REQUEST_ID_HEADER.lower().encode(): ids.request.encode(),
+        CORRELATION_ID_HEADER.lower().encode(): ids.correlation.encode(),
+    }
+    return [*((key, value) for key, value in headers if key.lower() not in ours), *ours.items()]

@@ -2,9 +2,7 @@
 
 import atexit
 import os
-import sys
-import uuid
-from typing import Any, NoReturn
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
@@ -16,7 +14,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import guard, shutdown
+from glasshouse import delivery, forks, guard, sampling, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -25,6 +23,7 @@ from glasshouse.propagation import hosts_from
 from glasshouse.propagation import install as install_propagation
 from glasshouse.pseudonym import warn_of_random_key
 from glasshouse.redaction import Redactor
+from glasshouse.start import end
 from glasshouse.version import ATTRIBUTE, service_version
 
 
@@ -37,7 +36,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         try:
             self.set_up(**kwargs)
         except ConfigurationError as error:
-            _refuse(error)
+            end(error)
 
     def set_up(self, **kwargs: Any) -> None:
         """Set up logging and the SDK.
@@ -45,47 +44,56 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         Raises:
             ConfigurationError: a setting is unusable; nothing has been set up.
         """
+        settings.prepare(os.environ)
         check_allowed()
         configure_logging()
         Redactor.default()
         warn_of_random_key()
         hosts = hosts_from()
         version = service_version()
+        delivery.bounds_from()
         guard.install()
-        attributes = kwargs.setdefault("resource_attributes", {})
-        # Distinguishes two replicas' metrics.
-        attributes.setdefault("service.instance.id", str(uuid.uuid4()))
         if version is not None:
-            attributes.setdefault(ATTRIBUTE, version)
-        super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
-            **kwargs,
-            span_processors=[IdsSpanProcessor()],
-            log_record_processors=[IdsLogRecordProcessor()],
-        )
+            kwargs.setdefault("resource_attributes", {}).setdefault(ATTRIBUTE, version)
+        try:
+            super()._configure(  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
+                **kwargs,
+                exporter_args_map=delivery.exporter_arguments(),
+                span_processors=[IdsSpanProcessor()],
+                log_record_processors=[IdsLogRecordProcessor()],
+                export_span_processor=delivery.span_processor,
+                export_log_record_processor=delivery.log_record_processor,
+            )
+        except Exception as error:
+            raise settings.explain(error) from error
+        _buffer_metrics()
         install_propagation(hosts)
+        sampling.install(hosts)
         _bound_shutdown()
         type(self).is_done = True
 
 
-def _refuse(error: ConfigurationError) -> NoReturn:
-    """End the process with one line.
-
-    This runs while Python imports `site`: an exception would be logged and the service run on
-    without telemetry, and SystemExit would print the interpreter's whole state.
-    """
-    sys.stderr.write(f"glasshouse: {error}\n")
-    sys.stderr.flush()
-    os._exit(2)
+def _buffer_metrics() -> None:
+    provider = get_meter_provider()
+    if isinstance(provider, MeterProvider):
+        # The SDK shows a provider's readers to nobody.
+        for reader in vars(provider)["_metric_readers"]:
+            delivery.buffer_reader(reader)
 
 
 def _bound_shutdown() -> None:
-    providers = [trace.get_tracer_provider(), get_logger_provider(), get_meter_provider()]
-    stops = [
-        provider.shutdown
-        for provider in providers
+    found = [trace.get_tracer_provider(), get_logger_provider(), get_meter_provider()]
+    providers = [
+        provider
+        for provider in found
         if isinstance(provider, TracerProvider | LoggerProvider | MeterProvider)
     ]
-    for stop in stops:
+    for provider in providers:
         # The SDK's own exit handlers run one after the other, 30 s each at worst.
-        atexit.unregister(stop)
-    shutdown.install(stops)
+        atexit.unregister(provider.shutdown)
+    forks.install(providers)
+    # Metrics last: they tell what became of the rest.
+    shutdown.install(
+        [one.shutdown for one in providers if not isinstance(one, MeterProvider)],
+        [one.shutdown for one in providers if isinstance(one, MeterProvider)],
+    )

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+REQUEST_ID_HEADER: Final = "X-Request-ID"
+CORRELATION_ID_HEADER: Final = "X-Correlation-ID"
 REQUEST_ID_ATTRIBUTE: Final = "request.id"
 CORRELATION_ID_ATTRIBUTE: Final = "correlation.id"
 
@@ -47,6 +49,19 @@ def current_ids(context: Context | None = None) -> Ids | None:
 def with_ids(ids: Ids, context: Context | None = None) -> Context:
     """Return ``context``, by default the current one, with ``ids`` in it."""
     return otel_context.set_value(_KEY, ids, context)
+
+
+def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:
+    """Return the ids of one HTTP request, from what its headers say.
+
+    A valid request id is kept. Else ``present`` holds, which an outer layer has made for the same
+    request. Else one is made here. Without a valid correlation id the request id serves as one.
+    """
+    if not is_valid_id(request):
+        if present is not None:
+            return present
+        request = new_id()
+    return Ids(request, correlation if is_valid_id(correlation) else request)
 
 
 def request_id() -> str | None:

@@ -1,18 +1,28 @@
-"""The OpenTelemetry distro: defaults, and which instrumentations may run."""
+"""The OpenTelemetry distro: defaults, and which instrumentations run."""
 
+import contextlib
 import logging
 import os
-from importlib.metadata import EntryPoint, entry_points
+import re
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata, version
 from typing import Any, Final
 
 from opentelemetry.distro import OpenTelemetryDistro
-from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
+from opentelemetry.instrumentation import bootstrap_gen
+from opentelemetry.instrumentation.dependencies import (
+    DependencyConflict,
+    get_dist_dependency_conflicts,
+)
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from glasshouse.errors import ConfigurationError
+from glasshouse.instrumentors.upstream import instrument
 from glasshouse.propagation import hosts_from
 
 ALLOWED_VARIABLE: Final = "GLASSHOUSE_INSTRUMENTATIONS"
-ALLOWED_BY_DEFAULT: Final = ("httpx", "logging", "procrastinate", "psycopg", "request_context")
+DISABLED_VARIABLE: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 DEFAULTS: Final = {
     # By name, because opentelemetry-distro brings a configurator of its own.
@@ -25,14 +35,54 @@ DEFAULTS: Final = {
     # Milliseconds. A span or log is on its way within half a second.
     "OTEL_BSP_SCHEDULE_DELAY": "500",
     "OTEL_BLRP_SCHEDULE_DELAY": "500",
+    # What people say to a model and what it answers: upstream's, Traceloop's, OpenInference's.
+    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false",
+    "TRACELOOP_TRACE_CONTENT": "false",
+    "OPENINFERENCE_HIDE_INPUTS": "true",
+    "OPENINFERENCE_HIDE_OUTPUTS": "true",
+    # No header is recorded unless a service names it; of those, these never in clear text.
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": (
+        ".*authorization.*,.*cookie.*,.*api-key.*,.*token.*,.*session.*,.*secret.*"
+    ),
     # `glasshouse.capture` exports what is logged, once.
     "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false",
     # The providers are set up; FastAPI would add a second exporter to each.
     "FASTAPI_OTEL_AUTO_CONFIGURE": "false",
+    # Items. A burst waits here until the batch thread gets a turn; 2,048 is its tenth of a second.
+    "OTEL_BSP_MAX_QUEUE_SIZE": "16384",
+    "OTEL_BLRP_MAX_QUEUE_SIZE": "16384",
+    # What is delivered and what is given up are metrics of the SDK.
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
 }
 
-# FastAPI records its requests itself; a second layer would count each of them twice.
-_NATIVE: Final = {"fastapi": "FastAPI has its own", "asgi": "FastAPI has its own"}
+_GROUP: Final = "opentelemetry_instrumentor"
+# Since then FastAPI records its requests itself; a second layer would count each of them twice.
+_FASTAPI_OWN: Final = "0.142"
+# A driver records each statement; SQLAlchemy's layer would record it again.
+_DRIVERS: Final = (
+    "aiopg",
+    "asyncpg",
+    "mysql",
+    "mysqlclient",
+    "psycopg",
+    "psycopg2",
+    "pymssql",
+    "pymysql",
+    "sqlite3",
+)
+# Off unless named: what they would do to a service that did not ask for them.
+_ON_REQUEST: Final = {
+    "asyncclick": "one span around a whole command, with its arguments",
+    "click": "one span around a whole command, with its arguments",
+    "exceptions": "uncaught exceptions are logged already",
+}
+# Not worth a hint: what servers and other tools bring along.
+_UNHINTED: Final = frozenset(
+    {"asgiref", "asyncclick", "boto3", "click", "jinja2", "psutil", "pydantic"}
+)
+# Of which there is nothing to say at the start.
+_ABSENT: Final = "its library is not installed"
+_EXTRA: Final = re.compile(r"""extra == ['"]([\w-]+)['"]""")
 
 _logger = logging.getLogger("glasshouse")
 # It warns about each configurator and package that is not used; the start-up line says that.
@@ -42,33 +92,56 @@ _LOADER: Final = "opentelemetry.instrumentation.auto_instrumentation._load"
 class GlasshouseDistro(OpenTelemetryDistro):
     """The distro that ``OTEL_PYTHON_DISTRO=glasshouse`` selects.
 
-    ``GLASSHOUSE_INSTRUMENTATIONS`` (names with commas) replaces the list of allowed
-    instrumentations. What is installed but not on it stays off: an instrumentation decides
-    what leaves the process, so each one is let in by name.
+    All installed instrumentations run, but for those that would record a thing twice.
+    ``GLASSHOUSE_INSTRUMENTATIONS`` (names with commas) narrows: only those named, or, with names
+    that begin with ``-``, all but those. One that cannot be loaded costs only itself.
     """
 
     active: Final[list[str]] = []
+    # Name and reason, of what was met and is off.
+    off: Final[dict[str, str]] = {}
 
     def _configure(self, **kwargs: Any) -> None:
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
-        logging.getLogger(_LOADER).setLevel(logging.ERROR)
+        loader = logging.getLogger(_LOADER)
+        loader.setLevel(logging.ERROR)
+        # A version that is refused is no error; the start-up line says it.
+        loader.addFilter(lambda record: record.exc_info is not None)
         super()._configure(**kwargs)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # upstream has its own alias of EntryPoint
-        """Activate one instrumentation, if it is allowed."""
-        if entry_point.name not in allowed():
-            return
-        super().load_instrumentor(entry_point, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # as above
-        self.active.append(entry_point.name)
+        """Activate one instrumentation, unless it is off."""
+        name = entry_point.name
+        reason = why_off(entry_point)
+        if reason is None:
+            reason = _switch_on(entry_point, {**kwargs, "skip_dep_check": True})
+        if reason is None:
+            self.active.append(name)
+        else:
+            self.off[name] = reason
 
 
-def allowed() -> tuple[str, ...]:
-    """Return the names of the instrumentations that may run."""
-    names = os.environ.get(ALLOWED_VARIABLE)
-    if names is None:
-        return ALLOWED_BY_DEFAULT
-    return tuple(name.strip() for name in names.split(",") if name.strip())
+def _switch_on(entry: EntryPoint, options: dict[str, Any]) -> str | None:
+    """Return why it failed; ``None`` if it did not."""
+    try:
+        instrument(entry.name, entry.load()(), hosts_from(), **options)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        return f"{missing} is not installed" if missing.startswith("opentelemetry") else _ABSENT
+    except Exception as error:  # noqa: BLE001  # foreign code: it must not cost the others
+        return f"failed: {type(error).__qualname__}: {error}"
+    return None
+
+
+def chosen() -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Return the names that alone may run, ``None`` for all, and the names that may not."""
+    names = [name.strip() for name in os.environ.get(ALLOWED_VARIABLE, "").split(",")]
+    without = frozenset(name[1:].strip() for name in names if name.startswith("-"))
+    only = frozenset(name for name in names if name and not name.startswith("-"))
+    if not only and (without or ALLOWED_VARIABLE not in os.environ):
+        return None, without
+    return only, without
 
 
 def check_allowed() -> None:
@@ -77,38 +150,135 @@ def check_allowed() -> None:
     Raises:
         ConfigurationError: names the unknown ones and those there are.
     """
-    known = {entry.name for entry in entry_points(group="opentelemetry_instrumentor")}
-    unknown = sorted(set(allowed()) - known) if ALLOWED_VARIABLE in os.environ else []
+    known = {entry.name for entry in entry_points(group=_GROUP)}
+    only, without = chosen()
+    unknown = sorted(((only or frozenset()) | without) - known)
     if unknown:
         message = f"{ALLOWED_VARIABLE}: no such instrumentation: {', '.join(unknown)}"
         raise ConfigurationError(f"{message}; installed are {', '.join(sorted(known))}")
 
 
+def why_off(entry: EntryPoint) -> str | None:
+    """Return why an installed instrumentation is not to run; ``None`` if it is."""
+    name = entry.name
+    only, without = chosen()
+    disabled = _disabled()
+    if name in disabled or "*" in disabled:
+        return f"disabled by {DISABLED_VARIABLE}"
+    conflict = entry.dist and get_dist_dependency_conflicts(entry.dist)
+    if conflict:
+        return _refusal(conflict)
+    if name in without or (only is not None and name not in only):
+        return f"left out by {ALLOWED_VARIABLE}"
+    if name == "fastapi" and _fastapi_records_itself():
+        return "FastAPI has its own"
+    if not _is_ours(entry) and any(map(_is_ours, entry_points(group=_GROUP, name=name))):
+        return "glasshouse has its own"
+    if only is not None:
+        return None
+    if name == "sqlalchemy" and (drivers := [each for each in _DRIVERS if _will_run(each)]):
+        return f"{', '.join(drivers)} records its statements"
+    if name == "boto3sqs" and _will_run("botocore"):
+        return "botocore records its calls"
+    return _ON_REQUEST.get(name)
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    return entry.dist is not None and entry.dist.name == "glasshouse"
+
+
+def _will_run(name: str) -> bool:
+    disabled = _disabled()
+    if name in disabled or "*" in disabled or name in chosen()[1]:
+        return False
+    return any(
+        entry.dist is not None and get_dist_dependency_conflicts(entry.dist) is None
+        for entry in entry_points(group=_GROUP, name=name)
+    )
+
+
+def _disabled() -> frozenset[str]:
+    return frozenset(name.strip() for name in os.environ.get(DISABLED_VARIABLE, "").split(","))
+
+
+def _fastapi_records_itself() -> bool:
+    found = _version("fastapi")
+    return found is not None and Requirement(f"fastapi>={_FASTAPI_OWN}").specifier.contains(
+        found, prereleases=True
+    )
+
+
+def _version(distribution: str) -> str | None:
+    with contextlib.suppress(PackageNotFoundError):
+        return version(distribution)
+    return None
+
+
 def announce() -> None:
-    """Write the one start-up line: what records, what does not, and why."""
-    skipped: list[str] = []
-    for entry in sorted(entry_points(group="opentelemetry_instrumentor"), key=lambda e: e.name):
-        if entry.name in GlasshouseDistro.active:
-            continue
-        skipped.append(f"{entry.name} ({_why_skipped(entry)})")
+    """Write the one start-up line: what records, what does not and why, what could."""
     _logger.info(
         "Telemetry started",
         extra={
             "instrumentations.active": sorted(GlasshouseDistro.active),
-            "instrumentations.skipped": skipped,
+            "instrumentations.skipped": [f"{name} ({why})" for name, why in _skipped()],
+            "instrumentations.available": list(_available()),
             "propagation.hosts": list(hosts_from().names),
+            "opentelemetry": {
+                name: _version(name) for name in ("opentelemetry-sdk", "opentelemetry-distro")
+            },
         },
     )
 
 
-def _why_skipped(entry: EntryPoint) -> str:
-    if entry.name in _NATIVE:
-        return _NATIVE[entry.name]
-    if entry.name in os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(","):
-        return "disabled by OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
-    if entry.name not in allowed():
-        return "not on the allow-list"
-    conflict = entry.dist and get_dist_dependency_conflicts(entry.dist)
-    if conflict:
-        return f"wants {conflict.required}, found {conflict.found or 'nothing'}"
-    return "its library is not installed"
+def _skipped() -> Iterator[tuple[str, str]]:
+    for entry in sorted(entry_points(group=_GROUP), key=lambda entry: entry.name):
+        if entry.name not in GlasshouseDistro.active:
+            why = GlasshouseDistro.off.get(entry.name) or why_off(entry)
+            if why and (why != _ABSENT or entry.name in (chosen()[0] or ())):
+                yield entry.name, why
+
+
+def _refusal(conflict: DependencyConflict) -> str:
+    wanted = conflict.required or " or ".join(map(str, conflict.required_any or ()))
+    found = conflict.found or ", ".join(map(str, conflict.found_any or ()))
+    return f"wants {_plain(str(wanted))}, found {found}" if found else _ABSENT
+
+
+def _plain(requirement: str) -> str:
+    return requirement.partition(";")[0].strip()
+
+
+def _available() -> Iterator[str]:
+    """Yield a hint for each library that is here without its instrumentation."""
+    libraries: list[dict[str, str]] = bootstrap_gen.libraries
+    pairs = [
+        (Requirement(each["library"]), Requirement(each["instrumentation"])) for each in libraries
+    ]
+    recorded = {library.name for library, package in pairs if _version(package.name)}
+    ours = {entry.name for entry in entry_points(group=_GROUP) if _is_ours(entry)}
+    hinted: set[str] = set()
+    for library, package in pairs:
+        found = _version(library.name)
+        if found is None or _version(package.name) or library.name in _UNHINTED | hinted | ours:
+            continue
+        if not library.specifier.contains(found, prereleases=True):
+            continue
+        if library.name in ("fastapi", "starlette") and _fastapi_records_itself():
+            continue
+        hinted.add(library.name)
+        state = (
+            "is recorded in part"
+            if library.name in recorded
+            else "is here, its instrumentation is not"
+        )
+        yield f"{library.name} {state}: pip install {_installable(package.name)}"
+
+
+def _installable(package: str) -> str:
+    """Return our extra that brings ``package`` along, where there is one, else itself."""
+    for line in metadata("glasshouse").get_all("Requires-Dist") or ():
+        required = Requirement(line)
+        extra = _EXTRA.search(str(required.marker or ""))
+        if canonicalize_name(required.name) == canonicalize_name(package) and extra:
+            return f"glasshouse[{extra[1]}]"
+    return package

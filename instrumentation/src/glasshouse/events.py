@@ -23,7 +23,8 @@ _UNDERSCORE: Final = re.compile(r"_([a-z0-9])")
 
 _DECIMALS: Final = 6
 
-_logger = logging.getLogger("glasshouse.events")
+LOGGER: Final = "glasshouse.events"
+_logger = logging.getLogger(LOGGER)
 
 FieldValue = str | int | float | bool | None
 
@@ -89,31 +90,48 @@ def emit_event(
     up since. The console shows it as it shows any record. Nothing is raised.
     """
     if level is None:
-        level = logging.WARNING if name.endswith(".failed") else logging.INFO
+        level = level_of(name)
     try:
-        record = _record(name, message, level, error_type, fields)
+        found = attributes(name, error_type=error_type, fields=fields)
+        record = record_of(name, message, level, found)
     except Exception:  # noqa: BLE001 (an event never costs the caller its own work)
         count_lost()
         return
     export(record)
-    # Not `_logger.disabled`, which the set-up of logging leaves behind for loggers made before it.
-    if level >= _logger.getEffectiveLevel() and level > logging.root.manager.disable:
-        show(_logger, record)
+    show_event(record)
 
 
-def _record(
-    name: str,
-    message: str,
-    level: int,
-    error_type: str | None,
-    fields: Mapping[str, FieldValue],
-) -> logging.LogRecord:
-    attributes: dict[str, Any] = {EVENT_NAME_ATTRIBUTE: name, EVENT_ATTRIBUTE: name}
+def level_of(event: str) -> int:
+    """Return the level of an event whose emitter names none."""
+    return logging.WARNING if event.endswith(".failed") else logging.INFO
+
+
+def attributes(
+    event: str, *, error_type: str | None, fields: Mapping[str, FieldValue]
+) -> dict[str, Any]:
+    """Return an event's attributes by their OTLP names, with pseudonyms, without its event name."""
+    found: dict[str, Any] = {EVENT_ATTRIBUTE: event}
     for field, value in fields.items():
         if value is not None:
-            attributes[attribute_name(name, field)] = _outgoing(field, value)
+            found[attribute_name(event, field)] = _outgoing(field, value)
     if error_type is not None:
-        attributes[ERROR_TYPE] = error_type
-    return _logger.makeRecord(
-        _logger.name, level, __file__, 0, message, (), None, "emit_event", attributes
-    )
+        found[ERROR_TYPE] = error_type
+    return found
+
+
+def record_of(
+    event: str, message: str, level: int, attributes: Mapping[str, Any]
+) -> logging.LogRecord:
+    """Return an event of now as a record of the standard library."""
+    extra = {EVENT_NAME_ATTRIBUTE: event, **attributes}
+    return _logger.makeRecord(LOGGER, level, __file__, 0, message, (), None, "emit_event", extra)
+
+
+def show_event(record: logging.LogRecord) -> None:
+    """Hand an event's record to the console and other handlers, without exporting it."""
+    # Not `_logger.disabled`, which the set-up of logging leaves behind for loggers made before it.
+    if (
+        record.levelno >= _logger.getEffectiveLevel()
+        and record.levelno > logging.root.manager.disable
+    ):
+        show(_logger, record)

@@ -15,12 +15,14 @@ from opentelemetry import trace
 
 from glasshouse import capture
 from glasshouse.capture import talkative
+from glasshouse.capture.consoles import written_twice
 from glasshouse.capture.handlers import Redacting
 from glasshouse.capture.translate import RESERVED
 from glasshouse.context import current_ids
 from glasshouse.errors import ConfigurationError
 from glasshouse.events import EVENT_ATTRIBUTE, EVENT_NAME_ATTRIBUTE, field_name
 from glasshouse.redaction import Redactor
+from glasshouse.settings import service_name
 
 LEVEL_VARIABLE: Final = "LOG_LEVEL"
 FORMAT_VARIABLE: Final = "LOG_FORMAT"
@@ -159,6 +161,10 @@ codecs.register_error(_ESCAPED, _escaped)
 class _ConsoleHandler(Redacting, logging.StreamHandler[Any]):
     """Marks our handler, so that configuring twice adds nothing."""
 
+    def filter(self, record: logging.LogRecord) -> Any:
+        """Leave out what another handler writes to the console, in a form of its own."""
+        return not written_twice(self, record) and super().filter(record)
+
     def format(self, record: logging.LogRecord) -> str:
         """Return a line that the stream's encoding can carry."""
         line = super().format(record)
@@ -225,7 +231,7 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     Warnings go the same way, and so do exceptions that nobody catches.
 
     ``LOG_LEVEL`` is DEBUG, INFO (default), WARNING, ERROR or CRITICAL; ``LOG_FORMAT`` is json
-    (default) or text; ``OTEL_SERVICE_NAME`` becomes the field ``service``.
+    (default) or text; the service's name becomes the field ``service``.
 
     Raises:
         ConfigurationError: one of them has another value, or the policy or key of redaction is
@@ -237,7 +243,7 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     if any(isinstance(handler, _ConsoleHandler) for handler in root.handlers):
         return
     handler = _ConsoleHandler(sys.stdout)
-    service = environ.get("OTEL_SERVICE_NAME") or "unknown_service"
+    service = service_name(environ)
     redactor = Redactor.default()
     handler.setFormatter(
         JsonFormatter(service, redactor) if style == "json" else TextFormatter(redactor)

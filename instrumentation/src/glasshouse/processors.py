@@ -3,6 +3,7 @@
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import INVALID_SPAN_ID, INVALID_TRACE_ID, TraceFlags
 
 from glasshouse.context import attributes_of
 from glasshouse.guard.trusted import Trusted
@@ -19,13 +20,18 @@ class IdsSpanProcessor(Trusted, SpanProcessor):
 
 
 class IdsLogRecordProcessor(Trusted, LogRecordProcessor):
-    """Put ``request.id`` and ``correlation.id`` on each log record."""
+    """Put ``request.id`` and ``correlation.id`` on each log record.
+
+    A trace that is not sampled exists nowhere, so its records do not point to it.
+    """
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        ids = attributes_of(log_record.log_record.context)
+        record = log_record.log_record
+        if not TraceFlags(record.trace_flags or 0).sampled:
+            record.trace_id, record.span_id = INVALID_TRACE_ID, INVALID_SPAN_ID
+        ids = attributes_of(record.context)
         if ids:
-            present = log_record.log_record.attributes or {}
-            log_record.log_record.attributes = {**present, **ids}
+            record.attributes = {**(record.attributes or {}), **ids}
 
     def shutdown(self) -> None:
         """Nothing is held."""

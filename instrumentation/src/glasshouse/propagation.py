@@ -1,12 +1,17 @@
-"""Trace context and baggage go only to hosts that are named.
+"""Context in and out: taken from every request and message, handed on to named hosts only.
 
 A traceparent shows a stranger which of its calls belong together, and baggage shows whatever
 was put into it. So an outgoing call carries them only to a host on the list.
+
+Every server instrumentation reads a request's headers through the global propagator, and most let
+a response propagator write into the response. Request and correlation ids travel on these two, so
+no framework needs a middleware for them.
 """
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from opentelemetry import context as otel_context
@@ -21,15 +26,29 @@ from opentelemetry.propagators.textmap import (
     default_setter,
 )
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, format_trace_id
 
+from glasshouse.context import (
+    CORRELATION_ID_HEADER,
+    REQUEST_ID_HEADER,
+    Ids,
+    current_ids,
+    ids_of_request,
+    is_valid_id,
+    with_ids,
+)
 from glasshouse.errors import ConfigurationError
+from glasshouse.response_ids import install_response_ids
 
 HOSTS_VARIABLE: Final = "GLASSHOUSE_PROPAGATION_HOSTS"
 _OWN: Final = otel_context.create_key("glasshouse.own-carrier")
 # Where instrumentations say whom they call: the stable conventions first, then the old ones.
 _HOST_ATTRIBUTES: Final = ("server.address", "net.peer.name")
 _URL_ATTRIBUTES: Final = ("url.full", "http.url")
+_METHOD_ATTRIBUTES: Final = ("http.request.method", "http.method")
+# Lower case, as the keys of messages are and as every getter of headers allows.
+_REQUEST_ID: Final = REQUEST_ID_HEADER.lower()
+_CORRELATION_ID: Final = CORRELATION_ID_HEADER.lower()
 
 
 class Hosts:
@@ -38,23 +57,29 @@ class Hosts:
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(name.strip().lower().rstrip(".") for name in names if name.strip())
         self._exact = frozenset(self.names)
+        self.all = "*" in self._exact
         self._suffixes = tuple(name[1:] for name in self.names if name.startswith("*."))
 
     def allow(self, host: str) -> bool:
         host = host.lower().rstrip(".").strip("[]")
-        return "*" in self._exact or host in self._exact or host.endswith(self._suffixes)
+        return self.all or host in self._exact or host.endswith(self._suffixes)
 
 
 class HostPropagator(TextMapPropagator):
     """Hands on to ``inner`` what comes in, and what goes out to an allowed host.
 
-    Whom a call goes to is read from the client span that its instrumentation has made current.
-    A span that is not recorded has no target host, so an unsampled call carries no context.
+    Whom a call goes to is read from the client span that its instrumentation has made current;
+    `glasshouse.sampling` sees to it that there is one for an unsampled call, too.
+
+    Request and correlation ids come along: a request gets its ids here, a message keeps those
+    that it brings. An outgoing message takes both, an HTTP call the correlation id, for the
+    request id names one request.
     """
 
-    def __init__(self, inner: TextMapPropagator, hosts: Hosts) -> None:
+    def __init__(self, inner: TextMapPropagator, hosts: Hosts, *, ids: bool = True) -> None:
         self._inner = inner
         self._hosts = hosts
+        self._ids = ids
 
     def extract(
         self,
@@ -63,7 +88,15 @@ class HostPropagator(TextMapPropagator):
         getter: Getter[CarrierT] = default_getter,
     ) -> Context:
         """Take over what came in."""
-        return self._inner.extract(carrier, context, getter)
+        # Upstream's propagators begin with an empty context when they are given none.
+        outer = current_ids(context)
+        taken = otel_context.get_current() if context is None else context
+        # Headers are a stranger's: what a getter cannot read does not end the request.
+        with contextlib.suppress(Exception):
+            taken = self._inner.extract(carrier, context, getter)
+        with contextlib.suppress(Exception):
+            taken = _with_incoming_ids(carrier, taken, getter, outer)
+        return taken
 
     def inject(
         self,
@@ -72,24 +105,97 @@ class HostPropagator(TextMapPropagator):
         setter: Setter[CarrierT] = default_setter,
     ) -> None:
         """Write the context into ``carrier``, unless it leaves for a host not on the list."""
-        if self._may_leave(context):
+        if otel_context.get_value(_OWN, context):
             self._inner.inject(carrier, context, setter)
+        elif self._may_leave(context):
+            self._inner.inject(carrier, context, setter)
+            ids = current_ids(context) if self._ids else None
+            if ids is not None:
+                if not _is_http_call(context):
+                    setter.set(carrier, _REQUEST_ID, ids.request)
+                setter.set(carrier, _CORRELATION_ID, ids.correlation)
+        else:
+            self._withdraw(carrier, context)
 
     @property
     def fields(self) -> set[str]:
         """The names of the headers that may be set."""
-        return self._inner.fields
+        return {*self._inner.fields, _REQUEST_ID, _CORRELATION_ID}
 
     def _may_leave(self, context: Context | None) -> bool:
-        if otel_context.get_value(_OWN, context):
+        if self._hosts.all:
             return True
         span = trace.get_current_span(context)
         if not isinstance(span, ReadableSpan):
             return False
-        if span.kind is not SpanKind.CLIENT:
-            return True
         host = _host_of(span.attributes or {})
-        return host is not None and self._hosts.allow(host)
+        if span.kind is SpanKind.CLIENT:
+            return host is not None and self._hosts.allow(host)
+        # A broker without a name is the service's own; a code's own `inject` is its decision.
+        return span.kind is not SpanKind.PRODUCER or host is None or self._hosts.allow(host)
+
+    def _withdraw(self, carrier: object, context: Context | None) -> None:
+        """Take out what an earlier hop wrote: a redirect keeps the headers it came with."""
+        if isinstance(carrier, MutableMapping):
+            headers = cast("MutableMapping[Any, Any]", carrier)
+            withdraw(headers, self.fields, trace.get_current_span(context))
+
+
+def withdraw(
+    headers: MutableMapping[Any, Any], fields: Iterable[str], span: trace.Span | None = None
+) -> None:
+    """Delete ``fields`` from ``headers`` if they are of the trace that ``span`` belongs to.
+
+    By default of the current one. A traceparent of another trace was put there by somebody else.
+    """
+    current = span or trace.get_current_span()
+    ours = format_trace_id(current.get_span_context().trace_id)
+    named = {str(key).lower(): key for key in headers}
+    if "traceparent" not in named or ours not in str(headers[named["traceparent"]]):
+        return
+    for field in fields:
+        if field.lower() in named:
+            del headers[named[field.lower()]]
+
+
+def _with_incoming_ids(
+    carrier: CarrierT, context: Context, getter: Getter[CarrierT], outer: Ids | None
+) -> Context:
+    request = _first(getter.get(carrier, _REQUEST_ID))
+    correlation = _first(getter.get(carrier, _CORRELATION_ID))
+    if _is_http_request(carrier, getter):
+        return with_ids(ids_of_request(request, correlation, outer), context)
+    # A message: what it brings, nothing made.
+    if is_valid_id(request) and is_valid_id(correlation):
+        return with_ids(Ids(request, correlation), context)
+    return context
+
+
+def _is_http_request(carrier: CarrierT, getter: Getter[CarrierT]) -> bool:
+    # HTTP/1.0 knows requests without a host.
+    return _is_server_scope(carrier) or any(
+        _first(getter.get(carrier, name)) for name in ("host", ":authority")
+    )
+
+
+def _is_server_scope(carrier: object) -> bool:
+    """Return whether this is an environment of WSGI or a scope of ASGI."""
+    if not isinstance(carrier, Mapping):
+        return False
+    found = cast("Mapping[object, object]", carrier)
+    return "REQUEST_METHOD" in found or found.get("type") in ("http", "websocket")
+
+
+def _first(values: list[str] | None) -> str:
+    return values[0] if values else ""
+
+
+def _is_http_call(context: Context | None) -> bool:
+    span = trace.get_current_span(context)
+    if not isinstance(span, ReadableSpan):
+        return True
+    attributes = span.attributes or {}
+    return any(name in attributes for name in _METHOD_ATTRIBUTES)
 
 
 def _host_of(attributes: Mapping[str, object]) -> str | None:
@@ -122,7 +228,8 @@ def hosts_from(environ: Mapping[str, str] = os.environ) -> Hosts:
 
 
 def install(hosts: Hosts) -> None:
-    """Put the list in front of the propagators that are set up."""
+    """Put the list and the ids in front of the propagators that are set up."""
     present = propagate.get_global_textmap()
     if not isinstance(present, HostPropagator):
         propagate.set_global_textmap(HostPropagator(present, hosts))
+    install_response_ids()

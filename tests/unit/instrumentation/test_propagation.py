@@ -4,23 +4,30 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.request import HTTPRedirectHandler
 
 import httpx
 import pytest
+import requests
 from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as otel_context
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.trace import SpanKind
+from requests.sessions import SessionRedirectMixin
 
+from glasshouse.context import Ids, current_ids, is_valid_id, with_ids
 from glasshouse.errors import ConfigurationError
+from glasshouse.instrumentors import redirects
 from glasshouse.propagation import HostPropagator, Hosts, hosts_from, inject_own, install
 from support import http_server, shop_process
 
-HEADERS = {"traceparent", "tracestate", "baggage"}
+HEADERS = {"traceparent", "tracestate", "baggage", "x-request-id", "x-correlation-id"}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,7 @@ def call(provider: TracerProvider, host: str, port: int) -> set[str]:
         ("sampled", "localhost,*.internal", set[str]()),
         ("sampled", "127.0.0.1", {"traceparent", "baggage"}),
         ("sampled", "*", {"traceparent", "baggage"}),
-        # Without a recorded span the target host is unknown.
+        # Without a recorded span the target host is unknown; glasshouse.sampling records it.
         ("unsampled", "localhost", set[str]()),
         ("unsampled", "127.0.0.1", set[str]()),
     ],
@@ -99,6 +106,204 @@ def test_context_that_comes_in_is_taken_over(original: TextMapPropagator):
     taken = HostPropagator(original, Hosts([])).extract(carrier)
     span = trace.get_current_span(taken).get_span_context()
     assert (span.trace_id, span.span_id) == (0xAB, 0xCD)
+
+
+def environ(**headers: str) -> dict[str, Any]:
+    """What a WSGI server hands over, of HTTP/1.0 without a host."""
+    named = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    return {"REQUEST_METHOD": "GET", **named}
+
+
+class WsgiGetter(Getter[dict[str, Any]]):
+    """As upstream's, which is not installed here."""
+
+    def get(self, carrier: dict[str, Any], key: str) -> list[str] | None:
+        found = carrier.get("HTTP_" + key.upper().replace("-", "_"))
+        return None if found is None else [found]
+
+    def keys(self, carrier: dict[str, Any]) -> list[str]:
+        return list(carrier)
+
+
+class Raising(WsgiGetter):
+    """As upstream's for ASGI: bytes that it cannot decode are an error."""
+
+    def get(self, carrier: dict[str, Any], key: str) -> list[str] | None:
+        if key in ("traceparent", "x-correlation-id"):
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")
+        return super().get(carrier, key)
+
+
+class TestIncomingIds:
+    propagator = HostPropagator(propagate.get_global_textmap(), Hosts([]))
+
+    def test_a_requests_ids_are_kept(self) -> None:
+        carrier = environ(X_REQUEST_ID="request-1", X_CORRELATION_ID="correlation-1")
+        taken = self.propagator.extract(carrier, getter=WsgiGetter())
+        assert current_ids(taken) == Ids("request-1", "correlation-1")
+
+    @pytest.mark.parametrize("carrier", [environ(), environ(X_REQUEST_ID="4111111111111111")])
+    def test_or_made(self, carrier: dict[str, Any]) -> None:
+        made = current_ids(self.propagator.extract(carrier, getter=WsgiGetter()))
+        assert made is not None
+        assert is_valid_id(made.request)
+        assert made.correlation == made.request
+
+    def test_two_requests_have_two(self) -> None:
+        first, second = (
+            current_ids(self.propagator.extract({"host": "shop", "n": str(n)})) for n in range(2)
+        )
+        assert first != second
+
+    @pytest.mark.parametrize("context", [None, otel_context.Context()])
+    def test_an_outer_layers_ids_stay(self, context: otel_context.Context | None) -> None:
+        outer = with_ids(Ids("request-1", "correlation-1"), context)
+        token = otel_context.attach(outer)
+        try:
+            given = None if context is None else outer
+            taken = self.propagator.extract({"host": "shop"}, given)
+            assert current_ids(taken) == Ids("request-1", "correlation-1")
+        finally:
+            otel_context.detach(token)
+
+    def test_a_message_keeps_what_it_brings(self) -> None:
+        carrier = {"x-request-id": "request-1", "x-correlation-id": "correlation-1"}
+        assert current_ids(self.propagator.extract(carrier)) == Ids("request-1", "correlation-1")
+
+    @pytest.mark.parametrize("carrier", [{}, {"x-request-id": "jane@example.com"}])
+    def test_a_message_without_ids_gets_none(self, carrier: dict[str, str]) -> None:
+        assert current_ids(self.propagator.extract(carrier)) is None
+
+    def test_what_a_getter_cannot_read_does_not_end_the_request(self) -> None:
+        taken = self.propagator.extract(environ(X_REQUEST_ID="request-1"), getter=Raising())
+        assert trace.get_current_span(taken) is trace.INVALID_SPAN
+
+
+@pytest.fixture
+def flow() -> Iterator[None]:
+    token = otel_context.attach(with_ids(Ids("request-1", "correlation-1")))
+    yield
+    otel_context.detach(token)
+
+
+@pytest.mark.usefixtures("flow")
+class TestOutgoingIds:
+    tracer = TracerProvider().get_tracer("test")
+
+    def sent(self, hosts: list[str], kind: SpanKind, **attributes: str) -> dict[str, str]:
+        carrier: dict[str, str] = {}
+        named = {name.replace("_", "."): value for name, value in attributes.items()}
+        with self.tracer.start_as_current_span("x", kind=kind, attributes=named):
+            HostPropagator(propagate.get_global_textmap(), Hosts(hosts)).inject(carrier)
+        return carrier
+
+    def test_a_message_takes_both(self) -> None:
+        carrier = self.sent([], SpanKind.PRODUCER)
+        assert carrier.keys() == {"traceparent", "x-request-id", "x-correlation-id"}
+        assert (carrier["x-request-id"], carrier["x-correlation-id"]) == (
+            "request-1",
+            "correlation-1",
+        )
+
+    def test_unless_its_broker_has_a_name_that_is_not_listed(self) -> None:
+        broker = {"server_address": "sqs.example"}
+        assert self.sent(["*.internal"], SpanKind.PRODUCER, **broker) == {}
+        assert "x-request-id" in self.sent(["sqs.example"], SpanKind.PRODUCER, **broker)
+
+    def test_a_call_over_http_takes_the_correlation_id(self) -> None:
+        call = {"server_address": "orders.internal", "http_request_method": "GET"}
+        assert self.sent(["orders.internal"], SpanKind.CLIENT, **call).keys() == {
+            "traceparent",
+            "x-correlation-id",
+        }
+        assert self.sent(["pay.internal"], SpanKind.CLIENT, **call) == {}
+
+    def test_a_call_without_a_host_goes_only_where_all_may(self) -> None:
+        assert self.sent(["orders.internal"], SpanKind.CLIENT) == {}
+        assert "x-request-id" in self.sent(["*"], SpanKind.CLIENT)
+
+
+@pytest.fixture
+def redirecting(third_party: int) -> Iterator[str]:
+    """A listed host that redirects to one that is not: the same machine by another name."""
+
+    class Elsewhere(http_server.Handler):
+        def do_GET(self) -> None:
+            there = f"http://localhost:{third_party}{self.path}"
+            self.answer(status=302, headers={"Location": there})
+
+    with http_server.serving(Elsewhere) as url:
+        yield url
+
+
+@pytest.mark.parametrize("provider", ["sampled"], indirect=True)
+@pytest.mark.parametrize(
+    ("allowed", "arrived"),
+    [(["127.0.0.1"], set[str]()), (["127.0.0.1", "localhost"], {"traceparent", "baggage"})],
+)
+def test_a_redirect_takes_no_context_to_a_host_that_is_not_listed(
+    provider: TracerProvider,
+    original: TextMapPropagator,
+    redirecting: str,
+    allowed: list[str],
+    arrived: set[str],
+) -> None:
+    install(Hosts(allowed))
+    token = otel_context.attach(baggage.set_baggage("customer", "zoe"))
+    try:
+        with (
+            provider.get_tracer("test").start_as_current_span("GET /", kind=SpanKind.SERVER),
+            httpx.Client(trust_env=False, follow_redirects=True) as client,
+        ):
+            assert HEADERS & client.get(f"{redirecting}/").json().keys() == arrived
+    finally:
+        otel_context.detach(token)
+
+
+def with_requests(url: str, headers: dict[str, str]) -> dict[str, str]:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, headers=headers, timeout=30).json()
+
+
+def with_urllib(url: str, headers: dict[str, str]) -> dict[str, str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(url, headers=headers), timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+@pytest.mark.parametrize(
+    ("guard", "owner", "method", "get"),
+    [
+        (redirects.guard_requests, SessionRedirectMixin, "rebuild_auth", with_requests),
+        (redirects.guard_urllib, HTTPRedirectHandler, "redirect_request", with_urllib),
+    ],
+)
+@pytest.mark.parametrize(
+    ("allowed", "arrived"), [(["127.0.0.1"], set[str]()), (["*"], {"traceparent", "baggage"})]
+)
+def test_nor_with_clients_that_redirect_below_their_instrumentation(
+    monkeypatch: pytest.MonkeyPatch,
+    original: TextMapPropagator,
+    redirecting: str,
+    guard: Callable[[Hosts], None],
+    owner: type,
+    method: str,
+    get: Callable[[str, dict[str, str]], dict[str, str]],
+    allowed: list[str],
+    arrived: set[str],
+) -> None:
+    monkeypatch.setattr(owner, method, getattr(owner, method))
+    guard(Hosts(allowed))
+    install(Hosts(allowed))
+    tracer = TracerProvider().get_tracer("test")
+    with tracer.start_as_current_span("GET", kind=SpanKind.CLIENT) as span:
+        # What the instrumentation writes for the first hop, beside a header of the caller.
+        ours = f"00-{span.get_span_context().trace_id:032x}-{0xCD:016x}-01"
+        headers = {"traceparent": ours, "baggage": "customer=zoe", "x-shop": "7"}
+        answered = get(f"{redirecting}/", headers)
+    assert HEADERS & answered.keys() == arrived
+    assert answered["x-shop"] == "7"
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,26 @@
 """Ids of a request: taken when valid, made when not, returned always."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI, WebSocket
+from opentelemetry import propagate
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from glasshouse import RequestContextMiddleware, correlation_id, request_id
+from glasshouse.asgi import ASGIApp
 from glasshouse.context import is_valid_id
+from glasshouse.instrumentors.request_context import RequestContextInstrumentor
+from glasshouse.processors import IdsSpanProcessor
+from glasshouse.propagation import HostPropagator, Hosts
 
 
 async def show(request: Request) -> PlainTextResponse:
@@ -57,3 +67,130 @@ async def test_anything_else_is_replaced_and_not_sent_back(value: str) -> None:
 async def test_ids_end_with_the_request() -> None:
     await get({"X-Request-ID": "request-1"})
     assert request_id() is None
+
+
+async def converse(app: ASGIApp, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Open a websocket, say one word; return all messages that came back."""
+    scope = {
+        "type": "websocket",
+        "path": "/chat",
+        "raw_path": b"/chat",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [
+            (b"host", b"test"),
+            *((k.lower().encode(), v.encode()) for k, v in headers.items()),
+        ],
+        "subprotocols": [],
+    }
+    incoming = iter(
+        [
+            {"type": "websocket.connect"},
+            {"type": "websocket.receive", "text": "word"},
+            {"type": "websocket.disconnect", "code": 1000},
+        ]
+    )
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return next(incoming)
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    await app(scope, receive, send)
+    return sent
+
+
+@pytest.fixture
+def instrumented() -> Iterator[None]:
+    before = propagate.get_global_textmap()
+    propagate.set_global_textmap(HostPropagator(before, Hosts([])))
+    RequestContextInstrumentor().instrument()
+    yield
+    RequestContextInstrumentor().uninstrument()
+    propagate.set_global_textmap(before)
+
+
+def chatting(**settings: Any) -> FastAPI:
+    app = FastAPI(**settings)
+
+    @app.websocket("/chat")
+    async def chat(socket: WebSocket) -> None:
+        await socket.accept(headers=[(b"x-request-id", b"of-the-application")])
+        await socket.receive_text()
+        await socket.send_text(f"{request_id()} {correlation_id()}")
+        await socket.close()
+
+    return app
+
+
+async def test_a_websocket_keeps_its_ids_and_returns_them_when_it_is_accepted(
+    instrumented: None,
+) -> None:
+    accepted, said, _ = await converse(chatting(), {"X-Request-ID": "request-1"})
+    assert accepted["type"] == "websocket.accept"
+    assert accepted["headers"] == [
+        (b"x-request-id", b"request-1"),
+        (b"x-correlation-id", b"request-1"),
+    ]
+    assert said["text"] == "request-1 request-1"
+
+
+async def test_a_refused_websocket_returns_ids_too(instrumented: None) -> None:
+    async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "websocket.http.response.start", "status": 403})
+
+    [answer] = await converse(RequestContextMiddleware(refuse), {"X-Request-ID": "request-1"})
+    assert dict(answer["headers"])[b"x-request-id"] == b"request-1"
+
+
+@pytest.mark.parametrize("sent", [{}, {"X-Request-ID": "request-1"}])
+async def test_fastapis_own_span_and_its_response_have_the_same_ids(
+    instrumented: None, sent: dict[str, str]
+) -> None:
+    spans, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(IdsSpanProcessor())
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    app = FastAPI(telemetry={"tracer_provider": provider})
+    app.add_api_route("/", lambda: f"{request_id()} {correlation_id()}")
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get("/", headers=sent)
+    ids = answer.headers["X-Request-ID"]
+    assert answer.headers.get_list("X-Request-ID") == [sent.get("X-Request-ID", ids)]
+    assert is_valid_id(ids)
+    assert answer.json() == f"{ids} {ids}"
+    # FastAPI's own steps, and the server span at last.
+    finished = spans.get_finished_spans()
+    assert finished[-1].name == "GET /"
+    assert {str((span.attributes or {}).get("request.id")) for span in finished} == {ids}
+
+
+async def test_a_message_without_headers_is_answered_all_the_same() -> None:
+    async def bare(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204})
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError
+
+    await RequestContextMiddleware(bare)({"type": "http"}, receive, send)
+    assert [name for name, _ in sent[0]["headers"]] == [b"x-request-id", b"x-correlation-id"]
+
+
+async def test_the_applications_start_has_no_ids() -> None:
+    seen: list[str | None] = []
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        seen.append(request_id())
+
+    async def nothing(*_: Any) -> Any:
+        raise AssertionError
+
+    await RequestContextMiddleware(app)({"type": "lifespan"}, nothing, nothing)
+    assert seen == [None]

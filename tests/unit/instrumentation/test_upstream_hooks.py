@@ -50,6 +50,7 @@ IMPORTED = {
         "get_logger",
         "get_logger_provider",
     },
+    "opentelemetry.exporter.otlp.proto.http._log_exporter": {"OTLPLogExporter"},
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
     "opentelemetry.sdk._logs": {
         "LogRecordProcessor",
@@ -64,12 +65,16 @@ IMPORTED = {
 }
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
+    "_add_search_attributes",
     "_batch_processor",
     "_context",
     "_endpoint",
     "_exporter",
     "_logger_provider",
     "_on_ending",
+    "_opentelemetry_logger_configurator",
+    "_opentelemetry_meter_configurator",
+    "_opentelemetry_tracer_configurator",
     "_process_job",
     "_set_collect_callback",
 }

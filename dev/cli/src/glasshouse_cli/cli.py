@@ -1,11 +1,12 @@
-"""The `glasshouse` command."""
+"""The operator's subcommands of `glasshouse`; commands.py hands them to it."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -261,10 +262,10 @@ def _compose(checkout: Project, *arguments: str) -> None:
         raise typer.Exit(code)
 
 
-def main() -> None:
-    """Run the command; a fault is one line and exit code 1, never a traceback."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit; a fault is one line and exit code 1, never a traceback."""
     try:
-        app()
+        app(arguments, prog_name="glasshouse")
     except StackError as error:
         Terminal().error(str(error), error.log)
         sys.exit(1)
@@ -272,3 +273,4 @@ def main() -> None:
         if end.code == _INTERRUPTED:
             Terminal().say("interrupted; the next run goes on from here")
         raise
+    sys.exit(0)

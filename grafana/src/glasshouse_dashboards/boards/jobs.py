@@ -15,7 +15,7 @@ def build() -> Dashboard:
             "Does a worker work, does work wait, and which job fails?",
             areas=["jobs", "automation"],
             down=["postgres", "logs"],
-            runbooks=["WorkerHeartbeatLost", "JobBacklog", "JobOverdue"],
+            runbooks=["WorkerHeartbeatLost", "JobBacklog", "JobOverdue", "EventsNotSent"],
             variables={"job": q.NAMES},
         )
         .with_row(row("Symptom: does work get done?"))
@@ -118,6 +118,25 @@ def build() -> Dashboard:
                 q.HEARTBEATS,
                 thresholds=Thresholds(15, 30),
                 span=6,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Events not sent yet",
+                "In the database. Those set aside were refused by the Collector.",
+                "short",
+                q.EVENTS_WAITING,
+                span=HALF,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Oldest event not sent yet",
+                "Under a second is usual. 120 s raises a ticket.",
+                "s",
+                q.EVENTS_AGE,
+                thresholds=Thresholds(10, 120),
+                span=HALF,
             )
         )
         .with_panel(

@@ -27,4 +27,6 @@ LAST_SUCCESS: Final = (
 )
 SCHEDULED: Final = f"max by (job_name) (job_schedule_interval_seconds{{{_CHOSEN}}})"
 HEARTBEATS: Final = {"{{instance}}": "max by (instance) (worker_heartbeat_age_seconds)"}
+EVENTS_WAITING: Final = {"waiting": "max(outbox_events)", "set aside": "max(outbox_set_aside)"}
+EVENTS_AGE: Final = {"oldest": "max(outbox_oldest_age_seconds)"}
 FINISHED: Final = '{service_name=~"backend-.+"} | event=`job.finished`'

@@ -11,7 +11,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from glasshouse.capture.counting import count_lost
 from glasshouse.capture.talkative import is_talkative
-from glasshouse.capture.translate import translate
+from glasshouse.capture.translate import level_of, translate
 
 _LEVEL: Final = "OTEL_PYTHON_LOG_HANDLER_LEVEL"
 _CODE: Final = "OTEL_PYTHON_LOG_CODE_ATTRIBUTES"
@@ -70,9 +70,10 @@ def export(record: logging.LogRecord) -> None:
 
 
 def _is_wanted(name: str, record: logging.LogRecord) -> bool:
+    level = level_of(record)
     return (
-        record.levelno >= _settings.level
-        and not (record.levelno < logging.WARNING and is_talkative(name))
+        level >= _settings.level
+        and not (level < logging.WARNING and is_talkative(name))
         and not _is_about_an_export(name)
         and not _was_exported_elsewhere(record)
     )

@@ -13,7 +13,7 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import get_current
 from opentelemetry.semconv.attributes import code_attributes, exception_attributes
 
-from glasshouse.capture.values import UNREADABLE, Reader
+from glasshouse.redaction.plain import UNREADABLE, Reader
 
 # What every record has; anything else was put there by `extra`.
 RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -22,6 +22,12 @@ _EVENT_NAMES: Final = ("otel.event.name", "event.name")
 _SEVERITY_TEXTS: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _HIGHEST: Final = logging.CRITICAL + 3
 _A_SECOND: Final = 10**9
+
+
+def level_of(record: logging.LogRecord) -> int:
+    """Return the number of a record's level; 0 where somebody made a record without one."""
+    level: Any = record.levelno
+    return level if isinstance(level, int) else logging.NOTSET
 
 
 def severity(level: int) -> SeverityNumber:
@@ -61,12 +67,12 @@ def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecor
         attributes[code_attributes.CODE_FUNCTION_NAME] = record.funcName
         attributes[code_attributes.CODE_LINE_NUMBER] = record.lineno
     attributes |= _exception(record, reader)
-    level = record.levelname
+    level = str(record.levelname)
     return LogRecord(
         timestamp=_nanoseconds(record.created),
         context=get_current(),
         severity_text=_SEVERITY_TEXTS.get(level, level),
-        severity_number=severity(record.levelno),
+        severity_number=severity(level_of(record)),
         body=message(record),
         attributes=attributes,
         event_name=next((str(name) for name in names if name is not None), None),

@@ -1,4 +1,7 @@
-"""Puts `RequestContextMiddleware` around every Starlette or FastAPI application."""
+"""Puts `RequestContextMiddleware` around every Starlette or FastAPI application.
+
+Their own telemetry writes nothing into a response, and reads no headers where tracing is off.
+"""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -7,27 +10,34 @@ from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
 from opentelemetry.instrumentation.utils import unwrap
-from starlette.applications import Starlette
-from starlette.types import ASGIApp
 from wrapt import wrap_function_wrapper
 
-from glasshouse.asgi import RequestContextMiddleware
+from glasshouse.asgi import ASGIApp, RequestContextMiddleware
+
+_METHOD = "build_middleware_stack"
 
 
-def _outermost(
-    build: Callable[..., ASGIApp], _instance: Starlette, args: Any, kwargs: Any
-) -> ASGIApp:
+def _outermost(build: Callable[..., ASGIApp], _instance: object, args: Any, kwargs: Any) -> ASGIApp:
     return RequestContextMiddleware(build(*args, **kwargs))
 
 
-def _classes() -> list[type[Starlette]]:
-    classes: list[type[Starlette]] = [Starlette]
+def _classes() -> list[type]:
+    from starlette.applications import Starlette
+
+    applications: list[type] = [Starlette]
     try:
         from fastapi import FastAPI
     except ImportError:
-        return classes
-    # FastAPI builds its stack itself instead of asking its base class.
-    return [*classes, FastAPI]
+        pass
+    else:
+        # FastAPI builds its stack itself instead of asking its base class.
+        applications.append(FastAPI)
+    # Upstream's instrumentation puts a subclass in Starlette's place; FastAPI has the original.
+    owners = [
+        next(base for base in application.__mro__ if _METHOD in vars(base))
+        for application in applications
+    ]
+    return list(dict.fromkeys(owners))
 
 
 class RequestContextInstrumentor(BaseInstrumentor):
@@ -38,8 +48,8 @@ class RequestContextInstrumentor(BaseInstrumentor):
 
     def _instrument(self, **kwargs: Any) -> None:
         for cls in _classes():
-            wrap_function_wrapper(cls, "build_middleware_stack", _outermost)
+            wrap_function_wrapper(cls, _METHOD, _outermost)
 
     def _uninstrument(self, **kwargs: Any) -> None:
         for cls in _classes():
-            unwrap(cls, "build_middleware_stack")
+            unwrap(cls, _METHOD)

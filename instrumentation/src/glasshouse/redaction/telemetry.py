@@ -18,6 +18,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
 
 from glasshouse.redaction import repair
 from glasshouse.redaction.masks import UNCHECKED
+from glasshouse.redaction.plain import Reader
 from glasshouse.redaction.redactor import Redactor
 from glasshouse.redaction.statements import with_statements
 
@@ -243,7 +244,11 @@ class TelemetryRedactor:
 
     def _log(self, log: LogRecord) -> LogRecord:
         log = copy.copy(log)
-        log.body = repair.attribute(self._redactor.value(log.body))
+        body = log.body
+        # Not cleaned by the SDK, as attributes are: it may hold itself.
+        if not isinstance(body, str):
+            body = Reader().plain(body)
+        log.body = repair.attribute(self._redactor.value(body))
         log.attributes = self._attributes(log.attributes)
         log.event_name = self._text(log.event_name)
         log.severity_text = self._text(log.severity_text)

@@ -18,7 +18,7 @@ from backend.api.middleware import (
 )
 from backend.jobs import queue
 from backend.operations import health
-from backend.operations.gauges import REFRESH_INTERVAL_S, JobGauges
+from backend.operations.gauges import REFRESH_INTERVAL_S, JobGauges, OutboxGauges
 from backend.operations.health import HealthChecks
 from backend.platform import error_tracking
 from backend.platform.database import Pool, create_pool
@@ -68,7 +68,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
             services = create_services(settings, pool, checks, jobs)
             gauges = JobGauges(pool, queue.JOBS, services.schedules)
             gauges.register(get_meter("backend"))
-            async with every(REFRESH_INTERVAL_S, gauges.refresh):
+            outbox = OutboxGauges(pool)
+            outbox.register(get_meter("backend"))
+            async with (
+                every(REFRESH_INTERVAL_S, gauges.refresh),
+                every(REFRESH_INTERVAL_S, outbox.refresh),
+            ):
                 yield {"services": services}
             # uvicorn ends the process by SIGTERM, before any exit handler.
             await asyncio.to_thread(error_tracking.flush)

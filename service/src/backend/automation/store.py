@@ -8,7 +8,7 @@ from typing import Any, Final, NewType
 from psycopg.types.json import Jsonb
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import Notifications, emit_state_event
+from backend.notifications.store import Notifications
 from backend.platform.database import Connection, Enqueue, Pool
 from backend.platform.encryption import Encryptor
 from backend.platform.queries import query, require
@@ -75,8 +75,8 @@ class StepResult:
 class Runs:
     """The runs in Postgres.
 
-    Each method is one transaction; an event is emitted after its commit, and only by the call
-    that changed the row.
+    Each method is one transaction. An event is written in it, and only by the call that changed
+    the row.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class Runs:
                 return None
             await self._enqueue(run_id, connection)
             row = await _one(connection, "run_by_id", id=run_id)
-        run = Run.from_row(require(row, "run"))
-        _emit(run)
+            run = Run.from_row(require(row, "run"))
+            await _emit(run, connection)
         return run
 
     async def find(self, run_id: RunId) -> Run | None:
@@ -154,14 +154,14 @@ class Runs:
         return await self._ended(run_id, RunState.FAILED, error_type)
 
     async def _ended(self, run_id: RunId, state: RunState, error_type: str | None) -> Run | None:
-        notification = None
         async with self._pool.connection() as connection:
             row = await _one(connection, "end_run", id=run_id, state=state, error_type=error_type)
             if row is None:
                 return None
             run = Run.from_row(row)
+            await _emit(run, connection)
             if state is RunState.COMPLETED:
-                notification = await self._notifications.write_for(
+                await self._notifications.write_for(
                     row["contact_sealed"],
                     connection,
                     aad=run.id,
@@ -169,9 +169,6 @@ class Runs:
                     template="run_completed",
                     data={"strategy": run.strategy, "runId": run.id},
                 )
-        _emit(run)
-        if notification:
-            emit_state_event(notification)
         return run
 
 
@@ -180,18 +177,20 @@ async def _one(connection: Connection, name: str, **parameters: Any) -> dict[str
     return await cursor.fetchone()
 
 
-def _emit(run: Run) -> None:
-    """Emit the event of the state that the run has reached."""
+async def _emit(run: Run, connection: Connection) -> None:
+    """Write the event of the state that the run has reached."""
     match run.state:
         case RunState.REQUESTED:
-            events.automation_run_requested(
+            await events.automation_run_requested(
+                connection,
                 automation_session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,
             )
         case RunState.COMPLETED:
-            events.automation_run_completed(
+            await events.automation_run_completed(
+                connection,
                 automation_session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
@@ -200,7 +199,8 @@ def _emit(run: Run) -> None:
                 within_sla=present(run.within_sla),
             )
         case RunState.FAILED:
-            events.automation_run_failed(
+            await events.automation_run_failed(
+                connection,
                 automation_session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,

@@ -16,7 +16,7 @@ from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from backend.jobs.schedule import Schedules
-from backend.platform.database import Pool
+from backend.platform.database import Connection, Pool
 from backend.platform.queries import query
 from backend.telemetry import events
 from backend.telemetry.emitter import present
@@ -53,14 +53,15 @@ class JobHistory:
             raise
         finally:
             duration = time.monotonic() - started
-            # Without a row there is still the event.
-            if not begun or await self._finish(context.job, outcome, error_class):
-                self._emit_finished(context.job, outcome, duration, error_class)
+            if begun:
+                await self._finish(context.job, outcome, error_class, duration)
+            else:
+                # Without a row there is still the event.
+                await self._emit_finished(None, context.job, outcome, duration, error_class)
 
     async def record_worker_lost(self, job: Job) -> None:
         """Write the end of an execution whose worker died; the job goes back to the queue."""
-        if row := await self._finish(job, JobOutcome.RETRIED, WORKER_LOST):
-            self._emit_finished(job, JobOutcome.RETRIED, row.get("duration"), WORKER_LOST)
+        await self._finish(job, JobOutcome.RETRIED, WORKER_LOST, None)
 
     async def _start(self, job: Job) -> None:
         schedule = self._schedules.get(job.task_name)
@@ -78,28 +79,42 @@ class JobHistory:
             )
 
     async def _finish(
-        self, job: Job, outcome: JobOutcome, error_class: str | None
-    ) -> dict[str, Any] | None:
-        """Return what was written, ``None`` if this end was written before."""
-        written = {"outcome": outcome, "error_class": error_class}
+        self, job: Job, outcome: JobOutcome, error_class: str | None, duration: float | None
+    ) -> None:
+        """Write the end and its event, unless this end was written before.
+
+        ``duration`` is in seconds; where it is not known, it is the row's.
+        """
+        parameters = {
+            "job_id": job.id,
+            "attempt": job.attempts + 1,
+            "outcome": outcome,
+            "error_class": error_class,
+        }
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(
-                    query("finish_job_run"),
-                    {"job_id": job.id, "attempt": job.attempts + 1, **written},
-                )
-                return await cursor.fetchone()
+                cursor = await connection.execute(query("finish_job_run"), parameters)
+                row = await cursor.fetchone()
+                if row is not None:
+                    taken = row["duration"] if duration is None else duration
+                    await self._emit_finished(connection, job, outcome, taken, error_class)
         except psycopg.Error as error:
             _logger.warning(
                 "A job's end could not be written", extra={"error.type": type(error).__qualname__}
             )
-            return written
+            await self._emit_finished(None, job, outcome, duration, error_class)
 
-    def _emit_finished(
-        self, job: Job, outcome: JobOutcome, duration: float | None, error_class: str | None
+    async def _emit_finished(
+        self,
+        connection: Connection | None,
+        job: Job,
+        outcome: JobOutcome,
+        duration: float | None,
+        error_class: str | None,
     ) -> None:
         schedule = self._schedules.get(job.task_name)
-        events.job_finished(
+        await events.job_finished(
+            connection,
             id=present(job.id),
             name=job.task_name,
             schedule=schedule and schedule.cron,

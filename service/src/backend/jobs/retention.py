@@ -1,4 +1,4 @@
-"""Forgets what the job queue and its history need no more."""
+"""Forgets what the job queue, its history and the outbox need no more."""
 
 import logging
 from typing import Final
@@ -17,7 +17,10 @@ _logger = logging.getLogger(__name__)
 
 
 class Retention:
-    """Deletes jobs and runs that ended over ``days`` days ago. Any number of workers may."""
+    """Deletes jobs and runs that ended over ``days`` days ago, and events that nobody took since.
+
+    Any number of workers may.
+    """
 
     def __init__(self, pool: Pool, days: int, batch: int = BATCH) -> None:
         self._pool = pool
@@ -29,7 +32,7 @@ class Retention:
         try:
             # Housekeeping: no spans of it.
             with suppress_instrumentation():
-                for name in ("forget_jobs", "forget_job_runs"):
+                for name in ("forget_jobs", "forget_job_runs", "forget_events"):
                     while await self._delete(name):
                         pass
         except psycopg.Error as error:

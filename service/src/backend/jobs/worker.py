@@ -1,6 +1,8 @@
 """The worker process: runs jobs until it is asked to stop."""
 
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 from typing import Final
 
 import httpx
@@ -35,6 +37,8 @@ from backend.platform.error_tracking import report_failed_job
 from backend.platform.periodic import every
 from backend.platform.queries import query
 from backend.platform.settings import WorkerSettings
+from backend.telemetry.sending import OutboxSender
+from glasshouse.acknowledged import EventSender, is_exported
 
 # After it running jobs are cancelled and go back to the queue. Four seconds are left for that
 # and for the last telemetry: 8 in all.
@@ -78,10 +82,23 @@ async def run(settings: WorkerSettings) -> int:
             every(BEAT_INTERVAL_S, heartbeat.beat),
             every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool, history)),
             every(RETENTION_INTERVAL_S, retention.apply),
+            _sending_events(pool),
         ):
             code = await _work(app, settings, create_services(settings, app, pool, client), history)
         await heartbeat.stop()
         return code
+
+
+@contextlib.asynccontextmanager
+async def _sending_events(pool: Pool) -> AsyncIterator[None]:
+    """Send the events of the outbox while the block runs, if logs are sent at all."""
+    if not is_exported():
+        yield
+        return
+    sender = EventSender()
+    async with OutboxSender(pool, sender.send).running():
+        yield
+    sender.close()
 
 
 def create_services(

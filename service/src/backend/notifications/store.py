@@ -65,7 +65,7 @@ class OutgoingMessage:
 class Notifications:
     """The notifications in Postgres. Recipient and data are encrypted, and deleted at the end.
 
-    An event is emitted after the commit, and only by the call that changed the row.
+    An event is written in the transaction of its change, and only by the call that changed the row.
     """
 
     def __init__(self, pool: Pool, encryptor: Encryptor, enqueue: Enqueue[NotificationId]) -> None:
@@ -77,15 +77,10 @@ class Notifications:
     async def create(self, new: NewNotification) -> Notification:
         """Write a notification and enqueue its job, both or neither."""
         async with self._pool.connection() as connection:
-            notification = await self.write(new, connection)
-        emit_state_event(notification)
-        return notification
+            return await self.write(new, connection)
 
     async def write(self, new: NewNotification, connection: Connection) -> Notification:
-        """Like `create` in a transaction of the caller.
-
-        The caller calls `emit_state_event` after its commit.
-        """
+        """Like `create` in a transaction of the caller."""
         identifier = NotificationId(f"nt_{secrets.token_hex(16)}")
         message = {"to": new.contact.to, "data": dict(new.data)}
         cursor = await connection.execute(
@@ -100,7 +95,9 @@ class Notifications:
         )
         row = require(await cursor.fetchone(), "notification")
         await self._enqueue(identifier, connection)
-        return Notification.from_row(row)
+        notification = Notification.from_row(row)
+        await _emit(notification, connection)
+        return notification
 
     async def write_for(
         self,
@@ -160,11 +157,12 @@ class Notifications:
         return await self._ended("fail_notification", id=identifier, error_type=error_type)
 
     async def _ended(self, name: str, **parameters: Any) -> Notification | None:
-        row = await self._row(name, **parameters)
-        if row is None:
-            return None
-        notification = Notification.from_row(row)
-        emit_state_event(notification)
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(query(name), parameters)).fetchone()
+            if row is None:
+                return None
+            notification = Notification.from_row(row)
+            await _emit(notification, connection)
         return notification
 
     async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
@@ -173,25 +171,28 @@ class Notifications:
             return await cursor.fetchone()
 
 
-def emit_state_event(notification: Notification) -> None:
-    """Emit the event of the state that the notification has reached."""
+async def _emit(notification: Notification, connection: Connection) -> None:
+    """Write the event of the state that the notification has reached."""
     match notification.state:
         case DeliveryState.QUEUED:
-            events.notification_queued(
+            await events.notification_queued(
+                connection,
                 id=notification.id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
             )
         case DeliveryState.DELIVERED:
-            events.notification_delivered(
+            await events.notification_delivered(
+                connection,
                 id=notification.id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
             )
         case DeliveryState.FAILED:
-            events.notification_failed(
+            await events.notification_failed(
+                connection,
                 id=notification.id,
                 channel=notification.channel,
                 template=notification.template,

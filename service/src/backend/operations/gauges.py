@@ -1,4 +1,4 @@
-"""Gauges of the job queue, read with SQL.
+"""Gauges of the job queue and the outbox, read with SQL.
 
 A callback of the metrics SDK must not block, so it only reports what `refresh` last read.
 """
@@ -100,3 +100,57 @@ class JobGauges:
     def _heartbeat_age(self, _: CallbackOptions) -> Iterable[Observation]:
         ages = [row["heartbeat_age"] for row in self.rows[:1]]
         return [Observation(age) for age in ages if age is not None]
+
+
+class OutboxGauges:
+    """``outbox.events``, ``outbox.oldest_age`` and ``outbox.set_aside``: events that wait to be
+    sent, how long the oldest of them has, and those that the Collector refused for good.
+
+    They are reported where nothing is sent, so that they outlive the workers; and not at all while
+    the database cannot be read.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.row: Mapping[str, Any] = {}
+
+    def register(self, meter: Meter) -> None:
+        """Create the instruments."""
+        meter.create_observable_gauge(
+            "outbox.events",
+            [self._of("waiting")],
+            unit="{event}",
+            description="Events in the database that the Collector has not acknowledged",
+        )
+        meter.create_observable_gauge(
+            "outbox.oldest_age",
+            [self._of("oldest_age")],
+            unit="s",
+            description="How long the oldest of them has waited; 0 when none waits",
+        )
+        meter.create_observable_gauge(
+            "outbox.set_aside",
+            [self._of("set_aside")],
+            unit="{event}",
+            description="Events that the Collector refused, again and again",
+        )
+
+    async def refresh(self) -> None:
+        """Read the values, once. An unavailable database is logged, not raised."""
+        try:
+            # Housekeeping: no spans of it.
+            with suppress_instrumentation():
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(query("outbox_gauges"))
+                    self.row = await cursor.fetchone() or {}
+        except psycopg.Error as error:
+            self.row = {}
+            _logger.warning(
+                "Outbox gauges could not be read", extra={"error.type": type(error).__qualname__}
+            )
+
+    def _of(self, column: str) -> Any:
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(self.row[column])] if self.row else []
+
+        return observe

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
 
 from backend.notifications.contacts import Contact
-from backend.notifications.store import Notifications, emit_state_event
+from backend.notifications.store import Notifications
 from backend.payments.money import format_amount
 from backend.platform.database import Connection, Enqueue, Pool, single_statement
 from backend.platform.encryption import Encryptor
@@ -99,9 +99,9 @@ class CreateResult:
 class Payments:
     """The payments in Postgres.
 
-    Each method is one transaction. An event is emitted after its commit, and only by the
-    call that changed the row, so every method is safe to repeat. The notification of an end is
-    written in the transaction of that end: one each, whatever crashes.
+    Each method is one transaction. An event is written in it, and only by the call that changed
+    the row, so every method is safe to repeat. The notification of an end is written in the
+    transaction of that end: one each, whatever crashes.
     """
 
     def __init__(
@@ -145,8 +145,8 @@ class Payments:
             if row is None:
                 return await self._replay(connection, new, digest)
             await self._enqueue(payment_id, connection)
-        payment = Payment.from_row(row)
-        _emit(payment)
+            payment = Payment.from_row(row)
+            await _emit(payment, connection)
         return CreateResult(payment=payment, replayed=False)
 
     async def _replay(
@@ -186,11 +186,14 @@ class Payments:
 
     async def mark_submitted(self, payment_id: PaymentId, blockchain_tx_id: str) -> Payment | None:
         """Mark a created payment as submitted. ``None``: it was not in that state."""
-        payment = await self._payment(
-            "submit_payment", id=payment_id, blockchain_tx_id=blockchain_tx_id
-        )
-        if payment:
-            _emit(payment)
+        async with self._pool.connection() as connection:
+            parameters = {"id": payment_id, "blockchain_tx_id": blockchain_tx_id}
+            cursor = await connection.execute(query("submit_payment"), parameters)
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            payment = Payment.from_row(row)
+            await _emit(payment, connection)
         return payment
 
     async def mark_confirmed(self, payment_id: PaymentId) -> Payment | None:
@@ -215,7 +218,8 @@ class Payments:
             if row is None:
                 return None
             payment = Payment.from_row(row)
-            notification = await self._notifications.write_for(
+            await _emit(payment, connection)
+            await self._notifications.write_for(
                 row["contact_sealed"],
                 connection,
                 aad=payment.id,
@@ -227,9 +231,6 @@ class Payments:
                     "transactionId": payment.id,
                 },
             )
-        _emit(payment)
-        if notification:
-            emit_state_event(notification)
         return payment
 
     async def _payment(self, name: str, **parameters: Any) -> Payment | None:
@@ -239,18 +240,20 @@ class Payments:
         return Payment.from_row(row) if row else None
 
 
-def _emit(payment: Payment) -> None:
-    """Emit the event of the state that the payment has reached."""
+async def _emit(payment: Payment, connection: Connection) -> None:
+    """Write the event of the state that the payment has reached."""
     match payment.state:
         case State.CREATED:
-            events.payment_created(
+            await events.payment_created(
+                connection,
                 transaction_id=payment.id,
                 user_id=payment.user_id,
                 currency=payment.currency,
                 amount=float(payment.amount),
             )
         case State.SUBMITTED:
-            events.payment_submitted(
+            await events.payment_submitted(
+                connection,
                 transaction_id=payment.id,
                 user_id=payment.user_id,
                 currency=payment.currency,
@@ -258,7 +261,8 @@ def _emit(payment: Payment) -> None:
                 blockchain_tx_id=present(payment.blockchain_tx_id),
             )
         case State.CONFIRMED:
-            events.payment_confirmed(
+            await events.payment_confirmed(
+                connection,
                 transaction_id=payment.id,
                 user_id=payment.user_id,
                 currency=payment.currency,
@@ -267,7 +271,8 @@ def _emit(payment: Payment) -> None:
                 confirmation_delay=present(payment.confirmation_delay),
             )
         case State.FAILED:
-            events.payment_failed(
+            await events.payment_failed(
+                connection,
                 transaction_id=payment.id,
                 user_id=payment.user_id,
                 currency=payment.currency,

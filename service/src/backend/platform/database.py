@@ -42,6 +42,26 @@ Enqueue = Callable[[IdT, Connection], Awaitable[None]]
 
 class _PooledConnection(AsyncConnection[DictRow]):
     checked_at = float("-inf")
+    after_commit: tuple[Callable[[], None], ...] = ()
+
+    async def commit(self) -> None:
+        actions, self.after_commit = self.after_commit, ()
+        await super().commit()
+        for action in actions:
+            action()
+
+    async def rollback(self) -> None:
+        self.after_commit = ()
+        await super().rollback()
+
+
+def after_commit(connection: Connection, action: Callable[[], None]) -> None:
+    """Call ``action`` when the transaction of a pooled connection has been committed.
+
+    It is forgotten with a rollback, and must raise nothing.
+    """
+    if isinstance(connection, _PooledConnection):
+        connection.after_commit += (action,)
 
 
 async def _check(connection: Connection) -> None:

@@ -180,6 +180,66 @@ WHERE run.id = oldest.id
             AND (newer.outcome = 'succeeded' OR run.outcome <> 'succeeded')
     );
 
+-- name: insert_event
+-- Write an event into the outbox, in the transaction of the change it reports.
+INSERT INTO event_outbox
+    (id, occurred_at, name, message, level, attributes, resource, traceparent)
+VALUES (
+    %(id)s, %(occurred_at)s, %(name)s, %(message)s, %(level)s, %(attributes)s::json,
+    %(resource)s::json, %(traceparent)s
+);
+
+-- name: new_events
+-- The oldest events that were never refused and that no other worker is sending.
+SELECT * FROM event_outbox
+WHERE refusals = 0
+ORDER BY position
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: refused_events
+-- Likewise one that was refused and is due again.
+SELECT * FROM event_outbox
+WHERE refusals > 0 AND set_aside_at IS NULL AND next_attempt_at <= clock_timestamp()
+ORDER BY next_attempt_at
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: delete_events
+DELETE FROM event_outbox WHERE position = ANY(%(positions)s);
+
+-- name: refuse_events
+-- The Collector has refused them, in one request. The pause doubles from the second time on.
+UPDATE event_outbox
+SET
+    refusals = refusals + 1,
+    next_attempt_at = clock_timestamp() + CASE
+        WHEN %(alone)s THEN make_interval(secs => 2 ^ least(refusals, 16))
+        ELSE interval '0'
+    END,
+    set_aside_at = CASE
+        WHEN %(alone)s AND refusals + 1 >= %(limit)s THEN clock_timestamp()
+    END
+WHERE position = ANY(%(positions)s)
+RETURNING id, name, set_aside_at IS NOT NULL AS is_set_aside;
+
+-- name: forget_events
+-- Delete events that nobody took for so many days, refused or not.
+DELETE FROM event_outbox
+WHERE position IN (SELECT position FROM event_outbox ORDER BY position LIMIT %(limit)s)
+    AND occurred_at < now() - make_interval(days => %(days)s);
+
+-- name: outbox_gauges
+-- Events that wait, seconds since the oldest of them, and events that were set aside.
+SELECT
+    count(*) FILTER (WHERE set_aside_at IS NULL) AS waiting,
+    coalesce(
+        extract(epoch FROM clock_timestamp() - min(occurred_at) FILTER (WHERE set_aside_at IS NULL)),
+        0
+    )::float8 AS oldest_age,
+    count(*) FILTER (WHERE set_aside_at IS NOT NULL) AS set_aside
+FROM event_outbox;
+
 -- name: start_job_run
 -- An execution begins.
 INSERT INTO job_runs (job_id, job, attempt, worker, schedule, next_run_at)

@@ -338,7 +338,8 @@ class WorkerSettings(
         ge=1,
         le=3650,
         description="a number of days from 1 to 3650 after which a job that ended is deleted, with "
-        "its runs; each job's last run and last success stay",
+        "its runs (each job's last run and last success stay), and an event that the Collector has "
+        "not taken",
     )
 
 

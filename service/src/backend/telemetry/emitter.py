@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar, cast
 
-from glasshouse import emit_event
+from backend.platform.database import Connection
+from backend.telemetry import outbox
+from glasshouse.acknowledged import PreparedEvent, emit_prepared, prepare_event
 
 STRICT_VARIABLE: Final = "BACKEND_STRICT_EVENTS"
 
@@ -56,22 +58,33 @@ class EventError(TypeError):
     """An event is not what the catalogue says. Raised only where BACKEND_STRICT_EVENTS is 1."""
 
 
-def emit(event: Event, *, level: int | None = None, **values: Value) -> None:
+async def emit(
+    event: Event, connection: Connection | None, *, level: int | None = None, **values: Value
+) -> None:
     """Emit an event without the fields that are wrong; each of those is logged once.
 
-    Nothing is raised into the application, unless BACKEND_STRICT_EVENTS is 1: then an `EventError`.
+    It becomes a row of the outbox in the transaction of ``connection``: it is sent if and when
+    that commits, and as often as it takes. Without a connection, for what changes no row, it is
+    handed to the exporter's buffer at once, and is lost with a killed process.
+
+    Nothing of the event is raised into the application, unless BACKEND_STRICT_EVENTS is 1: then an
+    `EventError`.
+
+    Raises:
+        psycopg.Error: the database failed. The transaction is aborted, as by any statement.
     """
     faults = {name: event.fields[name].fault(value) for name, value in values.items()}
     for name, fault in faults.items():
         if fault is not None:
             _report(event, name, f"{name} {fault}")
     sent = {name: value for name, value in values.items() if faults[name] is None}
-    try:
-        _send(event, event.level if level is None else level, sent)
-    except Exception as error:  # telemetry must not end what it reports
-        if _is_strict():
-            raise
-        _report_once(event, f"cannot be emitted: {type(error).__qualname__}")
+    prepared = _prepare(event, event.level if level is None else level, sent)
+    if prepared is None:
+        return
+    if connection is None:
+        emit_prepared(prepared)
+    else:
+        await outbox.add(prepared, connection)
 
 
 def present(value: _T | None) -> _T:
@@ -79,8 +92,19 @@ def present(value: _T | None) -> _T:
     return cast(_T, value)
 
 
-def _send(event: Event, level: int, values: Mapping[str, Value]) -> None:
-    emit_event(event.name, event.message, level=level, **values)  # pyright: ignore[reportArgumentType]
+def _prepare(event: Event, level: int, values: Mapping[str, Value]) -> PreparedEvent | None:
+    try:
+        return prepare_event(
+            event.name,
+            event.message,
+            level=level,
+            **values,  # pyright: ignore[reportArgumentType]  # none of them is the error's type
+        )
+    except Exception as error:  # telemetry must not end what it reports
+        if _is_strict():
+            raise
+        _report_once(event, f"cannot be emitted: {type(error).__qualname__}")
+        return None
 
 
 def _report(event: Event, field: str, fault: str) -> None:

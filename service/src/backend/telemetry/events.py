@@ -1,11 +1,13 @@
 """The events of the service. Made from `telemetry/` by `make telemetry`.
 
-One function emits one event. Its keywords are the event's fields; what may be None is left out.
+One function emits one event, in the transaction of a connection (see `emitter.emit`). Its keywords
+are the event's fields; what may be None is left out.
 """
 
 import logging
 from typing import Final
 
+from backend.platform.database import Connection
 from backend.telemetry.emitter import Event, Field, emit
 from backend.telemetry.known_values import (
     JobOutcome,
@@ -25,7 +27,8 @@ _AUTOMATION_RUN_REQUESTED: Final = Event(
 )
 
 
-def automation_run_requested(
+async def automation_run_requested(
+    connection: Connection | None,
     *,
     automation_session_id: str,
     user_id: str,
@@ -33,8 +36,9 @@ def automation_run_requested(
     run_id: str,
 ) -> None:
     """`automation.run.requested`: A run and its job are in the database."""
-    emit(
+    await emit(
         _AUTOMATION_RUN_REQUESTED,
+        connection,
         automation_session_id=automation_session_id,
         user_id=user_id,
         strategy=strategy,
@@ -57,7 +61,8 @@ _AUTOMATION_RUN_COMPLETED: Final = Event(
 )
 
 
-def automation_run_completed(
+async def automation_run_completed(
+    connection: Connection | None,
     *,
     automation_session_id: str,
     user_id: str,
@@ -67,8 +72,9 @@ def automation_run_completed(
     within_sla: bool,
 ) -> None:
     """`automation.run.completed`: Every step of the run has its result."""
-    emit(
+    await emit(
         _AUTOMATION_RUN_COMPLETED,
+        connection,
         automation_session_id=automation_session_id,
         user_id=user_id,
         strategy=strategy,
@@ -94,7 +100,8 @@ _AUTOMATION_RUN_FAILED: Final = Event(
 )
 
 
-def automation_run_failed(
+async def automation_run_failed(
+    connection: Connection | None,
     *,
     automation_session_id: str,
     user_id: str,
@@ -105,8 +112,9 @@ def automation_run_failed(
     error_type: str,
 ) -> None:
     """`automation.run.failed`: A step of the run cannot be executed."""
-    emit(
+    await emit(
         _AUTOMATION_RUN_FAILED,
+        connection,
         automation_session_id=automation_session_id,
         user_id=user_id,
         strategy=strategy,
@@ -134,7 +142,8 @@ _JOB_FINISHED: Final = Event(
 )
 
 
-def job_finished(
+async def job_finished(
+    connection: Connection | None,
     *,
     id: int,
     name: str,
@@ -146,8 +155,9 @@ def job_finished(
     error_type: str | None = None,
 ) -> None:
     """`job.finished`: An execution of a job ended, whatever its outcome."""
-    emit(
+    await emit(
         _JOB_FINISHED,
+        connection,
         level=logging.WARNING if outcome == "failed" else logging.INFO,
         id=id,
         name=name,
@@ -173,7 +183,8 @@ _NOTIFICATION_QUEUED: Final = Event(
 )
 
 
-def notification_queued(
+async def notification_queued(
+    connection: Connection | None,
     *,
     id: str,
     channel: str,
@@ -181,8 +192,9 @@ def notification_queued(
     delivery_status: NotificationDeliveryStatus,
 ) -> None:
     """`notification.queued`: A notification and its job are in the database."""
-    emit(
+    await emit(
         _NOTIFICATION_QUEUED,
+        connection,
         id=id,
         channel=channel,
         template=template,
@@ -203,7 +215,8 @@ _NOTIFICATION_DELIVERED: Final = Event(
 )
 
 
-def notification_delivered(
+async def notification_delivered(
+    connection: Connection | None,
     *,
     id: str,
     channel: str,
@@ -211,8 +224,9 @@ def notification_delivered(
     delivery_status: NotificationDeliveryStatus,
 ) -> None:
     """`notification.delivered`: The mail server or provider has taken it."""
-    emit(
+    await emit(
         _NOTIFICATION_DELIVERED,
+        connection,
         id=id,
         channel=channel,
         template=template,
@@ -234,7 +248,8 @@ _NOTIFICATION_FAILED: Final = Event(
 )
 
 
-def notification_failed(
+async def notification_failed(
+    connection: Connection | None,
     *,
     id: str,
     channel: str,
@@ -243,8 +258,9 @@ def notification_failed(
     error_type: str,
 ) -> None:
     """`notification.failed`: It was refused, or no attempt succeeded."""
-    emit(
+    await emit(
         _NOTIFICATION_FAILED,
+        connection,
         id=id,
         channel=channel,
         template=template,
@@ -266,7 +282,8 @@ _PAYMENT_CREATED: Final = Event(
 )
 
 
-def payment_created(
+async def payment_created(
+    connection: Connection | None,
     *,
     transaction_id: str,
     user_id: str,
@@ -274,8 +291,9 @@ def payment_created(
     amount: float,
 ) -> None:
     """`payment.created`: A payment and its job are in the database."""
-    emit(
+    await emit(
         _PAYMENT_CREATED,
+        connection,
         transaction_id=transaction_id,
         user_id=user_id,
         currency=currency,
@@ -297,7 +315,8 @@ _PAYMENT_SUBMITTED: Final = Event(
 )
 
 
-def payment_submitted(
+async def payment_submitted(
+    connection: Connection | None,
     *,
     transaction_id: str,
     user_id: str,
@@ -306,8 +325,9 @@ def payment_submitted(
     blockchain_tx_id: str,
 ) -> None:
     """`payment.submitted`: The chain has taken the payment's transaction."""
-    emit(
+    await emit(
         _PAYMENT_SUBMITTED,
+        connection,
         transaction_id=transaction_id,
         user_id=user_id,
         currency=currency,
@@ -331,7 +351,8 @@ _PAYMENT_CONFIRMED: Final = Event(
 )
 
 
-def payment_confirmed(
+async def payment_confirmed(
+    connection: Connection | None,
     *,
     transaction_id: str,
     user_id: str,
@@ -341,8 +362,9 @@ def payment_confirmed(
     confirmation_delay: float,
 ) -> None:
     """`payment.confirmed`: The chain has mined the transaction."""
-    emit(
+    await emit(
         _PAYMENT_CONFIRMED,
+        connection,
         transaction_id=transaction_id,
         user_id=user_id,
         currency=currency,
@@ -367,7 +389,8 @@ _PAYMENT_FAILED: Final = Event(
 )
 
 
-def payment_failed(
+async def payment_failed(
+    connection: Connection | None,
     *,
     transaction_id: str,
     user_id: str,
@@ -377,8 +400,9 @@ def payment_failed(
     error_type: str,
 ) -> None:
     """`payment.failed`: The payment ended without a confirmation."""
-    emit(
+    await emit(
         _PAYMENT_FAILED,
+        connection,
         transaction_id=transaction_id,
         user_id=user_id,
         currency=currency,

@@ -9,12 +9,14 @@ from glasshouse_cli.telemetry.catalogue import Attribute, Catalogue, Event, Fiel
 
 _HEAD: Final = '''"""The events of the service. Made from `telemetry/` by `make telemetry`.
 
-One function emits one event. Its keywords are the event's fields; what may be None is left out.
+One function emits one event, in the transaction of a connection (see `emitter.emit`). Its keywords
+are the event's fields; what may be None is left out.
 """
 
 import logging
 from typing import Final
 
+from backend.platform.database import Connection
 from backend.telemetry.emitter import Event, Field, emit
 '''
 _TYPES: Final = {
@@ -60,9 +62,10 @@ def _event(event: Event) -> str:
         f"    level=logging.{event.level.upper()},\n"
         f"    fields={{\n{fields}    }},\n"
         ")\n\n\n"
-        f"def {event.function}(\n    *,\n{keywords}) -> None:\n"
+        f"async def {event.function}(\n"
+        f"    connection: Connection | None,\n    *,\n{keywords}) -> None:\n"
         f'    """`{event.name}`: {_docstring(event.brief)}"""\n'
-        f"    emit(\n        {constant},\n{level}{passed}    )\n"
+        f"    await emit(\n        {constant},\n        connection,\n{level}{passed}    )\n"
     )
 
 

@@ -29,6 +29,21 @@ digits of an HMAC-SHA256; *never sent*: on no event.
 The Collector counts events into the metrics below. Known values of a label are there from the
 start, at 0. Of other values, the first ones get a series each, as many as *others* says; the rest
 is counted as `other`.
+
+## Delivery
+
+An event of the backend is written in the database transaction of its change, and sent by a worker
+until the Collector has acknowledged it: at least once, whatever is killed in between. Its id is
+`log.record.uid`, by which the Collector knows a repeat for 10 minutes and counts it once; time,
+trace, ids and resource are those of the change. Its console line is written after the commit, once,
+where the change was made; a process that is killed just then writes none. Only `job.finished` of an
+execution whose row cannot be written goes straight to the exporter, as an event of `emit_event` does.
+
+Any service with a database of its own can do the same with `glasshouse.acknowledged`: write what
+`prepare_event` returns, call `announce_event` after the commit, hand what is written to
+`EventSender.send`, and delete what it says is `acknowledged`. Where it says `unavailable`, send
+again; what is `refused`, send alone, then give up. Without a database the guarantee is that of the
+exporter: what is in its buffer when the process is killed is lost.
 """
 
 

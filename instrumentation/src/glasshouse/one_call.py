@@ -5,8 +5,7 @@ import threading
 from importlib.metadata import entry_points
 from typing import Final
 
-from glasshouse.configurator import GlasshouseConfigurator
-from glasshouse.distro import GlasshouseDistro, announce
+from glasshouse import settings
 
 _lock: Final = threading.Lock()
 _configured: Final[list[bool]] = []
@@ -40,19 +39,26 @@ def configure(
         ConfigurationError: a setting is unusable; nothing has been set up.
     """
     with _lock:
-        if _configured or GlasshouseConfigurator.is_done:
+        if _configured:
             return
         named = {"OTEL_SERVICE_NAME": service_name, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
         given = {name: value for name, value in named.items() if value is not None}
         before = dict(os.environ)
         os.environ.update({**given, **variables})
         try:
+            settings.prepare(os.environ)
+            # The SDK reads variables while it is imported.
+            from glasshouse.configurator import GlasshouseConfigurator
+            from glasshouse.distro import GlasshouseDistro, announce
+
+            if GlasshouseConfigurator.is_done:
+                _restore(before)
+                return
             distro = GlasshouseDistro()
             distro.configure()  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
             GlasshouseConfigurator().set_up()
         except BaseException:
-            os.environ.clear()
-            os.environ.update(before)
+            _restore(before)
             raise
         _configured.append(True)
         if not instrument:
@@ -60,3 +66,8 @@ def configure(
         for entry in entry_points(group="opentelemetry_instrumentor"):
             distro.load_instrumentor(entry)
         announce()
+
+
+def _restore(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)

@@ -1,7 +1,6 @@
-"""Makes plain values of whatever a caller hands to a log call.
+"""Makes plain values of whatever a caller hands over.
 
-Objects are read where the call is made, because they may have changed by the time that a batch is
-sent. What cannot be read costs itself, and what never ends is cut.
+What cannot be read costs itself, and what never ends, such as a list that holds itself, is cut.
 """
 
 from collections.abc import Mapping, Sequence, Set

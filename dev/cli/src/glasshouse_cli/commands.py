@@ -1,0 +1,40 @@
+"""The operator's subcommands, for the command `glasshouse` that the distro installs.
+
+Loaded at each start of it, so nothing is imported here: the lines of help are the docstrings of
+`glasshouse_cli.cli`, and a test holds the two together.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+SUMMARIES: Final[Mapping[str, str]] = {
+    "engine": "Make sure of the Docker engine and the compose plugin.",
+    "images": "Get each image: present, else pulled, else built from dev/images/.",
+    "up": "Start the stack: engine, images, secrets, containers; then run the doctor.",
+    "doctor": "Check the machine and every component, then follow a canary through the stack.",
+    "down": "Stop the stack; its data stays.",
+    "logs": "Follow the containers' logs.",
+    "clean": "Stop the stack and delete its data and secrets.",
+    "rules": "Write what is made of prometheus/slos.yaml.",
+    "telemetry": "Write the files that are made of the catalogue in telemetry/.",
+    "runbook": "Print the runbook of an alert, with links and ports of the stack on this machine.",
+    "preview": "Draw the dashboards with the running stack's data into one static page.",
+    "dead-letters": "List what no backend took and the Collector keeps; send it again; delete it.",
+    "summary": "Say in one line how a test run went.",
+    "version": "Print the version of all packages, or set it in each of them.",
+}
+
+
+class Operator:
+    """What the entry point names."""
+
+    summaries = SUMMARIES
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run one subcommand; it ends the process with its exit code."""
+        from glasshouse_cli import cli
+
+        return cli.main(arguments)
+
+
+OPERATOR: Final = Operator()

@@ -1,0 +1,1 @@
+"""``glasshouse check``: whether a record of each signal reaches the configured endpoint."""

@@ -1,0 +1,145 @@
+"""One try to hand an export to an exporter, and what came of it."""
+
+import functools
+import importlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from glasshouse.delivery.kinds import Kind
+from glasshouse.delivery.session import Answer, OneTrySession
+
+# What a later try may mend: https://opentelemetry.io/docs/specs/otlp/#failures
+_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
+_TOO_LARGE: Final = 413
+NOT_ENCODABLE: Final = "not_encodable"
+REJECTED: Final = "rejected"
+UNKNOWN: Final = "export_failed"
+
+_HTTP: Final = (
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter:OTLPSpanExporter",
+    "opentelemetry.exporter.otlp.proto.http._log_exporter:OTLPLogExporter",
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter:OTLPMetricExporter",
+)
+_GRPC: Final = (
+    "opentelemetry.exporter.otlp.proto.grpc.trace_exporter:OTLPSpanExporter",
+    "opentelemetry.exporter.otlp.proto.grpc._log_exporter:OTLPLogExporter",
+    "opentelemetry.exporter.otlp.proto.grpc.metric_exporter:OTLPMetricExporter",
+)
+_RESPONSES: Final[dict[str, tuple[Callable[[], Any], str]]] = {
+    "traces": (ExportTraceServiceResponse, "rejected_spans"),
+    "logs": (ExportLogsServiceResponse, "rejected_log_records"),
+    "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one try.
+
+    reason: why it failed, for `error.type`; empty if it did not. passing: whether a later try
+    may succeed. divisible: whether a part of it may. rejected: items that the receiver did not
+    take although it took the rest.
+    """
+
+    reason: str = ""
+    passing: bool = False
+    divisible: bool = False
+    timed_out: bool = False
+    wait_s: float | None = None
+    rejected: int = 0
+
+
+@functools.cache
+def _sessions() -> dict[type[Any], OneTrySession]:
+    return {}
+
+
+def exporter_arguments() -> dict[type[Any], dict[str, Any]]:
+    """Return the arguments for the constructors of OpenTelemetry's own exporters, by class.
+
+    With them an exporter tells how a try went, and does not count what is counted here.
+    """
+    made: dict[type[Any], dict[str, Any]] = {}
+    for path in (*_HTTP, *_GRPC):
+        module, name = path.split(":")
+        try:
+            exporter = getattr(importlib.import_module(module), name)
+        except ImportError:
+            continue
+        made[exporter] = {"meter_provider": NoOpMeterProvider()}
+        if path in _HTTP:
+            made[exporter]["session"] = _sessions().setdefault(exporter, OneTrySession())
+    return made
+
+
+class Attempts:
+    """Tries exports on one exporter, silently: the exporter's own log lines are dropped."""
+
+    def __init__(self, kind: Kind, exporter: Any, succeeded: Any) -> None:
+        self._kind = kind
+        self._exporter = exporter
+        self._succeeded = succeeded
+        kind_of: Any = exporter.__class__
+        self._session = _sessions().get(kind_of)
+        self._thread = 0
+        logging.getLogger(kind_of.__module__).addFilter(self._is_not_ours)
+
+    def _is_not_ours(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread
+
+    def attempt(self, batch: Any, timed_out: int) -> Outcome:
+        """Try once. Never raises. timed_out: how many tries of this batch have timed out."""
+        session = self._session
+        if session is not None:
+            session.answer, session.stretch = None, timed_out
+        self._thread = threading.get_ident()
+        error = ""
+        try:
+            succeeded = self._exporter.export(batch) is self._succeeded
+        except Exception as raised:  # noqa: BLE001  # whatever it is, the thread goes on
+            succeeded, error = False, type(raised).__qualname__
+        finally:
+            self._thread = 0
+        if session is None or not session.was_used:
+            # An exporter that says nothing more: try again, as it may be the network.
+            passing = not error
+            return Outcome() if succeeded else Outcome(reason=error or UNKNOWN, passing=passing)
+        if session.answer is None:
+            # It failed before anything was sent.
+            return Outcome(reason=NOT_ENCODABLE, divisible=True)
+        return self._judged(session.answer, succeeded=succeeded)
+
+    def _judged(self, answer: Answer, *, succeeded: bool) -> Outcome:
+        if succeeded:
+            return Outcome(rejected=_rejected(self._kind, answer.body))
+        if answer.status is None:
+            return Outcome(reason=answer.error, passing=True, timed_out=answer.timed_out)
+        return Outcome(
+            reason=str(answer.status),
+            passing=answer.status in _PASSING,
+            divisible=answer.status == _TOO_LARGE,
+            wait_s=answer.wait_s,
+        )
+
+
+def _rejected(kind: Kind, body: bytes) -> int:
+    """Read how many items the receiver did not take, from an answer that is a success."""
+    if not body:
+        return 0
+    response, field = _RESPONSES[kind.signal]
+    try:
+        message = response()
+        message.ParseFromString(body)
+        return max(0, int(getattr(message.partial_success, field)))
+    except Exception:  # noqa: BLE001  # somebody's own form of a success
+        return 0

@@ -1,0 +1,93 @@
+"""What a forked child makes anew, so that it does not speak for its parent."""
+
+import contextlib
+import functools
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from wrapt import register_post_import_hook, wrap_function_wrapper
+
+Provider = TracerProvider | LoggerProvider | MeterProvider
+INSTANCE: Final = "service.instance.id"
+# Both print what ends a child to standard error, as it is.
+_PROCESSES: Final = ("multiprocessing.process", "billiard.process")
+
+
+def install(providers: Sequence[Provider]) -> None:
+    """Prepare the providers of this process for forks."""
+
+    def after_in_child() -> None:
+        # A change of upstream's inner parts must not end the application's child.
+        with contextlib.suppress(Exception):
+            keep_given_instance(providers)
+        for provider in providers:
+            if isinstance(provider, MeterProvider):
+                with contextlib.suppress(Exception):
+                    forget_counts(provider)
+
+    os.register_at_fork(after_in_child=after_in_child)
+    for module in _PROCESSES:
+        register_post_import_hook(_log_uncaught, module)
+
+
+def _log_uncaught(module: Any) -> None:
+    wrap_function_wrapper(module, "BaseProcess._bootstrap", _bootstrap)
+
+
+def _bootstrap(
+    bootstrap: Callable[..., Any], process: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    # On the object, because each class brings a `run` of its own.
+    process.run = functools.partial(_run, process.run)
+    return bootstrap(*args, **kwargs)
+
+
+def _run(run: Callable[[], object]) -> None:
+    """Send an exception that ends a child through logging, in place of standard error."""
+    try:
+        run()
+    except Exception:
+        logger = logging.getLogger("glasshouse.uncaught")
+        logger.critical("Uncaught exception in a child process", exc_info=True)
+        sys.exit(1)
+
+
+def keep_given_instance(providers: Sequence[Provider]) -> None:
+    """Give the resource back the instance's id that the environment names, if it does.
+
+    The SDK gives each child an id of its own, which is right, but it does so, too, where somebody
+    has chosen one.
+    """
+    given = OTELResourceDetector().detect().attributes.get(INSTANCE)
+    if given is None:
+        return
+    for provider in providers:
+        provider._update_resource(Resource({INSTANCE: given}))  # pyright: ignore[reportPrivateUsage]  # there is no public way
+
+
+def forget_counts(provider: MeterProvider) -> None:
+    """Let all counts of a provider begin at zero.
+
+    The parent goes on reporting what was counted before the fork; the child would report it a
+    second time. The locks are made anew: another thread may have held one.
+    """
+    consumer: Any = vars(provider)["_measurement_consumer"]
+    _put(consumer, "_lock", threading.Lock())
+    storages: dict[Any, Any] = consumer._reader_storages  # pyright: ignore[reportPrivateUsage]  # as above
+    for reader, storage in storages.items():
+        _put(storage, "_lock", threading.RLock())
+        _put(storage, "_instrument_view_instrument_matches", {})
+        _put(reader, "_export_lock", threading.Lock())
+
+
+def _put(owner: Any, name: str, value: Any) -> None:
+    if hasattr(owner, name):
+        setattr(owner, name, value)
