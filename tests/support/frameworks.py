@@ -116,7 +116,6 @@ def _environment(endpoint: str | None, distro: str) -> dict[str, str]:
     made = shop_process.environment(endpoint or "", distro=distro, OTEL_SERVICE_NAME=SERVICE)
     made["PATH"] = f"{BIN}{os.pathsep}{made['PATH']}"
     made["PYTHONDONTWRITEBYTECODE"] = "1"
-    made["GLASSHOUSE_INSTRUMENTATIONS"] = ()
     if endpoint is None:
         made = {name: value for name, value in made.items() if not name.startswith("OTEL_")}
     return made
