@@ -196,3 +196,34 @@ def test_a_record_that_is_routed_to_another_library_is_sent_once(tmp_path: Path)
     assert "Caught by a test" not in seen.text
     for secret in SECRETS:
         assert secret not in seen.console + seen.text
+
+
+HOOKS = """
+import importlib, inspect
+from functools import reduce
+import billiard.process, celery.worker.consumer.consumer, celery.worker.worker, kombu.messaging
+import multiprocessing.process, socketserver, wsgiref.handlers
+import structlog, structlog.contextvars
+from loguru import logger
+from glasshouse.instrumentors import celery_worker, uncaught
+from glasshouse.instrumentors.loguru import LoguruInstrumentor
+
+names = [(module, name) for module, name, _ in LoguruInstrumentor()._wrappers()]
+names += [(module, name) for module, (name, _) in celery_worker._WRAPPERS.items()]
+names += [(m, f"{owner}.{name}") for m, (owner, name, _) in uncaught._WRAPPERS.items()]
+for module, name in names:
+    assert callable(reduce(getattr, name.split("."), importlib.import_module(module))), name
+assert dict(logger._core.handlers)
+bound = structlog.get_logger().bind()
+assert (list(bound._processors), dict(bound._context), bound._logger)
+process = inspect.signature(structlog.BoundLoggerBase._process_event).parameters
+assert list(process) == ["self", "method_name", "event", "event_kw"], process
+assert structlog.contextvars._ASYNC_CALLING_STACK.get(None) is None
+"""
+
+
+def test_the_libraries_have_what_the_package_leans_on(tmp_path: Path) -> None:
+    program = tmp_path / "hooks.py"
+    program.write_text(HOOKS, encoding="utf-8")
+    seen = job_cells.look([str(program)], tmp_path, distro=None, inside=False)
+    assert seen.code == 0, seen.console

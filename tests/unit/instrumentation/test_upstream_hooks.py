@@ -65,17 +65,25 @@ IMPORTED = {
 }
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
+    "_ASYNC_CALLING_STACK",
     "_add_search_attributes",
     "_batch_processor",
+    "_bootstrap",
     "_context",
+    "_core",
     "_endpoint",
     "_exporter",
+    "_handler_id",
+    "_logger",
     "_logger_provider",
     "_on_ending",
     "_opentelemetry_logger_configurator",
     "_opentelemetry_meter_configurator",
     "_opentelemetry_tracer_configurator",
+    "_process_event",
     "_process_job",
+    "_processors",
+    "_proxy_to_logger",
     "_set_collect_callback",
 }
 # Private methods of upstream's classes that ours replace.
