@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from glasshouse import capture
+from glasshouse import capture, emit_event
 from glasshouse.capture.translate import severity, translate
 from support import otlp_sink, shop_process
 from support.backends import attribute
@@ -184,6 +184,31 @@ def test_everything_is_as_before_afterwards() -> None:
 )
 def test_a_level_has_a_severity(level: int, number: int) -> None:
     assert severity(level).value == number
+
+
+def test_a_library_that_hooks_in_before_or_after_keeps_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def hooking(name: str) -> Any:
+        original = logging.Logger.callHandlers
+
+        def call(self: logging.Logger, record: logging.LogRecord) -> Any:
+            seen.append(name)
+            return original(self, record)
+
+        return call
+
+    monkeypatch.setattr(logging.Logger, "callHandlers", hooking("before"))
+    capture.install()
+    monkeypatch.setattr(logging.Logger, "callHandlers", hooking("after"))
+    try:
+        logging.getLogger("shop").warning("one")
+        emit_event("order.failed", "Order failed")
+    finally:
+        capture.uninstall()
+    assert seen == ["after", "before"] * 2
 
 
 class Unprintable:

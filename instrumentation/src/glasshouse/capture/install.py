@@ -4,6 +4,7 @@ Not by a handler: `dictConfig`, `fileConfig`, `basicConfig(force=True)`, servers
 handlers, and loggers that do not propagate never reach the root's.
 """
 
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
@@ -11,46 +12,55 @@ from typing import Any, Final
 
 from glasshouse.capture import handlers
 from glasshouse.capture.export import export
-from glasshouse.handed_on import LIBRARY, is_handed_on
 
 # Called with each record, before the handlers: our console notices here that it is gone.
 watchers: Final[list[Callable[[logging.LogRecord], None]]] = []
 _lock: Final = threading.Lock()
-_installed: Final[list[bool]] = []
 
 
-# A library may have replaced it, too.
-_original: Final = logging.Logger.callHandlers
+# What the logger would call without us: Python's own, or another library's that was there first.
+_replaced: Final[list[Callable[..., Any]]] = []
+# The record that was exported before its handlers were called.
+_exported: Final[contextvars.ContextVar[logging.LogRecord | None]] = contextvars.ContextVar(
+    "glasshouse.exported", default=None
+)
 
 
-def show(logger: logging.Logger, record: logging.LogRecord) -> Any:
+def show(logger: logging.Logger, record: logging.LogRecord) -> None:
     """Hand a record to the handlers, without exporting it."""
-    for watch in watchers:
-        watch(record)
-    return _original(logger, record)
+    token = _exported.set(record)
+    try:
+        logger.callHandlers(record)
+    finally:
+        _exported.reset(token)
 
 
 def install() -> None:
     """Capture every record of this process from now on. Safe to call twice."""
     with _lock:
-        if not _installed:
-            _installed.append(True)
+        if not _replaced:
             handlers.install()
+            _replaced.append(logging.Logger.callHandlers)
             setattr(logging.Logger, "callHandlers", _call_handlers)  # noqa: B010 (as pyright wants it)
 
 
 def uninstall() -> None:
     """Capture no more, and leave all loggers and handlers as they were."""
     with _lock:
-        if _installed:
-            _installed.clear()
+        if _replaced:
             watchers.clear()
             handlers.uninstall()
-            setattr(logging.Logger, "callHandlers", _original)  # noqa: B010 (as above)
+            setattr(logging.Logger, "callHandlers", _replaced.pop())  # noqa: B010 (as above)
+
+
+def is_installed() -> bool:
+    """Return whether this process's records are captured."""
+    return bool(_replaced)
 
 
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
-    # Routed here from a library that has exported it.
-    if not is_handed_on(LIBRARY, record):
+    if _exported.get() is not record:
         export(record)
-    return show(self, record)
+    for watch in watchers:
+        watch(record)
+    return _replaced[0](self, record)

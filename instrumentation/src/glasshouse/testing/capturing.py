@@ -15,9 +15,6 @@ from typing import Final
 from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger_provider, set_logger_provider
 from opentelemetry.context import Context
-from opentelemetry.instrumentation.logging.handler import (  # pyright: ignore[reportMissingTypeStubs]  # upstream is untyped
-    LoggingHandler,
-)
 from opentelemetry.sdk._logs import (
     LoggerProvider,
     LogRecordProcessor,
@@ -31,6 +28,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+from glasshouse import capture as logging_capture
 from glasshouse.errors import GlasshouseError
 from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
 from glasshouse.testing.telemetry import Telemetry
@@ -185,15 +183,13 @@ def _switched_on() -> Generator[None]:
 def _bridge() -> Generator[None]:
     """Hand on what the standard library logs, unless something does already."""
     root = logging.getLogger()
-    if any(isinstance(handler, LoggingHandler) for handler in root.handlers):
-        yield
-        return
-    handler = LoggingHandler()
-    level = root.level
-    root.addHandler(handler)
+    level, installs = root.level, not logging_capture.is_installed()
+    if installs:
+        logging_capture.install()
     root.setLevel(min(level, logging.INFO))
     try:
         yield
     finally:
-        root.removeHandler(handler)
         root.setLevel(level)
+        if installs:
+            logging_capture.uninstall()
