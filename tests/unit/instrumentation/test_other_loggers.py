@@ -1,11 +1,13 @@
 """Records of other logging libraries: their lines, and where one library hands on to another."""
 
+import importlib
 import logging
 import re
 import threading
 
 import pytest
 
+from glasshouse import capture
 from glasshouse.console_text import redacted_text
 from glasshouse.handed_on import LIBRARY, handing_on, is_handed_on
 from glasshouse.instrumentors.celery_worker import ARGUMENTS, RESULT, _without_values
@@ -106,3 +108,21 @@ def test_a_celery_worker_s_record_loses_arguments_and_result() -> None:
     assert _without_values(plain)
     assert plain.getMessage() == "Order 7"
     assert re.fullmatch(r"\[\w+\]", ARGUMENTS)
+
+
+def test_the_capture_leaves_out_what_another_library_has_exported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exported: list[str] = []
+    module = importlib.import_module("glasshouse.capture.install")
+    monkeypatch.setattr(module, "export", lambda record: exported.append(record.getMessage()))
+    logger = logging.getLogger("routed")
+    capture.install()
+    try:
+        logger.warning("Order %s", 6)
+        with handing_on("loguru", "Order 7"):
+            logger.warning("Order %s", 7)
+            logger.warning("sent by HTTP")
+    finally:
+        capture.uninstall()
+    assert exported == ["Order 6", "sent by HTTP"]
