@@ -16,6 +16,12 @@ FILE = ROOT / "docs" / "settings.md"
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \| .+ \| (.+) \|$")
 # Words in capitals that are no variables: statuses of gRPC, faults of TLS, a key of WSGI.
 NO_VARIABLES = {
+    # Names in a WSGI environment.
+    "PATH_INFO",
+    "QUERY_STRING",
+    "RAW_URI",
+    "REQUEST_URI",
+    "SCRIPT_NAME",
     "CERTIFICATE_VERIFY_FAILED",
     "DEADLINE_EXCEEDED",
     "PERMISSION_DENIED",
