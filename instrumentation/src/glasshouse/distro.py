@@ -222,8 +222,6 @@ def announce() -> None:
 
     Versions of OpenTelemetry that the package was not tested with get a warning of their own.
     """
-    if untested := versions.warning():
-        _logger.warning(untested)  # its text is made of versions alone
     _logger.info(
         "Telemetry started",
         extra={
