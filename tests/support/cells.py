@@ -15,6 +15,10 @@ What a service of somebody else gets from the package alone. Each row is a servi
 `opentelemetry-instrument` with `OTEL_PYTHON_DISTRO=glasshouse`. This half is made by
 `tests/integration/frameworks`, which fails when it is not what was seen. Write it anew with
 `{COMMAND}`.
+
+Of web services: `requests` says that an address in a query is masked in spans and access lines,
+`exceptions` the same of a traceback, also on the console; `ids` are in answers, spans and records;
+`tail` is the last ten requests before SIGTERM; the exit code is the one without telemetry.
 """
 YES, NO = "yes", "no"
 
