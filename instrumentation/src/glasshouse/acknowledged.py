@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, Final, Literal, cast
 
 import requests
@@ -41,6 +40,7 @@ from glasshouse.capture.counting import count_lost
 from glasshouse.capture.translate import translate
 from glasshouse.context import attributes_of
 from glasshouse.events import FieldValue
+from glasshouse.installed import entry_points
 from glasshouse.redaction import Redactor, repair
 from glasshouse.redaction.process import telemetry_redactor
 

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, metadata, version
 from typing import Any, Final
 
 from opentelemetry.distro import OpenTelemetryDistro
@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from glasshouse import versions
 from glasshouse.errors import ConfigurationError
+from glasshouse.installed import entry_points
 from glasshouse.instrumentors.upstream import answer_with_ids, instrument
 from glasshouse.propagation import hosts_from
 

@@ -2,10 +2,10 @@
 
 import os
 import threading
-from importlib.metadata import entry_points
 from typing import Final
 
 from glasshouse import settings
+from glasshouse.installed import entry_points
 
 _lock: Final = threading.Lock()
 _configured: Final[list[bool]] = []

@@ -16,12 +16,12 @@ import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from glasshouse.errors import ConfigurationError
+from glasshouse.installed import entry_points
 
 RESOURCE_VARIABLE: Final = "OTEL_RESOURCE_ATTRIBUTES"
 SERVICE_NAME_VARIABLE: Final = "OTEL_SERVICE_NAME"

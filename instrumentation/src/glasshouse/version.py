@@ -9,11 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import PurePath
 from typing import Final
 
 from glasshouse.errors import ConfigurationError
+from glasshouse.installed import entry_points
 
 PACKAGE_VARIABLE: Final = "GLASSHOUSE_SERVICE_PACKAGE"
 ATTRIBUTE: Final = "service.version"
