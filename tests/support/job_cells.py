@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from support import frameworks, http_server, in_span, otlp_sink, received
 from support.received import Log, Span
@@ -53,6 +53,10 @@ class Seen:
         """What the program itself wrote to standard output: no line of JSON."""
         lines = self.stdout.splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith("{"))
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the lines of JSON on standard output."""
+        return [json.loads(line) for line in self.stdout.splitlines() if line.startswith("{")]
 
     def caller(self) -> Span:
         """Return the span that the program ran in."""

@@ -6,10 +6,13 @@ from importlib.metadata import EntryPoints
 
 
 @functools.cache
-def _all() -> EntryPoints:
-    return importlib.metadata.entry_points()
+def _all() -> dict[str, EntryPoints]:
+    every = list(importlib.metadata.entry_points().select())
+    groups = {entry.group for entry in every}
+    return {group: EntryPoints(one for one in every if one.group == group) for group in groups}
 
 
-def entry_points(**parameters: str) -> EntryPoints:
-    """Return the entry points of a ``group``, and of a ``name`` if one is given."""
-    return _all().select(**parameters)
+def entry_points(*, group: str, name: str | None = None) -> EntryPoints:
+    """Return the entry points of a group, or those of it that have this name."""
+    found = _all().get(group, EntryPoints())
+    return found if name is None else found.select(name=name)

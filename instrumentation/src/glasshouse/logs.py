@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from traceback import format_exception
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -201,6 +202,15 @@ class _Watch:
         self._handler.handle(logging.makeLogRecord({**values, "msg": _TAKEN_AWAY}))
 
 
+def _print_redacted(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+    """Write an exception as Python does: with it comes the one that it interrupted."""
+    # Standard error may be gone.
+    with contextlib.suppress(Exception):
+        text = "".join(format_exception(kind, error, traceback))
+        sys.stderr.write(Redactor.default().for_caller().text(text))
+        sys.stderr.flush()
+
+
 def _log_uncaught() -> None:
     """Send exceptions that nobody catches through logging, in place of standard error."""
     logger = logging.getLogger("glasshouse.uncaught")
@@ -208,7 +218,11 @@ def _log_uncaught() -> None:
 
     def in_main(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
         if not issubclass(kind, Exception):
-            main_hook(kind, error, traceback)  # Ctrl-C, and the like
+            # Ctrl-C, and the like.
+            if main_hook is sys.__excepthook__:
+                _print_redacted(kind, error, traceback)
+            else:
+                main_hook(kind, error, traceback)
             return
         logger.critical("Uncaught exception", exc_info=(kind, error, traceback))
 

@@ -200,6 +200,59 @@ def test_the_program_does_what_it_does_without(
         assert (seen.code, seen.printed) == (bare.code, bare.stdout)
 
 
+def test_sqlalchemy_is_recorded_by_its_drivers(
+    places: dict[str, str], recorded: Cells, tmp_path: Path
+) -> None:
+    row = "SQLAlchemy"
+    seen = job_cells.look(["sqlalchemy_app.py"], tmp_path, places)
+    assert seen.code == 0, seen.console
+    own = [
+        "CREATE TEMPORARY TABLE people (name text, mail text)",
+        "INSERT INTO people VALUES (%(name)s, ?)",
+        "SELECT count(*) FROM people",
+        "SELECT ? FROM nowhere",
+        "SELECT length($1)",
+    ]
+    with recorded.checking(row, "one span a call, in one trace", section=SECTION):
+        texts = Counter(span.attributes["db.query.text"] for span in calls(seen))
+        assert [texts[statement] for statement in own] == [1] * len(own)
+        caller = seen.caller()
+        assert {(span.trace, span.parent) for span in calls(seen)} == {(caller.trace, caller.id)}
+    with recorded.checking(row, "statements without values", section=SECTION):
+        assert {text for text in texts if "people" in text or "nowhere" in text} == set(own[:4])
+    with recorded.checking(row, "no values, no credentials", section=SECTION):
+        for secret in SECRETS:
+            assert secret not in seen.text + seen.console
+    with recorded.checking(row, "exceptions", section=SECTION):
+        [failed] = [span for span in calls(seen) if span.status == "ERROR"]
+        [event] = failed.events
+        assert event.attributes["exception.type"] == "psycopg.errors.UndefinedTable"
+    [start] = [line for line in seen.lines() if line["message"] == "Telemetry started"]
+    [refused] = [each for each in start["instrumentations.skipped"] if "sqlalchemy" in each]
+    assert refused.startswith("sqlalchemy (wants sqlalchemy<2.1.0,>=1.0.0, found sqlalchemy 2.1.")
+    recorded.record(
+        row,
+        "refused",
+        "its instrumentation wants < 2.1; psycopg and asyncpg record",
+        section=SECTION,
+    )
+
+
+def test_grpc_hands_its_context_to_listed_hosts_alone(
+    places: dict[str, str], recorded: Cells, tmp_path: Path
+) -> None:
+    [client] = [each for each in CLIENTS if each.name == "gRPC"]
+    with recorded.checking(client.name, "context to listed hosts alone", section=SECTION):
+        for hosts in ("", "127.0.0.1"):
+            folder = tmp_path / f"hosts-{hosts}"
+            seen = run(client, folder, places, GLASSHOUSE_PROPAGATION_HOSTS=hosts)
+            served = [span for span in seen.spans if span.kind == "SERVER"]
+            assert len(served) == len(calls(seen)) == 2
+            inside = {span.parent for span in served} == {span.id for span in calls(seen)}
+            assert inside == bool(hosts)
+            assert ({span.trace for span in served} == {seen.caller().trace}) == bool(hosts)
+
+
 def test_the_stock_distro_shows_the_address(
     service: Service, places: dict[str, str], tmp_path: Path
 ) -> None:

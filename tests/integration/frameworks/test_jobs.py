@@ -80,7 +80,8 @@ def variables(
     queue: Queue, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     if queue.name == "procrastinate":
-        found = {"DATABASE_URL": request.getfixturevalue("database")}
+        # Its command finds only what is on the path.
+        found = {"DATABASE_URL": request.getfixturevalue("database"), "PYTHONPATH": "."}
         command = (*PROCRASTINATE, "schema", "--apply")
         folder = tmp_path_factory.mktemp("schema")
         with frameworks.running(command, folder, endpoint=None, **found) as program:

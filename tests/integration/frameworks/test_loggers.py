@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support import job_cells
+from support import in_span, job_cells
 from support.cells import Cells
 from support.job_cells import SECRETS, Seen
 from support.received import Log
@@ -72,7 +72,7 @@ def own(log: Log) -> dict[str, object]:
     return {
         name: masked(value)
         for name, value in log.attributes.items()
-        if not name.startswith(("exception.", "code."))
+        if not name.startswith(("exception.", "code.", "request.", "correlation."))
     }
 
 
@@ -88,10 +88,12 @@ def test_each_record_is_exported_once(row: str, seen: Seen, recorded: Cells) -> 
 
 
 def test_records_belong_to_the_trace(row: str, seen: Seen, recorded: Cells) -> None:
-    with recorded.checking(row, "trace", section=SECTION):
+    with recorded.checking(row, "trace, ids", section=SECTION):
         caller = seen.caller()
-        found = {(log.trace, log.span) for log in of_the_program(seen)}
-        assert found == {(caller.trace, caller.id)}
+        found = {
+            (log.trace, log.span, log.attributes["request.id"]) for log in of_the_program(seen)
+        }
+        assert found == {(caller.trace, caller.id, in_span.IDS.request)}
 
 
 def test_an_exception_is_exported_and_redacted(row: str, seen: Seen, recorded: Cells) -> None:

@@ -3,7 +3,14 @@
 import importlib
 import logging
 import re
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
 import threading
+import wsgiref.handlers
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +19,7 @@ from glasshouse.console_text import redacted_text
 from glasshouse.handed_on import LIBRARY, handing_on, is_handed_on
 from glasshouse.instrumentors.celery_worker import ARGUMENTS, RESULT, _without_values
 from glasshouse.instrumentors.records import made
+from glasshouse.instrumentors.uncaught import UncaughtInstrumentor
 from glasshouse.redaction import Redactor
 
 MAIL = "nora.lind@example.org"
@@ -126,3 +134,65 @@ def test_the_capture_leaves_out_what_another_library_has_exported(
     finally:
         capture.uninstall()
     assert exported == ["Order 6", "sent by HTTP"]
+
+
+@pytest.fixture
+def uncaught() -> Iterator[None]:
+    instrumentor = UncaughtInstrumentor()
+    instrumentor.instrument()
+    yield
+    instrumentor.uninstrument()
+
+
+@pytest.mark.usefixtures("uncaught")
+def test_a_request_that_fails_is_logged_and_not_printed(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server,
+        socket.socket() as request,
+    ):
+        try:
+            raise ValueError("cannot mail")
+        except ValueError:
+            server.handle_error(request, ("127.0.0.1", 1))
+            wsgiref.handlers.CGIHandler().log_exception(sys.exc_info())
+    logged = [(each.name, each.getMessage(), each.exc_info) for each in caplog.records]
+    assert [name for name, _, _ in logged] == ["glasshouse.uncaught"] * 2
+    assert [message for _, message, _ in logged] == ["Uncaught exception in a request"] * 2
+    assert all(info and isinstance(info[1], ValueError) for _, _, info in logged)
+    assert capsys.readouterr().err == ""
+
+
+def test_without_it_the_traceback_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The control."""
+    with (
+        socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server,
+        socket.socket() as request,
+    ):
+        try:
+            raise ValueError("cannot mail")
+        except ValueError:
+            server.handle_error(request, ("127.0.0.1", 1))
+    assert "ValueError: cannot mail" in capsys.readouterr().err
+
+
+INTERRUPTED = """
+import signal
+from glasshouse import configure_logging
+configure_logging()
+try:
+    raise ValueError("cannot mail nora.lind@example.org")
+except ValueError:
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_what_ctrl_c_interrupts_is_redacted() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == -signal.SIGINT
+    assert ended.stderr.endswith("KeyboardInterrupt\n")
+    assert "ValueError: cannot mail [email:" in ended.stderr
+    assert MAIL not in ended.stderr + ended.stdout
