@@ -58,8 +58,13 @@ def is_installed() -> bool:
     return bool(_replaced)
 
 
+def was_exported(record: logging.LogRecord) -> bool:
+    """Return whether the record that is being handed to handlers was exported before."""
+    return _exported.get() is record
+
+
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
-    if _exported.get() is not record:
+    if not was_exported(record):
         export(record)
     for watch in watchers:
         watch(record)
