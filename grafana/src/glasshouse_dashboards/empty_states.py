@@ -12,6 +12,7 @@ EMPTY_REASONS: Final = {
     ("slos", "Burn alerts"): "No error budget burns too fast.",
     ("postgres", "Errors"): "No statement failed in the chosen time.",
     ("pipeline", "Dropped: why"): "Nothing was dropped in the chosen time.",
+    ("pipeline", "Given up by services: why"): "No service gave anything up in the chosen time.",
     ("pipeline", "Set aside: why"): "Nothing was set aside in the chosen time.",
     ("pipeline", "Repaired by reason"): "Nothing had to be repaired in the chosen time.",
     ("pipeline", "Not as sent: where"): "All was stored as it was sent in the chosen time.",

@@ -56,7 +56,7 @@ class _Stop:
 class BoundedShutdown:
     """Runs every provider's shutdown at the same time and waits for all, up to a deadline.
 
-    ``last`` begin when the others are done, or when little time is left: they tell what became
+    ``last`` begin when the others are done, or when little time is left: they report what became
     of the others. The threads are made early and wait: no thread can be started any more once
     the interpreter is shutting down.
     """

@@ -25,7 +25,9 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext
+from requests import ReadTimeout
 
+from glasshouse import shutdown
 from glasshouse.delivery import (
     Bounds,
     BufferedMetricExporter,
@@ -205,9 +207,9 @@ def test_what_is_lost_when_the_buffer_is_full_is_counted(sink: Sink, tmp_path: P
     # The newest are kept, beside the one that was on its way.
     kept = events(sink)
     assert kept[1:] == running.events()[1 - len(kept) :]
-    # Delivery's own two lines are records, too.
-    logged = 200 + len(running.lines("glasshouse.delivery"))
-    assert lost(sink, "log") == {"buffer_full": logged - (len(sink.log_records()) - before)}
+    # Delivery's own lines are for the console alone.
+    assert lost(sink, "log") == {"buffer_full": 200 - len(kept)}
+    assert len(sink.log_records()) == before + len(kept)
 
 
 def test_a_collector_that_never_answers_delays_the_end_by_4_seconds(
@@ -217,8 +219,8 @@ def test_a_collector_that_never_answers_delays_the_end_by_4_seconds(
     with script(sink, tmp_path / "console") as running:
         running.log(5)
         until(lambda: (bool(sink.refused) or None, "no try"), what="an export hangs")
-        # The interpreter's own end comes on top.
-        assert running.end() < 4 + 2
+        # Beside the deadline, for the interpreter's own end on a busy machine.
+        assert running.end() < shutdown.DEADLINE_SECONDS + 8
     assert running.lines("The process ends before its telemetry is delivered")
 
 
@@ -240,12 +242,12 @@ def counted(sink: Sink, item: str) -> dict[str, int]:
     return found
 
 
-# In this process, without a network: the exporter fails as told.
+# In this process, without a network: the exporter fails as it is set to.
 
 
 @dataclass
 class Scripted(SpanExporter):
-    """Fails while it is told to; keeps what it took."""
+    """Fails while it is set to; keeps what it took."""
 
     result: SpanExportResult = SpanExportResult.SUCCESS
     taken: list[str] = field(default_factory=list[str])
@@ -315,7 +317,7 @@ def test_what_waits_is_delivered_in_order_and_together() -> None:
     buffered.shutdown()
 
 
-def test_a_flush_waits_no_longer_than_told() -> None:
+def test_a_flush_waits_no_longer_than_asked() -> None:
     exporter = Scripted(hold=threading.Event())
     buffered = BufferedSpanExporter(exporter)
     buffered.export(spans("a"))
@@ -349,7 +351,7 @@ def test_what_is_too_old_is_given_up(counts: list[tuple[str, int, str]]) -> None
     ]
 
 
-def test_the_oldest_make_room_for_the_newest(counts: list[tuple[str, int, str]]) -> None:
+def test_the_oldest_go_first(counts: list[tuple[str, int, str]]) -> None:
     exporter = Scripted(result=SpanExportResult.FAILURE)
     buffered = BufferedSpanExporter(exporter, Bounds(size=700))  # three spans
     for name in "abcdef":
@@ -503,7 +505,7 @@ def test_a_slow_receiver_gets_more_time_with_each_try() -> None:
     class Slow(session.OneTrySession):
         def send(self, request: Any, **kwargs: Any) -> Any:
             timeouts.append(kwargs["timeout"])
-            raise session.requests.ReadTimeout
+            raise ReadTimeout
 
     one = Slow()
     for stretch in range(5):

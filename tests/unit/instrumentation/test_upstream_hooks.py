@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import procrastinate.worker
 import pytest
@@ -24,6 +25,7 @@ from opentelemetry.instrumentation import auto_instrumentation
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
@@ -31,13 +33,17 @@ from opentelemetry.sdk.metrics.export import (
     MetricReader,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import glasshouse
 from glasshouse import guard
+from glasshouse.delivery import exporter_arguments
 from glasshouse.distro import _LOADER
+from glasshouse.forks import INSTANCE, forget_counts, keep_given_instance
 from glasshouse.guard.endpoints import endpoint_of
+from glasshouse.redaction.patterns import compile_pattern
 
 SOURCES = Path(glasshouse.__file__).parent
 
@@ -59,29 +65,47 @@ IMPORTED = {
         "ReadWriteLogRecord",
         "ReadableLogRecord",
     },
+    "opentelemetry.sdk._logs.export": {
+        "BatchLogRecordProcessor",
+        "InMemoryLogRecordExporter",
+        "LogRecordExportResult",
+        "LogRecordExporter",
+        "SimpleLogRecordProcessor",
+    },
     "opentelemetry.sdk._logs._internal": {
         "ConcurrentMultiLogRecordProcessor",
         "SynchronousMultiLogRecordProcessor",
     },
-    "opentelemetry.sdk._logs.export": {
-        "InMemoryLogRecordExporter",
-        "SimpleLogRecordProcessor",
-    },
 }
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
+    "_ASYNC_CALLING_STACK",
     "_add_search_attributes",
     "_batch_processor",
     "_context",
+    "_core",
     "_endpoint",
+    "_export_lock",
     "_exporter",
+    "_handler_id",
+    "_instrument_view_instrument_matches",
     "_logger_provider",
+    "_measurement_consumer",
+    "_metric_readers",
     "_on_ending",
     "_opentelemetry_logger_configurator",
     "_opentelemetry_meter_configurator",
     "_opentelemetry_tracer_configurator",
+    "_preferred_aggregation",
+    "_preferred_temporality",
+    "_process_event",
     "_process_job",
+    "_processors",
+    "_proxy_to_logger",
+    "_reader_storages",
+    "_regexp",
     "_set_collect_callback",
+    "_update_resource",
 }
 # Private methods of upstream's classes that ours replace.
 OVERRIDDEN = {
@@ -94,8 +118,12 @@ OVERRIDDEN = {
 # Private names of our own that look like upstream's: keys, not attributes.
 OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw"}
 OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
+# The end of OpenTelemetry's variables that choose an exporter's session.
+OWN |= {"_CREDENTIAL_PROVIDER"}
 # A method of named tuples that is public, as the library documents.
 OWN |= {"_replace"}
+# Our own method, called of a weak reference.
+OWN |= {"_start_in_child"}
 
 
 def trees() -> Iterator[ast.Module]:
@@ -223,3 +251,52 @@ def test_the_worker_processes_each_job_by_the_wrapped_method() -> None:
     process = procrastinate.worker.Worker._process_job
     assert inspect.iscoroutinefunction(process)
     assert list(inspect.signature(process).parameters)[:2] == ["self", "context"]
+
+
+def test_counts_of_a_provider_begin_anew() -> None:
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[reader])
+    try:
+        counter = provider.get_meter("test").create_counter("payments")
+        counter.add(5)
+        forget_counts(provider)
+        assert reader.get_metrics_data() is None
+        counter.add(1)
+        data = reader.get_metrics_data()
+        assert data
+        metric: Any = data.resource_metrics[0].scope_metrics[0].metrics[0]
+        assert [point.value for point in metric.data.data_points] == [1]
+    finally:
+        provider.shutdown()
+
+
+def test_a_provider_s_resource_can_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=mine")
+    providers = (TracerProvider(), LoggerProvider(), MeterProvider())
+    other = Resource({INSTANCE: "other"})
+    for provider in providers:
+        provider._update_resource(other)
+    keep_given_instance(providers)
+    try:
+        span: Any = providers[0].get_tracer("test").start_span("test")
+        assert span.resource.attributes[INSTANCE] == "mine"
+        assert providers[1].resource.attributes[INSTANCE] == "mine"
+        assert providers[2]._sdk_config.resource.attributes[INSTANCE] == "mine"
+    finally:
+        for provider in providers:
+            provider.shutdown()
+
+
+def test_an_expression_of_re2_searches_through_what_is_put_in() -> None:
+    assert vars(type(compile_pattern("a"))).keys() >= {"_regexp"}
+
+
+def test_exporters_take_what_makes_their_outcome_known() -> None:
+    arguments = exporter_arguments()
+    assert {one.__name__ for one in arguments} >= {
+        "OTLPSpanExporter",
+        "OTLPLogExporter",
+        "OTLPMetricExporter",
+    }
+    for exporter, given in arguments.items():
+        assert set(given) <= set(inspect.signature(exporter.__init__).parameters)

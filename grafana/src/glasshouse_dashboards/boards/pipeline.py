@@ -21,6 +21,7 @@ def build() -> Dashboard:
                 "ExporterFailing",
                 "DataRefused",
                 "TelemetryLost",
+                "ServiceLosesTelemetry",
                 "RecordsRefused",
                 "RecordsSetAside",
                 "DeadLettersFilling",
@@ -195,6 +196,24 @@ def build() -> Dashboard:
                 "ops",
                 q.HALVED,
                 span=QUARTER,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Waiting in services",
+                "Spans, logs and points that services keep because they cannot be delivered yet.",
+                "short",
+                q.WAITING,
+                span=HALF,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Given up by services: why",
+                "Items in 10 minutes that never reached the Collector, by service and reason.",
+                "short",
+                q.GIVEN_UP_WHY,
+                span=HALF,
             )
         )
         .with_row(row("Detail: repairs, counts, redaction and cost"))

@@ -37,6 +37,14 @@ REFUSED: Final = _per_signal(f"sum(rate(otelcol_receiver_refused_KIND_total{RATE
 DROPPED_WHY: Final = {
     "{{reason}} {{service}}": "sum by (reason, service) (pipeline:refused:increase10m) > 0"
 }
+GIVEN_UP_WHY: Final = {
+    "{{service}} {{signal}} {{reason}}": "sum by (service, signal, reason) "
+    "(service:given_up:increase10m) > 0"
+}
+WAITING: Final = {
+    "{{service_name}}": "sum by (service_name) "
+    '({__name__=~"otel_sdk_exporter_(span|log|metric_data_point)_inflight"})'
+}
 SET_ASIDE_WHY: Final = {
     "{{signal}} {{reason}}": "sum by (signal, reason) (dead_letter:written:increase10m) > 0"
 }

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from glasshouse.capture import handlers
 from glasshouse.capture.export import export
+from glasshouse.handed_on import LIBRARY, is_handed_on
 
 # Called with each record, before the handlers: our console notices here that it is gone.
 watchers: Final[list[Callable[[logging.LogRecord], None]]] = []
@@ -60,7 +61,8 @@ def is_installed() -> bool:
 
 def was_exported(record: logging.LogRecord) -> bool:
     """Return whether the record that is being handed to handlers was exported before."""
-    return _exported.get() is record
+    # Or routed here from a library whose records are exported where they are made.
+    return _exported.get() is record or is_handed_on(LIBRARY, record)
 
 
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from glasshouse.delivery.kinds import Kind
 from glasshouse.delivery.session import Answer, OneTrySession
 
-# What a later try may mend: https://opentelemetry.io/docs/specs/otlp/#failures
+# What a later try may change: https://opentelemetry.io/docs/specs/otlp/#failures
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _TOO_LARGE: Final = 413
 NOT_ENCODABLE: Final = "not_encodable"
@@ -67,9 +68,11 @@ def _sessions() -> dict[type[Any], OneTrySession]:
 def exporter_arguments() -> dict[type[Any], dict[str, Any]]:
     """Return the arguments for the constructors of OpenTelemetry's own exporters, by class.
 
-    With them an exporter tells how a try went, and does not count what is counted here.
+    With them an exporter reports how a try went, and does not count what is counted here.
     """
     made: dict[type[Any], dict[str, Any]] = {}
+    # Somebody's own session, with credentials, is chosen by a variable of this form.
+    is_given = any(name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ)
     for path in (*_HTTP, *_GRPC):
         module, name = path.split(":")
         try:
@@ -77,7 +80,7 @@ def exporter_arguments() -> dict[type[Any], dict[str, Any]]:
         except ImportError:
             continue
         made[exporter] = {"meter_provider": NoOpMeterProvider()}
-        if path in _HTTP:
+        if path in _HTTP and not is_given:
             made[exporter]["session"] = _sessions().setdefault(exporter, OneTrySession())
     return made
 

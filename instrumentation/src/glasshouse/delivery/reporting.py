@@ -5,11 +5,20 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 _logger: Final = logging.getLogger("glasshouse.delivery")
 # An endpoint that fails every other time shall not fill the console.
 _PAUSE_S: Final = 60.0
+
+
+def _write(message: str, *args: str, extra: Mapping[str, object]) -> None:
+    # For the console alone: exported, it would wait for what it reports.
+    with suppress_instrumentation():
+        _logger.warning(message, *args, extra=extra)
 
 
 class Reporter:
@@ -28,7 +37,7 @@ class Reporter:
         self._lost: Counter[str] = Counter()
 
     def failing(self, signal: str, reason: str, *, is_kept: bool) -> None:
-        """Tell that ``signal`` cannot be delivered at the moment, and whether it is kept."""
+        """Report that ``signal`` cannot be delivered at the moment, and whether it is kept."""
         with self._lock:
             self._failing.add(signal)
             now = time.monotonic()
@@ -37,15 +46,15 @@ class Reporter:
             self._reported, self._last_line = True, now
         extra = {"signal": signal, "error.type": reason}
         what = "cannot be delivered and is kept for later" if is_kept else "is refused and given up"
-        _logger.warning("Telemetry %s", what, extra=extra)
+        _write("Telemetry %s", what, extra=extra)
 
     def lost(self, signal: str, count: int) -> None:
-        """Tell that items were given up."""
+        """Report that items were given up."""
         with self._lock:
             self._lost[signal] += count
 
     def working(self, signal: str) -> None:
-        """Tell that an export of ``signal`` has arrived."""
+        """Report that an export of ``signal`` has arrived."""
         if not self._failing:
             return
         with self._lock:
@@ -55,9 +64,9 @@ class Reporter:
             self._reported = False
             lost, self._lost = self._lost, Counter()
         extra = {f"lost.{name}": lost[name] for name in ("logs", "metrics", "traces")}
-        _logger.warning("Telemetry is delivered again", extra=extra)
+        _write("Telemetry is delivered again", extra=extra)
 
     def gave_up(self, signal: str, count: int) -> None:
-        """Tell at the end of the process what is not delivered."""
+        """Report at the end of the process what is not delivered."""
         extra = {"signal": signal, "lost": count}
-        _logger.warning("The process ends before its telemetry is delivered", extra=extra)
+        _write("The process ends before its telemetry is delivered", extra=extra)

@@ -81,19 +81,21 @@ class Sender:
         self._bounds = bounds
         self._counts = counts
         self._reporter = reporter
-        self._start()
+        self._start(closed=False)
         me = weakref.ref(self)
 
         def after_in_child() -> None:
             if (sender := me()) is not None:
-                sender._start()
+                sender._start_in_child()
 
         # The parent sends what it holds; no thread and no lock survives a fork.
         os.register_at_fork(after_in_child=after_in_child)
 
-    def _start(self) -> None:
+    def _start_in_child(self) -> None:
+        self._start(closed=self._state.closed)
+
+    def _start(self, *, closed: bool) -> None:
         self._pid = os.getpid()
-        closed = hasattr(self, "_state") and self._state.closed
         self._state = _State(closed=closed)
         name = f"glasshouse-delivery-{self._kind.signal}"
         self._thread = threading.Thread(target=self._work, args=(), name=name, daemon=True)
@@ -107,7 +109,7 @@ class Sender:
         """Take an export. Returns False if it is too late for that."""
         if self._pid != os.getpid():
             # Forked by something that does not call Python's handlers.
-            self._start()
+            self._start_in_child()
         count = self._kind.count(batch)
         parcel = _Parcel(
             batch=batch, count=count, size=self._kind.size(batch), made=time.monotonic()

@@ -1,4 +1,4 @@
-"""The HTTP session of an exporter: tries once, and tells afterwards how it went."""
+"""The HTTP session of an exporter: tries once, and reports afterwards how it went."""
 
 import datetime
 import os

@@ -6,11 +6,11 @@ value, ``pair_lines`` finds pairs without a sign between.
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import Any, Final
 
 from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.keys import SecretNames, spares
+from glasshouse.redaction.late import late_property
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_lines import in_command, in_line
@@ -80,12 +80,12 @@ class Pairs:
         self._keys = keys
 
     # Both at the first use: it takes a while.
-    @cached_property
+    @late_property
     def _anywhere(self) -> Any:
         entries = [entry for rule in self._keys if rule.in_text for entry in rule.entries]
         return _any_of([*(("exact", name) for name in _COMMANDS), *entries])
 
-    @cached_property
+    @late_property
     def _queried(self) -> Any:
         entries = [entry for rule in self._keys if rule.query for entry in rule.entries]
         return _any_of(entries) if entries else None

@@ -1,9 +1,11 @@
 """RE2, which runs every pattern in linear time and means by it what the Collector means."""
 
-from functools import cached_property
 from typing import Any, Final
 
 import re2  # pyright: ignore[reportMissingTypeStubs]  # it has no types
+
+from glasshouse.redaction.late import late_property
+from glasshouse.redaction.matching import Watched
 
 # Bytes that one pattern's automaton may take. With less the large ones fall back to a slow search.
 MEMORY: Final = 64 << 20
@@ -26,7 +28,11 @@ def compile_pattern(pattern: str) -> Any:
     options.log_errors = False
     options.max_mem = MEMORY
     try:
-        return _re2.compile(pattern, options)
+        compiled = _re2.compile(pattern, options)
+        # Compiled before, it is the same object.
+        if not isinstance(compiled._regexp, Watched):
+            compiled._regexp = Watched(compiled._regexp)
+        return compiled
     except _re2.error as error:
         text = error.args[0]
         raise PatternError(text.decode() if isinstance(text, bytes) else text) from None
@@ -38,7 +44,7 @@ class LatePattern:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
 
-    @cached_property
+    @late_property
     def search(self) -> Any:
         return compile_pattern(self.pattern).search
 

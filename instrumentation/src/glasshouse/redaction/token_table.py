@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final, cast
 
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER
+from glasshouse.redaction.late import late_property
 
 FIELDS: Final = frozenset(
     {"vendor", "mask", "prefix", "length", "alphabet", "lead", "then", "beside", "needs"}
@@ -111,7 +112,7 @@ class TokenRow:
     def __post_init__(self) -> None:
         object.__setattr__(self, "masked", b"[" + self.mask + b"]")
 
-    @cached_property
+    @late_property
     def rest(self) -> re.Pattern[bytes]:
         """Most rows are never tried, and hundreds take a while to compile."""
         return re.compile(self.form.encode())

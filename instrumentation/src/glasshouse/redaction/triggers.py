@@ -7,11 +7,11 @@ wants near. So what is left out cannot change a result.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, Final
 
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
 from glasshouse.redaction.keys import KeyInfo
+from glasshouse.redaction.late import late_property
 from glasshouse.redaction.needs import COUNTED, FOLDS_TO_ASCII, Count, Literal
 from glasshouse.redaction.patterns import compile_pattern, escaped
 from glasshouse.redaction.policy import Rule
@@ -260,11 +260,11 @@ class _Near:
         self.bits = _all_of(bit for bit, _ in self._beside)
 
     # Both at the first use: there are very many words.
-    @cached_property
+    @late_property
     def _each(self) -> list[tuple[int, Any]]:
         return [(bit, compile_pattern(_standing(words))) for bit, words in self._beside]
 
-    @cached_property
+    @late_property
     def _any(self) -> Any:
         every = dict.fromkeys(word for _, words in self._beside for word in words)
         return compile_pattern(_standing(list(every)))
