@@ -130,6 +130,7 @@ def test_nothing_runs_as_root_and_ports_are_on_loopback(stack: StackContainers) 
         assert shown.attrs["Config"]["User"] == "10001:10001"
         assert shown.attrs["HostConfig"]["CapDrop"] == ["ALL"]
         assert shown.labels[LABEL] == "tests"
+        assert shown.name.startswith(f"glasshouse-tests-{one.alias}-")
         bound = [where for place in shown.ports.values() for where in place or ()]
         assert {where["HostIp"] for where in bound} == {"127.0.0.1"}
     assert stack.endpoint.startswith("http://127.0.0.1:")

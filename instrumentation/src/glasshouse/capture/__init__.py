@@ -2,6 +2,22 @@
 
 from glasshouse.capture.export import export
 from glasshouse.capture.handlers import redacted
-from glasshouse.capture.install import install, is_installed, show, uninstall, watchers
+from glasshouse.capture.install import (
+    install,
+    is_installed,
+    show,
+    uninstall,
+    was_exported,
+    watchers,
+)
 
-__all__ = ["export", "install", "is_installed", "redacted", "show", "uninstall", "watchers"]
+__all__ = [
+    "export",
+    "install",
+    "is_installed",
+    "redacted",
+    "show",
+    "uninstall",
+    "was_exported",
+    "watchers",
+]

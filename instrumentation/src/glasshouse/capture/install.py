@@ -59,9 +59,14 @@ def is_installed() -> bool:
     return bool(_replaced)
 
 
-def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
+def was_exported(record: logging.LogRecord) -> bool:
+    """Return whether the record that is being handed to handlers was exported before."""
     # Or routed here from a library whose records are exported where they are made.
-    if _exported.get() is not record and not is_handed_on(LIBRARY, record):
+    return _exported.get() is record or is_handed_on(LIBRARY, record)
+
+
+def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
+    if not was_exported(record):
         export(record)
     for watch in watchers:
         watch(record)

@@ -221,7 +221,9 @@ def _hand_on() -> Callable[[], object]:
     original = logging.Logger.callHandlers
 
     def call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
-        logging_capture.export(record)
+        # The distro may have been set up over this one; an event exports itself.
+        if not logging_capture.is_installed() and not logging_capture.was_exported(record):
+            logging_capture.export(record)
         original(self, record)
 
     def undo() -> None:

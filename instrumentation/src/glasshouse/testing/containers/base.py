@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import socket
 import threading
 import urllib.error
@@ -63,17 +64,20 @@ class Container(DockerContainer):
         ready_s: float = READY_S,
     ) -> None:
         self._ready_s = ready_s
+        labelled = {**LABELS, **(labels or {})}
         try:
             super().__init__(
                 image or os.environ.get(self.variable) or self.default,
                 user=user,
-                labels={**LABELS, **(labels or {})},
+                labels=labelled,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],
             )
             self._here = self._is_here()
         except docker.errors.DockerException as error:
             raise _no_engine(error) from None
+        # As the engine lists it.
+        self.with_name(f"glasshouse-{labelled[LABEL]}-{self.alias}-{secrets.token_hex(4)}")
         if isinstance(network, str):
             self._kwargs["network"] = network
         elif network is not None:
