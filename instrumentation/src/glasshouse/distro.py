@@ -235,8 +235,6 @@ def announce() -> None:
             "opentelemetry.tested": versions.tested(),
         },
     )
-    if line := versions.warning():
-        _logger.warning(line)
 
 
 def _skipped() -> Iterator[tuple[str, str]]:

@@ -178,7 +178,7 @@ def test_one_that_cannot_be_loaded_costs_only_itself(found: Found, made: Glassho
         "renamed": f"{here}:Missing",
     }.items():
         made.load_instrumentor(found.add(name, value), skip_dep_check=True)
-    assert made.active == ["flask"]
+    assert made.active == ["flask"], made.off
     assert (Working.given["enable_commenter"], Working.given["skip_dep_check"]) == (False, True)
     assert made.off == {
         "absent": "its library is not installed",
