@@ -59,7 +59,7 @@ _REFUSED: Final = frozenset({400, 413, 422})
 _SUCCESS: Final = range(200, 300)
 _SCOPE: Final = InstrumentationScope(events.LOGGER)
 
-_logger = logging.getLogger(events.LOGGER)
+_logger = logging.getLogger(__name__)
 
 AttributeValue = str | bool | int | float
 
@@ -258,7 +258,8 @@ def _resource() -> Mapping[str, Any]:
 
 def _traceparent() -> str | None:
     span = trace.get_current_span().get_span_context()
-    if not span.is_valid:
+    # A trace that is not sampled exists nowhere, as for all log records.
+    if not (span.is_valid and span.trace_flags.sampled):
         return None
     ids = f"{trace.format_trace_id(span.trace_id)}-{trace.format_span_id(span.span_id)}"
     return f"00-{ids}-{span.trace_flags:02x}"

@@ -180,9 +180,9 @@ def why_off(entry: EntryPoint) -> str | None:
     if only is not None:
         return None
     if name == "sqlalchemy" and (drivers := [each for each in _DRIVERS if _will_run(each)]):
-        return f"{', '.join(drivers)} records its statements"
+        return f"its statements are recorded by {', '.join(drivers)}"
     if name == "boto3sqs" and _will_run("botocore"):
-        return "botocore records its calls"
+        return "its calls are recorded by botocore"
     return _ON_REQUEST.get(name)
 
 
@@ -222,8 +222,6 @@ def announce() -> None:
 
     Versions of OpenTelemetry that the package was not tested with get a warning of their own.
     """
-    if untested := versions.warning():
-        _logger.warning(untested)  # its text is made of versions alone
     _logger.info(
         "Telemetry started",
         extra={

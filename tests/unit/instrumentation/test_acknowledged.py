@@ -79,6 +79,14 @@ def test_an_event_has_the_ids_the_span_and_the_time_of_its_moment():
     assert event().id != event().id
 
 
+def test_an_event_does_not_point_to_a_trace_that_is_not_sampled():
+    unsampled = SpanContext(0xA1, 0xB2, is_remote=False, trace_flags=TraceFlags(0))
+    token = context.attach(trace.set_span_in_context(NonRecordingSpan(unsampled)))
+    made = event()
+    context.detach(token)
+    assert made.traceparent is None
+
+
 def test_outside_of_everything_an_event_has_neither():
     made = event()
     assert made.traceparent is None

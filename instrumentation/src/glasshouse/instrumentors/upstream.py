@@ -1,16 +1,13 @@
 """What upstream's instrumentations get as options, and what is fixed in them."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import wrapt
-from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.semconv.attributes.url_attributes import URL_PATH, URL_QUERY
 from wrapt import wrap_function_wrapper
 
 from glasshouse.instrumentors import grpc, redirects, streams, wsgi
@@ -49,25 +46,10 @@ def _options(name: str, hosts: Hosts) -> dict[str, Any]:
         return {"trace_configs": [redirects.aiohttp_trace_config(hosts)]}
     if name == "flask":
         # For comments in SQL, which nothing here writes; upstream never takes it back.
-        return {"enable_commenter": False, "request_hook": _complete}
+        return {"enable_commenter": False}
     if name == "django":
-        return {"request_hook": _complete_django, "response_hook": streams.carry_django}
+        return {"response_hook": streams.carry_django}
     return {}
-
-
-def _complete(span: trace.Span, environ: Mapping[str, Any]) -> None:
-    """Add path and query, which upstream knows only from servers that hand over the raw target."""
-    if not isinstance(span, ReadableSpan) or URL_PATH in (span.attributes or {}):
-        return
-    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    # As WSGI has it: bytes in the shape of Latin-1.
-    span.set_attribute(URL_PATH, path.encode("latin-1", "replace").decode("utf-8", "replace"))
-    if query := environ.get("QUERY_STRING"):
-        span.set_attribute(URL_QUERY, str(query))
-
-
-def _complete_django(span: trace.Span, request: Any) -> None:
-    _complete(span, request.META)
 
 
 def _fix_redis(_hosts: Hosts) -> None:
