@@ -233,6 +233,8 @@ def announce() -> None:
             "opentelemetry.tested": versions.tested(),
         },
     )
+    if line := versions.warning():
+        _logger.warning(line)
 
 
 def _skipped() -> Iterator[tuple[str, str]]:
