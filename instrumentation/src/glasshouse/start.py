@@ -9,7 +9,6 @@ import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NoReturn
 
-from glasshouse import settings
 from glasshouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def configurator() -> "GlasshouseConfigurator":
 
 def check_distro() -> None:
     """Refuse a distro that is not installed: upstream would go on with one that does nothing."""
+    from glasshouse import settings
+
     name = "OTEL_PYTHON_DISTRO"
     try:
         settings.check({name: os.environ.get(name, "")})
@@ -50,6 +51,9 @@ def before_imports() -> None:
     launcher = any(PurePath(word).name == "opentelemetry-instrument" for word in sys.orig_argv[:3])
     if not launcher and "auto_instrumentation" not in os.environ.get("PYTHONPATH", ""):
         return
+    # Only here: it costs other programs' start nothing.
+    from glasshouse import settings
+
     try:
         settings.check_early(os.environ)
     except ConfigurationError as error:
@@ -68,6 +72,8 @@ def end(error: ConfigurationError) -> NoReturn:
 
 
 def _prepare() -> None:
+    from glasshouse import settings
+
     try:
         settings.prepare(os.environ)
     except ConfigurationError as error:
