@@ -4,9 +4,12 @@ import sys
 
 from loguru import logger
 
+ORDER = {"card": "4111111111111111", "password": "hunter2"}
+
 
 def charge(card: str, password: str) -> None:
-    raise ValueError(f"card {card} was refused for nora.lind@example.org")
+    if card and password:
+        raise ValueError(f"card {card} was refused for nora.lind@example.org")
 
 
 def main() -> None:
@@ -18,7 +21,7 @@ def main() -> None:
     logger.bind(order=7).warning("Order of {name}", name="nora.lind@example.org")
     with logger.contextualize(step="payment"):
         try:
-            charge("4111111111111111", "hunter2")
+            charge(**ORDER)
         except ValueError:
             logger.exception("Payment failed")
     logger.opt(lazy=True).debug("Only in the file: {}", lambda: "nora.lind@example.org")

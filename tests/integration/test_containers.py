@@ -1,6 +1,8 @@
 """The containers that the package offers to anybody's tests."""
 
+import contextlib
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -105,7 +107,7 @@ def test_a_wrong_query_ends_at_once_with_the_backend_s_words(stack: StackContain
         stack.prometheus.query("sum(")
 
 
-def test_a_backend_that_is_away_is_waited_for(
+def test_a_backend_that_is_unavailable_is_waited_for(
     stack: StackContainers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container = stack.prometheus.get_wrapped_container()
@@ -208,3 +210,39 @@ def test_without_an_engine_the_error_is_one_line() -> None:
     assert ran.returncode == 0, ran.stderr
     [line] = ran.stdout.splitlines()
     assert line.startswith("no Docker engine answers: start it, or set DOCKER_HOST (")
+
+
+def test_the_readme_s_example_runs(stack: StackContainers) -> None:
+    readme = Path(__file__).parents[2] / "instrumentation" / "README.md"
+    [example] = re.findall(
+        r"```python\n(from glasshouse.testing.containers .*?)```",
+        readme.read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    program = "\n".join(
+        (
+            "import logging",
+            "from opentelemetry import metrics, trace",
+            "with trace.get_tracer('shop').start_as_current_span('pay'):",
+            "    logging.getLogger('shop').warning('paid')",
+            "metrics.get_meter('shop').create_counter('payments').add(1)",
+        )
+    )
+
+    def run_service(environment: dict[str, str]) -> None:
+        subprocess.run(
+            [str(INSTRUMENT), sys.executable, "-c", program],
+            env={**os.environ, **environment, "OTEL_SERVICE_NAME": "shop"},
+            check=True,
+            timeout=120,
+        )
+
+    def running() -> contextlib.nullcontext[StackContainers]:
+        return contextlib.nullcontext(stack)
+
+    shown = example.replace("from glasshouse.testing.containers import StackContainers", "")
+    assert shown != example
+    found = {"StackContainers": running, "run_service": run_service}
+    exec(shown, found)  # noqa: S102 (our own page)
+    assert found["line"]["line"] == "paid"  # pyright: ignore[reportIndexIssue]
+    assert found["series"]["value"] == 1.0  # pyright: ignore[reportIndexIssue]

@@ -12,6 +12,8 @@ from support import ports
 from support.waiting import until
 
 PROGRAMS = ("valkey-server", "redis-server")
+PASSWORD = "hunter2"
+_KEEPS_NOTHING = ("--save", "", "--appendonly", "no", "--requirepass", PASSWORD)
 
 
 def program() -> str | None:
@@ -24,11 +26,10 @@ def program() -> str | None:
 def installed(path: str) -> Iterator[str]:
     """Run a server that keeps nothing; yield its address."""
     port = ports.free(["valkey"])["valkey"]
-    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    options = ["--bind", "127.0.0.1", "--port", str(port), *_KEEPS_NOTHING]
     with subprocess.Popen([path, *options], stdout=subprocess.DEVNULL) as process:
         try:
-            _wait_until_it_answers("127.0.0.1", port)
-            yield f"redis://127.0.0.1:{port}/0"
+            yield _ready("127.0.0.1", port)
         finally:
             process.terminate()
 
@@ -36,14 +37,15 @@ def installed(path: str) -> Iterator[str]:
 @contextlib.contextmanager
 def contained(image: str) -> Iterator[str]:
     """Run a server in a container; yield its address."""
+    command = ["valkey-server", "--protected-mode", "no", *_KEEPS_NOTHING]
     container = DockerContainer(image, labels={"dev.glasshouse.part": "test"})
-    with container.with_exposed_ports(6379):
-        port = int(container.get_exposed_port(6379))
-        _wait_until_it_answers("127.0.0.1", port)
-        yield f"redis://127.0.0.1:{port}/0"
+    with container.with_command(command).with_exposed_ports(6379):
+        yield _ready("127.0.0.1", int(container.get_exposed_port(6379)))
 
 
-def _wait_until_it_answers(host: str, port: int) -> None:
+def _ready(host: str, port: int) -> str:
+    """Return the server's address, with its password, once it answers."""
+
     def probe() -> tuple[bool | None, object]:
         try:
             with socket.create_connection((host, port), timeout=10) as connection:
@@ -51,6 +53,8 @@ def _wait_until_it_answers(host: str, port: int) -> None:
                 answer = connection.recv(64)
         except OSError as error:
             return None, repr(error)
-        return (True if answer.startswith(b"+PONG") else None), answer
+        # It wants the password first.
+        return (True if answer.startswith(b"-NOAUTH") else None), answer
 
     until(probe, what="Valkey answers", deadline_s=60)
+    return f"redis://:{PASSWORD}@{host}:{port}/0"

@@ -4,11 +4,12 @@
 (`key.pem`).
 """
 
+import contextlib
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
 
-import opentelemetry.instrumentation.logging.environment_variables as of_logging
 import opentelemetry.util.http as of_http
 
 # Refused unless a row says that the variable takes it.
@@ -79,7 +80,7 @@ ROWS: dict[str, Row] = {
     ),
     **{
         f"OTEL_{signal.upper()}_EXPORTER": Row((" OTLP ", "otlp,console", "otlp_proto_http"))
-        for signal in EVERYTHING
+        for signal in sorted(EVERYTHING)
     },
     **{
         f"OTEL_{processor}_{name}": row
@@ -108,7 +109,7 @@ ROWS: dict[str, Row] = {
         f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT": Row(
             (f"{{url}}/v1/{signal}", f" {{url}}//v1/{signal} ")
         )
-        for signal in EVERYTHING
+        for signal in sorted(EVERYTHING)
     },
     **per_signal(
         "OTEL_EXPORTER_OTLP_{}HEADERS",
@@ -168,7 +169,7 @@ SWITCHES: dict[tuple[str, str], frozenset[str]] = {
     ("OTEL_SDK_DISABLED", " TRUE"): EVERYTHING,
     **{
         (f"OTEL_{signal.upper()}_EXPORTER", value): frozenset({signal})
-        for signal in EVERYTHING
+        for signal in sorted(EVERYTHING)
         for value in ("none", " NONE ", "console")
     },
     ("OTEL_TRACES_SAMPLER", "always_off"): frozenset({"traces"}),
@@ -181,9 +182,12 @@ def names() -> set[str]:
     modules: list[ModuleType] = [
         entry.load() for entry in entry_points(group="opentelemetry_environment_variables")
     ]
+    with contextlib.suppress(ModuleNotFoundError):
+        # Not required: what it does, the capture does.
+        modules.append(import_module("opentelemetry.instrumentation.logging.environment_variables"))
     texts = {
         value
-        for module in [*modules, of_logging]
+        for module in modules
         for value in vars(module).values()
         if isinstance(value, str) and value.startswith("OTEL_")
     }

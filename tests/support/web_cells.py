@@ -19,6 +19,11 @@ BODY: Final = "quietbody7f3a"
 HEADER: Final = "quietheader9c1d"
 TAIL: Final = 10
 READY: Final = "/ready"
+# What a web service of this kind has not installed, and would only take time to start.
+NOT_THERE: Final = (
+    "aiohttp-client,asyncpg,botocore,celery,grpc_aio_client,grpc_aio_server,grpc_client,"
+    "grpc_server,procrastinate,psycopg,redis,sqlalchemy,structlog,loguru"
+)
 COUNTER: Final = "http.server.request.duration"
 
 
@@ -107,10 +112,11 @@ def commands() -> Iterator[Cell]:
         name="Flask, gunicorn --log-config",
         command=(*gunicorn, "--log-config", "logging.ini", "flask_app:app"),
     )
-    # Django's own loggers are among the existing ones: neither requests nor errors are written.
+    # Django's and gunicorn's own loggers are among the existing ones: neither requests nor errors
+    # are written.
     yield Cell(
-        name="Django (WSGI), disable_existing_loggers, runserver",
-        command=("python", "django_manage.py", "runserver", "--noreload", "{port}"),
+        name="Django (WSGI), disable_existing_loggers, gunicorn",
+        command=(*gunicorn, "django_manage:wsgi"),
         variables={"DJANGO_SETTINGS_MODULE": "django_quiet_settings"},
         prints_access=False,
         prints_errors=False,
@@ -149,6 +155,7 @@ def look(cell: Cell, folder: Path, *, distro: str = "glasshouse") -> Seen:
             ready=READY,
             distro=distro,
             WAREHOUSE_URL=warehouse,
+            OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=NOT_THERE,
             **cell.variables,
         ) as program:
             _ask(program.url, seen)

@@ -14,7 +14,24 @@ from glasshouse.distro import DEFAULTS
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "settings.md"
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \| .+ \| (.+) \|$")
+# Words in capitals that are no variables: statuses of gRPC, faults of TLS, a key of WSGI.
+NO_VARIABLES = {
+    # Names in a WSGI environment.
+    "PATH_INFO",
+    "QUERY_STRING",
+    "RAW_URI",
+    "REQUEST_URI",
+    "SCRIPT_NAME",
+    "CERTIFICATE_VERIFY_FAILED",
+    "DEADLINE_EXCEEDED",
+    "PERMISSION_DENIED",
+    "RECORD_LAYER_FAILURE",
+    "REQUEST_METHOD",
+    "RESOURCE_EXHAUSTED",
+    "WRONG_VERSION_NUMBER",
+}
 VARIABLE = re.compile(r"[A-Z]+(_[A-Z]+)+")
+IN_README = re.compile(r"^\| `[A-Z_]+`")
 IN_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z_]+)")
 IN_ENV = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
 
@@ -58,7 +75,8 @@ def trees(component: str) -> Iterator[ast.AST]:
 def constants(component: str) -> set[str]:
     """Texts in the code that can only be names of variables."""
     found = {node.value for node in trees(component) if isinstance(node, ast.Constant)}
-    return {text for text in found if isinstance(text, str) and VARIABLE.fullmatch(text)}
+    texts = {text for text in found if isinstance(text, str) and VARIABLE.fullmatch(text)}
+    return texts - NO_VARIABLES
 
 
 def asked_of_environment(component: str) -> set[str]:
@@ -117,6 +135,22 @@ def test_what_opentelemetry_s_variables_may_hold_is_the_code_s():
         FILE.write_text(before + head + rule + allowed(), encoding="utf-8")
         return
     assert rows == allowed(), f"run: {WRITE}=1 .uv/bin/uv run pytest {Path(__file__).name}"
+
+
+def test_the_readme_of_the_distro_shows_a_part_of_the_table():
+    readme = (ROOT / "instrumentation" / "README.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in readme.splitlines() if IN_README.match(line)]
+    shown = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row[0])}
+    assert len(shown) > 10
+    assert shown <= documented("glasshouse")
+    for row in rows:
+        [*names] = re.findall(r"`([A-Z_]+)`", row[0])
+        defaults = [part.strip(" |`") for part in row[2].split(", ")]
+        if len(defaults) == len(names):
+            # "none" where the table says that nothing is switched on.
+            assert [one.replace("none", "off") for one in defaults] == [
+                DEFAULT[name].strip("`") for name in names
+            ]
 
 
 def test_variables_of_the_sandbox_are_the_table_s():

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any, Final, Literal, cast
 
 import requests
@@ -24,7 +25,12 @@ from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
-from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.environment_variables import (
+    OTEL_EXPORTER_OTLP_LOGS_PROTOCOL,
+    OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_SDK_DISABLED,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
@@ -53,7 +59,7 @@ _REFUSED: Final = frozenset({400, 413, 422})
 _SUCCESS: Final = range(200, 300)
 _SCOPE: Final = InstrumentationScope(events.LOGGER)
 
-_logger = logging.getLogger(events.LOGGER)
+_logger = logging.getLogger(__name__)
 
 AttributeValue = str | bool | int | float
 
@@ -151,14 +157,17 @@ def is_exported() -> bool:
 
 
 class EventSender:
-    """Sends prepared events over OTLP/HTTP, and says what became of them.
+    """Sends prepared events over OTLP, and returns what became of them.
 
-    It is configured by the variables of OpenTelemetry's exporter. For one thread at a time.
+    It is configured by the variables of OpenTelemetry's exporter. For one thread at a time. Over
+    gRPC, whose exporter does not show the answer, what is not acknowledged counts as unavailable.
     """
 
     def __init__(self, timeout: float = SEND_TIMEOUT_S) -> None:
         self._session = _Session()
-        self._exporter = OTLPLogExporter(timeout=timeout, session=self._session)
+        over_grpc = _grpc_exporter(timeout)
+        self._is_http = over_grpc is None
+        self._exporter = over_grpc or OTLPLogExporter(timeout=timeout, session=self._session)
 
     def send(self, batch: Sequence[PreparedEvent]) -> Outcome:
         """Send a batch, as one request. Raises nothing."""
@@ -166,18 +175,30 @@ class EventSender:
         try:
             # A span of each request would be one of every round.
             with suppress_instrumentation():
-                self._exporter.export([_record(event) for event in batch])
+                result = self._exporter.export([_record(event) for event in batch])
         # Whatever it is, a repeat meets it again.
         except Exception as error:  # noqa: BLE001 (see above)
             _logger.error(
                 "Events cannot be encoded", extra={"error.type": type(error).__qualname__}
             )
             return "refused"
-        return self._session.outcome()
+        if self._is_http:
+            return self._session.outcome()
+        return "acknowledged" if result is LogRecordExportResult.SUCCESS else "unavailable"
 
     def close(self) -> None:
         """End the retries of a call that is under way, and close the connection."""
         self._exporter.shutdown()
+
+
+def _grpc_exporter(timeout: float) -> LogRecordExporter | None:
+    """Return the exporter over gRPC, where the variables ask for it."""
+    names = (OTEL_EXPORTER_OTLP_LOGS_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL)
+    protocol = next((found for name in names if (found := os.environ.get(name))), "")
+    if protocol.strip() != "grpc":
+        return None
+    found = entry_points(group="opentelemetry_logs_exporter", name="otlp_proto_grpc")
+    return next((entry.load()(timeout=timeout) for entry in found), None)
 
 
 class _Session(requests.Session):
@@ -237,7 +258,8 @@ def _resource() -> Mapping[str, Any]:
 
 def _traceparent() -> str | None:
     span = trace.get_current_span().get_span_context()
-    if not span.is_valid:
+    # A trace that is not sampled exists nowhere, as for all log records.
+    if not (span.is_valid and span.trace_flags.sampled):
         return None
     ids = f"{trace.format_trace_id(span.trace_id)}-{trace.format_span_id(span.span_id)}"
     return f"00-{ids}-{span.trace_flags:02x}"

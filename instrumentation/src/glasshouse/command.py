@@ -7,12 +7,18 @@ little; what a subcommand needs is imported when it runs.
 
 import argparse
 import importlib.metadata
+import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from glasshouse import settings
+from glasshouse.errors import ConfigurationError
+
 GROUP: Final = "glasshouse.commands"
 _INTERRUPTED: Final = 130  # as a shell reports Ctrl-C
+_UNUSABLE: Final = 2  # a setting
 _OWN: Final = {"check": "Send one redacted record of each signal; say whether each arrived."}
 
 
@@ -38,11 +44,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given and given[0] in others:
             return others[given[0]].run(given)
         _parser(others, broken).parse_args(given[:1] if given else ["--help"])
-        from glasshouse.checking import command  # only here: it imports the SDK
+        if refusal := _refusal():
+            return _unusable(refusal, as_json="--json" in given)
+        # Only here: the SDK reads variables while it is imported.
+        from glasshouse.checking import command
 
         return command.main(given[1:])
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _refusal() -> str | None:
+    try:
+        settings.prepare(os.environ)
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
+def _unusable(line: str, *, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps({"ok": False, "error": line}) + "\n")
+    sys.stderr.write(f"glasshouse check: {line}\n")
+    return _UNUSABLE
 
 
 def _others() -> tuple[dict[str, Subcommands], list[str]]:

@@ -45,13 +45,17 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             ConfigurationError: a setting is unusable; nothing has been set up.
         """
         settings.prepare(os.environ)
-        check_allowed()
-        configure_logging()
-        Redactor.default()
+        # All that may refuse comes before all that writes or sets up.
+        try:
+            check_allowed()
+            hosts = hosts_from()
+            version = service_version()
+            delivery.bounds_from()
+            Redactor.default()
+            configure_logging()
+        except Exception as error:
+            raise settings.explain(error) from error
         warn_of_random_key()
-        hosts = hosts_from()
-        version = service_version()
-        delivery.bounds_from()
         guard.install()
         if version is not None:
             kwargs.setdefault("resource_attributes", {}).setdefault(ATTRIBUTE, version)

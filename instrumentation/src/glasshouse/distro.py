@@ -17,8 +17,9 @@ from opentelemetry.instrumentation.dependencies import (
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from glasshouse import versions
 from glasshouse.errors import ConfigurationError
-from glasshouse.instrumentors.upstream import instrument
+from glasshouse.instrumentors.upstream import answer_with_ids, instrument
 from glasshouse.propagation import hosts_from
 
 ALLOWED_VARIABLE: Final = "GLASSHOUSE_INSTRUMENTATIONS"
@@ -75,6 +76,7 @@ _ON_REQUEST: Final = {
     "asyncclick": "one span around a whole command, with its arguments",
     "click": "one span around a whole command, with its arguments",
     "exceptions": "uncaught exceptions are logged already",
+    "logging": "what is logged is captured already",
 }
 # Not worth a hint: what servers and other tools bring along.
 _UNHINTED: Final = frozenset(
@@ -108,6 +110,7 @@ class GlasshouseDistro(OpenTelemetryDistro):
         loader.setLevel(logging.ERROR)
         # A version that is refused is no error; the start-up line says it.
         loader.addFilter(lambda record: record.exc_info is not None)
+        answer_with_ids()
         super()._configure(**kwargs)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # upstream has its own alias of EntryPoint
@@ -215,7 +218,12 @@ def _version(distribution: str) -> str | None:
 
 
 def announce() -> None:
-    """Write the one start-up line: what records, what does not and why, what could."""
+    """Write the one start-up line: what records, what does not and why, what could.
+
+    Versions of OpenTelemetry that the package was not tested with get a warning of their own.
+    """
+    if untested := versions.warning():
+        _logger.warning(untested)  # its text is made of versions alone
     _logger.info(
         "Telemetry started",
         extra={
@@ -223,11 +231,12 @@ def announce() -> None:
             "instrumentations.skipped": [f"{name} ({why})" for name, why in _skipped()],
             "instrumentations.available": list(_available()),
             "propagation.hosts": list(hosts_from().names),
-            "opentelemetry": {
-                name: _version(name) for name in ("opentelemetry-sdk", "opentelemetry-distro")
-            },
+            "opentelemetry.found": versions.found(),
+            "opentelemetry.tested": versions.tested(),
         },
     )
+    if line := versions.warning():
+        _logger.warning(line)
 
 
 def _skipped() -> Iterator[tuple[str, str]]:

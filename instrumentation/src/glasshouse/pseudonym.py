@@ -48,9 +48,12 @@ def hmac_key() -> bytes:
         except OSError as error:
             message = f"{KEY_FILE_VARIABLE}: cannot read {path}: {error.strerror}"
             raise ConfigurationError(message) from error
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{KEY_FILE_VARIABLE}: {path} is not UTF-8") from None
     if not value:
         return _RandomKey(secrets.token_bytes(32))
-    key = value.encode()
+    # Bytes of the variable that are no UTF-8 count as they are.
+    key = value.encode("utf-8", "surrogateescape")
     if len(key) < _MINIMUM_KEY_BYTES:
         message = f"{KEY_FILE_VARIABLE if path else KEY_VARIABLE}: the key needs at least 16 bytes"
         raise ConfigurationError(message)

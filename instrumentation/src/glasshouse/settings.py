@@ -370,9 +370,10 @@ _EARLY: Final = (
     "OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH",
 )
 _RATIO_SAMPLERS: Final = ("traceidratio", "parentbased_traceidratio")
+# The distro's, which come after the check, and else the SDK's.
 _DEFAULTS: Final = {
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-    **{_QUEUE_SIZE.format(name): "2048" for name in _PROCESSORS},
+    **{_QUEUE_SIZE.format(name): "16384" for name in _PROCESSORS},
     **{_BATCH_SIZE.format(name): "512" for name in _PROCESSORS},
 }
 
@@ -413,7 +414,7 @@ def explain(error: Exception) -> ConfigurationError:
     """Say in one line why the SDK could not be set up, and by which variable if that is known."""
     if isinstance(error, ConfigurationError):
         return error
-    text = " ".join(str(error).split())[:200]
+    text = _redacted(" ".join(str(error).split()))[:200]
     reason = f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__
     for name in sorted(VARIABLES, key=len, reverse=True):
         if name in text:
@@ -422,11 +423,21 @@ def explain(error: Exception) -> ConfigurationError:
         # The exporter listens as soon as it is made.
         name = "OTEL_EXPORTER_PROMETHEUS_PORT"
         return ConfigurationError(f"{name}: cannot listen there: {reason}; set another")
-    names = sorted(name for name in os.environ if name.startswith("OTEL_"))
+    names = sorted(name for name in os.environ if name.startswith(("GLASSHOUSE_", "OTEL_")))
     return ConfigurationError(
         f"OpenTelemetry could not be set up: {reason}; one of these may be the cause: "
         + (", ".join(names) or "no variable is set")
     )
+
+
+def _redacted(text: str) -> str:
+    """Mask what an exception's text may hold; without a usable policy nothing is left of it."""
+    try:
+        from glasshouse.redaction import Redactor
+
+        return Redactor.default().text(text)
+    except Exception:  # noqa: BLE001  # the policy itself may be what is wrong
+        return ""
 
 
 def resource_attribute(name: str, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -1,13 +1,19 @@
 """Services of strangers under the distro: their environment, a sink, a table of what holds."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from support import cells, frameworks, otlp_sink
+from glasshouse_cli import images
+from support import cells, frameworks, job_cells, otlp_sink, postgres
+from support import valkey as servers
 from support.cells import Cells
+from support.job_cells import Service
 from support.otlp_sink import Sink
 
 _CELLS = pytest.StashKey[Cells]()
@@ -59,3 +65,43 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("frameworks")
         for line in cells.summary(found.table):
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database without tables, with a password in it."""
+    with contextlib.ExitStack() as stack:
+        folder = postgres.programs()
+        if folder is not None:
+            server = stack.enter_context(postgres.installed(folder))
+        else:
+            image = _image(request, "postgres", "POSTGRES_IMAGE")
+            server = stack.enter_context(postgres.contained(image))
+        parts = conninfo_to_dict(postgres.new_database(server).conninfo())
+        place = urlencode({"host": parts["host"], "port": parts.get("port", 5432)})
+        yield f"postgresql://backend:{job_cells.PASSWORD}@/{parts['dbname']}?{place}"
+
+
+@pytest.fixture(scope="session")
+def valkey(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a Valkey or Redis server, with a password in it."""
+    program = servers.program()
+    if program is not None:
+        with servers.installed(program) as address:
+            yield address
+        return
+    with servers.contained(_image(request, "valkey", "VALKEY_IMAGE")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """A service that the examples of clients call."""
+    with job_cells.serving() as service:
+        yield service
+
+
+def _image(request: pytest.FixtureRequest, name: str, variable: str) -> str:
+    request.getfixturevalue("docker")
+    checkout = request.getfixturevalue("project")
+    return images.resolve([name], checkout=checkout)[variable]

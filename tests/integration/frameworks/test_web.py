@@ -79,7 +79,7 @@ def test_nothing_comes_twice(cell: Cell, seen: Seen, recorded: Cells) -> None:
         assert seen.console.count("ValueError: cannot mail") == cell.prints_errors
         # Of exceptions: one record of the framework's, and one of the server's that logs it, too.
         tracebacks = [log.logger for log in seen.logs if "exception.stacktrace" in log.attributes]
-        assert Counter(tracebacks).most_common(1)[0][1] == 1
+        assert set(Counter(tracebacks).values()) <= {1}
         assert sum(point.value for point in seen.points) == len(seen.answers) + 1
 
 
@@ -134,7 +134,7 @@ def test_no_address_of_a_request_is_written(cell: Cell, seen: Seen, recorded: Ce
         [server] = seen.servers("/nowhere")
         assert MASK.search(str(server.attributes["url.query"]))
         if cell.prints_access:
-            [line] = [line for line in seen.console.splitlines() if "/nowhere" in line]
+            [line] = [line for line in seen.console.splitlines() if "/nowhere?" in line]
             assert MASK.search(line)
         assert PERSON not in seen.text + seen.console
         assert PERSON.replace("@", "%40") not in seen.text + seen.console

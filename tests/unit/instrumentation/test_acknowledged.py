@@ -8,11 +8,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 from opentelemetry import context, trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, LogRecordExportResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from glasshouse import acknowledged, events
@@ -73,6 +77,14 @@ def test_an_event_has_the_ids_the_span_and_the_time_of_its_moment():
     }
     assert (made.level, made.name, made.message) == (logging.INFO, "order.placed", "Order placed")
     assert event().id != event().id
+
+
+def test_an_event_does_not_point_to_a_trace_that_is_not_sampled():
+    unsampled = SpanContext(0xA1, 0xB2, is_remote=False, trace_flags=TraceFlags(0))
+    token = context.attach(trace.set_span_in_context(NonRecordingSpan(unsampled)))
+    made = event()
+    context.detach(token)
+    assert made.traceparent is None
 
 
 def test_outside_of_everything_an_event_has_neither():
@@ -172,6 +184,46 @@ def test_what_cannot_be_encoded_is_refused(monkeypatch: pytest.MonkeyPatch, chan
     assert found == "refused" or sink.log_records()[0]["attributes"]
 
 
+def test_what_the_exporter_cannot_encode_is_refused_without_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    made = acknowledged._record(event())
+    made.log_record.body = object()  # type: ignore[assignment]
+    with otlp_sink.running() as sink:
+        one = sender(monkeypatch, sink.url)
+        monkeypatch.setattr(acknowledged, "_record", lambda _: made)
+        assert one.send([event()]) == "refused"
+        monkeypatch.undo()
+        assert one.send([event()]) == "acknowledged"
+    assert len(sink.requests) == 1
+
+
+def test_a_record_has_the_time_of_the_event_and_not_of_its_sending(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    old = PreparedEvent(**{**vars(event()), "time": 1_700_000_000_123_456_000})
+    with otlp_sink.running() as sink:
+        sender(monkeypatch, sink.url).send([old])
+    [record] = sink.log_records()
+    times = (record["timeUnixNano"], record["observedTimeUnixNano"])
+    assert times == ("1700000000123456000",) * 2
+
+
+def test_its_requests_are_not_instrumented(monkeypatch: pytest.MonkeyPatch):
+    enabled: list[bool] = []
+    request = requests.Session.request
+
+    def watched(*args: Any, **kwargs: Any) -> requests.Response:
+        enabled.append(is_instrumentation_enabled())
+        return request(*args, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "request", watched)
+    with otlp_sink.running() as sink:
+        sender(monkeypatch, sink.url).send([event()])
+    assert enabled == [False]
+    assert is_instrumentation_enabled()
+
+
 def test_what_is_stored_by_somebody_else_is_redacted_when_it_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -206,6 +258,55 @@ def test_events_are_kept_only_where_logs_are_sent(
     present: Callable[[], object] = LoggerProvider if provider else object
     monkeypatch.setattr(acknowledged, "get_logger_provider", present)
     assert is_exported() is exported
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        (LogRecordExportResult.SUCCESS, "acknowledged"),
+        (LogRecordExportResult.FAILURE, "unavailable"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("variables", "used"),
+    [
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, True),
+        ({"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "grpc"}, True),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+                "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/protobuf",
+            },
+            False,
+        ),
+    ],
+)
+def test_events_go_by_the_protocol_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    used: bool,
+    result: LogRecordExportResult,
+    outcome: str,
+):
+    class OverGrpc(InMemoryLogRecordExporter):
+        def __init__(self, timeout: float) -> None:
+            super().__init__()
+            made.append(timeout)
+
+        def export(self, batch: Any) -> LogRecordExportResult:
+            assert not is_instrumentation_enabled()
+            return result
+
+    made: list[float] = []
+    entry = SimpleNamespace(load=lambda: OverGrpc)
+    monkeypatch.setattr(acknowledged, "entry_points", lambda **_: [entry])
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with otlp_sink.running() as sink:
+        found = sender(monkeypatch, sink.url, timeout=7).send([event()])
+    assert made == ([7] if used else [])
+    assert found == (outcome if used else "acknowledged")
+    assert len(sink.requests) == (0 if used else 1)
 
 
 def test_a_line_that_cannot_be_written_reaches_nobody(monkeypatch: pytest.MonkeyPatch):

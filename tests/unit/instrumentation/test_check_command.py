@@ -25,6 +25,10 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from glasshouse.checking import command
+from glasshouse.checking.advice import advice
+from glasshouse.checking.sending import Answer, GrpcLog
+from glasshouse.checking.targets import GRPC, LOGS, Target
+from glasshouse.checking.targets import SIGNALS as SIGNALS_OF
 from support import otlp_sink, ports
 from support.http_server import Handler, serving
 from support.waiting import until
@@ -163,7 +167,7 @@ def test_nothing_listens(check: Check) -> None:
         (404, f"no such path: {GENERAL} must be what stands before /v1/SIGNAL"),
         (405, "the endpoint does not take POST there: is it an OTLP endpoint?"),
         (418, "refused: is it an OTLP endpoint?"),
-        (503, "the endpoint is failing: look at its log, and at what it sends to"),
+        (503, "the endpoint fails: read its log, and check what it sends to"),
     ],
 )
 def test_a_refusal_says_what_to_do(check: Check, status: int, advice: str) -> None:
@@ -337,21 +341,16 @@ def test_a_password_in_the_address_is_not_shown(check: Check) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        (GENERAL, "localhost:4318", "not an http(s) address: write it as http://localhost:4318"),
-        (GENERAL, "http://x:port", "not an address with a port: write it as http://localhost:4318"),
-        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://x", "not an http(s) address: write it as "),
-        (
-            "OTEL_EXPORTER_OTLP_PROTOCOL",
-            "http/json",
-            "'http/json' is not one of http/protobuf, grpc",
-        ),
+        (GENERAL, "localhost:4318", "'localhost:4318' is not a URL such as http://collector:4318"),
+        (GENERAL, "http://x:port", "'http://x:port' is not a URL such as "),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://x", "'ftp://x' is not a URL such as "),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "'http/json' is not one of http/protobuf, "),
         (
             "OTEL_EXPORTER_OTLP_PROTOCOL",
             "grpc",
-            "grpc needs a package that is not installed: pip install"
-            " opentelemetry-exporter-otlp-proto-grpc",
+            "'grpc' needs the package opentelemetry-exporter-otlp-proto-grpc",
         ),
-        ("OTEL_LOGS_EXPORTER", "otlp_proto_grpc", "grpc needs a package that is not installed"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1", "1 is not at least OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
     ],
 )
 def test_an_unusable_setting_is_one_line(
@@ -421,8 +420,10 @@ def test_a_hanging_endpoint_does_not_keep_the_process() -> None:
 def test_the_exit_code_is_the_process_s() -> None:
     port = ports.free(["dead"])["dead"]
     assert whole("check", **{GENERAL: f"http://127.0.0.1:{port}"}).returncode == 1
-    refused = whole("check", **{GENERAL: "nonsense"})
-    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    refused = whole("check", GLASSHOUSE_HMAC_KEY_FILE="/nowhere")
+    assert refused.returncode == 2
+    [line] = refused.stderr.splitlines()
+    assert line.startswith("glasshouse check: GLASSHOUSE_HMAC_KEY_FILE: cannot read /nowhere")
 
 
 def test_a_sink_that_comes_late_is_reached(check: Check) -> None:
@@ -442,3 +443,79 @@ def test_a_sink_that_comes_late_is_reached(check: Check) -> None:
         run = check({GENERAL: url, **off}, "--timeout", "20")
         until(lambda: (len(seen) == 2 or None, seen), what="both tries")
     assert (run.code, run.signals["logs"]["status"]) == (0, 200)
+
+
+# As gRPC 1.85 says it.
+ADDRESSES = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:4317: "
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "said"),
+    [
+        (
+            "UNAVAILABLE",
+            f"{ADDRESSES}Failed to connect to remote host: connect: Connection refused (111)",
+            f"nothing listens on port 4317: start the Collector, or set {GENERAL}",
+        ),
+        (
+            "UNAVAILABLE",
+            f"{ADDRESSES}Trying to connect an http1.x server (HTTP status 400)",
+            "it speaks HTTP, not gRPC: use port 4317, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+        ),
+        (
+            "UNAVAILABLE",
+            f"{ADDRESSES}Ssl handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL:"
+            " error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER",
+            f"no TLS there: write http:// in {GENERAL}",
+        ),
+        (
+            "UNAVAILABLE",
+            "errors resolving collector:4317: [address lookup failed: Domain name not found]",
+            f"no such host: collector: set {GENERAL}",
+        ),
+        ("UNAUTHENTICATED", "", "not authorised: put the token into OTEL_EXPORTER_OTLP_HEADERS"),
+        (
+            "UNIMPLEMENTED",
+            "unknown service opentelemetry.proto.collector.logs.v1.LogsService",
+            "it speaks gRPC, but not OTLP: is it the port of another service?",
+        ),
+        (
+            "DEADLINE_EXCEEDED",
+            "Deadline Exceeded",
+            "no answer within 5 s: does a firewall drop it, or is the endpoint stuck?",
+        ),
+        ("INTERNAL", "went wrong", "gRPC says INTERNAL: went wrong"),
+    ],
+)
+def test_what_grpc_says_is_translated(code: str, details: str, said: str) -> None:
+    target = Target(signal=LOGS, protocol=GRPC, endpoint="http://collector:4317")
+    assert advice(target, Answer(status=code, details=details), 5.0) == said
+
+
+def test_the_reason_of_each_signal_is_read_from_grpc_s_log() -> None:
+    """The exporters return none, and upstream's filter would show one of three."""
+    logger = GrpcLog.logger
+
+    class OnlyOne(logging.Filter):
+        seen = False
+
+        def filter(self, record: logging.LogRecord) -> bool:
+            seen, OnlyOne.seen = OnlyOne.seen, True
+            return not seen
+
+    hush = OnlyOne()
+    logger.addFilter(hush)
+    try:
+        sendings: list[Any] = [
+            mock.Mock(target=Target(signal=one, protocol=GRPC, endpoint="x")) for one in SIGNALS_OF
+        ]
+        with GrpcLog(sendings):
+            for one in SIGNALS_OF:
+                text = "Failed to export %s to %s, error code: %s, error details: %s"
+                logger.error(text, one.value, "x", grpc.StatusCode.UNIMPLEMENTED, "no such service")
+        assert [one.grpc_said.call_args.args for one in sendings] == [
+            ("UNIMPLEMENTED", "no such service")
+        ] * 3
+        assert logger.filters == [hush]
+    finally:
+        logger.removeFilter(hush)

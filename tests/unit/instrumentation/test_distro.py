@@ -1,5 +1,6 @@
 """Which instrumentations run, which do not, and what the start-up line says of both."""
 
+import importlib.util
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from opentelemetry.instrumentation.dependencies import DependencyConflict
 
-from glasshouse import distro
+from glasshouse import distro, versions
 from glasshouse.distro import DEFAULTS, GlasshouseDistro, check_allowed, chosen, why_off
 from glasshouse.errors import ConfigurationError
 from support import shop_process
@@ -178,7 +179,7 @@ def test_one_that_cannot_be_loaded_costs_only_itself(found: Found, made: Glassho
     }.items():
         made.load_instrumentor(found.add(name, value), skip_dep_check=True)
     assert made.active == ["flask"]
-    assert Working.given == {"enable_commenter": False, "skip_dep_check": True}
+    assert (Working.given["enable_commenter"], Working.given["skip_dep_check"]) == (False, True)
     assert made.off == {
         "absent": "its library is not installed",
         "broken": "failed: RuntimeError: no such method",
@@ -207,6 +208,8 @@ def test_the_line_says_what_is_off_and_what_could_be_had(
         distro.announce()
     [record] = caplog.records
     said = vars(record)
+    assert said["opentelemetry.found"] == versions.found()
+    assert said["opentelemetry.tested"] == versions.tested()
     assert said["instrumentations.active"] == ["httpx"]
     # redis is not here at all, which is nothing to say.
     assert said["instrumentations.skipped"] == [
@@ -256,17 +259,20 @@ def line_of(**variables: str) -> dict[str, Any]:
 
 def test_all_that_is_installed_here_runs() -> None:
     line = line_of()
-    assert {"httpx", "procrastinate", "psycopg", "request_context", "threading"} <= set(
+    assert {"httpx", "procrastinate", "request_context", "threading"} <= set(
         line["instrumentations.active"]
     )
-    assert line["instrumentations.skipped"] == []
+    # Not with every release of OpenTelemetry: `make test-upstream`.
+    here = importlib.util.find_spec("opentelemetry.instrumentation.psycopg") is not None
+    assert ("psycopg" in line["instrumentations.active"]) is here
+    assert not [each for each in line["instrumentations.skipped"] if "failed" in each]
 
 
 def test_the_variable_narrows() -> None:
     line = line_of(**{VARIABLE: "-threading,-httpx"})
     assert not {"httpx", "threading"} & set(line["instrumentations.active"])
-    assert "psycopg" in line["instrumentations.active"]
-    assert line_of(**{VARIABLE: "psycopg"})["instrumentations.active"] == ["psycopg"]
+    assert "procrastinate" in line["instrumentations.active"]
+    assert line_of(**{VARIABLE: "procrastinate"})["instrumentations.active"] == ["procrastinate"]
 
 
 @pytest.mark.parametrize(
@@ -293,3 +299,18 @@ def test_a_hint_names_the_extra_that_brings_the_instrumentation(
         distro.announce()
     hints = vars(caplog.records[0])["instrumentations.available"]
     assert hints == [f"flask is here, its instrumentation is not: pip install {wanted}"]
+
+
+def test_versions_that_were_not_tested_get_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+    found: Found,
+    made: GlasshouseDistro,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(versions, "version", lambda _: "9.9.9")
+    with caplog.at_level(logging.INFO, "glasshouse"):
+        distro.announce()
+    warning, line = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert warning.getMessage().startswith("Not tested with opentelemetry-sdk 9.9.9")
+    assert line.getMessage() == "Telemetry started"

@@ -5,6 +5,7 @@ The packages come from the index or from uv's cache; without both these tests ar
 
 import email
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -37,10 +38,10 @@ def uv() -> str:
     return os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
 
 
-def run(*arguments: str | Path, **options: str) -> str:
+def run(*arguments: str | Path, cwd: Path | None = None) -> str:
     """Run uv; return its output. Without an index the test is skipped."""
     done = subprocess.run(
-        [uv(), *arguments], capture_output=True, text=True, timeout=550, check=False, **options
+        [uv(), *arguments], capture_output=True, text=True, timeout=550, check=False, cwd=cwd
     )
     if done.returncode and any(words in done.stderr for words in UNREACHABLE):
         pytest.skip(f"no package index: {done.stderr.strip().splitlines()[-1]}")
@@ -130,16 +131,20 @@ def test_the_wheel_holds_what_it_should(built: Path) -> None:
         described = email.message_from_string(archive.read(metadata).decode())
         licence = archive.read(f"{folder}/licenses/LICENSE")
     tops = {name.split("/", 1)[0] for name in names}
-    assert tops == {"glasshouse", "glasshouse.pth", folder}
+    assert tops == {"glasshouse", "glasshouse.pth", "_glasshouse_pytest.py", folder}
     assert {"glasshouse/py.typed", "glasshouse/redaction/rules.yaml"} <= set(names)
+    assert any(name.startswith("glasshouse/testing/containers/files/") for name in names)
     assert licence == (ROOT / "LICENSE").read_bytes()
     assert described["License-Expression"] == "Apache-2.0"
     assert described["Requires-Python"] == ">=3.11"
     assert "Typing :: Typed" in described.get_all("Classifier", [])
     readme = (ROOT / "instrumentation" / "README.md").read_text(encoding="utf-8")
     assert described.get_payload() == readme
+    # Where it is shown there is nothing else of this repository.
+    assert re.findall(r"\]\((?!https?://|#)[^)]*\)", readme) == []
     extras = set(described.get_all("Provides-Extra", []))
     assert {"all", "celery", "django", "fastapi", "flask", "grpc", "prometheus"} <= extras
+    assert {"containers", "testing"} <= extras
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Path) -> None:

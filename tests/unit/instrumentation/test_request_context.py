@@ -1,5 +1,6 @@
 """Ids of a request: taken when valid, made when not, returned always."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.applications import Starlette
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -143,6 +145,13 @@ async def test_a_refused_websocket_returns_ids_too(instrumented: None) -> None:
 
     [answer] = await converse(RequestContextMiddleware(refuse), {"X-Request-ID": "request-1"})
     assert dict(answer["headers"])[b"x-request-id"] == b"request-1"
+
+
+def test_the_stack_is_left_to_upstreams_instrumentation_of_fastapi(instrumented: None) -> None:
+    """It takes the stack apart, and leaves one alone that begins with anything else."""
+    assert isinstance(FastAPI().build_middleware_stack(), ServerErrorMiddleware)
+    # uvicorn asks it, to know the version of ASGI.
+    assert inspect.iscoroutinefunction(FastAPI().__call__)
 
 
 @pytest.mark.parametrize("sent", [{}, {"X-Request-ID": "request-1"}])

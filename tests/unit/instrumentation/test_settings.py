@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from glasshouse import settings
+from glasshouse.distro import DEFAULTS
 from glasshouse.errors import ConfigurationError
 from glasshouse_fakes.certificate import create_certificate
 from support import forked_starts, otlp_sink, shop_process
@@ -28,6 +30,14 @@ TAKEN = [
     *((name, value) for name, row in ROWS.items() for value in row.valid),
     *SWITCHES,
 ]
+
+
+MINIMAL = {
+    "PATH": os.environ["PATH"],
+    "OTEL_PYTHON_DISTRO": "glasshouse",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+}
+RESOURCES = {"logs": "Logs", "metrics": "Metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +153,25 @@ def forked(cases: list[dict[str, str]]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def ended(program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end by `opentelemetry-instrument`."""
+    return subprocess.run(
+        [shop_process.INSTRUMENT, sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def started(program: str, environment: dict[str, str]) -> list[dict[str, Any]]:
+    """Run a program that is to succeed; return its console lines."""
+    done = ended(program, environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -160,18 +189,87 @@ def forked(cases: list[dict[str, str]]) -> list[dict[str, Any]]:
     ],
 )
 def test_the_start_ends_with_exit_code_2_and_one_line(name: str, value: str) -> None:
-    environment = shop_process.environment("http://127.0.0.1:9", **{name: value})
-    done = subprocess.run(
-        [shop_process.INSTRUMENT, sys.executable, "-c", "print('runs')"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = ended("print('runs')", {**MINIMAL, name: value})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"glasshouse: {name}: {value!r} ")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GLASSHOUSE_BUFFER_BYTES", "much"),
+        ("GLASSHOUSE_BUFFER_SECONDS", "-1"),
+        ("GLASSHOUSE_HMAC_KEY", "short"),
+        ("GLASSHOUSE_HMAC_KEY_FILE", "/nowhere"),
+        ("GLASSHOUSE_INSTRUMENTATIONS", "garbage"),
+        ("GLASSHOUSE_PROPAGATION_HOSTS", "http://orders"),
+        ("GLASSHOUSE_REDACTION_DISABLE", "garbage"),
+        ("GLASSHOUSE_REDACTION_POLICY", "/nowhere"),
+        ("GLASSHOUSE_SERVICE_PACKAGE", "no-such-package"),
+        ("LOG_FORMAT", "garbage"),
+    ],
+)
+def test_our_own_variables_end_the_start_alike(name: str, value: str) -> None:
+    done = ended("print('runs')", {**MINIMAL, name: value})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"glasshouse: {name}: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_ends_the_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        case = {
+            **MINIMAL,
+            "OTEL_METRICS_EXPORTER": "prometheus",
+            "OTEL_EXPORTER_PROMETHEUS_HOST": "127.0.0.1",
+            "OTEL_EXPORTER_PROMETHEUS_PORT": port,
+        }
+        [result] = forked([case])
+    assert result["code"] == 2
+    assert result["stderr"].startswith("glasshouse: OTEL_EXPORTER_PROMETHEUS_PORT: cannot listen")
+    assert len(result["stderr"].splitlines()) == 1
+
+
+def resources(sink: otlp_sink.Sink, signal: str) -> list[dict[str, str]]:
+    return [
+        {one["key"]: one["value"].get("stringValue", "") for one in part["resource"]["attributes"]}
+        for request in sink.stored(signal)
+        for part in request[f"resource{RESOURCES[signal]}"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("named", "name"), [({}, "a,b"), ({"OTEL_SERVICE_NAME": " shop "}, "shop")]
+)
+def test_names_in_the_resource_attributes_hold(named: dict[str, str], name: str) -> None:
+    attributes = "service.name=a%2Cb,service.instance.id=mine,service.version=1.4"
+    with otlp_sink.running() as sink:
+        environment = shop_process.environment(sink.url, OTEL_RESOURCE_ATTRIBUTES=attributes)
+        environment.pop("OTEL_SERVICE_NAME")
+        lines = started("import logging; logging.error('A line')", {**environment, **named})
+    assert {line["service"] for line in lines} == {name}
+    for found in (resources(sink, "logs"), resources(sink, "metrics")):
+        assert {one["service.name"] for one in found} == {name}
+        assert {one["service.instance.id"] for one in found} == {"mine"}
+        assert {one["service.version"] for one in found} == {"1.4"}
+
+
+def test_a_disabled_sdk_leaves_a_redacted_console() -> None:
+    with otlp_sink.running() as sink:
+        environment = shop_process.environment(sink.url, OTEL_SDK_DISABLED=" True")
+        program = """
+import logging
+from opentelemetry import trace
+with trace.get_tracer("script").start_as_current_span("step"):
+    logging.error("Mail to jane@example.com", extra={"order": 5})
+"""
+        lines = started(program, environment)
+    [line] = [one for one in lines if "Mail to" in one["message"]]
+    assert line["order"] == 5
+    assert line["message"].startswith("Mail to [email:")
+    assert sink.requests == []
 
 
 def test_other_programs_run_with_a_bad_value() -> None:
@@ -186,11 +284,12 @@ def test_a_queue_is_no_smaller_than_a_batch() -> None:
     assert refusal(OTEL_BSP_MAX_QUEUE_SIZE="100") == (
         "OTEL_BSP_MAX_QUEUE_SIZE: 100 is not at least OTEL_BSP_MAX_EXPORT_BATCH_SIZE, which is 512"
     )
-    assert refusal(OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="3000") == (
-        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 3000 is not at most OTEL_BLRP_MAX_QUEUE_SIZE,"
-        " which is 2048"
+    assert refusal(OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="16385") == (
+        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 16385 is not at most OTEL_BLRP_MAX_QUEUE_SIZE,"
+        " which is 16384"
     )
     settings.check({"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "100"})
+    settings.check({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": DEFAULTS["OTEL_BSP_MAX_QUEUE_SIZE"]})
 
 
 @pytest.mark.parametrize("signal", ["TRACES", "METRICS", "LOGS"])
@@ -290,4 +389,6 @@ def test_a_failure_of_the_sdk_becomes_one_line(monkeypatch: pytest.MonkeyPatch) 
     assert str(settings.explain(OSError("Address in use"))).startswith(
         "OTEL_EXPORTER_PROMETHEUS_PORT: cannot listen there: OSError: Address in use"
     )
-    assert "OTEL_METRICS_EXPORTER" in str(settings.explain(RuntimeError("odd")))
+    said = str(settings.explain(RuntimeError("no route to http://jane:hunter2@collector")))
+    assert "hunter2" not in said
+    assert "OTEL_METRICS_EXPORTER" in said

@@ -40,11 +40,10 @@ def buy(order="ord-1", mail="jane.doe@example.com"):
 CASES = """
 import asyncio
 import logging
+import logging.config
 import threading
 
 import pytest
-from opentelemetry import metrics
-from opentelemetry.sdk.metrics import MeterProvider
 
 import shop
 
@@ -139,6 +138,25 @@ def test_a_text_that_no_rule_knows_is_found(telemetry):
         telemetry.assert_not_in("")
 
 
+def test_log_records_come_whatever_handlers_there_are(telemetry, caplog):
+    quiet = logging.getLogger("shop.quiet")
+    quiet.propagate = False
+    quiet.addHandler(logging.NullHandler())
+    quiet.warning("not propagated")
+    logging.config.dictConfig(
+        {"version": 1, "disable_existing_loggers": False, "root": {"level": "INFO", "handlers": []}}
+    )
+    shop.buy()
+    assert [log.body for log in telemetry.logs][0] == "not propagated"
+    assert len(telemetry.logs) == 3
+
+
+def test_other_handlers_see_what_they_saw_before(telemetry, caplog):
+    shop.logger.warning("to jane.doe@example.com")
+    assert caplog.messages == ["to jane.doe@example.com"]
+    assert telemetry.logs[0].body.startswith("to [email:")
+
+
 class TestOfAClass:
     def test_first(self, class_telemetry):
         shop.buy()
@@ -165,10 +183,10 @@ def test_nothing_stays_behind():
     from glasshouse.testing import capture
 
     root = logging.getLogger()
-    before = (list(root.handlers), root.level)
+    before = (list(root.handlers), root.level, logging.Logger.callHandlers)
     with capture() as first:
         shop.buy()
-    assert (list(root.handlers), root.level) == before
+    assert (list(root.handlers), root.level, logging.Logger.callHandlers) == before
     # What was captured can be read after the end, and nothing comes in any more.
     shop.buy()
     assert (len(first.spans), first.find_metric("shop.orders").value) == (1, 1)
@@ -302,6 +320,31 @@ def test_what_a_weaker_policy_lets_through_is_found(tmp_path: Path) -> None:
         telemetry.assert_nothing_personal(allow=["email"])
     """
     passed(Project(tmp_path, cases).run(GLASSHOUSE_REDACTION_DISABLE="email"), 1)
+
+
+def test_a_service_that_sets_itself_up_within_a_test_is_captured_once(tmp_path: Path) -> None:
+    cases = """
+    import logging
+    import glasshouse
+    import shop
+
+    BODIES = ["bought by nobody", "Order created"]
+
+    def test_it(telemetry):
+        glasshouse.configure(service_name="shop", OTEL_TRACES_EXPORTER="none",
+            OTEL_METRICS_EXPORTER="none", OTEL_LOGS_EXPORTER="none", instrument=False)
+        shop.buy(mail="nobody")
+        assert [log.body for log in telemetry.logs][-2:] == BODIES
+        telemetry.find_log(BODIES[0])
+        assert len(telemetry.spans) == 1
+
+    def test_it_stays_set_up(telemetry):
+        assert logging.Logger.callHandlers.__module__ == "glasshouse.capture.install"
+        shop.buy(mail="nobody")
+        assert [log.body for log in telemetry.logs] == BODIES
+        assert len(telemetry.spans) == 1
+    """
+    passed(Project(tmp_path, cases).run("-W", "ignore"), 2)
 
 
 def test_where_the_sdk_is_switched_off_or_samples_nothing(tmp_path: Path) -> None:

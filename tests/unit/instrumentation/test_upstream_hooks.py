@@ -55,6 +55,7 @@ IMPORTED = {
         "SeverityNumber",
         "get_logger",
         "get_logger_provider",
+        "set_logger_provider",
     },
     "opentelemetry.exporter.otlp.proto.http._log_exporter": {"OTLPLogExporter"},
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
@@ -78,12 +79,15 @@ IMPORTED = {
 }
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
+    "_ASYNC_CALLING_STACK",
     "_add_search_attributes",
     "_batch_processor",
     "_context",
+    "_core",
     "_endpoint",
     "_export_lock",
     "_exporter",
+    "_handler_id",
     "_instrument_view_instrument_matches",
     "_logger_provider",
     "_measurement_consumer",
@@ -94,7 +98,10 @@ REACHED = {
     "_opentelemetry_tracer_configurator",
     "_preferred_aggregation",
     "_preferred_temporality",
+    "_process_event",
     "_process_job",
+    "_processors",
+    "_proxy_to_logger",
     "_reader_storages",
     "_regexp",
     "_set_collect_callback",
@@ -115,6 +122,8 @@ OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
 OWN |= {"_CREDENTIAL_PROVIDER"}
 # A method of named tuples that is public, as the library documents.
 OWN |= {"_replace"}
+# Our own method, called of a weak reference.
+OWN |= {"_start_in_child"}
 
 
 def trees() -> Iterator[ast.Module]:

@@ -58,7 +58,7 @@ def test_a_fork_waits_for_a_search(slow: Slow) -> None:
     assert slow.go_on.is_set()
 
 
-def test_a_fork_is_not_held_back_for_good(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_is_not_held_back_indefinitely(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "_LONGEST_S", 0.2)
     fork_at_once()
     assert not slow.go_on.is_set()

@@ -16,6 +16,7 @@ from backend.operations.gauges import OutboxGauges
 from backend.platform.database import Pool
 from backend.telemetry import events, outbox, sending
 from backend.telemetry.sending import MOST_REFUSALS, POLL_INTERVAL_S, OutboxSender
+from glasshouse import acknowledged
 from glasshouse.acknowledged import Outcome, PreparedEvent
 
 REST: dict[str, Any] = {"user_id": "bob", "currency": "EUR", "amount": 1.0}
@@ -143,13 +144,19 @@ async def test_a_lost_connection_writes_no_line(pool: Pool, caplog: pytest.LogCa
     assert (await rows(pool), lines(caplog)) == ([], [])
 
 
-async def test_without_export_the_line_is_all(
+async def test_without_otlp_an_event_goes_the_way_of_all_logs(
     pool: Pool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     caplog.set_level(logging.INFO)
+    handed_on: list[logging.LogRecord] = []
+    monkeypatch.setattr(acknowledged, "export", handed_on.append)
+    await add(pool, "kept")
+    assert (len(await rows(pool)), handed_on) == (1, [])
     monkeypatch.setattr(outbox, "is_exported", lambda: False)
-    await add(pool, "tx_1")
-    assert (await rows(pool), lines(caplog)) == ([], ["Payment created"])
+    await add(pool, "handed on")
+    assert [vars(one)["payment.transaction_id"] for one in handed_on] == ["handed on"]
+    assert len(await rows(pool)) == 1
+    assert lines(caplog) == ["Payment created"] * 2
 
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)

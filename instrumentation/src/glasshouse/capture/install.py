@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from glasshouse.capture import handlers
 from glasshouse.capture.export import export
+from glasshouse.handed_on import LIBRARY, is_handed_on
 
 # Called with each record, before the handlers: our console notices here that it is gone.
 watchers: Final[list[Callable[[logging.LogRecord], None]]] = []
@@ -59,7 +60,8 @@ def is_installed() -> bool:
 
 
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> Any:
-    if _exported.get() is not record:
+    # Or routed here from a library whose records are exported where they are made.
+    if _exported.get() is not record and not is_handed_on(LIBRARY, record):
         export(record)
     for watch in watchers:
         watch(record)

@@ -5,17 +5,20 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import requests
+from opentelemetry.sdk import environment_variables as names
 
 from glasshouse.checking.sending import Answer
 from glasshouse.checking.targets import HTTP, Target
 
-_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
-_PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
-_CERTIFICATE: Final = "OTEL_EXPORTER_OTLP_CERTIFICATE"
-# The library of the exporter asks it before what it is told.
+_HEADERS: Final = names.OTEL_EXPORTER_OTLP_HEADERS
+_PROTOCOL: Final = names.OTEL_EXPORTER_OTLP_PROTOCOL
+_CERTIFICATE: Final = names.OTEL_EXPORTER_OTLP_CERTIFICATE
+# The library of the exporter prefers it to what the exporter says.
 _BUNDLE: Final = "REQUESTS_CA_BUNDLE"
 # What a server of HTTP/2 begins with, seen by a client of HTTP/1: the head of a frame.
 _FRAME: Final = "\\x00\\x00"
+# What requests, Python and gRPC say of a name that does not resolve.
+_NO_HOST: Final = ("NameResolution", "Name or service", "getaddrinfo", "DNS", "resolving")
 
 _STATUS: Final = {
     400: "the endpoint cannot read it: is it an OTLP endpoint?",
@@ -23,15 +26,15 @@ _STATUS: Final = {
     403: f"forbidden: does the token in {_HEADERS} allow sending?",
     405: "the endpoint does not take POST there: is it an OTLP endpoint?",
     407: "a proxy wants a login: put the host into NO_PROXY, or the login into HTTPS_PROXY",
-    413: "too large for the endpoint, though it is one record: look at its limits",
+    413: "too large for the endpoint, though it is one record: check its limits",
     415: f"the endpoint does not take protobuf: is {_PROTOCOL} one that it speaks?",
-    429: "the endpoint limits how much it takes: try again later, or look at its limits",
+    429: "the endpoint limits how much it takes: try again later, or check its limits",
 }
 _GRPC: Final = {
-    "UNAUTHENTICATED": _STATUS[401],
-    "PERMISSION_DENIED": _STATUS[403],
-    "UNIMPLEMENTED": "it speaks gRPC, but not OTLP: is it the port of another service?",
-    "RESOURCE_EXHAUSTED": _STATUS[429],
+    "unauthenticated": _STATUS[401],
+    "permission_denied": _STATUS[403],
+    "unimplemented": "it speaks gRPC, but not OTLP: is it the port of another service?",
+    "resource_exhausted": _STATUS[429],
 }
 
 
@@ -51,7 +54,7 @@ def advice(target: Target, answer: Answer | None, timeout_s: float) -> str:
         return _refused(target, answer.status, answer.location)
     if answer.status is not None:
         return _grpc(target, answer.status, answer.details, timeout_s)
-    return f"the exporter gives no reason: {answer.details or 'look at its log'}"
+    return f"the exporter gives no reason: {answer.details or 'read its log'}"
 
 
 def _no_answer(timeout_s: float) -> str:
@@ -70,7 +73,7 @@ def _refused(target: Target, status: int, location: str) -> str:
     if status in _STATUS:
         return _STATUS[status]
     if status >= 500:
-        return "the endpoint is failing: look at its log, and at what it sends to"
+        return "the endpoint fails: read its log, and check what it sends to"
     return "refused: is it an OTLP endpoint?"
 
 
@@ -86,13 +89,15 @@ def _unanswered(target: Target, error: BaseException, timeout_s: float) -> str:
 
 
 def _tls(target: Target, text: str) -> str:
-    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
+    text = text.lower()
+    untrusted = "certificate_verify_failed" in text
+    if "wrong_version_number" in text or "record_layer_failure" in text:
         return f"no TLS there: write http:// in {target.variable}"
-    if "CERTIFICATE_VERIFY_FAILED" in text and "ostname" in text:
+    if untrusted and "hostname" in text:
         return f"its certificate is for another name: use that one in {target.variable}"
-    if "CERTIFICATE_VERIFY_FAILED" in text and target.protocol == HTTP and _overruled():
+    if untrusted and target.protocol == HTTP and _overruled():
         return f"its certificate is not trusted: {_BUNDLE} is set, and wins over {_CERTIFICATE}"
-    if "CERTIFICATE_VERIFY_FAILED" in text:
+    if untrusted:
         return f"its certificate is not trusted: put the authority's into {_CERTIFICATE}"
     return f"TLS failed: check {_CERTIFICATE} and the certificate of the endpoint"
 
@@ -107,7 +112,10 @@ def _connection(target: Target, text: str) -> str:
     if "refused" in text:
         port = f"port {host.port}" if host.port else "the port of its scheme"
         return f"nothing listens on {port}: start the Collector, or set {target.variable}"
-    if any(words in text for words in ("NameResolution", "Name or service", "getaddrinfo", "DNS")):
+    if any(
+        words in text
+        for words in ("NameResolution", "Name or service", "getaddrinfo", "DNS", "resolving")
+    ):
         return f"no such host: {host.hostname}: set {target.variable}"
     if _FRAME in text and target.protocol == HTTP:
         return f"it speaks gRPC, not HTTP: use port 4318, or {_PROTOCOL}=grpc"
@@ -119,8 +127,8 @@ def _connection(target: Target, text: str) -> str:
 
 
 def _grpc(target: Target, code: str, details: str, timeout_s: float) -> str:
-    if code in _GRPC:
-        return _GRPC[code]
+    if code.lower() in _GRPC:
+        return _GRPC[code.lower()]
     if "http1" in details or "HTTP/1" in details or "expected SETTINGS" in details:
         return f"it speaks HTTP, not gRPC: use port 4317, or {_PROTOCOL}={HTTP}"
     if "handshake" in details or "SSL" in details:
@@ -128,6 +136,6 @@ def _grpc(target: Target, code: str, details: str, timeout_s: float) -> str:
     known = _connection(target, details)
     if known:
         return known
-    if code == "DEADLINE_EXCEEDED":
+    if code.lower() == "deadline_exceeded":
         return _no_answer(timeout_s)
     return f"gRPC says {code}: {details[:200]}"

@@ -1,18 +1,18 @@
 """The subcommand ``check``: arguments, lines, exit code."""
 
 import argparse
-import importlib.metadata
 import json
 import logging
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Final
 
+from glasshouse import settings, versions
 from glasshouse.checking import records, sending
 from glasshouse.checking.advice import advice
 from glasshouse.checking.targets import Target, targets
@@ -24,12 +24,6 @@ _FAILED: Final = 1
 _UNUSABLE: Final = 2
 # For threads to start and exporters to be made, on a slow machine.
 _MARGIN_S: Final = 2.0
-_SHOWN: Final = (
-    "opentelemetry-api",
-    "opentelemetry-sdk",
-    "opentelemetry-instrumentation",
-    "opentelemetry-exporter-otlp-proto-http",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     _quiet()
     try:
+        settings.prepare(os.environ)
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
         Redactor.default()
@@ -80,17 +75,14 @@ def _check(chosen: Sequence[Target], timeout_s: float) -> tuple[str, list[Outcom
         return "", off
     made = records.make()
     on = [target for target in chosen if not target.off and target.signal not in made.unmasked]
+    sendings = [sending.Sending(one, made.batches[one.signal], timeout_s) for one in on]
     until = time.monotonic() + timeout_s + _MARGIN_S
-    sendings: list[sending.Sending] = []
-    listener, logger = sending.GrpcLog(sendings), logging.getLogger("opentelemetry")
-    logger.addHandler(listener)
-    try:
-        sendings += [sending.Sending(one, made.batches[one.signal], timeout_s) for one in on]
-        found = {one.target.signal: one.wait(until) for one in sendings}
-    finally:
-        logger.removeHandler(listener)
+    with sending.GrpcLog(sendings):
         for one in sendings:
-            one.close()
+            one.start()
+        found = {one.target.signal: one.wait(until) for one in sendings}
+    for one in sendings:
+        one.close()
     outcomes: list[Outcome] = []
     for target in chosen:
         if target.off:
@@ -120,24 +112,6 @@ def _outcome(target: Target, answer: sending.Answer | None, timeout_s: float) ->
     )
 
 
-def versions() -> dict[str, dict[str, str]]:
-    """Return the packages that matter: which version is installed, which range was tested."""
-    tested = {
-        match[1]: match[2]
-        for line in importlib.metadata.requires("glasshouse") or ()
-        if (match := re.match(r"([\w.-]+)\s*([<>=!~][^;]*)?(?:;.*)?$", line)) and match[2]
-    }
-    found = {"glasshouse": {"found": importlib.metadata.version("glasshouse")}}
-    for name in _SHOWN:
-        try:
-            found[name] = {"found": importlib.metadata.version(name)}
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        if name in tested:
-            found[name]["tested"] = tested[name].strip()
-    return found
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="glasshouse check",
@@ -164,6 +138,8 @@ def _seconds(text: str) -> float:
 
 def _quiet() -> None:
     """Keep what the SDK logs off the terminal: the lines below say it."""
+    # gRPC's C library writes to standard error by itself.
+    os.environ.setdefault("_".join(("GRPC", "VERBOSITY")), "NONE")
     logging.getLogger().addHandler(logging.NullHandler())
     logging.captureWarnings(True)
 
@@ -181,18 +157,18 @@ def _print_json(*, ok: bool, trace_id: str, outcomes: Sequence[Outcome]) -> None
         "ok": ok,
         "trace_id": trace_id,
         "signals": [vars(one) for one in outcomes],
-        "versions": versions(),
+        "versions": {"found": versions.found(), "tested": versions.tested()},
     }
     sys.stdout.write(json.dumps(document) + "\n")
 
 
 def _print_lines(trace_id: str, outcomes: Sequence[Outcome]) -> None:
-    shown = [
-        f"{name.removeprefix('opentelemetry-')} {one['found']}"
-        + (f" (tested {one['tested']})" if "tested" in one else "")
-        for name, one in versions().items()
-    ]
-    lines = [f"python {platform.python_version()}, " + ", ".join(shown)]
+    tested = versions.tested()
+    shown = [f"python {platform.python_version()}, glasshouse {version('glasshouse')}"]
+    shown += [f"{name} {there} (tested {tested[name]})" for name, there in versions.found().items()]
+    lines = [", ".join(shown)]
+    if outside := versions.warning():
+        lines.append(outside)
     lines += [_line(one) for one in outcomes]
     if any(one.state == "arrived" for one in outcomes):
         lines.append(f"look for trace {trace_id}")

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import format_trace_id
 
-from glasshouse.checking.targets import Signal
+from glasshouse.checking.targets import LOGS, METRICS, TRACES, Signal
 from glasshouse.redaction.process import telemetry_redactor
 
 NAME: Final = "glasshouse.check"
@@ -64,9 +64,9 @@ def make() -> Records:
     redactor = telemetry_redactor()
     metrics = reader.get_metrics_data()
     batches: dict[Signal, Any] = {
-        Signal.LOGS: redactor.logs(logs.get_finished_logs()),
-        Signal.TRACES: redactor.spans(spans.get_finished_spans()),
-        Signal.METRICS: redactor.metrics(metrics) if metrics else None,
+        LOGS: redactor.logs(logs.get_finished_logs()),
+        TRACES: redactor.spans(spans.get_finished_spans()),
+        METRICS: redactor.metrics(metrics) if metrics else None,
     }
     return Records(
         batches=batches,

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -18,21 +18,21 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from glasshouse.checking.targets import GRPC, HTTP, Signal, Target
+from glasshouse.checking.targets import GRPC, HTTP, LOGS, METRICS, TRACES, Signal, Target
 from glasshouse.errors import ConfigurationError
 
 _EXPORTERS: Final = {
-    (HTTP, Signal.LOGS): ("http._log_exporter", "OTLPLogExporter"),
-    (HTTP, Signal.TRACES): ("http.trace_exporter", "OTLPSpanExporter"),
-    (HTTP, Signal.METRICS): ("http.metric_exporter", "OTLPMetricExporter"),
-    (GRPC, Signal.LOGS): ("grpc._log_exporter", "OTLPLogExporter"),
-    (GRPC, Signal.TRACES): ("grpc.trace_exporter", "OTLPSpanExporter"),
-    (GRPC, Signal.METRICS): ("grpc.metric_exporter", "OTLPMetricExporter"),
+    (HTTP, LOGS): ("http._log_exporter", "OTLPLogExporter"),
+    (HTTP, TRACES): ("http.trace_exporter", "OTLPSpanExporter"),
+    (HTTP, METRICS): ("http.metric_exporter", "OTLPMetricExporter"),
+    (GRPC, LOGS): ("grpc._log_exporter", "OTLPLogExporter"),
+    (GRPC, TRACES): ("grpc.trace_exporter", "OTLPSpanExporter"),
+    (GRPC, METRICS): ("grpc.metric_exporter", "OTLPMetricExporter"),
 }
 _RESPONSES: Final[dict[Signal, type[Message]]] = {
-    Signal.LOGS: ExportLogsServiceResponse,
-    Signal.TRACES: ExportTraceServiceResponse,
-    Signal.METRICS: ExportMetricsServiceResponse,
+    LOGS: ExportLogsServiceResponse,
+    TRACES: ExportTraceServiceResponse,
+    METRICS: ExportMetricsServiceResponse,
 }
 # The exporter tries these again; the first answer is no verdict.
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
@@ -72,6 +72,10 @@ class Sending:
         self._started = time.monotonic()
         # A daemon: an endpoint that never answers does not keep the process.
         self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def start(self) -> None:
+        """Send it."""
+        self._started = time.monotonic()
         self._thread.start()
 
     def wait(self, until: float) -> Answer | None:
@@ -100,7 +104,7 @@ class Sending:
             ) from None
         options: dict[str, Any] = {"timeout": self._timeout_s}
         if self.target.protocol == HTTP and not _brings_session(self.target.signal):
-            options["session"] = _Listening(self._heard)
+            options["session"] = _Watched(self._answered)
         try:
             return cls(**options)
         except Exception as error:  # noqa: BLE001 (a variable of theirs that they cannot use)
@@ -118,7 +122,7 @@ class Sending:
         redirected = isinstance(self._answer.status, int) and self._answer.status >= 300
         self._settle(accepted=result.name == _SUCCESS and not redirected)
 
-    def _heard(self, response: requests.Response | None, error: BaseException | None) -> None:
+    def _answered(self, response: requests.Response | None, error: BaseException | None) -> None:
         if response is None:
             self._settle(error=error)
             return
@@ -148,31 +152,43 @@ class Sending:
         return round((time.monotonic() - self._started) * 1000)
 
 
-class _Listening(requests.Session):
+class _Watched(requests.Session):
     """Hands on what each request came to."""
 
     def __init__(
-        self, heard: Callable[[requests.Response | None, BaseException | None], None]
+        self, answered: Callable[[requests.Response | None, BaseException | None], None]
     ) -> None:
         super().__init__()
-        self._heard = heard
+        self._answered = answered
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         try:
             response = super().send(request, **kwargs)
         except Exception as error:
-            self._heard(None, error)
+            self._answered(None, error)
             raise
-        self._heard(response, None)
+        self._answered(response, None)
         return response
 
 
 class GrpcLog(logging.Handler):
     """Hands on what the exporters over gRPC write: they return no reason."""
 
-    def __init__(self, sendings: list[Sending]) -> None:
+    logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
+
+    def __init__(self, sendings: Sequence[Sending]) -> None:
         super().__init__()
         self._sendings = sendings
+
+    def __enter__(self) -> None:
+        # Its filter would show the reason of one signal of three.
+        self._filters = list(self.logger.filters)
+        self.logger.filters.clear()
+        self.logger.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        self.logger.removeHandler(self)
+        self.logger.filters[:] = self._filters
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = list(cast(tuple[Any, ...], record.args)) if type(record.args) is tuple else []
@@ -184,9 +200,9 @@ class GrpcLog(logging.Handler):
 
 def _brings_session(signal: Signal) -> bool:
     """Return whether a credential provider makes the exporter's session."""
-    general = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER"
-    own = general.replace("_HTTP_", f"_HTTP_{signal.value.upper()}_")
-    return bool(os.environ.get(general) or os.environ.get(own))
+    general = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_{}CREDENTIAL_{}"
+    own = f"{signal.value.upper()}_"
+    return any(os.environ.get(general.format(part, "PROVIDER")) for part in ("", own))
 
 
 def _rejected(signal: Signal, response: requests.Response) -> tuple[int, str]:

@@ -1,24 +1,37 @@
 """Puts `RequestContextMiddleware` around every Starlette or FastAPI application.
 
 Their own telemetry writes nothing into a response, and reads no headers where tracing is off.
+Around the application, not into its stack of middlewares: upstream's instrumentation of FastAPI
+takes that stack apart, and leaves an application alone whose outermost part is not FastAPI's.
 """
 
-from collections.abc import Callable, Collection
-from typing import Any
+import functools
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Final
 
 from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
-from opentelemetry.instrumentation.utils import unwrap
-from wrapt import wrap_function_wrapper
 
-from glasshouse.asgi import ASGIApp, RequestContextMiddleware
+from glasshouse.asgi import Receive, RequestContextMiddleware, Scope, Send
 
-_METHOD = "build_middleware_stack"
+_METHOD: Final = "__call__"
+# In the scope: an application around this one has the ids, such as FastAPI's base class.
+_DONE: Final = "glasshouse.request_context"
 
 
-def _outermost(build: Callable[..., ASGIApp], _instance: object, args: Any, kwargs: Any) -> ASGIApp:
-    return RequestContextMiddleware(build(*args, **kwargs))
+def _around(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    # A plain coroutine function: servers distinguish by it which version of ASGI they speak.
+    @functools.wraps(application)
+    async def call(self: object, scope: Scope, receive: Receive, send: Send) -> None:
+        if _DONE in scope:
+            await application(self, scope, receive, send)
+            return
+        scope[_DONE] = True
+        inner = functools.partial(application, self)
+        await RequestContextMiddleware(inner)(scope, receive, send)
+
+    return call
 
 
 def _classes() -> list[type]:
@@ -30,7 +43,6 @@ def _classes() -> list[type]:
     except ImportError:
         pass
     else:
-        # FastAPI builds its stack itself instead of asking its base class.
         applications.append(FastAPI)
     # Upstream's instrumentation puts a subclass in Starlette's place; FastAPI has the original.
     owners = [
@@ -47,9 +59,10 @@ class RequestContextInstrumentor(BaseInstrumentor):
         return ("starlette >= 0.40",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        for cls in _classes():
-            wrap_function_wrapper(cls, _METHOD, _outermost)
+        self._originals = {cls: vars(cls)[_METHOD] for cls in _classes()}
+        for cls, original in self._originals.items():
+            setattr(cls, _METHOD, _around(original))
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        for cls in _classes():
-            unwrap(cls, _METHOD)
+        for cls, original in self._originals.items():
+            setattr(cls, _METHOD, original)

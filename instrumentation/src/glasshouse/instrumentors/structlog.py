@@ -47,8 +47,18 @@ _PLACED: Final = frozenset(
 )
 # Where a call of the application does not come from.
 _NOT_CALLERS: Final = frozenset(
-    {"asyncio", "concurrent", "contextvars", "glasshouse", "structlog", "threading", "wrapt"}
+    {
+        "asyncio",
+        "concurrent",
+        "contextvars",
+        "glasshouse",
+        "opentelemetry",
+        "structlog",
+        "threading",
+        "wrapt",
+    }
 )
+_CALLING: Final = "_ASYNC_CALLING_STACK"
 # The texts of the event that this call is about, for what a logger passes on.
 _texts: Final[ContextVar[list[Any] | None]] = ContextVar("glasshouse.structlog", default=None)
 
@@ -215,8 +225,12 @@ def _shown(value: Any, key: str = "") -> Any:
 
 
 def _caller() -> FrameType | None:
-    """Return the application's frame that logs, ``None`` where another thread does it for it."""
-    frame = inspect.currentframe()
+    """Return the application's frame that logs; `None` where that cannot be seen."""
+    module: Any = sys.modules.get("structlog.contextvars")
+    # Where another thread does it for a coroutine.
+    calling: Any = getattr(module, _CALLING, None)
+    frame: FrameType | None = calling.get(None) if calling is not None else None
+    frame = frame or inspect.currentframe()
     while frame and str(frame.f_globals.get("__name__")).partition(".")[0] in _NOT_CALLERS:
         frame = frame.f_back
     return frame

@@ -1,18 +1,23 @@
 """What upstream's instrumentations get as options, and what is fixed in them."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import wrapt
+from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.semconv.attributes.url_attributes import URL_PATH, URL_QUERY
 from wrapt import wrap_function_wrapper
 
-from glasshouse.instrumentors import grpc, redirects
+from glasshouse.instrumentors import grpc, redirects, streams, wsgi
 from glasshouse.instrumentors.django import when_middleware_loads
 from glasshouse.instrumentors.threads import ThreadsInstrumentor
 from glasshouse.propagation import HostPropagator, Hosts
+from glasshouse.response_ids import IdsResponsePropagator
 
 # Documents and the words searched for; the number of hits stays.
 _REDIS_CONTENT: Final = "_add_search_attributes"
@@ -23,6 +28,7 @@ def instrument(name: str, instrumentor: BaseInstrumentor, hosts: Hosts, **given:
     options = {**_options(name, hosts), **given}
     if name == "django":
         when_middleware_loads(instrumentor, **options)
+        wsgi.record_django_paths()
         return
     if name == "threading":
         # Whichever package the name came from.
@@ -43,8 +49,25 @@ def _options(name: str, hosts: Hosts) -> dict[str, Any]:
         return {"trace_configs": [redirects.aiohttp_trace_config(hosts)]}
     if name == "flask":
         # For comments in SQL, which nothing here writes; upstream never takes it back.
-        return {"enable_commenter": False}
+        return {"enable_commenter": False, "request_hook": _complete}
+    if name == "django":
+        return {"request_hook": _complete_django, "response_hook": streams.carry_django}
     return {}
+
+
+def _complete(span: trace.Span, environ: Mapping[str, Any]) -> None:
+    """Add path and query, which upstream knows only from servers that hand over the raw target."""
+    if not isinstance(span, ReadableSpan) or URL_PATH in (span.attributes or {}):
+        return
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    # As WSGI has it: bytes in the shape of Latin-1.
+    span.set_attribute(URL_PATH, path.encode("latin-1", "replace").decode("utf-8", "replace"))
+    if query := environ.get("QUERY_STRING"):
+        span.set_attribute(URL_QUERY, str(query))
+
+
+def _complete_django(span: trace.Span, request: Any) -> None:
+    _complete(span, request.META)
 
 
 def _fix_redis(_hosts: Hosts) -> None:
@@ -78,9 +101,47 @@ def _fix_asgi(_hosts: Hosts) -> None:
     wrap_function_wrapper(module, "OpenTelemetryMiddleware.__init__", without_messages)
 
 
+def _fix_flask(_hosts: Hosts) -> None:
+    wsgi.record_paths()
+    importlib.import_module("flask").request_finished.connect(streams.carry_flask, weak=False)
+
+
+def answer_with_ids() -> None:
+    """Let upstream's middleware of WSGI write the ids, as its others do, once it is imported.
+
+    No entry point names it: an application puts it around itself.
+    """
+    wrapt.when_imported("opentelemetry.instrumentation.wsgi")(_fix_wsgi)
+
+
+def _fix_wsgi(module: Any) -> None:
+    def with_hook(wrapped: Callable[..., None], _owner: object, args: Any, kwargs: Any) -> None:
+        own = kwargs.pop("response_hook", None) or (args[2] if len(args) > 2 else None)
+
+        def write(span: Any, environ: Any, status: str, headers: list[tuple[str, str]]) -> None:
+            IdsResponsePropagator().inject(headers, setter=_Appending())
+            if own is not None:
+                own(span, environ, status, headers)
+
+        if len(args) > 2:
+            wrapped(*args[:2], write, *args[3:], **kwargs)
+        else:
+            wrapped(*args, response_hook=write, **kwargs)
+
+    wrap_function_wrapper(module, "OpenTelemetryMiddleware.__init__", with_hook)
+
+
+class _Appending:
+    def set(self, carrier: list[tuple[str, str]], key: str, value: str) -> None:
+        carrier.append((key, value))
+
+
 _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
+    "falcon": lambda _hosts: wsgi.record_paths(),
     "fastapi": _fix_asgi,
+    "flask": _fix_flask,
     "grpc_aio_client": lambda _hosts: grpc.after_aio_client(),
+    "pyramid": lambda _hosts: wsgi.record_paths(),
     "redis": _fix_redis,
     "requests": redirects.guard_requests,
     "starlette": _fix_asgi,

@@ -5,3 +5,7 @@ from glasshouse.errors import ConfigurationError
 
 class PolicyError(ConfigurationError):
     """The policy is unusable; the message names file, line and rule."""
+
+
+class UnknownRuleError(PolicyError):
+    """A rule or entity to leave out is in no row of the policy."""

@@ -10,8 +10,8 @@ Value = TypeVar("Value")
 class late_property(Generic[Owner, Value]):  # used as a decorator, like property
     """What `functools.cached_property` is, without the lock that it has in Python 3.11.
 
-    A child that is forked while another thread makes such a value would wait for that lock for
-    good. Two threads may make the value twice instead.
+    A child that is forked while another thread makes such a value would wait for that lock
+    indefinitely. Two threads may make the value twice instead.
     """
 
     def __init__(self, make: Callable[[Owner], Value]) -> None:

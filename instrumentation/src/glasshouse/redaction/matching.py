@@ -1,7 +1,7 @@
 """Holds a fork back until no thread is inside RE2.
 
 RE2 takes a lock of its own while it matches, with Python's lock given up. A child that is forked
-then finds it taken for good, and would hang at its first log line.
+then finds it taken indefinitely, and would hang at its first log line.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any, Final
 _matching: Final[dict[int, None]] = {}
 _forking: Final[list[int]] = []
 _PAUSE_S: Final = 0.0002
-# One search takes less by far. A fork that was held back for good would be worse.
+# One search takes less by far. A fork that was held back indefinitely would be worse.
 _LONGEST_S: Final = 2.0
 
 

@@ -17,7 +17,7 @@ import yaml
 from glasshouse.redaction.checks import Check, CheckError, read_check
 from glasshouse.redaction.context import ContextWords
 from glasshouse.redaction.emails import email_pattern
-from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.errors import PolicyError, UnknownRuleError
 from glasshouse.redaction.late import late_property
 from glasshouse.redaction.limits import LimitError, Limits, read_limits
 from glasshouse.redaction.names import normalise
@@ -210,6 +210,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
         node = _compose(text)
     except OSError as error:
         raise PolicyError(f"policy {path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PolicyError(f"policy {path}: is not UTF-8") from None
     except yaml.YAMLError as error:
         raise PolicyError(f"policy {path}: {' '.join(str(error).split())}") from None
     if node is None:
@@ -255,7 +257,7 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
             f"policy {path}: has no rules or no keys; an empty policy would let everything pass"
         )
     if unknown := off.unused():
-        raise PolicyError(f"policy {path}: there is no rule or entity {unknown} to disable")
+        raise UnknownRuleError(f"policy {path}: there is no rule or entity {unknown} to disable")
     return Policy(
         limits=limits,
         vocabulary=vocabulary,

@@ -13,7 +13,7 @@ from glasshouse.redaction import policy
 from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.counting import count_cut, count_value
 from glasshouse.redaction.engine import Engine
-from glasshouse.redaction.errors import PolicyError
+from glasshouse.redaction.errors import PolicyError, UnknownRuleError
 from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE
 from glasshouse.redaction.parts import (
@@ -265,9 +265,15 @@ def _last_text(value: Any) -> str | None:
 def _default() -> Redactor:
     path = os.environ.get(POLICY_VARIABLE)
     disabled = os.environ.get(DISABLED_VARIABLE, "")
-    return Redactor.load(
-        Path(path) if path else None,
-        key=hmac_key(),
-        disable=[name.strip() for name in disabled.split(",") if name.strip()],
-        unchecked=count_value,
-    )
+    key = hmac_key()
+    try:
+        return Redactor.load(
+            Path(path) if path else None,
+            key=key,
+            disable=[name.strip() for name in disabled.split(",") if name.strip()],
+            unchecked=count_value,
+        )
+    except UnknownRuleError as error:
+        raise UnknownRuleError(f"{DISABLED_VARIABLE}: {error}") from None
+    except PolicyError as error:
+        raise PolicyError(f"{POLICY_VARIABLE}: {error}" if path else str(error)) from None

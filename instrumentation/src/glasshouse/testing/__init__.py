@@ -3,7 +3,7 @@
 With pytest the fixture ``telemetry`` is there as soon as this package is installed with its extra
 ``glasshouse[testing]``; elsewhere `capture` does the same.
 
-    def test_a_payment_is_told(telemetry):
+    def test_a_payment_is_recorded(telemetry):
         pay("ord-1", "jane@example.com")
         assert telemetry.find_span("pay").attributes["order"] == "ord-1"
         telemetry.assert_nothing_personal()

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final
 
 from opentelemetry import metrics, trace
@@ -30,6 +30,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from glasshouse import capture as logging_capture
 from glasshouse.errors import GlasshouseError
+from glasshouse.guard.trusted import Trusted
 from glasshouse.processors import IdsLogRecordProcessor, IdsSpanProcessor
 from glasshouse.testing.telemetry import Telemetry
 
@@ -44,7 +45,8 @@ _active: Final[list[Telemetry]] = []
 _joined: Final[dict[int, object]] = {}
 
 
-class _Spans(SpanProcessor):
+# Redacted where they are taken, whether or not a guard stands before them.
+class _Spans(Trusted, SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing to do: a span is taken when it ends."""
 
@@ -53,7 +55,7 @@ class _Spans(SpanProcessor):
             one.add_span(span)
 
 
-class _Logs(LogRecordProcessor):
+class _Logs(Trusted, LogRecordProcessor):
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         for one in tuple(_active):
             one.add_log(
@@ -92,7 +94,7 @@ def capture() -> Generator[Telemetry]:
     metering.add_metric_reader(telemetry.reader)
     _active.append(telemetry)
     try:
-        with _bridge():
+        with _bridge:
             yield telemetry
     finally:
         _active.remove(telemetry)
@@ -179,17 +181,70 @@ def _switched_on() -> Generator[None]:
             os.environ[OTEL_SDK_DISABLED] = before
 
 
-@contextlib.contextmanager
-def _bridge() -> Generator[None]:
-    """Hand on what the standard library logs, unless something does already."""
-    root = logging.getLogger()
-    level, installs = root.level, not logging_capture.is_installed()
-    if installs:
-        logging_capture.install()
-    root.setLevel(min(level, logging.INFO))
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        if installs:
-            logging_capture.uninstall()
+class _Bridge:
+    """Hands on what the standard library logs, while something captures and nothing else does."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._undo: contextlib.ExitStack | None = None
+
+    def __enter__(self) -> None:
+        with _lock:
+            self._users += 1
+            if self._users == 1 and not _is_bridged():
+                self._undo = contextlib.ExitStack()
+                self._undo.callback(_hand_on())
+                self._undo.callback(_lower(logging.getLogger(), logging.INFO))
+
+    def __exit__(self, *_: object) -> None:
+        with _lock:
+            self._users -= 1
+            if self._users == 0 and self._undo is not None:
+                self._undo.close()
+                self._undo = None
+
+
+_bridge: Final = _Bridge()
+
+
+def _is_bridged() -> bool:
+    """Return whether the distro, or upstream's handler, hands log records on already."""
+    handlers = [type(handler) for handler in logging.getLogger().handlers]
+    return logging_capture.is_installed() or any(
+        kind.__name__ == "LoggingHandler" and kind.__module__.startswith("opentelemetry.")
+        for kind in handlers
+    )
+
+
+def _hand_on() -> Callable[[], object]:
+    """Hand on every record of every logger, whatever handlers it has; return how to end it."""
+    original = logging.Logger.callHandlers
+
+    def call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
+        logging_capture.export(record)
+        original(self, record)
+
+    def undo() -> None:
+        # The service may have set the distro up meanwhile, which stays.
+        if logging.Logger.callHandlers is call_handlers:
+            _put(original)
+
+    _put(call_handlers)
+    return undo
+
+
+def _put(function: Callable[[logging.Logger, logging.LogRecord], None]) -> None:
+    setattr(logging.Logger, "callHandlers", function)  # noqa: B010 (as pyright wants it)
+
+
+def _lower(logger: logging.Logger, level: int) -> Callable[[], object]:
+    """Let a level through, as the distro does; return how to set it back, if nobody else has."""
+    before = logger.level
+    lowered = min(before, level)
+    logger.setLevel(lowered)
+
+    def undo() -> None:
+        if logger.level == lowered and not logging_capture.is_installed():
+            logger.setLevel(before)
+
+    return undo

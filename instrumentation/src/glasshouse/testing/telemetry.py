@@ -18,6 +18,8 @@ from glasshouse.testing.stable import Stable
 
 # Of a log record, beside its event name: what Loki finds it by.
 _EVENT: Final = "event"
+# Of the SDK, and of this package.
+_ABOUT_ITSELF: Final = ("otel.sdk.", "glasshouse.")
 _MOST_SHOWN: Final = 20
 
 
@@ -47,11 +49,12 @@ class Telemetry:
 
     @property
     def metrics(self) -> list[Metric]:
-        """Each series with its value up to now."""
+        """Each series with its value up to now, but what telemetry counts about itself."""
         if self._last is not None:
             return list(self._last)
         data: MetricsData | None = self._reader.get_metrics_data()
-        return records.metrics(telemetry_redactor().metrics(data) if data else None)
+        found = records.metrics(telemetry_redactor().metrics(data) if data else None)
+        return [one for one in found if not one.name.startswith(_ABOUT_ITSELF)]
 
     def find_span(self, name: str) -> Span:
         """Return the one span of this name.

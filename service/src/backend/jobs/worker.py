@@ -96,9 +96,11 @@ async def _sending_events(pool: Pool) -> AsyncIterator[None]:
         yield
         return
     sender = EventSender()
-    async with OutboxSender(pool, sender.send).running():
-        yield
-    sender.close()
+    try:
+        async with OutboxSender(pool, sender.send).running():
+            yield
+    finally:
+        sender.close()
 
 
 def create_services(

@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from backend.platform.database import Connection, after_commit
 from backend.platform.queries import query
-from glasshouse.acknowledged import PreparedEvent, announce_event, is_exported
+from glasshouse.acknowledged import PreparedEvent, announce_event, emit_prepared, is_exported
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -22,12 +22,15 @@ _NANOSECONDS: Final = 1000  # of a microsecond
 async def add(event: PreparedEvent, connection: Connection) -> None:
     """Write an event in the transaction of ``connection``; its console line follows the commit.
 
-    Where logs are not sent over OTLP, the line is all there is.
+    Where logs are not sent over OTLP there is nobody to acknowledge it: it goes the way of all
+    logs, after the commit.
     """
-    if is_exported():
-        # A span of it would report telemetry, not the service.
-        with suppress_instrumentation():
-            await connection.execute(query("insert_event"), _row(event))
+    if not is_exported():
+        after_commit(connection, functools.partial(emit_prepared, event))
+        return
+    # A span of it would report telemetry, not the service.
+    with suppress_instrumentation():
+        await connection.execute(query("insert_event"), _row(event))
     after_commit(connection, functools.partial(announce_event, event))
 
 

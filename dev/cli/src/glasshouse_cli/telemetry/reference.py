@@ -37,7 +37,8 @@ until the Collector has acknowledged it: at least once, whatever is killed in be
 `log.record.uid`, by which the Collector knows a repeat for 10 minutes and counts it once; time,
 trace, ids and resource are those of the change. Its console line is written after the commit, once,
 where the change was made; a process that is killed just then writes none. Only `job.finished` of an
-execution whose row cannot be written goes straight to the exporter, as an event of `emit_event` does.
+execution whose row cannot be written goes straight to the exporter, as an event of `emit_event`
+does.
 
 Any service with a database of its own can do the same with `glasshouse.acknowledged`: write what
 `prepare_event` returns, call `announce_event` after the commit, hand what is written to

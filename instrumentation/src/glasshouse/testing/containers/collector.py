@@ -24,6 +24,7 @@ _POLICY: Final = "/etc/otelcol/rules.yaml"
 _KEY: Final = "/run/secrets/hmac_key"
 _STATE: Final = "/var/lib/otelcol"
 _SINK: Final = "/sink"
+_BACKENDS: Final = ("tempo", "loki", "prometheus")
 _SIGNALS: Final = ("traces", "metrics", "logs")
 
 # Writes every request it gets, one JSON document a line.
@@ -124,8 +125,8 @@ class CollectorContainer(_Otelcol):
             run_my_service(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
             [record] = until_arrived(collector.sink.log_records)
 
-    backends: addresses for the variables TEMPO_ENDPOINT, LOKI_ENDPOINT and PROMETHEUS_ENDPOINT of
-        the configuration; then there is no sink.
+    backends: addresses of ``tempo``, ``loki`` and ``prometheus`` that take OTLP over HTTP; then
+        there is no sink.
     config: the whole configuration, as text or as a file. It has the policy at
         /etc/otelcol/rules.yaml and the key at /run/secrets/hmac_key.
     policy: of redaction, by default the one that comes with this package.
@@ -163,9 +164,9 @@ class CollectorContainer(_Otelcol):
             self._sink = SinkContainer(
                 image, folder=sink_folder, network=network, labels=labels, **options
             )
-            names = ("TEMPO_ENDPOINT", "LOKI_ENDPOINT", "PROMETHEUS_ENDPOINT")
-            backends = dict.fromkeys(names, f"http://{SinkContainer.alias}:4318")
-        self.with_envs(**backends)
+            backends = dict.fromkeys(_BACKENDS, f"http://{SinkContainer.alias}:4318")
+        for name in _BACKENDS:
+            self.with_env("_".join((name.upper(), "ENDPOINT")), backends[name])
         self.with_command([f"--config={_CONFIG}"])
         text = config or (packaged("collector.yaml") if families else without_events())
         self.with_copy_into_container(text_of(text), _CONFIG)

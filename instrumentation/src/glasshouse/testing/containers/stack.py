@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Self
 
+from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISTRO
+from opentelemetry.sdk.environment_variables import (
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_METRIC_EXPORT_INTERVAL,
+)
+
 from glasshouse.testing.containers.backends import (
     LokiContainer,
     PrometheusContainer,
@@ -13,10 +19,11 @@ from glasshouse.testing.containers.backends import (
 from glasshouse.testing.containers.base import Container, new_network
 from glasshouse.testing.containers.collector import CollectorContainer
 
+# By the names that the containers have in their network.
 BACKENDS: Final = {
-    "TEMPO_ENDPOINT": "http://tempo:4318",
-    "LOKI_ENDPOINT": "http://loki:3100/otlp",
-    "PROMETHEUS_ENDPOINT": "http://prometheus:9090/api/v1/otlp",
+    "tempo": "http://tempo:4318",
+    "loki": "http://loki:3100/otlp",
+    "prometheus": "http://prometheus:9090/api/v1/otlp",
 }
 
 
@@ -55,9 +62,9 @@ class StackContainers:
     def environment(self) -> dict[str, str]:
         """Variables for a service that is to send here, soon enough for a test."""
         return {
-            "OTEL_PYTHON_DISTRO": "glasshouse",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint,
-            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+            OTEL_PYTHON_DISTRO: "glasshouse",
+            OTEL_EXPORTER_OTLP_ENDPOINT: self.endpoint,
+            OTEL_METRIC_EXPORT_INTERVAL: "1000",
         }
 
     def start(self) -> Self:
