@@ -3,11 +3,14 @@
 import functools
 import importlib.metadata
 from importlib.metadata import EntryPoints
+from typing import Any, cast
 
 
 @functools.cache
 def _all() -> dict[str, EntryPoints]:
-    every = list(importlib.metadata.entry_points().select())
+    # Of another type before Python 3.12, but with the same ways to select.
+    found = cast(Any, importlib.metadata.entry_points())
+    every = list(cast(EntryPoints, found.select()))
     groups = {entry.group for entry in every}
     return {group: EntryPoints(one for one in every if one.group == group) for group in groups}
 
