@@ -23,15 +23,16 @@ from glasshouse.instrumentors.uncaught import UncaughtInstrumentor
 from glasshouse.redaction import Redactor
 
 MAIL = "nora.lind@example.org"
-MASKED = Redactor.default().text(MAIL)
+# In what is expected: the mask that this process makes.
+MASK = "MASK"
 RED, END = "\x1b[31m\x1b[1m", "\x1b[0m"
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (f"mail {MAIL}\n", f"mail {MASKED}\n"),
-        (f"{RED}{MAIL}{END} is {RED}red{END}\n", f"{RED}{MASKED}{END} is {RED}red{END}\n"),
+        (f"mail {MAIL}\n", f"mail {MASK}\n"),
+        (f"{RED}{MAIL}{END} is {RED}red{END}\n", f"{RED}{MASK}{END} is {RED}red{END}\n"),
         # The letter that ends a sequence would hide the first digit.
         (f"{RED}4111111111111111{END}", f"{RED}[card:1111]{END}"),
         (f"{RED}nothing{END} here\n\n", f"{RED}nothing{END} here\n\n"),
@@ -43,7 +44,8 @@ RED, END = "\x1b[31m\x1b[1m", "\x1b[0m"
     ],
 )
 def test_a_line_is_redacted_with_its_colours(line: str, expected: str) -> None:
-    assert redacted_text(line) == expected
+    mask = Redactor.default().text(MAIL)
+    assert redacted_text(line) == expected.replace(MASK, mask)
 
 
 def record(message: str, *args: object) -> logging.LogRecord:
