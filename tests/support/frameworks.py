@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from support import ports, shop_process
+from support.signals import with_default_signals
 from support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,7 @@ def running(
             stdout=out,
             stderr=err,
             start_new_session=True,
+            preexec_fn=with_default_signals,
         )
     url = "" if ready is None else f"http://127.0.0.1:{port}"
     started = Program(process=process, stdout=stdout, stderr=stderr, url=url)

@@ -1,24 +1,18 @@
 """What a forked child makes anew, so that it does not speak for its parent."""
 
 import contextlib
-import functools
-import logging
 import os
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
-from wrapt import register_post_import_hook, wrap_function_wrapper
 
 Provider = TracerProvider | LoggerProvider | MeterProvider
 INSTANCE: Final = "service.instance.id"
-# Both print what ends a child to standard error, as it is.
-_PROCESSES: Final = ("multiprocessing.process", "billiard.process")
 
 
 def install(providers: Sequence[Provider]) -> None:
@@ -34,30 +28,6 @@ def install(providers: Sequence[Provider]) -> None:
                     forget_counts(provider)
 
     os.register_at_fork(after_in_child=after_in_child)
-    for module in _PROCESSES:
-        register_post_import_hook(_log_uncaught, module)
-
-
-def _log_uncaught(module: Any) -> None:
-    wrap_function_wrapper(module, "BaseProcess._bootstrap", _bootstrap)
-
-
-def _bootstrap(
-    bootstrap: Callable[..., Any], process: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    # On the object, because each class brings a `run` of its own.
-    process.run = functools.partial(_run, process.run)
-    return bootstrap(*args, **kwargs)
-
-
-def _run(run: Callable[[], object]) -> None:
-    """Send an exception that ends a child through logging, in place of standard error."""
-    try:
-        run()
-    except Exception:
-        logger = logging.getLogger("glasshouse.uncaught")
-        logger.critical("Uncaught exception in a child process", exc_info=True)
-        sys.exit(1)
 
 
 def keep_given_instance(providers: Sequence[Provider]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from opentelemetry import trace
 
-from glasshouse import capture
+from glasshouse import capture, uncaught
 from glasshouse.capture import talkative
 from glasshouse.capture.consoles import written_twice
 from glasshouse.capture.handlers import Redacting
@@ -268,6 +268,7 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     capture.watchers.append(_Watch(handler))
     logging.captureWarnings(True)
     _log_uncaught()
+    uncaught.install()
     # Other handlers' reports of a record that they could not format show it as it is.
     logging.raiseExceptions = False
     # On the logger, so that it holds for the console and for OTLP.

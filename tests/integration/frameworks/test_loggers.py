@@ -207,7 +207,8 @@ import billiard.process, celery.worker.consumer.consumer, celery.worker.worker, 
 import multiprocessing.process, socketserver, wsgiref.handlers
 import structlog, structlog.contextvars
 from loguru import logger
-from glasshouse.instrumentors import celery_worker, uncaught
+from glasshouse import uncaught
+from glasshouse.instrumentors import celery_worker
 from glasshouse.instrumentors.loguru import LoguruInstrumentor
 
 names = [(module, name) for module, name, _ in LoguruInstrumentor()._wrappers()]

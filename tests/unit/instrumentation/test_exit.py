@@ -12,6 +12,7 @@ import pytest
 from support import otlp_sink, shop_process
 from support.backends import attribute
 from support.otlp_sink import Fault, Request, Sink
+from support.signals import with_default_signals
 
 # Records one span and one log, then waits until it is ended.
 SCRIPT = """
@@ -50,6 +51,7 @@ def end_script(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=with_default_signals,
     )
     with process:
         assert process.stdout

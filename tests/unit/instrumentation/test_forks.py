@@ -196,13 +196,13 @@ child.join()
 assert child.exitcode == 1
 """
     written = run(sink, source)
-    assert "Uncaught exception in a child process" in written
+    assert "Uncaught exception in ForkProcess-1" in written
     assert "ValueError: cannot mail [email:" in written
     assert "jane@example.com" not in written
     (record,) = [
         one
         for one in sink.log_records()
-        if one["body"]["stringValue"] == "Uncaught exception in a child process"
+        if one["body"]["stringValue"] == "Uncaught exception in ForkProcess-1"
     ]
     assert attribute(record, "exception.type") == "ValueError"
     assert b"jane@example.com" not in b"".join(request.body for request in sink.requests)

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from glasshouse import capture
+from glasshouse import capture, uncaught
 from glasshouse.console_text import redacted_text
 from glasshouse.handed_on import LIBRARY, handing_on, is_handed_on
 from glasshouse.instrumentors.celery_worker import ARGUMENTS, RESULT, _without_values
 from glasshouse.instrumentors.records import made
-from glasshouse.instrumentors.uncaught import UncaughtInstrumentor
 from glasshouse.redaction import Redactor
+from support.signals import with_default_signals
 
 MAIL = "nora.lind@example.org"
 # In what is expected: the mask that this process makes.
@@ -139,14 +139,13 @@ def test_the_capture_leaves_out_what_another_library_has_exported(
 
 
 @pytest.fixture
-def uncaught() -> Iterator[None]:
-    instrumentor = UncaughtInstrumentor()
-    instrumentor.instrument()
+def logged() -> Iterator[None]:
+    uncaught.install()
     yield
-    instrumentor.uninstrument()
+    uncaught.uninstall()
 
 
-@pytest.mark.usefixtures("uncaught")
+@pytest.mark.usefixtures("logged")
 def test_a_request_that_fails_is_logged_and_not_printed(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,7 +191,11 @@ except ValueError:
 
 def test_what_ctrl_c_interrupts_is_redacted() -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", INTERRUPTED],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=with_default_signals,
     )
     assert ended.returncode == -signal.SIGINT
     assert ended.stderr.endswith("KeyboardInterrupt\n")

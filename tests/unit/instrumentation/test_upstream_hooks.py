@@ -82,6 +82,7 @@ REACHED = {
     "_ASYNC_CALLING_STACK",
     "_add_search_attributes",
     "_batch_processor",
+    "_bootstrap",
     "_context",
     "_core",
     "_endpoint",

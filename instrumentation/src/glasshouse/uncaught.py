@@ -7,41 +7,38 @@ they become log records: exported, and redacted on the console. How the process 
 
 import logging
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, Final
 
-from opentelemetry.instrumentation.instrumentor import (
-    BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
-)
 from opentelemetry.instrumentation.utils import unwrap
 from wrapt import register_post_import_hook, wrap_function_wrapper
 
 _logger: Final = logging.getLogger("glasshouse.uncaught")
 
 
-class UncaughtInstrumentor(BaseInstrumentor):
-    """Sends through `logging` what the standard library prints of exceptions."""
+_installed: Final[list[bool]] = []
 
-    _active = False
 
-    def instrumentation_dependencies(self) -> Collection[str]:
-        return ()
-
-    def _instrument(self, **kwargs: Any) -> None:
-        self._active = True
+def install() -> None:
+    """Send through `logging` what the standard library prints of exceptions. Safe to call twice."""
+    if not _installed:
+        _installed.append(True)
         for module in _WRAPPERS:
-            register_post_import_hook(self._patch, module)
+            register_post_import_hook(_patch, module)
 
-    def _uninstrument(self, **kwargs: Any) -> None:
-        self._active = False
-        for module, (owner, method, _) in _WRAPPERS.items():
-            if module in sys.modules:
-                unwrap(getattr(sys.modules[module], owner), method)
 
-    def _patch(self, module: Any) -> None:
-        if self._active:
-            owner, method, wrapper = _WRAPPERS[module.__name__]
-            wrap_function_wrapper(module, f"{owner}.{method}", wrapper)
+def uninstall() -> None:
+    """Let the standard library print again."""
+    _installed.clear()
+    for module, (owner, method, _) in _WRAPPERS.items():
+        if module in sys.modules:
+            unwrap(getattr(sys.modules[module], owner), method)
+
+
+def _patch(module: Any) -> None:
+    if _installed:
+        owner, method, wrapper = _WRAPPERS[module.__name__]
+        wrap_function_wrapper(module, f"{owner}.{method}", wrapper)
 
 
 def _child(bootstrap: Callable[..., int], process: Any, args: Any, kwargs: Any) -> int:
