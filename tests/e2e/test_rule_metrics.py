@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from support.stack import Stack
@@ -17,6 +18,7 @@ ONLY_AFTER = {
     "otelcol_processor_pii_unscanned_total": "redaction could not check something",
     "otelcol_deltatocumulative_datapoints_total": "a point was a delta",
     "redaction:hits:increase10m": "redaction masked something",
+    "service:given_up:increase10m": "a service gave telemetry up",
     "errors:increase5m": "an error",
     "errors:ratio_rate5m": "a request or a job in the last 5 minutes",
 }
@@ -59,6 +61,26 @@ def test_the_stack_has_every_metric_that_a_rule_reads(http: httpx.Client, stack:
 
     # A scheduled job runs once a minute; before its first success there is no time of it.
     until(probe, what="metrics that rules read", deadline_s=90)
+
+
+# A rule selects them by an expression for their names; that they exist is seen here alone.
+SELF_METRICS = {
+    "otel_sdk_exporter_span_exported_total",
+    "otel_sdk_exporter_log_exported_total",
+    "otel_sdk_exporter_metric_data_point_exported_total",
+    "otel_sdk_processor_span_processed_total",
+    "otel_sdk_processor_log_processed_total",
+}
+
+
+@pytest.mark.parametrize("name", sorted(SELF_METRICS))
+def test_each_service_counts_what_it_delivers(name: str, http: httpx.Client, stack: Stack) -> None:
+    def probe() -> tuple[bool | None, object]:
+        answer = http.get(f"{stack.url('prometheus')}/api/v1/query", params={"query": name})
+        services = {one["metric"].get("service_name") for one in answer.json()["data"]["result"]}
+        return (True if {"backend-api", "backend-worker"} <= services else None), services
+
+    until(probe, what=name, deadline_s=90)
 
 
 def test_no_rule_fails_when_it_is_evaluated(http: httpx.Client, stack: Stack) -> None:

@@ -287,6 +287,9 @@ def _installable(package: str) -> str:
     for line in metadata("glasshouse").get_all("Requires-Dist") or ():
         required = Requirement(line)
         extra = _EXTRA.search(str(required.marker or ""))
-        if canonicalize_name(required.name) == canonicalize_name(package) and extra:
+        # A service wants the part that it lacks, not every one.
+        if extra is None or extra[1] == "all":
+            continue
+        if canonicalize_name(required.name) == canonicalize_name(package):
             return f"glasshouse[{extra[1]}]"
     return package

@@ -279,6 +279,13 @@ def test_the_variable_narrows() -> None:
     ("required", "wanted"),
     [
         (["opentelemetry-instrumentation-flask>=0.65b0; extra == 'flask'"], "glasshouse[flask]"),
+        (
+            [
+                "opentelemetry-instrumentation-flask>=0.65b0; extra == 'all'",
+                "opentelemetry-instrumentation-flask>=0.65b0; extra == 'flask'",
+            ],
+            "glasshouse[flask]",
+        ),
         (['opentelemetry_instrumentation_flask; extra == "web-one"'], "glasshouse[web-one]"),
         (["opentelemetry-instrumentation-flask"], "opentelemetry-instrumentation-flask"),
         (["flask; extra == 'flask'"], "opentelemetry-instrumentation-flask"),
