@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from http.server import ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -303,7 +304,12 @@ def test_a_certificate_that_nobody_trusts(
     assert untrusted.the_same("advice") == (
         "its certificate is not trusted: put the authority's into OTEL_EXPORTER_OTLP_CERTIFICATE"
     )
-    assert (untrusted.code, trusted.code, overruled.code) == (1, 0, 1)
+    assert (untrusted.code, trusted.code) == (1, 0)
+    if version("opentelemetry-sdk").startswith("1.44."):
+        # That release hands the file to requests in a way that nothing overrules.
+        assert overruled.code == 0
+        return
+    assert overruled.code == 1
     assert overruled.the_same("advice") == (
         "its certificate is not trusted: REQUESTS_CA_BUNDLE is set, and wins over"
         " OTEL_EXPORTER_OTLP_CERTIFICATE"

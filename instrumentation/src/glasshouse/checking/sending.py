@@ -162,6 +162,8 @@ class _Watched(requests.Session):
         self._answered = answered
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        # SDK 1.44 would follow it, and report what it met there.
+        kwargs["allow_redirects"] = False
         try:
             response = super().send(request, **kwargs)
         except Exception as error:
