@@ -73,6 +73,12 @@ SELF_METRICS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def a_request(http: httpx.Client, stack: Stack) -> None:
+    """Without one there is no rate of requests, and no span of the API."""
+    http.get(f"{stack.api}/payments/none")
+
+
 @pytest.mark.parametrize("name", sorted(SELF_METRICS))
 def test_each_service_counts_what_it_delivers(name: str, http: httpx.Client, stack: Stack) -> None:
     def probe() -> tuple[bool | None, object]:
