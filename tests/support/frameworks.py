@@ -133,3 +133,26 @@ def _wait_until_it_answers(program: Program, path: str) -> None:
         return True, answer.status_code
 
     until(probe, what=f"{path} is answered", deadline_s=STARTED_WITHIN_S)
+
+
+def last_line_of(program: Path, **variables: str) -> Any:
+    """Run a program under the distro, without exporters; return its last line, read as JSON."""
+    make_environment()
+    ended = subprocess.run(
+        [str(BIN / "opentelemetry-instrument"), str(BIN / "python"), program],
+        env={
+            "PATH": str(BIN),
+            "OTEL_PYTHON_DISTRO": "glasshouse",
+            "OTEL_TRACES_EXPORTER": "none",
+            "OTEL_METRICS_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+            "LOG_LEVEL": "ERROR",
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return json.loads(ended.stdout.splitlines()[-1])

@@ -23,6 +23,7 @@ from glasshouse.context import current_ids
 from glasshouse.errors import ConfigurationError
 from glasshouse.events import EVENT_ATTRIBUTE, EVENT_NAME_ATTRIBUTE, field_name
 from glasshouse.redaction import Redactor
+from glasshouse.redaction.plain import UNREADABLE
 from glasshouse.settings import service_name
 
 LEVEL_VARIABLE: Final = "LOG_LEVEL"
@@ -33,7 +34,6 @@ _FORMATS: Final = ("json", "text")
 _ENCODER: Final = json.JSONEncoder(
     default=str, ensure_ascii=False, allow_nan=False, separators=(",", ":")
 )
-UNLOGGABLE: Final = "[unloggable]"
 _TAKEN_AWAY: Final = (
     "The application has replaced the root logger's handlers: the console has its form from now "
     "on, still redacted; all records are exported as before"
@@ -179,7 +179,7 @@ class _ConsoleHandler(Redacting, logging.StreamHandler[Any]):
         """
         error = sys.exc_info()[0]
         values = {"name": record.name, "levelno": record.levelno, "levelname": record.levelname}
-        marker = logging.makeLogRecord({**values, "created": record.created, "msg": UNLOGGABLE})
+        marker = logging.makeLogRecord({**values, "created": record.created, "msg": UNREADABLE})
         vars(marker)["error.type"] = error.__qualname__ if error else "unknown"
         # The stream itself may be gone.
         with contextlib.suppress(Exception):

@@ -4,8 +4,6 @@ One program makes every call twice, to a host that is listed and to one that is 
 localhost are the same machine. It prints what arrived.
 """
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,25 +19,7 @@ CONTEXT = ["baggage", "traceparent", "x-correlation-id"]
 @pytest.fixture(scope="module")
 def arrived() -> dict[str, list[str]]:
     """The names of the context headers that arrived, by call."""
-    frameworks.make_environment()
-    ended = subprocess.run(
-        [str(frameworks.BIN / "opentelemetry-instrument"), str(frameworks.BIN / "python"), PROGRAM],
-        env={
-            "PATH": str(frameworks.BIN),
-            "OTEL_PYTHON_DISTRO": "glasshouse",
-            "OTEL_TRACES_EXPORTER": "none",
-            "OTEL_METRICS_EXPORTER": "none",
-            "OTEL_LOGS_EXPORTER": "none",
-            "LOG_LEVEL": "ERROR",
-            "GLASSHOUSE_PROPAGATION_HOSTS": "127.0.0.1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return json.loads(ended.stdout.splitlines()[-1])
+    return frameworks.last_line_of(PROGRAM, GLASSHOUSE_PROPAGATION_HOSTS="127.0.0.1")
 
 
 @pytest.mark.parametrize("client", HTTP_CLIENTS)

@@ -1,7 +1,5 @@
 """A streamed body has the ids and the trace of its request; a bare WSGI application has both."""
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +11,11 @@ PROGRAM = Path(__file__).with_name("streamed_answers.py")
 
 
 def run(**variables: str) -> dict[str, Any]:
-    ended = subprocess.run(
-        [str(frameworks.BIN / "opentelemetry-instrument"), str(frameworks.BIN / "python"), PROGRAM],
-        env={
-            "PATH": str(frameworks.BIN),
-            "OTEL_PYTHON_DISTRO": "glasshouse",
-            "OTEL_TRACES_EXPORTER": "none",
-            "OTEL_METRICS_EXPORTER": "none",
-            "OTEL_LOGS_EXPORTER": "none",
-            "LOG_LEVEL": "ERROR",
-            **variables,
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return json.loads(ended.stdout.splitlines()[-1])
+    return frameworks.last_line_of(PROGRAM, **variables)
 
 
 @pytest.fixture(scope="module")
 def answered() -> dict[str, Any]:
-    frameworks.make_environment()
     return run()
 
 

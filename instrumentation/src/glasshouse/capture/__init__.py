@@ -1,7 +1,6 @@
 """Takes what a service logs by Python's `logging`: over OTLP complete, on consoles redacted."""
 
 from glasshouse.capture.export import export
-from glasshouse.capture.handlers import redacted
 from glasshouse.capture.install import (
     install,
     is_installed,
@@ -15,7 +14,6 @@ __all__ = [
     "export",
     "install",
     "is_installed",
-    "redacted",
     "show",
     "uninstall",
     "was_exported",

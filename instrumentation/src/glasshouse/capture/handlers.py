@@ -20,11 +20,6 @@ class Redacting:
     """Mixed into a handler that redacts what it writes by itself."""
 
 
-def redacted(text: str) -> str:
-    """Return a line for a console: redacted, and cut where it is long. Never raises."""
-    return Redactor.default().for_caller().text(text)
-
-
 def install() -> None:
     """Redact each text that a handler of this process formats."""
     _put(logging.Handler, "handle", _handling)

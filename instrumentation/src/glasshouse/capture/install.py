@@ -17,8 +17,6 @@ from glasshouse.handed_on import LIBRARY, is_handed_on
 # Called with each record, before the handlers: our console notices here that it is gone.
 watchers: Final[list[Callable[[logging.LogRecord], None]]] = []
 _lock: Final = threading.Lock()
-
-
 # What the logger would call without us: Python's own, or another library's that was there first.
 _replaced: Final[list[Callable[..., Any]]] = []
 # The record that was exported before its handlers were called.

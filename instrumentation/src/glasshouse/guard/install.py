@@ -51,20 +51,17 @@ def _only(args: Any, kwargs: dict[str, Any]) -> Any:
     return args[0] if args else next(iter(kwargs.values()))
 
 
-def _guard_span_processor(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]) -> None:
-    processor = _only(args, kwargs)
-    if isinstance(processor, Trusted | SpanGuard):
-        add(processor)
-    elif not is_second(owner, processor):
-        add(SpanGuard(processor))
+def _guarding(guard: type[SpanGuard] | type[LogGuard]) -> Call:
+    """Return what puts ``guard`` before each processor that is added."""
 
+    def wrapper(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        processor = _only(args, kwargs)
+        if isinstance(processor, Trusted | guard):
+            add(processor)
+        elif not is_second(owner, processor):
+            add(guard(processor))
 
-def _guard_log_record_processor(add: Call, owner: Any, args: Any, kwargs: dict[str, Any]) -> None:
-    processor = _only(args, kwargs)
-    if isinstance(processor, Trusted | LogGuard):
-        add(processor)
-    elif not is_second(owner, processor):
-        add(LogGuard(processor))
+    return wrapper
 
 
 def _guard_reader(put: Call, reader: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -87,9 +84,9 @@ def _nothing(*_args: Any, **_kwargs: Any) -> None:
 
 
 _PLACES: Final[tuple[tuple[type, str, Call], ...]] = (
-    (SynchronousMultiSpanProcessor, "add_span_processor", _guard_span_processor),
-    (ConcurrentMultiSpanProcessor, "add_span_processor", _guard_span_processor),
-    (SynchronousMultiLogRecordProcessor, "add_log_record_processor", _guard_log_record_processor),
-    (ConcurrentMultiLogRecordProcessor, "add_log_record_processor", _guard_log_record_processor),
+    (SynchronousMultiSpanProcessor, "add_span_processor", _guarding(SpanGuard)),
+    (ConcurrentMultiSpanProcessor, "add_span_processor", _guarding(SpanGuard)),
+    (SynchronousMultiLogRecordProcessor, "add_log_record_processor", _guarding(LogGuard)),
+    (ConcurrentMultiLogRecordProcessor, "add_log_record_processor", _guarding(LogGuard)),
     (MetricReader, "_set_collect_callback", _guard_reader),
 )
