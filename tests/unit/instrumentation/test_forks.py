@@ -176,6 +176,21 @@ def test_what_a_child_records_arrives_once_and_as_its_own(sink: Sink, end: str) 
     assert set(done) == set(instances(sink, "logs"))
 
 
+def test_the_first_exports_import_nothing(sink: Sink) -> None:
+    """A fork by another thread while a thread of ours imports leaves a child that hangs."""
+    source = """
+from opentelemetry._logs import get_logger_provider
+work(0)
+modules = set(sys.modules)
+for provider in get_logger_provider(), trace.get_tracer_provider(), metrics.get_meter_provider():
+    assert provider.force_flush()
+print(f"imported: {sorted(set(sys.modules) - modules)}")
+"""
+    assert "imported: []" in run(sink, source)
+    assert {"parent", "work 0"} <= set(sink.bodies())
+    assert [span["name"] for span in sink.spans()] == ["span 0"]
+
+
 def test_a_child_keeps_the_instance_that_the_environment_names(sink: Sink) -> None:
     run(
         sink,

@@ -1,6 +1,10 @@
 """The HTTP session of an exporter: tries once, and reports afterwards how it went."""
 
 import datetime
+
+# requests imports it with the first request. A process that is forked meanwhile, by another
+# thread, would have a child that waits for ever to import it.
+import netrc  # noqa: F401
 import os
 import weakref
 from dataclasses import dataclass
