@@ -51,6 +51,21 @@ class Stack:
         token = (self.state / "secrets" / "internal_token").read_text(encoding="utf-8").strip()
         return {"Authorization": f"Bearer {token}"}
 
+    @property
+    def caller(self) -> dict[str, str]:
+        """Headers of a caller of the API that may do everything."""
+        return {}
+
+    @property
+    def sender(self) -> dict[str, str]:
+        """Headers of a service that may send over OTLP."""
+        return {}
+
+    @property
+    def operator(self) -> dict[str, str]:
+        """Headers of somebody who may read the backends on their published ports."""
+        return {}
+
     def docker(self, command: str, service: str) -> None:
         """Run one docker command, such as "stop" or "kill", on a service's container."""
         container = str(self.compose.get_container(service, include_all=True).ID)
