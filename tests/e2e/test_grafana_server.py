@@ -37,7 +37,7 @@ def grafana(project: Project, stack: Stack, demo: Any) -> Iterator[httpx.Client]
     name, password = f"{PROJECT_NAME}-grafana-test", uuid.uuid4().hex
     folder = project.root / "grafana"
     command = ["docker", "run", "--detach", "--rm", "--name", name]
-    command += ["--network", f"{PROJECT_NAME}_default", "--publish", f"127.0.0.1:{port}:3000"]
+    command += ["--network", f"{PROJECT_NAME}_published", "--publish", f"127.0.0.1:{port}:3000"]
     command += ["--env", f"GF_SECURITY_ADMIN_PASSWORD={password}"]
     for part in ("provisioning", "dashboards"):
         command += ["--volume", f"{folder / part}:/etc/grafana/{part}:ro"]
