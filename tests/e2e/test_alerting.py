@@ -22,4 +22,4 @@ def test_the_watchdog_reaches_the_receiver(http: httpx.Client, stack: Stack) -> 
     notes = alert["annotations"]
     assert notes["runbook_url"] == f"{stack.address('prometheus')}/user/Watchdog.md"
     assert notes["dashboard"] == f"http://127.0.0.1:{stack.ports['GRAFANA_PORT']}/d/start"
-    assert http.get(notes["runbook_url"]).text.startswith("# Watchdog\n")
+    assert http.get(notes["runbook_url"], headers=stack.operator).text.startswith("# Watchdog\n")

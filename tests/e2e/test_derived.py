@@ -16,7 +16,8 @@ from support import backends, collector, otlp
 from support.stack import PROJECT_NAME, Stack
 from support.waiting import until
 
-NETWORK = f"{PROJECT_NAME}_backends"
+# Where both Collectors are, and ports can be published.
+NETWORK = f"{PROJECT_NAME}_published"
 
 
 def send_payments(endpoint: str, state: str, currency: str, count: int = 1) -> None:

@@ -42,6 +42,8 @@ def grafana(project: Project, stack: Stack, demo: Any) -> Iterator[httpx.Client]
     for part in ("provisioning", "dashboards"):
         command += ["--volume", f"{folder / part}:/etc/grafana/{part}:ro"]
     subprocess.run([*command, image], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    backends = ["docker", "network", "connect", f"{PROJECT_NAME}_backends", name]
+    subprocess.run(backends, check=True, timeout=60)
     try:
         base = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=base, auth=("admin", password), trust_env=False) as client:

@@ -30,7 +30,6 @@ class Stack:
     compose: DockerCompose
     ports: dict[str, int]
     state: Path
-    compose_name: str = PROJECT_NAME
 
     def url(self, service: str) -> str:
         """Where a component answers; of those behind the proxy with the operator's password."""
@@ -74,10 +73,6 @@ class Stack:
     def operator(self) -> dict[str, str]:
         """Headers of somebody who may read the backends on their published ports."""
         return operator.headers(self.state)
-
-    def network(self, name: str) -> str:
-        """The engine's name of a network of the stack."""
-        return f"{self.compose_name}_{name}"
 
     def docker(self, command: str, service: str) -> None:
         """Run one docker command, such as "stop" or "kill", on a service's container."""
@@ -177,7 +172,7 @@ def running(
         try:
             # Only to start: with services named, `down` would leave the network and the volumes.
             replace(compose, services=list(services)).start()
-            stack = Stack(compose=compose, ports=ports, state=state, compose_name=name)
+            stack = Stack(compose=compose, ports=ports, state=state)
             stack.wait_ready(
                 component.service
                 for component in COMPONENTS

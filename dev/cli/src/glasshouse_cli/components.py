@@ -31,9 +31,7 @@ COMPONENTS = (
         ready="/-/ready",
         behind_proxy=True,
     ),
-    Component(
-        name="Loki", service="loki", variable="LOKI_PORT", ready="/ready", behind_proxy=True
-    ),
+    Component(name="Loki", service="loki", variable="LOKI_PORT", ready="/ready", behind_proxy=True),
     Component(
         name="Tempo", service="tempo", variable="TEMPO_PORT", ready="/ready", behind_proxy=True
     ),

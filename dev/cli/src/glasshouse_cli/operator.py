@@ -14,7 +14,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project
 
 USER: Final = "glasshouse"
-SECRET: Final = "operator_password"
+SECRET: Final = "operator_password"  # noqa: S105 - the name of a file
 # For `curl --netrc-file`, so that the password is on no command line.
 NETRC: Final = "operator_netrc"
 

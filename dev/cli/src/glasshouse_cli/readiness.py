@@ -52,7 +52,8 @@ def wait(
 ) -> dict[str, float]:
     """Poll until each url (by part name) is ready; return seconds to ready by name.
 
-    deadline: seconds for all. auth: what opens those that ask for it. on_change: receives the states of those not ready yet.
+    deadline: seconds for all. auth: what opens those that ask for it.
+    on_change: receives the states of those not ready yet.
     give_up: called between polls; raises to end the wait early.
     Raises NotReady with the last states.
     """
