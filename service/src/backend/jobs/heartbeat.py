@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import socket
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -13,6 +14,7 @@ from backend.platform.database import Pool
 from backend.platform.queries import query
 
 INTERVAL_S: Final = 5.0
+ALIVE_INTERVAL_S: Final = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -20,6 +22,21 @@ _logger = logging.getLogger(__name__)
 def worker_name() -> str:
     """Return a name of this process that no other has, before or after it."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class SignOfLife:
+    """A file that is as old as the last turn of the event loop: it needs nothing but this process.
+
+    The heartbeat also stops while the database is away, for which no worker is started again.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    async def give(self) -> None:
+        """Write the file, if there is to be one. Raises OSError."""
+        if self._file is not None:
+            self._file.touch()
 
 
 class Heartbeat:

@@ -18,8 +18,8 @@ from psycopg_pool import PoolTimeout
 from backend.automation.execution import Execution
 from backend.automation.store import Runs
 from backend.automation.strategies import StepContext
+from backend.jobs.heartbeat import ALIVE_INTERVAL_S, Heartbeat, SignOfLife, worker_name
 from backend.jobs.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
-from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.history import JobHistory
 from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S
@@ -58,6 +58,7 @@ async def run(settings: WorkerSettings) -> int:
     """Run jobs until SIGTERM or SIGINT. Return the exit code: 0 after a stop on request."""
     pool = create_pool(settings, application="backend-worker")
     async with (
+        every(ALIVE_INTERVAL_S, SignOfLife(settings.alive_file).give),
         pool,
         httpx.AsyncClient(
             timeout=TIMEOUT_S, limits=httpx.Limits(max_connections=settings.worker_concurrency)

@@ -333,6 +333,11 @@ class WorkerSettings(
     worker_concurrency: int = Field(
         20, ge=1, le=200, description="a number of jobs from 1 to 200 that run at the same time"
     )
+    alive_file: Path | None = Field(
+        None,
+        description="the path of a file that is written every second while jobs can run, for a "
+        "health check",
+    )
     job_retention_days: int = Field(
         30,
         ge=1,
