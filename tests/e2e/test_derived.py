@@ -16,7 +16,8 @@ from support import backends, collector, otlp
 from support.stack import PROJECT_NAME, Stack
 from support.waiting import until
 
-NETWORK = f"{PROJECT_NAME}_default"
+# Where both Collectors are, and ports can be published.
+NETWORK = f"{PROJECT_NAME}_published"
 
 
 def send_payments(endpoint: str, state: str, currency: str, count: int = 1) -> None:
@@ -55,7 +56,7 @@ def test_two_collectors_side_by_side_keep_their_own_series(
     config = collector.without_redaction(collector_config)
     with (
         collector.in_stack(
-            image=collector_image, network=NETWORK, folder=tmp_path, config=config, name=name
+            image=collector_image, project=PROJECT_NAME, folder=tmp_path, config=config, name=name
         ) as second,
         _prometheus(project, tmp_path, ["collector:8889", f"{name}:8889"]) as prometheus,
     ):

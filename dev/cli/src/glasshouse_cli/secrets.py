@@ -7,6 +7,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from glasshouse_cli import operator
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import User, container_user
 
@@ -17,6 +18,7 @@ NAMES = (
     "grafana_password",
     "provider_secret",
     "data_key",
+    "operator_password",
 )
 _BYTES = 32
 
@@ -32,11 +34,24 @@ def ensure(state: Path, user: User | None = None) -> dict[str, Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        return {name: _one(folder / name, user) for name in NAMES}
+        made = {name: _one(folder / name, user) for name in NAMES}
+        write_netrc(state, user)
+        return made
     except PermissionError as error:
         raise StackError(
             f"{folder} belongs to another user: run as that user, or `glasshouse clean` as root"
         ) from error
+
+
+def write_netrc(state: Path, user: User | None = None) -> Path:
+    """Write the operator's password as curl reads it (`--netrc-file`), and return the file."""
+    path = state / "secrets" / operator.NETRC
+    text = operator.netrc(operator.password(state))
+    if not path.exists() or path.read_text(encoding="ascii") != text:
+        path.unlink(missing_ok=True)
+        _create(path, text)
+    _give(path, user or container_user())
+    return path
 
 
 def has(state: Path, name: str) -> bool:
@@ -49,10 +64,14 @@ def _one(path: Path, user: User) -> Path:
         _create(path, _value())
     if path.stat().st_size == 0:
         raise StackError(f"{path} is empty: delete it, and the volume that knows its old value")
+    _give(path, user)
+    return path
+
+
+def _give(path: Path, user: User) -> None:
     path.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(path, user.uid, user.gid)
-    return path
 
 
 def _value() -> str:

@@ -32,7 +32,7 @@ def write(folder: Path, out: Path, backends: Backends, *, minutes: int) -> dict[
     empty: dict[str, int] = {}
     sections: list[str] = []
     boards = sorted(dashboards(folder), key=lambda board: (board["uid"] != "start", board["uid"]))
-    with httpx.Client(timeout=30, trust_env=False) as http:
+    with httpx.Client(timeout=30, trust_env=False, auth=backends.auth) as http:
         reader = Reader(http, backends, time_range)
         for board in boards:
             drawn = [_render_panel(board, panel, reader, time_range) for panel in panels(board)]

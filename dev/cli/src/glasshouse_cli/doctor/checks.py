@@ -14,6 +14,7 @@ from glasshouse_cli import compose, engine, host, plugin, ports, readiness
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.operator import Operator
 from glasshouse_cli.project import Project
 
 Status = Literal["ok", "failed", "skipped"]
@@ -79,7 +80,7 @@ def port_clashes(checkout: Project) -> Iterator[Check]:
 def components(checkout: Project) -> Iterator[Check]:
     """Readiness of each component, from outside."""
     grafana = compose.has_grafana(checkout)
-    with readiness.client() as http:
+    with readiness.client(Operator(checkout)) as http:
         for component in COMPONENTS:
             if component.profile is not None and not grafana:
                 yield Check(
@@ -105,18 +106,21 @@ def data_flow(checkout: Project) -> Iterator[Check]:
         loki=checkout.url("LOKI_PORT"),
         tempo=checkout.url("TEMPO_PORT"),
         prometheus=checkout.url("PROMETHEUS_PORT"),
+        auth=Operator(checkout),
     )
 
 
-def follow(*, otlp: str, loki: str, tempo: str, prometheus: str) -> Iterator[Check]:
-    """As `data_flow`, for any base addresses."""
+def follow(
+    *, otlp: str, loki: str, tempo: str, prometheus: str, auth: httpx.Auth | None = None
+) -> Iterator[Check]:
+    """As `data_flow`, for any base addresses. auth: what opens those that ask for it."""
     canary = canaries.make()
     ways = (
         ("logs", canaries.log_payload, "Loki", canaries.stored_log, loki),
         ("traces", canaries.span_payload, "Tempo", canaries.stored_trace, tempo),
         ("metrics", canaries.metric_payload, "Prometheus", canaries.stored_metric, prometheus),
     )
-    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as http:
+    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False, auth=auth) as http:
         started = time.monotonic()
         accepted: list[bool] = []
         for signal, payload, *_ in ways:
