@@ -113,7 +113,9 @@ def _correlation() -> dict[str, str]:
     found: dict[str, str] = {}
     ids = current_ids()
     if ids:
-        found |= {"correlationId": ids.correlation, "requestId": ids.request}
+        found["correlationId"] = ids.correlation
+        if ids.request:
+            found["requestId"] = ids.request
     span = trace.get_current_span().get_span_context()
     # The trace of a span that is not sampled does not exist.
     if span.is_valid and span.trace_flags.sampled:
