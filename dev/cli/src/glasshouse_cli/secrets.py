@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from glasshouse_cli.errors import StackError
-from glasshouse_cli.project import User, container_user
+from glasshouse_cli.project import Project, User, container_user
 
 NAMES = (
     "database_password",
@@ -17,6 +17,7 @@ NAMES = (
     "grafana_password",
     "provider_secret",
     "data_key",
+    "otlp_token",
 )
 _BYTES = 32
 
@@ -42,6 +43,16 @@ def ensure(state: Path, user: User | None = None) -> dict[str, Path]:
 def has(state: Path, name: str) -> bool:
     """Whether the secret was made before."""
     return (state / "secrets" / name).exists()
+
+
+def sender(checkout: Project) -> dict[str, str]:
+    """The headers of somebody who may send over OTLP: the current token, none before `make up`."""
+    path = checkout.state / "secrets" / "otlp_token"
+    try:
+        tokens = path.read_text(encoding="utf-8").split()
+    except OSError:
+        return {}
+    return {"Authorization": f"Bearer {tokens[0]}"} if tokens else {}
 
 
 def _one(path: Path, user: User) -> Path:
