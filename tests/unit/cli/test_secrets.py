@@ -26,6 +26,7 @@ def test_all_are_made_private(tmp_path: Path):
         "grafana_password",
         "hmac_key",
         "internal_token",
+        "otlp_token",
         "provider_secret",
     ]
     assert {mode(path) for path in made.values()} == {0o600}
