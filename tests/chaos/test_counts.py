@@ -30,7 +30,7 @@ def post(stack: Stack, request: int) -> None:
         for n in range(EVENTS_PER_REQUEST)
     ]
     give_up = time.monotonic() + GIVE_UP_AFTER_S
-    with closing(otlp.Sender(stack.otlp, f"sender-{request % SENDERS}")) as sender:
+    with closing(otlp.Sender(stack.otlp, f"sender-{request % SENDERS}", stack.sender)) as sender:
         while True:
             try:
                 sender.logs(events)

@@ -17,6 +17,7 @@ __all__ = ["NONE", "Attributes", "Sender", "Stored", "attributes", "gauge", "log
 
 Attributes = Mapping[str, str | int | float | bool]
 NONE: Attributes = MappingProxyType({})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def value(item: Any) -> dict[str, Any]:
@@ -70,10 +71,12 @@ def gauge(name: str, number: float, items: Attributes = NONE) -> dict[str, Any]:
 
 
 class Sender:
-    """Sends to one OTLP/HTTP endpoint, as one service."""
+    """Sends to one OTLP/HTTP endpoint, as one service. headers: what it shows to be let in."""
 
-    def __init__(self, endpoint: str, service: str) -> None:
-        self._client = httpx.Client(base_url=endpoint, timeout=60)
+    def __init__(
+        self, endpoint: str, service: str, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> None:
+        self._client = httpx.Client(base_url=endpoint, timeout=60, headers=headers)
         self._resource = {"attributes": attributes({"service.name": service})}
 
     def logs(self, records: Iterable[dict[str, Any]]) -> None:
