@@ -22,7 +22,7 @@ NETWORK = f"{PROJECT_NAME}_published"
 
 def send_payments(endpoint: str, stack: Stack, state: str, currency: str, count: int = 1) -> None:
     event = f"payment.{state}"
-    with closing(otlp.Sender(endpoint, "derived", stack.sender)) as sender:
+    with closing(otlp.Sender(endpoint, otlp.BELIEVED, stack.sender)) as sender:
         sender.logs(
             otlp.log("Payment", {"payment.currency": currency}, event=event) for _ in range(count)
         )
@@ -105,7 +105,7 @@ def test_a_delay_leads_to_its_trace(http: httpx.Client, stack: Stack) -> None:
         {"payment.currency": "GBP", "payment.confirmation_delay": 42.5},
         event="payment.confirmed",
     )
-    with closing(otlp.Sender(stack.otlp, "derived", stack.sender)) as sender:
+    with closing(otlp.Sender(stack.otlp, otlp.BELIEVED, stack.sender)) as sender:
         sender.spans([otlp.span("payment", trace_id=trace)])
         sender.logs([record | {"traceId": trace, "spanId": secrets.token_hex(8)}])
     params = {
