@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
-UV_VERSION := 0.13.9
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' dev/requirements-uv.txt)
 UV := .uv/bin/uv
 STAMP := .uv/.version-$(UV_VERSION)
 RUN := $(UV) run --frozen --no-sync
@@ -184,5 +184,5 @@ $(STAMP):
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing uv $(UV_VERSION) into .uv"
 	@rm -rf .uv && $(PYTHON) -m venv .uv
-	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r dev/requirements-uv.txt
 	@touch $@

@@ -30,6 +30,22 @@ SERVICES: Final = {
     "TEMPO_IMAGE": ("Tempo", "AGPL-3.0-only", "github.com/grafana/tempo"),
     "VALKEY_IMAGE": ("Valkey", "BSD-3-Clause", "github.com/valkey-io/valkey"),
 }
+# Shared libraries that wheels bring in a folder `*.libs`: by the begin of the file's name.
+BUNDLED: Final = {
+    "libcom_err": ("psycopg-binary", "com_err of MIT Kerberos and e2fsprogs", "MIT"),
+    "libcrypt": ("psycopg-binary", "libxcrypt", "LGPL-2.1-or-later"),
+    "libcrypto": ("psycopg-binary", "OpenSSL", "Apache-2.0"),
+    "libgssapi_krb5": ("psycopg-binary", "MIT Kerberos", "MIT"),
+    "libk5crypto": ("psycopg-binary", "MIT Kerberos", "MIT"),
+    "libkeyutils": ("psycopg-binary", "keyutils", "LGPL-2.1-or-later"),
+    "libkrb5": ("psycopg-binary", "MIT Kerberos", "MIT"),
+    "libkrb5support": ("psycopg-binary", "MIT Kerberos", "MIT"),
+    "liblber": ("psycopg-binary", "OpenLDAP", "OLDAP-2.8"),
+    "libldap": ("psycopg-binary", "OpenLDAP", "OLDAP-2.8"),
+    "libpq": ("psycopg-binary", "PostgreSQL's client", "PostgreSQL"),
+    "libsasl2": ("psycopg-binary", "Cyrus SASL", "BSD-3-Clause-Attribution"),
+    "libssl": ("psycopg-binary", "OpenSSL", "Apache-2.0"),
+}
 _HEAD: Final = """\
 # Third-party software
 
@@ -78,6 +94,13 @@ unmodified, which you replace by installing another version of it.
 | package | version | licence | in |
 | --- | --- | --- | --- |
 """
+_BUNDLED: Final = """\
+
+Wheels bring libraries of their own. These are shared, separate files, which can be replaced, too:
+
+| in the wheel | library | licence |
+| --- | --- | --- |
+"""
 _GO: Final = """\
 
 ## Go modules
@@ -112,6 +135,7 @@ def render(root: Path, settings: Mapping[str, str]) -> str:
         f"{', '.join(_SHORT[package] for package in packages)} |"
         for part, packages in python.items()
     )
+    page += [_BUNDLED, *_rows(sorted({f"| {' | '.join(row)} |" for row in BUNDLED.values()}))]
     page += [_GO, *_rows(f"| {part.name} | {part.version} | {part.licence} |" for part in go)]
     return "".join(page)
 

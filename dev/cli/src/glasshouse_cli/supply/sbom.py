@@ -102,11 +102,16 @@ def _component(part: Part) -> dict[str, Any]:
         "version": part.version,
         "purl": part.purl,
     }
-    if part.licence:
+    if part.licence and part.kind == "deb":
+        # Debian's names are not SPDX's.
+        found["licenses"] = [{"license": {"name": name}} for name in part.licence.split("; ")]
+    elif part.licence:
         found["licenses"] = [{"expression": part.licence}]
-    # Of a Go module the digest is over all its files, as in go.sum.
     if part.kind == "golang" and part.sha256:
+        # Over all its files, as in go.sum.
         found["hashes"] = [{"alg": "SHA-256", "content": part.sha256[0]}]
+    elif part.kind == "golang" and part.name != "stdlib":
+        found["pedigree"] = {"notes": "compiled with files laid over it: see dev/images"}
     return found
 
 
@@ -214,20 +219,22 @@ def _go(program: bytes, found: set[Part], ours: set[tuple[str, str]]) -> None:
 def modules(text: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield kind ("go", "mod", "dep"), module, version and digest of `go version -m`.
 
-    A module that another replaces is yielded as the other.
+    A module that another replaces is yielded as the other; one that a folder replaces keeps its
+    name, and has no digest.
     """
     first, _, rest = text.partition("\n")
     if toolchain := re.search(r": go(\S+)$", first):
         yield "go", "stdlib", toolchain[1], ""
     previous: tuple[str, str, str, str] | None = None
     for line in rest.splitlines():
-        kind, *fields = line.split("\t")[1:] or [""]
+        kind, name, version, h1 = (*line.split("\t")[1:5], "", "", "", "")[:4]
         if kind == "=>" and previous is not None:
-            previous = ("dep", fields[0], fields[1], fields[2] if len(fields) > 2 else "")
+            folder = name.startswith((".", "/"))
+            previous = (*previous[:3], "") if folder else ("dep", name, version, h1)
         elif kind in {"mod", "dep"}:
             if previous:
                 yield previous
-            previous = (kind, fields[0], fields[1], fields[2] if len(fields) > 2 else "")
+            previous = (kind, name, version, h1)
     if previous:
         yield previous
 
@@ -254,7 +261,5 @@ def _debian(text: str, release: str, copyrights: dict[str, str]) -> Iterable[Par
 
 
 def _of_copyright(text: str) -> str:
-    """The licences that a machine-readable copyright file names, where all are SPDX's."""
-    names = set(re.findall(r"^License: *(\S+)$", text, re.MULTILINE))
-    known = {name for name in names if name in licences.ALLOWED}
-    return " AND ".join(sorted(names)) if names and names == known else ""
+    """The licences by Debian's names that a machine-readable copyright file has."""
+    return "; ".join(sorted(set(re.findall(r"^License: *(\S.*?) *$", text, re.MULTILINE))))
