@@ -31,7 +31,7 @@ def build(folder: Path) -> Path:
     built = subprocess.run(
         [*command, "."],
         cwd=deployed.ROOT / "collector" / "distribution",
-        env=_environment(CGO_ENABLED="0"),
+        env=environment(CGO_ENABLED="0"),
         capture_output=True,
         text=True,
         timeout=BUILT_WITHIN_S,
@@ -41,7 +41,7 @@ def build(folder: Path) -> Path:
     return program
 
 
-def _environment(**changes: str) -> dict[str, str]:
+def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
@@ -127,7 +127,7 @@ def running(program: Path, at: Place, config: str, *, sink: str) -> Iterator[Col
     with log.open("ab") as output:
         popen = subprocess.Popen(
             _command(program, at=at, config=config),
-            env=_environment(**dict.fromkeys(BACKENDS, sink)),
+            env=environment(**dict.fromkeys(BACKENDS, sink)),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -153,7 +153,7 @@ def validate(program: Path, at: Place, config: str) -> tuple[int, str]:
     """Return the exit code of ``validate``, and what it says."""
     ended = subprocess.run(
         _command(program, "validate", at=at, config=config),
-        env=_environment(**dict.fromkeys(BACKENDS, "http://127.0.0.1:1")),
+        env=environment(**dict.fromkeys(BACKENDS, "http://127.0.0.1:1")),
         capture_output=True,
         text=True,
         timeout=60,

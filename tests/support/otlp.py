@@ -13,7 +13,18 @@ import httpx
 
 from glasshouse.testing.otlp_json import OUTER, Stored
 
-__all__ = ["NONE", "Attributes", "Sender", "Stored", "attributes", "gauge", "log", "span", "value"]
+__all__ = [
+    "NONE",
+    "OUTER",
+    "Attributes",
+    "Sender",
+    "Stored",
+    "attributes",
+    "gauge",
+    "log",
+    "span",
+    "value",
+]
 
 Attributes = Mapping[str, str | int | float | bool]
 NONE: Attributes = MappingProxyType({})
