@@ -16,6 +16,7 @@ from glasshouse.testing.otlp_json import OUTER, Stored
 __all__ = [
     "BELIEVED",
     "NONE",
+    "OUTER",
     "Attributes",
     "Sender",
     "Stored",
