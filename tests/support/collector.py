@@ -101,6 +101,7 @@ def in_stack(
     )
     if name:
         container.with_name(name)
+        container.with_env("GLASSHOUSE_HOSTS", name)
     with container as collector:
         # The engine publishes ports of the first network only, and this one has no way out.
         command = ["docker", "network", "connect", f"{project}_backends"]
@@ -121,7 +122,13 @@ def refusal(*, image: str, config: str, folder: Path, mounts: Mapping[Path, str]
     command += ["--label=dev.glasshouse.part=tests", "--tmpfs=/var/lib/otelcol:mode=1777"]
     for name in ("TEMPO", "LOKI", "PROMETHEUS"):
         command.append(f"--env={name}_ENDPOINT=http://127.0.0.1:1")
-    own = {folder / "config.yaml": "/etc/otelcol/config.yaml", FAMILIES: FAMILIES_MOUNT}
+    (folder / "otlp_token").write_text("none-is-asked-for", encoding="utf-8")
+    command.append("--env=OTLP_AUTH=none")
+    own = {
+        folder / "otlp_token": "/run/secrets/otlp_token",
+        folder / "config.yaml": "/etc/otelcol/config.yaml",
+        FAMILIES: FAMILIES_MOUNT,
+    }
     for source, target in {**own, **mounts}.items():
         command.append(f"--volume={source}:{target}:ro")
     ended = subprocess.run(

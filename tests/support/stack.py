@@ -67,7 +67,8 @@ class Stack:
     @property
     def sender(self) -> dict[str, str]:
         """Headers of a service that may send over OTLP."""
-        return {}
+        token = (self.state / "secrets" / "otlp_token").read_text(encoding="utf-8").split()[0]
+        return {"Authorization": f"Bearer {token}"}
 
     @property
     def operator(self) -> dict[str, str]:

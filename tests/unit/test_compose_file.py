@@ -93,8 +93,9 @@ def test_what_hangs_is_noticed_and_ended(name: str) -> None:
     assert any(mount.partition(":")[0] == "/tmp" for mount in service["tmpfs"])  # noqa: S108
     settings = dict(part.removeprefix("-").split("=", 1) for part in check["test"] if "=" in part)
     kill_after = int(settings.get("kill-after", "3"))
-    # Answers and pauses of all its checks.
+    # Answers and pauses of all its checks, and the time until a file is too old.
     worst = kill_after * (seconds(check["interval"]) + seconds(settings.get("timeout", "8s")))
+    worst += seconds(settings["age"]) if "file" in settings else 0
     assert worst <= 75
     # The engine's limit is not the one that ends a check: what it has found would be lost.
     questions = 1 + ("alive" in settings)
@@ -140,7 +141,7 @@ def test_a_container_gets_no_secret_that_it_does_not_use(name: str) -> None:
     files = {str(value) for value in service.get("environment", {}).values()}
     used = {file.removeprefix("/run/secrets/") for file in files if file.startswith("/run/secrets")}
     # Named in its configuration, not in its environment.
-    used |= {"hmac_key"} if name == "collector" else set()
+    used |= {"hmac_key", "otlp_token"} if name == "collector" else set()
     assert set(service.get("secrets", [])) == used
 
 

@@ -27,6 +27,7 @@ def test_all_are_made_private(tmp_path: Path):
         "hmac_key",
         "internal_token",
         "operator_password",
+        "otlp_token",
         "provider_secret",
     ]
     assert {mode(path) for path in made.values()} == {0o600}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glasshouse_cli import operator
 from glasshouse_cli.errors import StackError
-from glasshouse_cli.project import User, container_user
+from glasshouse_cli.project import Project, User, container_user
 
 NAMES = (
     "database_password",
@@ -19,6 +19,7 @@ NAMES = (
     "provider_secret",
     "data_key",
     "operator_password",
+    "otlp_token",
 )
 _BYTES = 32
 
@@ -57,6 +58,16 @@ def write_netrc(state: Path, user: User | None = None) -> Path:
 def has(state: Path, name: str) -> bool:
     """Whether the secret was made before."""
     return (state / "secrets" / name).exists()
+
+
+def sender(checkout: Project) -> dict[str, str]:
+    """The headers of somebody who may send over OTLP: the current token, none before `make up`."""
+    path = checkout.state / "secrets" / "otlp_token"
+    try:
+        tokens = path.read_text(encoding="utf-8").split()
+    except OSError:
+        return {}
+    return {"Authorization": f"Bearer {tokens[0]}"} if tokens else {}
 
 
 def _one(path: Path, user: User) -> Path:

@@ -335,8 +335,13 @@ class WorkerSettings(
     )
     alive_file: Path | None = Field(
         None,
-        description="the path of a file that is written every second while jobs can run, for a "
-        "health check",
+        description="the path of a file that is written every 5 seconds while the event loop runs, for "
+        "a health check",
+    )
+    api_probe_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL of the API's `/livez` as others reach it, which the worker "
+        "asks every 5 seconds, so that a dead API is noticed",
     )
     job_retention_days: int = Field(
         30,

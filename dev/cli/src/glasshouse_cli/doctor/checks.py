@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import httpx
 
-from glasshouse_cli import compose, engine, host, plugin, ports, readiness
+from glasshouse_cli import compose, engine, host, plugin, ports, readiness, secrets
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.errors import StackError
@@ -107,13 +108,33 @@ def data_flow(checkout: Project) -> Iterator[Check]:
         tempo=checkout.url("TEMPO_PORT"),
         prometheus=checkout.url("PROMETHEUS_PORT"),
         auth=Operator(checkout),
+        sender=secrets.sender(checkout),
     )
 
 
+def senders(checkout: Project) -> Iterator[Check]:
+    """What the Collector asks of those who send."""
+    asked = checkout.settings.get("OTLP_AUTH") or "token"
+    if asked == "none":
+        detail = "OTLP_AUTH=none: whoever reaches the OTLP ports may send, without a token"
+        yield Check(name="OTLP token", status="skipped", detail=detail)
+    else:
+        yield _ok("OTLP token", "asked of everybody who sends")
+
+
 def follow(
-    *, otlp: str, loki: str, tempo: str, prometheus: str, auth: httpx.Auth | None = None
+    *,
+    otlp: str,
+    loki: str,
+    tempo: str,
+    prometheus: str,
+    auth: httpx.Auth | None = None,
+    sender: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Check]:
-    """As `data_flow`, for any base addresses. auth: what opens those that ask for it."""
+    """As `data_flow`, for any base addresses.
+
+    auth: what opens those that ask for it. sender: headers of somebody who may send.
+    """
     canary = canaries.make()
     ways = (
         ("logs", canaries.log_payload, "Loki", canaries.stored_log, loki),
@@ -124,7 +145,7 @@ def follow(
         started = time.monotonic()
         accepted: list[bool] = []
         for signal, payload, *_ in ways:
-            refusal = canaries.send(http, otlp, signal, payload(canary))
+            refusal = canaries.send(http, otlp, signal, payload(canary), sender)
             accepted.append(refusal is None)
             name = f"{signal} → Collector"
             if refusal is None:
