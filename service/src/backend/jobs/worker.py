@@ -19,8 +19,8 @@ from psycopg_pool import PoolTimeout
 from backend.automation.execution import Execution
 from backend.automation.store import Runs
 from backend.automation.strategies import StepContext
-from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.heartbeat import INTERVAL_S as BEAT_INTERVAL_S
+from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.history import JobHistory
 from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S

@@ -335,8 +335,8 @@ class WorkerSettings(
     )
     alive_file: Path | None = Field(
         None,
-        description="the path of a file that is written every 5 seconds while the event loop runs, for "
-        "a health check",
+        description="the path of a file that is written every 5 seconds while the event loop "
+        "runs, for a health check",
     )
     api_probe_url: HttpUrl | None = Field(
         None,
