@@ -51,6 +51,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             hosts = hosts_from()
             version = service_version()
             delivery.bounds_from()
+            delivery.token_from()
             Redactor.default()
             configure_logging()
         except Exception as error:

@@ -17,6 +17,7 @@ def build() -> Dashboard:
             areas=["pipeline"],
             down=["logs"],
             runbooks=[
+                "CollectorDown",
                 "CollectorQueueFilling",
                 "ExporterFailing",
                 "DataRefused",

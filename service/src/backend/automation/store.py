@@ -183,7 +183,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.REQUESTED:
             await events.automation_run_requested(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,
@@ -191,7 +191,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.COMPLETED:
             await events.automation_run_completed(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,
@@ -201,7 +201,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.FAILED:
             await events.automation_run_failed(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,

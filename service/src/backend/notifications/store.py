@@ -178,6 +178,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_queued(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
@@ -186,6 +187,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_delivered(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
@@ -194,6 +196,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_failed(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,

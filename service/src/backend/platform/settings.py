@@ -333,6 +333,11 @@ class WorkerSettings(
     worker_concurrency: int = Field(
         20, ge=1, le=200, description="a number of jobs from 1 to 200 that run at the same time"
     )
+    api_probe_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL of the API's `/livez` as others reach it, which the worker "
+        "asks every 5 seconds, so that a dead API is noticed",
+    )
     job_retention_days: int = Field(
         30,
         ge=1,
