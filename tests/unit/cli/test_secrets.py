@@ -22,10 +22,12 @@ def test_all_are_made_private(tmp_path: Path):
 
     assert sorted(made) == [
         "data_key",
+        "database_owner_password",
         "database_password",
         "grafana_password",
         "hmac_key",
         "internal_token",
+        "postgres_password",
         "provider_secret",
     ]
     assert {mode(path) for path in made.values()} == {0o600}

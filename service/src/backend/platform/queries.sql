@@ -3,10 +3,13 @@
 -- name: insert_payment
 -- Write a new payment. No row comes back when the idempotency key is taken.
 INSERT INTO payments
-    (id, user_id, amount, currency, idempotency_key, contact_sealed, contact_digest)
+    (
+        id, user_sealed, user_digest, amount, currency, idempotency_key, contact_sealed,
+        contact_digest
+    )
 VALUES (
-    %(id)s, %(user_id)s, %(amount)s, %(currency)s, %(idempotency_key)s, %(contact_sealed)s,
-    %(contact_digest)s
+    %(id)s, %(user_sealed)s, %(user_digest)s, %(amount)s, %(currency)s, %(idempotency_key)s,
+    %(contact_sealed)s, %(contact_digest)s
 )
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *;
@@ -47,7 +50,11 @@ RETURNING *;
 -- name: confirm_payment
 -- submitted -> confirmed. The contact comes back as it was, and is gone from the row.
 UPDATE payments
-SET state = 'confirmed', finished_at = clock_timestamp(), contact_sealed = NULL
+SET
+    state = 'confirmed',
+    finished_at = clock_timestamp(),
+    contact_sealed = NULL,
+    contact_digest = NULL
 FROM (SELECT id, contact_sealed FROM payments WHERE id = %(id)s FOR UPDATE) AS before
 WHERE payments.id = before.id AND payments.state = 'submitted'
 RETURNING payments.*, before.contact_sealed AS contact_sealed;
@@ -59,14 +66,17 @@ SET
     state = 'failed',
     error_type = %(error_type)s,
     finished_at = clock_timestamp(),
-    contact_sealed = NULL
+    contact_sealed = NULL,
+    contact_digest = NULL
 FROM (SELECT id, contact_sealed FROM payments WHERE id = %(id)s FOR UPDATE) AS before
 WHERE payments.id = before.id AND payments.state = ANY(%(from_states)s)
 RETURNING payments.*, before.contact_sealed AS contact_sealed;
 
 -- name: insert_notification
-INSERT INTO notifications (id, user_id, channel, template, sealed)
-VALUES (%(id)s, %(user_id)s, %(channel)s, %(template)s, %(sealed)s)
+INSERT INTO notifications (id, user_sealed, user_digest, channel, template, sealed)
+VALUES (
+    %(id)s, %(user_sealed)s, %(user_digest)s, %(channel)s, %(template)s, %(sealed)s
+)
 RETURNING *;
 
 -- name: notification_by_id
@@ -91,10 +101,16 @@ WHERE id = %(id)s AND state = 'queued'
 RETURNING *;
 
 -- name: automation_session
--- The user's session of a strategy; made at its first run.
-INSERT INTO automation_sessions (id, user_id, strategy)
-VALUES (%(id)s, %(user_id)s, %(strategy)s)
-ON CONFLICT (user_id, strategy) DO UPDATE SET user_id = excluded.user_id
+-- The user's session of a strategy, whatever key it was made under.
+SELECT id FROM automation_sessions
+WHERE user_digest = ANY(%(digests)s) AND strategy = %(strategy)s
+LIMIT 1;
+
+-- name: insert_automation_session
+-- Of two at once the second gets the first one's.
+INSERT INTO automation_sessions (id, user_sealed, user_digest, strategy)
+VALUES (%(id)s, %(user_sealed)s, %(user_digest)s, %(strategy)s)
+ON CONFLICT (user_digest, strategy) DO UPDATE SET user_digest = excluded.user_digest
 RETURNING id;
 
 -- name: insert_run
@@ -105,7 +121,7 @@ ON CONFLICT (session_id, scheduled_for) DO NOTHING
 RETURNING id;
 
 -- name: run_by_id
-SELECT run.*, session.user_id, session.strategy
+SELECT run.*, session.user_sealed, session.strategy
 FROM automation_runs AS run
 INNER JOIN automation_sessions AS session ON session.id = run.session_id
 WHERE run.id = %(id)s;
@@ -134,12 +150,12 @@ FROM
     (SELECT clock_timestamp() AS at) AS ended,
     automation_sessions AS session
 WHERE run.id = before.id AND run.state = 'requested' AND session.id = run.session_id
-RETURNING run.*, session.user_id, session.strategy, before.contact_sealed AS contact_sealed;
+RETURNING run.*, session.user_sealed, session.strategy, before.contact_sealed AS contact_sealed;
 
 -- name: payment_totals
 -- What a user has paid, by currency.
-SELECT currency, sum(amount) AS total, count(*) AS payments
-FROM payments WHERE user_id = %(user_id)s AND state = 'confirmed'
+SELECT currency, sum(amount) AS total
+FROM payments WHERE user_digest = ANY(%(digests)s) AND state = 'confirmed'
 GROUP BY currency ORDER BY currency;
 
 -- name: report_payments
