@@ -126,7 +126,7 @@ def create_services(
 ) -> WorkerServices:
     """Put together what the tasks work with."""
     queue = JobQueue(app)
-    encryptor = Encryptor(settings.data_key())
+    encryptor = Encryptor(settings.data_keys())
     notifications = Notifications(pool, encryptor, queue.deliver_notification)
     payments = Payments(pool, encryptor, notifications, queue.confirm_payment)
     runs = Runs(pool, encryptor, notifications, queue.run_automation)
