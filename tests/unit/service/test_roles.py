@@ -196,6 +196,7 @@ async def test_the_app_role_is_enough_for_the_stores_and_the_queue(migrated: Ser
         )
         sent = await notifications.create(
             NewNotification(
+                owner="shop",
                 user_id="jane",
                 contact=Contact(channel="sms", to="+4915112345678"),
                 template="welcome",
