@@ -54,7 +54,7 @@ def call(to: Collector, body: str, headers: dict[str, str], authority: str = "")
     record = request.resource_logs.add().scope_logs.add().log_records.add()
     record.body.string_value = body
     metadata = [(name.lower(), value) for name, value in headers.items()]
-    options = [("grpc.enable_http_proxy", 0)]
+    options: list[tuple[str, int | str]] = [("grpc.enable_http_proxy", 0)]
     if authority:
         options.append(("grpc.default_authority", authority))
     with grpc.insecure_channel(to.grpc, options=options) as channel:
