@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Literal
 
 import httpx
 
-from glasshouse_cli import compose, engine, host, plugin, ports, readiness, secrets
+from glasshouse_cli import certificates, compose, engine, host, plugin, ports, readiness, secrets
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.errors import StackError
@@ -102,11 +103,12 @@ def components(checkout: Project) -> Iterator[Check]:
 def data_flow(checkout: Project) -> Iterator[Check]:
     """One log, span and metric through the Collector, read back, with nothing personal left."""
     yield from follow(
-        otlp=checkout.url("OTLP_HTTP_PORT"),
+        otlp=certificates.otlp_url(checkout),
         loki=checkout.url("LOKI_PORT"),
         tempo=checkout.url("TEMPO_PORT"),
         prometheus=checkout.url("PROMETHEUS_PORT"),
         sender=secrets.sender(checkout),
+        verify=certificates.context(checkout),
     )
 
 
@@ -118,6 +120,8 @@ def senders(checkout: Project) -> Iterator[Check]:
         yield Check(name="OTLP token", status="skipped", detail=detail)
     else:
         yield _ok("OTLP token", "asked of everybody who sends")
+    if certificates.asked_for(checkout):
+        yield _ok("OTLP TLS", "mutual: who sends shows a certificate")
 
 
 def follow(
@@ -127,15 +131,19 @@ def follow(
     tempo: str,
     prometheus: str,
     sender: Mapping[str, str] = MappingProxyType({}),
+    verify: ssl.SSLContext | bool = True,
 ) -> Iterator[Check]:
-    """As `data_flow`, for any base addresses. sender: headers of somebody who may send."""
+    """As `data_flow`, for any base addresses.
+
+    sender: headers of somebody who may send. verify: what is shown and trusted where TLS is spoken.
+    """
     canary = canaries.make()
     ways = (
         ("logs", canaries.log_payload, "Loki", canaries.stored_log, loki),
         ("traces", canaries.span_payload, "Tempo", canaries.stored_trace, tempo),
         ("metrics", canaries.metric_payload, "Prometheus", canaries.stored_metric, prometheus),
     )
-    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as http:
+    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False, verify=verify) as http:
         started = time.monotonic()
         accepted: list[bool] = []
         for signal, payload, *_ in ways:
