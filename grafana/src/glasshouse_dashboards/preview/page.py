@@ -197,7 +197,8 @@ def _render_page(
 ) -> str:
     start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (time_range.start, time_range.end))
     tabs = "".join(
-        f'<a href="#{html.escape(board["uid"])}">{html.escape(board["title"])}</a>' for board in boards
+        f'<a href="#{html.escape(board["uid"])}">{html.escape(board["title"])}</a>'
+        for board in boards
     )
     template = (
         resources.files("glasshouse_dashboards.preview")
