@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,7 +114,7 @@ def is_up(collector: Collector) -> None:
 
 @contextlib.contextmanager
 def attacked(program: Path, sink: Sink, folder: Path) -> Iterator[Attack]:
-    """Run the deployed Collector and a good sender; at the end everything of it must be there, once."""
+    """Run the deployed Collector and a good sender, all of whose records must be there, once."""
     at = collector_process.place(folder, CONFIG)
     with collector_process.running(program, at, CONFIG, sink=sink.url) as collector:
         good = GoodSender()
