@@ -26,10 +26,11 @@ SESSION_ID_PATTERN: Final = r"^as_[0-9a-f]{32}$"
 class NewRun:
     """A checked request to run a strategy.
 
-    ``sla`` is in seconds. ``contact`` is notified when the run is complete. ``scheduled_for`` is
-    the slot that a scheduled run fills.
+    ``owner`` is the caller who asked for it, empty for none. ``sla`` is in seconds. ``contact`` is
+    notified when the run is complete. ``scheduled_for`` is the slot that a scheduled run fills.
     """
 
+    owner: str
     user_id: str
     strategy: str
     sla: float
@@ -43,6 +44,7 @@ class Run:
 
     id: RunId
     session_id: str
+    owner: str
     user_id: str
     strategy: str
     state: RunState
@@ -101,6 +103,7 @@ class Runs:
                 connection,
                 "automation_session",
                 id=f"as_{secrets.token_hex(16)}",
+                owner=new.owner,
                 user_id=new.user_id,
                 strategy=new.strategy,
             )
@@ -165,6 +168,7 @@ class Runs:
                     row["contact_sealed"],
                     connection,
                     aad=run.id,
+                    owner=run.owner,
                     user_id=run.user_id,
                     template="run_completed",
                     data={"strategy": run.strategy, "runId": run.id},

@@ -24,8 +24,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class NewNotification:
-    """A checked request to notify: the template exists and ``data`` has what it needs."""
+    """A checked request to notify: the template exists and ``data`` has what it needs.
 
+    ``owner`` is the caller who asked for it, empty for none.
+    """
+
+    owner: str
     user_id: str
     contact: Contact
     template: str
@@ -37,6 +41,7 @@ class Notification:
     """One row. All times have a zone."""
 
     id: NotificationId
+    owner: str
     user_id: str
     channel: str
     template: str
@@ -87,6 +92,7 @@ class Notifications:
             query("insert_notification"),
             {
                 "id": identifier,
+                "owner": new.owner,
                 "user_id": new.user_id,
                 "channel": new.contact.channel,
                 "template": new.template,
@@ -105,6 +111,7 @@ class Notifications:
         connection: Connection,
         *,
         aad: str,
+        owner: str,
         user_id: str,
         template: str,
         data: Mapping[str, str],
@@ -122,7 +129,9 @@ class Notifications:
         except DecryptionError:
             _logger.exception("A stored contact cannot be decrypted", extra={"template": template})
             return None
-        new = NewNotification(user_id=user_id, contact=contact, template=template, data=data)
+        new = NewNotification(
+            owner=owner, user_id=user_id, contact=contact, template=template, data=data
+        )
         return await self.write(new, connection)
 
     async def find(self, identifier: NotificationId) -> Notification | None:

@@ -40,9 +40,11 @@ class IdempotencyConflictError(Exception):
 class NewPayment:
     """A checked request to pay. ``amount`` has the minor digits of ``currency``.
 
-    ``contact`` is notified of how the payment ended; without one nobody is.
+    ``owner`` is the caller who asked for it, empty for none. ``contact`` is notified of how the
+    payment ended; without one nobody is.
     """
 
+    owner: str
     user_id: str
     amount: Decimal
     currency: str
@@ -54,6 +56,7 @@ class Payment:
     """One row. All times have a zone."""
 
     id: PaymentId
+    owner: str
     user_id: str
     amount: Decimal
     currency: str
@@ -120,7 +123,7 @@ class Payments:
     async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         """Write a payment and enqueue its job, both or neither.
 
-        With an idempotency ``key`` that was used before, return the payment made then.
+        With an idempotency ``key`` that its owner used before, return the payment made then.
 
         Raises:
             IdempotencyConflictError: the key belongs to a payment with another body.
@@ -133,6 +136,7 @@ class Payments:
                 query("insert_payment"),
                 {
                     "id": payment_id,
+                    "owner": new.owner,
                     "user_id": new.user_id,
                     "amount": new.amount,
                     "currency": new.currency,
@@ -153,7 +157,7 @@ class Payments:
         self, connection: Connection, new: NewPayment, digest: bytes | None
     ) -> CreateResult:
         cursor = await connection.execute(
-            query("payment_by_idempotency_key"), {"idempotency_key": digest}
+            query("payment_by_idempotency_key"), {"owner": new.owner, "idempotency_key": digest}
         )
         row = require(await cursor.fetchone(), "payment")
         payment = Payment.from_row(row)
@@ -223,6 +227,7 @@ class Payments:
                 row["contact_sealed"],
                 connection,
                 aad=payment.id,
+                owner=payment.owner,
                 user_id=payment.user_id,
                 template=f"payment_{payment.state}",
                 data={
