@@ -302,6 +302,11 @@ def test_a_notification_arrives_once(running: Running, channel: str) -> None:
         assert body["providerMessageId"] == f"<{identifier}@backend.example>"
     else:
         assert body["providerMessageId"].startswith(f"{channel}-")
+    # A person's messages are found by the pseudonym that is on all that the person does.
+    paid = running.post("/payments", payment())
+    [created, *_] = running.events_of("transactionId", paid["transactionId"], 1)
+    whose = {one["userId"] for one in running.events_of("notificationId", identifier, 2)}
+    assert whose == {created["userId"]}
     stored = "SELECT * FROM notifications WHERE id = %(id)s"
     [row] = running.rows(stored, id=identifier)
     assert row["sealed"] is None
