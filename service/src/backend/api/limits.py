@@ -83,7 +83,7 @@ class SharedBuckets:
         self._local = LocalBuckets(clock)
         self._clock = clock
         self._asked_again_at = float("-inf")
-        self._is_away = False
+        self._is_alone = False
 
     def register(self, meter: Meter) -> None:
         """Create the gauge ``rate_limit.local``: 1 while this process keeps its own buckets."""
@@ -94,12 +94,12 @@ class SharedBuckets:
         )
 
     def observe(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(int(self._is_away))]
+        return [Observation(int(self._is_alone))]
 
     async def take(self, key: str, rate: float, burst: int) -> float:
         now = self._clock()
         if now >= self._asked_again_at:
-            if self._is_away:
+            if self._is_alone:
                 # One request finds out; the others do not wait for it.
                 self._asked_again_at = now + PAUSE_S
             try:
@@ -116,9 +116,9 @@ class SharedBuckets:
         return await self._local.take(key, rate, burst)
 
     def _note(self, error: Exception | None) -> None:
-        if (error is not None) is self._is_away:
+        if (error is not None) is self._is_alone:
             return
-        self._is_away = error is not None
+        self._is_alone = error is not None
         if error is None:
             _logger.info("Rate limits are shared again")
         else:

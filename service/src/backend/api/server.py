@@ -3,7 +3,7 @@
 uvicorn closes a connection that is idle between two requests, and nothing else: not one that never
 sends a request, nor one that sends it byte by byte, nor one that does not take its answer. Here
 every phase of a connection has a time, whichever of uvicorn's parsers reads it; and where no more
-connections are let in, the one that has waited longest without a request makes room.
+connections are let in, the one that has waited longest without a request is closed.
 """
 
 import asyncio
@@ -138,7 +138,7 @@ def _phase_of(protocol: Any, known: _Known) -> str:
 
 
 def _watched(base: Any, watch: Watch) -> Any:
-    """Return one of uvicorn's protocols, which tells ``watch`` what happens to its connection."""
+    """Return one of uvicorn's protocols, which reports to ``watch``."""
 
     class Watched(base):
         def connection_made(self, transport: Any) -> None:
