@@ -91,9 +91,8 @@ def _key(path: Path | None, checkout: project.Project | None) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise StackError(
-            f"{path} holds no key: `make up` makes one, --key-file names it"
-        ) from error
+        message = f"{path} holds no key: `make up` makes one, --key-file names it"
+        raise StackError(message) from error
 
 
 def _no_faults(now: float) -> str:
