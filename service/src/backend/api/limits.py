@@ -14,16 +14,17 @@ from typing import Final, Protocol, cast
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 # Each request waits for it.
-TIMEOUT_S: Final = 0.25
+TIMEOUT_S: Final = 0.5
 # For so long it is not asked again after it has failed.
 PAUSE_S: Final = 1.0
 MAX_LOCAL: Final = 10_000
+MAX_CONNECTIONS: Final = 8
 _PREFIX: Final = "glasshouse:rate:"
 _IPV6_PREFIX: Final = 64
 
@@ -130,12 +131,16 @@ class SharedBuckets:
 
 def client(url: str) -> Redis:
     """Return a client that answers soon or not at all."""
-    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # partly typed upstream
+    pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # partly typed upstream
         url,
+        # Each request needs one for a moment; opening one takes as long as many moments.
+        max_connections=MAX_CONNECTIONS,
+        timeout=TIMEOUT_S,
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
+    return Redis.from_pool(pool)
 
 
 def address_key(address: str) -> str:
