@@ -20,6 +20,7 @@ import (
 	prometheusexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusexporter"
 	healthcheckextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
 	filestorage "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	durablestorage "glasshouse.example/collector/durablestorage"
 	otlplimits "glasshouse.example/collector/otlplimits"
 	deadletter "glasshouse.example/collector/deadletter"
 	memorylimiterprocessor "go.opentelemetry.io/collector/processor/memorylimiterprocessor"
@@ -52,6 +53,7 @@ func components() (otelcol.Factories, error) {
 	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
 		healthcheckextension.NewFactory(),
 		filestorage.NewFactory(),
+		durablestorage.NewFactory(),
 		otlplimits.NewFactory(),
 		deadletter.NewFactory(),
 	)
@@ -61,6 +63,7 @@ func components() (otelcol.Factories, error) {
 	factories.ExtensionModules = makeModulesMap(factories.Extensions, map[component.Type]string{
 		healthcheckextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension v0.161.0",
 		filestorage.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.161.0",
+		durablestorage.NewFactory().Type(): "glasshouse.example/collector/durablestorage v0.0.0",
 		otlplimits.NewFactory().Type(): "glasshouse.example/collector/otlplimits v0.0.0",
 		deadletter.NewFactory().Type(): "glasshouse.example/collector/deadletter v0.0.0",
 	})
