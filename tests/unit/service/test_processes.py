@@ -185,7 +185,8 @@ def test_a_payment_that_lost_its_job_is_swept_up_once(running: Running) -> None:
     lost = f"tx_{secrets.token_hex(16)}"
     [row] = running.rows(
         "INSERT INTO payments (id, owner, user_sealed, user_digest, amount, currency, created_at)"
-        " VALUES (%(id)s, 'shop', %(user_sealed)s, %(user_digest)s, 5, 'EUR', now() - interval '1 minute')"
+        " VALUES (%(id)s, 'shop', %(user_sealed)s, %(user_digest)s, 5, 'EUR',"
+        " now() - interval '1 minute')"
         " RETURNING id",
         id=lost,
         **people.sealed(ENCRYPTOR, "zoe", lost),
