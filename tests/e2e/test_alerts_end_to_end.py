@@ -65,7 +65,7 @@ def send_text(http: httpx.Client, stack: Stack) -> None:
         "to": "+4915112345678",
         "data": {"name": "Ada"},
     }
-    answer = http.post(f"{stack.api}/notifications", json=body)
+    answer = http.post(f"{stack.api}/notifications", json=body, headers=stack.caller)
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
 
 

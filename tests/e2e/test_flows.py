@@ -26,12 +26,14 @@ def request(
 ) -> Followed:
     """Make a request, wait for the end of its work and for its whole trace."""
     request_id = "flow-" + secrets.token_hex(8)
-    answer = http.post(f"{stack.api}{path}", json=body, headers={"X-Request-ID": request_id})
+    headers = {**stack.caller, "X-Request-ID": request_id}
+    answer = http.post(f"{stack.api}{path}", json=body, headers=headers)
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
     identifier = answer.json()[key]
 
     def ended() -> tuple[str | None, object]:
-        state = http.get(f"{stack.api}{path}/{identifier}").json()["state"]
+        answer = http.get(f"{stack.api}{path}/{identifier}", headers=stack.caller)
+        state = answer.json()["state"]
         return (state if state not in ("queued", "requested") else None), state
 
     assert until(ended, what=f"{path} has ended") in ("delivered", "completed")

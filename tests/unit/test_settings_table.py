@@ -177,7 +177,6 @@ def test_what_compose_gives_where_nothing_is_set_is_the_default_or_the_local_sta
         if DEFAULT.get(name) != (value or "off") and not name.startswith("GLASSHOUSE_RULES")
     }
     assert local == {
-        "ALLOWED_HOSTS",
         "API_PROBE_URL",
         "CHAIN_RPC_URL",
         "PROVIDER_URL",

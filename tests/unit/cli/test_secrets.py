@@ -25,12 +25,14 @@ def test_all_are_made_private(tmp_path: Path):
         "api_callers",
         "api_key",
         "data_key",
+        "database_owner_password",
         "database_password",
         "grafana_password",
         "hmac_key",
         "internal_token",
         "operator_password",
         "otlp_token",
+        "postgres_password",
         "provider_secret",
     ]
     assert {mode(path) for path in made.values()} == {0o600}

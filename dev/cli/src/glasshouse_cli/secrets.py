@@ -14,6 +14,8 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project, User, container_user
 
 NAMES = (
+    "postgres_password",
+    "database_owner_password",
     "database_password",
     "internal_token",
     "hmac_key",
