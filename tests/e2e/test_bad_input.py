@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.platform import people
+from backend.platform.encryption import Encryptor
+from glasshouse.keyring import KeyFile
 from support.stack import Stack
 
 USER = "user-of-bad-input"  # no other test pays as this one
@@ -19,7 +22,9 @@ def rows(stack: Stack, request_id: str) -> tuple[int, int]:
 
     Not all of them: the scheduler adds rows at any time. Both values are our own.
     """
-    payments = f"SELECT count(*) FROM payments WHERE user_id = '{USER}'"  # noqa: S608
+    keys = KeyFile(stack.state / "secrets" / "data_key")
+    [digest, *_] = people.digests(Encryptor(keys), USER)
+    payments = f"SELECT count(*) FROM payments WHERE user_digest = '\\x{digest.hex()}'"  # noqa: S608
     jobs = f"SELECT count(*) FROM procrastinate_jobs WHERE args::text LIKE '%{request_id}%'"  # noqa: S608
     query = f"SELECT ({payments}), ({jobs})"
     command = ["psql", "-U", "backend", "-d", "backend", "-At", "-F", " ", "-c", query]

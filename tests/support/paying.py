@@ -56,7 +56,7 @@ def hold() -> None:
 
 async def pay(count: int) -> None:
     """Make the payments; never return."""
-    encryptor = Encryptor(DataKeySettings().data_key())  # pyright: ignore[reportCallIssue]
+    encryptor = Encryptor(DataKeySettings().data_keys())  # pyright: ignore[reportCallIssue]
     settings = DatabaseSettings()  # pyright: ignore[reportCallIssue]
     async with create_pool(settings, application="paying") as pool:
         notifications = Notifications(pool, encryptor, _nothing)

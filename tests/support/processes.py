@@ -124,6 +124,9 @@ class Backend:
         return answer.raise_for_status().json()
 
 
+DATA_KEY = "k" * 32
+
+
 @contextlib.contextmanager
 def running(
     database: DatabaseSettings, folder: Path, outside: str, smtp_port: int, secret: str
@@ -131,7 +134,7 @@ def running(
     """Yield a backend without processes; end at last those that were started."""
     for name, text in {
         "token": "t" * 32,
-        "data_key": "k" * 32,
+        "data_key": DATA_KEY,
         "hmac_key": "h" * 32,
         "secret": secret,
     }.items():

@@ -52,6 +52,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             trust = edge.trust_from()
             version = service_version()
             delivery.bounds_from()
+            delivery.token_from()
             Redactor.default()
             configure_logging()
         except Exception as error:

@@ -34,8 +34,8 @@ from glasshouse.context import (
     REQUEST_ID_HEADER,
     Ids,
     current_ids,
+    ids_of_message,
     ids_of_request,
-    is_valid_id,
     with_ids,
 )
 from glasshouse.errors import ConfigurationError
@@ -130,7 +130,7 @@ class HostPropagator(TextMapPropagator):
             self._inner.inject(carrier, context, setter)
             ids = current_ids(context) if self._ids else None
             if ids is not None:
-                if not _is_http_call(context):
+                if ids.request and not _is_http_call(context):
                     setter.set(carrier, _REQUEST_ID, ids.request)
                 setter.set(carrier, _CORRELATION_ID, ids.correlation)
         else:
@@ -185,9 +185,8 @@ def _with_incoming_ids(
     if _is_http_request(carrier, getter):
         return with_ids(ids_of_request(request, correlation, outer), context)
     # A message: what it brings, nothing made.
-    if is_valid_id(request) and is_valid_id(correlation):
-        return with_ids(Ids(request, correlation), context)
-    return context
+    ids = ids_of_message(request, correlation)
+    return context if ids is None else with_ids(ids, context)
 
 
 def _is_http_request(carrier: CarrierT, getter: Getter[CarrierT]) -> bool:

@@ -70,12 +70,20 @@ def _worker() -> int:
 def _migrate() -> int:
     import psycopg
 
-    from backend.platform.migrate import migrate
-    from backend.platform.settings import DatabaseSettings
+    from backend.platform.encryption import Encryptor
+    from backend.platform.migrate import MissingKeyError, migrate
+    from backend.platform.settings import MigrationSettings
 
-    settings = _prepare(DatabaseSettings)
+    settings = _prepare(MigrationSettings)
+    keys = settings.data_keys()
     try:
-        migrate(settings)
+        migrate(
+            settings,
+            app_role=settings.database_app_role,
+            encryptor=keys and Encryptor(keys),
+        )
+    except MissingKeyError as error:
+        return _fail(f"DATA_KEY_FILE is missing: {error}", EXIT_SETTINGS)
     except psycopg.OperationalError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return _fail(f"DATABASE_URL: the database cannot be used: {reason}", EXIT_FAILED)

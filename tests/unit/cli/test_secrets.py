@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.platform.callers import Callers, Scope
-from glasshouse_cli import secrets
+from glasshouse_cli import operator, secrets
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import User
 
@@ -25,10 +25,14 @@ def test_all_are_made_private(tmp_path: Path):
         "api_callers",
         "api_key",
         "data_key",
+        "database_owner_password",
         "database_password",
         "grafana_password",
         "hmac_key",
         "internal_token",
+        "operator_password",
+        "otlp_token",
+        "postgres_password",
         "provider_secret",
     ]
     assert {mode(path) for path in made.values()} == {0o600}
@@ -99,7 +103,21 @@ def test_an_empty_secret_is_refused(tmp_path: Path):
 def test_nothing_is_left_behind(tmp_path: Path):
     secrets.ensure(tmp_path, ME)
 
-    assert sorted(p.name for p in (tmp_path / "secrets").iterdir()) == sorted(secrets.NAMES)
+    expected = sorted([*secrets.NAMES, operator.NETRC])
+    assert sorted(p.name for p in (tmp_path / "secrets").iterdir()) == expected
+
+
+def test_curl_reads_the_current_password_of_the_operator(tmp_path: Path):
+    secrets.ensure(tmp_path, ME)
+    file = tmp_path / "secrets" / operator.NETRC
+    first = (tmp_path / "secrets" / operator.SECRET).read_text()
+    assert file.read_text() == f"default login glasshouse password {first}\n"
+
+    (tmp_path / "secrets" / operator.SECRET).write_text(f"another\n{first}\n")
+    secrets.ensure(tmp_path, ME)
+
+    assert file.read_text() == "default login glasshouse password another\n"
+    assert mode(file) == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

@@ -33,6 +33,7 @@ from backend.payments.store import (
     Payments,
     State,
 )
+from backend.platform import people
 from backend.platform.database import RESCUE_LOCK, Connection, Pool
 from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate, missing, ours
@@ -328,14 +329,16 @@ async def test_an_end_notifies_the_contact_and_happens_without_its_key(
         monkeypatch.setattr(encryptor, "encrypt", other.encrypt)
     identifier, reached = await ended(kind, payments, runs)
     assert reached == state
-    written = await rows(pool, "SELECT template, user_id, channel FROM notifications")
+    written = await rows(pool, "SELECT template, user_sealed, channel FROM notifications")
     if key_is_lost:
         assert written == []
         assert "A stored contact cannot be decrypted" in caplog.text
         return
-    assert written == [(template, "alice", "sms")]
+    [(used, user, channel)] = written
+    assert (used, channel) == (template, "sms")
     assert events(caplog)[-1] == "notification.queued"
     [(notification,)] = await rows(pool, "SELECT id FROM notifications")
+    assert people.opened(encryptor, user, notification) == "alice"
     message = await notifications.outgoing(notification)
     assert message is not None
     assert message.to == CONTACT.to

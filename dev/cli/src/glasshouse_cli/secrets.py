@@ -9,16 +9,21 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from glasshouse_cli import operator
 from glasshouse_cli.errors import StackError
-from glasshouse_cli.project import User, container_user
+from glasshouse_cli.project import Project, User, container_user
 
 NAMES = (
+    "postgres_password",
+    "database_owner_password",
     "database_password",
     "internal_token",
     "hmac_key",
     "grafana_password",
     "provider_secret",
     "data_key",
+    "operator_password",
+    "otlp_token",
     "api_key",
     # After the key that it holds the digest of.
     "api_callers",
@@ -51,16 +56,39 @@ def ensure(state: Path, user: User | None = None) -> dict[str, Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        return {name: _one(folder / name, user) for name in NAMES}
+        made = {name: _one(folder / name, user) for name in NAMES}
+        write_netrc(state, user)
+        return made
     except PermissionError as error:
         raise StackError(
             f"{folder} belongs to another user: run as that user, or `glasshouse clean` as root"
         ) from error
 
 
+def write_netrc(state: Path, user: User | None = None) -> Path:
+    """Write the operator's password as curl reads it (`--netrc-file`), and return the file."""
+    path = state / "secrets" / operator.NETRC
+    text = operator.netrc(operator.password(state))
+    if not path.exists() or path.read_text(encoding="ascii") != text:
+        path.unlink(missing_ok=True)
+        _create(path, text)
+    _give(path, user or container_user())
+    return path
+
+
 def has(state: Path, name: str) -> bool:
     """Whether the secret was made before."""
     return (state / "secrets" / name).exists()
+
+
+def sender(checkout: Project) -> dict[str, str]:
+    """The headers of somebody who may send over OTLP: the current token, none before `make up`."""
+    path = checkout.state / "secrets" / "otlp_token"
+    try:
+        tokens = path.read_text(encoding="utf-8").split()
+    except OSError:
+        return {}
+    return {"Authorization": f"Bearer {tokens[0]}"} if tokens else {}
 
 
 def _one(path: Path, user: User) -> Path:
@@ -69,10 +97,14 @@ def _one(path: Path, user: User) -> Path:
         _create(path, _callers(path.with_name("api_key")) if is_callers else _value())
     if path.stat().st_size == 0:
         raise StackError(f"{path} is empty: delete it, and the volume that knows its old value")
+    _give(path, user)
+    return path
+
+
+def _give(path: Path, user: User) -> None:
     path.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(path, user.uid, user.gid)
-    return path
 
 
 def _value() -> str:

@@ -60,7 +60,7 @@ def create_services(
 ) -> Services:
     """Put the services together. Neither the pool nor ``app`` is opened here."""
     queue = JobQueue(app)
-    encryptor = Encryptor(settings.data_key())
+    encryptor = Encryptor(settings.data_keys())
     notifications = Notifications(pool, encryptor, queue.deliver_notification)
     return Services(
         gate=gate,

@@ -50,8 +50,8 @@ async def quote(context: StepContext, run: Run, before: Results) -> dict[str, An
 
 async def holdings(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Sum up the user's confirmed payments by currency."""
-    rows = await _rows(context.pool, "payment_totals", owner=run.owner, user_id=run.user_id)
-    return {"totals": {row["currency"]: str(row["total"]) for row in rows}}
+    totals = await context.payments.totals(run.owner, run.user_id)
+    return {"totals": {currency: str(total) for currency, total in totals.items()}}
 
 
 async def plan(context: StepContext, run: Run, before: Results) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from backend.notifications.contacts import Contact
+from backend.platform import people
 from backend.platform.database import Pool, single_statement
 from backend.platform.encryption import Encryptor
 from backend.platform.queries import query
@@ -35,7 +36,7 @@ class Contacts:
 
     async def remove(self, owner: str, user_id: str, channel: str) -> None:
         """Forget the user's contact on a channel, if there is one."""
-        await self._execute("delete_contact", owner, user_id, channel, None)
+        await self._execute("delete_contact", owner, user_id, channel)
 
     async def check(self, owner: str, user_id: str, contact: Contact | None) -> None:
         """Raise UnknownContactError if the user may not be reached so."""
@@ -46,13 +47,17 @@ class Contacts:
             raise UnknownContactError
 
     async def _execute(
-        self, name: str, owner: str, user_id: str, channel: str, contact: Contact | None
+        self, name: str, owner: str, user_id: str, channel: str, contact: Contact | None = None
     ) -> dict[str, bool] | None:
+        digests = people.digests(self.encryptor, user_id)
+        contact_digests = self.encryptor.digests(contact.as_dict()) if contact else [None]
         parameters = {
             "owner": owner,
-            "user_digest": self.encryptor.digest({"owner": owner, "userId": user_id}),
+            "user_digest": digests[0],
+            "user_digests": digests,
             "channel": channel,
-            "contact_digest": contact and self.encryptor.digest(contact.as_dict()),
+            "contact_digest": contact_digests[0],
+            "contact_digests": contact_digests,
         }
         async with single_statement(self.pool) as connection:
             cursor = await connection.execute(query(name), parameters)

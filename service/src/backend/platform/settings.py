@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.platform.callers import Callers, CallersError
+from glasshouse.keyring import KeyFile
 
 MIN_TOKEN_CHARACTERS: Final = 16
 MIN_KEY_CHARACTERS: Final = 32
@@ -56,6 +57,23 @@ def _read_secret(variable: str, path: Path) -> SecretStr:
     if not secret:
         raise _complaint(f"{variable} names an empty file")
     return SecretStr(secret)
+
+
+def _read_keys(variable: str, path: Path, shortest: int, word: str) -> KeyFile:
+    """Return the file's keys or tokens (``word``); the current one has so many characters."""
+    try:
+        file = KeyFile(path)
+    except (OSError, UnicodeDecodeError):
+        raise _complaint(f"{variable} names an unreadable file") from None
+    if not file.keys:
+        raise _complaint(f"{variable} names an empty file")
+    if len(file.keys[0]) < shortest:
+        raise _complaint(f"{variable} holds a short {word}")
+    return file
+
+
+def _read_data_keys(path: Path) -> KeyFile:
+    return _read_keys("DATA_KEY_FILE", path, MIN_KEY_CHARACTERS, "key")
 
 
 def _complaint(text: str) -> PydanticCustomError:
@@ -113,6 +131,31 @@ class DatabaseSettings(_Settings):
         return make_conninfo(self.database_url.get_secret_value(), **parameters)
 
 
+class MigrationSettings(DatabaseSettings):
+    """Settings of ``backend migrate``, which connects as the owner of the tables."""
+
+    database_app_role: str | None = Field(
+        None,
+        min_length=1,
+        description="the name of the role that the API and the workers connect as: it gets the "
+        "right to read and write rows",
+    )
+    data_key_file: Path | None = Field(
+        None,
+        description="the path of the file with the keys of the API and the worker; needed once, "
+        "for a database whose rows hold user ids in clear text",
+    )
+
+    @model_validator(mode="after")
+    def _has_data_key(self) -> "MigrationSettings":
+        self.data_keys()
+        return self
+
+    def data_keys(self) -> KeyFile | None:
+        """Return the keys, if there are any."""
+        return None if self.data_key_file is None else _read_data_keys(self.data_key_file)
+
+
 def _known_redis_url(url: SecretStr) -> SecretStr:
     scheme, _, rest = url.get_secret_value().partition("://")
     if scheme not in ("redis", "rediss", "unix") or not rest:
@@ -164,21 +207,19 @@ class DataKeySettings(_Settings):
     """The key under which personal data is stored: the same in every process."""
 
     data_key_file: Path = Field(
-        description=f"the path of a readable file with at least {MIN_KEY_CHARACTERS} characters, "
-        "the key under which addresses and data of notifications are stored"
+        description=f"the path of a readable file with keys of at least {MIN_KEY_CHARACTERS} "
+        "characters, one a line: user ids, addresses and data of notifications are stored under "
+        "the first, and those stored under the others are still read"
     )
 
     @model_validator(mode="after")
     def _has_data_key(self) -> "DataKeySettings":
-        self.data_key()
+        self.data_keys()
         return self
 
-    def data_key(self) -> SecretStr:
-        """Return the key's text."""
-        key = _read_secret("DATA_KEY_FILE", self.data_key_file)
-        if len(key) < MIN_KEY_CHARACTERS:
-            raise _complaint("DATA_KEY_FILE holds a short key")
-        return key
+    def data_keys(self) -> KeyFile:
+        """Return the keys, the current one first."""
+        return _read_data_keys(self.data_key_file)
 
 
 def _known_cron(cron: str) -> str:
@@ -442,6 +483,16 @@ class WorkerSettings(
     worker_concurrency: int = Field(
         20, ge=1, le=200, description="a number of jobs from 1 to 200 that run at the same time"
     )
+    alive_file: Path | None = Field(
+        None,
+        description="the path of a file that is written every 5 seconds while the event loop "
+        "runs, for a health check",
+    )
+    api_probe_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL of the API's `/livez` as others reach it, which the worker "
+        "asks every 5 seconds, so that a dead API is noticed",
+    )
     job_retention_days: int = Field(
         30,
         ge=1,
@@ -456,7 +507,7 @@ class WorkerSettings(
 PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "api": ApiSettings,
     "worker": WorkerSettings,
-    "migrate": DatabaseSettings,
+    "migrate": MigrationSettings,
 }
 
 SettingsT = TypeVar("SettingsT", bound=_Settings)
