@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 HEALTHCHECK_TIMEOUT_S: Final = 3
-GRACEFUL_SHUTDOWN_S: Final = 5
 # Of an error report that are redacted; what is longer is cut.
 ERROR_REPORT_CHARACTERS: Final = 128 << 10
 
@@ -43,24 +42,18 @@ def main() -> None:
 
 
 def _api() -> int:
-    import uvicorn
-
     from backend.api.app import create_app
+    from backend.api.server import ListenError, Server
     from backend.platform.settings import ApiSettings
 
     settings = _prepare(ApiSettings)
     _start_error_tracking(settings, "backend-api")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        # uvicorn's own configuration would cut its loggers off from ours.
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
-    )
-    return 0
+    server = Server(create_app(settings), settings)
+    try:
+        server.run_on_ports()
+    except ListenError as error:
+        return _fail(str(error), EXIT_FAILED)
+    return 0 if server.started else EXIT_FAILED
 
 
 def _worker() -> int:
@@ -77,12 +70,20 @@ def _worker() -> int:
 def _migrate() -> int:
     import psycopg
 
-    from backend.platform.migrate import migrate
-    from backend.platform.settings import DatabaseSettings
+    from backend.platform.encryption import Encryptor
+    from backend.platform.migrate import MissingKeyError, migrate
+    from backend.platform.settings import MigrationSettings
 
-    settings = _prepare(DatabaseSettings)
+    settings = _prepare(MigrationSettings)
+    keys = settings.data_keys()
     try:
-        migrate(settings)
+        migrate(
+            settings,
+            app_role=settings.database_app_role,
+            encryptor=keys and Encryptor(keys),
+        )
+    except MissingKeyError as error:
+        return _fail(f"DATA_KEY_FILE is missing: {error}", EXIT_SETTINGS)
     except psycopg.OperationalError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return _fail(f"DATABASE_URL: the database cannot be used: {reason}", EXIT_FAILED)

@@ -79,7 +79,7 @@ async def run(settings: WorkerSettings) -> int:
             return 1
         name = worker_name()
         history = JobHistory(pool, by_clock, name)
-        heartbeat = Heartbeat(pool, name)
+        heartbeat = Heartbeat(pool, name, alive_file=settings.alive_file)
         heartbeat.register(get_meter("backend"))
         retention = Retention(pool, settings.job_retention_days)
         async with (
@@ -126,7 +126,7 @@ def create_services(
 ) -> WorkerServices:
     """Put together what the tasks work with."""
     queue = JobQueue(app)
-    encryptor = Encryptor(settings.data_key())
+    encryptor = Encryptor(settings.data_keys())
     notifications = Notifications(pool, encryptor, queue.deliver_notification)
     payments = Payments(pool, encryptor, notifications, queue.confirm_payment)
     runs = Runs(pool, encryptor, notifications, queue.run_automation)
