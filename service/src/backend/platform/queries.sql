@@ -196,6 +196,99 @@ WHERE run.id = oldest.id
             AND (newer.outcome = 'succeeded' OR run.outcome <> 'succeeded')
     );
 
+-- name: forget_payments
+-- Delete payments that ended over so many days ago, the oldest first.
+DELETE FROM payments
+WHERE id IN (
+    SELECT id FROM payments
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_notifications
+DELETE FROM notifications
+WHERE id IN (
+    SELECT id FROM notifications
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_automation
+-- Delete runs that ended over so many days ago. Their steps go along.
+DELETE FROM automation_runs
+WHERE id IN (
+    SELECT id FROM automation_runs
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_sessions
+-- Delete sessions whose last run was deleted. One of today may be about to get its first run.
+DELETE FROM automation_sessions
+WHERE id IN (
+    SELECT session.id FROM automation_sessions AS session
+    WHERE session.created_at < now() - make_interval(days => %(days)s)
+        AND NOT EXISTS (SELECT FROM automation_runs WHERE session_id = session.id)
+    LIMIT %(limit)s
+);
+
+-- name: open_work_of
+-- What is still to be done for a user.
+SELECT
+    (
+        SELECT count(*) FROM payments
+        WHERE user_digest = ANY(%(digests)s) AND state IN ('created', 'submitted')
+    ) AS payments,
+    (
+        SELECT count(*) FROM notifications
+        WHERE user_digest = ANY(%(digests)s) AND state = 'queued'
+    ) AS notifications,
+    (
+        SELECT count(*) FROM automation_runs AS run
+        INNER JOIN automation_sessions AS session ON session.id = run.session_id
+        WHERE session.user_digest = ANY(%(digests)s) AND run.state = 'requested'
+    ) AS runs;
+
+-- name: erase_jobs_of
+-- Jobs that wait for what is about to be deleted.
+DELETE FROM procrastinate_jobs
+WHERE status = 'todo' AND (
+    args ->> 'payment_id' IN (
+        SELECT id FROM payments WHERE user_digest = ANY(%(digests)s)
+    )
+    OR args ->> 'notification_id' IN (
+        SELECT id FROM notifications WHERE user_digest = ANY(%(digests)s)
+    )
+    OR args ->> 'run_id' IN (
+        SELECT run.id FROM automation_runs AS run
+        INNER JOIN automation_sessions AS session ON session.id = run.session_id
+        WHERE session.user_digest = ANY(%(digests)s)
+    )
+);
+
+-- name: erase_payments_of
+DELETE FROM payments WHERE user_digest = ANY(%(digests)s);
+
+-- name: erase_notifications_of
+DELETE FROM notifications WHERE user_digest = ANY(%(digests)s);
+
+-- name: erase_runs_of
+-- Their steps go along.
+DELETE FROM automation_runs
+WHERE session_id IN (
+    SELECT id FROM automation_sessions WHERE user_digest = ANY(%(digests)s)
+);
+
+-- name: erase_sessions_of
+DELETE FROM automation_sessions WHERE user_digest = ANY(%(digests)s);
+
+-- name: erase_events_of
+-- Events that nobody has taken yet, by the pseudonyms in them.
+DELETE FROM event_outbox WHERE attributes::text ~ %(pattern)s OR message ~ %(pattern)s;
+
 -- name: insert_event
 -- Write an event into the outbox, in the transaction of the change it reports.
 INSERT INTO event_outbox
