@@ -25,7 +25,7 @@ def otlp_endpoint(
         return
     with collector.in_stack(
         image=collector_image,
-        network=f"{PROJECT_NAME}_default",
+        project=PROJECT_NAME,
         folder=tmp_path_factory.mktemp("unredacted"),
         config=collector.without_redaction(collector_config),
     ) as endpoint:

@@ -43,7 +43,7 @@ def test_what_is_sent_by_otlp_is_stored_redacted(
     http: httpx.Client, stack: Stack, otlp_endpoint: str, redaction: str
 ) -> None:
     canary, made = canaries.make(), time.time()
-    sender = otlp.Sender(otlp_endpoint, "canary")
+    sender = otlp.Sender(otlp_endpoint, "canary", stack.sender)
     trace_id = canary.trace_id
     items = {"word": canary.word, "note": canary.text}
     sender.logs([otlp.log(canary.text, items)])

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 HEALTHCHECK_TIMEOUT_S: Final = 3
-GRACEFUL_SHUTDOWN_S: Final = 5
 # Of an error report that are redacted; what is longer is cut.
 ERROR_REPORT_CHARACTERS: Final = 128 << 10
 
@@ -46,24 +45,18 @@ def main() -> None:
 
 
 def _api() -> int:
-    import uvicorn
-
     from backend.api.app import create_app
+    from backend.api.server import ListenError, Server
     from backend.platform.settings import ApiSettings
 
     settings = _prepare(ApiSettings)
     _start_error_tracking(settings, "backend-api")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        # uvicorn's own configuration would cut its loggers off from ours.
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
-    )
-    return 0
+    server = Server(create_app(settings), settings)
+    try:
+        server.run_on_ports()
+    except ListenError as error:
+        return _fail(str(error), EXIT_FAILED)
+    return 0 if server.started else EXIT_FAILED
 
 
 def _worker() -> int:
@@ -120,6 +113,9 @@ def _describe_forget(parser: argparse.ArgumentParser) -> None:
         help="an e-mail address or phone number of the same person, to be found in Loki, too",
     )
     parser.add_argument(
+        "--caller", metavar="NAME", help="only what this caller of the API made; else of every one"
+    )
+    parser.add_argument(
         "--wait",
         type=float,
         default=30.0,
@@ -134,7 +130,7 @@ def _describe_forget(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _forget(user: str, also: list[str], wait: float, erase_open: bool) -> int:
+def _forget(user: str, also: list[str], caller: str | None, wait: float, erase_open: bool) -> int:
     import asyncio
 
     import psycopg
@@ -149,7 +145,11 @@ def _forget(user: str, also: list[str], wait: float, erase_open: bool) -> int:
     if not user:
         return _fail("forget: name the user", EXIT_SETTINGS)
     try:
-        asyncio.run(forget(settings, [user, *also], wait=None if erase_open else wait, say=_say))
+        asyncio.run(
+            forget(
+                settings, [user, *also], owner=caller, wait=None if erase_open else wait, say=_say
+            )
+        )
     except OpenWorkError as error:
         what = "wait until it has ended, or erase it with --open"
         return _fail(f"forget: nothing was erased, work is open ({error}): {what}", EXIT_FAILED)

@@ -37,6 +37,10 @@ from support.waiting import until
 PERSONAL = "jane.doe@example.com"
 SIGNALS = {"logs", "traces", "metrics"}
 GENERAL = "OTEL_EXPORTER_OTLP_ENDPOINT"
+NOT_AUTHORISED = (
+    "not authorised: put the token into OTEL_EXPORTER_OTLP_HEADERS,"
+    " or its file into GLASSHOUSE_OTLP_TOKEN_FILE"
+)
 
 
 class Run:
@@ -163,7 +167,7 @@ def test_nothing_listens(check: Check) -> None:
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (401, "not authorised: put the token into OTEL_EXPORTER_OTLP_HEADERS"),
+        (401, NOT_AUTHORISED),
         (403, "forbidden: does the token in OTEL_EXPORTER_OTLP_HEADERS allow sending?"),
         (404, f"no such path: {GENERAL} must be what stands before /v1/SIGNAL"),
         (405, "the endpoint does not take POST there: is it an OTLP endpoint?"),
@@ -479,7 +483,7 @@ ADDRESSES = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0
             "errors resolving collector:4317: [address lookup failed: Domain name not found]",
             f"no such host: collector: set {GENERAL}",
         ),
-        ("UNAUTHENTICATED", "", "not authorised: put the token into OTEL_EXPORTER_OTLP_HEADERS"),
+        ("UNAUTHENTICATED", "", NOT_AUTHORISED),
         (
             "UNIMPLEMENTED",
             "unknown service opentelemetry.proto.collector.logs.v1.LogsService",

@@ -37,6 +37,7 @@ def of_key(key: str, text: bytes) -> str:
         ("job.finished", "id", "job.id", "jobId"),
         ("job.finished", "name", "job.name", "job"),
         ("notification.queued", "id", "notification.id", "notificationId"),
+        ("automation.run.failed", "session_id", "automation.session_id", "automationSessionId"),
     ],
 )
 def test_a_field_has_one_name_over_otlp_and_one_on_the_console(

@@ -23,6 +23,7 @@ from glasshouse.events import field_name
 from glasshouse_cli.telemetry.load import load
 from glasshouse_fakes.settings import Settings
 from support import deployed, postgres, processes, sandbox
+from support.callers import AUTHORIZATION
 from support.ports import free
 from support.processes import Backend, Process
 from support.waiting import until
@@ -90,7 +91,10 @@ def running(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         urls = [backend.api() for _ in range(2)]
         for _ in range(2):
             backend.worker()
-        apis = [httpx.Client(base_url=url, timeout=10, trust_env=False) for url in urls]
+        apis = [
+            httpx.Client(base_url=url, headers=AUTHORIZATION, timeout=10, trust_env=False)
+            for url in urls
+        ]
         yield Running(backend=backend, apis=apis, database=database)
         for api in apis:
             api.close()
@@ -180,8 +184,10 @@ def test_the_same_key_with_another_contact_is_refused(running: Running) -> None:
 def test_a_payment_that_lost_its_job_is_swept_up_once(running: Running) -> None:
     lost = f"tx_{secrets.token_hex(16)}"
     [row] = running.rows(
-        "INSERT INTO payments (id, user_sealed, user_digest, amount, currency, created_at) VALUES"
-        " (%(id)s, %(user_sealed)s, %(user_digest)s, 5, 'EUR', now() - interval '1 minute')"
+        "INSERT INTO payments"
+        " (id, owner, user_sealed, user_digest, amount, currency, created_at)"
+        " VALUES (%(id)s, 'shop', %(user_sealed)s, %(user_digest)s, 5, 'EUR',"
+        " now() - interval '1 minute')"
         " RETURNING id",
         id=lost,
         **people.sealed(ENCRYPTOR, "zoe", lost),

@@ -42,7 +42,7 @@ from backend.platform.settings import DatabaseSettings
 
 from .conftest import scheduled
 
-NEW = NewPayment(user_id="alice", amount=Decimal("10.50"), currency="EUR")
+NEW = NewPayment(owner="shop", user_id="alice", amount=Decimal("10.50"), currency="EUR")
 CONTACT = Contact(channel="sms", to="+493012345678")
 
 
@@ -297,7 +297,7 @@ async def ended(kind: str, payments: Payments, runs: Runs) -> tuple[str, str]:
         identifier = created.payment.id
         done = await payments.mark_failed(identifier, Failure.REVERTED, from_state=State.CREATED)
     else:
-        new = NewRun(user_id="alice", strategy="rebalance", sla=60, contact=CONTACT)
+        new = NewRun(owner="shop", user_id="alice", strategy="rebalance", sla=60, contact=CONTACT)
         requested = await runs.request(new)
         assert requested is not None
         done = await runs.mark_completed(requested.id)

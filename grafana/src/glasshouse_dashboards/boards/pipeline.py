@@ -17,6 +17,7 @@ def build() -> Dashboard:
             areas=["pipeline"],
             down=["logs"],
             runbooks=[
+                "CollectorDown",
                 "CollectorQueueFilling",
                 "ExporterFailing",
                 "DataRefused",
@@ -26,6 +27,8 @@ def build() -> Dashboard:
                 "RecordsSetAside",
                 "DeadLettersFilling",
                 "ServiceThrottled",
+                "SeriesOverBound",
+                "EventsNotBelieved",
                 "BackendDiscarding",
                 "RepairsSurge",
                 "EventCountingStalled",
@@ -257,6 +260,25 @@ def build() -> Dashboard:
                 "s",
                 q.BEHIND,
                 thresholds=Thresholds(5, 30),
+                span=HALF,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Series by service",
+                "Those with the most. Who is at its bound gets no new ones.",
+                "short",
+                q.SERIES_BY_SERVICE,
+                span=HALF,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Events not believed",
+                "In 10 minutes, of services that are not named: stored, and not counted.",
+                "short",
+                q.NOT_BELIEVED,
+                thresholds=Thresholds(1, 1),
                 span=HALF,
             )
         )

@@ -27,10 +27,11 @@ SESSION_ID_PATTERN: Final = r"^as_[0-9a-f]{32}$"
 class NewRun:
     """A checked request to run a strategy.
 
-    ``sla`` is in seconds. ``contact`` is notified when the run is complete. ``scheduled_for`` is
-    the slot that a scheduled run fills.
+    ``owner`` is the caller who asked for it, empty for none. ``sla`` is in seconds. ``contact`` is
+    notified when the run is complete. ``scheduled_for`` is the slot that a scheduled run fills.
     """
 
+    owner: str
     user_id: str
     strategy: str
     sla: float
@@ -44,6 +45,7 @@ class Run:
 
     id: RunId
     session_id: str
+    owner: str
     user_id: str
     strategy: str
     state: RunState
@@ -98,7 +100,7 @@ class Runs:
         run_id = RunId(f"run_{secrets.token_hex(16)}")
         contact = new.contact.as_dict() if new.contact else None
         async with self._pool.connection() as connection:
-            session = await self._session(new.user_id, new.strategy, connection)
+            session = await self._session(new, connection)
             written = await _one(
                 connection,
                 "insert_run",
@@ -116,23 +118,23 @@ class Runs:
             await _emit(run, connection)
         return run
 
-    async def _session(self, user_id: str, strategy: str, connection: Connection) -> str:
+    async def _session(self, new: NewRun, connection: Connection) -> str:
         """Return the id of the user's session of a strategy, made at its first run."""
-        digests = people.digests(self._encryptor, user_id)
-        known = {"digests": digests, "strategy": strategy}
+        digests = people.digests(self._encryptor, new.user_id)
+        known = {"owner": new.owner, "strategy": new.strategy}
         if len(digests) > 1:
             # While a key is changed two processes may not make it under two keys.
             lock = int.from_bytes(min(digests)[:8], signed=True)
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
-        row = await _one(connection, "automation_session", **known)
+        row = await _one(connection, "automation_session", digests=digests, **known)
         if row is None:
             identifier = f"as_{secrets.token_hex(16)}"
             row = await _one(
                 connection,
                 "insert_automation_session",
                 id=identifier,
-                strategy=strategy,
-                **people.sealed(self._encryptor, user_id, identifier),
+                **known,
+                **people.sealed(self._encryptor, new.user_id, identifier),
             )
         return require(row, "session")["id"]
 
@@ -183,6 +185,7 @@ class Runs:
                     row["contact_sealed"],
                     connection,
                     aad=run.id,
+                    owner=run.owner,
                     user_id=run.user_id,
                     template="run_completed",
                     data={"strategy": run.strategy, "runId": run.id},
@@ -201,7 +204,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.REQUESTED:
             await events.automation_run_requested(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,
@@ -209,7 +212,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.COMPLETED:
             await events.automation_run_completed(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,
@@ -219,7 +222,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.FAILED:
             await events.automation_run_failed(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,

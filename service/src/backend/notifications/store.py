@@ -25,8 +25,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class NewNotification:
-    """A checked request to notify: the template exists and ``data`` has what it needs."""
+    """A checked request to notify: the template exists and ``data`` has what it needs.
 
+    ``owner`` is the caller who asked for it, empty for none.
+    """
+
+    owner: str
     user_id: str
     contact: Contact
     template: str
@@ -38,6 +42,7 @@ class Notification:
     """One row. All times have a zone."""
 
     id: NotificationId
+    owner: str
     user_id: str
     channel: str
     template: str
@@ -88,6 +93,7 @@ class Notifications:
             query("insert_notification"),
             {
                 "id": identifier,
+                "owner": new.owner,
                 **people.sealed(self._encryptor, new.user_id, identifier),
                 "channel": new.contact.channel,
                 "template": new.template,
@@ -106,6 +112,7 @@ class Notifications:
         connection: Connection,
         *,
         aad: str,
+        owner: str,
         user_id: str,
         template: str,
         data: Mapping[str, str],
@@ -123,7 +130,9 @@ class Notifications:
         except DecryptionError:
             _logger.exception("A stored contact cannot be decrypted", extra={"template": template})
             return None
-        new = NewNotification(user_id=user_id, contact=contact, template=template, data=data)
+        new = NewNotification(
+            owner=owner, user_id=user_id, contact=contact, template=template, data=data
+        )
         return await self.write(new, connection)
 
     async def find(self, identifier: NotificationId) -> Notification | None:
@@ -180,6 +189,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_queued(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
@@ -188,6 +198,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_delivered(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
@@ -196,6 +207,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_failed(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,

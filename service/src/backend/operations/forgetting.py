@@ -6,6 +6,7 @@ in `REMAINDER`; docs/personal-data.md explains each.
 """
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ import httpx
 
 from backend.platform import people
 from backend.platform.database import Connection, Pool
-from backend.platform.encryption import Encryptor
+from backend.platform.encryption import DecryptionError, Encryptor
 from backend.platform.queries import query
 from backend.telemetry.emitter import present
 from glasshouse.keyring import key_id, pseudonym_without_id
@@ -26,6 +27,7 @@ from glasshouse.redaction import Redactor
 TABLES: Final = {
     "erase_jobs_of": "jobs that waited",
     "erase_notifications_of": "notifications",
+    "erase_contacts_of": "registered contacts",
     "erase_payments_of": "payments",
     "erase_runs_of": "automation runs",
     "erase_sessions_of": "automation sessions",
@@ -87,12 +89,24 @@ def _either(key: bytes, digits: str) -> str:
 
 
 class Forgetting:
-    """Erases one user. ``person`` is the user id, and addresses of the same person behind it."""
+    """Erases one user. ``owner``: the caller whose user it is; ``None`` for the user of any."""
 
-    def __init__(self, pool: Pool, encryptor: Encryptor, person: Sequence[str]) -> None:
+    def __init__(
+        self, pool: Pool, encryptor: Encryptor, user_id: str, owner: str | None = None
+    ) -> None:
         self._pool = pool
-        self._person = person
-        self._digests = people.digests(encryptor, person[0])
+        self._encryptor = encryptor
+        self._parameters = {"digests": people.digests(encryptor, user_id), "owner": owner}
+
+    async def addresses(self) -> list[str]:
+        """Return the addresses that are registered for the user, as far as a key opens them."""
+        async with self._pool.connection() as connection:
+            rows = await (await self._execute(connection, "contacts_of")).fetchall()
+        found: list[str] = []
+        for row in rows:
+            with contextlib.suppress(DecryptionError):
+                found.append(self._encryptor.decrypt(row["sealed"], aad=row["id"])["to"])
+        return found
 
     async def wait_for_open_work(self, seconds: float) -> None:
         """Wait until nothing is open any more. Raises OpenWorkError after so many seconds."""
@@ -121,7 +135,7 @@ class Forgetting:
         return counts
 
     async def _execute(self, connection: Connection, name: str) -> Any:
-        return await connection.execute(query(name), {"digests": self._digests})
+        return await connection.execute(query(name), self._parameters)
 
 
 class Loki:

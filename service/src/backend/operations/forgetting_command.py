@@ -14,21 +14,24 @@ async def forget(
     settings: ForgetSettings,
     person: Sequence[str],
     *,
+    owner: str | None,
     wait: float | None,
     say: Callable[[str], None],
 ) -> None:
     """Erase a person, and ``say`` line by line what was done.
 
-    ``person``: see `Forgetting`. ``wait``: seconds for what is open; ``None`` erases it.
+    ``person``: the user id, and more addresses and numbers of the same person. ``owner``: see
+    `Forgetting`. ``wait``: seconds for what is open; ``None`` erases it.
 
     Raises:
         OpenWorkError: something is still open. Nothing was erased.
         psycopg.OperationalError: the database cannot be used. Nothing was erased.
         LokiError: the rows are erased, and Loki's lines are not. Run it again.
     """
-    pseudonyms = Pseudonyms.of(person, settings.hmac_keys())
     async with create_pool(settings, application="backend-forget") as pool:
-        forgetting = Forgetting(pool, Encryptor(settings.data_keys()), person)
+        forgetting = Forgetting(pool, Encryptor(settings.data_keys()), person[0], owner)
+        names = [*person, *await forgetting.addresses()]
+        pseudonyms = Pseudonyms.of(names, settings.hmac_keys())
         if wait is not None:
             await forgetting.wait_for_open_work(wait)
         counts = await forgetting.erase_rows(pseudonyms)

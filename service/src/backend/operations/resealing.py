@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
+from backend.notifications.contact_book import contact_columns
+from backend.notifications.contacts import Contact
 from backend.platform import people
 from backend.platform.database import Connection, Pool
 from backend.platform.encryption import DecryptionError, Encryptor
@@ -37,6 +39,11 @@ def _contact_with_digest(encryptor: Encryptor, row: Row) -> Row:
     }
 
 
+def _registered(encryptor: Encryptor, row: Row) -> Row:
+    value = encryptor.decrypt(row["sealed"], aad=row["id"])
+    return contact_columns(encryptor, value["userId"], Contact.of(value), row["id"])
+
+
 def _plain(name: str) -> Callable[[Encryptor, Row], Row]:
     def renew(encryptor: Encryptor, row: Row) -> Row:
         value = encryptor.decrypt(row[name], aad=row["id"])
@@ -51,6 +58,7 @@ COLUMNS: Final = (
     _Column("notifications", "user_sealed", _user),
     _Column("notifications", "sealed", _plain("sealed")),
     _Column("automation_sessions", "user_sealed", _user),
+    _Column("contacts", "sealed", _registered),
     _Column("automation_runs", "contact_sealed", _plain("contact_sealed")),
 )
 

@@ -41,9 +41,11 @@ class IdempotencyConflictError(Exception):
 class NewPayment:
     """A checked request to pay. ``amount`` has the minor digits of ``currency``.
 
-    ``contact`` is notified of how the payment ended; without one nobody is.
+    ``owner`` is the caller who asked for it, empty for none. ``contact`` is notified of how the
+    payment ended; without one nobody is.
     """
 
+    owner: str
     user_id: str
     amount: Decimal
     currency: str
@@ -55,6 +57,7 @@ class Payment:
     """One row. All times have a zone."""
 
     id: PaymentId
+    owner: str
     user_id: str
     amount: Decimal
     currency: str
@@ -121,7 +124,7 @@ class Payments:
     async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         """Write a payment and enqueue its job, both or neither.
 
-        With an idempotency ``key`` that was used before, return the payment made then.
+        With an idempotency ``key`` that its owner used before, return the payment made then.
 
         Raises:
             IdempotencyConflictError: the key belongs to a payment with another body.
@@ -134,6 +137,7 @@ class Payments:
                 query("insert_payment"),
                 {
                     "id": payment_id,
+                    "owner": new.owner,
                     **people.sealed(self._encryptor, new.user_id, payment_id),
                     "amount": new.amount,
                     "currency": new.currency,
@@ -154,7 +158,7 @@ class Payments:
         self, connection: Connection, new: NewPayment, digest: bytes | None
     ) -> CreateResult:
         cursor = await connection.execute(
-            query("payment_by_idempotency_key"), {"idempotency_key": digest}
+            query("payment_by_idempotency_key"), {"owner": new.owner, "idempotency_key": digest}
         )
         row = require(await cursor.fetchone(), "payment")
         payment = self._read(row)
@@ -177,11 +181,13 @@ class Payments:
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return await self._payment("payment_by_id", id=payment_id)
 
-    async def totals(self, user_id: str) -> dict[str, Decimal]:
-        """Return what a user has paid, by currency: the sum of the confirmed payments."""
+    async def totals(self, owner: str, user_id: str) -> dict[str, Decimal]:
+        """Return what a caller's user has paid, by currency: the sum of the confirmed payments."""
         digests = people.digests(self._encryptor, user_id)
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(query("payment_totals"), {"digests": digests})
+            cursor = await connection.execute(
+                query("payment_totals"), {"owner": owner, "digests": digests}
+            )
             return {row["currency"]: row["total"] for row in await cursor.fetchall()}
 
     async def age(self, payment_id: PaymentId) -> PaymentAge:
@@ -241,6 +247,7 @@ class Payments:
                 row["contact_sealed"],
                 connection,
                 aad=payment.id,
+                owner=payment.owner,
                 user_id=payment.user_id,
                 template=f"payment_{payment.state}",
                 data={

@@ -26,11 +26,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backend.platform.callers import Callers, CallersError
 from glasshouse.keyring import KeyFile
 
 MIN_TOKEN_CHARACTERS: Final = 16
 MIN_KEY_CHARACTERS: Final = 32
 CRON_FIELDS: Final = 5
+# A name, a name with all below it, an address of either kind; without a port.
+_HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 class SettingsError(Exception):
@@ -158,6 +161,25 @@ def _known_redis_url(url: SecretStr) -> SecretStr:
     if scheme not in ("redis", "rediss", "unix") or not rest:
         raise _complaint("is not a Redis URL")
     return url
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _known_hosts(hosts: str) -> str:
+    for name in _parts(hosts):
+        if not _HOST.fullmatch(name):
+            raise _complaint("is no list of host names")
+    return hosts
+
+
+def _known_contacts(patterns: str) -> str:
+    for pattern in _parts(patterns):
+        channel, _, address = pattern.partition(":")
+        if not channel or not address:
+            raise _complaint("is no list of patterns")
+    return patterns
 
 
 class ErrorTrackingSettings(_Settings):
@@ -376,8 +398,44 @@ class ApiSettings(
         description=f"the path of a readable file with at least {MIN_TOKEN_CHARACTERS} characters, "
         "the bearer token for the internal endpoints"
     )
+    api_callers_file: Path = Field(
+        description="the path of a readable file with the callers of the API as JSON, each with "
+        "its name, the SHA-256 of its key and its scopes (service/README.md); it is read again "
+        "when it changes"
+    )
     redis_url: Annotated[SecretStr, AfterValidator(_known_redis_url)] | None = Field(
-        None, description="`redis://host:6379/0` of the Redis or Valkey whose health is checked"
+        None,
+        description="`redis://host:6379/0` of the Redis or Valkey that counts requests for the "
+        "rate limits; without it each process counts its own",
+    )
+    stranger_rate: float = Field(
+        10,
+        gt=0,
+        le=1_000_000,
+        description="a number of requests a second over 0, at most 1000000, that one address may "
+        "make without a key",
+    )
+    stranger_burst: int = Field(
+        40,
+        ge=1,
+        le=1_000_000,
+        description="a number of requests from 1 to 1000000 that one address may make at once "
+        "without a key",
+    )
+    allowed_hosts: Annotated[str, AfterValidator(_known_hosts)] = Field(
+        "localhost,127.0.0.1,[::1]",
+        description="a list of host names with commas, such as `localhost,*.shop.example`, which "
+        "requests are meant for; any other is answered with 421",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="a list of addresses or networks with commas, such as `10.0.0.0/8`, whose "
+        "X-Forwarded-For says who calls",
+    )
+    contacts_allowed: Annotated[str, AfterValidator(_known_contacts)] = Field(
+        "",
+        description="a list of patterns with commas, such as `email:*@example.com,sms:+1555*`, of "
+        "addresses that any caller may notify without registering them, for tests",
     )
     worker_max_heartbeat_age: float = Field(
         30,
@@ -395,6 +453,33 @@ class ApiSettings(
         le=65535,
         description="a port number from 1 to 65535 to listen on, which `backend healthcheck` asks",
     )
+    internal_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="a port number from 1 to 65535 on which the internal paths need no token, "
+        "never to be published",
+    )
+    max_connections: int = Field(
+        500,
+        ge=10,
+        le=100_000,
+        description="a number of connections from 10 to 100000, the most that are open at once",
+    )
+    head_timeout: float = Field(
+        10,
+        ge=1,
+        le=3600,
+        description="a number of seconds from 1 to 3600 in which the head of a request has to "
+        "arrive",
+    )
+    body_timeout: float = Field(
+        30,
+        ge=1,
+        le=3600,
+        description="a number of seconds from 1 to 3600 in which a body has to arrive, and an "
+        "answer to be taken",
+    )
     max_body_bytes: int = Field(
         64 * 1024,
         ge=1024,
@@ -406,6 +491,28 @@ class ApiSettings(
     def _has_token(self) -> "ApiSettings":
         self.internal_token()
         return self
+
+    @model_validator(mode="after")
+    def _has_callers(self) -> "ApiSettings":
+        try:
+            self.callers()
+        except CallersError as error:
+            raise _complaint(f"API_CALLERS_FILE is no file of callers ({error})") from None
+        return self
+
+    @model_validator(mode="after")
+    def _has_two_ports(self) -> "ApiSettings":
+        if self.internal_port == self.port:
+            raise _complaint("INTERNAL_PORT is the public one")
+        return self
+
+    def contact_patterns(self) -> list[str]:
+        """Return the patterns of addresses that need no registration."""
+        return _parts(self.contacts_allowed)
+
+    def callers(self) -> Callers:
+        """Return the callers. Raises CallersError."""
+        return Callers(self.api_callers_file)
 
     def internal_token(self) -> SecretStr:
         """Return the bearer token for the internal endpoints."""
@@ -442,6 +549,11 @@ class WorkerSettings(
     )
     worker_concurrency: int = Field(
         20, ge=1, le=200, description="a number of jobs from 1 to 200 that run at the same time"
+    )
+    api_probe_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL of the API's `/livez` as others reach it, which the worker "
+        "asks every 5 seconds, so that a dead API is noticed",
     )
 
 

@@ -17,6 +17,7 @@ _GROUPS = (
     ("ports", checks.port_clashes),
     ("limits", limits),
     ("components", checks.components),
+    ("senders", checks.senders),
     ("data flow", checks.data_flow),
 )
 

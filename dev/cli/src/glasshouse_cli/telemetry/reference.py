@@ -132,7 +132,11 @@ def console_name(attribute: str, domain: str) -> str:
     if not attribute.startswith(f"{domain}."):
         return attribute
     short = attribute.removeprefix(f"{domain}.")
-    name = {"id": f"{domain}_id", "name": domain}.get(short, short)
+    name = {
+        "id": f"{domain}_id",
+        "name": domain,
+        "session_id": f"{domain}_session_id",
+    }.get(short, short)
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 

@@ -6,12 +6,12 @@ ALTER TABLE notifications
     ALTER COLUMN user_sealed SET NOT NULL,
     ALTER COLUMN user_digest SET NOT NULL,
     DROP COLUMN user_id;
--- Its UNIQUE (user_id, strategy) goes with the column.
+-- Its UNIQUE (owner, user_id, strategy) goes with the column.
 ALTER TABLE automation_sessions
     ALTER COLUMN user_sealed SET NOT NULL,
     ALTER COLUMN user_digest SET NOT NULL,
     DROP COLUMN user_id,
-    ADD UNIQUE (user_digest, strategy);
+    ADD UNIQUE (owner, user_digest, strategy);
 
 CREATE INDEX payments_user ON payments (user_digest);
 CREATE INDEX notifications_user ON notifications (user_digest);
