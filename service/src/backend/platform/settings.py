@@ -351,7 +351,7 @@ class RetentionSettings(_Settings):
 class ForgetSettings(DataKeySettings, DatabaseSettings):
     """Settings of ``backend forget``."""
 
-    glasshouse_hmac_key_file: Path = Field(
+    hmac_key_file: Path = Field(
         description=f"the path of a readable file with keys of at least {MIN_TOKEN_CHARACTERS} "
         "characters, one a line: a person's pseudonyms under each of them are looked for"
     )
@@ -370,8 +370,8 @@ class ForgetSettings(DataKeySettings, DatabaseSettings):
 
     def hmac_keys(self) -> tuple[str, ...]:
         """Return the keys of pseudonyms, the current one first."""
-        variable = "GLASSHOUSE_HMAC_KEY_FILE"
-        path = self.glasshouse_hmac_key_file
+        variable = "HMAC_KEY_FILE"
+        path = self.hmac_key_file
         return _read_keys(variable, path, MIN_TOKEN_CHARACTERS, "key").keys
 
     @property
