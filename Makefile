@@ -17,7 +17,7 @@ RATE ?= 10
 FAULTS ?=
 
 # Ours, without what is generated.
-GO_MODULES := $(filter-out collector/ocb collector/distribution,$(patsubst %/go.mod,%,$(wildcard collector/*/go.mod)))
+GO_MODULES := $(filter-out collector/ocb collector/distribution,$(patsubst %/go.mod,%,$(wildcard collector/*/go.mod dev/*/go.mod)))
 SHELL_FILES := .ci/run $(shell git ls-files '*.sh')
 RELEASE ?= oldest
 VERSION ?=
@@ -109,7 +109,7 @@ lint: venv ## Check style and types: Python, YAML, shell, workflows
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[bf]*.yml
 	@$(RUN) check-jsonschema --builtin-schema vendor.renovate renovate.json
-	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.mtls.yml
 
 lint-go: ## Check the format of Go code, and vet it
 	@for module in $(GO_MODULES); do (cd $$module; \

@@ -62,7 +62,11 @@ def test_a_bad_payment_is_a_problem_and_no_row(
 ) -> None:
     request_id = "bad-" + secrets.token_hex(8)
     payments, _ = rows(stack, request_id)
-    headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
+    headers = {
+        **stack.caller,
+        "Content-Type": "application/json",
+        "X-Request-ID": request_id,
+    }
     content: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
     answer = http.post(f"{stack.api}/payments", headers=headers, **content)
     assert answer.status_code == status, answer.text
@@ -81,7 +85,7 @@ def test_a_bad_payment_is_a_problem_and_no_row(
 def test_what_is_not_there_is_a_problem(
     http: httpx.Client, stack: Stack, path: str, status: int
 ) -> None:
-    answer = http.get(f"{stack.api}{path}")
+    answer = http.get(f"{stack.api}{path}", headers=stack.caller)
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["requestId"] == answer.headers["X-Request-ID"]
@@ -90,7 +94,11 @@ def test_what_is_not_there_is_a_problem(
 def test_one_key_makes_one_payment(http: httpx.Client, stack: Stack) -> None:
     request_id = "one-" + secrets.token_hex(8)
     payments, _ = rows(stack, request_id)
-    headers = {"Idempotency-Key": secrets.token_hex(16), "X-Request-ID": request_id}
+    headers = {
+        **stack.caller,
+        "Idempotency-Key": secrets.token_hex(16),
+        "X-Request-ID": request_id,
+    }
 
     def post(_: int) -> httpx.Response:
         return http.post(f"{stack.api}/payments", json=GOOD, headers=headers)

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backend.platform.callers import Scope, digest
+from backend.platform.callers import Scope
+from backend.platform.callers import digest as digest
 
 CALLER = "shop"
 KEY = "key-of-the-shop-0123456789abcdef"

@@ -184,8 +184,7 @@ def test_the_same_key_with_another_contact_is_refused(running: Running) -> None:
 def test_a_payment_that_lost_its_job_is_swept_up_once(running: Running) -> None:
     lost = f"tx_{secrets.token_hex(16)}"
     [row] = running.rows(
-        "INSERT INTO payments"
-        " (id, owner, user_sealed, user_digest, amount, currency, created_at)"
+        "INSERT INTO payments (id, owner, user_sealed, user_digest, amount, currency, created_at)"
         " VALUES (%(id)s, 'shop', %(user_sealed)s, %(user_digest)s, 5, 'EUR',"
         " now() - interval '1 minute')"
         " RETURNING id",
@@ -304,6 +303,11 @@ def test_a_notification_arrives_once(running: Running, channel: str) -> None:
         assert body["providerMessageId"] == f"<{identifier}@backend.example>"
     else:
         assert body["providerMessageId"].startswith(f"{channel}-")
+    # A person's messages are found by the pseudonym that is on all that the person does.
+    paid = running.post("/payments", payment())
+    [created, *_] = running.events_of("transactionId", paid["transactionId"], 1)
+    whose = {one["userId"] for one in running.events_of("notificationId", identifier, 2)}
+    assert whose == {created["userId"]}
     stored = "SELECT * FROM notifications WHERE id = %(id)s"
     [row] = running.rows(stored, id=identifier)
     assert row["sealed"] is None

@@ -184,7 +184,7 @@ async def test_the_app_role_is_enough_for_the_stores_and_the_queue(migrated: Ser
         notifications = Notifications(pool, encryptor, queue.deliver_notification)
         payments = Payments(pool, encryptor, notifications, queue.confirm_payment)
         made = await payments.create(
-            NewPayment(user_id="jane", amount=Decimal(5), currency="EUR"),
+            NewPayment(owner="shop", user_id="jane", amount=Decimal(5), currency="EUR"),
             "key",  # pyright: ignore[reportArgumentType]
         )
         assert made.payment.user_id == "jane"
@@ -196,6 +196,7 @@ async def test_the_app_role_is_enough_for_the_stores_and_the_queue(migrated: Ser
         )
         sent = await notifications.create(
             NewNotification(
+                owner="shop",
                 user_id="jane",
                 contact=Contact(channel="sms", to="+4915112345678"),
                 template="welcome",

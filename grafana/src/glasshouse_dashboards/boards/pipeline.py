@@ -28,6 +28,7 @@ def build() -> Dashboard:
                 "DeadLettersFilling",
                 "ServiceThrottled",
                 "SeriesOverBound",
+                "PrometheusSeriesHigh",
                 "EventsNotBelieved",
                 "BackendDiscarding",
                 "RepairsSurge",
@@ -275,10 +276,9 @@ def build() -> Dashboard:
         .with_panel(
             time_series(
                 "Events not believed",
-                "In 10 minutes, of services that are not named: stored, and not counted.",
-                "short",
+                "Of services that are not named: stored, and not counted.",
+                "cps",
                 q.NOT_BELIEVED,
-                thresholds=Thresholds(1, 1),
                 span=HALF,
             )
         )

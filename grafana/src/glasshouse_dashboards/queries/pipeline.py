@@ -99,7 +99,7 @@ SERIES_BY_SERVICE: Final = {
     "{{service}}": "topk(10, max by (service) (otelcol_processor_admission_series))"
 }
 NOT_BELIEVED: Final = {
-    "events": "sum(increase(otelcol_connector_event_metrics_not_believed_total[10m]))"
+    "events": f"sum(rate(otelcol_connector_event_metrics_not_believed_total{RATE}))"
 }
 STORED: Final = {
     "Loki": f"sum(rate(loki_distributor_bytes_received_total{RATE}))",

@@ -14,16 +14,17 @@ from typing import Final, Protocol, cast
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 # Each request waits for it.
-TIMEOUT_S: Final = 0.25
+TIMEOUT_S: Final = 0.5
 # For so long it is not asked again after it has failed.
 PAUSE_S: Final = 1.0
 MAX_LOCAL: Final = 10_000
+MAX_CONNECTIONS: Final = 8
 _PREFIX: Final = "glasshouse:rate:"
 _IPV6_PREFIX: Final = 64
 
@@ -83,7 +84,7 @@ class SharedBuckets:
         self._local = LocalBuckets(clock)
         self._clock = clock
         self._asked_again_at = float("-inf")
-        self._is_away = False
+        self._is_alone = False
 
     def register(self, meter: Meter) -> None:
         """Create the gauge ``rate_limit.local``: 1 while this process keeps its own buckets."""
@@ -94,12 +95,12 @@ class SharedBuckets:
         )
 
     def observe(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(int(self._is_away))]
+        return [Observation(int(self._is_alone))]
 
     async def take(self, key: str, rate: float, burst: int) -> float:
         now = self._clock()
         if now >= self._asked_again_at:
-            if self._is_away:
+            if self._is_alone:
                 # One request finds out; the others do not wait for it.
                 self._asked_again_at = now + PAUSE_S
             try:
@@ -116,9 +117,9 @@ class SharedBuckets:
         return await self._local.take(key, rate, burst)
 
     def _note(self, error: Exception | None) -> None:
-        if (error is not None) is self._is_away:
+        if (error is not None) is self._is_alone:
             return
-        self._is_away = error is not None
+        self._is_alone = error is not None
         if error is None:
             _logger.info("Rate limits are shared again")
         else:
@@ -130,12 +131,16 @@ class SharedBuckets:
 
 def client(url: str) -> Redis:
     """Return a client that answers soon or not at all."""
-    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # partly typed upstream
+    pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # partly typed upstream
         url,
+        # Each request needs one for a moment; opening one takes as long as many moments.
+        max_connections=MAX_CONNECTIONS,
+        timeout=TIMEOUT_S,
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
+    return Redis.from_pool(pool)
 
 
 def address_key(address: str) -> str:

@@ -3,15 +3,16 @@
 uvicorn closes a connection that is idle between two requests, and nothing else: not one that never
 sends a request, nor one that sends it byte by byte, nor one that does not take its answer. Here
 every phase of a connection has a time, whichever of uvicorn's parsers reads it; and where no more
-connections are let in, the one that has waited longest without a request makes room.
+connections are let in, the one that has waited longest without a request is closed.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -23,6 +24,7 @@ GRACEFUL_SHUTDOWN_S: Final = 5
 TICKS_PER_LOOK: Final = 5
 # httptools has no limit of its own; h11's is 16 KiB.
 MAX_HEAD_BYTES: Final = 64 * 1024
+Parser = Literal["auto", "h11", "httptools"]
 _REFUSAL: Final = b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _TOO_SLOW: Final = _REFUSAL % b"408 Request Timeout"
 _HEAD_TOO_LONG: Final = _REFUSAL % b"431 Request Header Fields Too Large"
@@ -80,22 +82,17 @@ class Watch:
         """A connection has ended."""
         self._known.pop(protocol, None)
 
-    def received(self, protocol: Any, size: int) -> bool:
-        """Note what has come in; return whether it is to be read."""
+    def received(self, protocol: Any, size: int) -> None:
+        """Note what has come in, once it is read: the head of a request may have an end."""
         known = self._known.get(protocol)
         if known is None:
-            return False
+            return
         cycle = protocol.cycle
-        if cycle is not None and cycle.more_body:
-            return True
-        if cycle is not known.cycle:
-            known.head_bytes, known.cycle = 0, cycle
-        if _waits_for_head(protocol):
-            known.head_bytes += size
-        if known.head_bytes <= MAX_HEAD_BYTES:
-            return True
-        self._end(protocol, _HEAD_TOO_LONG)
-        return False
+        # What comes after an early answer is the rest of that request's body.
+        is_head = cycle is None or (cycle.response_complete and not cycle.more_body)
+        known.head_bytes = known.head_bytes + size if is_head else 0
+        if known.head_bytes > MAX_HEAD_BYTES:
+            self._end(protocol, _HEAD_TOO_LONG)
 
     def blocked(self, protocol: Any, *, is_blocked: bool) -> None:
         """The client takes nothing any more, or again."""
@@ -108,7 +105,6 @@ class Watch:
         for protocol, known in list(self._known.items()):
             phase = _phase_of(protocol, known)
             if phase != known.phase or protocol.cycle is not known.cycle:
-                known.head_bytes = 0
                 known.phase, known.cycle, known.since = phase, protocol.cycle, now
             elif now - known.since > self._limits[phase]:
                 self._end(protocol, _TOO_SLOW if phase == "body" or known.head_bytes else b"")
@@ -138,7 +134,7 @@ def _phase_of(protocol: Any, known: _Known) -> str:
 
 
 def _watched(base: Any, watch: Watch) -> Any:
-    """Return one of uvicorn's protocols, which tells ``watch`` what happens to its connection."""
+    """Return one of uvicorn's protocols, which reports to ``watch``."""
 
     class Watched(base):
         def connection_made(self, transport: Any) -> None:
@@ -150,8 +146,8 @@ def _watched(base: Any, watch: Watch) -> Any:
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
-            if watch.received(self, len(data)):
-                super().data_received(data)
+            super().data_received(data)
+            watch.received(self, len(data))
 
         def pause_writing(self) -> None:
             watch.blocked(self, is_blocked=True)
@@ -165,11 +161,15 @@ def _watched(base: Any, watch: Watch) -> Any:
 
 
 class Server(uvicorn.Server):
-    """Serves ``app`` as the settings say, on one port or two."""
+    """Serves ``app`` as the settings say, on one port or two.
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+    ``parser``: uvicorn's ``http``, by default httptools where it is installed, else h11.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ApiSettings, *, parser: Parser = "auto") -> None:
         config = uvicorn.Config(
             app,
+            http=parser,
             # uvicorn's own configuration would cut its loggers off from ours.
             log_config=None,
             access_log=False,
@@ -196,13 +196,14 @@ class Server(uvicorn.Server):
             ListenError: a port cannot be listened on.
         """
         settings = self._settings
-        sockets = _bind(settings.host, settings.port, "PORT")
-        if settings.internal_port is not None:
-            sockets += _bind(settings.host, settings.internal_port, "INTERNAL_PORT")
-        for one in sockets:
-            host, port, *_ = one.getsockname()
-            _logger.info("Listening", extra={"host": host, "port": port})
-        self.run(sockets)
+        with contextlib.ExitStack() as stack:
+            sockets = _bind(settings.host, settings.port, "PORT", stack)
+            if settings.internal_port is not None:
+                sockets += _bind(settings.host, settings.internal_port, "INTERNAL_PORT", stack)
+            for one in sockets:
+                host, port, *_ = one.getsockname()
+                _logger.info("Listening", extra={"host": host, "port": port})
+            self.run(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_PER_LOOK == 0:
@@ -210,21 +211,19 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def _bind(host: str, port: int, setting: str) -> list[socket.socket]:
-    """Return a socket for each address of ``host``. They do not listen yet."""
+def _bind(host: str, port: int, setting: str, stack: contextlib.ExitStack) -> list[socket.socket]:
+    """Return a socket for each address of ``host``, closed by ``stack``. None listens yet."""
     sockets: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in dict.fromkeys(found):
-            one = socket.socket(family, kind, protocol)
+            one = stack.enter_context(socket.socket(family, kind, protocol))
             sockets.append(one)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             one.bind(address)
     except OSError as error:
-        for one in sockets:
-            one.close()
         reason = (error.strerror or type(error).__name__).lower()
         raise ListenError(
             f"{setting}: {host} port {port} cannot be listened on ({reason}): set another, or HOST"

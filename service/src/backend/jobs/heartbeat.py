@@ -6,6 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -33,12 +34,18 @@ class Heartbeat:
     """
 
     def __init__(
-        self, pool: Pool, worker: str, clock: Callable[[], float] = time.monotonic
+        self,
+        pool: Pool,
+        worker: str,
+        clock: Callable[[], float] = time.monotonic,
+        alive_file: Path | None = None,
     ) -> None:
+        """alive_file: written at each pulse, for a health check from outside."""
         self._pool = pool
         self._worker = worker
         self._clock = clock
         self._pulse_at = clock()
+        self._alive_file = alive_file
 
     def register(self, meter: Meter) -> None:
         """Create the gauge."""
@@ -52,6 +59,8 @@ class Heartbeat:
     async def pulse(self) -> None:
         """Note that the event loop runs. Apart from `beat`, which waits for the database."""
         self._pulse_at = self._clock()
+        if self._alive_file is not None:
+            self._alive_file.touch()
 
     def _observe_age(self, _: CallbackOptions) -> Iterable[Observation]:
         return [Observation(self._clock() - self._pulse_at)]

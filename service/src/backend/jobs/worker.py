@@ -79,7 +79,7 @@ async def run(settings: WorkerSettings) -> int:
             return 1
         name = worker_name()
         history = JobHistory(pool, by_clock, name)
-        heartbeat = Heartbeat(pool, name)
+        heartbeat = Heartbeat(pool, name, alive_file=settings.alive_file)
         heartbeat.register(get_meter("backend"))
         retention = Retention(pool, statements(settings))
         async with (

@@ -182,7 +182,7 @@ class Payments:
         return await self._payment("payment_by_id", id=payment_id)
 
     async def totals(self, owner: str, user_id: str) -> dict[str, Decimal]:
-        """Return what a caller's user has paid, by currency: the sum of the confirmed payments."""
+        """Return what an owner's user has paid, by currency: the sum of the confirmed payments."""
         digests = people.digests(self._encryptor, user_id)
         async with self._pool.connection() as connection:
             cursor = await connection.execute(

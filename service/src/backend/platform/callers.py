@@ -104,15 +104,15 @@ class Callers:
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._clock = clock
-        self._looked_at = clock()
+        self._checked_at = clock()
         self._stamp = self._stat()
         self._by_digest = read(path)
 
     def find(self, key: str) -> Caller | None:
         """Return who has this key."""
         now = self._clock()
-        if now - self._looked_at >= REREAD_S:
-            self._looked_at = now
+        if now - self._checked_at >= REREAD_S:
+            self._checked_at = now
             self._read_again()
         return self._by_digest.get(digest(key))
 

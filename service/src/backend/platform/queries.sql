@@ -76,7 +76,8 @@ RETURNING payments.*, before.contact_sealed AS contact_sealed;
 -- name: insert_notification
 INSERT INTO notifications (id, owner, user_sealed, user_digest, channel, template, sealed)
 VALUES (
-    %(id)s, %(owner)s, %(user_sealed)s, %(user_digest)s, %(channel)s, %(template)s, %(sealed)s
+    %(id)s, %(owner)s, %(user_sealed)s, %(user_digest)s, %(channel)s, %(template)s,
+    %(sealed)s
 )
 RETURNING *;
 

@@ -550,6 +550,11 @@ class WorkerSettings(
     worker_concurrency: int = Field(
         20, ge=1, le=200, description="a number of jobs from 1 to 200 that run at the same time"
     )
+    alive_file: Path | None = Field(
+        None,
+        description="the path of a file that is written every 5 seconds while the event loop "
+        "runs, for a health check",
+    )
     api_probe_url: HttpUrl | None = Field(
         None,
         description="the http(s) URL of the API's `/livez` as others reach it, which the worker "
