@@ -15,7 +15,7 @@ import (
 const (
 	// otherService is the name of all services past the bound.
 	otherService = "other"
-	// idleAfter is when a service that sends nothing gives up its place. Of names that are made up, as many
+	// idleAfter is when a service that sends nothing gives up its place. Of names that somebody invents, as many
 	// as have places appear in that time, so a query over a day meets four times as many at most.
 	idleAfter = 6 * time.Hour
 	// sweepEvery bounds how often a full table looks for such.

@@ -46,6 +46,7 @@ def demo(stack: Stack) -> Demo:
     """Some seconds of `make demo`, with faults, once for all tests of the level."""
     command = [sys.executable, "-m", "glasshouse_loadgen", "--faults"]
     command += ["--host", stack.api, "--sandbox", stack.url("sandbox")]
+    command += ["--key-file", str(stack.state / "secrets" / "api_key")]
     # Not in pounds: another test counts those.
     command += ["--duration", "16", "--rate", "20", "--currencies", "EUR,JPY,USD"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)

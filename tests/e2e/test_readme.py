@@ -35,7 +35,7 @@ def commands(stack: Stack) -> list[str]:
             text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{stack.ports[variable]}")
             for text in found
         ]
-    return found
+    return [text.replace(".glasshouse/", f"{stack.state}/") for text in found]
 
 
 def test_every_command_finds_the_payment(stack: Stack) -> None:

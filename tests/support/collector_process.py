@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,24 +122,27 @@ class Collector:
         return self.popen.wait(within_s)
 
 
-def _command(program: Path, *arguments: str, at: Place, config: str) -> list[str]:
-    path = at.folder / "config.yaml"
-    path.write_text(at.adapted(config), encoding="utf-8")
-    return [str(program), *arguments, f"--config={path}"]
+def _command(program: Path, *arguments: str, at: Place, configs: Sequence[str]) -> list[str]:
+    given: list[str] = []
+    for number, config in enumerate(configs):
+        path = at.folder / f"config-{number}.yaml"
+        path.write_text(at.adapted(config), encoding="utf-8")
+        given.append(f"--config={path}")
+    return [str(program), *arguments, *given]
 
 
 @contextlib.contextmanager
 def running(
-    program: Path, at: Place, config: str, *, sink: str, auth: str = "token"
+    program: Path, at: Place, *configs: str, sink: str, auth: str = "token"
 ) -> Iterator[Collector]:
     """Run a Collector that sends everything to ``sink``; yield when it is healthy.
 
-    auth: what it asks senders for, as OTLP_AUTH.
+    configs: each is laid over those before it. auth: what it asks senders for, as OTLP_AUTH.
     """
     log = at.folder / "log"
     with log.open("ab") as output:
         popen = subprocess.Popen(
-            _command(program, at=at, config=config),
+            _command(program, at=at, configs=configs),
             env=environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH=auth),
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -171,7 +174,7 @@ def running(
 def validate(program: Path, at: Place, config: str) -> tuple[int, str]:
     """Return the exit code of ``validate``, and what it says."""
     ended = subprocess.run(
-        _command(program, "validate", at=at, config=config),
+        _command(program, "validate", at=at, configs=[config]),
         env=environment(**dict.fromkeys(BACKENDS, "http://127.0.0.1:1")),
         capture_output=True,
         text=True,

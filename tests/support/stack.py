@@ -62,7 +62,8 @@ class Stack:
     @property
     def caller(self) -> dict[str, str]:
         """Headers of a caller of the API that may do everything."""
-        return {}
+        key = (self.state / "secrets" / "api_key").read_text(encoding="utf-8").strip()
+        return {"Authorization": f"Bearer {key}"}
 
     @property
     def sender(self) -> dict[str, str]:

@@ -44,7 +44,7 @@ func CurrentKey(file []byte) []byte {
 	return nil
 }
 
-// of returns the pseudonym of s: the key's id, so that it tells which key it was made with, and 14
+// of returns the pseudonym of s: the key's id, which names the key it was made with, and 14
 // digits of HMAC-SHA256.
 func (p *pseudonymiser) of(s string) string {
 	return p.keyID + p.digits(s, pseudonymLength-keyIDLength)

@@ -28,6 +28,7 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, format_trace_id
 
+from glasshouse import edge
 from glasshouse.context import (
     CORRELATION_ID_HEADER,
     REQUEST_ID_HEADER,
@@ -74,12 +75,18 @@ class HostPropagator(TextMapPropagator):
     Request and correlation ids come along: a request gets its ids here, a message keeps those
     that it brings. An outgoing message takes both, an HTTP call the correlation id, for the
     request id names one request.
+
+    Without ``trust`` nothing but its ids is taken from an HTTP request, unless `glasshouse.edge`
+    knows better of the one at hand.
     """
 
-    def __init__(self, inner: TextMapPropagator, hosts: Hosts, *, ids: bool = True) -> None:
+    def __init__(
+        self, inner: TextMapPropagator, hosts: Hosts, *, ids: bool = True, trust: bool = True
+    ) -> None:
         self._inner = inner
         self._hosts = hosts
         self._ids = ids
+        self._trust = trust
 
     def extract(
         self,
@@ -93,10 +100,22 @@ class HostPropagator(TextMapPropagator):
         taken = otel_context.get_current() if context is None else context
         # Headers are a stranger's: what a getter cannot read does not end the request.
         with contextlib.suppress(Exception):
-            taken = self._inner.extract(carrier, context, getter)
+            if self._is_trusted(carrier, context, getter):
+                taken = self._inner.extract(carrier, context, getter)
+            else:
+                named = edge.span_context_of(self._inner.extract(carrier, Context(), getter))
+                taken = edge.naming(named, taken)
         with contextlib.suppress(Exception):
             taken = _with_incoming_ids(carrier, taken, getter, outer)
-        return taken
+        return edge.settled(taken)
+
+    def _is_trusted(
+        self, carrier: CarrierT, context: Context | None, getter: Getter[CarrierT]
+    ) -> bool:
+        known = edge.trust_in(context)
+        if known is not None:
+            return known
+        return self._trust or not _is_http_request(carrier, getter)
 
     def inject(
         self,
@@ -178,7 +197,9 @@ def _is_http_request(carrier: CarrierT, getter: Getter[CarrierT]) -> bool:
 
 
 def _is_server_scope(carrier: object) -> bool:
-    """Return whether this is an environment of WSGI or a scope of ASGI."""
+    """Return whether this is an environment of WSGI, a scope of ASGI, or Starlette's headers."""
+    if type(carrier).__module__ == "starlette.datastructures":
+        return True
     if not isinstance(carrier, Mapping):
         return False
     found = cast("Mapping[object, object]", carrier)
@@ -226,9 +247,9 @@ def hosts_from(environ: Mapping[str, str] = os.environ) -> Hosts:
     return hosts
 
 
-def install(hosts: Hosts) -> None:
+def install(hosts: Hosts, *, trust: bool = True) -> None:
     """Put the list and the ids in front of the propagators that are set up."""
     present = propagate.get_global_textmap()
     if not isinstance(present, HostPropagator):
-        propagate.set_global_textmap(HostPropagator(present, hosts))
+        propagate.set_global_textmap(HostPropagator(present, hosts, trust=trust))
     install_response_ids()

@@ -1,6 +1,6 @@
 """Keyed pseudonyms: the same person gets the same name, and the name leads nowhere.
 
-16 hex digits: two are the id of the secret key, so that a name tells which key it was made with,
+16 hex digits: two are the id of the secret key that it was made with,
 and 14 are of HMAC-SHA256 (RFC 2104, FIPS 198-1) under it. Without the key nobody can test a guess,
 which a plain hash would allow. They stand in brackets behind their kind,
 `[user:4f3c2b1a09d8e7f6]`: so no id is taken for one by its form, and the Collector leaves it alone,

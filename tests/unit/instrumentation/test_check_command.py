@@ -183,6 +183,36 @@ def test_a_refusal_says_what_to_do(check: Check, status: int, advice: str) -> No
     assert run.the_same("advice") == advice
 
 
+def test_the_token_of_a_file_is_sent_and_not_shown(check: Check, tmp_path: Path) -> None:
+    file = tmp_path / "otlp_token"
+    file.write_text("the-token-of-the-file\n", encoding="utf-8")
+    with otlp_sink.running() as sink:
+        run = check({GENERAL: sink.url, "GLASSHOUSE_OTLP_TOKEN_FILE": str(file)})
+    assert run.code == 0
+    sent = [one.headers["authorization"] for one in sink.requests]
+    assert sent == ["Bearer the-token-of-the-file"] * 3
+    assert "the-token-of-the-file" not in run.out + run.err
+
+
+def test_a_token_that_is_refused_is_named_by_its_file(check: Check, tmp_path: Path) -> None:
+    file = tmp_path / "otlp_token"
+    file.write_text("the-token-of-the-file\n", encoding="utf-8")
+    with answering(401) as url:
+        run = check({GENERAL: url, "GLASSHOUSE_OTLP_TOKEN_FILE": str(file)})
+    assert run.code == 1
+    assert run.the_same("advice") == (
+        f"not authorised: is the first line of {file} one of the Collector's otlp_token?"
+    )
+    assert "the-token-of-the-file" not in run.out + run.err
+
+
+def test_a_token_file_that_is_missing_is_one_line(check: Check, tmp_path: Path) -> None:
+    run = check({"GLASSHOUSE_OTLP_TOKEN_FILE": str(tmp_path / "missing")})
+    assert run.code == 2
+    [line] = run.err.splitlines()
+    assert line.startswith("glasshouse check: GLASSHOUSE_OTLP_TOKEN_FILE: cannot read ")
+
+
 def test_an_endpoint_of_one_signal_is_used_as_it_is(check: Check) -> None:
     variable = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     with answering(404) as url, otlp_sink.running() as sink:

@@ -47,7 +47,7 @@ def test_a_file_holds_one_key_per_line(text: str, keys: tuple[str, ...]) -> None
     assert keys_of(text) == keys
 
 
-def test_an_id_is_the_same_for_ever() -> None:
+def test_an_id_does_not_change() -> None:
     # Printed by `openssl dgst -sha256 -hmac`: stored values and pseudonyms carry it.
     assert key_id(b"glasshouse-test-key-0123456789abcdef") == "c9"
 

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from glasshouse_cli import certificates as tls
 from glasshouse_cli import clean as cleaning
 from glasshouse_cli import compose, plugin, project, runbooks
 from glasshouse_cli import engine as engines
@@ -281,6 +282,27 @@ def audit(
         terminal.say(f"NOT CHECKED: {', '.join(missing)}. This is no clean result.")
     if code := auditing.exit_code(rows):
         raise typer.Exit(code)
+
+
+@app.command()
+def certificates(
+    anew: Annotated[
+        bool, typer.Option("--renew", help="make them again, whenever the old ones end")
+    ] = False,
+) -> None:
+    """Make the certificates of mutual TLS over OTLP; renew those that end soon."""
+    checkout = project.load()
+    terminal = Terminal()
+    hosts = checkout.settings.get("GLASSHOUSE_HOSTS", "")
+    made = tls.ensure(checkout.state, hosts, anew=anew)
+    for path in made:
+        terminal.say(f"wrote {path}")
+    if not made:
+        terminal.say("all are valid for 30 days or more: --renew makes them again")
+    if not tls.asked_for(checkout):
+        terminal.say("to use them: OTLP_TLS=mutual in .env, then make up")
+    terminal.say("a service outside the stack sets, beside its https:// endpoint:")
+    terminal.lines(f"{name}={value}" for name, value in tls.of(checkout.state).variables.items())
 
 
 @app.command()

@@ -24,6 +24,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "notices": "Write THIRD_PARTY.md from the lock files.",
     "audit": "Check hashes, digests, licences and advisories; "
     "exit code 3 when some cannot be checked.",
+    "certificates": "Make the certificates of mutual TLS over OTLP; renew those that end soon.",
     "summary": "Say in one line how a test run went.",
     "version": "Print the version of all packages, or set it in each of them.",
 }

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from glasshouse_cli import (
     alerting,
+    certificates,
     compose,
     engine,
     host,
@@ -64,6 +65,8 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
     _check_password(checkout)
     secrets.ensure(checkout.state, container_user())
+    if certificates.asked_for(checkout):
+        certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
     alerting.ensure(checkout)
     runbooks.write(checkout)
     if not compose.has_grafana(checkout):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Literal
 
 import httpx
 
-from glasshouse_cli import compose, engine, host, plugin, ports, readiness, secrets
+from glasshouse_cli import certificates, compose, engine, host, plugin, ports, readiness, secrets
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.errors import StackError
@@ -103,12 +104,13 @@ def components(checkout: Project) -> Iterator[Check]:
 def data_flow(checkout: Project) -> Iterator[Check]:
     """One log, span and metric through the Collector, read back, with nothing personal left."""
     yield from follow(
-        otlp=checkout.url("OTLP_HTTP_PORT"),
+        otlp=certificates.otlp_url(checkout),
         loki=checkout.url("LOKI_PORT"),
         tempo=checkout.url("TEMPO_PORT"),
         prometheus=checkout.url("PROMETHEUS_PORT"),
         auth=Operator(checkout),
         sender=secrets.sender(checkout),
+        verify=certificates.context(checkout),
     )
 
 
@@ -120,6 +122,8 @@ def senders(checkout: Project) -> Iterator[Check]:
         yield Check(name="OTLP token", status="skipped", detail=detail)
     else:
         yield _ok("OTLP token", "asked of everybody who sends")
+    if certificates.asked_for(checkout):
+        yield _ok("OTLP TLS", "mutual: who sends shows a certificate")
 
 
 def follow(
@@ -130,10 +134,12 @@ def follow(
     prometheus: str,
     auth: httpx.Auth | None = None,
     sender: Mapping[str, str] = MappingProxyType({}),
+    verify: ssl.SSLContext | bool = True,
 ) -> Iterator[Check]:
     """As `data_flow`, for any base addresses.
 
     auth: what opens those that ask for it. sender: headers of somebody who may send.
+    verify: what is shown and trusted where TLS is spoken.
     """
     canary = canaries.make()
     ways = (
@@ -141,7 +147,9 @@ def follow(
         ("traces", canaries.span_payload, "Tempo", canaries.stored_trace, tempo),
         ("metrics", canaries.metric_payload, "Prometheus", canaries.stored_metric, prometheus),
     )
-    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False, auth=auth) as http:
+    with httpx.Client(
+        timeout=_REQUEST_TIMEOUT_S, trust_env=False, auth=auth, verify=verify
+    ) as http:
         started = time.monotonic()
         accepted: list[bool] = []
         for signal, payload, *_ in ways:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from glasshouse_cli import project, secrets
+from glasshouse_cli import certificates, project, secrets
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.letters import listing, places, replaying
@@ -55,11 +55,12 @@ def replay(choice: Choice, terminal: Terminal, *, endpoint: str | None) -> Outco
     place = _place(choice, running=True)
     if endpoint is None:
         checkout = project.load()
-        url, headers = checkout.url("OTLP_HTTP_PORT"), secrets.sender(checkout)
+        url, headers = certificates.otlp_url(checkout), secrets.sender(checkout)
+        verify = certificates.context(checkout)
     else:
-        url, headers = endpoint, _token_of_environment()
+        url, headers, verify = endpoint, _token_of_environment(), True
     # The stack's port is on this machine; another address may lie behind a proxy.
-    with Sender(url, proxies=endpoint is not None, headers=headers) as sender:
+    with Sender(url, proxies=endpoint is not None, headers=headers, verify=verify) as sender:
         outcome = _walk(choice, place, replaying.sending(sender), "sending dead letters", terminal)
     _report(outcome, "sent", terminal)
     if outcome.lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ class Sender:
     """Sends to one endpoint, such as http://127.0.0.1:4318.
 
     patience: seconds that one request is tried while the answer is "later". headers: what the
-    Collector asks of those who send.
+    Collector asks of those who send. verify: what is shown and trusted over TLS.
     """
 
     def __init__(
@@ -43,11 +44,14 @@ class Sender:
         patience: float = PATIENCE_S,
         proxies: bool = False,
         headers: Mapping[str, str] = MappingProxyType({}),
+        verify: ssl.SSLContext | bool = True,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
-        self._http = httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=proxies, headers=headers)
+        self._http = httpx.Client(
+            timeout=_REQUEST_TIMEOUT_S, trust_env=proxies, headers=headers, verify=verify
+        )
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
