@@ -122,7 +122,7 @@ def test_three_faults_are_notified_and_their_ends_too(
         "channel": "sms",
     }
     # Where the page says that it leads.
-    page = http.get(outage["annotations"]["runbook_url"])
+    page = http.get(outage["annotations"]["runbook_url"], headers=stack.operator)
     assert page.text.startswith("# PaymentOutage\n")
 
     cleared = datetime.now(tz=UTC)
