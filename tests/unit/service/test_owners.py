@@ -1,5 +1,6 @@
 """What a caller makes is its own, and it writes to its own people: the API on a real database."""
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,12 +9,16 @@ import httpx
 import procrastinate
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from backend.api.app import create_app
 from backend.api.dependencies import create_gate, create_services, get_services
 from backend.api.limits import LocalBuckets
+from backend.notifications.contact_book import Contacts, UnknownContactError
+from backend.notifications.contacts import Contact
 from backend.operations.health import HealthChecks
 from backend.platform.database import Pool
+from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate, ours
 from backend.platform.settings import ApiSettings, DatabaseSettings
 from support.callers import AUTHORIZATION, OTHER_AUTHORIZATION
@@ -187,8 +192,26 @@ async def test_a_run_belongs_to_its_caller(api: httpx.AsyncClient, pool: Pool):
     assert row["owner"] == "shop"
 
 
+async def test_a_contact_that_is_used_outlives_its_key(pool: Pool):
+    known = {"owner": "shop", "user_id": USER, "contact": Contact(channel="sms", to=PHONE)}
+    old, both, new = "o" * 32, "n" * 32 + "\n" + "o" * 32, "n" * 32
+
+    async def under(keys: str) -> bool:
+        book = Contacts(pool=pool, encryptor=Encryptor(SecretStr(keys)))
+        with contextlib.suppress(UnknownContactError):
+            await book.check(**known)
+            return True
+        return False
+
+    await Contacts(pool=pool, encryptor=Encryptor(SecretStr(old))).register(**known)
+    # One that nobody used meanwhile is lost with its key.
+    assert (await under(old), await under(new)) == (True, False)
+    assert (await under(both), await under(new)) == (True, True)
+    assert len(await rows(pool, "SELECT * FROM contacts")) == 1
+
+
 def test_what_was_there_before_there_were_callers_is_nobody_s(
-    empty: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+    empty: DatabaseSettings, encryptor: Encryptor, monkeypatch: pytest.MonkeyPatch
 ):
     before = [one for one in ours() if one.name < "0006"]
     monkeypatch.setattr("backend.platform.migrate.ours", lambda: before)
@@ -199,6 +222,6 @@ def test_what_was_there_before_there_were_callers_is_nobody_s(
             " VALUES ('tx_1', 'zoe', 5, 'EUR', 'k')"
         )
     monkeypatch.undo()
-    assert "0006_owners.sql" in migrate(empty)
+    assert "0006_owners.sql" in migrate(empty, encryptor=encryptor)
     with psycopg.connect(empty.conninfo()) as connection:
         assert connection.execute("SELECT owner FROM payments").fetchall() == [("",)]

@@ -42,9 +42,12 @@ class Contacts:
         """Raise UnknownContactError if the user may not be reached so."""
         if contact is None or is_allowed(contact, self.allowed):
             return
-        row = await self._execute("has_contact", owner, user_id, contact.channel, contact)
-        if not row or not row["found"]:
+        row = await self._execute("find_contact", owner, user_id, contact.channel, contact)
+        if row is None:
             raise UnknownContactError
+        if not row["is_current"]:
+            # Only now is the address at hand: a contact that is used outlives a change of keys.
+            await self.register(owner, user_id, contact)
 
     async def _execute(
         self, name: str, owner: str, user_id: str, channel: str, contact: Contact | None = None

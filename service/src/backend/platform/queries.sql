@@ -173,14 +173,14 @@ SET contact_digest = excluded.contact_digest, created_at = excluded.created_at;
 DELETE FROM contacts
 WHERE owner = %(owner)s AND user_digest = ANY(%(user_digests)s) AND channel = %(channel)s;
 
--- name: has_contact
-SELECT EXISTS (
-    SELECT FROM contacts
-    WHERE owner = %(owner)s
-        AND user_digest = ANY(%(user_digests)s)
-        AND channel = %(channel)s
-        AND contact_digest = ANY(%(contact_digests)s)
-) AS found;
+-- name: find_contact
+-- A contact under any key; is_current: under the current one.
+SELECT user_digest = %(user_digest)s AND contact_digest = %(contact_digest)s AS is_current
+FROM contacts
+WHERE owner = %(owner)s
+    AND user_digest = ANY(%(user_digests)s)
+    AND channel = %(channel)s
+    AND contact_digest = ANY(%(contact_digests)s);
 
 -- name: payment_totals
 -- What a user has paid, by currency.
