@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -138,6 +138,9 @@ notices: venv ## Write THIRD_PARTY.md from the lock files
 
 audit: venv ## Check hashes, digests, licences and advisories; never green when some cannot be checked
 	@$(RUN) glasshouse audit $(ARGS)
+
+security: engine venv-frameworks ## Run the tests that docs/security.md names; write their results into it
+	@$(RUN) python dev/checks/security_page.py $(ARGS)
 
 collector: ## Generate the Collectors' Go modules from their builder.yaml
 	@cd collector/ocb && go build -mod=readonly -trimpath -o ../.builder go.opentelemetry.io/collector/cmd/builder

@@ -6,6 +6,7 @@ import datetime
 import json
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -46,6 +47,10 @@ _SEVERITIES: Final = (
     (logging.DEBUG, "DEBUG"),
 )
 
+# What a terminal takes for a command, or what turns the direction of text; the tab is neither.
+_WIDE_CONTROL: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(f"[\\x00-\\x08\\x0a-\\x1f]|{_WIDE_CONTROL.pattern}")
+_SHORT: Final = {"\r": "\\r", "\n": "\\n"}
 _ENCODER: Final = json.JSONEncoder(
     default=str, ensure_ascii=False, allow_nan=False, separators=(",", ":")
 )
@@ -149,8 +154,9 @@ class TextFormatter(logging.Formatter):
         found = self._redactor.for_caller().value(_fields(record))
         fields = {**found, **_ids(), **_span()}
         line = " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
-        # One record, one line: a text with a line break could pass for another record.
-        return _encodable(line.replace("\r", "\\r").replace("\n", "\\n"))
+        # One record, one line: a text with a line break could pass for another record, and what
+        # moves a terminal's cursor could hide one.
+        return _encodable(_CONTROL.sub(_escape, line))
 
 
 def _dump(line: dict[str, Any]) -> str:
@@ -167,8 +173,18 @@ def _plain(value: Any) -> Any:
 
 
 def _encodable(text: str) -> str:
-    """Write half a surrogate pair as its escape, which is JSON, too."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    """Write half a surrogate pair as its escape, which is JSON, too.
+
+    Likewise what a terminal may take for a command beyond ASCII: JSON's encoder leaves it.
+    """
+    if text.isascii():
+        return text
+    text = _WIDE_CONTROL.sub(_escape, text)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}"
 
 
 def _moment(record: logging.LogRecord) -> str:

@@ -1,6 +1,5 @@
 """What a caller makes is its own, and it writes to its own people: the API on a real database."""
 
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,13 +8,10 @@ import httpx
 import procrastinate
 import psycopg
 import pytest
-from pydantic import SecretStr
 
 from backend.api.app import create_app
 from backend.api.dependencies import create_gate, create_services, get_services
 from backend.api.limits import LocalBuckets
-from backend.notifications.contact_book import Contacts, UnknownContactError
-from backend.notifications.contacts import Contact
 from backend.operations.health import HealthChecks
 from backend.platform.database import Pool
 from backend.platform.encryption import Encryptor
@@ -147,7 +143,7 @@ async def test_only_a_registered_contact_is_written_to(
     assert PHONE not in caplog.text
 
 
-async def test_a_contact_is_stored_without_what_it_is(api: httpx.AsyncClient, pool: Pool):
+async def test_a_contact_is_stored_without_what_it_is_in_clear_text(api: httpx.AsyncClient, pool: Pool):
     await api.put("/contacts", json=CONTACT)
     # Twice is once.
     await api.put("/contacts", json=CONTACT)
@@ -190,24 +186,6 @@ async def test_a_run_belongs_to_its_caller(api: httpx.AsyncClient, pool: Pool):
     statement = "SELECT session.owner FROM automation_runs JOIN automation_sessions AS session"
     [row] = await rows(pool, f"{statement} ON session.id = automation_runs.session_id")
     assert row["owner"] == "shop"
-
-
-async def test_a_contact_that_is_used_outlives_its_key(pool: Pool):
-    known = {"owner": "shop", "user_id": USER, "contact": Contact(channel="sms", to=PHONE)}
-    old, both, new = "o" * 32, "n" * 32 + "\n" + "o" * 32, "n" * 32
-
-    async def under(keys: str) -> bool:
-        book = Contacts(pool=pool, encryptor=Encryptor(SecretStr(keys)))
-        with contextlib.suppress(UnknownContactError):
-            await book.check(**known)
-            return True
-        return False
-
-    await Contacts(pool=pool, encryptor=Encryptor(SecretStr(old))).register(**known)
-    # One that nobody used meanwhile is lost with its key.
-    assert (await under(old), await under(new)) == (True, False)
-    assert (await under(both), await under(new)) == (True, True)
-    assert len(await rows(pool, "SELECT * FROM contacts")) == 1
 
 
 def test_what_was_there_before_there_were_callers_is_nobody_s(

@@ -227,10 +227,13 @@ def modules(text: str) -> Iterator[tuple[str, str, str, str]]:
         yield "go", "stdlib", toolchain[1], ""
     previous: tuple[str, str, str, str] | None = None
     for line in rest.splitlines():
-        kind, name, version, h1 = (*line.split("\t")[1:5], "", "", "", "")[:4]
+        fields = [*line.split("\t")[1:5], "", "", "", ""]
+        kind, name, version, h1 = fields[0], fields[1], fields[2], fields[3]
         if kind == "=>" and previous is not None:
-            folder = name.startswith((".", "/"))
-            previous = (*previous[:3], "") if folder else ("dep", name, version, h1)
+            if name.startswith((".", "/")):
+                previous = (previous[0], previous[1], previous[2], "")
+            else:
+                previous = ("dep", name, version, h1)
         elif kind in {"mod", "dep"}:
             if previous:
                 yield previous
