@@ -143,7 +143,9 @@ async def test_only_a_registered_contact_is_written_to(
     assert PHONE not in caplog.text
 
 
-async def test_a_contact_is_stored_without_what_it_is_in_clear_text(api: httpx.AsyncClient, pool: Pool):
+async def test_a_contact_is_stored_without_what_it_is_in_clear_text(
+    api: httpx.AsyncClient, pool: Pool
+):
     await api.put("/contacts", json=CONTACT)
     # Twice is once.
     await api.put("/contacts", json=CONTACT)
