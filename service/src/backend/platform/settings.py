@@ -471,7 +471,7 @@ class ApiSettings(
         ge=1,
         le=3600,
         description="a number of seconds from 1 to 3600 in which the head of a request has to "
-        "arrive",
+        "arrive, on a new connection or after the last answer",
     )
     body_timeout: float = Field(
         30,
