@@ -206,6 +206,56 @@ func TestAQueueOnDiskLosesNothing(t *testing.T) {
 	}
 }
 
+// A backend that takes a request and never answers holds a stop up for the grace, not for the
+// timeout of each request and of what is flushed after it.
+func TestAStopIsNotHeldUpByABackendThatNeverAnswers(t *testing.T) {
+	directory := t.TempDir()
+	let := make(chan struct{})
+	var healed atomic.Bool
+	asked := make(chan struct{}, 100)
+	server := serve(t, logTrial(), func([]string, int) reply {
+		if !healed.Load() {
+			asked <- struct{}{}
+			<-let
+		}
+		return reply{status: http.StatusOK}
+	})
+	t.Cleanup(func() { close(let) })
+	names := numbered(1000)
+	run := func(body func(exporter.Logs)) time.Duration {
+		storage := startExtension(t, filestorage.NewFactory(), map[string]any{"directory": directory})
+		set, _ := testSettings(componenttest.NewTelemetry())
+		config := queued(server.URL)
+		config.ClientConfig.Timeout = time.Minute
+		made, err := NewFactory().CreateLogs(t.Context(), set, config)
+		fatal(t, err)
+		fatal(t, made.Start(t.Context(), host{letterID: &letters{}, storageID: storage}))
+		body(made)
+		begin := time.Now()
+		fatal(t, made.Shutdown(context.Background()))
+		fatal(t, storage.Shutdown(context.Background()))
+		return time.Since(begin)
+	}
+	took := run(func(made exporter.Logs) {
+		for chunk := range slices.Chunk(names, 250) {
+			fatal(t, made.ConsumeLogs(t.Context(), logTrial().make(chunk)))
+		}
+		<-asked
+	})
+	if took > stopGrace+5*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	healed.Store(true)
+	run(func(exporter.Logs) {
+		eventually(t, "the rest", func() (string, bool) {
+			stored, _ := server.seen()
+			slices.Sort(stored)
+			stored = slices.Compact(stored)
+			return fmt.Sprint(len(stored), " stored"), len(stored) == len(names)
+		})
+	})
+}
+
 func TestRequestsAreThoseOfTheStockExporter(t *testing.T) {
 	for name, one := range map[string]struct {
 		endpoint, logs, path string
