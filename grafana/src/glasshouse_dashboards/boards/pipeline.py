@@ -25,6 +25,7 @@ def build() -> Dashboard:
                 "RecordsRefused",
                 "RecordsSetAside",
                 "DeadLettersFilling",
+                "QueueFileDamaged",
                 "ServiceThrottled",
                 "BackendDiscarding",
                 "RepairsSurge",
