@@ -21,6 +21,7 @@ import (
 	bearertokenauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
 	healthcheckextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
 	filestorage "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	durablestorage "glasshouse.example/collector/durablestorage"
 	otlplimits "glasshouse.example/collector/otlplimits"
 	deadletter "glasshouse.example/collector/deadletter"
 	memorylimiterprocessor "go.opentelemetry.io/collector/processor/memorylimiterprocessor"
@@ -54,6 +55,7 @@ func components() (otelcol.Factories, error) {
 		bearertokenauthextension.NewFactory(),
 		healthcheckextension.NewFactory(),
 		filestorage.NewFactory(),
+		durablestorage.NewFactory(),
 		otlplimits.NewFactory(),
 		deadletter.NewFactory(),
 	)
@@ -64,6 +66,7 @@ func components() (otelcol.Factories, error) {
 		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.161.0",
 		healthcheckextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension v0.161.0",
 		filestorage.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.161.0",
+		durablestorage.NewFactory().Type(): "glasshouse.example/collector/durablestorage v0.0.0",
 		otlplimits.NewFactory().Type(): "glasshouse.example/collector/otlplimits v0.0.0",
 		deadletter.NewFactory().Type(): "glasshouse.example/collector/deadletter v0.0.0",
 	})

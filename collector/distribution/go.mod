@@ -13,6 +13,7 @@ require (
 	github.com/open-telemetry/opentelemetry-collector-contrib/processor/deltatocumulativeprocessor v0.161.0
 	glasshouse.example/collector/admission v0.0.0
 	glasshouse.example/collector/deadletter v0.0.0
+	glasshouse.example/collector/durablestorage v0.0.0
 	glasshouse.example/collector/eventmetrics v0.0.0
 	glasshouse.example/collector/otlpbisect v0.0.0
 	glasshouse.example/collector/otlplimits v0.0.0
@@ -254,6 +255,8 @@ require (
 )
 
 replace glasshouse.example/collector/eventmetrics v0.0.0 => ../eventmetrics
+
+replace glasshouse.example/collector/durablestorage v0.0.0 => ../durablestorage
 
 replace glasshouse.example/collector/otlplimits v0.0.0 => ../otlplimits
 

@@ -81,11 +81,12 @@ def running(
 
 @contextlib.contextmanager
 def in_stack(
-    *, image: str, network: str, folder: Path, config: str, name: str = ""
+    *, image: str, project: str, folder: Path, config: str, name: str = ""
 ) -> Iterator[str]:
     """Run one more Collector inside a running stack; yield its OTLP/HTTP address.
 
-    ``name`` is its host name in ``network``, where one is needed.
+    ``project``: the stack's compose project. ``name``: its host name among the backends, where one
+    is needed.
     """
     user = container_user()
     container = CollectorContainer(
@@ -94,7 +95,7 @@ def in_stack(
         families=FAMILIES,
         state=folder / "queue",
         backends=BACKENDS,
-        network=network,
+        network=f"{project}_published",
         labels=LABEL,
         user=f"{user.uid}:{user.gid}",
     )
@@ -102,6 +103,10 @@ def in_stack(
         container.with_name(name)
         container.with_env("GLASSHOUSE_HOSTS", name)
     with container as collector:
+        # The engine publishes ports of the first network only, and this one has no way out.
+        command = ["docker", "network", "connect", f"{project}_backends"]
+        running = collector.get_wrapped_container().id
+        subprocess.run([*command, str(running)], check=True, timeout=60)
         yield collector.endpoint
 
 

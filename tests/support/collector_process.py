@@ -32,7 +32,7 @@ def build(folder: Path) -> Path:
     built = subprocess.run(
         [*command, "."],
         cwd=deployed.ROOT / "collector" / "distribution",
-        env=_environment(CGO_ENABLED="0"),
+        env=environment(CGO_ENABLED="0"),
         capture_output=True,
         text=True,
         timeout=BUILT_WITHIN_S,
@@ -42,7 +42,7 @@ def build(folder: Path) -> Path:
     return program
 
 
-def _environment(**changes: str) -> dict[str, str]:
+def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
@@ -143,7 +143,7 @@ def running(
     with log.open("ab") as output:
         popen = subprocess.Popen(
             _command(program, at=at, configs=configs),
-            env=_environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH=auth),
+            env=environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH=auth),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -175,7 +175,7 @@ def validate(program: Path, at: Place, config: str) -> tuple[int, str]:
     """Return the exit code of ``validate``, and what it says."""
     ended = subprocess.run(
         _command(program, "validate", at=at, configs=[config]),
-        env=_environment(**dict.fromkeys(BACKENDS, "http://127.0.0.1:1")),
+        env=environment(**dict.fromkeys(BACKENDS, "http://127.0.0.1:1")),
         capture_output=True,
         text=True,
         timeout=60,

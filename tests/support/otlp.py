@@ -13,7 +13,19 @@ import httpx
 
 from glasshouse.testing.otlp_json import OUTER, Stored
 
-__all__ = ["NONE", "Attributes", "Sender", "Stored", "attributes", "gauge", "log", "span", "value"]
+__all__ = [
+    "BELIEVED",
+    "NONE",
+    "OUTER",
+    "Attributes",
+    "Sender",
+    "Stored",
+    "attributes",
+    "gauge",
+    "log",
+    "span",
+    "value",
+]
 
 Attributes = Mapping[str, str | int | float | bool]
 NONE: Attributes = MappingProxyType({})
@@ -70,14 +82,29 @@ def gauge(name: str, number: float, items: Attributes = NONE) -> dict[str, Any]:
     return {"name": name, "gauge": {"dataPoints": [point]}}
 
 
+BELIEVED = "backend-worker"
+"""A service whose events count (collector/config.yaml)."""
+
+
 class Sender:
-    """Sends to one OTLP/HTTP endpoint, as one service. headers: what it shows to be let in."""
+    """Sends to one OTLP/HTTP endpoint, as one service, or one instance of it.
+
+    headers: what it shows to be let in.
+    """
 
     def __init__(
-        self, endpoint: str, service: str, headers: Mapping[str, str] = _NO_HEADERS
+        self,
+        endpoint: str,
+        service: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        instance: str = "",
     ) -> None:
         self._client = httpx.Client(base_url=endpoint, timeout=60, headers=headers)
-        self._resource = {"attributes": attributes({"service.name": service})}
+        resource = {"service.name": service}
+        if instance:
+            resource["service.instance.id"] = instance
+        self._resource = {"attributes": attributes(resource)}
 
     def logs(self, records: Iterable[dict[str, Any]]) -> None:
         self._post("logs", "scopeLogs", "logRecords", records)

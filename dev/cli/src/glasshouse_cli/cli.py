@@ -22,12 +22,18 @@ from glasshouse_cli import version as versions
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.doctor import examine
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.images import pin as pinning
+from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.resolve import as_json
 from glasshouse_cli.letters import command as dead
 from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.process import run_attached
 from glasshouse_cli.project import Project
 from glasshouse_cli.summary import summarize
+from glasshouse_cli.supply import advisories
+from glasshouse_cli.supply import audit as auditing
+from glasshouse_cli.supply import notices as third_party
+from glasshouse_cli.supply import sbom as bills
 from glasshouse_cli.telemetry import outputs as contract
 
 _INTERRUPTED = 130  # what typer exits with after Ctrl-C
@@ -66,9 +72,15 @@ def images(
     names: Annotated[list[str] | None, typer.Argument(help="only these; all if none")] = None,
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
     rebuild: Annotated[bool, typer.Option(help="build anew, with today's packages")] = False,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="write today's digests from the registry into .env")
+    ] = False,
 ) -> None:
     """Get each image: present, else pulled, else built from dev/images/."""
     terminal = Terminal()
+    if pin:
+        _pin(names or (), terminal)
+        return
     found = image_store.obtain(names or (), terminal=terminal, rebuild=rebuild)
     if as_script:
         terminal.json(as_json(found))
@@ -223,6 +235,56 @@ def dead_letters(
 
 
 @app.command()
+def sbom(
+    names: Annotated[list[str] | None, typer.Argument(help="only these; all if none")] = None,
+    folder: Annotated[Path, typer.Option(help="where to write them")] = Path("reports", "sbom"),
+) -> None:
+    """Write what each image contains, in CycloneDX, one file an image."""
+    terminal = Terminal()
+    table = plain_table("image", "packages", "without a licence", "file")
+    for image in image_store.obtain(names or (), terminal=terminal):
+        if image.how == "left out":
+            terminal.say(f"{image.name}: no image here, left out")
+            continue
+        contents = bills.read_image(image.tag)
+        file = folder / f"{image.name}.cdx.json"
+        bills.write(file, image.name, image.tag, contents)
+        unknown = sum(not part.licence for part in contents.parts)
+        table.add_row(image.name, str(len(contents.parts)), str(unknown), str(file))
+    terminal.table(table)
+
+
+@app.command()
+def notices() -> None:
+    """Write THIRD_PARTY.md from the lock files."""
+    checkout = project.load()
+    changed = third_party.write(checkout.root, checkout.settings)
+    Terminal().say(f"wrote {third_party.FILE}" if changed else "nothing to change")
+
+
+@app.command()
+def audit(
+    osv: Annotated[str, typer.Option(help="where OSV answers")] = advisories.OSV,
+    go_database: Annotated[
+        str, typer.Option(help="where Go's vulnerabilities are")
+    ] = advisories.GO_DATABASE,
+) -> None:
+    """Check hashes, digests, licences and advisories; exit code 3 when some cannot be checked."""
+    terminal = Terminal()
+    with terminal.step("checking the supply chain"):
+        rows = auditing.audit(project.load(), osv=osv, database=go_database)
+    table = plain_table("check", "result", "detail")
+    for row in rows:
+        table.add_row(row.name, row.status, row.detail)
+    terminal.table(table)
+    terminal.lines(f"{row.name}: {fault}" for row in rows for fault in row.faults)
+    if missing := [row.name for row in rows if row.status == "not checked"]:
+        terminal.say(f"NOT CHECKED: {', '.join(missing)}. This is no clean result.")
+    if code := auditing.exit_code(rows):
+        raise typer.Exit(code)
+
+
+@app.command()
 def certificates(
     anew: Annotated[
         bool, typer.Option("--renew", help="make them again, whenever the old ones end")
@@ -268,6 +330,19 @@ def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -
         examine.show(rows, terminal)
     if any(row.status == "failed" for row in rows):
         raise typer.Exit(1)
+
+
+def _pin(names: Sequence[str], terminal: Terminal) -> None:
+    checkout = project.load()
+    chosen = [
+        recipe.variable
+        for recipe in recipes.select(recipes.load_all(checkout.root), names)
+        if recipe.upstream and recipe.variable
+    ]
+    with terminal.step("asking the registries"):
+        changed = pinning.pin(checkout.root / ".env", chosen)
+    terminal.lines(f"{variable}={image}" for variable, image in changed.items())
+    terminal.say(f"pinned {len(changed)} images in .env" if changed else "nothing to change")
 
 
 def _ready_for_compose() -> Project:

@@ -27,6 +27,7 @@ from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
+from glasshouse_cli.operator import Operator
 from glasshouse_cli.process import run_logged
 from glasshouse_cli.project import Project, container_user
 
@@ -139,7 +140,13 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
         def show(states: Mapping[str, str]) -> None:
             step.note("waiting for " + ", ".join(states))
 
-        ready = readiness.wait(probes, deadline=_READY_TIMEOUT_S, on_change=show, give_up=look)
+        ready = readiness.wait(
+            probes,
+            deadline=_READY_TIMEOUT_S,
+            auth=Operator(checkout),
+            on_change=show,
+            give_up=look,
+        )
         starting.result()  # worker and migrations publish no port: compose waits for them
         look()
     return [

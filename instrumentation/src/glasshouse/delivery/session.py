@@ -3,7 +3,7 @@
 import datetime
 
 # requests imports it with the first request. A process that is forked meanwhile, by another
-# thread, would have a child that waits for ever to import it.
+# thread, would have a child that waits indefinitely to import it.
 import netrc  # noqa: F401
 import os
 import weakref

@@ -16,6 +16,7 @@ from glasshouse_cli import certificates, compose, engine, host, plugin, ports, r
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.operator import Operator
 from glasshouse_cli.project import Project
 
 Status = Literal["ok", "failed", "skipped"]
@@ -81,7 +82,7 @@ def port_clashes(checkout: Project) -> Iterator[Check]:
 def components(checkout: Project) -> Iterator[Check]:
     """Readiness of each component, from outside."""
     grafana = compose.has_grafana(checkout)
-    with readiness.client() as http:
+    with readiness.client(Operator(checkout)) as http:
         for component in COMPONENTS:
             if component.profile is not None and not grafana:
                 yield Check(
@@ -107,6 +108,7 @@ def data_flow(checkout: Project) -> Iterator[Check]:
         loki=checkout.url("LOKI_PORT"),
         tempo=checkout.url("TEMPO_PORT"),
         prometheus=checkout.url("PROMETHEUS_PORT"),
+        auth=Operator(checkout),
         sender=secrets.sender(checkout),
         verify=certificates.context(checkout),
     )
@@ -130,12 +132,14 @@ def follow(
     loki: str,
     tempo: str,
     prometheus: str,
+    auth: httpx.Auth | None = None,
     sender: Mapping[str, str] = MappingProxyType({}),
     verify: ssl.SSLContext | bool = True,
 ) -> Iterator[Check]:
     """As `data_flow`, for any base addresses.
 
-    sender: headers of somebody who may send. verify: what is shown and trusted where TLS is spoken.
+    auth: what opens those that ask for it. sender: headers of somebody who may send.
+    verify: what is shown and trusted where TLS is spoken.
     """
     canary = canaries.make()
     ways = (
@@ -143,7 +147,9 @@ def follow(
         ("traces", canaries.span_payload, "Tempo", canaries.stored_trace, tempo),
         ("metrics", canaries.metric_payload, "Prometheus", canaries.stored_metric, prometheus),
     )
-    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False, verify=verify) as http:
+    with httpx.Client(
+        timeout=_REQUEST_TIMEOUT_S, trust_env=False, auth=auth, verify=verify
+    ) as http:
         started = time.monotonic()
         accepted: list[bool] = []
         for signal, payload, *_ in ways:
