@@ -174,7 +174,7 @@ def test_what_compose_gives_where_nothing_is_set_is_the_default_or_the_local_sta
     local = {
         name
         for name, value in given.items()
-        if DEFAULT[name] != (value or "off") and not name.startswith("GLASSHOUSE_RULES")
+        if DEFAULT.get(name) != (value or "off") and not name.startswith("GLASSHOUSE_RULES")
     }
     assert local == {
         "API_PROBE_URL",

@@ -24,7 +24,7 @@ from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.history import JobHistory
 from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S
-from backend.jobs.retention import Retention
+from backend.jobs.retention import Retention, statements
 from backend.jobs.tasks import SERVICES_KEY, WorkerServices, create_app
 from backend.notifications.channels.base import CHANNELS, Sender
 from backend.notifications.delivery import Delivery
@@ -81,7 +81,7 @@ async def run(settings: WorkerSettings) -> int:
         history = JobHistory(pool, by_clock, name)
         heartbeat = Heartbeat(pool, name, alive_file=settings.alive_file)
         heartbeat.register(get_meter("backend"))
-        retention = Retention(pool, settings.job_retention_days)
+        retention = Retention(pool, statements(settings))
         async with (
             every(BEAT_INTERVAL_S, heartbeat.beat),
             every(BEAT_INTERVAL_S, heartbeat.pulse),

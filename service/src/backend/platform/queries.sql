@@ -152,22 +152,20 @@ FROM
     (SELECT clock_timestamp() AS at) AS ended,
     automation_sessions AS session
 WHERE run.id = before.id AND run.state = 'requested' AND session.id = run.session_id
-RETURNING run.*, session.owner, session.user_sealed, session.strategy,
+RETURNING
+    run.*, session.owner, session.user_sealed, session.strategy,
     before.contact_sealed AS contact_sealed;
 
 -- name: set_contact
--- A user's address on a channel; the last one counts, also of those under another key.
-WITH replaced AS (
-    DELETE FROM contacts
-    WHERE owner = %(owner)s
-        AND user_digest = ANY(%(user_digests)s)
-        AND user_digest <> %(user_digest)s
-        AND channel = %(channel)s
-)
-INSERT INTO contacts (owner, user_digest, channel, contact_digest)
-VALUES (%(owner)s, %(user_digest)s, %(channel)s, %(contact_digest)s)
+-- A user's address on a channel.
+INSERT INTO contacts (id, owner, user_digest, channel, contact_digest, sealed)
+VALUES (%(id)s, %(owner)s, %(user_digest)s, %(channel)s, %(contact_digest)s, %(sealed)s)
 ON CONFLICT (owner, user_digest, channel) DO UPDATE
-SET contact_digest = excluded.contact_digest, created_at = excluded.created_at;
+SET
+    id = excluded.id,
+    contact_digest = excluded.contact_digest,
+    sealed = excluded.sealed,
+    created_at = excluded.created_at;
 
 -- name: delete_contact
 DELETE FROM contacts
@@ -226,6 +224,122 @@ WHERE run.id = oldest.id
             AND newer.finished_at > run.finished_at
             AND (newer.outcome = 'succeeded' OR run.outcome <> 'succeeded')
     );
+
+-- name: forget_payments
+-- Delete payments that ended over so many days ago, the oldest first.
+DELETE FROM payments
+WHERE id IN (
+    SELECT id FROM payments
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_notifications
+DELETE FROM notifications
+WHERE id IN (
+    SELECT id FROM notifications
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_automation
+-- Delete runs that ended over so many days ago. Their steps go along.
+DELETE FROM automation_runs
+WHERE id IN (
+    SELECT id FROM automation_runs
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_sessions
+-- Delete sessions whose last run was deleted. One of today may be about to get its first run.
+DELETE FROM automation_sessions
+WHERE id IN (
+    SELECT session.id FROM automation_sessions AS session
+    WHERE session.created_at < now() - make_interval(days => %(days)s)
+        AND NOT EXISTS (SELECT FROM automation_runs WHERE session_id = session.id)
+    LIMIT %(limit)s
+);
+
+-- name: open_work_of
+-- What is still to be done for a user: of one caller, or of all.
+SELECT
+    (
+        SELECT count(*) FROM payments
+        WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s) AND state IN ('created', 'submitted')
+    ) AS payments,
+    (
+        SELECT count(*) FROM notifications
+        WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s) AND state = 'queued'
+    ) AS notifications,
+    (
+        SELECT count(*) FROM automation_runs AS run
+        INNER JOIN automation_sessions AS session ON session.id = run.session_id
+        WHERE session.user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR session.owner = %(owner)s) AND run.state = 'requested'
+    ) AS runs;
+
+-- name: erase_jobs_of
+-- Jobs that wait for what is about to be deleted.
+DELETE FROM procrastinate_jobs
+WHERE status = 'todo' AND (
+    args ->> 'payment_id' IN (
+        SELECT id FROM payments WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+    )
+    OR args ->> 'notification_id' IN (
+        SELECT id FROM notifications WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+    )
+    OR args ->> 'run_id' IN (
+        SELECT run.id FROM automation_runs AS run
+        INNER JOIN automation_sessions AS session ON session.id = run.session_id
+        WHERE session.user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR session.owner = %(owner)s)
+    )
+);
+
+-- name: contacts_of
+SELECT id, sealed FROM contacts
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_contacts_of
+DELETE FROM contacts
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_payments_of
+DELETE FROM payments
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_notifications_of
+DELETE FROM notifications
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_runs_of
+-- Their steps go along.
+DELETE FROM automation_runs
+WHERE session_id IN (
+    SELECT id FROM automation_sessions WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+);
+
+-- name: erase_sessions_of
+DELETE FROM automation_sessions
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_events_of
+-- Events that nobody has taken yet, by the pseudonyms in them.
+DELETE FROM event_outbox WHERE attributes::text ~ %(pattern)s OR message ~ %(pattern)s;
 
 -- name: insert_event
 -- Write an event into the outbox, in the transaction of the change it reports.

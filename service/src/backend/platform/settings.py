@@ -222,6 +222,12 @@ class DataKeySettings(_Settings):
         return _read_data_keys(self.data_key_file)
 
 
+def _known_duration(duration: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,6}[hd]", duration):
+        raise _complaint("is no number of hours or days")
+    return duration
+
+
 def _known_cron(cron: str) -> str:
     if len(cron.split()) != CRON_FIELDS or not croniter.is_valid(cron):
         raise _complaint("is not a cron expression")
@@ -316,6 +322,66 @@ class ProviderSettings(_Settings):
         if self.provider_secret_file is None:
             raise _complaint("PROVIDER_SECRET_FILE is missing")
         return _read_secret("PROVIDER_SECRET_FILE", self.provider_secret_file)
+
+
+def _days(default: int, what: str) -> Any:
+    return Field(
+        default,
+        ge=1,
+        le=36_500,
+        description=f"a number of days from 1 to 36500 after which {what} is deleted",
+    )
+
+
+class RetentionSettings(_Settings):
+    """How long the rows of each table are kept, in days after their end."""
+
+    payment_retention_days: int = _days(3650, "a payment that ended")
+    notification_retention_days: int = _days(90, "a notification that ended")
+    automation_retention_days: int = _days(
+        365, "an automation run that ended, with its steps, and a session without runs,"
+    )
+    job_retention_days: int = _days(
+        30,
+        "a job that ended, with its runs (each job's last run and last success stay),",
+    )
+    outbox_retention_days: int = _days(30, "an event that the Collector has not taken")
+
+
+class ForgetSettings(DataKeySettings, DatabaseSettings):
+    """Settings of ``backend forget``."""
+
+    hmac_key_file: Path = Field(
+        description=f"the path of a readable file with keys of at least {MIN_TOKEN_CHARACTERS} "
+        "characters, one a line: a person's pseudonyms under each of them are looked for"
+    )
+    loki_url: HttpUrl | None = Field(
+        None, description="the http(s) URL of Loki, from which a person's lines are deleted"
+    )
+    loki_retention: Annotated[str, AfterValidator(_known_duration)] = Field(
+        "336h",
+        description="a number of hours or days, such as 336h or 14d, that Loki keeps lines for",
+    )
+
+    @model_validator(mode="after")
+    def _has_hmac_keys(self) -> "ForgetSettings":
+        self.hmac_keys()
+        return self
+
+    def hmac_keys(self) -> tuple[str, ...]:
+        """Return the keys of pseudonyms, the current one first."""
+        variable = "HMAC_KEY_FILE"
+        path = self.hmac_key_file
+        return _read_keys(variable, path, MIN_TOKEN_CHARACTERS, "key").keys
+
+    @property
+    def loki_retention_s(self) -> float:
+        """Seconds that Loki keeps lines for."""
+        return int(self.loki_retention[:-1]) * {"h": 3600, "d": 86400}[self.loki_retention[-1]]
+
+
+class ResealSettings(DataKeySettings, DatabaseSettings):
+    """Settings of ``backend reseal``."""
 
 
 # The last base's variables are the first that a complaint names.
@@ -457,6 +523,7 @@ class ApiSettings(
 
 
 class WorkerSettings(
+    RetentionSettings,
     ErrorTrackingSettings,
     ProviderSettings,
     MailSettings,
@@ -493,14 +560,6 @@ class WorkerSettings(
         description="the http(s) URL of the API's `/livez` as others reach it, which the worker "
         "asks every 5 seconds, so that a dead API is noticed",
     )
-    job_retention_days: int = Field(
-        30,
-        ge=1,
-        le=3650,
-        description="a number of days from 1 to 3650 after which a job that ended is deleted, with "
-        "its runs (each job's last run and last success stay), and an event that the Collector has "
-        "not taken",
-    )
 
 
 # The commands that read settings.
@@ -508,6 +567,8 @@ PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "api": ApiSettings,
     "worker": WorkerSettings,
     "migrate": MigrationSettings,
+    "forget": ForgetSettings,
+    "reseal": ResealSettings,
 }
 
 SettingsT = TypeVar("SettingsT", bound=_Settings)

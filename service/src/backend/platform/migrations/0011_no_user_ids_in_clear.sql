@@ -27,3 +27,9 @@ CREATE INDEX payments_finished ON payments (finished_at) WHERE finished_at IS NO
 CREATE INDEX notifications_finished ON notifications (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX automation_runs_finished ON automation_runs (finished_at)
 WHERE finished_at IS NOT NULL;
+
+-- A run is deleted with its steps.
+ALTER TABLE automation_steps
+    DROP CONSTRAINT automation_steps_run_id_fkey,
+    ADD CONSTRAINT automation_steps_run_id_fkey
+        FOREIGN KEY (run_id) REFERENCES automation_runs (id) ON DELETE CASCADE;
