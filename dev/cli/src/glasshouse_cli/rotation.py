@@ -2,7 +2,7 @@
 
 The file of a secret holds one key per line: the first is used, the others are still accepted. A new
 key becomes the second line first, so that everybody knows it, and the first line after that. Those
-who use a file look at it once a second.
+who use a file read it again within a second of a change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from glasshouse_cli.process import run
 from glasshouse_cli.project import Project
 
 NAMES = ("data_key", "hmac_key", "internal_token", "otlp_token", "provider_secret")
-# Three looks of those who use the file.
+# Those who use the file have read it by then.
 SETTLED_AFTER_S = 3.0
 _RESTART_TIMEOUT_S = 120.0
 _RESEAL_TIMEOUT_S = 3600.0
