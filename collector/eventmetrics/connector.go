@@ -41,6 +41,7 @@ type eventMetrics struct {
 	clock     func() time.Time
 	interests map[string][]interest // only read once started
 	requests  sync.Pool
+	idKey     idKey // only read once started
 
 	// mutex guards what is counted. It is held for sums and look-ups alone, never while a record
 	// is read or anything is encoded, stored or handed on.
@@ -48,6 +49,8 @@ type eventMetrics struct {
 	families []*family
 	repeats  *repeats
 	pending  pending
+	// counted numbers the requests that were counted; stored is the last of those that are on disk.
+	counted, stored uint64
 
 	flusher flusher
 	watched metric.Registration
@@ -62,14 +65,13 @@ func newConnector(
 	if err != nil {
 		return nil, err
 	}
-	seeds := newSeeds()
 	c := &eventMetrics{
 		config: config, id: set.ID, next: next, logger: set.Logger, telemetry: telemetry,
-		clock: time.Now, interests: map[string][]interest{},
+		clock: time.Now, interests: map[string][]interest{}, idKey: newIDKey(),
 		flusher: flusher{logged: map[string]time.Time{}},
 	}
 	c.requests.New = func() any {
-		return &request{writer: writer{seeds: seeds}, ordinals: map[identity]uint32{}}
+		return &request{writer: writer{key: c.idKey}, ordinals: map[identity]uint32{}}
 	}
 	return c, nil
 }
@@ -125,7 +127,11 @@ func (c *eventMetrics) openStorage(ctx context.Context, host component.Host) err
 		return fmt.Errorf("storage: %s: %w", c.config.StorageID, err)
 	}
 	c.client = client
-	if err := c.restore(ctx); err != nil {
+	err = c.restore(ctx)
+	if err == nil {
+		err = c.restoreRepeats(ctx)
+	}
+	if err != nil {
 		_ = client.Close(ctx) // the first error says more
 		return fmt.Errorf("storage: %s: %w", c.config.StorageID, err)
 	}
@@ -166,23 +172,30 @@ func (c *eventMetrics) run(stop <-chan struct{}, stopped chan<- struct{}) {
 	}
 }
 
-// ConsumeLogs counts the events among the records.
+// ConsumeLogs counts the events among the records. Where repeats are known, and there is a storage,
+// it returns when both the counts and what came are stored: so who is acknowledged is counted, and
+// who is not and tries again is not counted twice, whenever the process is killed.
 func (c *eventMetrics) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	r := c.requests.Get().(*request)
 	c.read(logs, r)
+	var number uint64
 	if len(r.events) > 0 {
-		c.count(r)
+		number = c.count(r)
 	}
 	c.telemetry.report(ctx, r)
 	if !r.isLarge() {
 		r.reset()
 		c.requests.Put(r)
 	}
+	if number > 0 && c.client != nil && c.repeats != nil {
+		return c.commit(ctx, number)
+	}
 	return nil
 }
 
-// count adds what a request brings. What was counted before is left out.
-func (c *eventMetrics) count(r *request) {
+// count adds what a request brings. What was counted before is left out. It returns the request's
+// number.
+func (c *eventMetrics) count(r *request) uint64 {
 	now := c.clock()
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -211,4 +224,6 @@ func (c *eventMetrics) count(r *request) {
 		begin = e.end
 	}
 	r.forgotten = c.repeats.lost()
+	c.counted++
+	return c.counted
 }

@@ -64,6 +64,10 @@ type flusher struct {
 	outdated bool
 	// stamp is the newest time handed on.
 	stamp pcommon.Timestamp
+	// ids are what came since the last write, up to a mark: read together with the counts, and
+	// written with them.
+	ids     []*storage.Operation
+	idsUpTo mark
 }
 
 // reading is a series as it was at one moment. What is stored and what is exposed come from the
@@ -79,6 +83,18 @@ type reading struct {
 	initialized bool
 	// store: what is on disk is older. failed: it cannot be encoded.
 	store, failed bool
+}
+
+// read returns the series as it is. It gets its place in the storage now, if it has none.
+func (s *series) read() reading {
+	if s.storedAs == "" {
+		s.storedAs = s.family.slots.next(s.family)
+	}
+	return reading{
+		series: s, key: s.storedAs, start: s.start, count: s.count, sum: s.sum,
+		buckets: slices.Clone(s.buckets), exemplars: slices.Clone(s.exemplars),
+		initialized: s.initialized, store: s.unstored,
+	}
 }
 
 // portion is what has changed of one family, and how far it has come.
@@ -97,6 +113,7 @@ func (c *eventMetrics) flush(ctx context.Context) error {
 	defer c.flusher.mutex.Unlock()
 	portions := c.take()
 	stored := c.attempt(ctx, stageStore, c.encode(ctx, portions), c.store)
+	c.storeRepeats(ctx) // when no count has changed
 	for _, p := range stored {
 		p.stored = true
 	}
@@ -119,25 +136,19 @@ func (c *eventMetrics) take() []*portion {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.repeats.age(now)
+	c.flusher.ids, c.flusher.idsUpTo = c.repeats.take()
 	p := &c.pending
 	p.initialize(now, c.config.InitialZeroDuration)
 	byFamily := make([]*portion, len(c.families))
 	for _, s := range p.changed {
 		s.listed = false
 		s.initialized = s.initialized || c.config.InitialZeroDuration == 0
-		if s.storedAs == "" {
-			s.storedAs = s.family.slots.next(s.family)
-		}
 		to := byFamily[s.family.place]
 		if to == nil {
 			to = &portion{family: s.family}
 			byFamily[s.family.place] = to
 		}
-		to.readings = append(to.readings, reading{
-			series: s, key: s.storedAs, start: s.start, count: s.count, sum: s.sum,
-			buckets: slices.Clone(s.buckets), exemplars: slices.Clone(s.exemplars),
-			initialized: s.initialized, store: s.unstored,
-		})
+		to.readings = append(to.readings, s.read())
 		s.unstored = false
 	}
 	clear(p.changed)
@@ -208,15 +219,79 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
+// commit stores what has been counted up to a request, with the ids of what came, in one transaction.
+// Requests that wait for each other share it.
+func (c *eventMetrics) commit(ctx context.Context, number uint64) error {
+	c.flusher.mutex.Lock()
+	defer c.flusher.mutex.Unlock()
+	c.mutex.Lock()
+	if c.stored >= number {
+		c.mutex.Unlock()
+		return nil
+	}
+	upTo := c.counted
+	var taken []*series
+	var operations []*storage.Operation
+	for _, s := range c.pending.changed {
+		if !s.unstored {
+			continue
+		}
+		one := s.read()
+		value, err := one.encode(s.family)
+		if err != nil {
+			continue // the flush says so, and counts it
+		}
+		operations = append(operations, storage.SetOperation(one.key, value))
+		s.unstored = false
+		taken = append(taken, s)
+	}
+	ids, upToID := c.repeats.take()
+	c.mutex.Unlock()
+	var err error
+	if operations = append(operations, ids...); len(operations) > 0 {
+		err = guarded(func() error { return c.client.Batch(ctx, operations...) })
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if err != nil {
+		for _, s := range taken {
+			s.unstored = true
+		}
+		return fmt.Errorf("counts could not be stored: %w", err)
+	}
+	c.repeats.settle(upToID)
+	c.stored = upTo
+	return nil
+}
+
+// storeRepeats stores the ids that are not stored with a count.
+func (c *eventMetrics) storeRepeats(ctx context.Context) {
+	if c.client == nil || len(c.flusher.ids) == 0 {
+		return
+	}
+	// The failure of the counts is logged and counted; this is tried again with the next flush.
+	_ = guarded(func() error { return c.store(ctx, nil) })
+}
+
 func (c *eventMetrics) store(ctx context.Context, portions []*portion) error {
 	var operations []*storage.Operation
 	for _, p := range portions {
 		operations = append(operations, p.operations...)
 	}
+	operations = append(operations, c.flusher.ids...)
 	if len(operations) == 0 {
 		return nil
 	}
-	return c.client.Batch(ctx, operations...)
+	if err := c.client.Batch(ctx, operations...); err != nil {
+		return err
+	}
+	if len(c.flusher.ids) > 0 {
+		c.flusher.ids = nil
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.repeats.settle(c.flusher.idsUpTo)
+	}
+	return nil
 }
 
 func (c *eventMetrics) expose(ctx context.Context, portions []*portion) error {

@@ -4,8 +4,11 @@
 package eventmetrics
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
-	"hash/maphash"
+	"hash"
+	"io"
 	"math"
 	"strconv"
 	"time"
@@ -30,8 +33,9 @@ const (
 	deepest = 64
 )
 
-// identity distinguishes records: 128 bits of a hash with seeds of this process, which no sender
-// knows.
+// identity distinguishes records: 128 bits of a keyed SHA-256. No sender knows the key, so none can
+// make two records that are taken for one. It is stored with the counts, so that what came before a
+// restart is known after it.
 type identity [2]uint64
 
 // nth is the identity of the nth further record that is the same, in one request.
@@ -40,10 +44,14 @@ func (id identity) nth(n uint32) identity {
 	return identity{id[0], id[1] + uint64(n)*odd}
 }
 
-// seeds make the two halves of an identity.
-type seeds [2]maphash.Seed
+// idKey is what identities are made with.
+type idKey [sha256.Size]byte
 
-func newSeeds() seeds { return seeds{maphash.MakeSeed(), maphash.MakeSeed()} }
+func newIDKey() idKey {
+	var key idKey
+	_, _ = rand.Read(key[:]) // never fails
+	return key
+}
 
 // kinds of what is written into an identity, so that two different records never write the same.
 const (
@@ -66,12 +74,23 @@ const (
 
 // writer gathers what identifies a record.
 type writer struct {
-	seeds  seeds
+	key    idKey
 	buffer []byte
+	digest hash.Hash
+	sum    [sha256.Size]byte
 }
 
-func (w *writer) identity() identity {
-	return identity{maphash.Bytes(w.seeds[0], w.buffer), maphash.Bytes(w.seeds[1], w.buffer)}
+func (w *writer) identity() identity { return w.hashed(func(h hash.Hash) { _, _ = h.Write(w.buffer) }) }
+
+func (w *writer) hashed(write func(hash.Hash)) identity {
+	if w.digest == nil {
+		w.digest = sha256.New()
+	}
+	w.digest.Reset()
+	_, _ = w.digest.Write(w.key[:])
+	write(w.digest)
+	sum := w.digest.Sum(w.sum[:0])
+	return identity{binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])}
 }
 
 // resource identifies what sent a record.
@@ -147,8 +166,9 @@ func (w *writer) number(n uint64) { w.buffer = binary.LittleEndian.AppendUint64(
 func (w *writer) text(s string) {
 	if len(s) > longText {
 		w.buffer = append(w.buffer, kindLongText)
-		w.number(maphash.String(w.seeds[0], s))
-		w.number(maphash.String(w.seeds[1], s))
+		id := w.hashed(func(h hash.Hash) { _, _ = io.WriteString(h, s) })
+		w.number(id[0])
+		w.number(id[1])
 		return
 	}
 	w.buffer = binary.AppendUvarint(append(w.buffer, kindText), uint64(len(s)))

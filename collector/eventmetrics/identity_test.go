@@ -203,7 +203,7 @@ func TestAHugeRecordIsIdentifiedInLittleMemory(t *testing.T) {
 		attributes.PutStr("end", end)
 		return logs
 	}
-	request := &request{writer: writer{seeds: newSeeds()}, ordinals: map[identity]uint32{}}
+	request := &request{writer: writer{key: newIDKey()}, ordinals: map[identity]uint32{}}
 	r.read(huge("a"), request)
 	r.read(huge("a"), request)
 	r.read(huge("b"), request)

@@ -17,6 +17,8 @@ type repeats struct {
 	since time.Time
 	// forgotten counts ids that went before their window was over.
 	forgotten int64
+
+	stored storedRepeats
 }
 
 // newRepeats returns nil, which knows nothing, where the window is 0.
@@ -45,6 +47,7 @@ func (r *repeats) seen(id identity, now time.Time) bool {
 		r.turn(now)
 	}
 	r.recent[id] = struct{}{}
+	r.stored.add(id)
 	return known
 }
 
@@ -61,6 +64,7 @@ func (r *repeats) age(now time.Time) {
 
 func (r *repeats) turn(now time.Time) {
 	r.earlier, r.recent, r.since = r.recent, map[identity]struct{}{}, now
+	r.stored.turn(now)
 }
 
 // lost returns how many ids were forgotten early since it was last asked.

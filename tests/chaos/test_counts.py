@@ -31,7 +31,7 @@ def post(stack: Stack, request: int) -> None:
     ]
     give_up = time.monotonic() + GIVE_UP_AFTER_S
     instance = f"sender-{request % SENDERS}"
-    with closing(otlp.Sender(stack.otlp, otlp.BELIEVED, instance=instance)) as sender:
+    with closing(otlp.Sender(stack.otlp, otlp.BELIEVED, stack.sender, instance=instance)) as sender:
         while True:
             try:
                 sender.logs(events)

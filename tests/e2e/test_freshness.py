@@ -41,7 +41,7 @@ def assert_fresh(what: str, bound_s: float, attempt: Callable[[str], float]) -> 
 
 @pytest.fixture
 def sender(stack: Stack) -> Iterator[otlp.Sender]:
-    with contextlib.closing(otlp.Sender(stack.otlp, otlp.BELIEVED)) as opened:
+    with contextlib.closing(otlp.Sender(stack.otlp, otlp.BELIEVED, stack.sender)) as opened:
         yield opened
 
 

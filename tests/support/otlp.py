@@ -13,10 +13,23 @@ import httpx
 
 from glasshouse.testing.otlp_json import OUTER, Stored
 
-__all__ = ["BELIEVED", "NONE", "Attributes", "Sender", "Stored", "attributes", "gauge", "log", "span", "value"]
+__all__ = [
+    "BELIEVED",
+    "NONE",
+    "OUTER",
+    "Attributes",
+    "Sender",
+    "Stored",
+    "attributes",
+    "gauge",
+    "log",
+    "span",
+    "value",
+]
 
 Attributes = Mapping[str, str | int | float | bool]
 NONE: Attributes = MappingProxyType({})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def value(item: Any) -> dict[str, Any]:
@@ -74,10 +87,20 @@ BELIEVED = "backend-worker"
 
 
 class Sender:
-    """Sends to one OTLP/HTTP endpoint, as one service, or one instance of it."""
+    """Sends to one OTLP/HTTP endpoint, as one service, or one instance of it.
 
-    def __init__(self, endpoint: str, service: str, *, instance: str = "") -> None:
-        self._client = httpx.Client(base_url=endpoint, timeout=60)
+    headers: what it shows to be let in.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        service: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        instance: str = "",
+    ) -> None:
+        self._client = httpx.Client(base_url=endpoint, timeout=60, headers=headers)
         resource = {"service.name": service}
         if instance:
             resource["service.instance.id"] = instance

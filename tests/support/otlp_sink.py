@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,11 +25,15 @@ _MESSAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request: its headers have lower-case names, its body is decompressed."""
+    """One request: its headers have lower-case names, its body is decompressed.
+
+    at: when it came, by the monotonic clock.
+    """
 
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,11 @@ class Sink(otlp.Stored):
         """Let go of every request that was left without an answer."""
         self._hanging.set()
         self.go()
+
+    def let_go(self) -> None:
+        """Hang up on every request that was left without an answer so far."""
+        hanging, self._hanging = self._hanging, threading.Event()
+        hanging.set()
 
     def receive(self, handler: Handler) -> None:
         body = handler.body()

@@ -17,6 +17,7 @@ def build() -> Dashboard:
             areas=["pipeline"],
             down=["logs"],
             runbooks=[
+                "CollectorDown",
                 "CollectorQueueFilling",
                 "ExporterFailing",
                 "DataRefused",
@@ -25,6 +26,7 @@ def build() -> Dashboard:
                 "RecordsRefused",
                 "RecordsSetAside",
                 "DeadLettersFilling",
+                "QueueFileDamaged",
                 "ServiceThrottled",
                 "SeriesOverBound",
                 "PrometheusSeriesHigh",

@@ -41,7 +41,7 @@ def write(folder: Path, out: Path, backends: Backends, *, minutes: int) -> dict[
     empty: dict[str, int] = {}
     sections: list[str] = []
     boards = sorted(dashboards(folder), key=lambda board: (board["uid"] != "start", board["uid"]))
-    with httpx.Client(timeout=30, trust_env=False) as http:
+    with httpx.Client(timeout=30, trust_env=False, auth=backends.auth) as http:
         reader = Reader(http, backends, time_range)
         for board in boards:
             drawn = [_render_panel(board, panel, reader, time_range) for panel in panels(board)]
@@ -179,9 +179,13 @@ def _render_heading(panel: Mapping[str, Any]) -> str:
     return f'<h2 class="row" style="{_grid_style(panel)}">{html.escape(panel["title"])}</h2>'
 
 
+def _link(to: str, title: str) -> str:
+    return f'<a href="#{html.escape(to)}">{html.escape(title)}</a>'
+
+
 def _render_section(board: Mapping[str, Any], items: Iterable[str]) -> str:
     links = " ".join(
-        f'<a href="#{html.escape(link["url"].removeprefix("/d/"))}">{html.escape(link["title"])}</a>'
+        _link(link["url"].removeprefix("/d/"), link["title"])
         for link in board["links"]
         if link["url"].startswith("/d/")
     )
@@ -196,10 +200,7 @@ def _render_page(
     boards: Iterable[Mapping[str, Any]], sections: Iterable[str], time_range: TimeRange
 ) -> str:
     start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (time_range.start, time_range.end))
-    tabs = "".join(
-        f'<a href="#{html.escape(board["uid"])}">{html.escape(board["title"])}</a>'
-        for board in boards
-    )
+    tabs = "".join(_link(board["uid"], board["title"]) for board in boards)
     template = (
         resources.files("glasshouse_dashboards.preview")
         .joinpath("page.html")

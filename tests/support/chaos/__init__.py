@@ -1,0 +1,6 @@
+"""Faults under load, and the count by id of what became of every record.
+
+load sends records with known ids; ledger notes what was sent, accepted and stored; faults is the
+table of what goes wrong; rig is the Collector as a plain process between the two; report writes
+docs/guarantees.md.
+"""

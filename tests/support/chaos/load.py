@@ -1,0 +1,147 @@
+"""Load with known ids: every signal, by plain OTLP/HTTP, tried again as an SDK does."""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from support import otlp
+from support.chaos.ledger import Ledger
+
+SIGNALS = ("logs", "events", "traces", "metrics")
+CURRENCY = "XTS"  # the code that ISO 4217 keeps for tests
+ID = "chaos_id"
+# As the specification of OTLP has it: these are tried again, all else is not.
+RETRIED = frozenset({429, 502, 503, 504})
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
+
+
+@dataclass(kw_only=True)
+class Load:
+    """Senders of one Collector.
+
+    rate: requests a second of each sender. batch: records in a request. service: what its records
+    name as their sender. shift_s: how far the senders' clock is off.
+    """
+
+    endpoint: Callable[[], str]
+    ledger: Ledger
+    run: str
+    rate: float = 10
+    batch: int = 5
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    service: str = "chaos"
+    shift_s: float = 0
+    give_up_s: float = 600
+    timeout_s: float = 10
+    signals: tuple[str, ...] = SIGNALS
+    senders: int = 1
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _give_up: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list[threading.Thread])
+
+    def start(self) -> None:
+        for signal in self.signals:
+            for sender in range(self.senders):
+                thread = threading.Thread(target=self._send, args=(signal, sender), daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    def stop(self, within_s: float = 120) -> None:
+        """Send nothing new; wait until what is under way is accepted."""
+        self._stop.set()
+        end = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        self._give_up.set()
+        for thread in self._threads:
+            thread.join(self.timeout_s + LONGEST_PAUSE_S + 1)
+
+    def _send(self, signal: str, sender: int) -> None:
+        at = time.monotonic()
+        with httpx.Client(timeout=self.timeout_s, trust_env=False, headers=self.headers) as client:
+            number = 0
+            while not self._stop.is_set():
+                ids = [f"{self.run}-{signal[0]}{sender}-{number + n}" for n in range(self.batch)]
+                number += self.batch
+                self._deliver(client, signal, ids)
+                at = max(at + 1 / self.rate, time.monotonic() - 1)
+                self._stop.wait(max(0.0, at - time.monotonic()))
+
+    def _deliver(self, client: httpx.Client, signal: str, ids: list[str]) -> None:
+        path, body = self.request(signal, ids)
+        self.ledger.send(signal, ids)
+        pause, end = FIRST_PAUSE_S, time.monotonic() + self.give_up_s
+        while not self._give_up.is_set():
+            wait = None
+            try:
+                answer = client.post(f"{self.endpoint()}/v1/{path}", json=body)
+            except httpx.TransportError as error:
+                self.ledger.refuse(type(error).__name__)
+            else:
+                if answer.is_success:
+                    self.ledger.accept(signal, ids)
+                    return
+                self.ledger.refuse(f"{answer.status_code}")
+                if answer.status_code not in RETRIED:
+                    return
+                wait = answer.headers.get("Retry-After")
+            if time.monotonic() > end:
+                return
+            self._give_up.wait(min(float(wait or pause * random.uniform(0.5, 1)), LONGEST_PAUSE_S))
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def request(self, signal: str, ids: list[str]) -> tuple[str, dict[str, Any]]:
+        """Return the path and the body of one request: a try again is the same bytes."""
+        resource = {"attributes": otlp.attributes({"service.name": self.service})}
+        match signal:
+            case "logs":
+                records = [self._shifted(otlp.log(f"chaos {id}", {ID: id})) for id in ids]
+                kind = ("logs", "scopeLogs", "logRecords")
+            case "events":
+                records = [self._shifted(self._event(id)) for id in ids]
+                kind = ("logs", "scopeLogs", "logRecords")
+            case "traces":
+                records = [self._shifted(otlp.span("chaos", {ID: id})) for id in ids]
+                kind = ("traces", "scopeSpans", "spans")
+            case _:
+                records = [otlp.gauge("chaos", 1, {ID: id}) for id in ids]
+                for one in records:
+                    self._shifted(one["gauge"]["dataPoints"][0])
+                kind = ("metrics", "scopeMetrics", "metrics")
+        path, inner, name = kind
+        scopes = [{"scope": {"name": "chaos"}, name: records}]
+        return path, {otlp.OUTER[path]: [{"resource": resource, inner: scopes}]}
+
+    def _event(self, id: str) -> dict[str, Any]:
+        cents = random.randint(1, 99_999)
+        self.ledger.amount(id, cents)
+        items: otlp.Attributes = {
+            ID: id,
+            "payment.transaction_id": id,
+            "payment.currency": CURRENCY,
+            "payment.amount": cents / 100,
+        }
+        return otlp.log("Payment created", items, event="payment.created")
+
+    def _shifted(self, record: dict[str, Any]) -> dict[str, Any]:
+        if self.shift_s:
+            for key, value in record.items():
+                if key.endswith("UnixNano"):
+                    record[key] = str(int(value) + int(self.shift_s * 1e9))
+        return record
+
+
+@contextlib.contextmanager
+def running(load: Load, stop_within_s: float = 120) -> Iterator[Load]:
+    """Send until the end of the block, then until all that was begun is accepted."""
+    load.start()
+    try:
+        yield load
+    finally:
+        load.stop(stop_within_s)
