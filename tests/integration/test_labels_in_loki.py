@@ -1,6 +1,6 @@
 """Whoever invents severities and services does not take a panel away."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -45,7 +45,7 @@ def series(answer: httpx.Response, label: str) -> set[str]:
     return {one["metric"].get(label, "") for one in answer.json()["data"]["result"]}
 
 
-def send(endpoint: str, to: str) -> None:
+def send(endpoint: str, to: str, headers: Mapping[str, str]) -> None:
     """Send as many severities as services, one line each."""
     records = [
         otlp.log("severity") | {"severityText": f"{to}-{number}", "severityNumber": number % 25}
@@ -58,7 +58,7 @@ def send(endpoint: str, to: str) -> None:
         }
         for number in range(SENT)
     ]
-    with otlp.Sender(endpoint, to) as sender:
+    with otlp.Sender(endpoint, to, headers) as sender:
         sender.logs(records)
         sender.entries("logs", resources)
 
@@ -70,7 +70,7 @@ def test_the_panels_by_severity_and_service_answer(
     assert config != CONFIG
     at = collector_process.place(tmp_path, CONFIG)
     with collector_process.running(program, at, config, sink=sink.url) as running_collector:
-        send(running_collector.otlp, "synthetic")
+        send(running_collector.otlp, "synthetic", running_collector.sender)
 
         def stored() -> tuple[bool | None, object]:
             query = f'sum(count_over_time({{service_name=~"synthetic.*"}}[{WINDOW_S}s]))'
@@ -96,7 +96,7 @@ def test_past_the_collector_the_panel_has_as_many_series_as_anybody_sends(
     loki: LokiContainer,
 ) -> None:
     """The control: what the Collector does is what bounds them."""
-    send(loki.endpoint, "direct")
+    send(loki.endpoint, "direct", {})
 
     def stored() -> tuple[bool | None, object]:
         answer = asked(loki, queries.BY_LEVEL)
