@@ -45,8 +45,8 @@ class GoodSender:
     errors: list[str] = field(default_factory=list[str])
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, endpoint: str) -> None:
-        with otlp.Sender(endpoint, otlp.BELIEVED) as sender:
+    def run(self, to: Collector) -> None:
+        with otlp.Sender(to.otlp, otlp.BELIEVED, to.sender) as sender:
             for number in itertools.count():
                 if self.stop.is_set():
                     return
@@ -80,10 +80,16 @@ class Attack:
     place: Place
     sink: Sink
     good: GoodSender
+    has_token: bool = True
+
+    @property
+    def _shown(self) -> dict[str, str]:
+        return self.collector.sender if self.has_token else {}
 
     def post(self, path: str, payload: bytes, *, port: str = "4318") -> int | str:
         """Send protobuf, compressed; return the status, or what happened in its place."""
         headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+        headers |= self._shown
         try:
             answer = httpx.post(
                 f"{self.place.url(port)}{path}",
@@ -102,7 +108,8 @@ class Attack:
         address = f"127.0.0.1:{self.place.ports['4317']}"
         with grpc.insecure_channel(address, options, grpc.Compression.Gzip) as channel:
             try:
-                channel.unary_unary(METHODS[signal])(payload, timeout=HOSTILE_S)
+                metadata = tuple((name.lower(), text) for name, text in self._shown.items())
+                channel.unary_unary(METHODS[signal])(payload, timeout=HOSTILE_S, metadata=metadata)
             except grpc.RpcError as error:
                 return error.code().name  # pyright: ignore[reportAttributeAccessIssue]
         return "OK"
@@ -113,12 +120,14 @@ def is_up(collector: Collector) -> None:
 
 
 @contextlib.contextmanager
-def attacked(program: Path, sink: Sink, folder: Path) -> Iterator[Attack]:
+def attacked(
+    program: Path, sink: Sink, folder: Path, *, has_token: bool = True
+) -> Iterator[Attack]:
     """Run the deployed Collector and a good sender, all of whose records must be there, once."""
     at = collector_process.place(folder, CONFIG)
     with collector_process.running(program, at, CONFIG, sink=sink.url) as collector:
         good = GoodSender()
-        thread = threading.Thread(target=good.run, args=(collector.otlp,), daemon=True)
+        thread = threading.Thread(target=good.run, args=(collector,), daemon=True)
         thread.start()
 
         def flowing(at_least: int) -> None:
@@ -130,7 +139,7 @@ def attacked(program: Path, sink: Sink, folder: Path) -> Iterator[Attack]:
 
         try:
             flowing(5)
-            yield Attack(collector=collector, place=at, sink=sink, good=good)
+            yield Attack(collector=collector, place=at, sink=sink, good=good, has_token=has_token)
             is_up(collector)
             flowing(len(good.sent) + 5)  # it goes on behind the attack
         finally:
@@ -165,15 +174,22 @@ def deep(signal: str, levels: int) -> bytes:
     return wire.block(1, wire.block(2, wire.block(2, item)))
 
 
+@pytest.mark.parametrize("has_token", [True, False], ids=["token", "no-token"])
 @pytest.mark.parametrize("signal", list(METHODS))
-def test_a_request_without_a_bottom(program: Path, sink: Sink, tmp_path: Path, signal: str) -> None:
+def test_a_request_without_a_bottom(
+    program: Path, sink: Sink, tmp_path: Path, signal: str, has_token: bool
+) -> None:
     payload = deep(signal, DEEP)
     assert 16e6 < len(payload) < 20 << 20
-    with attacked(program, sink, tmp_path) as attack:
-        attack.post(f"/v1/{signal}", payload)
+    with attacked(program, sink, tmp_path, has_token=has_token) as attack:
+        status = attack.post(f"/v1/{signal}", payload)
         is_up(attack.collector)
-        attack.call(signal, payload)
+        code = attack.call(signal, payload)
         is_up(attack.collector)
+        if not has_token:
+            # Or it hung up while the rest was on its way: nobody reads what has no token.
+            assert status == httpx.codes.UNAUTHORIZED or isinstance(status, str)
+            assert code == "UNAUTHENTICATED"
         for port in OTHER_PORTS:
             attack.post(f"/v1/{signal}", payload, port=port)
             is_up(attack.collector)
@@ -183,7 +199,7 @@ def test_names_that_all_become_one_mask(program: Path, sink: Sink, tmp_path: Pat
     record = otlp.log("wallets", {f"0x{number:040x}": number for number in range(WALLETS)})
     with attacked(program, sink, tmp_path) as attack:
         began = time.process_time()
-        with otlp.Sender(attack.collector.otlp, "wallets") as sender:
+        with otlp.Sender(attack.collector.otlp, "wallets", attack.collector.sender) as sender:
             sender.logs([record])  # within its timeout of a minute; it took seven before
         assert time.process_time() - began < 60
 
@@ -202,7 +218,7 @@ def test_batches_over_what_a_backend_takes_at_once(
 
     sink.fault = burst
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "loud") as sender:
+        with otlp.Sender(attack.collector.otlp, "loud", attack.collector.sender) as sender:
             for number in range(4):
                 sender.logs(
                     otlp.log(f"loud {number} {line} {'x' * 1_900}") for line in range(3_500)
@@ -231,7 +247,7 @@ def counted(collector: Collector, name: str, expected: dict[str, float]) -> None
 def test_numbers_whose_sum_is_infinite(program: Path, sink: Sink, tmp_path: Path) -> None:
     series = 'currency="EUR",state="created"'
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED) as sender:
+        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED, attack.collector.sender) as sender:
             sender.logs([payment(1e308), payment(1.2e308)])
             sender.logs([payment(5.5)])
         counted(attack.collector, "payments_total", {series: 3.0})
@@ -241,9 +257,9 @@ def test_numbers_whose_sum_is_infinite(program: Path, sink: Sink, tmp_path: Path
 def test_events_of_a_stranger(program: Path, sink: Sink, tmp_path: Path) -> None:
     series = 'currency="EUR",state="created"'
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "stranger") as sender:
+        with otlp.Sender(attack.collector.otlp, "stranger", attack.collector.sender) as sender:
             sender.logs(payment(1.0 + number) for number in range(100))
-        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED) as sender:
+        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED, attack.collector.sender) as sender:
             sender.logs([payment(2.0)])
         counted(attack.collector, "payments_total", {series: 1.0})
         own = httpx.get(f"{attack.place.url('8888')}/metrics", timeout=30, trust_env=False).text
@@ -253,14 +269,19 @@ def test_events_of_a_stranger(program: Path, sink: Sink, tmp_path: Path) -> None
 def test_synthetic_severities_and_services(program: Path, sink: Sink, tmp_path: Path) -> None:
     """Each of these is a label of a query, which refuses more than some hundred."""
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "severities") as sender:
+        with otlp.Sender(attack.collector.otlp, "severities", attack.collector.sender) as sender:
             sender.logs(
                 otlp.log("severe")
                 | {"severityText": f"x onmouseover={n}", "severityNumber": n - 50}
                 for n in range(2_000)
             )
         names = [f"synthetic-{number}" for number in range(2_000)]
-        with httpx.Client(base_url=attack.collector.otlp, timeout=60, trust_env=False) as client:
+        with httpx.Client(
+            base_url=attack.collector.otlp,
+            timeout=60,
+            trust_env=False,
+            headers=attack.collector.sender,
+        ) as client:
             resources = [
                 {
                     "resource": {"attributes": otlp.attributes({"service.name": name})},
@@ -303,8 +324,8 @@ def test_ever_new_series(program: Path, sink: Sink, tmp_path: Path) -> None:
     most = deployed.load()["processors"]["admission"]["metrics"]["series"]["per_metric"]
     with attacked(program, sink, tmp_path) as attack:
         with (
-            otlp.Sender(attack.collector.otlp, "loud") as loud,
-            otlp.Sender(attack.collector.otlp, "calm") as calm,
+            otlp.Sender(attack.collector.otlp, "loud", attack.collector.sender) as loud,
+            otlp.Sender(attack.collector.otlp, "calm", attack.collector.sender) as calm,
         ):
             for start in range(0, 3 * most, most):
                 loud.metrics(points("loud", range(start, start + most)))
