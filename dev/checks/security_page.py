@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "security.md"
-NAME = re.compile(r"`((?:[\w/]+\.py::test_\w+)|(?:[\w/]+_test\.go::Test\w+))`")
+NAME = re.compile(r"`((?:[\w/]+\.py::(?:Test\w+::)?test_\w+)|(?:[\w/]+_test\.go::Test\w+))`")
 ROW = re.compile(r"^\| `([^`]+)` \| (\d+) \| (\w[\w ]*) \| (.*) \|$", re.MULTILINE)
 MARK = re.compile(r"(<!-- begin run -->\n).*?(<!-- end run -->\n)", re.DOTALL)
 GO_TIMEOUT_S = 1800
@@ -52,7 +52,7 @@ def results(page: str) -> dict[str, Result]:
 
 def where(name: str) -> tuple[Path, str]:
     """The file and the function of a named test."""
-    file, _, function = name.partition("::")
+    file, *_, function = name.split("::")
     return ROOT / ("collector" if file.endswith(".go") else "tests") / file, function
 
 
@@ -61,7 +61,7 @@ def exists(name: str) -> bool:
     file, function = where(name)
     word = "func" if file.suffix == ".go" else "def"
     return file.is_file() and bool(
-        re.search(rf"^(?:async )?{word} {function}\(", file.read_text(encoding="utf-8"), re.M)
+        re.search(rf"^ *(?:async )?{word} {function}\(", file.read_text(encoding="utf-8"), re.M)
     )
 
 
@@ -87,7 +87,9 @@ def outcomes(junit: str) -> Iterator[tuple[str, str]]:
     """Yield name and outcome of each case in a report of pytest."""
     for case in ElementTree.fromstring(junit).iter("testcase"):  # noqa: S314 - a report of ours
         file = case.get("file") or case.get("classname", "").replace(".", "/") + ".py"
-        name = f"{file.removeprefix('tests/')}::{case.get('name', '').partition('[')[0]}"
+        inside = re.search(r"\.(Test\w+)$", case.get("classname", ""))
+        parts = [file.removeprefix("tests/"), case.get("name", "").partition("[")[0]]
+        name = "::".join([parts[0], inside[1], parts[1]] if inside else parts)
         kinds = {child.tag for child in case}
         if kinds & {"failure", "error"}:
             yield name, "failed"

@@ -128,13 +128,16 @@ def test_a_report_is_summed_up_by_test() -> None:
     report = """<testsuites><testsuite>
     <testcase file="tests/unit/x.py" classname="tests.unit.x" name="test_a[1]"/>
     <testcase file="tests/unit/x.py" classname="tests.unit.x" name="test_a[2]"><failure/></testcase>
+    <testcase file="tests/unit/x.py" classname="tests.unit.x.TestIt" name="test_d[1]"/>
     <testcase classname="tests.unit.y" name="test_b[x]"><skipped/></testcase>
     <testcase classname="tests.unit.y" name="test_b[y]"/>
     </testsuite></testsuites>"""
-    names = ["unit/x.py::test_a", "unit/y.py::test_b", "unit/z.py::test_c"]
+    names = ["unit/x.py::test_a", "unit/x.py::TestIt::test_d", "unit/y.py::test_b"]
+    names.append("unit/z.py::test_c")
     found = CHECK["summed"](names, CHECK["outcomes"](report), "2026-01-01")
     assert {name: (one.cases, one.outcome) for name, one in found.items()} == {
         "unit/x.py::test_a": (2, "failed"),
+        "unit/x.py::TestIt::test_d": (1, "passed"),
         "unit/y.py::test_b": (2, "passed"),
         # It was asked for and did not run.
         "unit/z.py::test_c": (0, "failed"),

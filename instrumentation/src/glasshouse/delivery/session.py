@@ -4,7 +4,7 @@ import datetime
 
 # requests imports it with the first request. A process that is forked meanwhile, by another
 # thread, would have a child that waits indefinitely to import it.
-import netrc  # noqa: F401
+import netrc  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import os
 import weakref
 from dataclasses import dataclass
