@@ -30,12 +30,14 @@ for host in localhost 127.0.0.1 '[::1]' ${GLASSHOUSE_HOSTS:-}; do
   printf '"~*^https?://%s(:[0-9]+)?$" 0;\n' "$pattern" >>"$folder/origins.conf"
 done
 
-# Until the whole header has come, between two reads of a body, between two requests.
+# Until the whole header has come, between two reads of a body, between two requests; and how many
+# requests at once on one port.
 cat >"$folder/limits.conf" <<END
 client_header_timeout ${PROXY_HEADER_TIMEOUT_S:-10}s;
 client_body_timeout ${PROXY_READ_TIMEOUT_S:-10}s;
 send_timeout ${PROXY_READ_TIMEOUT_S:-10}s;
 keepalive_timeout ${PROXY_IDLE_TIMEOUT_S:-30}s;
+limit_conn requests ${PROXY_MAX_REQUESTS:-128};
 END
 
-exec nginx -c /etc/proxy/nginx.conf -g 'daemon off;'
+exec nginx -e stderr -c /etc/proxy/nginx.conf -g 'daemon off;'

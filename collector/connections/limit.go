@@ -89,7 +89,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c := &conn{Conn: accepted, listener: l}
-	c.heard.Store(time.Now().UnixNano())
+	c.received.Store(time.Now().UnixNano())
 	if out := l.enter(c); out != nil {
 		_ = out.Close() // it is gone either way
 	}
@@ -137,7 +137,7 @@ type conn struct {
 	net.Conn
 	listener *listener
 
-	heard          atomic.Int64 // the last time that something came, or it was accepted
+	received       atomic.Int64 // the last time that something came, or it was accepted
 	sent, answered atomic.Bool
 }
 
@@ -146,7 +146,7 @@ func (c *conn) before(other *conn) bool {
 	if mine, its := c.worth(), other.worth(); mine != its {
 		return mine < its
 	}
-	return c.heard.Load() < other.heard.Load()
+	return c.received.Load() < other.received.Load()
 }
 
 func (c *conn) worth() int {
@@ -163,7 +163,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.sent.Store(true)
-		c.heard.Store(time.Now().UnixNano())
+		c.received.Store(time.Now().UnixNano())
 	}
 	return n, err
 }

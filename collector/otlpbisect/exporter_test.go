@@ -206,6 +206,51 @@ func TestAQueueOnDiskLosesNothing(t *testing.T) {
 	}
 }
 
+// A backend that takes a request and never answers holds a stop up for the grace, not for the
+// timeout of each request and of what is flushed after it.
+func TestAStopIsNotHeldUpByABackendThatNeverAnswers(t *testing.T) {
+	directory := t.TempDir()
+	asked := make(chan struct{}, 100)
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(silent.Close)
+	answering := serve(t, logTrial(), func([]string, int) reply { return reply{status: http.StatusOK} })
+	names := numbered(1000)
+	run := func(url string, body func(exporter.Logs)) time.Duration {
+		storage := startExtension(t, filestorage.NewFactory(), map[string]any{"directory": directory})
+		set, _ := testSettings(componenttest.NewTelemetry())
+		config := queued(url)
+		config.ClientConfig.Timeout = 20 * time.Second
+		made, err := NewFactory().CreateLogs(t.Context(), set, config)
+		fatal(t, err)
+		fatal(t, made.Start(t.Context(), host{letterID: &letters{}, storageID: storage}))
+		body(made)
+		begin := time.Now()
+		fatal(t, made.Shutdown(context.Background()))
+		took := time.Since(begin)
+		fatal(t, storage.Shutdown(context.Background()))
+		return took
+	}
+	took := run(silent.URL, func(made exporter.Logs) {
+		for chunk := range slices.Chunk(names, 250) {
+			fatal(t, made.ConsumeLogs(t.Context(), logTrial().make(chunk)))
+		}
+		<-asked
+	})
+	if took > stopGrace+10*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	run(answering.URL, func(exporter.Logs) {
+		eventually(t, "the rest", func() (string, bool) {
+			stored, _ := answering.seen()
+			return fmt.Sprint(len(stored), " stored"), len(stored) == len(names)
+		})
+	})
+}
+
 func TestRequestsAreThoseOfTheStockExporter(t *testing.T) {
 	for name, one := range map[string]struct {
 		endpoint, logs, path string

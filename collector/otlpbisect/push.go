@@ -32,6 +32,10 @@ const (
 	// such a record.
 	hopelessTimes = 12
 
+	// stopGrace is how long a request that is under way at a stop may still take. Exporters stop one
+	// after the other, and all of them have to be done before the process is killed.
+	stopGrace = 2 * time.Second
+
 	// leastInterval keeps a configuration without intervals from asking without end.
 	leastInterval = 100 * time.Millisecond
 )
@@ -56,7 +60,10 @@ type pusher[T any] struct {
 	delivered atomic.Int64
 	stopping  chan struct{}
 	stopOnce  sync.Once
-	lines     lines
+	// requests ends with the grace of a stop.
+	requests    context.Context
+	endRequests context.CancelFunc
+	lines       lines
 }
 
 func newPusher[T any](
@@ -70,10 +77,11 @@ func newPusher[T any](
 	if err != nil {
 		return nil, nil, err
 	}
+	requests, end := context.WithCancel(context.Background())
 	return &pusher[T]{
 		config: config, signal: signal, source: set.ID.String(), sender: newSender(set, config, address),
 		logger: set.Logger, telemetry: telemetry, clock: time.Now, after: time.After,
-		stopping: make(chan struct{}),
+		stopping: make(chan struct{}), requests: requests, endRequests: end,
 	}, address, nil
 }
 
@@ -95,8 +103,13 @@ func (p *pusher[T]) start(ctx context.Context, host component.Host) error {
 	return p.sender.start(ctx, host)
 }
 
-// stop ends all waits. What they hold goes back to the queue.
-func (p *pusher[T]) stop() { p.stopOnce.Do(func() { close(p.stopping) }) }
+// stop ends all waits, and soon all requests. What they hold goes back to the queue.
+func (p *pusher[T]) stop() {
+	p.stopOnce.Do(func() {
+		close(p.stopping)
+		time.AfterFunc(stopGrace, p.endRequests)
+	})
+}
 
 func (p *pusher[T]) stopped() bool {
 	select {
@@ -228,6 +241,9 @@ func (p *pusher[T]) send(ctx context.Context, one *piece[T]) answer {
 	if most := p.config.MaxRequestBytes; most > 0 && len(request) > most && p.count(one) > 1 {
 		return answer{verdict: tooLarge}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.requests, cancel)()
 	return p.sender.send(ctx, request)
 }
 

@@ -35,7 +35,7 @@ type Access struct {
 	// Authenticator is the extension that knows the tokens.
 	Authenticator string `mapstructure:"authenticator"`
 	// Hosts are the names under which senders reach this Collector, beside localhost and addresses.
-	// They are looked at where no token is asked for: a web page can make a name of its own point
+	// They are checked where no token is asked for: a web page can make a name of its own point
 	// here (DNS rebinding), but has no token.
 	Hosts []string `mapstructure:"hosts"`
 }

@@ -181,6 +181,8 @@ def test_no_backend_sees_the_password(stack: Stack) -> None:
 
 
 HEADER_S, READ_S, IDLE_S = 1, 2, 3
+MAX_REQUESTS = 4
+PASSWORD = "of-a-test"
 # Cut off later than this it was not these limits, which are 10 and 30 s by default.
 SOON_S = 8
 
@@ -192,12 +194,13 @@ def hasty(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     [port] = free(["PROXY"]).values()
     user = container_user()
     secret = tmp_path_factory.mktemp("proxy") / "password"
-    secret.write_text("of-a-test", encoding="ascii")
+    secret.write_text(PASSWORD, encoding="ascii")
     secret.chmod(0o644)
     command = ["docker", "run", "--detach", "--init", "--read-only", "--tmpfs=/tmp"]
     command += [f"--user={user.uid}:{user.gid}", "--label=dev.glasshouse.part=tests"]
     command += [f"--env=PROXY_{name}_TIMEOUT_S={value}" for name, value in LIMITS.items()]
     command += ["--env=OPERATOR_PASSWORD_FILE=/password", f"--volume={secret}:/password:ro"]
+    command += [f"--env=PROXY_MAX_REQUESTS={MAX_REQUESTS}"]
     command += [f"--volume={project.root / 'proxy'}:/etc/proxy:ro"]
     command += [f"--publish=127.0.0.1:{port}:3100", "--entrypoint=/etc/proxy/start.sh", image]
     container = subprocess.run(
@@ -243,6 +246,25 @@ def test_a_slow_client_is_cut_off(sent: bytes, trickles: bool, hasty: int) -> No
         assert time.monotonic() - started < SOON_S
         # And others are served meanwhile and afterwards.
         assert httpx.get(f"http://127.0.0.1:{hasty}/").status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_more_requests_at_once_are_put_off(hasty: int) -> None:
+    credential = basic("glasshouse", PASSWORD)["Authorization"]
+    begun = (
+        f"POST /loki/api/v1/query HTTP/1.1\r\nHost: localhost\r\nAuthorization: {credential}\r\n"
+        "Content-Length: 10\r\n\r\nquer"
+    ).encode()
+    with ExitStack() as open_ones:
+        clients = [
+            open_ones.enter_context(socket.create_connection(("127.0.0.1", hasty), timeout=60))
+            for _ in range(MAX_REQUESTS + 3)
+        ]
+        for client in clients:
+            client.sendall(begun)
+        answers = [client.recv(4096).split()[1] for client in clients]
+    # The others are cut off, because the rest of their body does not come.
+    assert sorted(answers) == [b"408"] * MAX_REQUESTS + [b"429"] * 3
+    assert httpx.get(f"http://127.0.0.1:{hasty}/").status_code == httpx.codes.UNAUTHORIZED
 
 
 def drain(client: socket.socket, *, trickles: bool) -> None:

@@ -262,7 +262,7 @@ def test_an_unusual_record_raises_its_alert_which_ends_after_it(
         labels["service"] = run.service(labels["service"])
     alert = received(http, stack, labels, "firing", run.began, FIRES_WITHIN_S)
     assert alert["labels"] == labels
-    page = http.get(alert["annotations"]["runbook_url"])
+    page = http.get(alert["annotations"]["runbook_url"], headers=stack.operator)
     assert page.text.startswith(f"# {name}\n")
     received(http, stack, labels, "resolved", run.began, ENDS_WITHIN_S)
 

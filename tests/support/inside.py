@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glasshouse_cli import images
+from glasshouse_cli.project import Project
+from support.stack import Stack
+
 # Run beside the container's own program, in its network. Prints what it finds as JSON.
 _LISTENING = """
 import json
@@ -35,7 +39,17 @@ def ask(target):
 with ThreadPoolExecutor(256) as pool:
     print(json.dumps(list(pool.map(ask, map(tuple, targets)))))
 """
+_READING = """
+import json, sys, urllib.request
+print(json.dumps(urllib.request.urlopen(json.load(sys.stdin), timeout=60).read().decode()))
+"""
 _TIMEOUT_S = 120
+
+
+def of(project: Project, stack: Stack, service: str) -> "Inside":
+    """Return the running container of a service."""
+    image = images.resolve(["backend"], checkout=project)["BACKEND_IMAGE"]
+    return Inside(container=str(stack.compose.get_container(service).ID), image=image)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +66,10 @@ class Inside:
     def connect(self, targets: Sequence[tuple[str, int]], *, timeout_s: float) -> list[str]:
         """Connect to each host and port; return "open", "refused" or "unreachable" for each."""
         return self._run(_CONNECTING, [targets, timeout_s])
+
+    def read(self, url: str) -> str:
+        """Return what an address answers to a GET from there. Fails when it is not 2xx."""
+        return self._run(_READING, url)
 
     def _run(self, code: str, given: object = None) -> Any:
         command = ["docker", "run", "--rm", "--interactive", "--label=dev.glasshouse.part=tests"]

@@ -112,6 +112,11 @@ class Sink(otlp.Stored):
         self._hanging.set()
         self.go()
 
+    def let_go(self) -> None:
+        """Hang up on every request that was left without an answer so far."""
+        hanging, self._hanging = self._hanging, threading.Event()
+        hanging.set()
+
     def receive(self, handler: Handler) -> None:
         body = handler.body()
         if not self.is_here:

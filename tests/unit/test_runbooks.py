@@ -169,15 +169,10 @@ SETTINGS = {
         (ROOT / "docs" / "settings.md").read_text().partition("\n## ")[0]
     )
 }
-# Who is `glasshouse` in the stack: what runs with the distro.
-PROCESSES = {
-    "api": {"api"},
-    "worker": {"worker"},
-    "migrate": {"migrate"},
-    "glasshouse": {"api", "worker"},
-    "sandbox": {"sandbox"},
-    "cli": set[str](),
-}
+# Readers that are no container of this name: what runs with the distro, and `make up`.
+PROCESSES = {"glasshouse": {"api", "worker"}, "cli": set[str]()}
+# They run once, when somebody asks them to.
+ONCE = {name for name, one in COMPOSE["services"].items() if one["restart"] == "no"}
 
 
 def unreachable(variable: str) -> str | None:
@@ -185,15 +180,16 @@ def unreachable(variable: str) -> str | None:
     if variable not in SETTINGS:
         return f"{variable} is not in docs/settings.md"
     services = COMPOSE["services"]
-    readers = set[str]().union(*(PROCESSES[one] for one in SETTINGS[variable]))
+    found = (PROCESSES.get(one, {one}) for one in SETTINGS[variable])
+    readers = (set[str]().union(*found) - ONCE) & services.keys()
     having = {
         name for name, service in services.items() if variable in (service.get("environment") or {})
     }
-    if missing := readers - having - {"migrate"}:
+    if missing := readers - having:
         return f"docker-compose.yml gives {variable} not to {missing}"
     if not having:
         return f"docker-compose.yml gives {variable} to no container"
-    for name in (readers - {"migrate"}) or having:
+    for name in readers or having:
         value = str(services[name]["environment"][variable])
         if value.startswith("/run/secrets/"):
             if value.removeprefix("/run/secrets/") not in services[name]["secrets"]:

@@ -25,6 +25,8 @@ BACKENDS = ("tempo", "loki", "prometheus")
 # Of each signal of the load: where it is stored, and in which requests.
 STORED = {"logs": "loki", "events": "loki", "traces": "tempo", "metrics": "prometheus"}
 PATHS = {"loki": "logs", "tempo": "traces", "prometheus": "metrics"}
+# A backend that is back is noticed within 10 s: when nothing came for longer, nothing will.
+QUIET_S = 12.0
 STOPPED_WITHIN_S = 15.0  # docker-compose.yml: stop_grace_period
 
 
@@ -164,8 +166,26 @@ class Rig:
             return [point for one in items for point in one.get("gauge", {}).get("dataPoints", [])]
         return items
 
-    def verdicts(self, ledger: Ledger, *, within_s: float = 60) -> tuple[list[Verdict], Money]:
-        """Wait until everything accepted has arrived, or for so long; return the counts."""
+    def storage_pid(self) -> int:
+        """Return a process that sees the storage's own file system."""
+        assert self.popen is not None
+        return self.popen.pid
+
+    def told(self) -> dict[str, float]:
+        """Return what the Collector itself says of files that were damaged."""
+        names = {
+            "set_aside": "otelcol_extension_durable_storage_set_aside",
+            "lost_requests": "otelcol_extension_durable_storage_lost_total",
+        }
+        return {key: sum(self.own_metric(name).values()) for key, name in names.items()}
+
+    def verdicts(
+        self, ledger: Ledger, *, within_s: float = 60, expect_loss: bool = False
+    ) -> tuple[list[Verdict], Money]:
+        """Wait until everything accepted has arrived, or for so long; return the counts.
+
+        expect_loss: what is missing may never come, so wait until nothing more does.
+        """
 
         def verdicts() -> list[Verdict]:
             return [ledger.verdict(one, self.arrivals(one)) for one in ledger.sent]
@@ -174,31 +194,39 @@ class Rig:
             return ledger.money(self.counted())
 
         end = time.monotonic() + within_s
+        before, since = -1, time.monotonic()
         while time.monotonic() < end:
-            if not any(one.lost for one in verdicts()) and money().is_exact:
+            found = verdicts()
+            if not any(one.lost for one in found) and money().is_exact:
+                break
+            stored = sum(one.stored for one in found)
+            if stored != before:
+                before, since = stored, time.monotonic()
+            if expect_loss and time.monotonic() - since > QUIET_S:
                 break
             time.sleep(0.2)
         return verdicts(), money()
 
 
-def config(**changes: Any) -> str:
-    """Return the deployed configuration. queue_bytes: of each backend."""
+def config(*, queue_bytes: int | None = None, storage: str | None = None) -> str:
+    """Return the deployed configuration, its queues of another size or in another storage."""
     document = yaml.safe_load(deployed.CONFIG.read_text(encoding="utf-8"))
-    if "queue_bytes" in changes:
-        for exporter in deployed.queued_exporters(document).values():
-            exporter["sending_queue"]["queue_size"] = changes["queue_bytes"]
+    for exporter in deployed.queued_exporters(document).values():
+        queue = exporter["sending_queue"]
+        queue["queue_size"] = queue_bytes or queue["queue_size"]
+        queue["storage"] = storage or queue["storage"]
     return yaml.safe_dump(document, sort_keys=False)
 
 
 @contextlib.contextmanager
 def running(
-    program: Path, folder: Path, text: str | None = None, *, wrapped: tuple[str, ...] = ()
+    program: Path, folder: Path, text: str, *, disk_mib: int | None = None
 ) -> Iterator[Rig]:
-    """Yield a started Collector before three sinks."""
-    text = text or config()
+    """Yield a started Collector before three sinks. disk_mib: of a disk of its own for its queues."""
     with contextlib.ExitStack() as opened:
         sinks = {name: opened.enter_context(otlp_sink.running()) for name in BACKENDS}
         at = collector_process.place(folder, text)
+        wrapped = () if disk_mib is None else on_small_disk(folder / "storage", disk_mib)
         rig = Rig(program=program, at=at, config=text, sinks=sinks, wrapped=wrapped)
         try:
             rig.start()
@@ -215,6 +243,12 @@ def queue_file(rig: Rig, backend: str) -> Path:
         if path.is_file() and path.name.startswith(f"exporter_otlp_bisect_{backend}_")
     ]
     return found
+
+
+def on_small_disk(storage: Path, mib: int) -> tuple[str, ...]:
+    """Return what runs a command with a file system of so many MiB at ``storage``."""
+    script = f'mount -t tmpfs -o size={mib}m none "$0" && mkdir "$0/dead_letter" && exec "$@"'
+    return ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, str(storage))
 
 
 def has_unshare() -> bool:

@@ -26,7 +26,7 @@ METHODS = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
 }
-# A good sender tries again what it is told to, as every SDK does.
+# Answers after which a good sender tries again, as every SDK does.
 RETRIED = {429, 502, 503, 504}
 # Generous: on a machine that does ten other things, too.
 HOSTILE_S = 120
@@ -39,7 +39,7 @@ OTHER_PORTS = ("8888", "8889", "13133")
 
 @dataclass(kw_only=True)
 class GoodSender:
-    """Sends a record after the other, from its thread, until it is told to stop."""
+    """Sends a record after the other, from its thread, until `stop` is set."""
 
     sent: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])

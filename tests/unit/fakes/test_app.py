@@ -157,6 +157,7 @@ def test_settings_are_read(tmp_path: Path):
         smtp_username="shop",
         smtp_password="s3",
         provider_secret="s4",
+        provider_secret_file=tmp_path / "secret",
     )
     assert "s3" not in repr(settings)
     assert "s4" not in repr(settings)

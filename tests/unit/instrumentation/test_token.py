@@ -283,13 +283,50 @@ def test_without_the_variable_there_is_none(sink: Sink, monkeypatch: pytest.Monk
     assert "authorization" not in sink.requests[0].headers
 
 
+VENDOR = {"OTEL_EXPORTER_OTLP_LOGS_HEADERS": "api-key=of-the-vendor"}
+
+
+@pytest.mark.parametrize("general", ["http://127.0.0.1:1", ""], ids=["beside", "alone"])
+def test_it_does_not_go_to_a_vendor(sink: Sink, file: Path, tmp_path: Path, general: str) -> None:
+    variables = {
+        TOKEN_FILE_VARIABLE: str(file),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": general,
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{sink.url}/v1/logs",
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+        **VENDOR,
+    }
+    with Script(sink, tmp_path / "console", **variables) as script:
+        script.work()
+        wait_for(sink, "event 0")
+    assert {one.headers["api-key"] for one in sink.requests} == {"of-the-vendor"}
+    assert not [one for one in sink.requests if "authorization" in one.headers]
+
+
+def test_it_goes_to_the_endpoint_of_a_signal_that_is_the_collector_s(
+    sink: Sink, file: Path, tmp_path: Path
+) -> None:
+    sink.fault = asks_for(FIRST)
+    variables = {
+        TOKEN_FILE_VARIABLE: str(file),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "",
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{sink.url}/v1/logs",
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+    }
+    with Script(sink, tmp_path / "console", **variables) as script:
+        script.work()
+        wait_for(sink, "event 0")
+    assert not sink.refused
+
+
 class OfGrpc:
     """Stands for an exporter over gRPC, which reads its headers for each call."""
 
     __module__ = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
 
-    def __init__(self, *headers: tuple[str, str]) -> None:
-        self._headers = headers
+    def __init__(self, *headers: tuple[str, str], endpoint: str = "collector:4317") -> None:
+        self._headers, self._endpoint = headers, endpoint
 
     def calls_with(self) -> dict[str, str]:
         return dict(self._headers)
@@ -313,6 +350,16 @@ def test_over_grpc_a_header_that_a_variable_gives_wins(
     exporter = OfGrpc(("Authorization", "Basic abc"))
     Metadata(exporter).renew()
     assert exporter.calls_with() == {"Authorization": "Basic abc"}
+
+
+def test_over_grpc_it_does_not_go_to_a_vendor(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN_FILE_VARIABLE, str(file))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317")
+    vendor, ours = OfGrpc(endpoint="otlp.vendor.example:443"), OfGrpc()
+    Metadata(vendor).renew()
+    Metadata(ours).renew()
+    assert vendor.calls_with() == {}
+    assert ours.calls_with() == {"authorization": f"Bearer {FIRST}"}
 
 
 def test_other_exporters_are_left_alone(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from backend.api.dependencies import create_gate, create_services, get_services
 from backend.api.limits import LocalBuckets
 from backend.operations.health import HealthChecks
 from backend.platform.database import Pool
+from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate, ours
 from backend.platform.settings import ApiSettings, DatabaseSettings
 from support.callers import AUTHORIZATION, OTHER_AUTHORIZATION
@@ -142,7 +143,9 @@ async def test_only_a_registered_contact_is_written_to(
     assert PHONE not in caplog.text
 
 
-async def test_a_contact_is_stored_without_what_it_is(api: httpx.AsyncClient, pool: Pool):
+async def test_a_contact_is_stored_without_what_it_is_in_clear_text(
+    api: httpx.AsyncClient, pool: Pool
+):
     await api.put("/contacts", json=CONTACT)
     # Twice is once.
     await api.put("/contacts", json=CONTACT)
@@ -188,7 +191,7 @@ async def test_a_run_belongs_to_its_caller(api: httpx.AsyncClient, pool: Pool):
 
 
 def test_what_was_there_before_there_were_callers_is_nobody_s(
-    empty: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+    empty: DatabaseSettings, encryptor: Encryptor, monkeypatch: pytest.MonkeyPatch
 ):
     before = [one for one in ours() if one.name < "0006"]
     monkeypatch.setattr("backend.platform.migrate.ours", lambda: before)
@@ -199,6 +202,6 @@ def test_what_was_there_before_there_were_callers_is_nobody_s(
             " VALUES ('tx_1', 'zoe', 5, 'EUR', 'k')"
         )
     monkeypatch.undo()
-    assert "0006_owners.sql" in migrate(empty)
+    assert "0006_owners.sql" in migrate(empty, encryptor=encryptor)
     with psycopg.connect(empty.conninfo()) as connection:
         assert connection.execute("SELECT owner FROM payments").fetchall() == [("",)]

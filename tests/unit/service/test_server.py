@@ -169,7 +169,7 @@ def test_half_a_body_is_answered_and_closed(port: int, application: App):
             b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345"
         )
         assert rest(connection).startswith(b"HTTP/1.1 408 ")
-    until(lambda: (application.bodies or None, "reading"), what="the application was told")
+    until(lambda: (application.bodies or None, "reading"), what="the application was notified")
     assert application.bodies == [None]
 
 

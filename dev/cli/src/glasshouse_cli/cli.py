@@ -12,7 +12,7 @@ import typer
 
 from glasshouse_cli import certificates as tls
 from glasshouse_cli import clean as cleaning
-from glasshouse_cli import compose, plugin, project, runbooks
+from glasshouse_cli import compose, plugin, project, rotation, runbooks
 from glasshouse_cli import engine as engines
 from glasshouse_cli import images as image_store
 from glasshouse_cli import preview as previewing
@@ -145,6 +145,41 @@ def clean(
         raise StackError("nothing deleted: answer yes, or pass --yes")
     checkout.prepare()
     cleaning.clean(checkout, Terminal(), built_images=built)
+
+
+@app.command()
+def rotate(
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(rotation.NAMES)}")],
+    drop: Annotated[
+        bool, typer.Option("--drop-previous", help="accept the current one alone from now on")
+    ] = False,
+) -> None:
+    """Put a new key or token into use, while everything runs."""
+    checkout = _ready_for_compose()
+    change = rotation.drop_previous if drop else rotation.rotate
+    change(checkout, name, Terminal().say)
+
+
+@app.command()
+def forget(
+    user: Annotated[str, typer.Argument(help="the user id; - reads it from stdin")],
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="an address or number of the same person, to be found in Loki"),
+    ] = None,
+    caller: Annotated[
+        str | None, typer.Option(help="only what this caller of the API made; else of every one")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="seconds for what is open to end")] = 30.0,
+    even_open: Annotated[
+        bool, typer.Option("--open", help="erase what is open, too, instead of waiting for it")
+    ] = False,
+) -> None:
+    """Erase a person from the running stack: rows, and lines in Loki (docs/personal-data.md)."""
+    options = [f"--wait={wait}", *(f"--also={one}" for one in also or ())]
+    options += [f"--caller={caller}"] if caller else []
+    options += ["--open"] if even_open else []
+    _compose(_ready_for_compose(), "run", "--rm", "--no-deps", "-T", "forget", *options, "--", user)
 
 
 @app.command()

@@ -15,6 +15,9 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "down": "Stop the stack; its data stays.",
     "logs": "Follow the containers' logs.",
     "clean": "Stop the stack and delete its data and secrets.",
+    "rotate": "Put a new key or token into use, while everything runs.",
+    "forget": "Erase a person from the running stack: rows, and lines in Loki "
+    "(docs/personal-data.md).",
     "rules": "Write what is made of prometheus/slos.yaml.",
     "telemetry": "Write the files that are made of the catalogue in telemetry/.",
     "runbook": "Print the runbook of an alert, with links and ports of the stack on this machine.",

@@ -94,7 +94,7 @@ def sender(checkout: Project) -> dict[str, str]:
 def _one(path: Path, user: User) -> Path:
     if not path.exists():
         is_callers = path.name == "api_callers"
-        _create(path, _callers(path.with_name("api_key")) if is_callers else _value())
+        _create(path, _callers(path.with_name("api_key")) if is_callers else generate())
     if path.stat().st_size == 0:
         raise StackError(f"{path} is empty: delete it, and the volume that knows its old value")
     _give(path, user)
@@ -107,7 +107,8 @@ def _give(path: Path, user: User) -> None:
         os.chown(path, user.uid, user.gid)
 
 
-def _value() -> str:
+def generate() -> str:
+    """Return a new random value."""
     # The letter keeps YAML from reading a value as a number.
     return "s" + secrets.token_hex(_BYTES)
 

@@ -24,13 +24,13 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 
 def create_services(settings: Settings) -> list[FakeService]:
     """Return every fake service."""
-    seed = settings.seed
+    seed, file = settings.seed, settings.provider_secret_file
     return [
         FakeAlerts(seed),
         FakeChain(seed, settings.block_seconds),
-        FakeProvider("push", seed, settings.provider_secret),
+        FakeProvider("push", seed, settings.provider_secret, secret_file=file),
         FakeSentry(seed),
-        FakeProvider("sms", seed, settings.provider_secret),
+        FakeProvider("sms", seed, settings.provider_secret, secret_file=file),
         FakeSmtp(
             seed,
             host=settings.host,

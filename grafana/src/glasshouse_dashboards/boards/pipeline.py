@@ -26,6 +26,7 @@ def build() -> Dashboard:
                 "RecordsRefused",
                 "RecordsSetAside",
                 "DeadLettersFilling",
+                "QueueFileDamaged",
                 "ServiceThrottled",
                 "SeriesOverBound",
                 "PrometheusSeriesHigh",

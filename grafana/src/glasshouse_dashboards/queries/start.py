@@ -10,7 +10,7 @@ WORST_BUDGET: Final = "min(slo:budget_remaining:ratio)"
 HEALTH: Final = (
     "min by (check) (health_check_status) or "
     # As ApiDown sees it.
-    'label_replace(max(probe_success{target="api"} and (time() - timestamp(probe_success)) < 30), '
+    'label_replace(max(probe_success{target="api"} and (time() - timestamp(probe_success)) < 90), '
     '"check", "api, from outside", "", "")'
 )
 HEARTBEAT: Final = f"min({HEARTBEAT_AGE})"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -17,6 +18,10 @@ _HEADER: Final = "Authorization"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 # OpenTelemetry's exporters over gRPC read it for each call.
 _METADATA: Final = "_headers"
+_TARGET: Final = "_endpoint"
+_SIGNALS: Final = ("TRACES_", "METRICS_", "LOGS_")
+_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_{}ENDPOINT"
+_HEADERS: Final = "OTEL_EXPORTER_OTLP_{}HEADERS"
 _LONGEST_FILE: Final = 65_536
 
 
@@ -92,6 +97,27 @@ def token_from(environ: Mapping[str, str] = os.environ) -> Token | None:
     return Token(path) if path else None
 
 
+def _is_for_collector(endpoint: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the token may go to an endpoint: nobody else is to have it.
+
+    It goes to the host of the variable for all signals, so not to that of a signal which goes
+    elsewhere. Where there is no such variable, it goes to a signal's own endpoint, unless that has
+    headers of its own: those are for somebody else's service.
+    """
+    general = environ.get(_ENDPOINT.format(""), "").strip()
+    if general:
+        return _host(endpoint) == _host(general)
+    for signal in _SIGNALS:
+        own = environ.get(_ENDPOINT.format(signal), "").strip()
+        if own and _host(own) == _host(endpoint) and environ.get(_HEADERS.format(signal)):
+            return False
+    return True
+
+
+def _host(endpoint: str) -> str:
+    return urlsplit(endpoint if "//" in endpoint else f"//{endpoint}").netloc.lower()
+
+
 class _Bearer(AuthBase):
     """Puts the token on each request, unless a variable has given that header already."""
 
@@ -99,7 +125,8 @@ class _Bearer(AuthBase):
         self._token = token
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers.setdefault(_HEADER, self._token.header())
+        if _is_for_collector(r.url or ""):
+            r.headers.setdefault(_HEADER, self._token.header())
         return r
 
 
@@ -129,8 +156,9 @@ class Metadata:
         is_grpc = module.startswith("opentelemetry.exporter.otlp.proto.grpc")
         own: tuple[tuple[str, str], ...] = getattr(exporter, _METADATA, ()) if is_grpc else ()
         is_given = any(name.lower() == _HEADER.lower() for name, _ in own)
+        goes_there = is_grpc and _is_for_collector(str(getattr(exporter, _TARGET, "")))
         self._own = own
-        self._token = None if is_given or not is_grpc else token_from()
+        self._token = token_from() if goes_there and not is_given else None
 
     def renew(self) -> None:
         """Put in what the file has now. Never raises."""

@@ -46,7 +46,7 @@ def create_gate(settings: ApiSettings, buckets: Buckets) -> Gate:
     """Return the gate that the settings describe. Raises CallersError."""
     return Gate(
         callers=settings.callers(),
-        internal_token=settings.internal_token().get_secret_value(),
+        internal_tokens=settings.internal_tokens(),
         internal_port=settings.internal_port,
         hosts=AllowedHosts(settings.allowed_hosts.split(",")),
         buckets=buckets,

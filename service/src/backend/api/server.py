@@ -9,6 +9,7 @@ connections are let in, the one that has waited longest without a request is clo
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -175,6 +176,8 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+            # Who asks every 5 seconds, uvicorn's own time, would meet a connection that closes.
+            timeout_keep_alive=math.ceil(settings.head_timeout),
             # None is served: an upgraded connection would leave our watch.
             ws="none",
             # A connection's next request would begin in the context of the one before.

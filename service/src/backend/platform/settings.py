@@ -307,21 +307,21 @@ class ProviderSettings(_Settings):
     )
     provider_secret_file: Path | None = Field(
         None,
-        description="the path of a readable file that holds the secret that requests to the "
-        "provider are signed with; required with `PROVIDER_URL`",
+        description="the path of a readable file with secrets, one a line, of which the first "
+        "signs the requests to the provider; required with `PROVIDER_URL`",
     )
 
     @model_validator(mode="after")
     def _has_secret(self) -> "ProviderSettings":
         if self.provider_url is not None:
-            self.provider_secret()
+            self.provider_secrets()
         return self
 
-    def provider_secret(self) -> SecretStr:
-        """Return the secret that requests are signed with."""
+    def provider_secrets(self) -> KeyFile:
+        """Return the secrets that requests are signed with: the first one."""
         if self.provider_secret_file is None:
             raise _complaint("PROVIDER_SECRET_FILE is missing")
-        return _read_secret("PROVIDER_SECRET_FILE", self.provider_secret_file)
+        return _read_keys("PROVIDER_SECRET_FILE", self.provider_secret_file, 1, "secret")
 
 
 def _days(default: int, what: str) -> Any:
@@ -395,8 +395,8 @@ class ApiSettings(
     """Settings of ``backend api``. Times are in seconds."""
 
     internal_token_file: Path = Field(
-        description=f"the path of a readable file with at least {MIN_TOKEN_CHARACTERS} characters, "
-        "the bearer token for the internal endpoints"
+        description=f"the path of a readable file with tokens of at least {MIN_TOKEN_CHARACTERS} "
+        "characters, one a line, each a bearer token for the internal endpoints"
     )
     api_callers_file: Path = Field(
         description="the path of a readable file with the callers of the API as JSON, each with "
@@ -471,7 +471,7 @@ class ApiSettings(
         ge=1,
         le=3600,
         description="a number of seconds from 1 to 3600 in which the head of a request has to "
-        "arrive",
+        "arrive, on a new connection or after the last answer",
     )
     body_timeout: float = Field(
         30,
@@ -489,7 +489,7 @@ class ApiSettings(
 
     @model_validator(mode="after")
     def _has_token(self) -> "ApiSettings":
-        self.internal_token()
+        self.internal_tokens()
         return self
 
     @model_validator(mode="after")
@@ -514,12 +514,10 @@ class ApiSettings(
         """Return the callers. Raises CallersError."""
         return Callers(self.api_callers_file)
 
-    def internal_token(self) -> SecretStr:
-        """Return the bearer token for the internal endpoints."""
-        token = _read_secret("INTERNAL_TOKEN_FILE", self.internal_token_file)
-        if len(token) < MIN_TOKEN_CHARACTERS:
-            raise _complaint("INTERNAL_TOKEN_FILE holds a short token")
-        return token
+    def internal_tokens(self) -> KeyFile:
+        """Return the bearer tokens for the internal endpoints."""
+        path = self.internal_token_file
+        return _read_keys("INTERNAL_TOKEN_FILE", path, MIN_TOKEN_CHARACTERS, "token")
 
 
 class WorkerSettings(

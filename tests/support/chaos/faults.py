@@ -1,0 +1,480 @@
+"""The table of faults of the Collector, its disk and what stands behind it: each a small function.
+
+What a fault may cost is part of its row; `broken` says where a run was worse.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from support.chaos import rig as rigs
+from support.chaos.ledger import Ledger, Money, Verdict
+from support.chaos.load import SIGNALS, Load
+from support.chaos.load import running as loaded
+from support.chaos.rig import Rig
+from support.otlp_sink import no_fault
+from support.waiting import until
+
+# How much later than usual other records may come while a backend is away.
+OTHERS_DELAY_S = 2.0
+ANSWER_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowed:
+    """What a fault may cost at most.
+
+    lost: of what was accepted; None where that depends on what is damaged, and only what is lost
+    must be told. delays: the signals that may come late; all others come within 2 s.
+    """
+
+    lost: int | None = 0
+    delays: tuple[str, ...] = SIGNALS
+    exact: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One row.
+
+    run: does it, for so many seconds, while the load runs. short_s, long_s: for how long, in `make
+    test` and in `make chaos`. alert: what has to fire if it lasts. in_short: whether `make test`
+    has it.
+    """
+
+    name: str
+    what: str
+    run: Callable[[Rig, float], None]
+    short_s: float = 4
+    long_s: float = 60
+    alert: str = ""
+    allowed: Allowed = field(default_factory=Allowed)
+    load: dict[str, Any] = field(default_factory=dict[str, Any])
+    queue_bytes: int | None = None
+    disk_mib: int | None = None
+    in_short: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run of a fault has cost."""
+
+    fault: str
+    seconds: float
+    verdicts: list[Verdict]
+    money: Money
+    refused: dict[str, int]
+    told: dict[str, float]
+
+    def broken(self, allowed: Allowed) -> list[str]:
+        """Return one line for each promise that was not kept."""
+        lines: list[str] = []
+        for one in self.verdicts:
+            if allowed.lost is not None and one.lost > allowed.lost:
+                lines.append(f"{one.signal}: {one.lost} of {one.accepted} accepted are lost")
+            if one.doubled:
+                lines.append(f"{one.signal}: {one.doubled} are stored twice")
+            if not one.accepted:
+                lines.append(f"{one.signal}: nothing was accepted")
+            if one.signal not in allowed.delays and one.longest_s > OTHERS_DELAY_S:
+                lines.append(f"{one.signal}: came {one.longest_s:.1f} s late")
+        lost = sum(one.lost for one in self.verdicts)
+        if allowed.lost is None and lost and not self.told.get("set_aside"):
+            lines.append(f"{lost} are lost, and nothing tells it")
+        if allowed.exact and not self.money.is_exact:
+            lines.append(f"counts: {self.money}")
+        return lines
+
+
+# Backends
+
+
+def _gone(*names: str) -> Callable[[Rig, float], None]:
+    def run(rig: Rig, seconds: float) -> None:
+        for name in names:
+            rig.sinks[name].go()
+        time.sleep(seconds)
+        for name in names:
+            rig.sinks[name].come()
+
+    return run
+
+
+def _hanging(*names: str) -> Callable[[Rig, float], None]:
+    def run(rig: Rig, seconds: float) -> None:
+        for name in names:
+            rig.sinks[name].fault = rigs.hang
+        time.sleep(seconds)
+        for name in names:
+            rig.sinks[name].fault = no_fault
+            rig.sinks[name].let_go()
+
+    return run
+
+
+def _slow(name: str) -> Callable[[Rig, float], None]:
+    def run(rig: Rig, seconds: float) -> None:
+        rig.sinks[name].status_of = rigs.slow(ANSWER_S)
+        time.sleep(seconds)
+        rig.sinks[name].status_of = rigs.slow(0)
+
+    return run
+
+
+# The Collector
+
+
+def _stopped(rig: Rig, seconds: float) -> None:
+    assert rig.stop() == 0, rig.log[-3000:]
+    time.sleep(seconds)
+    rig.start()
+
+
+def _stopped_with_backlog(rig: Rig, seconds: float) -> None:
+    for sink in rig.sinks.values():
+        sink.fault = rigs.hang
+    time.sleep(seconds)
+    assert rig.stop() == 0, rig.log[-3000:]
+    _come_back(rig)
+    rig.start()
+
+
+def _killed_often(rig: Rig, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        rig.kill()
+        rig.start()
+        if time.monotonic() > end:
+            return
+        time.sleep(random.uniform(0.1, 0.8))
+
+
+def _killed_with_backlog(rig: Rig, seconds: float) -> None:
+    for sink in rig.sinks.values():
+        sink.fault = rigs.hang
+    time.sleep(seconds)
+    rig.kill()
+    _come_back(rig)
+    rig.start()
+
+
+def _killed_in_recovery(rig: Rig, seconds: float) -> None:
+    """Kill it while it puts back what was under way, at another moment each time."""
+    for sink in rig.sinks.values():
+        sink.fault = rigs.hang
+    time.sleep(seconds)
+    for n in range(10):
+        rig.kill()
+        begun = len(rig.log)
+        rig.start(wait=False)
+        # Long before it is healthy: from the first file that it opens on.
+        until(
+            lambda begun=begun: ("Starting extensions" in rig.log[begun:] or None, "not begun"),
+            what="it starts",
+        )
+        time.sleep(0.02 * n)
+    rig.kill()
+    _come_back(rig)
+    rig.start()
+
+
+def _come_back(rig: Rig) -> None:
+    for sink in rig.sinks.values():
+        sink.fault = no_fault
+
+
+# The disk
+
+
+def _full_disk(rig: Rig, seconds: float) -> None:
+    """Fill the storage's own file system while requests leave the queue, then make room."""
+    assert rig.popen is not None
+    for sink in rig.sinks.values():
+        sink.go()
+    time.sleep(1)
+    filler = Path(f"/proc/{rig.storage_pid()}/root{rig.storage}/filler")
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 16))
+        except OSError:
+            pass
+    for sink in rig.sinks.values():
+        sink.come()
+    time.sleep(seconds)
+    filler.unlink()
+
+
+def _damaged(damage: Callable[[Path], None]) -> Callable[[Rig, float], None]:
+    def run(rig: Rig, seconds: float) -> None:
+        for sink in rig.sinks.values():
+            sink.fault = rigs.hang
+        time.sleep(seconds)
+        rig.kill()
+        damage(rigs.queue_file(rig, "loki"))
+        _come_back(rig)
+        rig.start()
+
+    return run
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2 + 100)
+
+
+def _overwrite_pages(path: Path) -> None:
+    """Write noise over one page in eight, but not over the first two."""
+    pages = path.stat().st_size // 4096
+    with path.open("r+b") as file:
+        for number in random.sample(range(2, pages), max(1, pages // 8)):
+            file.seek(number * 4096)
+            file.write(os.urandom(4096))
+
+
+def _overwrite_head(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(os.urandom(8192))
+
+
+def _make_unreadable(path: Path) -> None:
+    # Root reads whatever the mode says, so it is no file at all.
+    path.rename(path.with_name("was_" + path.name))
+    path.mkdir()
+
+
+# Senders
+
+
+def _nothing(_: Rig, seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def _hostile(rig: Rig, seconds: float) -> None:
+    """Send what no Collector should be sent, beside the load."""
+    bodies = [
+        (b"\x0a" * 200_000, "application/x-protobuf"),
+        (b"{" * 100_000, "application/json"),
+        (b"[" * 4_000_000, "application/json"),
+        (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "application/x-protobuf"),
+        (b"x" * 30_000_000, "application/x-protobuf"),
+        (b"", "text/plain"),
+    ]
+    end = time.monotonic() + seconds
+    with httpx.Client(timeout=20, trust_env=False) as client:
+        while time.monotonic() < end:
+            for body, kind in bodies:
+                for path in ("logs", "traces", "metrics"):
+                    try:
+                        client.post(
+                            f"{rig.otlp}/v1/{path}", content=body, headers={"Content-Type": kind}
+                        )
+                    except httpx.TransportError:
+                        continue  # it may hang up on them
+            time.sleep(0.2)
+
+
+LATE = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
+NAMES = {"loki": "Loki", "tempo": "Tempo", "prometheus": "Prometheus"}
+
+FAULTS = [
+    Fault(name="none", what="No fault", run=_nothing, allowed=Allowed(delays=()), long_s=30),
+    *(
+        Fault(
+            name=f"{name}-stopped",
+            what=f"{NAMES[name]} stopped",
+            run=_gone(name),
+            alert="ExporterFailing",
+            allowed=Allowed(delays=LATE[name]),
+            in_short=name == "loki",
+        )
+        for name in NAMES
+    ),
+    *(
+        Fault(
+            name=f"{name}-paused",
+            what=f"{NAMES[name]} accepts connections and never answers",
+            run=_hanging(name),
+            alert="ExporterFailing",
+            allowed=Allowed(delays=LATE[name]),
+            in_short=name == "tempo",
+        )
+        for name in NAMES
+    ),
+    *(
+        Fault(
+            name=f"{name}-slow",
+            what=f"{NAMES[name]} answers after 5 s",
+            run=_slow(name),
+            short_s=8,
+            allowed=Allowed(delays=LATE[name]),
+            in_short=name == "prometheus",
+        )
+        for name in NAMES
+    ),
+    Fault(
+        name="all-stopped-queue-full",
+        what="All three backends stopped, and every queue full",
+        run=_gone("loki", "tempo", "prometheus"),
+        short_s=8,
+        long_s=600,
+        alert="CollectorQueueFilling",
+        queue_bytes=60_000,
+        load={"rate": 40, "batch": 10, "timeout_s": 3},
+    ),
+    Fault(
+        name="collector-sigterm",
+        what="Collector asked to end, away, started again",
+        run=_stopped,
+        alert="TargetDown",
+        short_s=2,
+    ),
+    Fault(
+        name="collector-sigterm-backlog",
+        what="Collector asked to end while no backend answers",
+        run=_stopped_with_backlog,
+        alert="TargetDown",
+        short_s=3,
+    ),
+    Fault(
+        name="collector-killed",
+        what="Collector killed (SIGKILL) again and again under load",
+        run=_killed_often,
+        alert="TargetDown",
+        short_s=6,
+    ),
+    Fault(
+        name="collector-killed-backlog",
+        what="Collector killed with a backlog",
+        run=_killed_with_backlog,
+        alert="TargetDown",
+        in_short=False,
+    ),
+    Fault(
+        name="collector-killed-in-recovery",
+        what="Collector killed ten times while it recovers a backlog",
+        run=_killed_in_recovery,
+        alert="TargetDown",
+        short_s=5,
+        long_s=20,
+        load={"rate": 60, "batch": 1},
+    ),
+    Fault(
+        name="disk-full",
+        what="The queues' disk full while the backlog leaves",
+        run=_full_disk,
+        disk_mib=8,
+        alert="DataRefused",
+        load={"batch": 20},
+    ),
+    Fault(
+        name="queue-truncated",
+        what="Loki's queue file cut in half",
+        run=_damaged(_truncate),
+        alert="QueueFileDamaged",
+        allowed=Allowed(lost=None),
+        short_s=3,
+        long_s=20,
+        load={"rate": 30, "batch": 1},
+    ),
+    Fault(
+        name="queue-corrupted",
+        what="Noise over an eighth of the pages of Loki's queue file",
+        run=_damaged(_overwrite_pages),
+        alert="QueueFileDamaged",
+        allowed=Allowed(lost=None),
+        short_s=3,
+        long_s=20,
+        load={"rate": 30, "batch": 1},
+    ),
+    Fault(
+        name="queue-head-corrupted",
+        what="Noise over the head of Loki's queue file",
+        run=_damaged(_overwrite_head),
+        alert="QueueFileDamaged",
+        short_s=3,
+        long_s=20,
+        in_short=False,
+        load={"rate": 30, "batch": 1},
+    ),
+    Fault(
+        name="queue-unreadable",
+        what="Loki's queue file cannot be read",
+        run=_damaged(_make_unreadable),
+        alert="QueueFileDamaged",
+        allowed=Allowed(lost=None),
+        short_s=3,
+        long_s=20,
+        load={"rate": 30, "batch": 1},
+    ),
+    Fault(
+        name="clock-behind",
+        what="A sender's clock an hour behind",
+        run=_nothing,
+        allowed=Allowed(delays=()),
+        load={"shift_s": -3600},
+        in_short=False,
+    ),
+    Fault(
+        name="clock-ahead",
+        what="A sender's clock an hour ahead",
+        run=_nothing,
+        alert="RepairsSurge",
+        allowed=Allowed(delays=()),
+        load={"shift_s": 3600},
+    ),
+    Fault(
+        name="load-times-ten",
+        what="Ten times the load",
+        run=_nothing,
+        long_s=120,
+        load={"rate": 100, "batch": 10},
+        in_short=False,
+    ),
+    Fault(
+        name="hostile-requests",
+        what="Requests that are broken, too deep, too large or of the wrong kind, meanwhile",
+        run=_hostile,
+        alert="RecordsRefused",
+        allowed=Allowed(delays=()),
+    ),
+]
+BY_NAME = {one.name: one for one in FAULTS}
+
+
+def run(
+    fault: Fault,
+    program: Path,
+    folder: Path,
+    seconds: float,
+    *,
+    storage: str | None = None,
+    within_s: float = 60,
+) -> Result:
+    """Do a fault under load; return what it cost.
+
+    storage: another one for the queues. within_s: in which everything has to arrive after it.
+    """
+    ledger = Ledger()
+    text = rigs.config(queue_bytes=fault.queue_bytes, storage=storage)
+    with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
+        load = Load(
+            endpoint=lambda: rig.otlp, ledger=ledger, run=f"{random.getrandbits(24):x}", **fault.load
+        )
+        with loaded(load):
+            time.sleep(1)
+            fault.run(rig, seconds)
+            time.sleep(1)
+        verdicts, money = rig.verdicts(
+            ledger, within_s=within_s, expect_loss=fault.allowed.lost is None
+        )
+        told = rig.told()
+    refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
+    return Result(
+        fault=fault.name, seconds=seconds, verdicts=verdicts, money=money, refused=refused, told=told
+    )
