@@ -464,10 +464,7 @@ def run(
     text = rigs.config(queue_bytes=fault.queue_bytes, storage=storage)
     with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
         load = Load(
-            endpoint=lambda: rig.otlp,
-            ledger=ledger,
-            run=f"{random.getrandbits(24):x}",
-            **fault.load,
+            endpoint=lambda: rig.otlp, ledger=ledger, run=f"{random.getrandbits(24):x}", **fault.load
         )
         with loaded(load):
             time.sleep(1)
@@ -479,10 +476,5 @@ def run(
         told = rig.told()
     refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
     return Result(
-        fault=fault.name,
-        seconds=seconds,
-        verdicts=verdicts,
-        money=money,
-        refused=refused,
-        told=told,
+        fault=fault.name, seconds=seconds, verdicts=verdicts, money=money, refused=refused, told=told
     )
