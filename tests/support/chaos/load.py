@@ -1,6 +1,7 @@
 """Load with known ids: every signal, by plain OTLP/HTTP, tried again as an SDK does."""
 
 import contextlib
+import hashlib
 import random
 import threading
 import time
@@ -39,6 +40,7 @@ class Load:
     shift_s: float = 0
     give_up_s: float = 600
     timeout_s: float = 10
+    currency: str = CURRENCY
     signals: tuple[str, ...] = SIGNALS
     senders: int = 1
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -107,7 +109,10 @@ class Load:
                 records = [self._shifted(self._event(id)) for id in ids]
                 kind = ("logs", "scopeLogs", "logRecords")
             case "traces":
-                records = [self._shifted(otlp.span("chaos", {ID: id})) for id in ids]
+                records = [
+                    self._shifted(otlp.span("chaos", {ID: id}, trace_id=self.trace_of(id)))
+                    for id in ids
+                ]
                 kind = ("traces", "scopeSpans", "spans")
             case _:
                 records = [otlp.gauge("chaos", 1, {ID: id}) for id in ids]
@@ -118,13 +123,18 @@ class Load:
         scopes = [{"scope": {"name": "chaos"}, name: records}]
         return path, {otlp.OUTER[path]: [{"resource": resource, inner: scopes}]}
 
+    def trace_of(self, id: str) -> str:
+        """Return the trace of a span: fifty have one, so that few have to be asked for."""
+        sender, _, number = id.rpartition("-")
+        return hashlib.sha256(f"{sender} {int(number) // 50}".encode()).hexdigest()[:32]
+
     def _event(self, id: str) -> dict[str, Any]:
         cents = random.randint(1, 99_999)
         self.ledger.amount(id, cents)
         items: otlp.Attributes = {
             ID: id,
             "payment.transaction_id": id,
-            "payment.currency": CURRENCY,
+            "payment.currency": self.currency,
             "payment.amount": cents / 100,
         }
         return otlp.log("Payment created", items, event="payment.created")
