@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
-UV_VERSION := 0.13.9
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' dev/requirements-uv.txt)
 UV := .uv/bin/uv
 STAMP := .uv/.version-$(UV_VERSION)
 RUN := $(UV) run --frozen --no-sync
@@ -17,7 +17,7 @@ RATE ?= 10
 FAULTS ?=
 
 # Ours, without what is generated.
-GO_MODULES := $(filter-out collector/ocb collector/distribution,$(patsubst %/go.mod,%,$(wildcard collector/*/go.mod)))
+GO_MODULES := $(filter-out collector/ocb collector/distribution,$(patsubst %/go.mod,%,$(wildcard collector/*/go.mod dev/*/go.mod)))
 SHELL_FILES := .ci/run $(shell git ls-files '*.sh')
 RELEASE ?= oldest
 VERSION ?=
@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -112,7 +112,7 @@ lint: venv ## Check style and types: Python, YAML, shell, workflows
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[bf]*.yml
 	@$(RUN) check-jsonschema --builtin-schema vendor.renovate renovate.json
-	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.mtls.yml
 
 lint-go: ## Check the format of Go code, and vet it
 	@for module in $(GO_MODULES); do (cd $$module; \
@@ -132,6 +132,18 @@ coverage: venv ## Run the unit tests and the Go tests; print coverage, and fail 
 version: venv ## Print the version of all packages, or set it: VERSION=1.2.3
 	@$(RUN) glasshouse version $(VERSION)
 	@$(if $(VERSION),$(UV) lock --quiet)
+
+sbom: venv ## Write what each image contains, in CycloneDX, into reports/sbom/
+	@$(RUN) glasshouse sbom $(ARGS)
+
+notices: venv ## Write THIRD_PARTY.md from the lock files
+	@$(RUN) glasshouse notices
+
+audit: venv ## Check hashes, digests, licences and advisories; never green when some cannot be checked
+	@$(RUN) glasshouse audit $(ARGS)
+
+security: engine venv-frameworks ## Run the tests that docs/security.md names; write their results into it
+	@$(RUN) python dev/checks/security_page.py $(ARGS)
 
 collector: ## Generate the Collectors' Go modules from their builder.yaml
 	@cd collector/ocb && go build -mod=readonly -trimpath -o ../.builder go.opentelemetry.io/collector/cmd/builder
@@ -178,5 +190,5 @@ $(STAMP):
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing uv $(UV_VERSION) into .uv"
 	@rm -rf .uv && $(PYTHON) -m venv .uv
-	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r dev/requirements-uv.txt
 	@touch $@

@@ -9,6 +9,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -163,7 +164,7 @@ func (c *checker) logs(data plog.Logs) {
 			for _, record := range s.LogRecords().All() {
 				c.attributes("the attributes", record.Attributes(), limits)
 				c.text("the event", record.EventName(), config.ValueBytes)
-				c.text("the severity", record.SeverityText(), config.ValueBytes)
+				c.severity(record)
 				c.inside("the body", record.Body())
 				c.json("the body", record.Body())
 				c.text("the body", record.Body().AsString(), config.BodyBytes)
@@ -348,5 +349,16 @@ func (c *checker) histogram(p pmetric.ExponentialHistogramDataPoint, temporality
 	}
 	if temporality == pmetric.AggregationTemporalityDelta && (p.ZeroThreshold() != 0 || p.Scale() > mostSchema) {
 		c.fail("delta_to_cumulative would walk far: scale %d, threshold %g", p.Scale(), p.ZeroThreshold())
+	}
+}
+
+// severity holds a text to the short names of OTLP.
+func (c *checker) severity(record plog.LogRecord) {
+	number, text := record.SeverityNumber(), record.SeverityText()
+	switch {
+	case number < 0 || number > 24:
+		c.fail("the severity is %d", number)
+	case number == 0 && text != "" && text != "UNSPECIFIED", number > 0 && text != strings.ToUpper(number.String()):
+		c.fail("the severity %d is %q", number, text)
 	}
 }

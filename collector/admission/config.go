@@ -21,6 +21,8 @@ const (
 	mostAttributes  = 100_000
 	mostServices    = 100_000
 	mostLabelled    = 1_000
+	mostReserved    = 100
+	mostSeries      = 10_000_000
 	// mostIndex is how many attributes a backend may file by, with those that name a service.
 	mostIndex = 16
 	// serviceBytes is the longest text that names a service of traces, whose backend has no index.
@@ -98,12 +100,29 @@ type MetricsConfig struct {
 	IndexBytes int               `mapstructure:"index_bytes"`
 	LeastScale int32             `mapstructure:"least_scale"`
 	Actions    map[string]string `mapstructure:"actions"`
+	// Series bounds what a backend has to keep in memory.
+	Series SeriesConfig `mapstructure:"series"`
+}
+
+// SeriesConfig bounds the number of distinct series. 0 is no bound. What a series is, the backend
+// says: each bucket of a histogram is one (Prometheus).
+type SeriesConfig struct {
+	// PerMetric is how many sets of attributes one metric of a service may have.
+	PerMetric int `mapstructure:"per_metric"`
+	// PerService is how many series one service may have, those of its earlier instances among them.
+	PerService int `mapstructure:"per_service"`
+	// Total is how many all services may have. Reserved ones find a place beyond it.
+	Total int `mapstructure:"total"`
+	// Idle is for how long a series without points takes its place.
+	Idle time.Duration `mapstructure:"idle"`
 }
 
 // ServicesConfig bounds services. A service is a service.name with its namespace and environment.
 type ServicesConfig struct {
 	// Most is how many are distinguished; what comes after them is stored under the name "other".
 	Most int `mapstructure:"most"`
+	// Reserved are names of services that always find a place, however many others there are.
+	Reserved []string `mapstructure:"reserved"`
 	// Labelled is how many of them our own metrics name.
 	Labelled int `mapstructure:"labelled"`
 	// RecordsPerSecond and BytesPerSecond are what one of them may send, over a while. 0: no bound.
@@ -130,6 +149,7 @@ func createDefaultConfig() component.Config {
 			TimeConfig: TimeConfig{Oldest: 23 * time.Hour, Newest: 9 * time.Minute},
 			ValueBytes: 4 << 10, NameBytes: 512, Index: index, IndexBytes: 512,
 			LeastScale: -4,
+			Series:     SeriesConfig{PerMetric: 2000, PerService: 30_000, Total: 60_000, Idle: 3 * time.Hour},
 		},
 		Services: ServicesConfig{
 			Most: 1000, Labelled: 100,
@@ -184,6 +204,10 @@ func (c *Config) Validate() error {
 		{"metrics.least_scale", int(metrics.LeastScale), coarsest, finest},
 		{"services.most", c.Services.Most, 1, mostServices},
 		{"services.labelled", c.Services.Labelled, 1, mostLabelled},
+		{"services.reserved", len(c.Services.Reserved), 0, mostReserved},
+		{"metrics.series.per_metric", metrics.Series.PerMetric, 0, mostSeries},
+		{"metrics.series.per_service", metrics.Series.PerService, 0, mostSeries},
+		{"metrics.series.total", metrics.Series.Total, 0, mostSeries},
 	} {
 		if one.is < one.least || one.is > one.most {
 			return fmt.Errorf("%s: is %d, must be %d to %d", one.key, one.is, one.least, one.most)
@@ -193,6 +217,9 @@ func (c *Config) Validate() error {
 		if len(newIndexing(index, 0).keys) > mostIndex {
 			return fmt.Errorf("%s: has %d names, which are too many", key, len(index))
 		}
+	}
+	if idle := metrics.Series.Idle; idle < time.Minute || idle > mostTime {
+		return errors.New("metrics.series.idle: must be at least 1m, and at most ten years")
 	}
 	if logs.ValueBytes > logs.AttributesBytes {
 		return errors.New("logs.value_bytes: must not be over logs.attributes_bytes")

@@ -46,7 +46,8 @@ func createMetrics(
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewMetrics(ctx, set, cfg, next, p.process, mutates, processorhelper.WithStart(p.start))
+	return processorhelper.NewMetrics(ctx, set, cfg, next, p.process, mutates,
+		processorhelper.WithStart(p.start), processorhelper.WithShutdown(p.shutdown))
 }
 
 func createLogs(

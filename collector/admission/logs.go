@@ -74,10 +74,10 @@ func admitLogs(v *visit, letters *asideLogs, r plog.ResourceLogs) {
 
 // log makes one record acceptable. most is what its own attributes may take.
 func (v *visit) log(record plog.LogRecord, most size) {
-	severity := v.short(record.SeverityText(), record.SetSeverityText)
-	most.bytes -= severity // the backend stores it as one more attribute
-	bytes := severity + v.text(record.EventName(), record.SetEventName) + v.line(record)
-	v.logTime(record) // before the attributes are counted: it may add one
+	level := v.severity(record) // before the attributes are counted, as the time: it may add one
+	most.bytes -= level         // the backend stores it as one more attribute
+	bytes := level + v.text(record.EventName(), record.SetEventName) + v.line(record)
+	v.logTime(record)
 	is := v.attributes(record.Attributes(), 0, false)
 	is = v.boundKnown(record.Attributes(), is, most, nil)
 	v.bytes += bytes + is.bytes

@@ -38,6 +38,7 @@ func (c *MetricsConfig) part() part {
 			fileable: true, identifies: true, asJSON: true, leastScale: c.LeastScale,
 		},
 		index:   newIndexing(c.Index, c.IndexBytes),
+		series:  true,
 		actions: c.Actions,
 	}
 }
@@ -62,7 +63,10 @@ func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
 		if !v.goneOn() {
 			return false
 		}
-		if !v.item(pointsOfScope(s), func() { v.scope(s) }) {
+		if !v.item(pointsOfScope(s), func() {
+			v.scope(s)
+			v.shape.within(s.Scope(), s.SchemaUrl())
+		}) {
 			if v.verdict == setAside {
 				takeScopeMetrics(letters, v.why, r, s)
 			}
@@ -80,6 +84,7 @@ func admitMetrics(v *visit, letters *asideMetrics, r pmetric.ResourceMetrics) {
 				return true
 			}
 			had := deadletter.Points(m)
+			v.shape.of(m)
 			v.points(m, from)
 			return had > 0 && deadletter.Points(m) == 0
 		})

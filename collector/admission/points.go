@@ -63,6 +63,7 @@ func (v *visit) number(p pmetric.NumberDataPoint) bool {
 		}
 		v.exemplars(p.Exemplars())
 		common(v, p)
+		v.placed(p.Attributes(), 0, 1)
 	})
 }
 
@@ -70,6 +71,7 @@ func (v *visit) histogram(p pmetric.HistogramDataPoint) bool {
 	return !v.goneOn() || v.item(1, func() {
 		v.exemplars(p.Exemplars())
 		common(v, p)
+		v.placed(p.Attributes(), v.shape.bounds(p.ExplicitBounds()), p.ExplicitBounds().Len()+besideBuckets)
 	})
 }
 
@@ -78,11 +80,15 @@ func (v *visit) exponential(p pmetric.ExponentialHistogramDataPoint, delta bool)
 		v.buckets(p, delta)
 		v.exemplars(p.Exemplars())
 		common(v, p)
+		v.placed(p.Attributes(), 0, 1)
 	})
 }
 
 func (v *visit) summary(p pmetric.SummaryDataPoint) bool {
-	return !v.goneOn() || v.item(1, func() { common(v, p) })
+	return !v.goneOn() || v.item(1, func() {
+		common(v, p)
+		v.placed(p.Attributes(), v.shape.quantiles(p.QuantileValues()), p.QuantileValues().Len()+besideQuantiles)
+	})
 }
 
 // jobLabel is a label that Prometheus makes itself, of service.name: it overwrites an attribute of that
@@ -108,6 +114,13 @@ func (v *visit) labels(m pcommon.Map) {
 		label.MoveTo(moved)
 		m.Remove(jobLabel)
 		moved.MoveTo(m.PutEmpty(to))
+	}
+}
+
+// placed refuses a point of a series that finds no place. One that goes for another reason takes none.
+func (v *visit) placed(attributes pcommon.Map, parts uint64, weight int) {
+	if v.verdict == keep && !v.shape.admits(attributes, parts, weight) {
+		v.hit(series)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
+	otelmetric "go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"glasshouse.example/collector/deadletter"
@@ -67,10 +68,12 @@ type admission[B any, R resource] struct {
 	times      TimeConfig
 	index      indexing
 	services   *table
+	series     bool // they are counted
 	actions    [reasonCount]action
 	telemetry  *telemetry
 	logger     *zap.Logger
 	letters    deadletter.Store
+	watched    otelmetric.Registration
 	visits     sync.Pool
 	clock      func() time.Time
 	random     func() uint64 // for ids, which are no secret
@@ -83,6 +86,7 @@ type part struct {
 	text    limits
 	index   indexing
 	bounds  bounds
+	series  bool
 	actions map[string]string
 }
 
@@ -109,18 +113,28 @@ func newAdmission[B any, R resource](
 	}
 	p := &admission[B, R]{
 		id: set.ID, signal: one, deadLetter: config.DeadLetter, times: own.times, index: own.index,
-		services: config.shared.services(config.Services), actions: actions, telemetry: counters,
+		services: config.shared.services(config), actions: actions, telemetry: counters,
 		logger: set.Logger,
+		series: own.series && actions[series] != keep,
 		clock:  time.Now, random: rand.Uint64,
 	}
+	seed := p.services.seed
 	p.visits.New = func() any {
-		return &visit{walk: walk{limits: own.text, actions: actions}, bounds: own.bounds, random: p.random}
+		return &visit{
+			walk: walk{limits: own.text, actions: actions}, bounds: own.bounds, random: p.random,
+			shape: shape{seed: seed},
+		}
 	}
 	return p, nil
 }
 
-// start finds the extension that keeps dead letters.
-func (p *admission[B, R]) start(_ context.Context, host component.Host) error {
+// start finds the extension that keeps dead letters, and begins to expose how many series there are.
+func (p *admission[B, R]) start(_ context.Context, host component.Host) (err error) {
+	if p.series {
+		if p.watched, err = p.telemetry.watch(p.services); err != nil {
+			return err
+		}
+	}
 	if p.deadLetter == nil {
 		return nil
 	}
@@ -141,6 +155,14 @@ func (p *admission[B, R]) start(_ context.Context, host component.Host) error {
 		}
 	}
 	return nil
+}
+
+// shutdown ends what start began.
+func (p *admission[B, R]) shutdown(context.Context) error {
+	if p.watched == nil {
+		return nil
+	}
+	return p.watched.Unregister()
 }
 
 var errBatch = consumererror.NewPermanent(errors.New("admission: this batch breaks the check and is refused"))
@@ -189,8 +211,15 @@ func (p *admission[B, R]) admit(v *visit, letters *aside[B, R], r R, now time.Ti
 	sender := p.services.of(id, now)
 	letters.sender = sender.label
 	v.bytes, v.cutAway, v.shared = 0, 0, size{}
+	var has *inventory
+	if p.series {
+		has = p.services.seriesOf(sender)
+	}
 	stays := v.item(before, func() {
 		v.resource(r, p.index, sender.others && !id.others())
+		if !v.shape.on(r.Resource().Attributes(), has, now) {
+			v.hit(series)
+		}
 	})
 	switch {
 	case stays:

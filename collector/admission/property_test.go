@@ -24,6 +24,7 @@ func narrow() *Config {
 	config.Logs.AttributesBytes, config.Logs.IndexBytes = 65536, 96
 	config.Traces.ValueBytes, config.Traces.Attributes = 256, 128
 	config.Metrics.ValueBytes, config.Metrics.NameBytes, config.Metrics.IndexBytes = 256, 128, 96
+	config.Metrics.Series.PerMetric = 1
 	config.Services.RecordsPerSecond, config.Services.BytesPerSecond = 0, 0
 	return config
 }

@@ -26,6 +26,7 @@ const (
 	encoding    reason = iota // text that is no UTF-8
 	name                      // one without an ASCII letter or digit, which cannot be filed, or twice
 	value                     // a value longer than the backend takes
+	severity                  // a severity that is none, or a text that says something else than its number
 	body                      // a log body longer than the backend takes
 	attributes                // more attributes, or more bytes in them, than the backend takes
 	index                     // a value that is too long, or no text, to file or name a service by
@@ -40,6 +41,7 @@ const (
 	noData                    // a metric without type or points
 	noValue                   // a point without a value
 	offset                    // bucket positions that no number falls into
+	series                    // one series more than the bound
 	broken                    // the check itself failed
 	reasonCount
 )
@@ -67,16 +69,17 @@ type rule struct {
 
 // reasonNames are the label `reason`.
 var reasonNames = [reasonCount]string{
-	encoding: "encoding", name: "name", value: "value", body: "body", attributes: "attributes",
+	encoding: "encoding", name: "name", value: "value", severity: "severity", body: "body", attributes: "attributes",
 	index: "index", services: "services", timestamp: "timestamp", ids: "ids",
 	temporality: "temporality", scale: "scale", counts: "counts", exemplar: "exemplar",
-	late: "late", noData: "no_data", noValue: "no_value", offset: "offset", broken: "broken",
+	late: "late", noData: "no_data", noValue: "no_value", offset: "offset", series: "series", broken: "broken",
 }
 
 // The tables: what can be wrong with each signal, and what is normally done about it.
 var tables = map[string][]rule{
 	signalLogs: {
-		{encoding, repair, true}, {name, repair, true}, {value, repair, true}, {body, repair, true},
+		{encoding, repair, true}, {name, repair, true}, {value, repair, true},
+		{severity, repair, true}, {body, repair, true},
 		{attributes, repair, true}, {index, repair, true}, {services, repair, true},
 		{timestamp, repair, true}, {broken, setAside, false},
 	},
@@ -90,7 +93,7 @@ var tables = map[string][]rule{
 		{services, repair, true}, {timestamp, repair, true}, {temporality, repair, true},
 		{scale, repair, true}, {counts, repair, true}, {exemplar, repair, true},
 		{late, setAside, false}, {noData, refuse, false}, {noValue, refuse, false},
-		{offset, refuse, false}, {broken, setAside, false},
+		{offset, refuse, false}, {series, refuse, false}, {broken, setAside, false},
 	},
 }
 

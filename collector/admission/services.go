@@ -4,18 +4,26 @@
 package admission
 
 import (
+	"hash/maphash"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	// otherService is the name of all services past the bound.
 	otherService = "other"
-	// idleAfter is when a service that sends nothing gives up its place.
-	idleAfter = time.Hour
+	// idleAfter is when a service that sends nothing gives up its place. Of names that somebody invents, as many
+	// as have places appear in that time, so a query over a day meets four times as many at most.
+	idleAfter = 6 * time.Hour
 	// sweepEvery bounds how often a full table looks for such.
 	sweepEvery = time.Minute
 	labelBytes = 64
+	// placesOfReserved is how many services of one reserved name find a place in a full table: they
+	// differ in namespace or environment.
+	placesOfReserved = 8
 )
 
 // shared is what the three signals of one processor have in common.
@@ -24,14 +32,22 @@ type shared struct {
 	table *table
 }
 
-func (s *shared) services(config ServicesConfig) *table {
-	s.once.Do(func() { s.table = newTable(config) })
+func (s *shared) services(config *Config) *table {
+	s.once.Do(func() {
+		s.table = newTable(config.Services)
+		s.table.bounds = config.Metrics.Series
+	})
 	return s.table
 }
 
 // table has the services that are distinguished.
 type table struct {
 	config ServicesConfig
+	bounds SeriesConfig
+	series atomic.Int64 // of all services
+	seed   maphash.Seed
+	// sweptSeries is when the series of all services were last looked through.
+	sweptSeries time.Time
 
 	mutex    sync.Mutex
 	known    map[identity]*service
@@ -50,6 +66,9 @@ func (id identity) others() bool { return id == identity{name: otherService} }
 type service struct {
 	label  string
 	others bool // stands for all that found no place
+	// inventory is nil until there are metrics of it.
+	inventory atomic.Pointer[inventory]
+	reserved  bool
 
 	mutex   sync.Mutex
 	seen    time.Time
@@ -58,7 +77,9 @@ type service struct {
 }
 
 func newTable(config ServicesConfig) *table {
-	t := &table{config: config, known: map[identity]*service{}, labelled: map[string]bool{}}
+	t := &table{
+		config: config, known: map[identity]*service{}, labelled: map[string]bool{}, seed: maphash.MakeSeed(),
+	}
 	t.overflow = t.fresh(otherService, time.Time{})
 	t.overflow.others = true
 	return t
@@ -83,10 +104,12 @@ func (t *table) of(id identity, now time.Time) *service {
 	if s := t.known[id]; s != nil {
 		return s
 	}
-	if len(t.known) >= t.config.Most && !t.sweep(now) {
+	reserved := slices.Contains(t.config.Reserved, id.name)
+	if len(t.known) >= t.config.Most && !t.sweep(now) && !(reserved && t.namesakes(id.name) < placesOfReserved) {
 		return t.overflow
 	}
 	s := t.fresh(t.label(id.name), now)
+	s.reserved = reserved
 	t.known[identity{clone(id.name), clone(id.namespace), clone(id.environment)}] = s
 	return s
 }
@@ -103,16 +126,53 @@ func (t *table) sweep(now time.Time) bool {
 		s.mutex.Unlock()
 		if idle {
 			delete(t.known, id)
+			if gone := s.inventory.Load(); gone != nil {
+				t.series.Add(-int64(gone.size()))
+			}
 		}
 	}
 	return len(t.known) < t.config.Most
+}
+
+// namesakes counts the services of one name.
+func (t *table) namesakes(name string) (n int) {
+	for id := range t.known {
+		if id.name == name {
+			n++
+		}
+	}
+	return n
+}
+
+// seriesOf returns the series of a service.
+func (t *table) seriesOf(s *service) *inventory {
+	if found := s.inventory.Load(); found != nil {
+		return found
+	}
+	s.inventory.CompareAndSwap(nil, newInventory(t, s.reserved))
+	return s.inventory.Load()
+}
+
+// eachSeries calls f with each label of a service and its number of series.
+func (t *table) eachSeries(f func(label string, series int)) {
+	all := map[string]int{}
+	t.mutex.Lock()
+	for _, s := range append(slices.Collect(maps.Values(t.known)), t.overflow) {
+		if has := s.inventory.Load(); has != nil {
+			all[s.label] += has.size()
+		}
+	}
+	t.mutex.Unlock()
+	for label, series := range all {
+		f(label, series)
+	}
 }
 
 // label is bounded for good: a series of ours that exists does not end.
 func (t *table) label(name string) string {
 	name = prefix(validText(name), labelBytes)
 	if !t.labelled[name] {
-		if len(t.labelled) >= t.config.Labelled {
+		if len(t.labelled) >= t.config.Labelled && !slices.Contains(t.config.Reserved, name) {
 			return otherService
 		}
 		name = clone(name)

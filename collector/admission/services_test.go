@@ -49,6 +49,28 @@ func TestServicesAreBounded(t *testing.T) {
 	}
 }
 
+func TestAReservedServiceFindsAPlaceInAFullTable(t *testing.T) {
+	services := newTable(ServicesConfig{Most: 2, Labelled: 1, Burst: time.Second, Reserved: []string{"ours"}})
+	now := casetest.Now
+	for i := range 10 {
+		services.of(called(fmt.Sprint(i)), now)
+	}
+	ours := services.of(called("ours"), now)
+	if ours.others || ours.label != "ours" {
+		t.Errorf("it is one of the others (%t), labelled %s", ours.others, ours.label)
+	}
+	if !services.of(called("theirs"), now).others {
+		t.Error("so does one that is not reserved")
+	}
+	// Its name is no way around the bound.
+	for i := range 2 * placesOfReserved {
+		services.of(identity{"ours", fmt.Sprint(i), ""}, now)
+	}
+	if got := len(services.known); got != 2+placesOfReserved {
+		t.Errorf("%d services are known", got)
+	}
+}
+
 func TestAnIdleServiceGivesUpItsPlace(t *testing.T) {
 	services := newTable(ServicesConfig{Most: 2, Labelled: 3, Burst: time.Second})
 	now := casetest.Now

@@ -24,6 +24,7 @@ type telemetry struct {
 	signal    string
 	counters  [actionCount]metric.Int64Counter
 	throttled metric.Int64Counter
+	meter     metric.Meter
 
 	mutex  sync.Mutex
 	labels map[label]metric.MeasurementOption
@@ -36,7 +37,7 @@ type label struct {
 
 func newTelemetry(provider metric.MeterProvider, signal string) (*telemetry, error) {
 	meter := provider.Meter(scopeName)
-	t := &telemetry{signal: signal, labels: map[label]metric.MeasurementOption{}}
+	t := &telemetry{signal: signal, meter: meter, labels: map[label]metric.MeasurementOption{}}
 	for _, one := range []struct {
 		action           action
 		name, unit, what string
@@ -138,4 +139,19 @@ func (t *telemetry) throttle(ctx context.Context, outcome, service string, recor
 		attribute.String("service", service),
 		attribute.String("outcome", outcome),
 	))
+}
+
+// watch exposes how many series the services have, until the registration ends.
+func (t *telemetry) watch(services *table) (metric.Registration, error) {
+	gauge, err := t.meter.Int64ObservableGauge("otelcol_processor_admission_series",
+		metric.WithDescription("Series of a service that have a place"), metric.WithUnit("{series}"))
+	if err != nil {
+		return nil, err
+	}
+	return t.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
+		services.eachSeries(func(label string, series int) {
+			to.ObserveInt64(gauge, int64(series), metric.WithAttributes(attribute.String("service", label)))
+		})
+		return nil
+	}, gauge)
 }

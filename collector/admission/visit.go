@@ -18,6 +18,7 @@ type visit struct {
 	random func() uint64
 	bounds bounds
 	window window
+	shape  shape
 
 	ctx    context.Context // lives as long as one call
 	err    error           // the sender has gone

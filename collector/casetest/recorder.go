@@ -94,6 +94,12 @@ func (m meter) Float64ObservableGauge(name string, options ...metric.Float64Obse
 	return m.Meter.Float64ObservableGauge(name, options...)
 }
 
+func (m meter) Int64ObservableCounter(name string, options ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
+	config := metric.NewInt64ObservableCounterConfig(options...)
+	m.r.note(name, "int64 observable counter", config.Description(), config.Unit())
+	return m.Meter.Int64ObservableCounter(name, options...)
+}
+
 func (m meter) Int64UpDownCounter(name string, options ...metric.Int64UpDownCounterOption) (metric.Int64UpDownCounter, error) {
 	config := metric.NewInt64UpDownCounterConfig(options...)
 	m.r.note(name, "int64 up-down counter", config.Description(), config.Unit())

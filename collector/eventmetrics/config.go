@@ -42,10 +42,20 @@ type Config struct {
 	InitialZeroDuration time.Duration `mapstructure:"initial_zero_duration"`
 	// EventAttribute names the event where a record has no event name of its own.
 	EventAttribute string `mapstructure:"event_attribute"`
+	// Services are those whose events are counted. None: those of every service are.
+	Services []ServiceConfig `mapstructure:"services"`
 	// Repeats is how an event that is sent again is known.
 	Repeats RepeatsConfig `mapstructure:"repeats"`
 	// Families are the metrics made.
 	Families []FamilyConfig `mapstructure:"families"`
+}
+
+// ServiceConfig names a service that is believed.
+type ServiceConfig struct {
+	// Name is its service.name, exactly.
+	Name string `mapstructure:"name"`
+	// Namespace is its service.namespace. Empty: any, and none.
+	Namespace string `mapstructure:"namespace"`
 }
 
 // RepeatsConfig bounds the memory of what was counted. A sender that got an error sends its batch
@@ -94,6 +104,11 @@ func (c *Config) Validate() error {
 	}
 	if c.InitialZeroDuration < 0 {
 		return errors.New("initial_zero_duration: must not be negative")
+	}
+	for i, one := range c.Services {
+		if one.Name == "" {
+			return fmt.Errorf("services[%d].name: is empty; write the service.name of a service whose events count", i)
+		}
 	}
 	if c.Repeats.Window < 0 {
 		return errors.New("repeats.window: must not be negative; 0 switches it off")

@@ -18,6 +18,7 @@ func TestValidateNamesTheKeyToFix(t *testing.T) {
 		want  string
 	}{
 		"no families":    {func(c *Config) { c.Families = nil }, "families: name at least one metric"},
+		"service":        {func(c *Config) { c.Services = []ServiceConfig{{Name: "a"}, {}} }, "services[1].name: is empty; write the service.name of a service whose events count"},
 		"flush interval": {func(c *Config) { c.FlushInterval = 0 }, "flush_interval: must be over 0, such as 200ms"},
 		"a window":       {func(c *Config) { c.Repeats.Window = -1 }, "repeats.window: must not be negative; 0 switches it off"},
 		"no ids":         {func(c *Config) { c.Repeats = RepeatsConfig{Window: 1} }, "repeats.ids: must be 1 to 2000000"},

@@ -5,6 +5,7 @@ package eventmetrics
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -41,6 +42,8 @@ type request struct {
 	overflows []full
 	// repeated is how many events were counted before, forgotten how many ids had to go early.
 	repeated, forgotten int64
+	// unbelieved is how many events came from a service that is not believed.
+	unbelieved int64
 
 	writer writer
 	// ordinals count the records of this request that are the same in everything.
@@ -78,7 +81,7 @@ func (r *request) reset() {
 	clear(r.texts) // they belong to the request
 	r.events, r.measurements = r.events[:0], r.measurements[:0]
 	r.texts, r.overflows = r.texts[:0], r.overflows[:0]
-	r.repeated, r.forgotten = 0, 0
+	r.repeated, r.forgotten, r.unbelieved = 0, 0, 0
 	clear(r.ordinals)
 }
 
@@ -92,18 +95,44 @@ func (c *eventMetrics) read(logs plog.Logs, r *request) {
 	for i := range logs.ResourceLogs().Len() {
 		resource := logs.ResourceLogs().At(i)
 		from := source{resource: resource}
+		believed := c.believes(resource.Resource().Attributes())
 		for j := range resource.ScopeLogs().Len() {
 			from.scope, from.knowsScope = resource.ScopeLogs().At(j), false
 			records := from.scope.LogRecords()
 			for k := range records.Len() {
 				record := records.At(k)
 				name := c.eventName(record)
-				if interested := c.interests[name]; len(interested) > 0 {
+				interested := c.interests[name]
+				switch {
+				case len(interested) == 0:
+				case !believed:
+					r.unbelieved++
+				default:
 					c.readEvent(r, &from, name, record, interested)
 				}
 			}
 		}
 	}
+}
+
+// believes reports whether events of this sender count.
+func (c *eventMetrics) believes(resource pcommon.Map) bool {
+	if len(c.config.Services) == 0 {
+		return true
+	}
+	name, namespace := nameOf(resource, "service.name"), nameOf(resource, "service.namespace")
+	return slices.ContainsFunc(c.config.Services, func(one ServiceConfig) bool {
+		return one.Name == name && (one.Namespace == "" || one.Namespace == namespace)
+	})
+}
+
+// nameOf returns a text, and nothing where there is something else.
+func nameOf(resource pcommon.Map, key string) string {
+	found, present := resource.Get(key)
+	if !present || found.Type() != pcommon.ValueTypeStr {
+		return ""
+	}
+	return found.Str()
 }
 
 func (c *eventMetrics) eventName(record plog.LogRecord) string {

@@ -27,6 +27,7 @@ type telemetry struct {
 	overflows     metric.Int64Counter
 	repeats       metric.Int64Counter
 	forgets       metric.Int64Counter
+	unbelieved    metric.Int64Counter
 	failures      metric.Int64Counter
 	behind        metric.Float64ObservableGauge
 
@@ -51,6 +52,7 @@ func newTelemetry(provider metric.MeterProvider, families []FamilyConfig) (*tele
 		{&t.overflows, "overflow", "Label values counted as other: over max_dynamic_values, or no valid name", "{value}"},
 		{&t.repeats, "repeated", "Events that were sent again and not counted again", "{event}"},
 		{&t.forgets, "forgotten", "Ids of events that were forgotten before their window was over", "{event}"},
+		{&t.unbelieved, "not_believed", "Events of services whose events are not counted", "{event}"},
 		{&t.failures, "failed", "Times that counts of a family could not be restored, encoded, stored or exposed", "{failure}"},
 	} {
 		var err error
@@ -73,6 +75,7 @@ func newTelemetry(provider metric.MeterProvider, families []FamilyConfig) (*tele
 	ctx := context.Background()
 	t.repeats.Add(ctx, 0)
 	t.forgets.Add(ctx, 0)
+	t.unbelieved.Add(ctx, 0)
 	return t, nil
 }
 
@@ -116,6 +119,9 @@ func (t *telemetry) report(ctx context.Context, r *request) {
 	}
 	if r.repeated > 0 {
 		t.repeats.Add(ctx, r.repeated)
+	}
+	if r.unbelieved > 0 {
+		t.unbelieved.Add(ctx, r.unbelieved)
 	}
 	if r.forgotten > 0 {
 		t.forgets.Add(ctx, r.forgotten)

@@ -19,6 +19,7 @@ const (
 	defaultMaxInFlight   = 128
 	defaultMaxConcurrent = 64
 	defaultReadTimeout   = 30 * time.Second
+	defaultHandshake     = 10 * time.Second
 
 	mostDepth = 256
 	mostMiB   = 1 << 20
@@ -45,6 +46,11 @@ type Config struct {
 	MaxConcurrent int `mapstructure:"max_concurrent"`
 	// ReadTimeout is how long a gRPC message may take to arrive. HTTP has the receiver's own.
 	ReadTimeout time.Duration `mapstructure:"read_timeout"`
+	// HandshakeTimeout is how long a gRPC connection may take to begin: TLS and HTTP/2's first
+	// frames. HTTP has the receiver's read_header_timeout.
+	HandshakeTimeout time.Duration `mapstructure:"handshake_timeout"`
+	// Access says who may send.
+	Access Access `mapstructure:"access"`
 
 	// The receiver's paths, where it has others than the usual ones.
 	TracesURLPath  string `mapstructure:"traces_url_path"`
@@ -54,16 +60,18 @@ type Config struct {
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		MaxDepth:       defaultMaxDepth,
-		MaxAttributes:  defaultMaxAttributes,
-		MaxRequestMiB:  defaultMaxRequest,
-		MaxDecodedMiB:  defaultMaxDecoded,
-		MaxInFlightMiB: defaultMaxInFlight,
-		MaxConcurrent:  defaultMaxConcurrent,
-		ReadTimeout:    defaultReadTimeout,
-		TracesURLPath:  "/v1/traces",
-		MetricsURLPath: "/v1/metrics",
-		LogsURLPath:    "/v1/logs",
+		MaxDepth:         defaultMaxDepth,
+		MaxAttributes:    defaultMaxAttributes,
+		MaxRequestMiB:    defaultMaxRequest,
+		MaxDecodedMiB:    defaultMaxDecoded,
+		MaxInFlightMiB:   defaultMaxInFlight,
+		MaxConcurrent:    defaultMaxConcurrent,
+		ReadTimeout:      defaultReadTimeout,
+		HandshakeTimeout: defaultHandshake,
+		Access:           Access{AskFor: askForNone},
+		TracesURLPath:    "/v1/traces",
+		MetricsURLPath:   "/v1/metrics",
+		LogsURLPath:      "/v1/logs",
 	}
 }
 
@@ -94,6 +102,12 @@ func (c *Config) Validate() error {
 	}
 	if c.ReadTimeout <= 0 {
 		return errors.New("read_timeout: must be more than 0, such as 30s")
+	}
+	if c.HandshakeTimeout <= 0 {
+		return errors.New("handshake_timeout: must be more than 0, such as 10s")
+	}
+	if err := c.Access.validate(); err != nil {
+		return err
 	}
 	return c.validatePaths()
 }

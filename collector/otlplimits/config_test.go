@@ -16,19 +16,24 @@ import (
 
 func TestValidateNamesTheKey(t *testing.T) {
 	for text, c := range map[string]settings{
-		"":                  {},
-		"max_depth":         {"max_depth": 0},
-		"max_depth:":        {"max_depth": 257},
-		"max_attributes":    {"max_attributes": 0},
-		"max_request_mib":   {"max_request_mib": -1},
-		"max_decoded_mib":   {"max_decoded_mib": 0},
-		"max_decoded_mib:":  {"max_decoded_mib": 19},
-		"max_in_flight_mib": {"max_in_flight_mib": 127},
-		"max_concurrent":    {"max_concurrent": 0},
-		"read_timeout":      {"read_timeout": "0s"},
-		"traces_url_path":   {"traces_url_path": "v1/traces"},
-		"metrics_url_path":  {"metrics_url_path": ""},
-		"logs_url_path":     {"logs_url_path": "/v1/metrics"},
+		"":                      {},
+		"max_depth":             {"max_depth": 0},
+		"max_depth:":            {"max_depth": 257},
+		"max_attributes":        {"max_attributes": 0},
+		"max_request_mib":       {"max_request_mib": -1},
+		"max_decoded_mib":       {"max_decoded_mib": 0},
+		"max_decoded_mib:":      {"max_decoded_mib": 19},
+		"max_in_flight_mib":     {"max_in_flight_mib": 127},
+		"max_concurrent":        {"max_concurrent": 0},
+		"read_timeout":          {"read_timeout": "0s"},
+		"handshake_timeout":     {"handshake_timeout": "0s"},
+		"access.ask_for":        {"access": map[string]any{"ask_for": ""}},
+		"access.ask_for:":       {"access": map[string]any{"ask_for": "Token"}},
+		"access.authenticator":  {"access": map[string]any{"ask_for": "token"}},
+		"access.authenticator:": {"access": map[string]any{"ask_for": "token", "authenticator": "/x"}},
+		"traces_url_path":       {"traces_url_path": "v1/traces"},
+		"metrics_url_path":      {"metrics_url_path": ""},
+		"logs_url_path":         {"logs_url_path": "/v1/metrics"},
 	} {
 		cfg := createDefaultConfig().(*Config)
 		fatal(t, confmap.NewFromStringMap(c).Unmarshal(cfg))
@@ -56,6 +61,7 @@ func TestCountersAreThereFromTheStart(t *testing.T) {
 	for _, protocol := range []string{overGRPC, overHTTP} {
 		for _, reason := range []string{
 			forSize, forDecodedSize, forInFlight, forConcurrency, forSlowness, forForm,
+			forToken, forHost,
 		} {
 			s.wantCounted(t, "refused", protocol, reason, 0)
 		}

@@ -6,6 +6,7 @@ package otlplimits
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
@@ -31,6 +32,8 @@ type limits struct {
 	pool       *countingPool
 	telemetry  *telemetry
 	paths      map[string]messageID
+	entrance   *entrance
+	handshake  time.Duration
 }
 
 func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
@@ -55,11 +58,16 @@ func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
 		pool:       newCountingPool(memory, mem.DefaultBufferPool(), calls.endOldest),
 		telemetry:  telemetry,
 		paths:      cfg.paths(),
+		entrance:   newEntrance(cfg.Access, set.Logger),
+		handshake:  cfg.HandshakeTimeout,
 	}, nil
 }
 
 // Start begins to watch the memory.
-func (l *limits) Start(context.Context, component.Host) error {
+func (l *limits) Start(_ context.Context, host component.Host) error {
+	if err := l.entrance.start(host); err != nil {
+		return err
+	}
 	l.watch.start()
 	return nil
 }
@@ -77,6 +85,18 @@ func (l *limits) take(bytes int64) bool {
 	}
 	l.pool.reclaim()
 	return l.memory.take(bytes)
+}
+
+// turnAway returns why a request may not come in, and notes it.
+func (l *limits) turnAway(
+	ctx context.Context, protocol, host string, headers map[string][]string,
+) *refusal {
+	refusal := l.entrance.refuses(ctx, host, headers)
+	if refusal != nil {
+		l.telemetry.refused(protocol, refusal.reason)
+		l.entrance.tell(refusal, protocol)
+	}
+	return refusal
 }
 
 // GetHTTPHandler is called by the receiver for each HTTP server.

@@ -44,6 +44,7 @@ func (s *grpcServer) options() ([]grpc.ServerOption, error) {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(s.tap),
 		grpc.MaxHeaderListSize(mostHeaders),
+		grpc.ConnectionTimeout(s.handshake),
 		experimental.BufferPool(s.pool),
 		grpc.ForceServerCodecV2(s),
 		grpc.StatsHandler(s),
@@ -51,7 +52,14 @@ func (s *grpcServer) options() ([]grpc.ServerOption, error) {
 	}, nil
 }
 
-func (s *grpcServer) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
+func (s *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	authority := ""
+	if named := info.Header.Get(":authority"); len(named) > 0 {
+		authority = named[0]
+	}
+	if refusal := s.turnAway(ctx, overGRPC, authority, info.Header); refusal != nil {
+		return nil, refusal.status().Err()
+	}
 	refusal := outOfMemory
 	if s.hasMemory() {
 		ctx, refusal = s.calls.begin(ctx)

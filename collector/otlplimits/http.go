@@ -33,6 +33,10 @@ var errUnknownPath = errors.New(
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	root, known := h.paths[r.URL.Path]
 	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if refusal := h.turnAway(r.Context(), overHTTP, r.Host, r.Header); refusal != nil {
+		refusal.write(w, contentType)
+		return
+	}
 	if !known || r.Method != http.MethodPost || err != nil ||
 		contentType != jsonType && contentType != protobufType {
 		// The receiver answers what is wrong with it. It does not need the body for that.

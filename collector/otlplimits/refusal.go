@@ -28,6 +28,9 @@ type refusal struct {
 	later  bool // the sender should try again
 }
 
+// challenge is what HTTP has to answer with 401.
+const challenge = `Bearer realm="OTLP"`
+
 // What a sender is answered. None of it holds a value.
 var (
 	outOfMemory = &refusal{forInFlight, http.StatusServiceUnavailable, codes.Unavailable,
@@ -48,6 +51,12 @@ var (
 		"the request ends in its middle", false} // most often its sender has gone
 	notOTLP = &refusal{forForm, http.StatusBadRequest, codes.InvalidArgument,
 		"the request is not OTLP", false}
+	noToken = &refusal{forToken, http.StatusUnauthorized, codes.Unauthenticated,
+		"no token that is accepted: send the header Authorization: Bearer, a space, " +
+			"and a line of the Collector's secret otlp_token", false}
+	foreignHost = &refusal{forHost, http.StatusMisdirectedRequest, codes.PermissionDenied,
+		"the host name of the request is not this Collector's: add it to GLASSHOUSE_HOSTS, " +
+			"or ask for a token (OTLP_AUTH=token)", false}
 	notKnown = &refusal{"", http.StatusNotFound, codes.Unimplemented,
 		"otlp_limits takes traces, metrics and logs", false}
 )
@@ -77,15 +86,23 @@ func (r *refusal) status() *status.Status {
 
 // write answers in the encoding of the request, as OTLP asks for.
 func (r *refusal) write(w http.ResponseWriter, contentType string) {
-	marshal := proto.Marshal
-	if contentType == jsonType {
-		marshal = protojson.Marshal
+	var body []byte
+	var err error
+	switch contentType {
+	case jsonType:
+		body, err = protojson.Marshal(r.status().Proto())
+	case protobufType:
+		body, err = proto.Marshal(r.status().Proto())
+	default:
+		contentType, body = "text/plain; charset=utf-8", []byte(r.text+"\n")
 	}
-	body, err := marshal(r.status().Proto())
 	if err != nil {
 		body = nil // the code says it all
 	}
 	w.Header().Set("Content-Type", contentType)
+	if r.http == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
 	if r.later {
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryDelay/time.Second)))
 	}

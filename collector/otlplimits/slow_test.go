@@ -106,7 +106,7 @@ func (c *rawConn) open(t testing.TB, root messageID, length int) uint32 {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, h := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", methods[root]}, {":authority", "test"},
+		{":method", "POST"}, {":scheme", "http"}, {":path", methods[root]}, {":authority", "localhost"},
 		{"content-type", "application/grpc"}, {"te", "trailers"},
 	} {
 		fatal(t, encoder.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}))
@@ -296,7 +296,7 @@ func TestTricklingBody(t *testing.T) {
 	fatal(t, err)
 	defer conn.Close()
 	body := logsOf(record(repeat(1<<20, "x")))
-	_, err = fmt.Fprintf(conn, "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+	_, err = fmt.Fprintf(conn, "POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
 		protobufType, len(body))
 	fatal(t, err)
 	for _, sent := range []int{1, 20_000, 200_000} {
@@ -389,7 +389,7 @@ func TestEndOfBodyIsRead(t *testing.T) {
 		for _, end := range []string{"", "0\r\n\r\n"} {
 			conn, err := net.Dial("tcp", s.http)
 			fatal(t, err)
-			_, err = fmt.Fprintf(conn, "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n"+
+			_, err = fmt.Fprintf(conn, "POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n"+
 				"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n%s", protobufType, encoding, out.Len(), out.Bytes(), end)
 			fatal(t, err)
 			fatal(t, conn.(*net.TCPConn).CloseWrite())
@@ -428,7 +428,7 @@ func TestBrokenOffBody(t *testing.T) {
 	for range 20 {
 		conn, err := net.Dial("tcp", s.http)
 		fatal(t, err)
-		_, err = io.WriteString(conn, "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: "+protobufType+
+		_, err = io.WriteString(conn, "POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+protobufType+
 			"\r\nContent-Length: "+strconv.Itoa(1<<20)+"\r\n\r\nabc")
 		fatal(t, err)
 		conn.Close()

@@ -99,6 +99,12 @@ type settings map[string]any
 // those of the receiver's two parts.
 func start(t testing.TB, own settings, grpcPart, httpPart settings) *server {
 	t.Helper()
+	return startWith(t, nil, own, grpcPart, httpPart)
+}
+
+// startWith does the same beside other extensions.
+func startWith(t testing.TB, others host, own settings, grpcPart, httpPart settings) *server {
+	t.Helper()
 	s := &server{
 		telemetry: componenttest.NewTelemetry(),
 		logs:      new(consumertest.LogsSink),
@@ -114,11 +120,13 @@ func start(t testing.TB, own settings, grpcPart, httpPart settings) *server {
 	}, cfg)
 	fatal(t, err)
 	s.limits = ext.(*limits)
-	fatal(t, ext.Start(ctx, host{}))
+	fatal(t, ext.Start(ctx, others))
 	t.Cleanup(func() { fatal(t, ext.Shutdown(context.Background())) })
 
 	for attempt := 1; ; attempt++ {
-		running, err := s.receive(t, host{component.NewID(componentType): ext}, grpcPart, httpPart)
+		all := host{component.NewID(componentType): ext}
+		maps.Copy(all, others)
+		running, err := s.receive(t, all, grpcPart, httpPart)
 		if err == nil {
 			t.Cleanup(func() {
 				s.onReceipt(nil)

@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"glasshouse.example/collector/connections"
 )
 
 const scopeName = "glasshouse.example/collector/otlplimits"
@@ -26,6 +28,8 @@ const (
 	forConcurrency = "concurrency"
 	forSlowness    = "slow"
 	forForm        = "malformed"
+	forToken       = "unauthenticated"
+	forHost        = "host"
 
 	forDepth      = "depth"
 	forAttributes = "attributes"
@@ -60,7 +64,7 @@ func newTelemetry(provider metric.MeterProvider, memory *memoryBudget) (*telemet
 	for _, protocol := range []string{overGRPC, overHTTP} {
 		// Exposed from the start, so that increase() sees the first one.
 		for _, reason := range []string{
-			forSize, forDecodedSize, forInFlight, forConcurrency, forSlowness, forForm,
+			forSize, forDecodedSize, forInFlight, forConcurrency, forSlowness, forForm, forToken, forHost,
 		} {
 			refusals.Add(context.Background(), 0, t.label(protocol, reason))
 		}
@@ -98,11 +102,41 @@ func (t *telemetry) observe(meter metric.Meter, memory *memoryBudget) error {
 	if err != nil {
 		return err
 	}
+	open, err := meter.Int64ObservableGauge(
+		"otelcol_extension_otlp_limits_connections",
+		metric.WithDescription("Connections that a listener holds, by its port"),
+		metric.WithUnit("{connection}"),
+	)
+	if err != nil {
+		return err
+	}
+	capacity, err := meter.Int64ObservableGauge(
+		"otelcol_extension_otlp_limits_connections_capacity",
+		metric.WithDescription("Connections that a listener may hold, by its port"),
+		metric.WithUnit("{connection}"),
+	)
+	if err != nil {
+		return err
+	}
+	closed, err := meter.Int64ObservableCounter(
+		"otelcol_extension_otlp_limits_connections_closed",
+		metric.WithDescription("Connections closed to make room for others, by the listener's port"),
+		metric.WithUnit("{connection}"),
+	)
+	if err != nil {
+		return err
+	}
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(used, memory.used.Load())
 		o.ObserveInt64(most, memory.most)
+		for _, one := range connections.States() {
+			port := metric.WithAttributes(attribute.String("port", one.Port()))
+			o.ObserveInt64(open, int64(one.Open), port)
+			o.ObserveInt64(capacity, int64(one.Most), port)
+			o.ObserveInt64(closed, one.Closed, port)
+		}
 		return nil
-	}, used, most)
+	}, used, most, open, capacity, closed)
 	return err
 }
 

@@ -6,7 +6,6 @@ package piiprocessor
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -30,8 +29,8 @@ const (
 type Config struct {
 	// Policy is the path of rules.yaml, the list of what is sensitive.
 	Policy string `mapstructure:"policy"`
-	// HMACKey is the key of pseudonyms, 16 bytes or more: ${env:…} or ${file:…}. White space
-	// around it does not count.
+	// HMACKey is the key of pseudonyms, 16 bytes or more: ${env:…} or ${file:…}. Of several lines
+	// the first is used; the others are keys of before. White space around it does not count.
 	HMACKey configopaque.String `mapstructure:"hmac_key"`
 	// OnError says what becomes of a record that cannot be checked: drop, or mask, which leaves
 	// its times and ids. Metrics are always dropped.
@@ -78,7 +77,7 @@ func (c *Config) Validate() error {
 	return err
 }
 
-func (c *Config) key() []byte { return []byte(strings.TrimSpace(string(c.HMACKey))) }
+func (c *Config) key() []byte { return engine.CurrentKey([]byte(c.HMACKey)) }
 
 // load reads the policy, at the first call.
 func (c *Config) load() (redactor, error) {

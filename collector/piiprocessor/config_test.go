@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.uber.org/zap"
@@ -164,5 +165,18 @@ func TestTheSchemaIsThatOfTheConfig(t *testing.T) {
 	}
 	if !reflect.DeepEqual(schema.Required, []string{"policy", "hmac_key"}) {
 		t.Errorf("required are %v", schema.Required)
+	}
+}
+
+func TestTheFirstLineIsTheKey(t *testing.T) {
+	for text, want := range map[string]string{
+		testKey:                                 testKey,
+		"\n " + testKey + " \r\nan older key\n": testKey,
+		testKey + "\nshort":                     testKey,
+		" \n":                                   "",
+	} {
+		if got := (&Config{HMACKey: configopaque.String(text)}).key(); string(got) != want {
+			t.Errorf("%q: the key is %q, not %q", text, got, want)
+		}
 	}
 }

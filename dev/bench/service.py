@@ -25,7 +25,7 @@ from backend.platform.migrate import migrate
 from backend.platform.settings import DatabaseSettings
 from glasshouse_cli import images
 from glasshouse_cli.project import load
-from support import postgres
+from support import callers, postgres
 from support.ports import free
 
 CONNECTIONS = 32
@@ -62,7 +62,8 @@ class Api(NamedTuple):
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {callers.KEY}\r\n"
     return head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -114,12 +115,16 @@ async def run_api(database: DatabaseSettings, folder: Path, sink: int | None) ->
     port = free(["api"])["api"]
     secret = folder / "secret"
     secret.write_text("s" * 32, encoding="utf-8")
+    # Without a limit that the load could reach.
+    fast = callers.entry(callers.CALLER, callers.KEY, rate=1_000_000, burst=1_000_000)
+    known = callers.write(folder / "callers", fast)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "DATABASE_URL": database.conninfo(),
         "INTERNAL_TOKEN_FILE": str(secret),
         "DATA_KEY_FILE": str(secret),
         "GLASSHOUSE_HMAC_KEY_FILE": str(secret),
+        "API_CALLERS_FILE": str(known),
         "PORT": str(port),
     }
     command = ["backend", "api"]

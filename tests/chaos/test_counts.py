@@ -30,7 +30,8 @@ def post(stack: Stack, request: int) -> None:
         for n in range(EVENTS_PER_REQUEST)
     ]
     give_up = time.monotonic() + GIVE_UP_AFTER_S
-    with closing(otlp.Sender(stack.otlp, f"sender-{request % SENDERS}")) as sender:
+    instance = f"sender-{request % SENDERS}"
+    with closing(otlp.Sender(stack.otlp, otlp.BELIEVED, stack.sender, instance=instance)) as sender:
         while True:
             try:
                 sender.logs(events)

@@ -64,7 +64,7 @@ each_signal = pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: sign
 
 
 def send_all(stack: Stack, signal: Signal, word: str) -> None:
-    with closing(otlp.Sender(stack.otlp, "chaos")) as sender:
+    with closing(otlp.Sender(stack.otlp, "chaos", stack.sender)) as sender:
         for batch in range(BATCHES):
             signal.send(sender, word, list(range(batch, COUNT, BATCHES)))
 

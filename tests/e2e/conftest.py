@@ -25,7 +25,7 @@ def otlp_endpoint(
         return
     with collector.in_stack(
         image=collector_image,
-        network=f"{PROJECT_NAME}_default",
+        project=PROJECT_NAME,
         folder=tmp_path_factory.mktemp("unredacted"),
         config=collector.without_redaction(collector_config),
     ) as endpoint:
@@ -46,6 +46,7 @@ def demo(stack: Stack) -> Demo:
     """Some seconds of `make demo`, with faults, once for all tests of the level."""
     command = [sys.executable, "-m", "glasshouse_loadgen", "--faults"]
     command += ["--host", stack.api, "--sandbox", stack.url("sandbox")]
+    command += ["--key-file", str(stack.state / "secrets" / "api_key")]
     # Not in pounds: another test counts those.
     command += ["--duration", "16", "--rate", "20", "--currencies", "EUR,JPY,USD"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)

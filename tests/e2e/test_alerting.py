@@ -20,6 +20,6 @@ def test_the_watchdog_reaches_the_receiver(http: httpx.Client, stack: Stack) -> 
     assert alert["labels"] == {"alertname": "Watchdog", "severity": "none", "area": "pipeline"}
     # The links lead to this stack, whatever its ports are.
     notes = alert["annotations"]
-    assert notes["runbook_url"] == f"{stack.url('prometheus')}/user/Watchdog.md"
+    assert notes["runbook_url"] == f"{stack.address('prometheus')}/user/Watchdog.md"
     assert notes["dashboard"] == f"http://127.0.0.1:{stack.ports['GRAFANA_PORT']}/d/start"
-    assert http.get(notes["runbook_url"]).text.startswith("# Watchdog\n")
+    assert http.get(notes["runbook_url"], headers=stack.operator).text.startswith("# Watchdog\n")

@@ -1,4 +1,4 @@
-"""Three alerts, each caused by a fault: they arrive at the receiver, and are resolved after it.
+"""Alerts, each caused by a fault: they arrive at the receiver, and are resolved after it.
 
 The stack runs the committed rules with windows and waits `support.stack.SPEED` times shorter.
 """
@@ -12,23 +12,36 @@ from typing import Any
 import httpx
 import pytest
 
+from support import backends
 from support.payments import pay
 from support.stack import Stack
 from support.waiting import until
 
-CAUSED = ("PaymentOutage", "NotificationFailures", "WorkerHeartbeatLost")
+CAUSED = ("ApiDown", "PaymentOutage", "NotificationFailures", "WorkerHeartbeatLost")
 TEXT_MESSAGES = 5
 PAYMENT_EVERY_S = 0.5
+# Over the 30 s of WorkerHeartbeatLost and BackendSilent, with their waits.
+AGED_S = 45
 
 
 @pytest.fixture
 def outside(http: httpx.Client, stack: Stack) -> Iterator[str]:
-    """The sandbox's address; faults are cleared and the worker runs again afterwards."""
+    """The sandbox's address; faults are cleared and API and worker run again afterwards."""
     sandbox = stack.url("sandbox")
     http.delete(f"{sandbox}/faults").raise_for_status()
     yield sandbox
     http.delete(f"{sandbox}/faults").raise_for_status()
+    stack.docker("start", "api")
     stack.docker("start", "worker")
+
+    def answers() -> tuple[bool | None, object]:
+        try:
+            answer = http.get(f"{stack.api}/livez")
+        except httpx.TransportError as error:
+            return None, repr(error)
+        return answer.is_success or None, answer.status_code
+
+    until(answers, what="the API answers", deadline_s=180)
 
 
 @pytest.fixture
@@ -61,7 +74,7 @@ def send_text(http: httpx.Client, stack: Stack) -> None:
         "to": "+4915112345678",
         "data": {"name": "Ada"},
     }
-    answer = http.post(f"{stack.api}/notifications", json=body)
+    answer = http.post(f"{stack.api}/notifications", json=body, headers=stack.caller)
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
 
 
@@ -91,7 +104,7 @@ def wait_quiet(http: httpx.Client, stack: Stack) -> None:
         active = {alert["labels"]["alertname"] for alert in alerts} & set(CAUSED)
         return (None if active else True), active
 
-    until(probe, what="none of the three alerts is active", deadline_s=90)
+    until(probe, what="none of these alerts is active", deadline_s=90)
 
 
 def test_three_faults_are_notified_and_their_ends_too(
@@ -118,7 +131,7 @@ def test_three_faults_are_notified_and_their_ends_too(
         "channel": "sms",
     }
     # Where the page says that it leads.
-    page = http.get(outage["annotations"]["runbook_url"])
+    page = http.get(outage["annotations"]["runbook_url"], headers=stack.operator)
     assert page.text.startswith("# PaymentOutage\n")
 
     cleared = datetime.now(tz=UTC)
@@ -134,3 +147,34 @@ def test_three_faults_are_notified_and_their_ends_too(
     started = datetime.now(tz=UTC)
     stack.docker("start", "worker")
     wait_received(http, outside, "WorkerHeartbeatLost", "resolved", started, 60)
+
+
+def test_a_dead_api_is_notified_as_that_and_not_as_a_dead_worker(
+    http: httpx.Client, stack: Stack, outside: str
+) -> None:
+    wait_quiet(http, stack)
+    killed = datetime.now(tz=UTC)
+    stack.docker("kill", "api")
+    down = wait_received(http, outside, "ApiDown", "firing", killed, 90)
+    assert down["labels"] == {
+        "alertname": "ApiDown",
+        "severity": "page",
+        "area": "api",
+        "target": "api",
+    }
+    # Longer than the last report of the API, by which the worker was taken for dead, may be old.
+    age = 'time() - max(timestamp(worker_heartbeat_age_seconds{service_name="backend-api"}))'
+
+    def aged() -> tuple[bool | None, object]:
+        found = backends.prometheus_query(http, stack.url("prometheus"), age)
+        return (True if found and found[0]["value"] > AGED_S else None), found
+
+    until(aged, what=f"the API's last report is {AGED_S} s old", deadline_s=120)
+    alerts = http.get(f"{stack.url('prometheus')}/api/v1/alerts").json()["data"]["alerts"]
+    names = {alert["labels"]["alertname"] for alert in alerts}
+    assert "ApiDown" in names
+    assert not names & {"WorkerHeartbeatLost", "BackendSilent"}
+
+    started = datetime.now(tz=UTC)
+    stack.docker("start", "api")
+    wait_received(http, outside, "ApiDown", "resolved", started, 90)

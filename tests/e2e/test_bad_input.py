@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.platform import people
+from backend.platform.encryption import Encryptor
+from glasshouse.keyring import KeyFile
 from support.stack import Stack
 
 USER = "user-of-bad-input"  # no other test pays as this one
@@ -19,7 +22,9 @@ def rows(stack: Stack, request_id: str) -> tuple[int, int]:
 
     Not all of them: the scheduler adds rows at any time. Both values are our own.
     """
-    payments = f"SELECT count(*) FROM payments WHERE user_id = '{USER}'"  # noqa: S608
+    keys = KeyFile(stack.state / "secrets" / "data_key")
+    [digest, *_] = people.digests(Encryptor(keys), USER)
+    payments = f"SELECT count(*) FROM payments WHERE user_digest = '\\x{digest.hex()}'"  # noqa: S608
     jobs = f"SELECT count(*) FROM procrastinate_jobs WHERE args::text LIKE '%{request_id}%'"  # noqa: S608
     query = f"SELECT ({payments}), ({jobs})"
     command = ["psql", "-U", "backend", "-d", "backend", "-At", "-F", " ", "-c", query]
@@ -57,7 +62,11 @@ def test_a_bad_payment_is_a_problem_and_no_row(
 ) -> None:
     request_id = "bad-" + secrets.token_hex(8)
     payments, _ = rows(stack, request_id)
-    headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
+    headers = {
+        **stack.caller,
+        "Content-Type": "application/json",
+        "X-Request-ID": request_id,
+    }
     content: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
     answer = http.post(f"{stack.api}/payments", headers=headers, **content)
     assert answer.status_code == status, answer.text
@@ -76,7 +85,7 @@ def test_a_bad_payment_is_a_problem_and_no_row(
 def test_what_is_not_there_is_a_problem(
     http: httpx.Client, stack: Stack, path: str, status: int
 ) -> None:
-    answer = http.get(f"{stack.api}{path}")
+    answer = http.get(f"{stack.api}{path}", headers=stack.caller)
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["requestId"] == answer.headers["X-Request-ID"]
@@ -85,7 +94,11 @@ def test_what_is_not_there_is_a_problem(
 def test_one_key_makes_one_payment(http: httpx.Client, stack: Stack) -> None:
     request_id = "one-" + secrets.token_hex(8)
     payments, _ = rows(stack, request_id)
-    headers = {"Idempotency-Key": secrets.token_hex(16), "X-Request-ID": request_id}
+    headers = {
+        **stack.caller,
+        "Idempotency-Key": secrets.token_hex(16),
+        "X-Request-ID": request_id,
+    }
 
     def post(_: int) -> httpx.Response:
         return http.post(f"{stack.api}/payments", json=GOOD, headers=headers)

@@ -89,7 +89,7 @@ def stored_in(
 ) -> dict[str, Stored]:
     """All rows as each backend stored them, once all of them are there."""
     trace_id = secrets.token_hex(16)  # one trace: other tests read every trace there is
-    with otlp.Sender(otlp_endpoint, "corpus") as sender:
+    with otlp.Sender(otlp_endpoint, "corpus", stack.sender) as sender:
         for signal in SENT:
             for start in range(0, len(ROWS), BATCH):
                 part = ROWS[start : start + BATCH]

@@ -63,7 +63,7 @@ def no_letters(project: Project, stack: Stack) -> None:
 def test_a_late_point_is_kept_and_comes_back(project: Project, stack: Stack):
     point = otlp.gauge("dead_letters_test", 1)
     point["gauge"]["dataPoints"][0]["timeUnixNano"] = str(time.time_ns() - DAYS_3)
-    with otlp.Sender(stack.otlp, SERVICE) as sender:
+    with otlp.Sender(stack.otlp, SERVICE, stack.sender) as sender:
         start = datetime.now(tz=UTC)
         sender.metrics([point, otlp.gauge("dead_letters_in_time", 1)])
 

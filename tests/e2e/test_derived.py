@@ -16,19 +16,20 @@ from support import backends, collector, otlp
 from support.stack import PROJECT_NAME, Stack
 from support.waiting import until
 
-NETWORK = f"{PROJECT_NAME}_default"
+# Where both Collectors are, and ports can be published.
+NETWORK = f"{PROJECT_NAME}_published"
 
 
-def send_payments(endpoint: str, state: str, currency: str, count: int = 1) -> None:
+def send_payments(endpoint: str, stack: Stack, state: str, currency: str, count: int = 1) -> None:
     event = f"payment.{state}"
-    with closing(otlp.Sender(endpoint, "derived")) as sender:
+    with closing(otlp.Sender(endpoint, otlp.BELIEVED, stack.sender)) as sender:
         sender.logs(
             otlp.log("Payment", {"payment.currency": currency}, event=event) for _ in range(count)
         )
 
 
 def test_the_first_failure_in_a_currency_is_an_increase(http: httpx.Client, stack: Stack) -> None:
-    send_payments(stack.otlp, "failed", "XXA")
+    send_payments(stack.otlp, stack, "failed", "XXA")
     series = '{state="failed",currency="XXA"}'
 
     def probe() -> tuple[list[float] | None, object]:
@@ -55,12 +56,12 @@ def test_two_collectors_side_by_side_keep_their_own_series(
     config = collector.without_redaction(collector_config)
     with (
         collector.in_stack(
-            image=collector_image, network=NETWORK, folder=tmp_path, config=config, name=name
+            image=collector_image, project=PROJECT_NAME, folder=tmp_path, config=config, name=name
         ) as second,
         _prometheus(project, tmp_path, ["collector:8889", f"{name}:8889"]) as prometheus,
     ):
-        send_payments(stack.otlp, "created", currency, 3)
-        send_payments(second, "created", currency, 4)
+        send_payments(stack.otlp, stack, "created", currency, 3)
+        send_payments(second, stack, "created", currency, 4)
 
         def probe() -> tuple[dict[str, float] | None, object]:
             query = f'payments_total{{currency="{currency}",state="created"}}'
@@ -104,7 +105,7 @@ def test_a_delay_leads_to_its_trace(http: httpx.Client, stack: Stack) -> None:
         {"payment.currency": "GBP", "payment.confirmation_delay": 42.5},
         event="payment.confirmed",
     )
-    with closing(otlp.Sender(stack.otlp, "derived")) as sender:
+    with closing(otlp.Sender(stack.otlp, otlp.BELIEVED, stack.sender)) as sender:
         sender.spans([otlp.span("payment", trace_id=trace)])
         sender.logs([record | {"traceId": trace, "spanId": secrets.token_hex(8)}])
     params = {

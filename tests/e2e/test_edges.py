@@ -73,7 +73,7 @@ def test_details_of_health_need_the_token(http: httpx.Client, stack: Stack) -> N
 
 
 def test_the_same_metrics_can_be_scraped_as_are_pushed(http: httpx.Client, stack: Stack) -> None:
-    http.get(f"{stack.api}/payments/tx_{0:032x}")
+    http.get(f"{stack.api}/payments/tx_{0:032x}", headers=stack.caller)
     answer = http.get(f"{stack.api}/metrics", headers=stack.internal)
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     samples = [

@@ -26,12 +26,14 @@ def request(
 ) -> Followed:
     """Make a request, wait for the end of its work and for its whole trace."""
     request_id = "flow-" + secrets.token_hex(8)
-    answer = http.post(f"{stack.api}{path}", json=body, headers={"X-Request-ID": request_id})
+    headers = {**stack.caller, "X-Request-ID": request_id}
+    answer = http.post(f"{stack.api}{path}", json=body, headers=headers)
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
     identifier = answer.json()[key]
 
     def ended() -> tuple[str | None, object]:
-        state = http.get(f"{stack.api}{path}/{identifier}").json()["state"]
+        answer = http.get(f"{stack.api}{path}/{identifier}", headers=stack.caller)
+        state = answer.json()["state"]
         return (state if state not in ("queued", "requested") else None), state
 
     assert until(ended, what=f"{path} has ended") in ("delivered", "completed")
@@ -102,6 +104,9 @@ def test_an_automation_run_is_followed(http: httpx.Client, stack: Stack) -> None
     [completed] = [one for one in emitted if one["event"] == "automation.run.completed"]
     assert completed["automation_run_id"] == followed.identifier
     assert completed["automation_within_sla"] == "true"
+    # No name says its domain twice.
+    assert re.fullmatch("as_[0-9a-f]{32}", completed["automation_session_id"])
+    assert not any(re.match(r"([a-z]+)_\1", name) for name in completed)
     assert re.fullmatch(r"\[user:[0-9a-f]{16}\]", completed["automation_user_id"])
     counted_after(http, stack, query, before)
 
@@ -135,6 +140,7 @@ def test_a_notification_is_followed(http: httpx.Client, stack: Stack, channel: s
     [delivered] = [one for one in emitted if one["event"] == "notification.delivered"]
     assert delivered["notification_id"] == followed.identifier
     assert delivered["notification_channel"] == channel
+    assert re.fullmatch(r"\[user:[0-9a-f]{16}\]", delivered["notification_user_id"])
     counted_after(http, stack, query, before)
     # The message got there, and nothing of it is where people look.
     part = "smtp" if channel == "email" else channel
@@ -166,3 +172,32 @@ def test_a_scheduled_job_is_linked_to_its_deferral(http: httpx.Client, stack: St
     assert not span.get("parentSpanId")
     [link] = span["links"]
     assert link["traceId"] != span["traceId"]
+
+
+def test_what_the_clock_sets_off_is_followed_by_its_correlation_id(
+    http: httpx.Client, stack: Stack
+) -> None:
+    query = '{service_name="backend-worker"} | event="job.finished" | job_name="sweep_payments"'
+
+    def probe() -> tuple[dict[str, str] | None, object]:
+        found = [line["labels"] for line in backends.loki_lines(http, stack.url("loki"), query)]
+        return (found[-1] if found else None), found
+
+    # It runs each minute.
+    finished = until(probe, what="a job of the clock has ended", deadline_s=180)
+    correlation = finished["correlation_id"]
+    assert re.fullmatch("[0-9a-f]{32}", correlation)
+    assert "request_id" not in finished
+    spans = f'{{ span.correlation.id = "{correlation}" }}'
+
+    def traced() -> tuple[set[str] | None, object]:
+        found = backends.tempo_search(http, stack.url("tempo"), spans)
+        names = {
+            span["name"]
+            for trace_id in found
+            for span in backends.tempo_spans(http, stack.url("tempo"), trace_id)
+        }
+        wanted = {"send sweep_payments", "process sweep_payments"}
+        return (names if wanted <= names else None), names
+
+    until(traced, what="its deferral and its run are found by the id", deadline_s=120)

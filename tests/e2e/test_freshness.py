@@ -41,7 +41,7 @@ def assert_fresh(what: str, bound_s: float, attempt: Callable[[str], float]) -> 
 
 @pytest.fixture
 def sender(stack: Stack) -> Iterator[otlp.Sender]:
-    with contextlib.closing(otlp.Sender(stack.otlp, "freshness")) as opened:
+    with contextlib.closing(otlp.Sender(stack.otlp, otlp.BELIEVED, stack.sender)) as opened:
         yield opened
 
 
@@ -50,7 +50,7 @@ def test_a_log_is_queryable_in_three_seconds(
 ) -> None:
     def attempt(word: str) -> float:
         sender.logs([otlp.log(word)])
-        query = f'{{service_name="freshness"}} |= "{word}"'
+        query = f'{{service_name="{otlp.BELIEVED}"}} |= "{word}"'
         return seconds_until("the log", lambda: backends.loki_lines(http, stack.url("loki"), query))
 
     assert_fresh("a log", 3, attempt)

@@ -37,11 +37,13 @@ def grafana(project: Project, stack: Stack, demo: Any) -> Iterator[httpx.Client]
     name, password = f"{PROJECT_NAME}-grafana-test", uuid.uuid4().hex
     folder = project.root / "grafana"
     command = ["docker", "run", "--detach", "--rm", "--name", name]
-    command += ["--network", f"{PROJECT_NAME}_default", "--publish", f"127.0.0.1:{port}:3000"]
+    command += ["--network", f"{PROJECT_NAME}_published", "--publish", f"127.0.0.1:{port}:3000"]
     command += ["--env", f"GF_SECURITY_ADMIN_PASSWORD={password}"]
     for part in ("provisioning", "dashboards"):
         command += ["--volume", f"{folder / part}:/etc/grafana/{part}:ro"]
     subprocess.run([*command, image], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    backends = ["docker", "network", "connect", f"{PROJECT_NAME}_backends", name]
+    subprocess.run(backends, check=True, timeout=60)
     try:
         base = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=base, auth=("admin", password), trust_env=False) as client:

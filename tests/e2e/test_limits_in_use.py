@@ -1,30 +1,29 @@
 """The limits in the configuration files are those that the running backends use."""
 
+import json
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from glasshouse_cli.limits import pairs
 from glasshouse_cli.limits.settings import LOKI, PROMETHEUS, TEMPO, Ref, load, step
 from glasshouse_cli.project import Project
+from support import inside
 from support.stack import Stack
 
 
 @pytest.fixture(scope="module")
-def in_use(stack: Stack, http: httpx.Client) -> dict[str, Any]:
+def in_use(project: Project, stack: Stack) -> dict[str, Any]:
     """What each program says it runs with, by the file it was configured with."""
-
-    def ask(service: str, path: str) -> httpx.Response:
-        return http.get(f"{stack.url(service)}{path}").raise_for_status()
-
-    loaded = ask("prometheus", "/api/v1/status/config").json()["data"]["yaml"]
+    # The proxy does not let these through.
+    network = inside.of(project, stack, "prometheus")
+    answer = json.loads(network.read("http://prometheus:9090/api/v1/status/config"))
     return {
-        LOKI: yaml.safe_load(ask("loki", "/config").text),
+        LOKI: yaml.safe_load(network.read("http://loki:3100/config")),
         # Its first line is the request.
-        TEMPO: list(yaml.safe_load_all(ask("tempo", "/status/config").text))[-1],
-        PROMETHEUS: yaml.safe_load(loaded),
+        TEMPO: list(yaml.safe_load_all(network.read("http://tempo:3200/status/config")))[-1],
+        PROMETHEUS: yaml.safe_load(answer["data"]["yaml"]),
     }
 
 

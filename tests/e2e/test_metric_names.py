@@ -12,6 +12,9 @@ METRICS = [
     'jobs_oldest_pending_age_seconds{job_name="confirm_payment",service_name="backend-api"}',
     # Prometheus makes its own label "job" of the service's name.
     'worker_heartbeat_age_seconds{job="glasshouse/backend-api",service_name="backend-api"}',
+    'worker_heartbeat_age_seconds{job="glasshouse/backend-worker",service_name="backend-worker"}',
+    'probe_success{target="api",service_name="backend-worker"} == 1',
+    'probe_duration_seconds{target="api",service_name="backend-worker"}',
     # The Collector's own, with the endings that Prometheus names have.
     "otelcol_exporter_sent_log_records_total",
     "otelcol_receiver_refused_spans_total",

@@ -43,7 +43,7 @@ def test_what_is_sent_by_otlp_is_stored_redacted(
     http: httpx.Client, stack: Stack, otlp_endpoint: str, redaction: str
 ) -> None:
     canary, made = canaries.make(), time.time()
-    sender = otlp.Sender(otlp_endpoint, "canary")
+    sender = otlp.Sender(otlp_endpoint, "canary", stack.sender)
     trace_id = canary.trace_id
     items = {"word": canary.word, "note": canary.text}
     sender.logs([otlp.log(canary.text, items)])
@@ -71,8 +71,11 @@ def test_what_is_sent_by_otlp_is_stored_redacted(
     )
 
 
-def hostile_requests(api: str, c: Canary) -> list[httpx.Request]:
-    """Requests that carry a canary wherever a client can put one."""
+def hostile_requests(api: str, caller: dict[str, str], c: Canary) -> list[httpx.Request]:
+    """Requests that carry a canary wherever a client can put one.
+
+    Each once as a caller's, whose request reaches the endpoint, and once as a stranger's.
+    """
     payment: dict[str, Any] = {"userId": "user-1", "amount": "5.00", "currency": "EUR"}
     card = c.card.replace(" ", "")
     post = [
@@ -100,14 +103,24 @@ def hostile_requests(api: str, c: Canary) -> list[httpx.Request]:
         httpx.Request("GET", f"{api}/payments/tx", headers={"Cookie": f"session={c.token}"}),
         httpx.Request("GET", f"{api}/payments/tx", headers={"tracestate": f"v={card}"}),
     ]
-    return requests
+    known = [
+        httpx.Request(
+            one.method,
+            one.url,
+            content=one.content,
+            headers=[*caller.items(), *one.headers.items()],
+        )
+        for one in requests
+        if "Authorization" not in one.headers
+    ]
+    return requests + known
 
 
 def test_what_comes_through_the_api_stays_out_of_backends_and_container_logs(
     http: httpx.Client, stack: Stack
 ) -> None:
     canary, made = canaries.make(), time.time()
-    requests = hostile_requests(stack.api, canary)
+    requests = hostile_requests(stack.api, stack.caller, canary)
     for request in requests:
         answer = http.send(request)
         assert answer.status_code < 500, (request.method, request.url.path, answer.text)
@@ -117,7 +130,7 @@ def test_what_comes_through_the_api_stays_out_of_backends_and_container_logs(
     answer = http.post(
         f"{stack.api}/payments",
         json={"userId": "user-1", "amount": "5.00", "currency": "EUR"},
-        headers={"X-Request-ID": canary.word},
+        headers={**stack.caller, "X-Request-ID": canary.word},
     )
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
 

@@ -29,12 +29,13 @@ def commands(stack: Stack) -> list[str]:
     section = README.read_text(encoding="utf-8").partition("## Follow one payment")[2]
     section = section.partition("\n## ")[0]
     found = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    found = [text.replace(".glasshouse/", f"{stack.state}/") for text in found]
     for port, variable in PORTS.items():
         found = [
             text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{stack.ports[variable]}")
             for text in found
         ]
-    return found
+    return [text.replace(".glasshouse/", f"{stack.state}/") for text in found]
 
 
 def test_every_command_finds_the_payment(stack: Stack) -> None:

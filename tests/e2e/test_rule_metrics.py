@@ -76,7 +76,7 @@ SELF_METRICS = {
 @pytest.fixture(autouse=True)
 def a_request(http: httpx.Client, stack: Stack) -> None:
     """Without one there is no rate of requests, and no span of the API."""
-    http.get(f"{stack.api}/payments/none")
+    http.get(f"{stack.api}/payments/none", headers=stack.caller)
 
 
 @pytest.mark.parametrize("name", sorted(SELF_METRICS))

@@ -113,7 +113,7 @@ def point(name: str, when_ns: int, number: float | None, items: otlp.Attributes)
 
 def send_empty_metrics(stack: Stack, run: Run) -> None:
     """Three points without a value and a metric without points, beside one that is whole."""
-    with Sender(stack.otlp, run.service("empty")) as sender:
+    with Sender(stack.otlp, run.service("empty"), stack.sender) as sender:
         now = time.time_ns()
         empty = [point(f"unusual.empty.{n}", now, None, {}) for n in range(3)]
         whole = otlp.gauge(f"unusual.whole.{run.id}", 1)
@@ -121,19 +121,19 @@ def send_empty_metrics(stack: Stack, run: Run) -> None:
 
 
 def send_late_point(stack: Stack, run: Run) -> None:
-    with Sender(stack.otlp, run.service("late")) as sender:
+    with Sender(stack.otlp, run.service("late"), stack.sender) as sender:
         sender.metrics([point(f"unusual.late.{run.id}", time.time_ns() - 3 * DAY_NS, 1, {})])
 
 
 def send_odd_keys(stack: Stack, run: Run) -> None:
     """200 records with a key that Loki refuses."""
-    with Sender(stack.otlp, run.service("keys")) as sender:
+    with Sender(stack.otlp, run.service("keys"), stack.sender) as sender:
         sender.logs(otlp.log(f"odd key {n} {run.id}", {"сумма": n}) for n in range(200))
 
 
 def send_long_trace(stack: Stack, run: Run) -> None:
     trace = secrets.token_hex(16)
-    with Sender(stack.otlp, run.service("trace")) as sender:
+    with Sender(stack.otlp, run.service("trace"), stack.sender) as sender:
         for _ in range(REQUESTS_OF_A_TRACE):
             sender.spans(
                 otlp.span("long", {"unusual.text": LONG_VALUE}, trace_id=trace)
@@ -143,7 +143,7 @@ def send_long_trace(stack: Stack, run: Run) -> None:
 
 def send_huge_payments(stack: Stack, run: Run) -> None:
     """Two whose sum is infinite. XXX is no currency; nothing else counts it."""
-    with Sender(stack.otlp, run.service("payments")) as sender:
+    with Sender(stack.otlp, otlp.BELIEVED, stack.sender) as sender:
         sender.logs(
             otlp.log(
                 "payment submitted",
@@ -178,7 +178,9 @@ def over_its_bound(stack: Stack, service: str) -> Iterator[list[httpx.Response]]
 
     def send() -> None:
         headers = {"Content-Type": "application/x-protobuf"}
-        with httpx.Client(base_url=stack.otlp, timeout=30, trust_env=False) as client:
+        with httpx.Client(
+            base_url=stack.otlp, timeout=30, trust_env=False, headers=stack.sender
+        ) as client:
             while not end.wait(0.5):
                 # One request through, and the bound is used up for seconds.
                 answer = client.post("/v1/metrics", content=few, headers=headers)
@@ -231,7 +233,10 @@ def test_a_service_over_its_bound_is_notified_and_no_other_has_to_wait(
 ) -> None:
     began, loud = datetime.now(tz=UTC), run.service("loud")
     alert = {"alertname": "ServiceThrottled", "service": loud, "severity": "ticket"}
-    with over_its_bound(stack, loud) as refusals, Sender(stack.otlp, run.service("calm")) as calm:
+    with (
+        over_its_bound(stack, loud) as refusals,
+        Sender(stack.otlp, run.service("calm"), stack.sender) as calm,
+    ):
         until(lambda: (bool(refusals) or None, refusals), what="a refusal", deadline_s=60)
         assert {answer.status_code for answer in refusals} == {httpx.codes.TOO_MANY_REQUESTS}
         assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refusals)
@@ -257,7 +262,7 @@ def test_an_unusual_record_raises_its_alert_which_ends_after_it(
         labels["service"] = run.service(labels["service"])
     alert = received(http, stack, labels, "firing", run.began, FIRES_WITHIN_S)
     assert alert["labels"] == labels
-    page = http.get(alert["annotations"]["runbook_url"])
+    page = http.get(alert["annotations"]["runbook_url"], headers=stack.operator)
     assert page.text.startswith(f"# {name}\n")
     received(http, stack, labels, "resolved", run.began, ENDS_WITHIN_S)
 
@@ -309,7 +314,9 @@ def fill_dead_letters(stack: Stack, run: Run, megabytes: int) -> None:
     texts = {f"text.{n}": LETTER_VALUE for n in range(LETTER_ATTRIBUTES)}
     resource = {"attributes": otlp.attributes({"service.name": run.service("full")})}
     # Each is on disk before it is answered.
-    with httpx.Client(base_url=stack.otlp, timeout=60, trust_env=False) as client:
+    with httpx.Client(
+        base_url=stack.otlp, timeout=60, trust_env=False, headers=stack.sender
+    ) as client:
         for _ in range(megabytes):
             late = point("unusual.full", time.time_ns() - 2 * DAY_NS, 1, texts)
             entry = {"resource": resource, "scopeMetrics": [{"metrics": [late]}]}

@@ -113,7 +113,9 @@ def derived(redacting_rig: Rig) -> str:
     """Send everything at once; return the metrics when the last job was counted."""
 
     def post(request: int) -> None:
-        sender = otlp.Sender(redacting_rig.endpoint, f"sender-{request % SENDERS}")
+        sender = otlp.Sender(
+            redacting_rig.endpoint, otlp.BELIEVED, instance=f"sender-{request % SENDERS}"
+        )
         sender.logs(events(request))
         sender.close()
 
@@ -155,7 +157,7 @@ def test_histogram_counts_equal_the_events(derived: str) -> None:
 def test_an_invalid_number_costs_one_measurement_and_no_count(redacting_rig: Rig) -> None:
     currency = {"payment.currency": "SEK"}
     bad, good = currency | {"payment.amount": "a lot"}, currency | {"payment.amount": "5.00"}
-    sender = otlp.Sender(redacting_rig.endpoint, "sender")
+    sender = otlp.Sender(redacting_rig.endpoint, otlp.BELIEVED)
     sender.logs([otlp.log("", items, event="payment.created") for items in (bad, good, good)])
     sender.close()
     labels = frozenset({("currency", "SEK"), ("state", "created")})
@@ -171,7 +173,7 @@ def test_an_invalid_number_costs_one_measurement_and_no_count(redacting_rig: Rig
 
 def test_ten_thousand_currencies_are_bounded(redacting_rig: Rig) -> None:
     names = ["X" + secrets.token_hex(6) for _ in range(10_000)]
-    sender = otlp.Sender(redacting_rig.endpoint, "sender")
+    sender = otlp.Sender(redacting_rig.endpoint, otlp.BELIEVED)
     for start in range(0, len(names), 1000):
         sender.logs(
             otlp.log("", {"payment.currency": name}, event="payment.submitted")
@@ -201,7 +203,7 @@ def test_a_histogram_leads_to_a_trace(redacting_rig: Rig) -> None:
         {"payment.currency": "JPY", "payment.confirmation_delay": 7.5},
         event="payment.confirmed",
     )
-    sender = otlp.Sender(redacting_rig.endpoint, "sender")
+    sender = otlp.Sender(redacting_rig.endpoint, otlp.BELIEVED)
     sender.logs([record | {"traceId": trace, "spanId": secrets.token_hex(8)}])
     sender.close()
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}

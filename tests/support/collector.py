@@ -81,11 +81,12 @@ def running(
 
 @contextlib.contextmanager
 def in_stack(
-    *, image: str, network: str, folder: Path, config: str, name: str = ""
+    *, image: str, project: str, folder: Path, config: str, name: str = ""
 ) -> Iterator[str]:
     """Run one more Collector inside a running stack; yield its OTLP/HTTP address.
 
-    ``name`` is its host name in ``network``, where one is needed.
+    ``project``: the stack's compose project. ``name``: its host name among the backends, where one
+    is needed.
     """
     user = container_user()
     container = CollectorContainer(
@@ -94,13 +95,18 @@ def in_stack(
         families=FAMILIES,
         state=folder / "queue",
         backends=BACKENDS,
-        network=network,
+        network=f"{project}_published",
         labels=LABEL,
         user=f"{user.uid}:{user.gid}",
     )
     if name:
         container.with_name(name)
+        container.with_env("GLASSHOUSE_HOSTS", name)
     with container as collector:
+        # The engine publishes ports of the first network only, and this one has no way out.
+        command = ["docker", "network", "connect", f"{project}_backends"]
+        running = collector.get_wrapped_container().id
+        subprocess.run([*command, str(running)], check=True, timeout=60)
         yield collector.endpoint
 
 
@@ -116,7 +122,13 @@ def refusal(*, image: str, config: str, folder: Path, mounts: Mapping[Path, str]
     command += ["--label=dev.glasshouse.part=tests", "--tmpfs=/var/lib/otelcol:mode=1777"]
     for name in ("TEMPO", "LOKI", "PROMETHEUS"):
         command.append(f"--env={name}_ENDPOINT=http://127.0.0.1:1")
-    own = {folder / "config.yaml": "/etc/otelcol/config.yaml", FAMILIES: FAMILIES_MOUNT}
+    (folder / "otlp_token").write_text("none-is-asked-for", encoding="utf-8")
+    command.append("--env=OTLP_AUTH=none")
+    own = {
+        folder / "otlp_token": "/run/secrets/otlp_token",
+        folder / "config.yaml": "/etc/otelcol/config.yaml",
+        FAMILIES: FAMILIES_MOUNT,
+    }
     for source, target in {**own, **mounts}.items():
         command.append(f"--volume={source}:{target}:ro")
     ended = subprocess.run(

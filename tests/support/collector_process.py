@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from support.waiting import until
 
 BACKENDS = ("TEMPO_ENDPOINT", "LOKI_ENDPOINT", "PROMETHEUS_ENDPOINT")
 KEY = "glasshouse-test-key-0123456789abcdef"
+TOKEN = "glasshouse-test-token-0123456789abcdef"
 BUILT_WITHIN_S = 580  # without anything in Go's build cache; else a second
 STARTED_WITHIN_S = 60
 _LISTENER = re.compile(r"^0\.0\.0\.0:(\d+)$")
-_OTLP, _DERIVED, _HEALTH = "4318", "8889", "13133"
+_GRPC, _OTLP, _DERIVED, _HEALTH = "4317", "4318", "8889", "13133"
 
 
 def build(folder: Path) -> Path:
@@ -74,7 +75,7 @@ class Place:
                 return f"127.0.0.1:{self.ports[listener[1]]}"
             case str():
                 value = value.replace("/var/lib/otelcol", str(self.folder / "storage"))
-                value = value.replace("/run/secrets/hmac_key", str(self.folder / "hmac_key"))
+                value = value.replace("/run/secrets/", f"{self.folder}/")
                 return re.sub(
                     re.escape(deployed.FOLDER) + r"[^\s}]+",
                     lambda found: str(deployed.file_of(found[0])),
@@ -90,17 +91,24 @@ def place(folder: Path, config: str) -> Place:
     made = Place(folder=folder, ports=ports.free({one or other for one, other in listeners}))
     (folder / "storage" / "dead_letter").mkdir(parents=True)
     (folder / "hmac_key").write_text(KEY, encoding="utf-8")
+    (folder / "otlp_token").write_text(TOKEN, encoding="utf-8")
     return made
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collector:
-    """A running Collector. otlp: where to send. log: the file it writes to."""
+    """A running Collector. otlp, grpc: where to send. log: the file it writes to."""
 
     otlp: str
+    grpc: str
     derived: str
     popen: subprocess.Popen[bytes]
     log: Path
+
+    @property
+    def sender(self) -> dict[str, str]:
+        """Headers of a service that may send."""
+        return {"Authorization": f"Bearer {TOKEN}"}
 
     def counts(self, name: str) -> dict[str, float]:
         """Return the series of a derived metric that are not zero, by their labels as text."""
@@ -114,20 +122,28 @@ class Collector:
         return self.popen.wait(within_s)
 
 
-def _command(program: Path, *arguments: str, at: Place, config: str) -> list[str]:
-    path = at.folder / "config.yaml"
-    path.write_text(at.adapted(config), encoding="utf-8")
-    return [str(program), *arguments, f"--config={path}"]
+def _command(program: Path, *arguments: str, at: Place, configs: Sequence[str]) -> list[str]:
+    given: list[str] = []
+    for number, config in enumerate(configs):
+        path = at.folder / f"config-{number}.yaml"
+        path.write_text(at.adapted(config), encoding="utf-8")
+        given.append(f"--config={path}")
+    return [str(program), *arguments, *given]
 
 
 @contextlib.contextmanager
-def running(program: Path, at: Place, config: str, *, sink: str) -> Iterator[Collector]:
-    """Run a Collector that sends everything to ``sink``; yield when it is healthy."""
+def running(
+    program: Path, at: Place, *configs: str, sink: str, auth: str = "token"
+) -> Iterator[Collector]:
+    """Run a Collector that sends everything to ``sink``; yield when it is healthy.
+
+    configs: each is laid over those before it. auth: what it asks senders for, as OTLP_AUTH.
+    """
     log = at.folder / "log"
     with log.open("ab") as output:
         popen = subprocess.Popen(
-            _command(program, at=at, config=config),
-            env=environment(**dict.fromkeys(BACKENDS, sink)),
+            _command(program, at=at, configs=configs),
+            env=environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH=auth),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -142,7 +158,13 @@ def running(program: Path, at: Place, config: str, *, sink: str) -> Iterator[Col
 
     try:
         until(healthy, what="the Collector is healthy", deadline_s=STARTED_WITHIN_S)
-        yield Collector(otlp=at.url(_OTLP), derived=at.url(_DERIVED), popen=popen, log=log)
+        yield Collector(
+            otlp=at.url(_OTLP),
+            grpc=f"127.0.0.1:{at.ports[_GRPC]}",
+            derived=at.url(_DERIVED),
+            popen=popen,
+            log=log,
+        )
     finally:
         if popen.poll() is None:
             popen.kill()
@@ -152,7 +174,7 @@ def running(program: Path, at: Place, config: str, *, sink: str) -> Iterator[Col
 def validate(program: Path, at: Place, config: str) -> tuple[int, str]:
     """Return the exit code of ``validate``, and what it says."""
     ended = subprocess.run(
-        _command(program, "validate", at=at, config=config),
+        _command(program, "validate", at=at, configs=[config]),
         env=environment(**dict.fromkeys(BACKENDS, "http://127.0.0.1:1")),
         capture_output=True,
         text=True,

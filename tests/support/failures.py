@@ -1,6 +1,8 @@
 """A backend in which something fails.
 
-    failures.py <dsn> <masked|bare> <request|job|crash> <text of the exception> [upstream]
+    python -m support.failures DSN masked|bare request|job|crash TEXT [UPSTREAM]
+
+TEXT is the exception's.
 
 Prints one JSON object: the trace id and, for a request, the answer and the headers that the
 upstream got.
@@ -9,6 +11,8 @@ upstream got.
 import asyncio
 import json
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +27,7 @@ from backend.platform import error_tracking
 from backend.platform.settings import ApiSettings, ErrorTrackingSettings
 from glasshouse.instrumentors.procrastinate import ProcrastinateInstrumentor
 from glasshouse.redaction import Redactor
+from support import callers
 
 DSN, REDACTION, WHAT, TEXT, *UPSTREAM = sys.argv[1:]
 PERSON = TEXT.split()[-1]
@@ -36,6 +41,7 @@ def fail(value: str) -> None:
 async def request() -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
+    known = callers.write(Path(tempfile.mkdtemp()) / "callers")
     app = create_app(
         ApiSettings.model_validate(
             {
@@ -43,6 +49,7 @@ async def request() -> dict[str, Any]:
                 "database_password": "nothing",
                 "internal_token_file": __file__,
                 "data_key_file": __file__,
+                "api_callers_file": known,
             }
         )
     )
@@ -55,11 +62,15 @@ async def request() -> dict[str, Any]:
         fail(TEXT)
 
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://backend") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.post(
             f"/failing?token={PERSON}",
             json={"person": PERSON},
-            headers={"Cookie": f"session={PERSON}", "X-Request-ID": "request-0001"},
+            headers={
+                **callers.AUTHORIZATION,
+                "Cookie": f"session={PERSON}",
+                "X-Request-ID": "request-0001",
+            },
         )
     return {**seen, "status": answer.status_code}
 

@@ -14,6 +14,7 @@ import httpx
 from glasshouse.testing.otlp_json import OUTER, Stored
 
 __all__ = [
+    "BELIEVED",
     "NONE",
     "OUTER",
     "Attributes",
@@ -28,6 +29,7 @@ __all__ = [
 
 Attributes = Mapping[str, str | int | float | bool]
 NONE: Attributes = MappingProxyType({})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def value(item: Any) -> dict[str, Any]:
@@ -80,12 +82,29 @@ def gauge(name: str, number: float, items: Attributes = NONE) -> dict[str, Any]:
     return {"name": name, "gauge": {"dataPoints": [point]}}
 
 
-class Sender:
-    """Sends to one OTLP/HTTP endpoint, as one service."""
+BELIEVED = "backend-worker"
+"""A service whose events count (collector/config.yaml)."""
 
-    def __init__(self, endpoint: str, service: str) -> None:
-        self._client = httpx.Client(base_url=endpoint, timeout=60)
-        self._resource = {"attributes": attributes({"service.name": service})}
+
+class Sender:
+    """Sends to one OTLP/HTTP endpoint, as one service, or one instance of it.
+
+    headers: what it shows to be let in.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        service: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        instance: str = "",
+    ) -> None:
+        self._client = httpx.Client(base_url=endpoint, timeout=60, headers=headers)
+        resource = {"service.name": service}
+        if instance:
+            resource["service.instance.id"] = instance
+        self._resource = {"attributes": attributes(resource)}
 
     def logs(self, records: Iterable[dict[str, Any]]) -> None:
         self._post("logs", "scopeLogs", "logRecords", records)

@@ -56,7 +56,7 @@ def hold() -> None:
 
 async def pay(count: int) -> None:
     """Make the payments; never return."""
-    encryptor = Encryptor(DataKeySettings().data_key())  # pyright: ignore[reportCallIssue]
+    encryptor = Encryptor(DataKeySettings().data_keys())  # pyright: ignore[reportCallIssue]
     settings = DatabaseSettings()  # pyright: ignore[reportCallIssue]
     async with create_pool(settings, application="paying") as pool:
         notifications = Notifications(pool, encryptor, _nothing)
@@ -66,7 +66,9 @@ async def pay(count: int) -> None:
             ids = Ids(request=f"req-{new_id()}", correlation=f"cor-{new_id()}")
             token = context.attach(with_ids(ids))
             with _tracer.start_as_current_span("pay") as span:
-                new = NewPayment(user_id=USER, amount=Decimal("12.34"), currency="EUR")
+                new = NewPayment(
+                    owner="tests", user_id=USER, amount=Decimal("12.34"), currency="EUR"
+                )
                 made = await payments.create(new, None)
             context.detach(token)
             _report(

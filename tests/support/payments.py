@@ -13,7 +13,7 @@ def pay(http: httpx.Client, stack: Stack, currency: str, request_id: str) -> str
     answer = http.post(
         f"{stack.api}/payments",
         json={"userId": f"user-{request_id}", "amount": "19.99", "currency": currency},
-        headers={"X-Request-ID": request_id},
+        headers={**stack.caller, "X-Request-ID": request_id},
     )
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
     assert answer.headers["X-Request-ID"] == request_id
@@ -25,7 +25,8 @@ def pay(http: httpx.Client, stack: Stack, currency: str, request_id: str) -> str
 
 def wait_confirmed(http: httpx.Client, stack: Stack, transaction: str) -> dict[str, Any]:
     def probe() -> tuple[dict[str, Any] | None, object]:
-        body = http.get(f"{stack.api}/payments/{transaction}").json()
+        answer = http.get(f"{stack.api}/payments/{transaction}", headers=stack.caller)
+        body = answer.json()
         return (body if body.get("state") == "confirmed" else None), body
 
     return until(probe, what=f"payment {transaction} is confirmed", deadline_s=60)

@@ -29,8 +29,11 @@ def programs() -> Path | None:
 
 
 @contextlib.contextmanager
-def installed(folder: Path) -> Iterator[str]:
-    """Run a server from installed programs; yield how to connect."""
+def installed(folder: Path, *, superuser: str = "backend", port: int = 0) -> Iterator[str]:
+    """Run a server from installed programs; yield how to connect over its socket.
+
+    With a ``port`` it listens on 127.0.0.1, too, and asks for passwords there.
+    """
     # Root may not run it; and only short paths fit into a socket's address.
     user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
     home = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -39,16 +42,19 @@ def installed(folder: Path) -> Iterator[str]:
     run: dict[str, Any] = {**user, "check": True, "timeout": 60, "cwd": home}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     data = home / "data"
-    options = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=off"
+    address = f"127.0.0.1 -c port={port}" if port else ""
+    options = f"-c listen_addresses={address} -c unix_socket_directories={home} -c fsync=off"
     options += " -c dynamic_shared_memory_type=mmap"
     control = [folder / "pg_ctl", "-D", data, "-w"]
     try:
-        initdb = [folder / "initdb", "-D", data, "-U", "backend", "-A", "trust", "-E", "UTF8"]
-        subprocess.run(initdb, **run, **quiet)
+        initdb = [folder / "initdb", "-D", data, "-U", superuser, "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*initdb, "--auth-host=scram-sha-256"], **run, **quiet)
         log = ["-o", options, "-l", home / "log", "start"]
         subprocess.run([*control, *log], **run, **quiet)
         try:
-            yield make_conninfo(host=str(home), user="backend", password=PASSWORD)
+            yield make_conninfo(
+                host=str(home), port=port or None, user=superuser, password=PASSWORD
+            )
         finally:
             stop = ["-m", "immediate", "stop"]
             subprocess.run([*control, *stop], **run, **quiet)

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from backend.platform.settings import DatabaseSettings
+from support import callers
 from support.ports import free
 from support.waiting import until
 
@@ -75,8 +76,9 @@ class Backend:
 
     def api(self) -> str:
         """Start an API; return its base address."""
-        port = free(["api"])["api"]
-        process = self.start("api", PORT=str(port))
+        ports = free(["api", "internal"])
+        port, internal = ports["api"], ports["internal"]
+        process = self.start("api", PORT=str(port), INTERNAL_PORT=str(internal))
         url = f"http://127.0.0.1:{port}"
 
         def probe() -> tuple[bool | None, object]:
@@ -122,6 +124,9 @@ class Backend:
         return answer.raise_for_status().json()
 
 
+DATA_KEY = "k" * 32
+
+
 @contextlib.contextmanager
 def running(
     database: DatabaseSettings, folder: Path, outside: str, smtp_port: int, secret: str
@@ -129,15 +134,18 @@ def running(
     """Yield a backend without processes; end at last those that were started."""
     for name, text in {
         "token": "t" * 32,
-        "data_key": "k" * 32,
+        "data_key": DATA_KEY,
         "hmac_key": "h" * 32,
         "secret": secret,
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
+    callers.write(folder / "callers")
     environment = {
         "PATH": os.environ["PATH"],
         "BACKEND_STRICT_EVENTS": "1",
         "DATABASE_URL": database.conninfo(),
+        "API_CALLERS_FILE": str(folder / "callers"),
+        "CONTACTS_ALLOWED": "email:*.example,sms:*,push:*",
         "INTERNAL_TOKEN_FILE": str(folder / "token"),
         "DATA_KEY_FILE": str(folder / "data_key"),
         "GLASSHOUSE_HMAC_KEY_FILE": str(folder / "hmac_key"),

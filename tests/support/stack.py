@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from testcontainers.compose import DockerCompose
 
-from glasshouse_cli import alerting, images, plugin, readiness, rules, runbooks, secrets
+from glasshouse_cli import alerting, images, operator, plugin, readiness, rules, runbooks, secrets
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.files import write_variables
 from glasshouse_cli.project import Project, run_environment
@@ -32,10 +32,18 @@ class Stack:
     state: Path
 
     def url(self, service: str) -> str:
-        [variable] = [
-            component.variable for component in COMPONENTS if component.service == service
-        ]
-        return f"http://127.0.0.1:{self.ports[variable]}"
+        """Where a component answers; of those behind the proxy with the operator's password."""
+        [component] = [component for component in COMPONENTS if component.service == service]
+        address = self.address(service)
+        if not component.behind_proxy:
+            return address
+        password = operator.password(self.state)
+        return address.replace("http://", f"http://{operator.USER}:{password}@")
+
+    def address(self, service: str) -> str:
+        """As `url`, without the password: what is linked to, and what strangers ask."""
+        [component] = [component for component in COMPONENTS if component.service == service]
+        return f"http://127.0.0.1:{self.ports[component.variable]}"
 
     @property
     def api(self) -> str:
@@ -54,17 +62,19 @@ class Stack:
     @property
     def caller(self) -> dict[str, str]:
         """Headers of a caller of the API that may do everything."""
-        return {}
+        key = (self.state / "secrets" / "api_key").read_text(encoding="utf-8").strip()
+        return {"Authorization": f"Bearer {key}"}
 
     @property
     def sender(self) -> dict[str, str]:
         """Headers of a service that may send over OTLP."""
-        return {}
+        token = (self.state / "secrets" / "otlp_token").read_text(encoding="utf-8").split()[0]
+        return {"Authorization": f"Bearer {token}"}
 
     @property
     def operator(self) -> dict[str, str]:
         """Headers of somebody who may read the backends on their published ports."""
-        return {}
+        return operator.headers(self.state)
 
     def docker(self, command: str, service: str) -> None:
         """Run one docker command, such as "stop" or "kill", on a service's container."""

@@ -55,9 +55,12 @@ def test_a_container_has_no_rights_it_does_not_need(name: str) -> None:
 
 
 @services
-def test_memory_and_logs_are_bounded(name: str) -> None:
+def test_what_a_container_takes_of_the_machine_is_bounded(name: str) -> None:
     service = SERVICES[name]
     assert name == "volumes" or mebibytes(service["mem_limit"]) <= 512
+    assert 16 <= service["pids_limit"] <= 256
+    # The engine refuses more than the machine has.
+    assert 0 < float(service["cpus"]) <= 1
     assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
 
 
@@ -73,6 +76,73 @@ def test_garbage_is_collected_before_the_kernel_kills(name: str) -> None:
     share = int(soft.removesuffix("MiB")) / mebibytes(service["mem_limit"])
     # Go's limit leaves out the stacks of C and files in memory.
     assert 0.5 <= share <= 0.8
+
+
+@services
+def test_what_hangs_is_noticed_and_ended(name: str) -> None:
+    service = SERVICES[name]
+    if service["restart"] == "no":
+        assert "healthcheck" not in service
+        return
+    assert service["restart"] == "unless-stopped"
+    assert service["init"] is True  # its child is the program that is ended
+    check = service["healthcheck"]
+    assert check["test"][:2] == ["CMD", "/healthcheck/healthcheck"]
+    assert "healthcheck:/healthcheck:ro" in service["volumes"]
+    # The state of one check for the next.
+    assert any(mount.partition(":")[0] == "/tmp" for mount in service["tmpfs"])  # noqa: S108
+    settings = dict(part.removeprefix("-").split("=", 1) for part in check["test"] if "=" in part)
+    kill_after = int(settings.get("kill-after", "3"))
+    # Answers and pauses of all its checks, and the time until a file is too old.
+    worst = kill_after * (seconds(check["interval"]) + seconds(settings.get("timeout", "8s")))
+    worst += seconds(settings["age"]) if "file" in settings else 0
+    assert worst <= 75
+    # The engine's limit is not the one that ends a check: what it has found would be lost.
+    questions = 1 + ("alive" in settings)
+    assert seconds(check["timeout"]) > questions * seconds(settings.get("timeout", "8s"))
+
+
+def seconds(text: str) -> int:
+    assert text.endswith("s"), text
+    return int(text[:-1])
+
+
+NETWORKS: dict[str, dict[str, Any]] = compose()["networks"]
+INTERNAL = {"ingest", "backends", "data"}
+
+
+def test_networks_that_need_no_way_out_have_none() -> None:
+    internal = {name for name, one in NETWORKS.items() if one.get("internal")}
+    assert internal == INTERNAL
+    masquerade = "com.docker.network.bridge.enable_ip_masquerade"
+    assert NETWORKS["published"]["driver_opts"][masquerade] == "false"
+
+
+@services
+def test_every_container_names_its_networks(name: str) -> None:
+    service = SERVICES[name]
+    if service.get("network_mode") == "none":
+        assert "networks" not in service
+    else:
+        assert set(service["networks"]) <= NETWORKS.keys()
+        # The engine publishes no port of a container that has internal networks only.
+        assert not service.get("ports") or set(service["networks"]) - INTERNAL
+
+
+def test_the_backends_ports_are_the_proxys() -> None:
+    published = {name for name, service in SERVICES.items() if service.get("ports")}
+    assert published == {"api", "sandbox", "collector", "proxy", "grafana"}
+    assert not {"loki", "tempo", "prometheus", "alertmanager"} & published
+
+
+@services
+def test_a_container_gets_no_secret_that_it_does_not_use(name: str) -> None:
+    service = SERVICES[name]
+    files = {str(value) for value in service.get("environment", {}).values()}
+    used = {file.removeprefix("/run/secrets/") for file in files if file.startswith("/run/secrets")}
+    # Named in its configuration, not in its environment.
+    used |= {"hmac_key", "otlp_token"} if name == "collector" else set()
+    assert set(service.get("secrets", [])) == used
 
 
 @services

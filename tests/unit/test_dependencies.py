@@ -1,5 +1,6 @@
 """One version, and one bounded range per dependency, over all packages of the workspace."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -109,3 +110,31 @@ def test_the_changelog_knows_the_version() -> None:
     headings = re.findall(r"^## \[([^\]]+)\]", changelog, flags=re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert headings[1] == WORKSPACE["project"]["version"]
+
+
+def test_the_installer_itself_is_pinned_by_digest() -> None:
+    lines = (ROOT / "dev" / "requirements-uv.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if re.match(r"\w", line)]
+    assert len(pins) == 1
+    assert re.fullmatch(r"uv==[0-9.]+ \\", pins[0])
+    assert sum("--hash=sha256:" in line for line in lines) > 10
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "--require-hashes --only-binary :all: -r dev/requirements-uv.txt" in makefile
+
+
+@pytest.mark.parametrize("digest", ["", f"@sha256:{'ab' * 32}"])
+def test_renovate_finds_every_image_with_and_without_a_digest(digest: str) -> None:
+    renovate = json.loads((ROOT / "renovate.json").read_text(encoding="utf-8"))
+    assert "docker:pinDigests" in renovate["extends"]
+    [images] = [
+        one for one in renovate["customManagers"] if ".env" in one["managerFilePatterns"][0]
+    ]
+    line, image = (one.replace("(?<", "(?P<") for one in images["matchStrings"])
+    env = (ROOT / ".env").read_text(encoding="utf-8")
+    named = re.findall(r"^(\w+_IMAGE)=([^\s:@]+):([^\s@]+)", env, re.MULTILINE)
+    assert len(named) > 8
+    text = "".join(f"{variable}={name}:{tag}{digest}\n" for variable, name, tag in named)
+    found = [re.search(image, one[0]) for one in re.finditer(line, text)]
+    assert [
+        (one["depName"], one["currentValue"], one["currentDigest"] or "") for one in found if one
+    ] == [(name, tag, digest.removeprefix("@")) for _, name, tag in named]

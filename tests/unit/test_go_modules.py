@@ -9,7 +9,10 @@ ROOT = Path(__file__).parents[2]
 # distribution/ is generated and has no tests; its build is the image's.
 GENERATED = ("distribution", "ocb")
 MODULES = sorted(
-    path.parent for path in ROOT.glob("collector/*/go.mod") if path.parent.name not in GENERATED
+    path.parent
+    for pattern in ("collector/*/go.mod", "dev/*/go.mod")
+    for path in ROOT.glob(pattern)
+    if path.parent.name not in GENERATED
 )
 TIMEOUT_S = 540
 

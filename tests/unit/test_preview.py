@@ -1,10 +1,126 @@
 """The preview shows values as Grafana does, and knows every unit the dashboards use."""
 
+import base64
+import hashlib
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from glasshouse_dashboards.__main__ import FOLDER
 from glasshouse_dashboards.expand import dashboards, panels
-from glasshouse_dashboards.preview import draw, units
+from glasshouse_dashboards.preview import Backends, draw, units, write
+from support.http_server import Handler, serving
+
+# What somebody sends who wants to be more than text on the page.
+HOSTILE = (
+    "x onmouseover=alert(1)",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus=alert(1) '",
+    "</style></svg></li><script>alert(1)</script>",
+    "<!--",
+    "{{sections}}",
+    'class="empty"',
+    r"$\frac{$",
+)
+
+
+class Hostile(Handler):
+    """Stands for Prometheus and Loki: every name, text and label is hostile."""
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = parse_qs(url.query)["query"][0]
+        now = time.time()
+        labels = [*re.findall(r"\w+", query), "severity_text", "severity_number", "service_name"]
+        metric = [{label: text for label in labels if label != "__name__"} for text in HOSTILE]
+        if url.path.startswith("/loki") and not re.search("count_over_time|rate", query):
+            at = str(int(now * 10**9))
+            result = [
+                {"stream": one, "values": [[at, text]]}
+                for one, text in zip(metric, HOSTILE, strict=True)
+            ]
+        elif url.path.endswith("query_range"):
+            result = [{"metric": one, "values": [[now - 30, "1"], [now, "2"]]} for one in metric]
+        else:
+            result = [{"metric": one, "value": [now, "1"]} for one in metric]
+        self.answer(json.dumps({"status": "success", "data": {"result": result}}).encode())
+
+
+class Tags(HTMLParser):
+    """Collects the elements of a page with their attributes, its scripts and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.classes: set[str] = set()
+        self.metas: dict[str, str] = {}
+        self.scripts: list[str] = []
+        self.text: list[str] = []
+        self._inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        found = {name: value or "" for name, value in attrs}
+        self.attributes |= set(found)
+        if tag == "li":
+            self.classes.add(found.get("class", ""))
+        if tag == "meta":
+            self.metas[found.get("http-equiv", "")] = found.get("content", "")
+        self._inside = tag
+
+    def handle_data(self, data: str) -> None:
+        (self.scripts if self._inside == "script" else self.text).append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tags, dict[str, int]]:
+    """The preview of hostile data, and how many panels it calls empty."""
+    path = tmp_path_factory.mktemp("preview") / "preview.html"
+    with serving(Hostile) as url:
+        empty = write(FOLDER, path, Backends(prometheus=url, loki=url), minutes=15)
+    tags = Tags()
+    tags.feed(path.read_text(encoding="utf-8"))
+    return tags, empty
+
+
+def test_what_is_sent_is_text_on_the_page(
+    page: tuple[Tags, dict[str, int]], tmp_path: Path
+) -> None:
+    tags, empty = page
+    text = "".join(tags.text)
+    assert [one for one in HOSTILE if one not in text] == []
+    assert not {one for one in tags.attributes if one.startswith("on")}
+    assert not {"src", "autofocus", "img", "frac"} & (tags.attributes | tags.names)
+    assert len(tags.scripts) == 1
+    assert set(empty.values()) == {0}
+    # The control: the same page without quotes or escapes has what is claimed to be absent.
+    careless = Tags()
+    careless.feed("".join(f"<li class={one}>" for one in HOSTILE))
+    assert {"onmouseover", "onfocus"} & careless.attributes
+
+
+def test_a_severity_is_one_of_six(page: tuple[Tags, dict[str, int]]) -> None:
+    tags, _ = page
+    assert tags.classes <= {"", "trace", "debug", "info", "warn", "error", "fatal"}
+
+
+def test_the_page_runs_its_own_script_alone(page: tuple[Tags, dict[str, int]]) -> None:
+    tags, _ = page
+    policy = tags.metas["Content-Security-Policy"]
+    digest = base64.b64encode(hashlib.sha256(tags.scripts[0].encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,72 @@ def fault(command: str) -> str | None:
     return program
 
 
+VARIABLE = re.compile(r"(?<![$\w{/])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w/])")
+# Of a row of docs/settings.md: variable and readers.
+SETTING = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \|", re.MULTILINE)
+SETTINGS = {
+    variable: set(readers.split(", "))
+    for variable, readers in SETTING.findall(
+        (ROOT / "docs" / "settings.md").read_text().partition("\n## ")[0]
+    )
+}
+# Readers that are no container of this name: what runs with the distro, and `make up`.
+PROCESSES = {"glasshouse": {"api", "worker"}, "cli": set[str]()}
+# They run once, when somebody asks them to.
+ONCE = {name for name, one in COMPOSE["services"].items() if one["restart"] == "no"}
+
+
+def unreachable(variable: str) -> str | None:
+    """Say why a variable that somebody sets in `.env` does not reach who reads it, if so."""
+    if variable not in SETTINGS:
+        return f"{variable} is not in docs/settings.md"
+    services = COMPOSE["services"]
+    found = (PROCESSES.get(one, {one}) for one in SETTINGS[variable])
+    readers = (set[str]().union(*found) - ONCE) & services.keys()
+    having = {
+        name for name, service in services.items() if variable in (service.get("environment") or {})
+    }
+    if missing := readers - having:
+        return f"docker-compose.yml gives {variable} not to {missing}"
+    if not having:
+        return f"docker-compose.yml gives {variable} to no container"
+    for name in readers or having:
+        value = str(services[name]["environment"][variable])
+        if value.startswith("/run/secrets/"):
+            if value.removeprefix("/run/secrets/") not in services[name]["secrets"]:
+                return f"{name} does not see {value}"
+        elif not re.fullmatch(rf"\$\{{{variable}:[-?].*\}}", value):
+            return f"in docker-compose.yml {variable} of {name} is fixed to {value}"
+    return None
+
+
+@every_page
+def test_a_variable_that_a_page_names_reaches_its_container(page: Page) -> None:
+    text = (ROOT / "runbooks" / f"{page.name}.md").read_text(encoding="utf-8")
+    named = set(VARIABLE.findall(text))
+    assert [fault for one in sorted(named) if (fault := unreachable(one))] == []
+
+
+def test_the_pages_name_variables() -> None:
+    texts = [(ROOT / "runbooks" / f"{page.name}.md").read_text() for page in PAGES]
+    named = {one for text in texts for one in VARIABLE.findall(text)}
+    assert {"CHAIN_RPC_URL", "WORKER_CONCURRENCY", "GLASSHOUSE_BUFFER_BYTES"} <= named
+    assert "SANDBOX_PORT" not in named  # of commands, and with a test of its own
+
+
+@pytest.mark.parametrize(
+    ("variable", "fault"),
+    [
+        ("CHAIN_RPC_ADDRESS", "CHAIN_RPC_ADDRESS is not in docs/settings.md"),
+        ("CHAIN_POLL_INTERVAL", "docker-compose.yml gives CHAIN_POLL_INTERVAL not to {'worker'}"),
+        ("HOST", "in docker-compose.yml HOST of api is fixed to 0.0.0.0"),
+        ("SERVICE_PORT", "docker-compose.yml gives SERVICE_PORT to no container"),
+    ],
+)
+def test_a_variable_that_does_not_reach_its_container_is_noticed(variable: str, fault: str) -> None:
+    assert unreachable(variable) == fault
+
+
 @every_page
 def test_a_command_names_what_there_is(page: Page) -> None:
     assert [found for command in page.commands if (found := fault(command))] == []

@@ -44,7 +44,8 @@ type Engine struct {
 	masks      map[string]bool // the names that stand in brackets
 	keyNames   nameIndex
 	userNames  nameIndex
-	exempt     []string
+	exempt     map[string]bool
+	own        map[string]bool
 	queryKeys  []string
 	longNames  map[string]bool // see longNames
 	numbers    numberNames
@@ -266,7 +267,7 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 	for range e.limits.maxPasses {
 		changed := false
 		for i, r := range e.rules {
-			if !wanted.has(i) || (r.suppressOnIDKeys && k.exempt) {
+			if !wanted.has(i) || r.skips(k, s) {
 				continue
 			}
 			if edits = e.find(edits[:0], r, k, seen.text, h); len(edits) > 0 {

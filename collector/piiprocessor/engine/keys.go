@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -63,6 +64,7 @@ type keyInfo struct {
 	secret       *keyRule
 	user         bool
 	exempt       bool
+	ownFrom      int      // of an exempt name: values of so many bytes are spared by all rules, see Engine.skips
 	query        bool     // the value is the query of a URL
 	whole        *keyInfo // what counts for whole numbers, if it differs
 	near         bits     // rules of which a context word is in the name
@@ -122,10 +124,11 @@ func (e *Engine) classify(key string) *keyInfo {
 	k.words = strings.ReplaceAll(name, "_", " ")
 	k.secret = e.secretKey(name, 0, asAttribute)
 	k.user = k.secret == nil && e.userNames.find(name, 0, asAttribute) != nil
-	for _, words := range e.exempt {
-		if hasSuffixWords(name, words) {
-			k.exempt = true
-		}
+	switch {
+	case e.own[name]:
+		k.exempt = true
+	case e.exempt[name]:
+		k.exempt, k.ownFrom = true, math.MaxInt
 	}
 	for _, words := range e.queryKeys {
 		if hasSuffixWords(name, words) {
@@ -138,23 +141,42 @@ func (e *Engine) classify(key string) *keyInfo {
 		}
 	}
 	if e.numbers.matches(name) {
-		k.whole = &keyInfo{exempt: !e.numbers.names(name)}
+		k.whole = &keyInfo{exempt: e.own[name] || !e.numbers.names(name)}
+		if !e.own[name] && e.numbers.isID(name) {
+			k.whole.ownFrom = longestCardOfID + 1
+		}
 	}
 	return k
+}
+
+// longestCardOfID is the length up to which a number under the name of an id is believed to be a card.
+// Longer ones are rare among cards, and many among ids: 64 bits have 17 digits and more.
+const longestCardOfID = 16
+
+// skips reports whether a rule is not tried on a value, for its name: an id can have such a form by
+// chance. A card is believed nevertheless, unless the name is one of our own.
+func (r *rule) skips(k *keyInfo, s string) bool {
+	return r.suppressOnIDKeys && k.exempt && (!r.onlyOwnKeys || len(s) >= k.ownFrom)
 }
 
 // numberNames are names whose whole numbers are no person's.
 type numberNames struct {
 	last   map[string]bool
 	unless map[string]bool
+	ids    map[string]bool // those of last that name ids
 }
 
 // matches reports whether the last word of a name, but for digits and the plural, is one of the list.
-func (n *numberNames) matches(name string) bool {
+func (n *numberNames) matches(name string) bool { return endsIn(name, n.last) }
+
+// isID reports whether it names an id, and no count or size.
+func (n *numberNames) isID(name string) bool { return endsIn(name, n.ids) }
+
+func endsIn(name string, words map[string]bool) bool {
 	for name != "" {
 		at := strings.LastIndexByte(name, '_')
 		if word := name[at+1:]; word == "" || !isDigit(word[0]) {
-			return n.last[word] || n.last[strings.TrimSuffix(word, "s")]
+			return words[word] || words[strings.TrimSuffix(word, "s")]
 		}
 		name = name[:max(at, 0)]
 	}

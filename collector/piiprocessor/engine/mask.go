@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,21 +12,45 @@ import (
 	"sync"
 )
 
-// pseudonymLength is the number of hex digits kept of an HMAC.
-const pseudonymLength = 16
+const (
+	// pseudonymLength is the number of hex digits of a pseudonym: the key's id, and what is kept of
+	// an HMAC.
+	pseudonymLength = 16
+	keyIDLength     = 2
+	keyIDMessage    = "glasshouse key id"
+)
 
 type pseudonymiser struct {
-	pool sync.Pool
+	pool  sync.Pool
+	keyID string
 }
 
 func newPseudonymiser(key []byte) *pseudonymiser {
 	key = append([]byte(nil), key...)
 	p := &pseudonymiser{}
 	p.pool.New = func() any { return hmac.New(sha256.New, key) }
+	p.keyID = p.digits(keyIDMessage, keyIDLength)
 	return p
 }
 
+// CurrentKey returns the key that pseudonyms are made with: the first line of a file of keys that is
+// not empty. The other lines are keys of before.
+func CurrentKey(file []byte) []byte {
+	for line := range bytes.Lines(file) {
+		if key := bytes.TrimSpace(line); len(key) > 0 {
+			return key
+		}
+	}
+	return nil
+}
+
+// of returns the pseudonym of s: the key's id, which names the key it was made with, and 14
+// digits of HMAC-SHA256.
 func (p *pseudonymiser) of(s string) string {
+	return p.keyID + p.digits(s, pseudonymLength-keyIDLength)
+}
+
+func (p *pseudonymiser) digits(s string, length int) string {
 	mac := p.pool.Get().(interface {
 		Write([]byte) (int, error)
 		Sum([]byte) []byte
@@ -35,7 +60,7 @@ func (p *pseudonymiser) of(s string) string {
 	mac.Reset()
 	mac.Write([]byte(s))
 	var sum [sha256.Size]byte
-	return hex.EncodeToString(mac.Sum(sum[:0])[:pseudonymLength/2])
+	return hex.EncodeToString(mac.Sum(sum[:0])[:length/2])
 }
 
 // userMask is the name of what takes the place of a user id, as of glasshouse.user_pseudonym.

@@ -23,6 +23,7 @@ type policyFile struct {
 	Context       yaml.Node `yaml:"context"`
 	context       vocabulary
 	ExemptKeys    []string      `yaml:"exempt_keys"`
+	OwnKeys       []string      `yaml:"own_keys"`
 	ExemptNumbers exemptNumbers `yaml:"exempt_numbers"`
 	ExceptBefore  []string      `yaml:"keys_except_before"`
 	ExceptAfter   []string      `yaml:"keys_except_after"`
@@ -42,6 +43,7 @@ type policyFile struct {
 type exemptNumbers struct {
 	Last   []string `yaml:"last"`
 	Unless []string `yaml:"unless"`
+	IDs    []string `yaml:"ids"`
 }
 
 type pseudonymKeys struct {
@@ -115,6 +117,7 @@ type ruleEntry struct {
 	BesideIDWords    string    `yaml:"suppress_beside_id_words"`
 	Rescan           bool      `yaml:"rescan"`
 	SuppressOnIDKeys bool      `yaml:"suppress_on_id_keys"`
+	OnlyOwnKeys      bool      `yaml:"only_own_keys"`
 	Validate         string    `yaml:"validate"`
 	Checks           []string  `yaml:"checks"`
 	Mask             string    `yaml:"mask"`
@@ -141,7 +144,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys suppress_beside_id_words validate checks mask replacement in_lists "
+		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys only_own_keys suppress_beside_id_words validate checks mask replacement in_lists "
 	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values require_blank text query line require_digit_in_prose overrides_except require_token mask "
 )
 
@@ -243,7 +246,8 @@ type loader struct {
 func newLoader(path string, file *policyFile, key []byte, opts Options) *loader {
 	e := &Engine{
 		limits: file.limits, context: file.context, pseudonyms: newPseudonymiser(key), keepIPs: !opts.MaskPrivateIPs,
-		exempt: file.ExemptKeys, queryKeys: file.QueryKeys, numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless)},
+		exempt: setOf(file.ExemptKeys), own: setOf(file.OwnKeys), queryKeys: file.QueryKeys,
+		numbers: numberNames{last: setOf(file.ExemptNumbers.Last), unless: setOf(file.ExemptNumbers.Unless), ids: setOf(file.ExemptNumbers.IDs)},
 	}
 	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
 	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}, checks: map[string]*check{}}
@@ -474,7 +478,7 @@ func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
 		return nil, err
 	}
 	r := &rule{
-		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys,
+		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys, onlyOwnKeys: entry.OnlyOwnKeys,
 		contextDirectly: entry.ContextDirectly, mask: entry.Mask, digest: digestOf(&entry), inLists: entry.InLists,
 	}
 	if r.mask == "" {

@@ -118,8 +118,8 @@ func TestSwitches(t *testing.T) {
 		opts Options
 		want string
 	}{
-		"default":     {Options{}, "[email:d80746e7cbb19a23] from 10.0.0.1"},
-		"private too": {Options{MaskPrivateIPs: true}, "[email:d80746e7cbb19a23] from [ip:10.0.0.*]"},
+		"default":     {Options{}, "[email:c9d80746e7cbb19a] from 10.0.0.1"},
+		"private too": {Options{MaskPrivateIPs: true}, "[email:c9d80746e7cbb19a] from [ip:10.0.0.*]"},
 		"entity off":  {Options{Disable: []string{"email"}}, text},
 	} {
 		e := loadEngine(t, c.opts)

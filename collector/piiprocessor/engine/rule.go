@@ -48,6 +48,7 @@ type rule struct {
 	wordsByFirst              [256][]int16 // places of contextWords, by their first byte
 	contextDirectly           bool
 	rescan, suppressOnIDKeys  bool
+	onlyOwnKeys               bool
 	inLists                   bool
 	besideIDWords             idWordHits
 	avoidsTimes               bool

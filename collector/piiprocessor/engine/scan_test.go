@@ -16,7 +16,7 @@ func exhaustive(e *Engine, k *keyInfo, s string) string {
 	for range e.limits.maxPasses {
 		changed := false
 		for _, r := range e.rules {
-			if r.suppressOnIDKeys && k.exempt {
+			if r.skips(k, s) {
 				continue
 			}
 			var seen view

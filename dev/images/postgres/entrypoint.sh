@@ -2,7 +2,8 @@
 # Makes the database on the first start, then runs the server.
 #
 # Takes what the official image takes, as far as our compose file needs it: POSTGRES_USER,
-# POSTGRES_DB, POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, POSTGRES_INITDB_ARGS, PGDATA.
+# POSTGRES_DB, POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, POSTGRES_INITDB_ARGS, PGDATA, and the
+# scripts (*.sh) in /docker-entrypoint-initdb.d, which run once the database is made.
 # Runs under any user number, on a read-only root file system with /tmp writable.
 set -euo pipefail
 
@@ -23,6 +24,17 @@ read_password() {
 # Both programs that make a database insist that their user number has a name.
 with_name() {
   LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD="$work/passwd" NSS_WRAPPER_GROUP="$work/group" "$@"
+}
+
+# On a server that only this container reaches, in a folder that is not yet the database's.
+run_scripts() {
+  local script
+  compgen -G '/docker-entrypoint-initdb.d/*.sh' >/dev/null || return 0
+  with_name pg_ctl --pgdata="$1" --silent --wait --options="-c listen_addresses=''" start
+  for script in /docker-entrypoint-initdb.d/*.sh; do
+    PGDATA="$1" POSTGRES_USER="$2" POSTGRES_DB="$3" with_name bash "$script" || fail "$script failed"
+  done
+  with_name pg_ctl --pgdata="$1" --silent --wait --mode=fast stop
 }
 
 # The finished database appears under its name in one step: an interrupted start leaves
@@ -51,6 +63,7 @@ make_database() {
     # The single-user server needs no socket, so nobody can connect too early.
     echo "CREATE DATABASE \"$database\";" | with_name postgres --single -D "$new" postgres >/dev/null
   fi
+  run_scripts "$new" "$user" "$database"
   sync
   mv -T "$new" "$PGDATA"
   rm -rf "$work"

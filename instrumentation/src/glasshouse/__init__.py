@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from glasshouse.asgi import RequestContextMiddleware
+    from glasshouse.asgi import EdgeMiddleware, RequestContextMiddleware
     from glasshouse.context import correlation_id, request_id
     from glasshouse.errors import ConfigurationError, GlasshouseError
     from glasshouse.events import emit_event
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigurationError",
+    "EdgeMiddleware",
     "GlasshouseError",
     "RequestContextMiddleware",
     "configure",
@@ -35,6 +36,7 @@ __all__ = [
 # checked first, and not every service has Starlette.
 _MODULES: Final = {
     "ConfigurationError": "errors",
+    "EdgeMiddleware": "asgi",
     "GlasshouseError": "errors",
     "RequestContextMiddleware": "asgi",
     "configure": "one_call",

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Literal, cast
 
 import requests
@@ -39,6 +40,7 @@ from glasshouse.capture import export
 from glasshouse.capture.counting import count_lost
 from glasshouse.capture.translate import translate
 from glasshouse.context import attributes_of
+from glasshouse.delivery.token import Metadata, carry
 from glasshouse.events import FieldValue
 from glasshouse.installed import entry_points
 from glasshouse.redaction import Redactor, repair
@@ -159,7 +161,8 @@ def is_exported() -> bool:
 class EventSender:
     """Sends prepared events over OTLP, and returns what became of them.
 
-    It is configured by the variables of OpenTelemetry's exporter. For one thread at a time. Over
+    It is configured by the variables of OpenTelemetry's exporter, and
+    `GLASSHOUSE_OTLP_TOKEN_FILE`. For one thread at a time. Over
     gRPC, whose exporter does not show the answer, what is not acknowledged counts as unavailable.
     """
 
@@ -168,6 +171,7 @@ class EventSender:
         over_grpc = _grpc_exporter(timeout)
         self._is_http = over_grpc is None
         self._exporter = over_grpc or OTLPLogExporter(timeout=timeout, session=self._session)
+        self._metadata = Metadata(self._exporter)
 
     def send(self, batch: Sequence[PreparedEvent]) -> Outcome:
         """Send a batch, as one request. Raises nothing."""
@@ -175,6 +179,7 @@ class EventSender:
         try:
             # A span of each request would be one of every round.
             with suppress_instrumentation():
+                self._metadata.renew()
                 result = self._exporter.export([_record(event) for event in batch])
         # Whatever it is, a repeat meets it again.
         except Exception as error:  # noqa: BLE001 (see above)
@@ -204,6 +209,10 @@ def _grpc_exporter(timeout: float) -> LogRecordExporter | None:
 class _Session(requests.Session):
     """Keeps the status of the last answer, which the exporter does not return."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._token = carry(self)
+
     def begin(self) -> None:
         self._asked = False
         self._status: int | None = None
@@ -212,6 +221,8 @@ class _Session(requests.Session):
         self._asked, self._status = True, None
         answer = super().request(*args, **kwargs)
         self._status = answer.status_code
+        if self._token is not None and self._status == HTTPStatus.UNAUTHORIZED:
+            self._token.refused()
         return answer
 
     def outcome(self) -> Outcome:

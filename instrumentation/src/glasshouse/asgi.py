@@ -1,11 +1,13 @@
-"""ASGI middleware that gives every request its ids."""
+"""ASGI middleware: every request gets its ids, and a stranger's a trace of its own."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
 
+from glasshouse import edge
 from glasshouse.context import (
     CORRELATION_ID_HEADER,
     REQUEST_ID_HEADER,
@@ -30,6 +32,33 @@ ANSWERS: Final = (
     "websocket.accept",
     "websocket.http.response.start",
 )
+
+
+class EdgeMiddleware:
+    """Take over trace context and baggage from trusted callers only.
+
+    ``trusts`` gets the scope of a request and says whether its caller is trusted. The request of
+    any other is the root of a trace of its own, with a link to the span that its ``traceparent``
+    names: he decides neither whether nor in which trace it is recorded.
+
+    The outermost of all, around the application itself: what records a request reads its headers
+    before any middleware of the application runs. Nothing that an earlier request on the same
+    connection has left behind reaches the application.
+    """
+
+    def __init__(self, app: ASGIApp, trusts: Callable[[Scope], bool]) -> None:
+        self.app = app
+        self.trusts = trusts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in _REQUESTS:
+            await self.app(scope, receive, send)
+            return
+        token = otel_context.attach(edge.with_trust(self.trusts(scope), Context()))
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            otel_context.detach(token)
 
 
 class RequestContextMiddleware:

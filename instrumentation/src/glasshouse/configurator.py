@@ -14,7 +14,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import delivery, forks, guard, sampling, settings, shutdown
+from glasshouse import delivery, edge, forks, guard, sampling, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -49,8 +49,10 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         try:
             check_allowed()
             hosts = hosts_from()
+            trust = edge.trust_from()
             version = service_version()
             delivery.bounds_from()
+            delivery.token_from()
             Redactor.default()
             configure_logging()
         except Exception as error:
@@ -71,7 +73,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         except Exception as error:
             raise settings.explain(error) from error
         _buffer_metrics()
-        install_propagation(hosts)
+        install_propagation(hosts, trust=trust)
         sampling.install(hosts)
         _bound_shutdown()
         type(self).is_done = True

@@ -1,7 +1,8 @@
 """Request and correlation ids, carried in the OpenTelemetry context.
 
 The request id names one HTTP request. The correlation id names everything that one cause
-set off: it is handed on to jobs, and to further requests that send it along.
+set off: it is handed on to jobs, and to further requests that send it along. What the clock or a
+script sets off has a correlation id alone.
 """
 
 import re
@@ -24,7 +25,10 @@ _KEY: Final = otel_context.create_key("glasshouse.ids")
 
 
 class Ids(NamedTuple):
-    """The ids of one flow: both are 8 to 64 characters of ``A-Z a-z 0-9 _ -``."""
+    """The ids of one flow: both are 8 to 64 characters of ``A-Z a-z 0-9 _ -``.
+
+    ``request`` is empty where no request began the flow.
+    """
 
     request: str
     correlation: str
@@ -51,6 +55,13 @@ def with_ids(ids: Ids, context: Context | None = None) -> Context:
     return otel_context.set_value(_KEY, ids, context)
 
 
+def in_flow(context: Context | None = None) -> Context:
+    """Return ``context``, by default the current one, with a flow of its own if it is in none."""
+    if current_ids(context) is None:
+        return with_ids(Ids("", new_id()), context)
+    return otel_context.get_current() if context is None else context
+
+
 def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:
     """Return the ids of one HTTP request, from what its headers say.
 
@@ -58,7 +69,7 @@ def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:
     request. Else one is made here. Without a valid correlation id the request id serves as one.
     """
     if not is_valid_id(request):
-        if present is not None:
+        if present is not None and present.request:
             return present
         request = new_id()
     return Ids(request, correlation if is_valid_id(correlation) else request)
@@ -67,7 +78,7 @@ def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:
 def request_id() -> str | None:
     """Return the id of the request being served, or whose job is running; else ``None``."""
     ids = current_ids()
-    return ids.request if ids else None
+    return (ids.request or None) if ids else None
 
 
 def correlation_id() -> str | None:
@@ -81,7 +92,8 @@ def attributes_of(context: Context | None = None) -> dict[str, str]:
     ids = current_ids(context)
     if ids is None:
         return {}
-    return {REQUEST_ID_ATTRIBUTE: ids.request, CORRELATION_ID_ATTRIBUTE: ids.correlation}
+    found = {REQUEST_ID_ATTRIBUTE: ids.request} if ids.request else {}
+    return {**found, CORRELATION_ID_ATTRIBUTE: ids.correlation}
 
 
 def inject_ids(carrier: MutableMapping[str, str]) -> None:
@@ -91,8 +103,14 @@ def inject_ids(carrier: MutableMapping[str, str]) -> None:
 
 def extract_ids(carrier: Mapping[str, str], context: Context) -> Context:
     """Return ``context`` with the ids found in ``carrier``; unchanged if none are valid."""
-    request = carrier.get(REQUEST_ID_ATTRIBUTE, "")
-    correlation = carrier.get(CORRELATION_ID_ATTRIBUTE, "")
-    if not (is_valid_id(request) and is_valid_id(correlation)):
-        return context
-    return with_ids(Ids(request, correlation), context)
+    ids = ids_of_message(
+        carrier.get(REQUEST_ID_ATTRIBUTE, ""), carrier.get(CORRELATION_ID_ATTRIBUTE, "")
+    )
+    return context if ids is None else with_ids(ids, context)
+
+
+def ids_of_message(request: str, correlation: str) -> Ids | None:
+    """Return the ids that a job or a message brought; ``None`` without a valid correlation id."""
+    if not is_valid_id(correlation):
+        return None
+    return Ids(request if is_valid_id(request) else "", correlation)

@@ -45,14 +45,19 @@ def attribute_name(event: str, field: str) -> str:
 def field_name(event: str, attribute: str) -> str:
     """Return the console name of an OTLP attribute: camelCase, without the event's domain.
 
-    The console has no domain to distinguish ids and names, so there ``job.id`` is ``jobId`` and
-    ``job.name`` is ``job``. An attribute of another domain stays as it is.
+    The console has no domain to distinguish ids and names, so there ``job.id`` is ``jobId``,
+    ``job.name`` is ``job`` and ``automation.session_id`` is ``automationSessionId``. An attribute
+    of another domain stays as it is.
     """
     domain = domain_of(event)
     if not attribute.startswith(f"{domain}."):
         return attribute
     field = attribute.removeprefix(f"{domain}.")
-    name = {"id": f"{domain}_id", "name": domain}.get(field, field)
+    name = {
+        "id": f"{domain}_id",
+        "name": domain,
+        "session_id": f"{domain}_session_id",
+    }.get(field, field)
     return _UNDERSCORE.sub(lambda match: match[1].upper(), name)
 
 

@@ -6,6 +6,7 @@ import datetime
 import json
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -29,8 +30,27 @@ from glasshouse.settings import service_name
 LEVEL_VARIABLE: Final = "LOG_LEVEL"
 FORMAT_VARIABLE: Final = "LOG_FORMAT"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_FORMATS: Final = ("json", "text")
+_FORMATS: Final = ("json", "text", "gcp")
+# Google's own variable. Cloud Logging joins a line with its trace by the project, too.
+PROJECT_VARIABLE: Final = "GOOGLE_CLOUD_PROJECT"
+_GOOGLE: Final = "logging.googleapis.com/"
+# What Cloud Logging takes out of a line to make the entry's own fields of it, beside those above.
+_READ_BY_GOOGLE: Final = frozenset(
+    ("severity", "time", "timestamp", "timestampSeconds", "timestampNanos", "httpRequest")
+)
 
+_SEVERITIES: Final = (
+    (logging.CRITICAL, "CRITICAL"),
+    (logging.ERROR, "ERROR"),
+    (logging.WARNING, "WARNING"),
+    (logging.INFO, "INFO"),
+    (logging.DEBUG, "DEBUG"),
+)
+
+# What a terminal takes for a command, or what turns the direction of text; the tab is neither.
+_WIDE_CONTROL: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(f"[\\x00-\\x08\\x0a-\\x1f]|{_WIDE_CONTROL.pattern}")
+_SHORT: Final = {"\r": "\\r", "\n": "\\n"}
 _ENCODER: Final = json.JSONEncoder(
     default=str, ensure_ascii=False, allow_nan=False, separators=(",", ":")
 )
@@ -54,22 +74,69 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         redactor = self._redactor.for_caller()
-        moment = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
         line: dict[str, Any] = {
-            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
+            **self.head(record),
             "message": redactor.text(record.getMessage()),
             "logger": record.name,
             "service": self._service,
-            **_correlation(),
+            **_ids(),
+            **self.span(),
         }
         for key, value in _fields(record).items():
             # A field cannot pass for one of the fixed keys.
             name = redactor.name(key)
-            line[f"{name}_" if name in line else name] = redactor.value(value, key)
+            taken = name in line or self.is_reserved(name)
+            line[f"{name}_" if taken else name] = redactor.value(value, key)
         if record.exc_info:
             line["exception"] = redactor.text(self.formatException(record.exc_info))
         return _dump(line)
+
+    def head(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return time and level, by their keys."""
+        return {"timestamp": _moment(record), "level": record.levelname.lower()}
+
+    def span(self) -> dict[str, Any]:
+        """Return what names the current span, by its keys."""
+        return _span()
+
+    def is_reserved(self, name: str) -> bool:
+        """Return whether a field may not have this name, though no fixed key has it now."""
+        return False
+
+
+class GcpFormatter(JsonFormatter):
+    """Write a record as one JSON object whose fixed keys are those that Cloud Logging reads.
+
+    On Cloud Run, GKE and wherever Google's agent takes lines from standard output. ``project`` is
+    the id of the project in whose Cloud Trace the traces are, if any.
+    """
+
+    def __init__(
+        self, service: str, redactor: Redactor | None = None, project: str | None = None
+    ) -> None:
+        super().__init__(service, redactor)
+        self._project = project
+
+    def head(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return time and severity. A level between two of Google's is the lower one."""
+        severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "DEFAULT")
+        return {"severity": severity, "time": _moment(record)}
+
+    def span(self) -> dict[str, Any]:
+        """Return the trace by its name in the project, else by its bare id."""
+        found = _span()
+        if not found:
+            return {}
+        trace_id = found["traceId"]
+        prefix = f"projects/{self._project}/traces/" if self._project else ""
+        return {
+            f"{_GOOGLE}trace": f"{prefix}{trace_id}",
+            f"{_GOOGLE}spanId": found["spanId"],
+            f"{_GOOGLE}trace_sampled": True,
+        }
+
+    def is_reserved(self, name: str) -> bool:
+        return name in _READ_BY_GOOGLE or name.startswith(_GOOGLE)
 
 
 class TextFormatter(logging.Formatter):
@@ -85,10 +152,11 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         found = self._redactor.for_caller().value(_fields(record))
-        fields = {**found, **_correlation()}
+        fields = {**found, **_ids(), **_span()}
         line = " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
-        # One record, one line: a text with a line break could pass for another record.
-        return _encodable(line.replace("\r", "\\r").replace("\n", "\\n"))
+        # One record, one line: a text with a line break could pass for another record, and what
+        # moves a terminal's cursor could hide one.
+        return _encodable(_CONTROL.sub(_escape, line))
 
 
 def _dump(line: dict[str, Any]) -> str:
@@ -105,15 +173,37 @@ def _plain(value: Any) -> Any:
 
 
 def _encodable(text: str) -> str:
-    """Write half a surrogate pair as its escape, which is JSON, too."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    """Write half a surrogate pair as its escape, which is JSON, too.
+
+    Likewise what a terminal may take for a command beyond ASCII: JSON's encoder leaves it.
+    """
+    if text.isascii():
+        return text
+    text = _WIDE_CONTROL.sub(_escape, text)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _correlation() -> dict[str, str]:
+def _escape(found: re.Match[str]) -> str:
+    return _SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}"
+
+
+def _moment(record: logging.LogRecord) -> str:
+    moment = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _ids() -> dict[str, str]:
     found: dict[str, str] = {}
     ids = current_ids()
     if ids:
-        found |= {"correlationId": ids.correlation, "requestId": ids.request}
+        found["correlationId"] = ids.correlation
+        if ids.request:
+            found["requestId"] = ids.request
+    return found
+
+
+def _span() -> dict[str, str]:
+    found: dict[str, str] = {}
     span = trace.get_current_span().get_span_context()
     # The trace of a span that is not sampled does not exist.
     if span.is_valid and span.trace_flags.sampled:
@@ -239,13 +329,25 @@ def _log_uncaught() -> None:
     sys.unraisablehook = in_clean_up
 
 
+def _formatter(
+    style: str, service: str, redactor: Redactor, environ: Mapping[str, str]
+) -> logging.Formatter:
+    if style == "text":
+        return TextFormatter(redactor)
+    if style == "gcp":
+        return GcpFormatter(service, redactor, environ.get(PROJECT_VARIABLE) or None)
+    return JsonFormatter(service, redactor)
+
+
 def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     """Send all logging of this process to standard output, in one shape. Safe to call twice.
 
     Warnings go the same way, and so do exceptions that nobody catches.
 
     ``LOG_LEVEL`` is DEBUG, INFO (default), WARNING, ERROR or CRITICAL; ``LOG_FORMAT`` is json
-    (default) or text; the service's name becomes the field ``service``.
+    (default), text or gcp, JSON with the keys that Google's Cloud Logging reads (there
+    ``GOOGLE_CLOUD_PROJECT`` names the project of the traces); the service's name becomes the field
+    ``service``.
 
     Raises:
         ConfigurationError: one of them has another value, or the policy or key of redaction is
@@ -259,9 +361,7 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     handler = _ConsoleHandler(sys.stdout)
     service = service_name(environ)
     redactor = Redactor.default()
-    handler.setFormatter(
-        JsonFormatter(service, redactor) if style == "json" else TextFormatter(redactor)
-    )
+    handler.setFormatter(_formatter(style, service, redactor, environ))
     root.addHandler(handler)
     root.setLevel(level)
     capture.install()

@@ -5,15 +5,20 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import INVALID_SPAN_ID, INVALID_TRACE_ID, TraceFlags
 
+from glasshouse import edge
 from glasshouse.context import attributes_of
 from glasshouse.guard.trusted import Trusted
 
 
 class IdsSpanProcessor(Trusted, SpanProcessor):
-    """Put ``request.id`` and ``correlation.id`` on each span when it starts."""
+    """Put ``request.id`` and ``correlation.id`` on each span when it starts.
+
+    A root that a stranger's request began is linked to the span that he named.
+    """
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         span.set_attributes(attributes_of(parent_context))
+        edge.link_root(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing to do: a span cannot be changed any more."""

@@ -28,13 +28,14 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, format_trace_id
 
+from glasshouse import edge
 from glasshouse.context import (
     CORRELATION_ID_HEADER,
     REQUEST_ID_HEADER,
     Ids,
     current_ids,
+    ids_of_message,
     ids_of_request,
-    is_valid_id,
     with_ids,
 )
 from glasshouse.errors import ConfigurationError
@@ -74,12 +75,18 @@ class HostPropagator(TextMapPropagator):
     Request and correlation ids come along: a request gets its ids here, a message keeps those
     that it brings. An outgoing message takes both, an HTTP call the correlation id, for the
     request id names one request.
+
+    Without ``trust`` nothing but its ids is taken from an HTTP request, unless `glasshouse.edge`
+    knows better of the one at hand.
     """
 
-    def __init__(self, inner: TextMapPropagator, hosts: Hosts, *, ids: bool = True) -> None:
+    def __init__(
+        self, inner: TextMapPropagator, hosts: Hosts, *, ids: bool = True, trust: bool = True
+    ) -> None:
         self._inner = inner
         self._hosts = hosts
         self._ids = ids
+        self._trust = trust
 
     def extract(
         self,
@@ -93,10 +100,22 @@ class HostPropagator(TextMapPropagator):
         taken = otel_context.get_current() if context is None else context
         # Headers are a stranger's: what a getter cannot read does not end the request.
         with contextlib.suppress(Exception):
-            taken = self._inner.extract(carrier, context, getter)
+            if self._is_trusted(carrier, context, getter):
+                taken = self._inner.extract(carrier, context, getter)
+            else:
+                named = edge.span_context_of(self._inner.extract(carrier, Context(), getter))
+                taken = edge.naming(named, taken)
         with contextlib.suppress(Exception):
             taken = _with_incoming_ids(carrier, taken, getter, outer)
-        return taken
+        return edge.settled(taken)
+
+    def _is_trusted(
+        self, carrier: CarrierT, context: Context | None, getter: Getter[CarrierT]
+    ) -> bool:
+        known = edge.trust_in(context)
+        if known is not None:
+            return known
+        return self._trust or not _is_http_request(carrier, getter)
 
     def inject(
         self,
@@ -111,7 +130,7 @@ class HostPropagator(TextMapPropagator):
             self._inner.inject(carrier, context, setter)
             ids = current_ids(context) if self._ids else None
             if ids is not None:
-                if not _is_http_call(context):
+                if ids.request and not _is_http_call(context):
                     setter.set(carrier, _REQUEST_ID, ids.request)
                 setter.set(carrier, _CORRELATION_ID, ids.correlation)
         else:
@@ -166,9 +185,8 @@ def _with_incoming_ids(
     if _is_http_request(carrier, getter):
         return with_ids(ids_of_request(request, correlation, outer), context)
     # A message: what it brings, nothing made.
-    if is_valid_id(request) and is_valid_id(correlation):
-        return with_ids(Ids(request, correlation), context)
-    return context
+    ids = ids_of_message(request, correlation)
+    return context if ids is None else with_ids(ids, context)
 
 
 def _is_http_request(carrier: CarrierT, getter: Getter[CarrierT]) -> bool:
@@ -179,7 +197,9 @@ def _is_http_request(carrier: CarrierT, getter: Getter[CarrierT]) -> bool:
 
 
 def _is_server_scope(carrier: object) -> bool:
-    """Return whether this is an environment of WSGI or a scope of ASGI."""
+    """Return whether this is an environment of WSGI, a scope of ASGI, or Starlette's headers."""
+    if type(carrier).__module__ == "starlette.datastructures":
+        return True
     if not isinstance(carrier, Mapping):
         return False
     found = cast("Mapping[object, object]", carrier)
@@ -227,9 +247,9 @@ def hosts_from(environ: Mapping[str, str] = os.environ) -> Hosts:
     return hosts
 
 
-def install(hosts: Hosts) -> None:
+def install(hosts: Hosts, *, trust: bool = True) -> None:
     """Put the list and the ids in front of the propagators that are set up."""
     present = propagate.get_global_textmap()
     if not isinstance(present, HostPropagator):
-        propagate.set_global_textmap(HostPropagator(present, hosts))
+        propagate.set_global_textmap(HostPropagator(present, hosts, trust=trust))
     install_response_ids()

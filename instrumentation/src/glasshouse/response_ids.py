@@ -32,7 +32,7 @@ class IdsResponsePropagator(ResponsePropagator):
             self._inner.inject(carrier, context, setter)  # pyright: ignore[reportUnknownMemberType]  # upstream is untyped
         # Some hand in a context with nothing but the span.
         ids = current_ids(context) or current_ids()
-        if ids is None:
+        if ids is None or not ids.request:
             return
         # The response is the application's: it leaves without ids rather than not at all.
         with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""The command ``backend``: api, worker, migrate, healthcheck, settings.
+"""The command ``backend``: api, worker, migrate, forget, reseal, healthcheck, settings.
 
 Imports stand inside the functions: the health check runs every few seconds and must start fast.
 """
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 HEALTHCHECK_TIMEOUT_S: Final = 3
-GRACEFUL_SHUTDOWN_S: Final = 5
 # Of an error report that are redacted; what is longer is cut.
 ERROR_REPORT_CHARACTERS: Final = 128 << 10
 
@@ -31,6 +30,8 @@ def main() -> None:
         ("worker", _worker, "run jobs"),
         ("migrate", _migrate, "bring the database's schema up to date"),
         ("healthcheck", _healthcheck, "ask the API on this machine whether it is healthy"),
+        ("forget", _forget, "erase a person: rows, and lines in Loki; see docs/personal-data.md"),
+        ("reseal", _reseal, "encrypt again what is not under the first key of DATA_KEY_FILE"),
         ("settings", _settings, "list the settings of all commands as a Markdown table"),
     ):
         actions[name] = commands.add_parser(name, help=purpose, description=purpose)
@@ -38,29 +39,24 @@ def main() -> None:
     actions["settings"].add_argument(
         "--write", metavar="FILE", help="put the rows into the table of this file instead"
     )
+    _describe_forget(actions["forget"])
     arguments = vars(parser.parse_args())
     sys.exit(arguments.pop("action")(**arguments))
 
 
 def _api() -> int:
-    import uvicorn
-
     from backend.api.app import create_app
+    from backend.api.server import ListenError, Server
     from backend.platform.settings import ApiSettings
 
     settings = _prepare(ApiSettings)
     _start_error_tracking(settings, "backend-api")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        # uvicorn's own configuration would cut its loggers off from ours.
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
-    )
-    return 0
+    server = Server(create_app(settings), settings)
+    try:
+        server.run_on_ports()
+    except ListenError as error:
+        return _fail(str(error), EXIT_FAILED)
+    return 0 if server.started else EXIT_FAILED
 
 
 def _worker() -> int:
@@ -77,12 +73,20 @@ def _worker() -> int:
 def _migrate() -> int:
     import psycopg
 
-    from backend.platform.migrate import migrate
-    from backend.platform.settings import DatabaseSettings
+    from backend.platform.encryption import Encryptor
+    from backend.platform.migrate import MissingKeyError, migrate
+    from backend.platform.settings import MigrationSettings
 
-    settings = _prepare(DatabaseSettings)
+    settings = _prepare(MigrationSettings)
+    keys = settings.data_keys()
     try:
-        migrate(settings)
+        migrate(
+            settings,
+            app_role=settings.database_app_role,
+            encryptor=keys and Encryptor(keys),
+        )
+    except MissingKeyError as error:
+        return _fail(f"DATA_KEY_FILE is missing: {error}", EXIT_SETTINGS)
     except psycopg.OperationalError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return _fail(f"DATABASE_URL: the database cannot be used: {reason}", EXIT_FAILED)
@@ -97,6 +101,94 @@ def _healthcheck() -> int:
             return 0
     except (OSError, HTTPException) as error:
         return _fail(f"unhealthy: {error}", EXIT_FAILED)
+
+
+def _describe_forget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("user", help="the user id; - reads it from the first line of stdin")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="an e-mail address or phone number of the same person, to be found in Loki, too",
+    )
+    parser.add_argument(
+        "--caller", metavar="NAME", help="only what this caller of the API made; else of every one"
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long to wait for payments, runs and notifications that are open (30)",
+    )
+    parser.add_argument(
+        "--open",
+        dest="erase_open",
+        action="store_true",
+        help="erase what is open, too, instead of waiting for it",
+    )
+
+
+def _forget(user: str, also: list[str], caller: str | None, wait: float, erase_open: bool) -> int:
+    import asyncio
+
+    import psycopg
+
+    from backend.operations.forgetting import LokiError, OpenWorkError
+    from backend.operations.forgetting_command import forget
+    from backend.platform.settings import ForgetSettings
+
+    settings = _prepare(ForgetSettings)
+    if user == "-":
+        user = sys.stdin.readline().strip()
+    if not user:
+        return _fail("forget: name the user", EXIT_SETTINGS)
+    try:
+        asyncio.run(
+            forget(
+                settings, [user, *also], owner=caller, wait=None if erase_open else wait, say=_say
+            )
+        )
+    except OpenWorkError as error:
+        what = "wait until it has ended, or erase it with --open"
+        return _fail(f"forget: nothing was erased, work is open ({error}): {what}", EXIT_FAILED)
+    except LokiError as error:
+        return _fail(f"forget: the rows are erased, Loki's lines are not: {error}", EXIT_FAILED)
+    except psycopg.OperationalError as error:
+        return _fail(f"forget: nothing was erased: {type(error).__name__}", EXIT_FAILED)
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _reseal() -> int:
+    import asyncio
+
+    import psycopg
+
+    from backend.operations.resealing import Resealed, reseal
+    from backend.platform.database import create_pool
+    from backend.platform.encryption import Encryptor
+    from backend.platform.settings import ResealSettings
+
+    settings = _prepare(ResealSettings)
+
+    async def run() -> Resealed:
+        async with create_pool(settings, application="backend-reseal") as pool:
+            return await reseal(pool, Encryptor(settings.data_keys()))
+
+    try:
+        resealed = asyncio.run(run())
+    except psycopg.OperationalError as error:
+        return _fail(f"reseal: the database cannot be used: {type(error).__name__}", EXIT_FAILED)
+    _say(f"{resealed.done} values encrypted again")
+    if resealed.unreadable:
+        return _fail(f"reseal: no key opens {resealed.unreadable} values", EXIT_FAILED)
+    return 0
 
 
 def _settings(write: str | None) -> int:

@@ -42,7 +42,7 @@ def report_line(pytestconfig: pytest.Config) -> Callable[[str], None]:
 def outcome(harness: Harness, project: Project, report_line: Callable[[str], None]) -> Outcome:
     """Send every row, one after the other, with a neighbour beside them; judge each."""
     run = trial.new_run()
-    neighbour = Neighbour(harness.stack.otlp, f"neighbour-{run}")
+    neighbour = Neighbour(harness.stack.otlp, f"neighbour-{run}", harness.stack.sender)
     counters = Counters(harness.own, neighbour.service)
     with neighbour, counters, harness.sender() as sender:
         sent = trial.send(all_rows(), sender, run, counters)

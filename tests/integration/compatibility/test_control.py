@@ -75,7 +75,7 @@ def test_the_same_verdict_fails_without_our_parts(
     run = trial.new_run()
     with collector.in_stack(
         image=collector_image,
-        network=f"{NAME}_default",
+        project=NAME,
         folder=tmp_path_factory.mktemp("stock"),
         config=stock(collector_config),
     ) as endpoint:

@@ -17,8 +17,10 @@ def test_delta_beside_cumulative_costs_no_sample_and_adds_up(harness: Harness) -
     name = f"shared.{run}"
     start = since = time.time_ns()
     with (
-        closing(otlp.Sender(harness.stack.otlp, f"cumulative-{run}")) as cumulative,
-        closing(otlp.Sender(harness.stack.otlp, f"delta-{run}")) as delta,
+        closing(
+            otlp.Sender(harness.stack.otlp, f"cumulative-{run}", harness.stack.sender)
+        ) as cumulative,
+        closing(otlp.Sender(harness.stack.otlp, f"delta-{run}", harness.stack.sender)) as delta,
     ):
         for number in range(1, POINTS + 1):
             cumulative.metrics([neighbour.counter(name, number, start)])

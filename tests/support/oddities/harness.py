@@ -41,7 +41,9 @@ class Harness:
     letters_folder: str | None
 
     def sender(self) -> Sender:
-        return Sender(self.stack.otlp, f"127.0.0.1:{self.stack.ports['OTLP_GRPC_PORT']}")
+        return Sender(
+            self.stack.otlp, f"127.0.0.1:{self.stack.ports['OTLP_GRPC_PORT']}", self.stack.sender
+        )
 
     @property
     def looking(self) -> Looking:
@@ -93,7 +95,7 @@ def start(project: Project, state: Path, http: httpx.Client, config: str) -> Ite
     letters = yaml.safe_load(config)["extensions"].get("dead_letter")
     with running(project, state, name=NAME, services=SERVICES, overrides=[override]) as stack:
         # It is healthy a moment before it listens.
-        with Sender(stack.otlp, "127.0.0.1:1") as sender:
+        with Sender(stack.otlp, "127.0.0.1:1", stack.sender) as sender:
             until(
                 lambda: (sender.send("logs", b"", HTTP).accepted or None, "no answer"),
                 what="the Collector takes requests",

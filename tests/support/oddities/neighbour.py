@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -51,8 +51,9 @@ def again(send: Callable[[], None]) -> None:
 class Neighbour:
     """Sends one log record, span, counter and gauge after the other, while it is entered."""
 
-    def __init__(self, endpoint: str, service: str) -> None:
+    def __init__(self, endpoint: str, service: str, headers: Mapping[str, str]) -> None:
         self.service = service
+        self._headers = headers
         self.sent = 0
         self._endpoint = endpoint
         self._stop = threading.Event()
@@ -62,7 +63,7 @@ class Neighbour:
     def _run(self) -> None:
         start = time.time_ns()
         try:
-            with otlp.Sender(self._endpoint, self.service) as sender:
+            with otlp.Sender(self._endpoint, self.service, self._headers) as sender:
                 while not self._stop.wait(INTERVAL_S):
                     self._send(sender, self.sent + 1, start)
                     self.sent += 1

@@ -1,6 +1,8 @@
 """Sending a request whose bytes may be anything, over each of OTLP's transports."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 import grpc
@@ -31,8 +33,14 @@ class Answer:
 class Sender:
     """Sends raw requests to one Collector."""
 
-    def __init__(self, http: str, grpc_address: str) -> None:
-        self._client = httpx.Client(base_url=http, timeout=TIMEOUT_S, trust_env=False)
+    def __init__(
+        self, http: str, grpc_address: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """headers: what is shown to be let in."""
+        self._client = httpx.Client(
+            base_url=http, timeout=TIMEOUT_S, trust_env=False, headers=headers
+        )
+        self._metadata = tuple((name.lower(), text) for name, text in headers.items())
         self._channel = grpc.insecure_channel(grpc_address, options=[("grpc.enable_http_proxy", 0)])
 
     def send(self, signal: str, payload: bytes, over: str) -> Answer:
@@ -54,7 +62,7 @@ class Sender:
     def _call(self, signal: str, payload: bytes) -> Answer:
         call = self._channel.unary_unary(_METHODS[signal])
         try:
-            call(payload, timeout=TIMEOUT_S)
+            call(payload, timeout=TIMEOUT_S, metadata=self._metadata)
         except grpc.RpcError as error:
             name = error.code().name  # pyright: ignore[reportAttributeAccessIssue]
             return Answer(status=name, accepted=False, refused=name in _REFUSED_FOR_GOOD)

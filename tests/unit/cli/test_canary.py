@@ -100,3 +100,38 @@ def test_waiting_reports_the_last_state():
         readiness.wait({"Loki": "http://127.0.0.1:1/ready"}, deadline=0.3)
 
     assert caught.value.states == {"Loki": "no connection"}
+
+
+def test_a_token_that_is_refused_is_explained():
+    class Refusing(http_server.Handler):
+        def do_POST(self) -> None:
+            self.body()
+            self.answer(status=401)
+
+    with http_server.serving(Refusing) as url:
+        rows = list(follow(otlp=url, loki=url, tempo=url, prometheus=url))
+    [logs] = [row for row in rows if row.name == "logs → Collector"]
+    assert logs.status == "failed"
+    assert logs.detail.startswith("HTTP 401: the Collector does not take the first line of secrets")
+
+
+def test_the_token_is_sent_with_each_signal():
+    seen: list[str] = []
+
+    class Taking(http_server.Handler):
+        def do_POST(self) -> None:
+            self.body()
+            seen.append(self.headers["Authorization"])
+            self.answer(b"{}")
+
+        def do_GET(self) -> None:
+            self.answer(status=503)
+
+    with http_server.serving(Taking) as url:
+        rows = follow(
+            otlp=url, loki=url, tempo=url, prometheus=url, sender={"Authorization": "Bearer t"}
+        )
+        # What arrives is another matter, and takes its time.
+        sent = [next(rows).status for _ in range(3)]
+    assert sent == ["ok"] * 3
+    assert seen == ["Bearer t"] * 3

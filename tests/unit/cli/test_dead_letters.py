@@ -478,7 +478,7 @@ def test_a_long_wait_is_not_waited_for(folder: Path, receiver: Receiver):
     assert listing.collect(places.in_folder(folder), [Signal.LOGS]).groups
 
 
-@pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 415, 501])
+@pytest.mark.parametrize("status", [301, 403, 404, 405, 415, 501])
 def test_a_wrong_address_stops_at_once(folder: Path, receiver: Receiver, status: int):
     receiver.answer = lambda path, body: (status, {})
     for number in range(3):
@@ -488,6 +488,17 @@ def test_a_wrong_address_stops_at_once(folder: Path, receiver: Receiver, status:
         replay(folder, receiver)
 
     assert len(receiver.seen) == 1
+
+
+def test_a_missing_token_stops_at_once_and_is_named(folder: Path, receiver: Receiver):
+    receiver.answer = lambda path, body: (401, {})
+    put(folder, "logs", line("logs", log("word-a")))
+
+    with pytest.raises(StackError, match=r"HTTP 401 at .*GLASSHOUSE_OTLP_TOKEN_FILE"):
+        replay(folder, receiver)
+
+    assert len(receiver.seen) == 1
+    assert listing.collect(places.in_folder(folder), [Signal.LOGS]).groups
 
 
 def test_who_answers_something_else_is_no_collector(folder: Path, receiver: Receiver):

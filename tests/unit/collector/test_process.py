@@ -23,7 +23,7 @@ PSEUDONYM = hmac.digest(collector_process.KEY.encode(), ADDRESS.encode(), "sha25
 
 
 def send(to: Collector, *records: dict[str, object]) -> None:
-    with otlp.Sender(to.otlp, "tests") as sender:
+    with otlp.Sender(to.otlp, otlp.BELIEVED, to.sender) as sender:
         sender.logs(records)
 
 
@@ -49,7 +49,7 @@ def test_an_address_is_redacted_in_every_signal(
     items = {"note": ADDRESS}
     with (
         collector_process.running(program, at, config, sink=sink.url) as collector,
-        otlp.Sender(collector.otlp, "tests") as sender,
+        otlp.Sender(collector.otlp, "tests", collector.sender) as sender,
     ):
         sender.logs([otlp.log(f"Mail to {ADDRESS} bounced", items)])
         sender.spans([otlp.span("send", items)])

@@ -157,6 +157,7 @@ def test_settings_are_read(tmp_path: Path):
         smtp_username="shop",
         smtp_password="s3",
         provider_secret="s4",
+        provider_secret_file=tmp_path / "secret",
     )
     assert "s3" not in repr(settings)
     assert "s4" not in repr(settings)
@@ -212,3 +213,44 @@ def test_port_that_is_taken_is_one_line():
     assert ran.returncode == 2
     assert ran.stderr.startswith("glasshouse-fakes: smtp cannot listen: ")
     assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:8025", "[::1]:8025", "localhost:8025", "sandbox:8025", "SANDBOX", "10.1.2.3"],
+)
+async def test_a_host_that_nobody_can_register_is_served(client: httpx.AsyncClient, host: str):
+    assert (await client.get("/faults", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8025",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "[::1",
+    ],
+)
+async def test_a_page_that_rebinds_its_name_is_refused(client: httpx.AsyncClient, host: str):
+    answer = await client.get("/received/smtp", headers={"Host": host})
+    assert answer.status_code == 421
+    assert answer.json()["detail"] == "Ask by address, by localhost, or by the container's name"
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:3000"])
+async def test_a_page_of_another_origin_changes_nothing(client: httpx.AsyncClient, origin: str):
+    host = "127.0.0.1:8025"
+    fault = json.dumps({"mode": "down"})
+    headers = {"Host": host, "Origin": origin, "Content-Type": "text/plain"}
+    answers = [
+        await client.put("/faults/chain", content=fault, headers=headers),
+        await client.post("/chain", content=json.dumps(CALL), headers=headers),
+        await client.delete("/received", headers=headers),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert (await client.get("/faults")).json()["chain"]["mode"] == "none"
+    own = {"Host": host, "Origin": f"http://{host}"}
+    assert (await client.get("/faults", headers=own)).status_code == 200

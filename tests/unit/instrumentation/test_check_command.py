@@ -37,6 +37,10 @@ from support.waiting import until
 PERSONAL = "jane.doe@example.com"
 SIGNALS = {"logs", "traces", "metrics"}
 GENERAL = "OTEL_EXPORTER_OTLP_ENDPOINT"
+NOT_AUTHORISED = (
+    "not authorised: put the token into OTEL_EXPORTER_OTLP_HEADERS,"
+    " or its file into GLASSHOUSE_OTLP_TOKEN_FILE"
+)
 
 
 class Run:
@@ -163,7 +167,7 @@ def test_nothing_listens(check: Check) -> None:
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (401, "not authorised: put the token into OTEL_EXPORTER_OTLP_HEADERS"),
+        (401, NOT_AUTHORISED),
         (403, "forbidden: does the token in OTEL_EXPORTER_OTLP_HEADERS allow sending?"),
         (404, f"no such path: {GENERAL} must be what stands before /v1/SIGNAL"),
         (405, "the endpoint does not take POST there: is it an OTLP endpoint?"),
@@ -177,6 +181,36 @@ def test_a_refusal_says_what_to_do(check: Check, status: int, advice: str) -> No
     assert run.code == 1
     assert {one["status"] for one in run.signals.values()} == {status}
     assert run.the_same("advice") == advice
+
+
+def test_the_token_of_a_file_is_sent_and_not_shown(check: Check, tmp_path: Path) -> None:
+    file = tmp_path / "otlp_token"
+    file.write_text("the-token-of-the-file\n", encoding="utf-8")
+    with otlp_sink.running() as sink:
+        run = check({GENERAL: sink.url, "GLASSHOUSE_OTLP_TOKEN_FILE": str(file)})
+    assert run.code == 0
+    sent = [one.headers["authorization"] for one in sink.requests]
+    assert sent == ["Bearer the-token-of-the-file"] * 3
+    assert "the-token-of-the-file" not in run.out + run.err
+
+
+def test_a_token_that_is_refused_is_named_by_its_file(check: Check, tmp_path: Path) -> None:
+    file = tmp_path / "otlp_token"
+    file.write_text("the-token-of-the-file\n", encoding="utf-8")
+    with answering(401) as url:
+        run = check({GENERAL: url, "GLASSHOUSE_OTLP_TOKEN_FILE": str(file)})
+    assert run.code == 1
+    assert run.the_same("advice") == (
+        f"not authorised: is the first line of {file} one of the Collector's otlp_token?"
+    )
+    assert "the-token-of-the-file" not in run.out + run.err
+
+
+def test_a_token_file_that_is_missing_is_one_line(check: Check, tmp_path: Path) -> None:
+    run = check({"GLASSHOUSE_OTLP_TOKEN_FILE": str(tmp_path / "missing")})
+    assert run.code == 2
+    [line] = run.err.splitlines()
+    assert line.startswith("glasshouse check: GLASSHOUSE_OTLP_TOKEN_FILE: cannot read ")
 
 
 def test_an_endpoint_of_one_signal_is_used_as_it_is(check: Check) -> None:
@@ -479,7 +513,7 @@ ADDRESSES = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0
             "errors resolving collector:4317: [address lookup failed: Domain name not found]",
             f"no such host: collector: set {GENERAL}",
         ),
-        ("UNAUTHENTICATED", "", "not authorised: put the token into OTEL_EXPORTER_OTLP_HEADERS"),
+        ("UNAUTHENTICATED", "", NOT_AUTHORISED),
         (
             "UNIMPLEMENTED",
             "unknown service opentelemetry.proto.collector.logs.v1.LogsService",

@@ -22,6 +22,10 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     hmac_key.cache_clear()
 
 
+def of_key(key: str, text: bytes) -> str:
+    return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("event", "field", "attribute", "console"),
     [
@@ -33,6 +37,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
         ("job.finished", "id", "job.id", "jobId"),
         ("job.finished", "name", "job.name", "job"),
         ("notification.queued", "id", "notification.id", "notificationId"),
+        ("automation.run.failed", "session_id", "automation.session_id", "automationSessionId"),
     ],
 )
 def test_a_field_has_one_name_over_otlp_and_one_on_the_console(
@@ -67,8 +72,7 @@ def test_an_event_is_one_record_with_flat_attributes(caplog: pytest.LogCaptureFi
         error_type="reverted",
     )
     [record] = caplog.records
-    digest = hmac.new(KEY.encode(), b"bob", hashlib.sha256).hexdigest()
-    expected = f"[user:{digest[:16]}]"
+    expected = f"[user:{of_key(KEY, b'glasshouse key id')[:2]}{of_key(KEY, b'bob')[:14]}]"
     assert record.getMessage() == "Payment failed"
     assert {k: v for k, v in vars(record).items() if "." in k or k == "event"} == {
         "otel.event.name": "payment.failed",

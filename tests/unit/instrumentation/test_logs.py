@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from opentelemetry import context as otel_context
@@ -13,7 +15,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from glasshouse.context import Ids, with_ids
 from glasshouse.errors import ConfigurationError
-from glasshouse.logs import JsonFormatter, TextFormatter, configure_logging
+from glasshouse.logs import GcpFormatter, JsonFormatter, TextFormatter, configure_logging
 
 
 def record(**extra: object) -> logging.LogRecord:
@@ -131,3 +133,101 @@ def test_everything_a_process_says_is_in_the_one_shape() -> None:
 def test_another_value_is_refused_by_name(variable: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"^{variable}: '{value}' is not one of "):
         configure_logging({variable: value})
+
+
+# For Google's Cloud Logging. What it reads from a line:
+# https://docs.cloud.google.com/logging/docs/structured-logging#special-payload-fields
+
+
+def gcp(project: str | None = None, **extra: Any) -> dict[str, Any]:
+    return json.loads(GcpFormatter("api", project=project).format(record(**extra)))
+
+
+def test_a_line_for_cloud_logging_has_its_keys_and_none_of_ours_in_their_place() -> None:
+    assert gcp() == {
+        "severity": "INFO",
+        "time": "2023-11-14T22:13:20.250Z",
+        "message": "Paid",
+        "logger": "shop",
+        "service": "api",
+    }
+
+
+@pytest.mark.parametrize(
+    ("level", "severity"),
+    [
+        (1, "DEFAULT"),
+        (logging.DEBUG, "DEBUG"),
+        (logging.INFO, "INFO"),
+        (25, "INFO"),
+        (logging.WARNING, "WARNING"),
+        (logging.ERROR, "ERROR"),
+        (logging.CRITICAL, "CRITICAL"),
+        (70, "CRITICAL"),
+    ],
+)
+def test_a_severity_is_one_that_cloud_logging_knows(level: int, severity: str) -> None:
+    assert gcp(levelno=level, levelname="a level of its own")["severity"] == severity
+
+
+@pytest.mark.parametrize(
+    ("project", "name"),
+    [(None, f"{0xAB:032x}"), ("shop-1", f"projects/shop-1/traces/{0xAB:032x}")],
+)
+def test_cloud_logging_finds_the_trace(project: str | None, name: str) -> None:
+    span = NonRecordingSpan(SpanContext(0xAB, 0xCD, is_remote=False, trace_flags=TraceFlags(1)))
+    context = trace.set_span_in_context(span, with_ids(Ids("request-1", "correlation-1")))
+    token = otel_context.attach(context)
+    try:
+        fields = gcp(project)
+    finally:
+        otel_context.detach(token)
+    assert {key: fields[key] for key in fields if "googleapis" in key} == {
+        "logging.googleapis.com/trace": name,
+        "logging.googleapis.com/spanId": f"{0xCD:016x}",
+        "logging.googleapis.com/trace_sampled": True,
+    }
+    assert (fields["requestId"], fields["correlationId"]) == ("request-1", "correlation-1")
+
+
+def test_no_field_passes_for_one_that_cloud_logging_reads() -> None:
+    extra = {
+        "severity": "EMERGENCY",
+        "time": "never",
+        "timestamp": "2000-01-01T00:00:00Z",
+        "httpRequest": {"status": 500},
+        "logging.googleapis.com/trace": "another",
+        "order": 7,
+    }
+    fields = gcp(**extra)
+    assert {key for key in fields if not key.endswith("_")} == {
+        "severity",
+        "time",
+        "message",
+        "logger",
+        "service",
+        "order",
+    }
+    assert fields["severity"] == "INFO"
+    assert fields["severity_"] == "EMERGENCY"
+    assert fields["logging.googleapis.com/trace_"] == "another"
+
+
+def test_a_process_writes_for_cloud_logging_where_it_is_asked_to() -> None:
+    code = (
+        "import logging; from glasshouse import configure_logging; configure_logging();"
+        "logging.getLogger('shop').error('Mail to jane@example.com failed')"
+    )
+    environment = {**os.environ, "LOG_FORMAT": "gcp", "OTEL_SERVICE_NAME": "shop"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    fields = json.loads(ran.stdout)
+    assert (fields["severity"], fields["service"]) == ("ERROR", "shop")
+    assert re.fullmatch(r"Mail to \[email:\w+\] failed", fields["message"])
+    assert "level" not in fields

@@ -1,6 +1,8 @@
 """Jobs: one trace from deferral to execution, the ids with it, and no argument anywhere."""
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +22,7 @@ from procrastinate.testing import InMemoryConnector
 from glasshouse import correlation_id, request_id
 from glasshouse.context import Ids, with_ids
 from glasshouse.instrumentors.procrastinate import ProcrastinateInstrumentor
+from glasshouse.processors import IdsSpanProcessor
 
 SECRET = "bob@example.com"
 
@@ -32,6 +35,7 @@ class Failed(Exception):
 def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
+    provider.add_span_processor(IdsSpanProcessor())
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     instrumentor = ProcrastinateInstrumentor()
     instrumentor.instrument(tracer_provider=provider)
@@ -137,6 +141,62 @@ async def test_a_periodic_job_links_to_its_deferral(
     send = by_name(spans, "send tick")
     assert send.kind is trace.SpanKind.PRODUCER
     assert_linked(send, by_name(spans, "process tick"))
+
+
+async def test_what_the_clock_sets_off_has_a_correlation_id_and_no_request_id(
+    spans: InMemorySpanExporter, app: procrastinate.App
+) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    @app.task(name="follow")
+    async def follow() -> None:
+        seen.append((request_id(), correlation_id()))
+
+    @app.task(name="tick")
+    async def tick(timestamp: int) -> None:
+        seen.append((request_id(), correlation_id()))
+        await follow.defer_async()
+
+    async with app.open_async():
+        for minute in (60, 120):
+            job = tick.configure(task_kwargs={"timestamp": minute}).job
+            await app.job_manager.defer_periodic_job(job, "", defer_timestamp=minute)
+        await app.run_worker_async(wait=False, install_signal_handlers=False)
+    first, second = (correlation for _, correlation in seen[:2])
+    assert re.fullmatch("[0-9a-f]{32}", first or "")
+    assert first != second
+    # The jobs that it enqueues belong to it.
+    assert Counter(seen) == {(None, first): 2, (None, second): 2}
+    for name in ("send tick", "process tick", "send follow", "process follow"):
+        on_spans = [
+            (span.attributes or {}).get("correlation.id")
+            for span in spans.get_finished_spans()
+            if span.name == name
+        ]
+        assert Counter(on_spans) == {first: 1, second: 1}, name
+    assert all("request.id" not in (span.attributes or {}) for span in spans.get_finished_spans())
+
+
+@pytest.mark.usefixtures("spans")
+async def test_a_job_that_a_script_enqueues_begins_a_flow(app: procrastinate.App) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    @app.task(name="note")
+    async def note() -> None:
+        seen.append((request_id(), correlation_id()))
+
+    async with app.open_async():
+        await note.defer_async()
+        # The control: one that belongs to a request keeps its ids.
+        token = otel_context.attach(with_ids(Ids("request-1", "correlation-1")))
+        await note.defer_async()
+        otel_context.detach(token)
+        assert (request_id(), correlation_id()) == (None, None)
+        await app.run_worker_async(wait=False, install_signal_handlers=False)
+    [(request, made), kept] = seen
+    assert request is None
+    assert re.fullmatch("[0-9a-f]{32}", made or "")
+    assert kept == ("request-1", "correlation-1")
 
 
 def assert_linked(send: ReadableSpan, process: ReadableSpan) -> None:

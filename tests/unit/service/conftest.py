@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backend.api.app import create_app
-from backend.api.dependencies import Services, create_services, get_services
+from backend.api.dependencies import Services, create_gate, create_services, get_services
+from backend.api.limits import LocalBuckets
 from backend.jobs import queue
 from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.schedule import Schedules
@@ -36,14 +37,17 @@ from backend.platform.migrate import migrate
 from backend.platform.settings import ApiSettings, AutomationSettings, DatabaseSettings
 from glasshouse_cli import images
 from support import postgres
+from support.callers import AUTHORIZATION, CALLER, write
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MAX_BODY_BYTES = 2048
+HOST = "backend"
 
 
 def payment(number: int = 1, **changes: Any) -> Payment:
     fields: dict[str, Any] = {
         "id": PaymentId(f"tx_{number:032x}"),
+        "owner": CALLER,
         "user_id": "alice",
         "amount": 1,
         "currency": "EUR",
@@ -68,7 +72,7 @@ class FakePayments:
 
     def __init__(self) -> None:
         self.rows: dict[str, Payment] = {}
-        self.keys: dict[str, Payment] = {}
+        self.keys: dict[tuple[str, str], Payment] = {}
         self.changes: list[tuple[str, ...]] = []
         self.waited = 0.0
         self.error: Exception | None = None
@@ -80,14 +84,14 @@ class FakePayments:
     async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         if self.error:
             raise self.error
-        known = self.keys.get(key) if key else None
+        known = self.keys.get((new.owner, key)) if key else None
         if known:
             if _fields(new).items() <= dataclasses.asdict(known).items():
                 return CreateResult(payment=known, replayed=True)
             raise IdempotencyConflictError
         row = self.add(payment(len(self.rows) + 1, **_fields(new)))
         if key:
-            self.keys[key] = row
+            self.keys[new.owner, key] = row
         return CreateResult(payment=row, replayed=False)
 
     async def find(self, payment_id: PaymentId) -> Payment | None:
@@ -128,8 +132,12 @@ def settings(tmp_path: Path) -> ApiSettings:
     token.write_text("0123456789abcdef\n")
     key = tmp_path / "data_key"
     key.write_text("k" * 32)
+    callers = tmp_path / "callers"
+    write(callers)
     return ApiSettings.model_validate(
         {
+            "api_callers_file": callers,
+            "allowed_hosts": HOST,
             "database_url": "postgresql://backend@127.0.0.1:1/backend",
             "database_password": "nothing",
             "internal_token_file": token,
@@ -153,7 +161,9 @@ class Provided:
 async def provided(settings: ApiSettings, payments: FakePayments) -> Provided:
     """Real services on a pool that is never opened, but for the payments."""
     pool = create_pool(settings, application="test")
-    provided = Provided(create_services(settings, pool, HealthChecks({}), queue.create_app()))
+    gate = create_gate(settings, LocalBuckets())
+    services = create_services(settings, gate, pool, HealthChecks({}), queue.create_app())
+    provided = Provided(services)
     provided.replace(payments=payments)
     return provided
 
@@ -168,7 +178,17 @@ def app(settings: ApiSettings, provided: Provided) -> FastAPI:
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://backend") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url=f"http://{HOST}", headers=AUTHORIZATION
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def stranger(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
         yield client
 
 

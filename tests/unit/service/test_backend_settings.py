@@ -14,6 +14,7 @@ from backend.platform.settings import (
     WorkerSettings,
     load_settings,
 )
+from support import callers
 
 SECRET = "hunter2-in-the-url"
 
@@ -31,6 +32,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     key = tmp_path / "data_key"
     key.write_text("k" * 32)
     monkeypatch.setenv("DATA_KEY_FILE", str(key))
+    monkeypatch.setenv("API_CALLERS_FILE", str(callers.write(tmp_path / "callers")))
     monkeypatch.setenv("CHAIN_RPC_URL", "http://chain:8025/chain")
     monkeypatch.setenv("PAYMENT_CONFIRMATION_TIMEOUT", "120")
 
@@ -145,8 +147,9 @@ def test_all_bad_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch):
             ApiSettings,
             "REDIS_URL",
             "nowhere",
-            "REDIS_URL is invalid: set it to redis://host:6379/0 of the Redis or Valkey whose"
-            " health is checked, or leave it empty",
+            "REDIS_URL is invalid: set it to redis://host:6379/0 of the Redis or Valkey that counts"
+            " requests for the rate limits; without it each process counts its own, or leave it"
+            " empty",
         ),
         (
             WorkerSettings,
@@ -210,4 +213,5 @@ def test_rows_of_others_and_other_readers_stay():
         " which `backend healthcheck` asks | 8000 |"
     ]
     assert "OLD" not in text
-    assert len(rows) - 1 == len({*ApiSettings.model_fields, *WorkerSettings.model_fields})
+    known = {name for settings in PROCESSES.values() for name in settings.model_fields}
+    assert len(rows) - 1 == len(known)

@@ -25,6 +25,22 @@ def chain_answering(answer: Any, status: int = 200, url: str = URL) -> Chain:
     return Chain(httpx.AsyncClient(transport=transport), url)
 
 
+async def test_a_call_and_its_outcome_are_told_to_who_debugs(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("DEBUG", logger="backend")
+    await chain_answering({"result": "0x1"}).block_number()
+    with pytest.raises(ChainBusyError):
+        await chain_answering({"error": {"code": -32000, "message": "jane@example.com"}}).submit(
+            "x"
+        )
+    found = [vars(one) for one in caplog.records if one.name == "backend.payments.chain"]
+    assert [(one["levelname"], one["chain.method"], one["outcome"]) for one in found] == [
+        ("DEBUG", "eth_blockNumber", "ok"),
+        ("DEBUG", "eth_sendTransaction", "ChainBusyError"),
+    ]
+    assert all(one["durationSeconds"] >= 0 for one in found)
+    assert "jane" not in str(found)
+
+
 async def test_it_speaks_with_the_sandbox():
     app = create_app(Settings(block_seconds=0))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:

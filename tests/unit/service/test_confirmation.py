@@ -160,3 +160,13 @@ async def test_unknown_payment_is_an_error(payments: FakePayments):
     )
     with pytest.raises(LookupError):
         await confirmation.confirm(PaymentId("tx_none"))
+
+
+async def test_who_debugs_sees_each_wait_for_the_chain(
+    payments: FakePayments, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("DEBUG", logger="backend.payments.confirmation")
+    payments.add(payment())
+    await confirm(payments, FakeChain([HASH], [None, None, MINED]))
+    said = [(one.levelname, one.getMessage()) for one in caplog.records]
+    assert said == [("DEBUG", "Payment waits for the chain")] * 2

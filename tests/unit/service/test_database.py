@@ -1,5 +1,8 @@
 """The pool: lost connections are noticed, and single statements end by themselves."""
 
+import asyncio
+from typing import Any
+
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
@@ -87,3 +90,30 @@ async def test_single_statement_on_a_lost_connection_raises_what_happened(pool: 
 @pytest.mark.parametrize("error", [PoolClosed, PoolTimeout, TooManyRequests])
 def test_the_pool_s_own_errors_mean_that_the_database_is_unavailable(error: type[Exception]):
     assert issubclass(error, UNAVAILABLE)
+
+
+async def test_who_debugs_sees_who_waited_for_a_connection(
+    empty: DatabaseSettings, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("DEBUG", logger="backend.platform.database")
+
+    def waits() -> list[dict[str, Any]]:
+        named = "Waited for a connection"
+        return [vars(one) for one in caplog.records if one.getMessage() == named]
+
+    small = empty.model_copy(update={"db_pool_max": 2})
+    async with database.create_pool(small, application="test") as pool:
+        await pool.wait()
+        caplog.clear()
+        await _pid(pool)
+        unhindered = len(waits())
+        async with pool.connection(), pool.connection():
+            third = asyncio.create_task(_pid(pool))
+            await asyncio.wait([third], timeout=20 * database.NOTED_WAIT_S)
+            assert not third.done()
+        await third
+    *before, found = waits()
+    assert len(before) == unhindered
+    assert found["levelname"] == "DEBUG"
+    assert found["seconds"] >= database.NOTED_WAIT_S
+    assert found["pool.size"] == 2

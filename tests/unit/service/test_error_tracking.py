@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from support import http_server, sandbox
+from support import callers, http_server, sandbox
 
-SCRIPT = Path(__file__).parents[2] / "support" / "failures.py"
+TESTS = Path(__file__).parents[2]
 PERSON = "zoe.kessler@mail.example"
 TEXT = f"cannot pay {PERSON}"
 
@@ -38,7 +38,11 @@ def dsn(outside: str) -> str:
 
 def run(*arguments: str, code: int = 0) -> dict[str, Any]:
     ended = subprocess.run(
-        [sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "support.failures", *arguments],
+        cwd=TESTS,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert ended.returncode == code, ended.stderr
     lines = ended.stdout.splitlines()
@@ -108,6 +112,7 @@ def test_bad_dsn_stops_the_start_with_one_line(tmp_path: Path):
         env={
             "DATABASE_URL": "postgresql://backend:hunter2@127.0.0.1:1/backend",
             "INTERNAL_TOKEN_FILE": str(token),
+            "API_CALLERS_FILE": str(callers.write(tmp_path / "callers")),
             "DATA_KEY_FILE": str(token),
             "SENTRY_DSN": "https://hunter2.example",
         },

@@ -64,10 +64,10 @@ def dependency(provided: Provided) -> Dependency:
     ],
 )
 async def test_internal_endpoint_refuses_all_but_the_right_token(
-    client: httpx.AsyncClient, path: str, authorization: str | bytes | None, challenge: str
+    stranger: httpx.AsyncClient, path: str, authorization: str | bytes | None, challenge: str
 ):
     headers = {} if authorization is None else {"Authorization": authorization}
-    response = await client.get(path, headers=headers)  # pyright: ignore[reportArgumentType]  # bytes are sent as they are
+    response = await stranger.get(path, headers=headers)  # pyright: ignore[reportArgumentType]  # bytes are sent as they are
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == challenge
     assert response.headers["Content-Type"] == "application/problem+json"

@@ -371,6 +371,6 @@ async def test_events_that_nobody_took_are_deleted_after_their_time(pool: Pool):
             "UPDATE event_outbox SET set_aside_at = now(), refusals = 7"
             " WHERE attributes ->> 'payment.transaction_id' = 'set aside'"
         )
-    await Retention(pool, 30).apply()
+    await Retention(pool, {"forget_events": 30}).apply()
     [left] = await rows(pool)
     assert left["attributes"]["payment.transaction_id"] == "young"

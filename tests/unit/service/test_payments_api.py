@@ -264,3 +264,28 @@ async def test_every_response_has_ids_and_security_headers(client: httpx.AsyncCl
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    ("data", "location"),
+    [
+        ({"jane.doe@audit.example": "x"}, "body.data"),
+        ({CANARY: {"a": 1}}, "body.data"),
+        ({"name": [CANARY]}, "body.data"),
+        ({"name": "a\nb"}, "body.data"),
+        ({"4111111111111111": "x"}, "body.data"),
+    ],
+)
+async def test_a_key_of_the_sender_s_own_is_not_repeated(
+    client: httpx.AsyncClient, data: dict[str, Any], location: str
+):
+    body = {"userId": "a", "channel": "email", "template": "welcome", "to": "a@b.example"}
+    response = await client.post("/notifications", json={**body, "data": data})
+    assert {location} == rules_of(response).keys()
+    for text in ("jane", CANARY, "4111", "[key]"):
+        assert text not in response.text
+
+
+async def test_a_declared_field_is_named_however_deep(client: httpx.AsyncClient):
+    body = GOOD | {"notify": {"channel": CANARY, "to": ""}}
+    assert rules_of(await post(client, body)).keys() == {"body.notify.channel", "body.notify.to"}

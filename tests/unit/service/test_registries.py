@@ -22,6 +22,7 @@ from backend.platform.encryption import Encryptor
 from backend.platform.registry import Registry, UnregisteredError
 
 NEW = NewNotification(
+    owner="shop",
     user_id="alice",
     contact=Contact(channel="fax", to="+493012345678"),
     template="welcome",
@@ -91,7 +92,7 @@ async def test_a_run_of_an_unregistered_strategy_fails(
     payments = Payments(pool, encryptor, notifications, queue.confirm_payment)
     async with httpx.AsyncClient() as client:
         context = StepContext(pool=pool, chain=Chain(client, "http://nowhere"), payments=payments)
-        run = await runs.request(NewRun(user_id="alice", strategy="guess", sla=60))
+        run = await runs.request(NewRun(owner="shop", user_id="alice", strategy="guess", sla=60))
         assert run is not None
         message = r"^no strategy is called guess: register it in backend\.automation\.strategies"
         with pytest.raises(UnregisteredError, match=message):

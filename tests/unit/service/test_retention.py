@@ -4,11 +4,13 @@ import procrastinate
 import pytest
 
 from backend.jobs.queue import CONFIRM_PAYMENT, DELIVER_NOTIFICATION
-from backend.jobs.retention import Retention
+from backend.jobs.retention import Retention, statements
 from backend.platform.database import Pool
+from backend.platform.settings import RetentionSettings
 
 DAYS = 30
 OLD, YOUNG = DAYS + 1, DAYS - 1
+ALL = dict.fromkeys(statements(RetentionSettings()), DAYS)
 
 
 async def add_job(pool: Pool, app: procrastinate.App, status: str, age_days: int) -> int:
@@ -61,7 +63,7 @@ async def test_only_old_jobs_that_ended_are_deleted(pool: Pool, jobs: procrastin
         await add_job(pool, jobs, "succeeded", YOUNG),
         await add_job(pool, jobs, "failed", YOUNG),
     ]
-    await Retention(pool, DAYS).apply()
+    await Retention(pool, ALL).apply()
     assert await ids(pool, "jobs") == kept
 
 
@@ -75,7 +77,7 @@ async def test_last_run_and_last_success_of_each_job_stay(pool: Pool):
     young = [
         await add_run(pool, DELIVER_NOTIFICATION, "succeeded", age) for age in (YOUNG, YOUNG - 1)
     ]
-    await Retention(pool, DAYS).apply()
+    await Retention(pool, ALL).apply()
     assert await ids(pool, "runs") == [success, last, running, *young]
 
 
@@ -83,11 +85,11 @@ async def test_more_than_a_batch_is_deleted_in_one_go(pool: Pool, jobs: procrast
     for _ in range(5):
         await add_job(pool, jobs, "succeeded", OLD)
     kept = await add_job(pool, jobs, "succeeded", YOUNG)
-    await Retention(pool, DAYS, batch=2).apply()
+    await Retention(pool, ALL, batch=2).apply()
     assert await ids(pool, "jobs") == [kept]
 
 
 async def test_database_that_is_unavailable_is_logged(pool: Pool, caplog: pytest.LogCaptureFixture):
     await pool.close()
-    await Retention(pool, DAYS).apply()
-    assert [record.message for record in caplog.records] == ["Old jobs could not be deleted"]
+    await Retention(pool, ALL).apply()
+    assert [record.message for record in caplog.records] == ["Old rows could not be deleted"]

@@ -22,6 +22,7 @@ async def test_the_schema_allows_what_the_catalogue_names(pool: Pool):
     expected: dict[str, type[StrEnum]] = {
         "payments.state": known_values.PaymentState,
         "job_runs.outcome": known_values.JobOutcome,
+        "contacts.channel": known_values.NotificationChannel,
         "notifications.channel": known_values.NotificationChannel,
         "notifications.state": known_values.NotificationDeliveryStatus,
         "automation_runs.state": known_values.AutomationState,

@@ -33,6 +33,7 @@ from backend.payments.store import (
     Payments,
     State,
 )
+from backend.platform import people
 from backend.platform.database import RESCUE_LOCK, Connection, Pool
 from backend.platform.encryption import Encryptor
 from backend.platform.migrate import migrate, missing, ours
@@ -41,7 +42,7 @@ from backend.platform.settings import DatabaseSettings
 
 from .conftest import scheduled
 
-NEW = NewPayment(user_id="alice", amount=Decimal("10.50"), currency="EUR")
+NEW = NewPayment(owner="shop", user_id="alice", amount=Decimal("10.50"), currency="EUR")
 CONTACT = Contact(channel="sms", to="+493012345678")
 
 
@@ -296,7 +297,7 @@ async def ended(kind: str, payments: Payments, runs: Runs) -> tuple[str, str]:
         identifier = created.payment.id
         done = await payments.mark_failed(identifier, Failure.REVERTED, from_state=State.CREATED)
     else:
-        new = NewRun(user_id="alice", strategy="rebalance", sla=60, contact=CONTACT)
+        new = NewRun(owner="shop", user_id="alice", strategy="rebalance", sla=60, contact=CONTACT)
         requested = await runs.request(new)
         assert requested is not None
         done = await runs.mark_completed(requested.id)
@@ -328,14 +329,16 @@ async def test_an_end_notifies_the_contact_and_happens_without_its_key(
         monkeypatch.setattr(encryptor, "encrypt", other.encrypt)
     identifier, reached = await ended(kind, payments, runs)
     assert reached == state
-    written = await rows(pool, "SELECT template, user_id, channel FROM notifications")
+    written = await rows(pool, "SELECT template, user_sealed, channel FROM notifications")
     if key_is_lost:
         assert written == []
         assert "A stored contact cannot be decrypted" in caplog.text
         return
-    assert written == [(template, "alice", "sms")]
+    [(used, user, channel)] = written
+    assert (used, channel) == (template, "sms")
     assert events(caplog)[-1] == "notification.queued"
     [(notification,)] = await rows(pool, "SELECT id FROM notifications")
+    assert people.opened(encryptor, user, notification) == "alice"
     message = await notifications.outgoing(notification)
     assert message is not None
     assert message.to == CONTACT.to

@@ -45,6 +45,13 @@ CASES = {
             "use one of boolean, double, int, string, or members",
         ),
     ),
+    "a field that repeats its domain": (
+        ("      - id: payment.amount", "      - id: payment.payment_amount"),
+        (
+            "- id: payment.amount",
+            "payment.payment_amount says payment twice: rename it payment.amount",
+        ),
+    ),
     "a metric on a field that does not exist": (
         ("value: payment.amount", "value: payment.sum"),
         (
@@ -263,6 +270,7 @@ def test_people_are_in_no_public_field() -> None:
     attributes = load(ROOT).attributes
     assert {name for name, one in attributes.items() if one.privacy is Privacy.PSEUDONYM} == {
         "automation.user_id",
+        "notification.user_id",
         "payment.user_id",
     }
     assert {name for name, one in attributes.items() if one.privacy is Privacy.NEVER_SENT} == {

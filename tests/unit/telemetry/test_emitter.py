@@ -127,7 +127,12 @@ async def test_a_value_that_is_not_known_raises_where_others_cannot_occur() -> N
     status: Any = "lost"
     with pytest.raises(EventError, match=r"^notification\.queued: delivery_status is none of q"):
         await events.notification_queued(
-            None, id="nt_1", channel="email", template="welcome", delivery_status=status
+            None,
+            id="nt_1",
+            user_id="bob",
+            channel="email",
+            template="welcome",
+            delivery_status=status,
         )
 
 
@@ -163,6 +168,7 @@ _ = events.payment_settled(None, transaction_id="t")
 _ = events.notification_queued(
     None,
     id="n",
+    user_id="u",
     channel="email",
     template="welcome",
     delivery_status="lost",
@@ -173,7 +179,7 @@ FOUND = {
     6: "reportCallIssue",
     7: "reportCallIssue",
     8: "reportAttributeAccessIssue",
-    14: "reportArgumentType",
+    15: "reportArgumentType",
 }
 
 

@@ -10,7 +10,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"flag"
@@ -62,7 +61,7 @@ func run(policy, keyFile, disable string, private bool, in io.Reader, out io.Wri
 	if disable != "" {
 		options.Disable = strings.Split(disable, ",")
 	}
-	e, err := engine.Load(policy, bytes.TrimSpace(key), options)
+	e, err := engine.Load(policy, engine.CurrentKey(key), options)
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func run(policy, keyFile, disable string, private bool, in io.Reader, out io.Wri
 	if private {
 		entities["ip"] = "all"
 	}
-	processor := sync.OnceValues(func() (*attributes, error) { return newAttributes(policy, bytes.TrimSpace(key), entities) })
+	processor := sync.OnceValues(func() (*attributes, error) { return newAttributes(policy, engine.CurrentKey(key), entities) })
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), longestLine)
 	buffered := bufio.NewWriter(out)

@@ -116,6 +116,7 @@ require (
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/yusufpapurcu/wmi v1.2.4 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
+	glasshouse.example/collector/connections v0.0.0 // indirect
 	go.etcd.io/bbolt v1.5.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/collector v0.161.0 // indirect
@@ -241,5 +242,7 @@ replace glasshouse.example/collector/otlpbisect v0.0.0 => ../../../../collector/
 replace glasshouse.example/collector/piiprocessor v0.0.0 => ../../../../collector/piiprocessor
 
 replace glasshouse.example/collector/admission v0.0.0 => ../../../../collector/admission
+
+replace glasshouse.example/collector/connections => ../../../../collector/connections
 
 replace glasshouse.example/collector/casetest => ../../../../collector/casetest

@@ -25,7 +25,9 @@ def configuration(root: Path, candidate: str, pipeline: str) -> dict[str, Any]:
     text = (root / "collector" / "config.yaml").read_text(encoding="utf-8")
     deployed = yaml.safe_load(text)
     if candidate in {"limits", "all"}:
-        document["extensions"]["otlp_limits"] = deployed["extensions"]["otlp_limits"]
+        limits = dict(deployed["extensions"]["otlp_limits"])
+        del limits["access"]  # of nobody: what knows the tokens is not in this Collector
+        document["extensions"]["otlp_limits"] = limits
         document["service"]["extensions"].append("otlp_limits")
         document["receivers"]["otlp"]["protocols"]["http"]["middlewares"] = [{"id": "otlp_limits"}]
     if candidate in {"admission", "all"}:

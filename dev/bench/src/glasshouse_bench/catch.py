@@ -132,7 +132,7 @@ def _collector(project: Project, image: str, work: Path) -> Iterator[str]:
     }
     command = ["docker", "run", "--detach", "--read-only", f"--user={user.uid}:{user.gid}"]
     command += ["--label=dev.glasshouse.part=bench", "--publish=127.0.0.1::4318"]
-    command += ["--publish=127.0.0.1::13133"]
+    command += ["--publish=127.0.0.1::13133", "--env=OTLP_AUTH=none"]
     command += [f"--volume={source}:{target}" for source, target in mounts.items()]
     started = run([*command, image, "--config=/etc/otelcol/config.yaml"], timeout=60)
     if not started.ok:

@@ -10,8 +10,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from glasshouse_cli import certificates as tls
 from glasshouse_cli import clean as cleaning
-from glasshouse_cli import compose, plugin, project, runbooks
+from glasshouse_cli import compose, plugin, project, rotation, runbooks
 from glasshouse_cli import engine as engines
 from glasshouse_cli import images as image_store
 from glasshouse_cli import preview as previewing
@@ -21,12 +22,18 @@ from glasshouse_cli import version as versions
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.doctor import examine
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.images import pin as pinning
+from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.resolve import as_json
 from glasshouse_cli.letters import command as dead
 from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.process import run_attached
 from glasshouse_cli.project import Project
 from glasshouse_cli.summary import summarize
+from glasshouse_cli.supply import advisories
+from glasshouse_cli.supply import audit as auditing
+from glasshouse_cli.supply import notices as third_party
+from glasshouse_cli.supply import sbom as bills
 from glasshouse_cli.telemetry import outputs as contract
 
 _INTERRUPTED = 130  # what typer exits with after Ctrl-C
@@ -65,9 +72,15 @@ def images(
     names: Annotated[list[str] | None, typer.Argument(help="only these; all if none")] = None,
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
     rebuild: Annotated[bool, typer.Option(help="build anew, with today's packages")] = False,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="write today's digests from the registry into .env")
+    ] = False,
 ) -> None:
     """Get each image: present, else pulled, else built from dev/images/."""
     terminal = Terminal()
+    if pin:
+        _pin(names or (), terminal)
+        return
     found = image_store.obtain(names or (), terminal=terminal, rebuild=rebuild)
     if as_script:
         terminal.json(as_json(found))
@@ -132,6 +145,41 @@ def clean(
         raise StackError("nothing deleted: answer yes, or pass --yes")
     checkout.prepare()
     cleaning.clean(checkout, Terminal(), built_images=built)
+
+
+@app.command()
+def rotate(
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(rotation.NAMES)}")],
+    drop: Annotated[
+        bool, typer.Option("--drop-previous", help="accept the current one alone from now on")
+    ] = False,
+) -> None:
+    """Put a new key or token into use, while everything runs."""
+    checkout = _ready_for_compose()
+    change = rotation.drop_previous if drop else rotation.rotate
+    change(checkout, name, Terminal().say)
+
+
+@app.command()
+def forget(
+    user: Annotated[str, typer.Argument(help="the user id; - reads it from stdin")],
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="an address or number of the same person, to be found in Loki"),
+    ] = None,
+    caller: Annotated[
+        str | None, typer.Option(help="only what this caller of the API made; else of every one")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="seconds for what is open to end")] = 30.0,
+    even_open: Annotated[
+        bool, typer.Option("--open", help="erase what is open, too, instead of waiting for it")
+    ] = False,
+) -> None:
+    """Erase a person from the running stack: rows, and lines in Loki (docs/personal-data.md)."""
+    options = [f"--wait={wait}", *(f"--also={one}" for one in also or ())]
+    options += [f"--caller={caller}"] if caller else []
+    options += ["--open"] if even_open else []
+    _compose(_ready_for_compose(), "run", "--rm", "--no-deps", "-T", "forget", *options, "--", user)
 
 
 @app.command()
@@ -222,6 +270,77 @@ def dead_letters(
 
 
 @app.command()
+def sbom(
+    names: Annotated[list[str] | None, typer.Argument(help="only these; all if none")] = None,
+    folder: Annotated[Path, typer.Option(help="where to write them")] = Path("reports", "sbom"),
+) -> None:
+    """Write what each image contains, in CycloneDX, one file an image."""
+    terminal = Terminal()
+    table = plain_table("image", "packages", "without a licence", "file")
+    for image in image_store.obtain(names or (), terminal=terminal):
+        if image.how == "left out":
+            terminal.say(f"{image.name}: no image here, left out")
+            continue
+        contents = bills.read_image(image.tag)
+        file = folder / f"{image.name}.cdx.json"
+        bills.write(file, image.name, image.tag, contents)
+        unknown = sum(not part.licence for part in contents.parts)
+        table.add_row(image.name, str(len(contents.parts)), str(unknown), str(file))
+    terminal.table(table)
+
+
+@app.command()
+def notices() -> None:
+    """Write THIRD_PARTY.md from the lock files."""
+    checkout = project.load()
+    changed = third_party.write(checkout.root, checkout.settings)
+    Terminal().say(f"wrote {third_party.FILE}" if changed else "nothing to change")
+
+
+@app.command()
+def audit(
+    osv: Annotated[str, typer.Option(help="where OSV answers")] = advisories.OSV,
+    go_database: Annotated[
+        str, typer.Option(help="where Go's vulnerabilities are")
+    ] = advisories.GO_DATABASE,
+) -> None:
+    """Check hashes, digests, licences and advisories; exit code 3 when some cannot be checked."""
+    terminal = Terminal()
+    with terminal.step("checking the supply chain"):
+        rows = auditing.audit(project.load(), osv=osv, database=go_database)
+    table = plain_table("check", "result", "detail")
+    for row in rows:
+        table.add_row(row.name, row.status, row.detail)
+    terminal.table(table)
+    terminal.lines(f"{row.name}: {fault}" for row in rows for fault in row.faults)
+    if missing := [row.name for row in rows if row.status == "not checked"]:
+        terminal.say(f"NOT CHECKED: {', '.join(missing)}. This is no clean result.")
+    if code := auditing.exit_code(rows):
+        raise typer.Exit(code)
+
+
+@app.command()
+def certificates(
+    anew: Annotated[
+        bool, typer.Option("--renew", help="make them again, whenever the old ones end")
+    ] = False,
+) -> None:
+    """Make the certificates of mutual TLS over OTLP; renew those that end soon."""
+    checkout = project.load()
+    terminal = Terminal()
+    hosts = checkout.settings.get("GLASSHOUSE_HOSTS", "")
+    made = tls.ensure(checkout.state, hosts, anew=anew)
+    for path in made:
+        terminal.say(f"wrote {path}")
+    if not made:
+        terminal.say("all are valid for 30 days or more: --renew makes them again")
+    if not tls.asked_for(checkout):
+        terminal.say("to use them: OTLP_TLS=mutual in .env, then make up")
+    terminal.say("a service outside the stack sets, beside its https:// endpoint:")
+    terminal.lines(f"{name}={value}" for name, value in tls.of(checkout.state).variables.items())
+
+
+@app.command()
 def summary(report: Annotated[Path, typer.Argument(help="a JUnit file")]) -> None:
     """Say in one line how a test run went."""
     Terminal().say(summarize(report))
@@ -246,6 +365,19 @@ def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -
         examine.show(rows, terminal)
     if any(row.status == "failed" for row in rows):
         raise typer.Exit(1)
+
+
+def _pin(names: Sequence[str], terminal: Terminal) -> None:
+    checkout = project.load()
+    chosen = [
+        recipe.variable
+        for recipe in recipes.select(recipes.load_all(checkout.root), names)
+        if recipe.upstream and recipe.variable
+    ]
+    with terminal.step("asking the registries"):
+        changed = pinning.pin(checkout.root / ".env", chosen)
+    terminal.lines(f"{variable}={image}" for variable, image in changed.items())
+    terminal.say(f"pinned {len(changed)} images in .env" if changed else "nothing to change")
 
 
 def _ready_for_compose() -> Project:

@@ -15,11 +15,19 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "down": "Stop the stack; its data stays.",
     "logs": "Follow the containers' logs.",
     "clean": "Stop the stack and delete its data and secrets.",
+    "rotate": "Put a new key or token into use, while everything runs.",
+    "forget": "Erase a person from the running stack: rows, and lines in Loki "
+    "(docs/personal-data.md).",
     "rules": "Write what is made of prometheus/slos.yaml.",
     "telemetry": "Write the files that are made of the catalogue in telemetry/.",
     "runbook": "Print the runbook of an alert, with links and ports of the stack on this machine.",
     "preview": "Draw the dashboards with the running stack's data into one static page.",
     "dead-letters": "List what no backend took and the Collector keeps; send it again; delete it.",
+    "sbom": "Write what each image contains, in CycloneDX, one file an image.",
+    "notices": "Write THIRD_PARTY.md from the lock files.",
+    "audit": "Check hashes, digests, licences and advisories; "
+    "exit code 3 when some cannot be checked.",
+    "certificates": "Make the certificates of mutual TLS over OTLP; renew those that end soon.",
     "summary": "Say in one line how a test run went.",
     "version": "Print the version of all packages, or set it in each of them.",
 }

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """One component. service: its name in the compose file; ready: the path that answers 2xx."""
+    """One component. service: its name in the compose file; ready: the path that answers 2xx.
+
+    behind_proxy: whether its port leads through the proxy, which asks for the operator's password.
+    """
 
     name: str
     service: str
     variable: str
     ready: str
     profile: str | None = None
+    behind_proxy: bool = False
 
 
 COMPONENTS = (
@@ -21,12 +25,22 @@ COMPONENTS = (
     Component(name="Sandbox", service="sandbox", variable="SANDBOX_PORT", ready="/healthz"),
     Component(name="Collector", service="collector", variable="COLLECTOR_HEALTH_PORT", ready="/"),
     Component(
-        name="Prometheus", service="prometheus", variable="PROMETHEUS_PORT", ready="/-/ready"
+        name="Prometheus",
+        service="prometheus",
+        variable="PROMETHEUS_PORT",
+        ready="/-/ready",
+        behind_proxy=True,
     ),
-    Component(name="Loki", service="loki", variable="LOKI_PORT", ready="/ready"),
-    Component(name="Tempo", service="tempo", variable="TEMPO_PORT", ready="/ready"),
+    Component(name="Loki", service="loki", variable="LOKI_PORT", ready="/ready", behind_proxy=True),
     Component(
-        name="Alertmanager", service="alertmanager", variable="ALERTMANAGER_PORT", ready="/-/ready"
+        name="Tempo", service="tempo", variable="TEMPO_PORT", ready="/ready", behind_proxy=True
+    ),
+    Component(
+        name="Alertmanager",
+        service="alertmanager",
+        variable="ALERTMANAGER_PORT",
+        ready="/-/ready",
+        behind_proxy=True,
     ),
     Component(
         name="Grafana",

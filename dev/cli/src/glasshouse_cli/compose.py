@@ -12,12 +12,14 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from glasshouse_cli import certificates
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
 from glasshouse_cli.project import Project
 
 _ASK_TIMEOUT_S = 30.0
 GRAFANA_PROFILE = "grafana"
+MTLS_FILE = "docker-compose.mtls.yml"
 _IMAGE = re.compile(r"\$\{(\w+_IMAGE)\b")
 
 
@@ -41,7 +43,10 @@ class Container:
 def command(checkout: Project, *arguments: str) -> list[str]:
     """The command line of `docker compose` with our files; arguments come last."""
     line = ["docker", "compose", "--project-directory", str(checkout.root)]
-    line += ["--file", str(checkout.compose_file), "--env-file", str(checkout.root / ".env")]
+    line += ["--file", str(checkout.compose_file)]
+    if certificates.asked_for(checkout):
+        line += ["--file", str(checkout.root / MTLS_FILE)]
+    line += ["--env-file", str(checkout.root / ".env")]
     for file in (checkout.images_env, checkout.run_env):
         if file.is_file():
             line += ["--env-file", str(file)]

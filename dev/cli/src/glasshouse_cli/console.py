@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +21,9 @@ _PLAIN_WIDTH = 160
 # Without a terminal a long step says this often that it is alive.
 _HEARTBEAT_S = 30.0
 _TAIL_LINES = 15
+# What moves the cursor, colours, or turns the direction of text: in what others wrote it could
+# show an operator something that is not there.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # A reference link of Markdown with a number, such as [Explore][1].
 _REFERENCE = re.compile(r"\[(\w+)\]\[(\d+)\]")
 
@@ -43,10 +47,11 @@ class Step:
     def note(self, text: str) -> None:
         """Show what the step is doing; may be called as often as wanted."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, note=text)
+            self._progress.update(self._task, note=shown(text))
         elif time.monotonic() - self._spoke >= _HEARTBEAT_S:
             self._spoke = time.monotonic()
-            self._console.print(f"{self._title}: {text} ({self.seconds:.0f} s)", highlight=False)
+            line = f"{self._title}: {shown(text)} ({self.seconds:.0f} s)"
+            self._console.print(line, highlight=False, markup=False)
 
 
 class Terminal:
@@ -61,7 +66,7 @@ class Terminal:
     def say(self, text: str) -> None:
         """One line for people; goes to stderr, so that stdout stays for results."""
         if not self._quiet:
-            self.err.print(text, highlight=False, markup=False, soft_wrap=True)
+            self.err.print(shown(text), highlight=False, markup=False, soft_wrap=True)
 
     def table(self, table: Table) -> None:
         """A result."""
@@ -69,7 +74,7 @@ class Terminal:
 
     def line(self, text: str) -> None:
         """A result of one line."""
-        self.out.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.out.print(shown(text), highlight=False, markup=False, soft_wrap=True)
 
     def json(self, value: object) -> None:
         """A result for scripts: plain JSON, never coloured or wrapped."""
@@ -78,7 +83,7 @@ class Terminal:
     def lines(self, lines: Iterable[str]) -> None:
         """A result as plain text, never coloured or wrapped."""
         for line in lines:
-            self.out.file.write(f"{line}\n")
+            self.out.file.write(f"{shown(line)}\n")
 
     def page(self, markdown: str, links: Sequence[str]) -> None:
         """A page for reading on a terminal; `[word][1]` is a link to the first of `links`."""
@@ -94,9 +99,10 @@ class Terminal:
     def error(self, message: str, log: Path | None = None) -> None:
         """One line naming the fault; the last lines of its log below, if there is one."""
         self.err.print("error: ", style="bold red", end="")
-        self.err.print(message, highlight=False, markup=False, soft_wrap=True)
+        self.err.print(shown(message), highlight=False, markup=False, soft_wrap=True)
         for line in tail(log):
-            self.err.print(f"  {line}", highlight=False, markup=False, soft_wrap=True, style="dim")
+            text = f"  {shown(line)}"
+            self.err.print(text, highlight=False, markup=False, soft_wrap=True, style="dim")
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -108,7 +114,7 @@ class Terminal:
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 TimeElapsedColumn(),
-                TextColumn("[dim]{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", style="dim", markup=False),
             )
             with Progress(*columns, console=self.err, transient=True) as progress:
                 yield Step(self.err, title, progress)
@@ -124,9 +130,21 @@ def tail(log: Path | None, lines: int = _TAIL_LINES) -> list[str]:
     return log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
 
 
+def shown(text: str) -> str:
+    """The text with each control character as its escape, such as ``\\x1b``; ends of lines stay."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class _Plain(Table):
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        # A string would be read as markup: "[/x]" is an error, "[link=…]" a link.
+        plain = (Text(shown(one)) if isinstance(one, str) else one for one in cells)
+        super().add_row(*plain, **options)
+
+
 def plain_table(*columns: str) -> Table:
-    """A table with one header row and no frame."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    """A table with one header row and no frame; its cells are text, never markup."""
+    table = _Plain(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

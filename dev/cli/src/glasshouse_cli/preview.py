@@ -12,6 +12,7 @@ import httpx
 
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.operator import Operator
 from glasshouse_cli.project import Project
 
 # Dashboard, theme, and height in pixels: the README shows these two.
@@ -43,7 +44,11 @@ def preview(
         from glasshouse_dashboards.preview import Backends, write
     except ImportError as error:
         raise StackError(f"{error.name} is missing: `make venv` installs it") from error
-    backends = Backends(prometheus=checkout.url("PROMETHEUS_PORT"), loki=checkout.url("LOKI_PORT"))
+    backends = Backends(
+        prometheus=checkout.url("PROMETHEUS_PORT"),
+        loki=checkout.url("LOKI_PORT"),
+        auth=Operator(checkout),
+    )
     try:
         with terminal.step("drawing the dashboards"):
             empty = write(checkout.root / "grafana" / "dashboards", out, backends, minutes=minutes)

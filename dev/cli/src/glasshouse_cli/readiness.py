@@ -22,9 +22,9 @@ class NotReady(StackError):
         super().__init__(f"not ready after {deadline:.0f} s: {last}")
 
 
-def client() -> httpx.Client:
+def client(auth: httpx.Auth | None = None) -> httpx.Client:
     """A client for this machine's own ports: short time-outs, no proxy from the environment."""
-    return httpx.Client(timeout=_PROBE_TIMEOUT_S, trust_env=False)
+    return httpx.Client(timeout=_PROBE_TIMEOUT_S, trust_env=False, auth=auth)
 
 
 def probe(http: httpx.Client, url: str) -> str | None:
@@ -46,18 +46,20 @@ def wait(
     urls: Mapping[str, str],
     *,
     deadline: float,
+    auth: httpx.Auth | None = None,
     on_change: Callable[[Mapping[str, str]], None] | None = None,
     give_up: Callable[[], None] | None = None,
 ) -> dict[str, float]:
     """Poll until each url (by part name) is ready; return seconds to ready by name.
 
-    deadline: seconds for all. on_change: receives the states of those not ready yet.
+    deadline: seconds for all. auth: what opens those that ask for it.
+    on_change: receives the states of those not ready yet.
     give_up: called between polls; raises to end the wait early.
     Raises NotReady with the last states.
     """
     started = time.monotonic()
     ready: dict[str, float] = {}
-    with client() as http:
+    with client(auth) as http:
         while True:
             states: dict[str, str] = {}
             for name, url in urls.items():

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from glasshouse_cli import (
     alerting,
+    certificates,
     compose,
     engine,
     host,
@@ -26,6 +27,7 @@ from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
+from glasshouse_cli.operator import Operator
 from glasshouse_cli.process import run_logged
 from glasshouse_cli.project import Project, container_user
 
@@ -63,6 +65,8 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
     _check_password(checkout)
     secrets.ensure(checkout.state, container_user())
+    if certificates.asked_for(checkout):
+        certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
     alerting.ensure(checkout)
     runbooks.write(checkout)
     if not compose.has_grafana(checkout):
@@ -136,7 +140,13 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
         def show(states: Mapping[str, str]) -> None:
             step.note("waiting for " + ", ".join(states))
 
-        ready = readiness.wait(probes, deadline=_READY_TIMEOUT_S, on_change=show, give_up=look)
+        ready = readiness.wait(
+            probes,
+            deadline=_READY_TIMEOUT_S,
+            auth=Operator(checkout),
+            on_change=show,
+            give_up=look,
+        )
         starting.result()  # worker and migrations publish no port: compose waits for them
         look()
     return [

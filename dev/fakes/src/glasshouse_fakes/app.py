@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse
 
+from glasshouse_fakes.browsers import NoPages
 from glasshouse_fakes.fake_service import FakeService
 from glasshouse_fakes.faults import Fault
 from glasshouse_fakes.services.alerts import FakeAlerts
@@ -23,13 +24,13 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 
 def create_services(settings: Settings) -> list[FakeService]:
     """Return every fake service."""
-    seed = settings.seed
+    seed, file = settings.seed, settings.provider_secret_file
     return [
         FakeAlerts(seed),
         FakeChain(seed, settings.block_seconds),
-        FakeProvider("push", seed, settings.provider_secret),
+        FakeProvider("push", seed, settings.provider_secret, secret_file=file),
         FakeSentry(seed),
-        FakeProvider("sms", seed, settings.provider_secret),
+        FakeProvider("sms", seed, settings.provider_secret, secret_file=file),
         FakeSmtp(
             seed,
             host=settings.host,
@@ -50,6 +51,7 @@ def create_app(settings: Settings, services: Sequence[FakeService] | None = None
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,
     )
+    app.add_middleware(NoPages)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(StarletteHTTPException, _on_http_error)
     for service in by_name.values():

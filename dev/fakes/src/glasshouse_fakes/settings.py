@@ -26,6 +26,7 @@ class Settings:
     smtp_username: str = ""
     smtp_password: str = field(default="", repr=False)
     provider_secret: str = field(default="", repr=False)
+    provider_secret_file: Path | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -45,6 +46,7 @@ class Settings:
             smtp_username=username,
             smtp_password=password,
             provider_secret=_secret(environ, "SANDBOX_PROVIDER_SECRET_FILE"),
+            provider_secret_file=_path(environ, "SANDBOX_PROVIDER_SECRET_FILE"),
         )
 
 
@@ -59,6 +61,11 @@ def _secret(environ: Mapping[str, str], variable: str) -> str:
     if not secret:
         raise SettingsError(f"{variable} names a file that is missing, unreadable or empty")
     return secret
+
+
+def _path(environ: Mapping[str, str], variable: str) -> Path | None:
+    name = environ.get(variable)
+    return Path(name) if name else None
 
 
 def _number(

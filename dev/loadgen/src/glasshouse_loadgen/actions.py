@@ -36,10 +36,14 @@ class Call:
 
 @dataclass(kw_only=True)
 class Visitor:
-    """One person's session: who, their random generator, the addresses of what they made."""
+    """One person's session: who, their random generator, the addresses of what they made.
+
+    ``key``: of the caller who asks on their behalf.
+    """
 
     person: Person
     rng: random.Random
+    key: str = ""
     currencies: tuple[str, ...] = CURRENCIES
     made: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
@@ -165,7 +169,8 @@ def intrude(visitor: Visitor) -> Call:
         name="intrude",
         method="GET",
         path=visitor.rng.choice(("/jobs/status", "/metrics", "/readyz")),
-        headers=_headers(visitor),
+        headers=_headers(visitor)
+        | {"Authorization": f"Bearer {visitor.rng.getrandbits(160):040x}"},
         expected=frozenset({401, 403}),
     )
 
@@ -208,11 +213,12 @@ def _write(
 
 def _headers(visitor: Visitor) -> dict[str, str]:
     person = visitor.person
+    authorization = {"Authorization": f"Bearer {visitor.key}"} if visitor.key else {}
     return {
+        **authorization,
         "User-Agent": person.browser,
         "X-Forwarded-For": person.address,
         "Cookie": f"session={visitor.rng.getrandbits(128):032x}",
-        "Authorization": f"Bearer {visitor.rng.getrandbits(160):040x}",
         "Referer": f"https://shop.example.com/checkout?email={person.email}",
     }
 

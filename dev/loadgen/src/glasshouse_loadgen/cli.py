@@ -10,6 +10,7 @@ from glasshouse_loadgen import run as running
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -38,6 +39,9 @@ def demo(
     sandbox: Annotated[str, typer.Option(help="the sandbox; default from .env")] = "",
     duration: Annotated[float, typer.Option(min=1, max=86_400, help="seconds")] = 120,
     rate: Annotated[float, typer.Option(min=0.1, max=_MAX_RATE, help="requests a second")] = 10,
+    key_file: Annotated[
+        Path | None, typer.Option(help="the key of the service's caller; default from `make up`")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="the same seed repeats people and faults")] = 0,
     currencies: Annotated[str, typer.Option(help="comma separated")] = ",".join(CURRENCIES),
     faults: Annotated[bool, typer.Option("--faults", help="play a schedule of faults")] = False,
@@ -50,6 +54,7 @@ def demo(
         duration=duration,
         rate=rate,
         seed=seed,
+        key=_key(key_file, checkout),
         currencies=tuple(currencies.split(",")),
     )
     switches_at = loopback.check(sandbox or (checkout.url("SANDBOX_PORT") if checkout else ""))
@@ -75,6 +80,19 @@ def demo(
         raise typer.Exit(_INTERRUPTED)
     if report.requests == 0 or report.wrong > report.requests * _TOLERATED_SHARE:
         raise StackError(f"{report.wrong} of {report.requests} answers were not the expected ones")
+
+
+def _key(path: Path | None, checkout: project.Project | None) -> str:
+    """The caller's key; none where a service of somebody else is named without one."""
+    if path is None and checkout is not None:
+        path = checkout.state / "secrets" / "api_key"
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path} holds no key: `make up` makes one, --key-file names it"
+        raise StackError(message) from error
 
 
 def _no_faults(now: float) -> str:

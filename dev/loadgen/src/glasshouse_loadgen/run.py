@@ -29,12 +29,16 @@ _LOOK_EVERY_S: Final = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What to run. ``rate`` in requests a second, ``duration`` in seconds."""
+    """What to run. ``rate`` in requests a second, ``duration`` in seconds.
+
+    ``key``: of the caller that the service knows.
+    """
 
     host: str
     duration: float
     rate: float
     seed: int
+    key: str = ""
     currencies: tuple[str, ...] = actions.CURRENCIES
 
 
@@ -139,7 +143,9 @@ def _user_class(load: Load) -> type[FastHttpUser]:
             number = next(numbers)
             self.rng = random.Random(f"{load.seed}:{number}")  # noqa: S311 (not for secrets)
             self.visitors = [
-                actions.Visitor(person=person, rng=self.rng, currencies=load.currencies)
+                actions.Visitor(
+                    person=person, rng=self.rng, key=load.key, currencies=load.currencies
+                )
                 for person in crowd[number::USERS]
             ]
             # Users who start together would also go on together.

@@ -17,6 +17,7 @@ def build() -> Dashboard:
             areas=["pipeline"],
             down=["logs"],
             runbooks=[
+                "CollectorDown",
                 "CollectorQueueFilling",
                 "ExporterFailing",
                 "DataRefused",
@@ -27,6 +28,9 @@ def build() -> Dashboard:
                 "DeadLettersFilling",
                 "QueueFileDamaged",
                 "ServiceThrottled",
+                "SeriesOverBound",
+                "PrometheusSeriesHigh",
+                "EventsNotBelieved",
                 "BackendDiscarding",
                 "RepairsSurge",
                 "EventCountingStalled",
@@ -258,6 +262,24 @@ def build() -> Dashboard:
                 "s",
                 q.BEHIND,
                 thresholds=Thresholds(5, 30),
+                span=HALF,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Series by service",
+                "Those with the most. Who is at its bound gets no new ones.",
+                "short",
+                q.SERIES_BY_SERVICE,
+                span=HALF,
+            )
+        )
+        .with_panel(
+            time_series(
+                "Events not believed",
+                "Of services that are not named: stored, and not counted.",
+                "cps",
+                q.NOT_BELIEVED,
                 span=HALF,
             )
         )

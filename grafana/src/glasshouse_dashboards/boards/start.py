@@ -26,7 +26,7 @@ def build() -> Dashboard:
             "start",
             "Is everything healthy? If not, where to look next.",
             down=["slos", "api", "payments", "automation", "notifications", "jobs", "pipeline"],
-            runbooks=["HealthCheckFailing", "ErrorRateAboveBaseline"],
+            runbooks=["ApiDown", "BackendSilent", "HealthCheckFailing", "ErrorRateAboveBaseline"],
         )
         .with_row(row("Symptom: are users affected?"))
         .with_panel(
@@ -146,7 +146,7 @@ def build() -> Dashboard:
         .with_panel(
             bar_gauge(
                 "Health checks",
-                "1 is healthy, 0 fails. A check that fails for 2 minutes pages somebody.",
+                "1 is healthy, 0 fails. 2 minutes of 0 page somebody, 1 minute of the API's.",
                 "short",
                 q.HEALTH,
                 legend="{{check}}",

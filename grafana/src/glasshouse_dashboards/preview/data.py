@@ -15,10 +15,11 @@ _LINES: Final = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Backends:
-    """Where the data is, as base addresses."""
+    """Where the data is, as base addresses. auth: what opens them, where they ask for it."""
 
     prometheus: str
     loki: str
+    auth: httpx.Auth | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

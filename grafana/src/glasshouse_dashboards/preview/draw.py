@@ -100,7 +100,10 @@ def bar_gauge(panel: Mapping[str, Any], series: Sequence[Series], size: tuple[in
         color = COLORS[threshold(defaults, one.last)]
         axes.barh(index, full, color=_GRID, height=0.34, alpha=0.5)
         axes.barh(index, min(max(one.last, 0), full), color=color, height=0.34)
-        axes.text(0, index + 0.25, one.name, ha="left", va="bottom", fontsize=10)
+        axes.text(
+            0, index + 0.25, one.name, ha="left", va="bottom", fontsize=10,
+            parse_math=False,  # a name with dollar signs is no formula
+        )  # fmt: skip
         axes.text(
             full, index + 0.25, units.text(one.last, defaults["unit"]), ha="right", va="bottom",
             fontsize=10, fontweight="bold",

@@ -1,6 +1,9 @@
 """Puts the drawn panels on one page, where Grafana would put them."""
 
+import base64
+import hashlib
 import html
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +23,12 @@ _ROW: Final = 38
 _FRAME: Final = 76  # title, legend and padding of a panel
 _LEGEND: Final = 8  # more names than these are counted, not listed
 _TABLE_ROWS: Final = 12
+_EMPTY: Final = '<p class="empty">'  # no text of others has a quote once it is escaped
+# The lowest number of each severity of OTLP, whose names are classes of the page.
+_SEVERITIES: Final = (
+    (21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (5, "debug"), (1, "trace")
+)  # fmt: skip
+_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def write(folder: Path, out: Path, backends: Backends, *, minutes: int) -> dict[str, int]:
@@ -32,11 +41,11 @@ def write(folder: Path, out: Path, backends: Backends, *, minutes: int) -> dict[
     empty: dict[str, int] = {}
     sections: list[str] = []
     boards = sorted(dashboards(folder), key=lambda board: (board["uid"] != "start", board["uid"]))
-    with httpx.Client(timeout=30, trust_env=False) as http:
+    with httpx.Client(timeout=30, trust_env=False, auth=backends.auth) as http:
         reader = Reader(http, backends, time_range)
         for board in boards:
             drawn = [_render_panel(board, panel, reader, time_range) for panel in panels(board)]
-            empty[board["uid"]] = sum("class=empty" in text for text in drawn)
+            empty[board["uid"]] = sum(_EMPTY in text for text in drawn)
             headings = [
                 _render_heading(panel) for panel in board["panels"] if panel["type"] == "row"
             ]
@@ -75,7 +84,7 @@ def _render_panel(
 
 def _render_empty(panel: Mapping[str, Any]) -> str:
     reason = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "No data")
-    return f"<p class=empty>{html.escape(reason)}</p>"
+    return f"{_EMPTY}{html.escape(reason)}</p>"
 
 
 def _render_stat(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
@@ -86,8 +95,8 @@ def _render_stat(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
         color = f' style="background:{draw.COLORS[draw.threshold(defaults, one.last)]}"'
         name = f"<small>{html.escape(one.name)}</small>" if len(series) > 1 else ""
         number = html.escape(units.text(one.last, defaults["unit"], defaults.get("decimals")))
-        tiles.append(f"<div class=number{color if colored else ''}>{number}{name}</div>")
-    return f"<div class=numbers>{''.join(tiles)}</div>"
+        tiles.append(f'<div class="number"{color if colored else ""}>{number}{name}</div>')
+    return f'<div class="numbers">{"".join(tiles)}</div>'
 
 
 def _render_table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
@@ -106,8 +115,8 @@ def _render_table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
         for one in shown
     )
     more = len(series) - len(shown)
-    note = f"<p class=more>and {more} more</p>" if more else ""
-    return f"<div class=scroll><table><tr>{head}</tr>{body}</table>{note}</div>"
+    note = f'<p class="more">and {more} more</p>' if more else ""
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table>{note}</div>'
 
 
 def _cell_text(one: Series, label: str, defaults: Mapping[str, Any]) -> str:
@@ -118,13 +127,20 @@ def _cell_text(one: Series, label: str, defaults: Mapping[str, Any]) -> str:
 
 def _render_logs(lines: Iterable[Line]) -> str:
     rows = [
-        f"<li class={html.escape(line.labels.get('severity_text', 'info').lower())}>"
+        f'<li class="{_severity(line.labels)}">'
         f"<time>{datetime.fromtimestamp(line.at, tz=UTC):%H:%M:%S.%f}"[:-3]
         + f"</time> <b>{html.escape(line.labels.get('service_name', ''))}</b> "
         f"{html.escape(line.text)} <i>{html.escape(_details(line.labels))}</i></li>"
         for line in lines
     ]
-    return f"<ol class=scroll>{''.join(rows)}</ol>"
+    return f'<ol class="scroll">{"".join(rows)}</ol>'
+
+
+def _severity(labels: Mapping[str, str]) -> str:
+    """Return one of the page's classes, whatever a sender calls its severity."""
+    text = labels.get("severity_number", "")
+    number = int(text) if re.fullmatch(r"[0-9]{1,2}", text, re.ASCII) else 0
+    return next((name for lowest, name in _SEVERITIES if number >= lowest), "info")
 
 
 def _details(labels: Mapping[str, str]) -> str:
@@ -136,13 +152,13 @@ def _details(labels: Mapping[str, str]) -> str:
 def _render_legend(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     names = [
-        f"<li><i style='background:{draw.PALETTE[index % len(draw.PALETTE)]}'></i>"
+        f'<li><i style="background:{draw.PALETTE[index % len(draw.PALETTE)]}"></i>'
         f"{html.escape(one.name)} <b>{html.escape(units.text(one.last, unit))}</b></li>"
         for index, one in enumerate(series[:_LEGEND])
     ]
     if len(series) > _LEGEND:
         names.append(f"<li>and {len(series) - _LEGEND} more</li>")
-    return f"<ul class=legend>{''.join(names)}</ul>"
+    return f'<ul class="legend">{"".join(names)}</ul>'
 
 
 def _grid_style(panel: Mapping[str, Any]) -> str:
@@ -153,26 +169,30 @@ def _grid_style(panel: Mapping[str, Any]) -> str:
 
 def _render_box(panel: Mapping[str, Any], content: str) -> str:
     return (
-        f'<article class="{panel["type"]}" style="{_grid_style(panel)}" '
+        f'<article class="{html.escape(panel["type"])}" style="{_grid_style(panel)}" '
         f'title="{html.escape(panel["description"])}">'
         f"<h3>{html.escape(panel['title'])}</h3>{content}</article>"
     )
 
 
 def _render_heading(panel: Mapping[str, Any]) -> str:
-    return f'<h2 class=row style="{_grid_style(panel)}">{html.escape(panel["title"])}</h2>'
+    return f'<h2 class="row" style="{_grid_style(panel)}">{html.escape(panel["title"])}</h2>'
+
+
+def _link(to: str, title: str) -> str:
+    return f'<a href="#{html.escape(to)}">{html.escape(title)}</a>'
 
 
 def _render_section(board: Mapping[str, Any], items: Iterable[str]) -> str:
     links = " ".join(
-        f'<a href="#{link["url"].removeprefix("/d/")}">{html.escape(link["title"])}</a>'
+        _link(link["url"].removeprefix("/d/"), link["title"])
         for link in board["links"]
         if link["url"].startswith("/d/")
     )
     return (
-        f'<section id="{board["uid"]}"><header><h1>{html.escape(board["title"])}</h1>'
+        f'<section id="{html.escape(board["uid"])}"><header><h1>{html.escape(board["title"])}</h1>'
         f"<p>{html.escape(board['description'])}</p><nav>{links}</nav></header>"
-        f"<div class=grid>{''.join(items)}</div></section>"
+        f'<div class="grid">{"".join(items)}</div></section>'
     )
 
 
@@ -180,16 +200,27 @@ def _render_page(
     boards: Iterable[Mapping[str, Any]], sections: Iterable[str], time_range: TimeRange
 ) -> str:
     start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (time_range.start, time_range.end))
-    tabs = "".join(
-        f'<a href="#{board["uid"]}">{html.escape(board["title"])}</a>' for board in boards
-    )
+    tabs = "".join(_link(board["uid"], board["title"]) for board in boards)
     template = (
         resources.files("glasshouse_dashboards.preview")
         .joinpath("page.html")
         .read_text(encoding="utf-8")
     )
     return (
-        template.replace("{{tabs}}", tabs)
+        template.replace("{{policy}}", html.escape(_policy(template)))
+        .replace("{{tabs}}", tabs)
         .replace("{{when}}", f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC")
         .replace("{{sections}}", "".join(sections))
+    )
+
+
+def _policy(template: str) -> str:
+    """Return the Content-Security-Policy: the page's own script and styles, and nothing else."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in _SCRIPT.findall(template)
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'"
     )

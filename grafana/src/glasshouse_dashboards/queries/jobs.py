@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from glasshouse_dashboards.queries.shared import RANGE, RATE, quantile
+from glasshouse_dashboards.queries.shared import HEARTBEAT_AGE, RANGE, RATE, quantile
 
 _CHOSEN: Final = 'job_name=~"$job"'
 NAMES: Final = "label_values(jobs_total, job_name)"
 
-HEARTBEAT: Final = "min(worker_heartbeat_age_seconds)"
+HEARTBEAT: Final = f"min({HEARTBEAT_AGE})"
 BACKLOG_NOW: Final = f"sum(max by (job_name) (jobs_backlog{{{_CHOSEN}}}))"
 OLDEST_NOW: Final = f"max(jobs_oldest_pending_age_seconds{{{_CHOSEN}}})"
 FAILED: Final = f'sum(increase(jobs_total{{outcome=~"failed|aborted",{_CHOSEN}}}{RANGE}))'
@@ -26,7 +26,7 @@ LAST_SUCCESS: Final = (
     f"time() - max by (job_name) (job_last_success_timestamp_seconds{{{_CHOSEN}}})"
 )
 SCHEDULED: Final = f"max by (job_name) (job_schedule_interval_seconds{{{_CHOSEN}}})"
-HEARTBEATS: Final = {"{{instance}}": "max by (instance) (worker_heartbeat_age_seconds)"}
+HEARTBEATS: Final = {"{{instance}}": f"max by (instance) ({HEARTBEAT_AGE})"}
 EVENTS_WAITING: Final = {"waiting": "max(outbox_events)", "set aside": "max(outbox_set_aside)"}
 EVENTS_AGE: Final = {"oldest": "max(outbox_oldest_age_seconds)"}
 FINISHED: Final = '{service_name=~"backend-.+"} | event=`job.finished`'

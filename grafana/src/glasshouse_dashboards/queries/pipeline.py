@@ -95,6 +95,12 @@ CPU: Final = {
     "{{job}}": f"sum by (job) (rate(process_cpu_seconds_total{RATE}))",
 }
 SERIES: Final = {"series": "prometheus_tsdb_head_series"}
+SERIES_BY_SERVICE: Final = {
+    "{{service}}": "topk(10, max by (service) (otelcol_processor_admission_series))"
+}
+NOT_BELIEVED: Final = {
+    "events": f"sum(rate(otelcol_connector_event_metrics_not_believed_total{RATE}))"
+}
 STORED: Final = {
     "Loki": f"sum(rate(loki_distributor_bytes_received_total{RATE}))",
     "Tempo": f"sum(rate(tempo_distributor_bytes_received_total{RATE}))",

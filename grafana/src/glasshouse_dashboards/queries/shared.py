@@ -9,6 +9,10 @@ QUEUES: Final = {
     "{{exporter}}": "max by (exporter) "
     "(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
 }
+# A dead worker's last sample grows old.
+HEARTBEAT_AGE: Final = (
+    "worker_heartbeat_age_seconds + (time() - timestamp(worker_heartbeat_age_seconds))"
+)
 RATE: Final = "[$__rate_interval]"
 RANGE: Final = "[$__range]"
 

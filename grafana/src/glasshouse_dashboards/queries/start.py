@@ -2,13 +2,18 @@
 
 from typing import Final
 
-from glasshouse_dashboards.queries.shared import API, RANGE, RATE, quantile, share
+from glasshouse_dashboards.queries.shared import API, HEARTBEAT_AGE, RANGE, RATE, quantile, share
 
 FIRING_COUNT: Final = 'count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0)'
 FIRING: Final = 'ALERTS{alertstate="firing"}'
 WORST_BUDGET: Final = "min(slo:budget_remaining:ratio)"
-HEALTH: Final = "min by (check) (health_check_status)"
-HEARTBEAT: Final = "min(worker_heartbeat_age_seconds)"
+HEALTH: Final = (
+    "min by (check) (health_check_status) or "
+    # As ApiDown sees it.
+    'label_replace(max(probe_success{target="api"} and (time() - timestamp(probe_success)) < 90), '
+    '"check", "api, from outside", "", "")'
+)
+HEARTBEAT: Final = f"min({HEARTBEAT_AGE})"
 
 TRAFFIC: Final = {
     "requests": f"sum(rate(http_server_request_duration_seconds_count{{{API}}}{RATE}))"

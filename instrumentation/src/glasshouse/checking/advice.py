@@ -9,6 +9,7 @@ from opentelemetry.sdk import environment_variables as names
 
 from glasshouse.checking.sending import Answer
 from glasshouse.checking.targets import HTTP, Target
+from glasshouse.delivery.token import TOKEN_FILE_VARIABLE
 
 _HEADERS: Final = names.OTEL_EXPORTER_OTLP_HEADERS
 _PROTOCOL: Final = names.OTEL_EXPORTER_OTLP_PROTOCOL
@@ -22,7 +23,7 @@ _NO_HOST: Final = ("NameResolution", "Name or service", "getaddrinfo", "DNS", "r
 
 _STATUS: Final = {
     400: "the endpoint cannot read it: is it an OTLP endpoint?",
-    401: f"not authorised: put the token into {_HEADERS}",
+    401: f"not authorised: put the token into {_HEADERS}, or its file into {TOKEN_FILE_VARIABLE}",
     403: f"forbidden: does the token in {_HEADERS} allow sending?",
     405: "the endpoint does not take POST there: is it an OTLP endpoint?",
     407: "a proxy wants a login: put the host into NO_PROXY, or the login into HTTPS_PROXY",
@@ -30,12 +31,8 @@ _STATUS: Final = {
     415: f"the endpoint does not take protobuf: is {_PROTOCOL} one that it speaks?",
     429: "the endpoint limits how much it takes: try again later, or check its limits",
 }
-_GRPC: Final = {
-    "unauthenticated": _STATUS[401],
-    "permission_denied": _STATUS[403],
-    "unimplemented": "it speaks gRPC, but not OTLP: is it the port of another service?",
-    "resource_exhausted": _STATUS[429],
-}
+_GRPC: Final = {"unauthenticated": 401, "permission_denied": 403, "resource_exhausted": 429}
+_NOT_OTLP: Final = "it speaks gRPC, but not OTLP: is it the port of another service?"
 
 
 def advice(target: Target, answer: Answer | None, timeout_s: float) -> str:
@@ -71,10 +68,17 @@ def _refused(target: Target, status: int, location: str) -> str:
         to = f" to {location}" if location else ""
         return f"redirected{to}: set {target.variable} to where it leads"
     if status in _STATUS:
-        return _STATUS[status]
+        return _known(status)
     if status >= 500:
         return "the endpoint fails: read its log, and check what it sends to"
     return "refused: is it an OTLP endpoint?"
+
+
+def _known(status: int) -> str:
+    path = os.environ.get(TOKEN_FILE_VARIABLE)
+    if status == 401 and path:
+        return f"not authorised: is the first line of {path} one of the Collector's otlp_token?"
+    return _STATUS[status]
 
 
 def _unanswered(target: Target, error: BaseException, timeout_s: float) -> str:
@@ -128,7 +132,9 @@ def _connection(target: Target, text: str) -> str:
 
 def _grpc(target: Target, code: str, details: str, timeout_s: float) -> str:
     if code.lower() in _GRPC:
-        return _GRPC[code.lower()]
+        return _known(_GRPC[code.lower()])
+    if code.lower() == "unimplemented":
+        return _NOT_OTLP
     if "http1" in details or "HTTP/1" in details or "expected SETTINGS" in details:
         return f"it speaks HTTP, not gRPC: use port 4317, or {_PROTOCOL}={HTTP}"
     if "handshake" in details or "SSL" in details:

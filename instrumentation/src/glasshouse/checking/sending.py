@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from glasshouse.checking.targets import GRPC, HTTP, LOGS, METRICS, TRACES, Signal, Target
+from glasshouse.delivery.token import Metadata, carry
 from glasshouse.errors import ConfigurationError
 
 _EXPORTERS: Final = {
@@ -106,11 +107,13 @@ class Sending:
         if self.target.protocol == HTTP and not _brings_session(self.target.signal):
             options["session"] = _Watched(self._answered)
         try:
-            return cls(**options)
+            exporter = cls(**options)
         except Exception as error:  # noqa: BLE001 (a variable of theirs that they cannot use)
             raise ConfigurationError(
                 f"the exporter of {self.target.signal.value}: {error}"
             ) from None
+        Metadata(exporter).renew()
+        return exporter
 
     def _send(self) -> None:
         try:
@@ -159,6 +162,7 @@ class _Watched(requests.Session):
         self, answered: Callable[[requests.Response | None, BaseException | None], None]
     ) -> None:
         super().__init__()
+        carry(self)
         self._answered = answered
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:

@@ -11,8 +11,10 @@ from glasshouse.delivery.exporters import (
     metric_exporter,
     span_processor,
 )
+from glasshouse.delivery.token import TOKEN_FILE_VARIABLE, token_from
 
 __all__ = [
+    "TOKEN_FILE_VARIABLE",
     "Bounds",
     "BufferedLogExporter",
     "BufferedMetricExporter",
@@ -23,4 +25,5 @@ __all__ = [
     "log_record_processor",
     "metric_exporter",
     "span_processor",
+    "token_from",
 ]

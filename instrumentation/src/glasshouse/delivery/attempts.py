@@ -18,10 +18,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from glasshouse.delivery.kinds import Kind
 from glasshouse.delivery.session import Answer, OneTrySession
+from glasshouse.delivery.token import Metadata
 
 # What a later try may change: https://opentelemetry.io/docs/specs/otlp/#failures
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _TOO_LARGE: Final = 413
+# Passing where the token comes from a file: one of the two files is about to follow the other.
+_NO_TOKEN: Final = 401
 NOT_ENCODABLE: Final = "not_encodable"
 REJECTED: Final = "rejected"
 UNKNOWN: Final = "export_failed"
@@ -69,6 +72,9 @@ def exporter_arguments() -> dict[type[Any], dict[str, Any]]:
     """Return the arguments for the constructors of OpenTelemetry's own exporters, by class.
 
     With them an exporter reports how a try went, and does not count what is counted here.
+
+    Raises:
+        ConfigurationError: the file of the token is unusable.
     """
     made: dict[type[Any], dict[str, Any]] = {}
     # Somebody's own session, with credentials, is chosen by a variable of this form.
@@ -94,6 +100,7 @@ class Attempts:
         self._succeeded = succeeded
         kind_of: Any = exporter.__class__
         self._session = _sessions().get(kind_of)
+        self._metadata = Metadata(exporter)
         self._thread = 0
         logging.getLogger(kind_of.__module__).addFilter(self._is_not_ours)
 
@@ -108,6 +115,7 @@ class Attempts:
         self._thread = threading.get_ident()
         error = ""
         try:
+            self._metadata.renew()
             succeeded = self._exporter.export(batch) is self._succeeded
         except Exception as raised:  # noqa: BLE001  # whatever it is, the thread goes on
             succeeded, error = False, type(raised).__qualname__
@@ -122,6 +130,9 @@ class Attempts:
             return Outcome(reason=NOT_ENCODABLE, divisible=True)
         return self._judged(session.answer, succeeded=succeeded)
 
+    def _has_token(self) -> bool:
+        return self._session is not None and self._session.has_token
+
     def _judged(self, answer: Answer, *, succeeded: bool) -> Outcome:
         if succeeded:
             return Outcome(rejected=_rejected(self._kind, answer.body))
@@ -129,7 +140,7 @@ class Attempts:
             return Outcome(reason=answer.error, passing=True, timed_out=answer.timed_out)
         return Outcome(
             reason=str(answer.status),
-            passing=answer.status in _PASSING,
+            passing=answer.status in _PASSING or (answer.status == _NO_TOKEN and self._has_token()),
             divisible=answer.status == _TOO_LARGE,
             wait_s=answer.wait_s,
         )

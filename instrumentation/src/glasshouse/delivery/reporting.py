@@ -10,9 +10,14 @@ from typing import Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+from glasshouse.delivery.token import TOKEN_FILE_VARIABLE
+
 _logger: Final = logging.getLogger("glasshouse.delivery")
 # An endpoint that fails every other time shall not fill the console.
 _PAUSE_S: Final = 60.0
+_ADVICE: Final = {
+    "401": f"set {TOKEN_FILE_VARIABLE} to a file with a line of the Collector's otlp_token",
+}
 
 
 def _write(message: str, *args: str, extra: Mapping[str, object]) -> None:
@@ -45,6 +50,8 @@ class Reporter:
                 return
             self._reported, self._last_line = True, now
         extra = {"signal": signal, "error.type": reason}
+        if advice := _ADVICE.get(reason):
+            extra["advice"] = advice
         what = "cannot be delivered and is kept for later" if is_kept else "is refused and given up"
         _write("Telemetry %s", what, extra=extra)
 

@@ -3,8 +3,8 @@
 import datetime
 
 # requests imports it with the first request. A process that is forked meanwhile, by another
-# thread, would have a child that waits for ever to import it.
-import netrc  # noqa: F401
+# thread, would have a child that waits indefinitely to import it.
+import netrc  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import os
 import weakref
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
+
+from glasshouse.delivery.token import carry
 
 # A request that timed out may have been stored all the same. Each next try waits twice as long,
 # so that a slow Collector gets few copies.
@@ -48,7 +50,9 @@ class OneTrySession(requests.Session):
     """
 
     def __init__(self) -> None:
+        """Raises ConfigurationError where the file of the token is unusable."""
         super().__init__()
+        self._token = carry(self)
         self.answer: Answer | None = None
         self.was_used = False
         self.stretch = 0
@@ -60,6 +64,11 @@ class OneTrySession(requests.Session):
                 session.start_anew()
 
         os.register_at_fork(after_in_child=after_in_child)
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the requests carry a token that may change."""
+        return self._token is not None
 
     def start_anew(self) -> None:
         """Leave all connections to the parent process, whose they are.
@@ -95,6 +104,8 @@ class OneTrySession(requests.Session):
             wait_s=_wait(response.headers.get("Retry-After")),
             body=response.content,
         )
+        if self._token is not None and response.status_code == HTTPStatus.UNAUTHORIZED:
+            self._token.refused()
         # A redirection is not followed, so nothing has been stored.
         if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             raise NotDeliveredError(response.reason)

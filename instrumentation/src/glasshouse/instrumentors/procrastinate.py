@@ -2,7 +2,8 @@
 
 Deferring a job makes a producer span; running it makes a consumer span in the same trace,
 with the same request and correlation ids. A job that is scheduled (deferred for a later time, or
-periodic) runs in a trace of its own, linked to the deferral: hours may lie between the two. The
+periodic) runs in a trace of its own, linked to the deferral: hours may lie between the two. A job
+that is deferred outside of any flow, as by the clock, begins one with a correlation id. The
 context travels in the job's arguments, under one reserved key that is taken out before the task
 sees them. No argument and no result gets into spans or logs: procrastinate itself would write all
 of them into its log lines.
@@ -24,7 +25,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation, unwrap
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer
 from wrapt import wrap_function_wrapper
 
-from glasshouse.context import extract_ids, inject_ids
+from glasshouse.context import attributes_of, extract_ids, in_flow, inject_ids
 from glasshouse.propagation import inject_own
 
 CARRIER_KEY: Final = "_otel"
@@ -122,11 +123,15 @@ def _producer_span(tracer: Tracer, jobs: list[Any]) -> Generator[list[Any]]:
     attributes = _attributes(first, "send", "send")
     if len(jobs) > 1:
         attributes["messaging.batch.message_count"] = len(jobs)
-    with tracer.start_as_current_span(name, kind=SpanKind.PRODUCER, attributes=attributes):
-        carrier: dict[str, str] = {}
-        inject_own(carrier)
-        inject_ids(carrier)
-        yield [_carrying(job, carrier, scheduled=job.scheduled_at is not None) for job in jobs]
+    token = otel_context.attach(in_flow())
+    try:
+        with tracer.start_as_current_span(name, kind=SpanKind.PRODUCER, attributes=attributes):
+            carrier: dict[str, str] = {}
+            inject_own(carrier)
+            inject_ids(carrier)
+            yield [_carrying(job, carrier, scheduled=job.scheduled_at is not None) for job in jobs]
+    finally:
+        otel_context.detach(token)
 
 
 def _carrying(job: Any, carrier: dict[str, str], *, scheduled: bool) -> Any:
@@ -172,13 +177,14 @@ def _traced_periodic_defer(tracer: Tracer) -> Callable[..., Any]:
         job = named.pop("job")
         # Every worker tries, and all but one are answered that it was done. A span that is never
         # ended is never exported.
+        flow = in_flow(Context())
         span = tracer.start_span(
             f"send {job.task_name}",
-            context=Context(),
+            context=flow,
             kind=SpanKind.PRODUCER,
             attributes=_attributes(job, "send", "send"),
         )
-        carrier: dict[str, str] = {}
+        carrier = attributes_of(flow)
         with trace.use_span(span):
             inject_own(carrier)
         with suppress_instrumentation():

@@ -43,7 +43,13 @@ def _ignore(rule: str) -> None:
 class Engine:
     """A policy with its key. Safe for use by many threads."""
 
-    def __init__(self, policy: Policy, key: bytes, *, mask_private_ips: bool = False) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        key: bytes | Callable[[], bytes],
+        *,
+        mask_private_ips: bool = False,
+    ) -> None:
         self._policy = policy
         self._secrets = SecretNames(policy)
         self._masks = Masks(

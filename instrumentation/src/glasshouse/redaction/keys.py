@@ -1,6 +1,7 @@
 """Names of values: which of them hold a secret, a user id, or an id of ours."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -20,19 +21,24 @@ class KeyInfo:
     """What the policy says of one name. ``words`` are joined by spaces.
 
     With ``query`` the value is the query of a URL. ``whole`` is what counts for whole numbers, if
-    it differs.
+    it differs. Values of ``own_from`` bytes under an exempt name are spared by all rules that spare
+    ids; shorter ones not by those with ``only_own_keys``.
     """
 
     words: bytes = b""
     secret: KeyRule | None = None
     user: bool = False
     exempt: bool = False
+    own_from: int = 0
     query: bool = False
     whole: "KeyInfo | None" = None
 
 
 NO_KEY: Final = KeyInfo()
 MOST_NAMES: Final = 4096
+# Up to here a number under the name of an id is believed to be a card. Longer ones are rare among
+# cards, and many among ids: 64 bits have 17 digits and more.
+_LONGEST_CARD_OF_ID: Final = 16
 # Without a blank; scripts beyond ASCII do without.
 _ONE_WORD: Final = re.compile(rb"[!-\x7f]*")
 
@@ -191,7 +197,6 @@ class KeyNames:
         self._policy = policy
         self._secrets = secrets
         self._masks = masks
-        self._exempt = tuple(f"_{words}" for words in policy.exempt_keys)
         self._query = tuple(f"_{words}" for words in policy.query_keys)
         self._users = NameIndex([policy.user_names], NameWords(neutral=policy.name_words.neutral))
 
@@ -203,9 +208,10 @@ class KeyNames:
             words=name.replace("_", " ").encode(),
             secret=secret,
             user=secret is None and self._users.find(name, as_attribute) is not None,
-            exempt=f"_{name}".endswith(self._exempt),
+            exempt=name in self._policy.exempt_keys or name in self._policy.own_keys,
+            own_from=0 if name in self._policy.own_keys else sys.maxsize,
             query=f"_{name}".endswith(self._query),
-            whole=self._for_whole_numbers(name.split("_")),
+            whole=self._for_whole_numbers(name),
         )
 
     def counts(self, key: bytes) -> bool:
@@ -217,12 +223,17 @@ class KeyNames:
             return True
         return self._users.find(name, as_attribute) is not None
 
-    def _for_whole_numbers(self, words: list[str]) -> KeyInfo | None:
-        numbers = self._policy.exempt_numbers
+    def _for_whole_numbers(self, name: str) -> KeyInfo | None:
+        numbers, words = self._policy.exempt_numbers, name.split("_")
         last = next((word for word in reversed(words) if not "0" <= word[:1] <= "9"), "")
         if not _is_listed(last, numbers.last):
             return None
-        return KeyInfo(exempt=not any(_is_listed(word, numbers.unless) for word in words))
+        if name in self._policy.own_keys:
+            return KeyInfo(exempt=True)
+        return KeyInfo(
+            exempt=not any(_is_listed(word, numbers.unless) for word in words),
+            own_from=_LONGEST_CARD_OF_ID + 1 if _is_listed(last, numbers.ids) else 0,
+        )
 
     def _without_masks(self, name: bytes) -> bytes:
         out = bytearray()

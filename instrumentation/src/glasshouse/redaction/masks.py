@@ -1,18 +1,16 @@
 """What takes the place of a hit: typed masks and keyed pseudonyms."""
 
-import hashlib
-import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from glasshouse.keyring import pseudonym
 from glasshouse.redaction.ascii import only_digits
 from glasshouse.redaction.phones import number_of
 
 UNCHECKED: Final = "[unchecked]"
 # What the engine counts beside the names of rules.
 UNCHECKED_RULE: Final = "unchecked"
-PSEUDONYM_LENGTH: Final = 16
 
 _MASK: Final = re.compile(rb"\[([a-z][a-z0-9_]{0,31})(?::[0-9a-f.:*]{1,48})?\]")
 # What takes the place of a text that was not checked, or did not settle.
@@ -23,13 +21,14 @@ _LONGEST: Final = 2 + 32 + 1 + 48
 
 
 class Pseudonyms:
-    """HMAC-SHA256 (RFC 2104) under one key, the first 16 hex digits."""
+    """The pseudonyms under one key, or under the one that ``key`` returns at the time."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes | Callable[[], bytes]) -> None:
         self._key = key
 
     def of(self, text: bytes) -> bytes:
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:PSEUDONYM_LENGTH].encode()
+        key = self._key if isinstance(self._key, bytes) else self._key()
+        return pseudonym(key, text).encode()
 
     def of_user(self, text: bytes) -> bytes:
         return b"[user:" + self.of(text) + b"]"

@@ -61,7 +61,8 @@ _RULE_FIELDS: Final = frozenset(
     {"name", "entity", "builtin", "triggers", "pattern", "rescan", "validate", "checks"}
     | {"context_words"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
-    | {"not_followed_by_and_digit", "suppress_on_id_keys", "mask", "replacement", "in_lists"}
+    | {"not_followed_by_and_digit", "suppress_on_id_keys", "only_own_keys"}
+    | {"mask", "replacement", "in_lists"}
     | {"context_directly", "suppress_beside_id_words"}
 )
 _RENAMED: Final = {
@@ -141,6 +142,7 @@ class Rule:
     context: ContextWords
     rescan: bool
     suppress_on_id_keys: bool
+    only_own_keys: bool
     suppress_beside_id_words: IdWordHits
     validate: str
     checks: tuple[Check, ...]
@@ -173,10 +175,14 @@ class NameWords:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberNames:
-    """Names whose whole numbers are no person's, by their last word and by any."""
+    """Names whose whole numbers are no person's, by their last word and by any.
+
+    ids: those of ``last`` that name ids, and no counts.
+    """
 
     last: frozenset[str] = frozenset()
     unless: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +195,8 @@ class Policy:
     rules: tuple[Rule, ...]
     name_words: NameWords
     user_names: KeyRule
-    exempt_keys: tuple[str, ...]
+    exempt_keys: frozenset[str]
+    own_keys: frozenset[str]
     query_keys: tuple[str, ...]
     exempt_numbers: NumberNames
     tokens: tuple[TokenRow, ...]
@@ -269,7 +276,8 @@ def load(path: Path, disable: Sequence[str] = ()) -> Policy:
             neutral=frozenset(values.get("keys_neutral_after", ())),
         ),
         user_names=reader.user_names(values.get("pseudonym_keys", {})),
-        exempt_keys=tuple(values.get("exempt_keys", ())),
+        exempt_keys=frozenset(values.get("exempt_keys", ())),
+        own_keys=frozenset(values.get("own_keys", ())),
         query_keys=tuple(values.get("query_keys", ())),
         exempt_numbers=NumberNames(
             **{kind: frozenset(words) for kind, words in values.get("exempt_numbers", {}).items()}
@@ -483,6 +491,7 @@ class _Reader:
             ),
             rescan=bool(entry.get("rescan")),
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
+            only_own_keys=bool(entry.get("only_own_keys")),
             suppress_beside_id_words=_beside_id_words(entry, complain),
             validate=validate,
             checks=tuple(self._checks[one] for one in entry.get("checks", ())),

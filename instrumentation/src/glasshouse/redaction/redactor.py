@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, cast
 
-from glasshouse.pseudonym import hmac_key
+from glasshouse.pseudonym import current_hmac_key
 from glasshouse.redaction import policy
 from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.counting import count_cut, count_value
@@ -60,22 +60,24 @@ class Redactor:
         cls,
         path: Path | None = None,
         *,
-        key: bytes,
+        key: bytes | Callable[[], bytes],
         disable: Sequence[str] = (),
         mask_private_ips: bool = False,
         unchecked: Callable[[], None] | None = None,
     ) -> "Redactor":
         """Read the policy at ``path``, by default the one that comes with this package.
 
-        ``key`` is the secret of the pseudonyms, 16 bytes or more. ``disable`` names rules and
+        ``key`` is the secret of the pseudonyms, 16 bytes or more, or a function that returns the
+        one to use, called for each pseudonym. ``disable`` names rules and
         entities that are not looked for. ``unchecked`` is called each time that something becomes
         ``[unchecked]``.
 
         Raises:
             PolicyError: the policy or the key is unusable; names file, line and rule.
         """
-        if len(key) < SHORTEST_KEY:
-            raise PolicyError(f"the HMAC key has {len(key)} bytes, it needs {SHORTEST_KEY}")
+        length = len(key if isinstance(key, bytes) else key())
+        if length < SHORTEST_KEY:
+            raise PolicyError(f"the HMAC key has {length} bytes, it needs {SHORTEST_KEY}")
         file = path or policy.packaged_policy()
         rules = policy.load(file, disable)
         if slow := [rule.name for rule in rules.rules if rule.is_tried_on_all]:
@@ -265,11 +267,11 @@ def _last_text(value: Any) -> str | None:
 def _default() -> Redactor:
     path = os.environ.get(POLICY_VARIABLE)
     disabled = os.environ.get(DISABLED_VARIABLE, "")
-    key = hmac_key()
+    current_hmac_key()  # an unusable one is no fault of the policy
     try:
         return Redactor.load(
             Path(path) if path else None,
-            key=key,
+            key=current_hmac_key,
             disable=[name.strip() for name in disabled.split(",") if name.strip()],
             unchecked=count_value,
         )

@@ -11,7 +11,7 @@ import yaml
 
 _SWITCHES: Final = frozenset(
     {"text", "query", "line", "require_digit_in_prose", "overrides_except"}
-    | {"rescan", "suppress_on_id_keys"}
+    | {"rescan", "suppress_on_id_keys", "only_own_keys"}
 )
 _TEXTS: Final = frozenset(
     {"name", "mask", "entity", "builtin", "pattern", "validate", "replacement"}
@@ -20,7 +20,7 @@ _TEXTS: Final = frozenset(
 )
 _LISTS: Final = frozenset(
     {"exact", "suffix", "anywhere", "context_words"}
-    | {"exempt_keys", "keys_except_before", "keys_except_after"}
+    | {"exempt_keys", "own_keys", "keys_except_before", "keys_except_after"}
 )
 # Which readers of YAML take for something else, some for a switch, some for a text.
 _NO_TEXT: Final = re.compile(

@@ -45,10 +45,12 @@ class Triggers:
         self._vendor_tokens = tokens
         self._skip_hex_ids = shipped
         self._all = (1 << len(rules)) - 1
-        self._suppressed_on_ids = self._pairs = self._tokens = 0
+        self._suppressed_on_ids = self._only_own = self._pairs = self._tokens = 0
         for place, rule in enumerate(rules):
             if rule.suppress_on_id_keys:
                 self._suppressed_on_ids |= 1 << place
+            if rule.only_own_keys:
+                self._only_own |= 1 << place
             if rule.builtin == "pairs":
                 self._pairs |= 1 << place
             elif rule.builtin:
@@ -70,7 +72,10 @@ class Triggers:
             return 0
         possible = self._possible(text)
         if key.exempt:
-            possible &= ~self._suppressed_on_ids
+            spared = self._suppressed_on_ids
+            if len(text) < key.own_from:
+                spared &= ~self._only_own
+            possible &= ~spared
         if possible & self._near.bits:
             possible &= self._near.kept(text, key.words, possible)
         if possible & self._pairs and _PAIR_SIGNS.search(text) is None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from backend.api.auth import RunReader, RunWriter
 from backend.api.dependencies import Provided
 from backend.api.models import In, NotifyIn, Out, UserId, contact_of
 from backend.api.problems import responses
@@ -88,12 +89,17 @@ router = APIRouter(prefix="/automation/runs", tags=["automation"])
 
 
 @router.post("", status_code=202, responses=responses(413, 422, 503))
-async def request_run(body: RunIn, response: Response, services: Provided) -> RunAccepted:
+async def request_run(
+    body: RunIn, response: Response, services: Provided, caller: RunWriter
+) -> RunAccepted:
+    contact = contact_of(body.notify)
+    await services.contacts.check(caller.name, body.user_id, contact)
     new = NewRun(
+        owner=caller.name,
         user_id=body.user_id,
         strategy=body.strategy,
         sla=services.automation_sla,
-        contact=contact_of(body.notify),
+        contact=contact,
     )
     run = await services.runs.request(new)
     if run is None:
@@ -109,10 +115,12 @@ async def request_run(body: RunIn, response: Response, services: Provided) -> Ru
 
 @router.get("/{runId}", responses=responses(404, 422, 503))
 async def read_run(
-    run_id: Annotated[str, Path(alias="runId", pattern=RUN_ID_PATTERN)], services: Provided
+    run_id: Annotated[str, Path(alias="runId", pattern=RUN_ID_PATTERN)],
+    services: Provided,
+    caller: RunReader,
 ) -> RunOut:
     run = await services.runs.find(RunId(run_id))
-    if run is None:
+    if run is None or run.owner != caller.name:
         raise HTTPException(404, "There is no run with this id.")
     steps = await services.runs.steps(run.id)
     return RunOut.of(run, [step.name for step in steps])

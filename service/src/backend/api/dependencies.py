@@ -5,11 +5,13 @@ from typing import Annotated, TypedDict
 
 import procrastinate
 from fastapi import Depends, Request
-from pydantic import SecretStr
 
+from backend.api.gate import AllowedHosts, Gate
+from backend.api.limits import Buckets
 from backend.automation.store import Runs
 from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.schedule import Schedules
+from backend.notifications.contact_book import Contacts
 from backend.notifications.store import Notifications
 from backend.operations.health import HealthChecks
 from backend.payments.store import Payments
@@ -22,7 +24,7 @@ from backend.platform.settings import ApiSettings
 class Services:
     """What the endpoints of one process work with. Times are in seconds."""
 
-    internal_token: SecretStr
+    gate: Gate
     automation_sla: float
     worker_max_heartbeat_age: float
     schedules: Schedules
@@ -31,6 +33,7 @@ class Services:
     payments: Payments
     runs: Runs
     notifications: Notifications
+    contacts: Contacts
 
 
 class LifespanState(TypedDict):
@@ -39,15 +42,28 @@ class LifespanState(TypedDict):
     services: Services
 
 
+def create_gate(settings: ApiSettings, buckets: Buckets) -> Gate:
+    """Return the gate that the settings describe. Raises CallersError."""
+    return Gate(
+        callers=settings.callers(),
+        internal_tokens=settings.internal_tokens(),
+        internal_port=settings.internal_port,
+        hosts=AllowedHosts(settings.allowed_hosts.split(",")),
+        buckets=buckets,
+        stranger_rate=settings.stranger_rate,
+        stranger_burst=settings.stranger_burst,
+    )
+
+
 def create_services(
-    settings: ApiSettings, pool: Pool, health: HealthChecks, app: procrastinate.App
+    settings: ApiSettings, gate: Gate, pool: Pool, health: HealthChecks, app: procrastinate.App
 ) -> Services:
     """Put the services together. Neither the pool nor ``app`` is opened here."""
     queue = JobQueue(app)
-    encryptor = Encryptor(settings.data_key())
+    encryptor = Encryptor(settings.data_keys())
     notifications = Notifications(pool, encryptor, queue.deliver_notification)
     return Services(
-        internal_token=settings.internal_token(),
+        gate=gate,
         automation_sla=settings.automation_sla_seconds,
         worker_max_heartbeat_age=settings.worker_max_heartbeat_age,
         schedules=schedules(settings),
@@ -56,6 +72,9 @@ def create_services(
         payments=Payments(pool, encryptor, notifications, queue.confirm_payment),
         runs=Runs(pool, encryptor, notifications, queue.run_automation),
         notifications=notifications,
+        contacts=Contacts(
+            pool=pool, encryptor=encryptor, allowed=tuple(settings.contact_patterns())
+        ),
     )
 
 

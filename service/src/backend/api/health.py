@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from backend.api import problems
 from backend.api.auth import Internal, require_internal
 from backend.api.dependencies import Provided
+from backend.api.gate import HEALTH_PATHS
 from backend.operations.health import WORKER, Result
 from backend.platform.migrate import missing
 from backend.platform.version import VERSION
 
-PATHS: Final = frozenset({"/healthz", "/livez", "/metrics", "/readyz"})
+PATHS: Final = HEALTH_PATHS | {"/metrics", "/readyz"}
 _UNAVAILABLE: Final = 503
 Json = dict[str, JsonValue]
 

@@ -1,5 +1,7 @@
 """What the bodies of all endpoints have in common."""
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -19,6 +21,20 @@ class In(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", strict=True, hide_input_in_errors=True
     )
+
+
+@cache
+def declared_names() -> frozenset[str]:
+    """Return the names of all fields of all bodies that are sent to us."""
+    return frozenset(
+        field.alias or name for model in _below(In) for name, field in model.model_fields.items()
+    )
+
+
+def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for one in model.__subclasses__():
+        yield one
+        yield from _below(one)
 
 
 class Out(BaseModel):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from backend.api.auth import NotificationReader, NotificationWriter
 from backend.api.dependencies import Provided
 from backend.api.models import ChannelIn, In, Out, UserId, check_address, plain
 from backend.api.problems import responses
@@ -101,11 +102,14 @@ router = APIRouter(prefix="/notifications", tags=["notifications"])
 
 @router.post("", status_code=202, responses=responses(413, 422, 503))
 async def create_notification(
-    body: NotificationIn, response: Response, services: Provided
+    body: NotificationIn, response: Response, services: Provided, caller: NotificationWriter
 ) -> NotificationAccepted:
+    contact = body.contact()
+    await services.contacts.check(caller.name, body.user_id, contact)
     new = NewNotification(
+        owner=caller.name,
         user_id=body.user_id,
-        contact=body.contact(),
+        contact=contact,
         template=body.template,
         data=plain(body.data),
     )
@@ -120,8 +124,9 @@ async def create_notification(
 async def read_notification(
     notification_id: Annotated[str, Path(alias="notificationId", pattern=NOTIFICATION_ID_PATTERN)],
     services: Provided,
+    caller: NotificationReader,
 ) -> NotificationOut:
     notification = await services.notifications.find(NotificationId(notification_id))
-    if notification is None:
+    if notification is None or notification.owner != caller.name:
         raise HTTPException(404, "There is no notification with this id.")
     return NotificationOut.of(notification)

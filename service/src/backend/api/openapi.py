@@ -110,11 +110,16 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _problems_of(path: str, operation: dict[str, Any]) -> list[int]:
-    found = [500]
+    # 421: the request is for a host that is none of ours.
+    found = [421, 500]
     if "requestBody" in operation:
         found += [400, 413, 422]
     elif operation.get("parameters"):
         found.append(422)
+    if path != "/livez":
+        found.append(429)
+    if {"callerKey": []} in operation.get("security", ()):
+        found += [401, 403]
     if "{" in path:
         found.append(404)
     if path not in PATHS:

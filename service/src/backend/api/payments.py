@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from backend.api.auth import PaymentReader, PaymentWriter
 from backend.api.dependencies import Provided
 from backend.api.models import In, NotifyIn, Out, UserId, contact_of
 from backend.payments.money import MINOR_DIGITS, AmountError, parse_amount
@@ -150,13 +151,17 @@ async def create_payment(
     body: PaymentIn,
     response: Response,
     services: Provided,
+    caller: PaymentWriter,
     idempotency_key: Annotated[str | None, Header(pattern=IDEMPOTENCY_KEY_PATTERN)] = None,
 ) -> Accepted:
+    contact = contact_of(body.notify)
+    await services.contacts.check(caller.name, body.user_id, contact)
     new = NewPayment(
+        owner=caller.name,
         user_id=body.user_id,
         amount=body.amount,
         currency=body.currency,
-        contact=contact_of(body.notify),
+        contact=contact,
     )
     created = await services.payments.create(new, idempotency_key)
     payment = created.payment
@@ -170,8 +175,9 @@ async def create_payment(
 async def read_payment(
     transaction_id: Annotated[str, Path(alias="transactionId", pattern=PAYMENT_ID_PATTERN)],
     services: Provided,
+    caller: PaymentReader,
 ) -> PaymentOut:
     payment = await services.payments.find(PaymentId(transaction_id))
-    if payment is None:
+    if payment is None or payment.owner != caller.name:
         raise HTTPException(404, "There is no payment with this id.")
     return PaymentOut.of(payment)

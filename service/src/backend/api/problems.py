@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents. None repeats a value that was sent."""
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,6 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from backend.api.models import declared_names
+from backend.notifications.contact_book import UnknownContactError
 from backend.payments.store import IdempotencyConflictError
 from backend.platform.database import UNAVAILABLE
 from glasshouse import request_id
@@ -70,6 +73,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(IdempotencyConflictError, _on_conflict)
+    app.add_exception_handler(UnknownContactError, _on_unknown_contact)
     for error in UNAVAILABLE:
         app.add_exception_handler(error, _on_database_unavailable)
 
@@ -93,7 +97,15 @@ def _rule_broken(error: Mapping[str, Any]) -> dict[str, str]:
         return {"location": location[0], "rule": rule, "message": "Unknown field"}
     if rule == "json_invalid":
         return {"location": location[0], "rule": rule, "message": "Not valid JSON"}
-    return {"location": ".".join(location), "rule": rule, "message": error["msg"]}
+    return {"location": ".".join(_declared(location)), "rule": rule, "message": error["msg"]}
+
+
+def _declared(location: Sequence[str]) -> list[str]:
+    """Return a location as far as it is ours: a key of a mapping is the sender's own text."""
+    if location[0] != "body":
+        return [*location]
+    names = declared_names()
+    return ["body", *itertools.takewhile(names.__contains__, location[1:])]
 
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -110,6 +122,15 @@ def _on_conflict(request: Request, error: Exception) -> JSONResponse:
         kind="idempotency-key-reused",
         title="Idempotency key reused",
         detail="This Idempotency-Key was used before with another body. Use a new key.",
+    )
+
+
+def _on_unknown_contact(request: Request, error: Exception) -> JSONResponse:
+    return problem(
+        403,
+        kind="contact-unknown",
+        title="Unknown contact",
+        detail="This user is not known to be reached so. Register the contact by PUT /contacts.",
     )
 
 

@@ -97,6 +97,7 @@ EXAMPLES: Final[Mapping[str, Schema]] = {
         "finishedAt": _FINISHED,
     },
     "NotifyIn": _NOTIFY,
+    "ContactIn": {"userId": "user-7", **_NOTIFY},
     # Here and not in its model, where FastAPI would leave out what is null.
     "JobsOut": {"jobs": [_JOB], "workers": [_WORKER]},
 }
@@ -109,10 +110,11 @@ def refine(schemas: dict[str, Schema]) -> None:
     schemas["PaymentIn"]["properties"]["currency"]["enum"] = sorted(MINOR_DIGITS)
     schemas["PaymentIn"]["anyOf"] = [_amounts_with(digits) for digits in (0, 2)]
     schemas["RunIn"]["properties"]["strategy"]["enum"] = list(STRATEGIES)
-    for name in ("NotifyIn", "NotificationIn", "NotificationOut"):
+    for name in ("NotifyIn", "NotificationIn", "NotificationOut", "ContactIn"):
         schemas[name]["properties"]["channel"]["enum"] = list(CHANNELS)
     addresses = [_address_of(name, channel) for name, channel in CHANNELS.items()]
     schemas["NotifyIn"]["anyOf"] = addresses
+    schemas["ContactIn"]["anyOf"] = [*addresses, {"properties": {"to": {"type": "null"}}}]
     schemas["NotificationIn"]["properties"]["template"]["enum"] = list(templates())
     schemas["NotificationIn"]["properties"]["data"]["additionalProperties"] = False
     schemas["NotificationIn"]["allOf"] = [

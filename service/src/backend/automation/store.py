@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from backend.notifications.contacts import Contact
 from backend.notifications.store import Notifications
+from backend.platform import people
 from backend.platform.database import Connection, Enqueue, Pool
 from backend.platform.encryption import Encryptor
 from backend.platform.queries import query, require
@@ -26,10 +27,11 @@ SESSION_ID_PATTERN: Final = r"^as_[0-9a-f]{32}$"
 class NewRun:
     """A checked request to run a strategy.
 
-    ``sla`` is in seconds. ``contact`` is notified when the run is complete. ``scheduled_for`` is
-    the slot that a scheduled run fills.
+    ``owner`` is the caller who asked for it, empty for none. ``sla`` is in seconds. ``contact`` is
+    notified when the run is complete. ``scheduled_for`` is the slot that a scheduled run fills.
     """
 
+    owner: str
     user_id: str
     strategy: str
     sla: float
@@ -43,6 +45,7 @@ class Run:
 
     id: RunId
     session_id: str
+    owner: str
     user_id: str
     strategy: str
     state: RunState
@@ -97,18 +100,12 @@ class Runs:
         run_id = RunId(f"run_{secrets.token_hex(16)}")
         contact = new.contact.as_dict() if new.contact else None
         async with self._pool.connection() as connection:
-            session = await _one(
-                connection,
-                "automation_session",
-                id=f"as_{secrets.token_hex(16)}",
-                user_id=new.user_id,
-                strategy=new.strategy,
-            )
+            session = await self._session(new, connection)
             written = await _one(
                 connection,
                 "insert_run",
                 id=run_id,
-                session_id=session and session["id"],
+                session_id=session,
                 sla_seconds=new.sla,
                 contact_sealed=contact and self._encryptor.encrypt(contact, aad=run_id),
                 scheduled_for=new.scheduled_for,
@@ -117,14 +114,37 @@ class Runs:
                 return None
             await self._enqueue(run_id, connection)
             row = await _one(connection, "run_by_id", id=run_id)
-            run = Run.from_row(require(row, "run"))
+            run = self._read(require(row, "run"))
             await _emit(run, connection)
         return run
+
+    async def _session(self, new: NewRun, connection: Connection) -> str:
+        """Return the id of the user's session of a strategy, made at its first run."""
+        digests = people.digests(self._encryptor, new.user_id)
+        known = {"owner": new.owner, "strategy": new.strategy}
+        if len(digests) > 1:
+            # While a key is changed two processes may not make it under two keys.
+            lock = int.from_bytes(min(digests)[:8], signed=True)
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
+        row = await _one(connection, "automation_session", digests=digests, **known)
+        if row is None:
+            identifier = f"as_{secrets.token_hex(16)}"
+            row = await _one(
+                connection,
+                "insert_automation_session",
+                id=identifier,
+                **known,
+                **people.sealed(self._encryptor, new.user_id, identifier),
+            )
+        return require(row, "session")["id"]
 
     async def find(self, run_id: RunId) -> Run | None:
         async with self._pool.connection() as connection:
             row = await _one(connection, "run_by_id", id=run_id)
-        return Run.from_row(row) if row else None
+        return self._read(row) if row else None
+
+    def _read(self, row: dict[str, Any]) -> Run:
+        return Run.from_row(people.with_user(self._encryptor, row, row["session_id"]))
 
     async def steps(self, run_id: RunId) -> list[StepResult]:
         """Return the finished steps, in order."""
@@ -158,13 +178,14 @@ class Runs:
             row = await _one(connection, "end_run", id=run_id, state=state, error_type=error_type)
             if row is None:
                 return None
-            run = Run.from_row(row)
+            run = self._read(row)
             await _emit(run, connection)
             if state is RunState.COMPLETED:
                 await self._notifications.write_for(
                     row["contact_sealed"],
                     connection,
                     aad=run.id,
+                    owner=run.owner,
                     user_id=run.user_id,
                     template="run_completed",
                     data={"strategy": run.strategy, "runId": run.id},
@@ -183,7 +204,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.REQUESTED:
             await events.automation_run_requested(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,
@@ -191,7 +212,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.COMPLETED:
             await events.automation_run_completed(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,
@@ -201,7 +222,7 @@ async def _emit(run: Run, connection: Connection) -> None:
         case RunState.FAILED:
             await events.automation_run_failed(
                 connection,
-                automation_session_id=run.session_id,
+                session_id=run.session_id,
                 user_id=run.user_id,
                 strategy=run.strategy,
                 run_id=run.id,

@@ -50,8 +50,8 @@ async def quote(context: StepContext, run: Run, before: Results) -> dict[str, An
 
 async def holdings(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Sum up the user's confirmed payments by currency."""
-    rows = await _rows(context.pool, "payment_totals", user_id=run.user_id)
-    return {"totals": {row["currency"]: str(row["total"]) for row in rows}}
+    totals = await context.payments.totals(run.owner, run.user_id)
+    return {"totals": {currency: str(total) for currency, total in totals.items()}}
 
 
 async def plan(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
@@ -63,7 +63,7 @@ async def plan(context: StepContext, run: Run, before: Results) -> dict[str, Any
 
 async def order(context: StepContext, run: Run, before: Results) -> dict[str, Any]:
     """Pay the fixed amount. However often, it is one payment a run."""
-    new = NewPayment(user_id=run.user_id, amount=DCA_AMOUNT, currency=DCA_CURRENCY)
+    new = NewPayment(owner=run.owner, user_id=run.user_id, amount=DCA_AMOUNT, currency=DCA_CURRENCY)
     # With a blank, which no caller's own key has.
     created = await context.payments.create(new, f"run {run.id}")
     return {"transactionId": created.payment.id}

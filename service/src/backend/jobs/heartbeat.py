@@ -4,10 +4,14 @@ import logging
 import os
 import secrets
 import socket
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final
 
 import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from backend.platform.database import Pool
 from backend.platform.queries import query
@@ -23,11 +27,43 @@ def worker_name() -> str:
 
 
 class Heartbeat:
-    """The row of one worker. It runs on the event loop: a worker that hangs does not beat."""
+    """The row of one worker, and ``worker.heartbeat_age`` as it says itself.
 
-    def __init__(self, pool: Pool, worker: str) -> None:
+    Both come from the event loop: a worker that hangs does not beat. What it says itself needs
+    neither the database nor the API, so that neither passes for a dead worker.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        worker: str,
+        clock: Callable[[], float] = time.monotonic,
+        alive_file: Path | None = None,
+    ) -> None:
+        """alive_file: written at each pulse, for a health check from outside."""
         self._pool = pool
         self._worker = worker
+        self._clock = clock
+        self._pulse_at = clock()
+        self._alive_file = alive_file
+
+    def register(self, meter: Meter) -> None:
+        """Create the gauge."""
+        meter.create_observable_gauge(
+            "worker.heartbeat_age",
+            [self._observe_age],
+            unit="s",
+            description="Time since the freshest heartbeat of any worker",
+        )
+
+    async def pulse(self) -> None:
+        """Note that the event loop runs. Apart from `beat`, which waits for the database."""
+        self._pulse_at = self._clock()
+        if self._alive_file is not None:
+            self._alive_file.touch()
+
+    def _observe_age(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(self._clock() - self._pulse_at)]
 
     async def beat(self) -> None:
         """Write the time. An unavailable database is logged, not raised."""

@@ -140,6 +140,7 @@ async def run_automation(context: JobContext, *, run_id: str) -> None:
 async def run_scheduled_automation(context: JobContext, *, timestamp: int) -> None:
     services = _services(context)
     run = NewRun(
+        owner="",
         user_id=SCHEDULER,
         strategy=NIGHTLY_REPORT,
         sla=services.automation_sla,

@@ -9,6 +9,7 @@ import httpx
 import procrastinate
 import psycopg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.metrics import get_meter
 from procrastinate import signals
 from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager
@@ -23,7 +24,7 @@ from backend.jobs.heartbeat import Heartbeat, worker_name
 from backend.jobs.history import JobHistory
 from backend.jobs.queue import JobQueue, schedules
 from backend.jobs.retention import INTERVAL_S as RETENTION_INTERVAL_S
-from backend.jobs.retention import Retention
+from backend.jobs.retention import Retention, statements
 from backend.jobs.tasks import SERVICES_KEY, WorkerServices, create_app
 from backend.notifications.channels.base import CHANNELS, Sender
 from backend.notifications.delivery import Delivery
@@ -35,6 +36,8 @@ from backend.platform.database import RESCUE_LOCK, Pool, create_pool
 from backend.platform.encryption import Encryptor
 from backend.platform.error_tracking import report_failed_job
 from backend.platform.periodic import every
+from backend.platform.probe import INTERVAL_S as PROBE_INTERVAL_S
+from backend.platform.probe import Probe
 from backend.platform.queries import query
 from backend.platform.settings import WorkerSettings
 from backend.telemetry.sending import OutboxSender
@@ -76,10 +79,13 @@ async def run(settings: WorkerSettings) -> int:
             return 1
         name = worker_name()
         history = JobHistory(pool, by_clock, name)
-        heartbeat = Heartbeat(pool, name)
-        retention = Retention(pool, settings.job_retention_days)
+        heartbeat = Heartbeat(pool, name, alive_file=settings.alive_file)
+        heartbeat.register(get_meter("backend"))
+        retention = Retention(pool, statements(settings))
         async with (
             every(BEAT_INTERVAL_S, heartbeat.beat),
+            every(BEAT_INTERVAL_S, heartbeat.pulse),
+            _probing_api(settings, client),
             every(RESCUE_INTERVAL_S, lambda: rescue_stalled_jobs(app, pool, history)),
             every(RETENTION_INTERVAL_S, retention.apply),
             _sending_events(pool),
@@ -87,6 +93,18 @@ async def run(settings: WorkerSettings) -> int:
             code = await _work(app, settings, create_services(settings, app, pool, client), history)
         await heartbeat.stop()
         return code
+
+
+@contextlib.asynccontextmanager
+async def _probing_api(settings: WorkerSettings, client: httpx.AsyncClient) -> AsyncIterator[None]:
+    """Ask the API whether it lives while the block runs, if its address is known."""
+    if settings.api_probe_url is None:
+        yield
+        return
+    probe = Probe(client, "api", str(settings.api_probe_url))
+    probe.register(get_meter("backend"))
+    async with every(PROBE_INTERVAL_S, probe.ask):
+        yield
 
 
 @contextlib.asynccontextmanager
@@ -108,7 +126,7 @@ def create_services(
 ) -> WorkerServices:
     """Put together what the tasks work with."""
     queue = JobQueue(app)
-    encryptor = Encryptor(settings.data_key())
+    encryptor = Encryptor(settings.data_keys())
     notifications = Notifications(pool, encryptor, queue.deliver_notification)
     payments = Payments(pool, encryptor, notifications, queue.confirm_payment)
     runs = Runs(pool, encryptor, notifications, queue.run_automation)

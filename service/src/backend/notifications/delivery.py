@@ -1,7 +1,9 @@
 """Delivers one notification. Safe to repeat: after a crash, or twice at once."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from backend.notifications.channels.base import (
     CHANNELS,
@@ -13,6 +15,8 @@ from backend.notifications.store import NotificationId, Notifications, OutgoingM
 from backend.notifications.templates import templates
 from backend.platform.encryption import DecryptionError
 from glasshouse import traced
+
+_logger: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,8 @@ class Delivery:
                 return
             message_id = await self._send(message)
         except DeliveryError as error:
+            extra = {"error.type": error.kind, "is_last_attempt": last_attempt}
+            _logger.debug("Message not taken", extra=extra)
             if not last_attempt and not isinstance(error, PermanentDeliveryError):
                 raise
             await self.notifications.mark_failed(identifier, error.kind)
@@ -50,6 +56,7 @@ class Delivery:
             await self.notifications.mark_failed(identifier, type(error).__qualname__)
             raise
         else:
+            _logger.debug("Message taken", extra={"providerMessageId": message_id})
             await self.notifications.mark_delivered(identifier, message_id)
 
     async def _send(self, message: OutgoingMessage) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NewType
 
 from backend.notifications.contacts import Contact
+from backend.platform import people
 from backend.platform.database import Connection, Enqueue, Pool
 from backend.platform.encryption import DecryptionError, Encryptor
 from backend.platform.queries import query, require
@@ -24,8 +25,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class NewNotification:
-    """A checked request to notify: the template exists and ``data`` has what it needs."""
+    """A checked request to notify: the template exists and ``data`` has what it needs.
 
+    ``owner`` is the caller who asked for it, empty for none.
+    """
+
+    owner: str
     user_id: str
     contact: Contact
     template: str
@@ -37,6 +42,7 @@ class Notification:
     """One row. All times have a zone."""
 
     id: NotificationId
+    owner: str
     user_id: str
     channel: str
     template: str
@@ -87,7 +93,8 @@ class Notifications:
             query("insert_notification"),
             {
                 "id": identifier,
-                "user_id": new.user_id,
+                "owner": new.owner,
+                **people.sealed(self._encryptor, new.user_id, identifier),
                 "channel": new.contact.channel,
                 "template": new.template,
                 "sealed": self._encryptor.encrypt(message, aad=identifier),
@@ -95,7 +102,7 @@ class Notifications:
         )
         row = require(await cursor.fetchone(), "notification")
         await self._enqueue(identifier, connection)
-        notification = Notification.from_row(row)
+        notification = self._read(row)
         await _emit(notification, connection)
         return notification
 
@@ -105,6 +112,7 @@ class Notifications:
         connection: Connection,
         *,
         aad: str,
+        owner: str,
         user_id: str,
         template: str,
         data: Mapping[str, str],
@@ -122,12 +130,14 @@ class Notifications:
         except DecryptionError:
             _logger.exception("A stored contact cannot be decrypted", extra={"template": template})
             return None
-        new = NewNotification(user_id=user_id, contact=contact, template=template, data=data)
+        new = NewNotification(
+            owner=owner, user_id=user_id, contact=contact, template=template, data=data
+        )
         return await self.write(new, connection)
 
     async def find(self, identifier: NotificationId) -> Notification | None:
         row = await self._row("notification_by_id", id=identifier)
-        return Notification.from_row(row) if row else None
+        return self._read(row) if row else None
 
     async def outgoing(self, identifier: NotificationId) -> OutgoingMessage | None:
         """Return what is to be delivered; ``None`` if it was delivered or has failed.
@@ -142,9 +152,7 @@ class Notifications:
         if row["sealed"] is None:
             return None
         message = self._encryptor.decrypt(row["sealed"], aad=identifier)
-        return OutgoingMessage(
-            notification=Notification.from_row(row), to=message["to"], data=message["data"]
-        )
+        return OutgoingMessage(notification=self._read(row), to=message["to"], data=message["data"])
 
     async def mark_delivered(
         self, identifier: NotificationId, message_id: str
@@ -161,9 +169,12 @@ class Notifications:
             row = await (await connection.execute(query(name), parameters)).fetchone()
             if row is None:
                 return None
-            notification = Notification.from_row(row)
+            notification = self._read(row)
             await _emit(notification, connection)
         return notification
+
+    def _read(self, row: dict[str, Any]) -> Notification:
+        return Notification.from_row(people.with_user(self._encryptor, row, row["id"]))
 
     async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
         async with self._pool.connection() as connection:
@@ -178,6 +189,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_queued(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
@@ -186,6 +198,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_delivered(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,
@@ -194,6 +207,7 @@ async def _emit(notification: Notification, connection: Connection) -> None:
             await events.notification_failed(
                 connection,
                 id=notification.id,
+                user_id=notification.user_id,
                 channel=notification.channel,
                 template=notification.template,
                 delivery_status=notification.state,

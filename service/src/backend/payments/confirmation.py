@@ -10,6 +10,7 @@ one which is never mined holds up no other.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ LAST_RETRY_S: Final = 5.0
 POLL_WINDOW_S: Final = 5.0
 RESCHEDULE_DELAY_S: Final = 3
 _random = secrets.SystemRandom()
+
+_logger = logging.getLogger(__name__)
 
 
 class StillPendingError(JobRetry):
@@ -123,8 +126,11 @@ class Confirmation:
         if now >= deadline:
             return False
         if now >= reschedule_at:
+            _logger.debug("Payment rescheduled", extra={"seconds": RESCHEDULE_DELAY_S})
             raise StillPendingError(RetryDecision(retry_in={"seconds": RESCHEDULE_DELAY_S}))
-        await asyncio.sleep(min(_jittered(pause), deadline - now))
+        seconds = min(_jittered(pause), deadline - now)
+        _logger.debug("Payment waits for the chain", extra={"seconds": round(seconds, 3)})
+        await asyncio.sleep(seconds)
         return True
 
     async def _finish(self, payment: Payment, *, reverted: bool) -> None:

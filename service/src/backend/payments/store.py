@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, NewType
 from backend.notifications.contacts import Contact
 from backend.notifications.store import Notifications
 from backend.payments.money import format_amount
+from backend.platform import people
 from backend.platform.database import Connection, Enqueue, Pool, single_statement
 from backend.platform.encryption import Encryptor
 from backend.platform.queries import query, require
@@ -40,9 +41,11 @@ class IdempotencyConflictError(Exception):
 class NewPayment:
     """A checked request to pay. ``amount`` has the minor digits of ``currency``.
 
-    ``contact`` is notified of how the payment ended; without one nobody is.
+    ``owner`` is the caller who asked for it, empty for none. ``contact`` is notified of how the
+    payment ended; without one nobody is.
     """
 
+    owner: str
     user_id: str
     amount: Decimal
     currency: str
@@ -54,6 +57,7 @@ class Payment:
     """One row. All times have a zone."""
 
     id: PaymentId
+    owner: str
     user_id: str
     amount: Decimal
     currency: str
@@ -120,7 +124,7 @@ class Payments:
     async def create(self, new: NewPayment, key: str | None) -> CreateResult:
         """Write a payment and enqueue its job, both or neither.
 
-        With an idempotency ``key`` that was used before, return the payment made then.
+        With an idempotency ``key`` that its owner used before, return the payment made then.
 
         Raises:
             IdempotencyConflictError: the key belongs to a payment with another body.
@@ -133,7 +137,8 @@ class Payments:
                 query("insert_payment"),
                 {
                     "id": payment_id,
-                    "user_id": new.user_id,
+                    "owner": new.owner,
+                    **people.sealed(self._encryptor, new.user_id, payment_id),
                     "amount": new.amount,
                     "currency": new.currency,
                     "idempotency_key": digest,
@@ -145,7 +150,7 @@ class Payments:
             if row is None:
                 return await self._replay(connection, new, digest)
             await self._enqueue(payment_id, connection)
-            payment = Payment.from_row(row)
+            payment = self._read(row)
             await _emit(payment, connection)
         return CreateResult(payment=payment, replayed=False)
 
@@ -153,18 +158,37 @@ class Payments:
         self, connection: Connection, new: NewPayment, digest: bytes | None
     ) -> CreateResult:
         cursor = await connection.execute(
-            query("payment_by_idempotency_key"), {"idempotency_key": digest}
+            query("payment_by_idempotency_key"), {"owner": new.owner, "idempotency_key": digest}
         )
         row = require(await cursor.fetchone(), "payment")
-        payment = Payment.from_row(row)
-        contact = self._encryptor.digest(new.contact.as_dict()) if new.contact else None
-        was = (payment.user_id, payment.amount, payment.currency, row["contact_digest"])
-        if was != (new.user_id, new.amount, new.currency, contact):
+        payment = self._read(row)
+        was = (payment.user_id, payment.amount, payment.currency)
+        if was != (new.user_id, new.amount, new.currency) or not self._names_contact_of(row, new):
             raise IdempotencyConflictError
         return CreateResult(payment=payment, replayed=True)
 
+    def _names_contact_of(self, row: dict[str, Any], new: NewPayment) -> bool:
+        """Return whether a repeated request names the contact of the first, as far as is known.
+
+        Once a payment has ended nothing is known of its contact.
+        """
+        if row["finished_at"] is not None:
+            return True
+        if new.contact is None or row["contact_digest"] is None:
+            return new.contact is None and row["contact_digest"] is None
+        return row["contact_digest"] in self._encryptor.digests(new.contact.as_dict())
+
     async def find(self, payment_id: PaymentId) -> Payment | None:
         return await self._payment("payment_by_id", id=payment_id)
+
+    async def totals(self, owner: str, user_id: str) -> dict[str, Decimal]:
+        """Return what an owner's user has paid, by currency: the sum of the confirmed payments."""
+        digests = people.digests(self._encryptor, user_id)
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                query("payment_totals"), {"owner": owner, "digests": digests}
+            )
+            return {row["currency"]: row["total"] for row in await cursor.fetchall()}
 
     async def age(self, payment_id: PaymentId) -> PaymentAge:
         """Return how old the payment is, by the database's clock."""
@@ -192,7 +216,7 @@ class Payments:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            payment = Payment.from_row(row)
+            payment = self._read(row)
             await _emit(payment, connection)
         return payment
 
@@ -217,12 +241,13 @@ class Payments:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            payment = Payment.from_row(row)
+            payment = self._read(row)
             await _emit(payment, connection)
             await self._notifications.write_for(
                 row["contact_sealed"],
                 connection,
                 aad=payment.id,
+                owner=payment.owner,
                 user_id=payment.user_id,
                 template=f"payment_{payment.state}",
                 data={
@@ -237,7 +262,10 @@ class Payments:
         async with single_statement(self._pool) as connection:
             cursor = await connection.execute(query(name), parameters)
             row = await cursor.fetchone()
-        return Payment.from_row(row) if row else None
+        return self._read(row) if row else None
+
+    def _read(self, row: dict[str, Any]) -> Payment:
+        return Payment.from_row(people.with_user(self._encryptor, row, row["id"]))
 
 
 async def _emit(payment: Payment, connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """The connection pool."""
 
 import contextlib
+import logging
 import select
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +26,9 @@ STATEMENT_TIMEOUT_MS: Final = 10_000
 MIGRATION_LOCK: Final = 7_135_201_101
 RESCUE_LOCK: Final = 7_135_201_102
 
+# A caller that waited so long for a connection is worth a line to who debugs.
+NOTED_WAIT_S: Final = 0.05
+
 # How long an answer is good for as a sign that the connection is alive.
 TRUSTED_S: Final = 1.0
 
@@ -34,6 +38,8 @@ UNAVAILABLE: Final = (psycopg.OperationalError,)
 
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
+
+_logger = logging.getLogger(__name__)
 
 IdT = TypeVar("IdT")
 # Enqueues the job of the record with this id, in the transaction of the connection given.
@@ -53,6 +59,28 @@ class _PooledConnection(AsyncConnection[DictRow]):
     async def rollback(self) -> None:
         self.after_commit = ()
         await super().rollback()
+
+
+class _Pool(AsyncConnectionPool[Connection]):
+    """Says at DEBUG who had to wait for a connection."""
+
+    async def getconn(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 (the library's signature)
+    ) -> Connection:
+        started = time.monotonic()
+        try:
+            return await super().getconn(timeout)
+        finally:
+            waited = time.monotonic() - started
+            if waited >= NOTED_WAIT_S:
+                stats = self.get_stats()
+                extra = {
+                    "seconds": round(waited, 3),
+                    "pool.size": stats.get("pool_size", 0),
+                    "pool.waiting": stats.get("requests_waiting", 0),
+                }
+                _logger.debug("Waited for a connection", extra=extra)
 
 
 def after_commit(connection: Connection, action: Callable[[], None]) -> None:
@@ -110,7 +138,7 @@ def create_pool(settings: DatabaseSettings, *, application: str) -> Pool:
     """
     limits = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}"
     kwargs: dict[str, Any] = {"row_factory": dict_row}
-    return AsyncConnectionPool(
+    return _Pool(
         settings.conninfo(
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application,

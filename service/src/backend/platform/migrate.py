@@ -14,16 +14,25 @@ from typing import Final, LiteralString, NamedTuple, cast
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Identifier
 
+from backend.platform import people
 from backend.platform.database import CONNECT_TIMEOUT_S, MIGRATION_LOCK, Pool
+from backend.platform.encryption import Encryptor
 from backend.platform.queries import query
 from backend.platform.settings import DatabaseSettings
 
 LOCK_TIMEOUT_MS: Final = 60_000
 PROCRASTINATE_PREFIX: Final = "procrastinate/"
+USERS_TO_SEAL: Final = "0010_sealed_users.sql"
+SEAL_BATCH: Final = 1_000
 
 _logger = logging.getLogger(__name__)
 _Connection = psycopg.Connection[DictRow]
+
+
+class MissingKeyError(Exception):
+    """The key is needed under which personal data is stored."""
 
 
 class Migration(NamedTuple):
@@ -31,13 +40,18 @@ class Migration(NamedTuple):
     sql: str
 
 
-def migrate(settings: DatabaseSettings) -> list[str]:
+def migrate(
+    settings: DatabaseSettings, *, app_role: str | None = None, encryptor: Encryptor | None = None
+) -> list[str]:
     """Apply what is missing, all in one transaction; return the names of what was applied.
 
-    Two at once are safe: the second waits for the first, at most a minute.
+    ``app_role`` gets the right to read and write rows, and no more. ``encryptor`` is needed once,
+    for a database whose rows hold user ids in clear text. Two at once are safe: the second waits
+    for the first, at most a minute.
 
     Raises:
         psycopg.Error: the database cannot be reached, or refuses a statement.
+        MissingKeyError: ``encryptor`` is needed.
     """
     conninfo = settings.conninfo(
         connect_timeout=CONNECT_TIMEOUT_S,
@@ -49,7 +63,13 @@ def migrate(settings: DatabaseSettings) -> list[str]:
         connection.execute(query("create_migrations_table"))
         rows = connection.execute(query("applied_migrations")).fetchall()
         applied = {row["name"] for row in rows}
-        done = [*_migrate_procrastinate(connection, applied), *_apply(connection, applied, ours())]
+        done = _migrate_procrastinate(connection, applied)
+        for migration in ours():
+            done += _apply(connection, applied, [migration])
+            if migration.name == USERS_TO_SEAL and migration.name in done:
+                seal_users(connection, encryptor)
+        if app_role is not None:
+            _grant(connection, app_role)
     for name in done:
         _logger.info("Migration applied", extra={"migration": name})
     return done
@@ -85,6 +105,39 @@ async def missing(pool: Pool) -> list[str]:
             cursor = await connection.execute(query("applied_migrations"))
             applied = {row["name"] for row in await cursor.fetchall()}
     return [one.name for one in (*procrastinates(), *ours()) if one.name not in applied]
+
+
+def seal_users(connection: _Connection, encryptor: Encryptor | None) -> None:
+    """Encrypt the user ids of a database of before. Raises MissingKeyError without the key."""
+    for table in ("payments", "notifications", "automation_sessions"):
+        name = Identifier(table)
+        to_seal = SQL("SELECT id, user_id FROM {} WHERE user_sealed IS NULL LIMIT %s").format(name)
+        write = SQL(
+            "UPDATE {} SET user_sealed = %(user_sealed)s, user_digest = %(user_digest)s"
+            " WHERE id = %(id)s"
+        ).format(name)
+        while rows := connection.execute(to_seal, [SEAL_BATCH]).fetchall():
+            if encryptor is None:
+                raise MissingKeyError(f"{table} holds user ids in clear text")
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    write,
+                    [
+                        {"id": row["id"], **people.sealed(encryptor, row["user_id"], row["id"])}
+                        for row in rows
+                    ],
+                )
+
+
+def _grant(connection: _Connection, role: str) -> None:
+    """Let a role read and write rows, and read which migrations were applied."""
+    for statement in (
+        "GRANT USAGE ON SCHEMA public TO {}",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
+        "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {}",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}",
+    ):
+        connection.execute(SQL(statement).format(Identifier(role)))
 
 
 def _migrate_procrastinate(connection: _Connection, applied: set[str]) -> list[str]:

@@ -3,19 +3,23 @@
 -- name: insert_payment
 -- Write a new payment. No row comes back when the idempotency key is taken.
 INSERT INTO payments
-    (id, user_id, amount, currency, idempotency_key, contact_sealed, contact_digest)
+    (
+        id, owner, user_sealed, user_digest, amount, currency, idempotency_key,
+        contact_sealed, contact_digest
+    )
 VALUES (
-    %(id)s, %(user_id)s, %(amount)s, %(currency)s, %(idempotency_key)s, %(contact_sealed)s,
-    %(contact_digest)s
+    %(id)s, %(owner)s, %(user_sealed)s, %(user_digest)s, %(amount)s, %(currency)s,
+    %(idempotency_key)s,
+    %(contact_sealed)s, %(contact_digest)s
 )
-ON CONFLICT (idempotency_key) DO NOTHING
+ON CONFLICT (owner, idempotency_key) DO NOTHING
 RETURNING *;
 
 -- name: payment_by_id
 SELECT * FROM payments WHERE id = %(id)s;
 
 -- name: payment_by_idempotency_key
-SELECT * FROM payments WHERE idempotency_key = %(idempotency_key)s;
+SELECT * FROM payments WHERE owner = %(owner)s AND idempotency_key = %(idempotency_key)s;
 
 -- name: payment_ages
 -- Seconds since creation and submission, by the database's clock.
@@ -47,7 +51,11 @@ RETURNING *;
 -- name: confirm_payment
 -- submitted -> confirmed. The contact comes back as it was, and is gone from the row.
 UPDATE payments
-SET state = 'confirmed', finished_at = clock_timestamp(), contact_sealed = NULL
+SET
+    state = 'confirmed',
+    finished_at = clock_timestamp(),
+    contact_sealed = NULL,
+    contact_digest = NULL
 FROM (SELECT id, contact_sealed FROM payments WHERE id = %(id)s FOR UPDATE) AS before
 WHERE payments.id = before.id AND payments.state = 'submitted'
 RETURNING payments.*, before.contact_sealed AS contact_sealed;
@@ -59,14 +67,18 @@ SET
     state = 'failed',
     error_type = %(error_type)s,
     finished_at = clock_timestamp(),
-    contact_sealed = NULL
+    contact_sealed = NULL,
+    contact_digest = NULL
 FROM (SELECT id, contact_sealed FROM payments WHERE id = %(id)s FOR UPDATE) AS before
 WHERE payments.id = before.id AND payments.state = ANY(%(from_states)s)
 RETURNING payments.*, before.contact_sealed AS contact_sealed;
 
 -- name: insert_notification
-INSERT INTO notifications (id, user_id, channel, template, sealed)
-VALUES (%(id)s, %(user_id)s, %(channel)s, %(template)s, %(sealed)s)
+INSERT INTO notifications (id, owner, user_sealed, user_digest, channel, template, sealed)
+VALUES (
+    %(id)s, %(owner)s, %(user_sealed)s, %(user_digest)s, %(channel)s, %(template)s,
+    %(sealed)s
+)
 RETURNING *;
 
 -- name: notification_by_id
@@ -91,10 +103,16 @@ WHERE id = %(id)s AND state = 'queued'
 RETURNING *;
 
 -- name: automation_session
--- The user's session of a strategy; made at its first run.
-INSERT INTO automation_sessions (id, user_id, strategy)
-VALUES (%(id)s, %(user_id)s, %(strategy)s)
-ON CONFLICT (user_id, strategy) DO UPDATE SET user_id = excluded.user_id
+-- The user's session of a strategy, whatever key it was made under.
+SELECT id FROM automation_sessions
+WHERE owner = %(owner)s AND user_digest = ANY(%(digests)s) AND strategy = %(strategy)s
+LIMIT 1;
+
+-- name: insert_automation_session
+-- Of two at once the second gets the first one's.
+INSERT INTO automation_sessions (id, owner, user_sealed, user_digest, strategy)
+VALUES (%(id)s, %(owner)s, %(user_sealed)s, %(user_digest)s, %(strategy)s)
+ON CONFLICT (owner, user_digest, strategy) DO UPDATE SET user_digest = excluded.user_digest
 RETURNING id;
 
 -- name: insert_run
@@ -105,7 +123,7 @@ ON CONFLICT (session_id, scheduled_for) DO NOTHING
 RETURNING id;
 
 -- name: run_by_id
-SELECT run.*, session.user_id, session.strategy
+SELECT run.*, session.owner, session.user_sealed, session.strategy
 FROM automation_runs AS run
 INNER JOIN automation_sessions AS session ON session.id = run.session_id
 WHERE run.id = %(id)s;
@@ -134,12 +152,39 @@ FROM
     (SELECT clock_timestamp() AS at) AS ended,
     automation_sessions AS session
 WHERE run.id = before.id AND run.state = 'requested' AND session.id = run.session_id
-RETURNING run.*, session.user_id, session.strategy, before.contact_sealed AS contact_sealed;
+RETURNING
+    run.*, session.owner, session.user_sealed, session.strategy,
+    before.contact_sealed AS contact_sealed;
+
+-- name: set_contact
+-- A user's address on a channel.
+INSERT INTO contacts (id, owner, user_digest, channel, contact_digest, sealed)
+VALUES (%(id)s, %(owner)s, %(user_digest)s, %(channel)s, %(contact_digest)s, %(sealed)s)
+ON CONFLICT (owner, user_digest, channel) DO UPDATE
+SET
+    id = excluded.id,
+    contact_digest = excluded.contact_digest,
+    sealed = excluded.sealed,
+    created_at = excluded.created_at;
+
+-- name: delete_contact
+DELETE FROM contacts
+WHERE owner = %(owner)s AND user_digest = ANY(%(user_digests)s) AND channel = %(channel)s;
+
+-- name: has_contact
+SELECT EXISTS (
+    SELECT FROM contacts
+    WHERE owner = %(owner)s
+        AND user_digest = ANY(%(user_digests)s)
+        AND channel = %(channel)s
+        AND contact_digest = ANY(%(contact_digests)s)
+) AS found;
 
 -- name: payment_totals
 -- What a user has paid, by currency.
-SELECT currency, sum(amount) AS total, count(*) AS payments
-FROM payments WHERE user_id = %(user_id)s AND state = 'confirmed'
+SELECT currency, sum(amount) AS total
+FROM payments
+WHERE owner = %(owner)s AND user_digest = ANY(%(digests)s) AND state = 'confirmed'
 GROUP BY currency ORDER BY currency;
 
 -- name: report_payments
@@ -179,6 +224,122 @@ WHERE run.id = oldest.id
             AND newer.finished_at > run.finished_at
             AND (newer.outcome = 'succeeded' OR run.outcome <> 'succeeded')
     );
+
+-- name: forget_payments
+-- Delete payments that ended over so many days ago, the oldest first.
+DELETE FROM payments
+WHERE id IN (
+    SELECT id FROM payments
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_notifications
+DELETE FROM notifications
+WHERE id IN (
+    SELECT id FROM notifications
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_automation
+-- Delete runs that ended over so many days ago. Their steps go along.
+DELETE FROM automation_runs
+WHERE id IN (
+    SELECT id FROM automation_runs
+    WHERE finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY finished_at
+    LIMIT %(limit)s
+);
+
+-- name: forget_sessions
+-- Delete sessions whose last run was deleted. One of today may be about to get its first run.
+DELETE FROM automation_sessions
+WHERE id IN (
+    SELECT session.id FROM automation_sessions AS session
+    WHERE session.created_at < now() - make_interval(days => %(days)s)
+        AND NOT EXISTS (SELECT FROM automation_runs WHERE session_id = session.id)
+    LIMIT %(limit)s
+);
+
+-- name: open_work_of
+-- What is still to be done for a user: of one caller, or of all.
+SELECT
+    (
+        SELECT count(*) FROM payments
+        WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s) AND state IN ('created', 'submitted')
+    ) AS payments,
+    (
+        SELECT count(*) FROM notifications
+        WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s) AND state = 'queued'
+    ) AS notifications,
+    (
+        SELECT count(*) FROM automation_runs AS run
+        INNER JOIN automation_sessions AS session ON session.id = run.session_id
+        WHERE session.user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR session.owner = %(owner)s) AND run.state = 'requested'
+    ) AS runs;
+
+-- name: erase_jobs_of
+-- Jobs that wait for what is about to be deleted.
+DELETE FROM procrastinate_jobs
+WHERE status = 'todo' AND (
+    args ->> 'payment_id' IN (
+        SELECT id FROM payments WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+    )
+    OR args ->> 'notification_id' IN (
+        SELECT id FROM notifications WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+    )
+    OR args ->> 'run_id' IN (
+        SELECT run.id FROM automation_runs AS run
+        INNER JOIN automation_sessions AS session ON session.id = run.session_id
+        WHERE session.user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR session.owner = %(owner)s)
+    )
+);
+
+-- name: contacts_of
+SELECT id, sealed FROM contacts
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_contacts_of
+DELETE FROM contacts
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_payments_of
+DELETE FROM payments
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_notifications_of
+DELETE FROM notifications
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_runs_of
+-- Their steps go along.
+DELETE FROM automation_runs
+WHERE session_id IN (
+    SELECT id FROM automation_sessions WHERE user_digest = ANY(%(digests)s)
+            AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+);
+
+-- name: erase_sessions_of
+DELETE FROM automation_sessions
+WHERE user_digest = ANY(%(digests)s)
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s);
+
+-- name: erase_events_of
+-- Events that nobody has taken yet, by the pseudonyms in them.
+DELETE FROM event_outbox WHERE attributes::text ~ %(pattern)s OR message ~ %(pattern)s;
 
 -- name: insert_event
 -- Write an event into the outbox, in the transaction of the change it reports.

@@ -6,6 +6,7 @@ A field's description says what a value is and what it is for, and completes "se
 message about a wrong value and the row in docs/settings.md are made from it.
 """
 
+import re
 from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
@@ -25,9 +26,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backend.platform.callers import Callers, CallersError
+from glasshouse.keyring import KeyFile
+
 MIN_TOKEN_CHARACTERS: Final = 16
 MIN_KEY_CHARACTERS: Final = 32
 CRON_FIELDS: Final = 5
+# A name, a name with all below it, an address of either kind; without a port.
+_HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 class SettingsError(Exception):
@@ -51,6 +57,23 @@ def _read_secret(variable: str, path: Path) -> SecretStr:
     if not secret:
         raise _complaint(f"{variable} names an empty file")
     return SecretStr(secret)
+
+
+def _read_keys(variable: str, path: Path, shortest: int, word: str) -> KeyFile:
+    """Return the file's keys or tokens (``word``); the current one has so many characters."""
+    try:
+        file = KeyFile(path)
+    except (OSError, UnicodeDecodeError):
+        raise _complaint(f"{variable} names an unreadable file") from None
+    if not file.keys:
+        raise _complaint(f"{variable} names an empty file")
+    if len(file.keys[0]) < shortest:
+        raise _complaint(f"{variable} holds a short {word}")
+    return file
+
+
+def _read_data_keys(path: Path) -> KeyFile:
+    return _read_keys("DATA_KEY_FILE", path, MIN_KEY_CHARACTERS, "key")
 
 
 def _complaint(text: str) -> PydanticCustomError:
@@ -108,11 +131,55 @@ class DatabaseSettings(_Settings):
         return make_conninfo(self.database_url.get_secret_value(), **parameters)
 
 
+class MigrationSettings(DatabaseSettings):
+    """Settings of ``backend migrate``, which connects as the owner of the tables."""
+
+    database_app_role: str | None = Field(
+        None,
+        min_length=1,
+        description="the name of the role that the API and the workers connect as: it gets the "
+        "right to read and write rows",
+    )
+    data_key_file: Path | None = Field(
+        None,
+        description="the path of the file with the keys of the API and the worker; needed once, "
+        "for a database whose rows hold user ids in clear text",
+    )
+
+    @model_validator(mode="after")
+    def _has_data_key(self) -> "MigrationSettings":
+        self.data_keys()
+        return self
+
+    def data_keys(self) -> KeyFile | None:
+        """Return the keys, if there are any."""
+        return None if self.data_key_file is None else _read_data_keys(self.data_key_file)
+
+
 def _known_redis_url(url: SecretStr) -> SecretStr:
     scheme, _, rest = url.get_secret_value().partition("://")
     if scheme not in ("redis", "rediss", "unix") or not rest:
         raise _complaint("is not a Redis URL")
     return url
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _known_hosts(hosts: str) -> str:
+    for name in _parts(hosts):
+        if not _HOST.fullmatch(name):
+            raise _complaint("is no list of host names")
+    return hosts
+
+
+def _known_contacts(patterns: str) -> str:
+    for pattern in _parts(patterns):
+        channel, _, address = pattern.partition(":")
+        if not channel or not address:
+            raise _complaint("is no list of patterns")
+    return patterns
 
 
 class ErrorTrackingSettings(_Settings):
@@ -140,21 +207,25 @@ class DataKeySettings(_Settings):
     """The key under which personal data is stored: the same in every process."""
 
     data_key_file: Path = Field(
-        description=f"the path of a readable file with at least {MIN_KEY_CHARACTERS} characters, "
-        "the key under which addresses and data of notifications are stored"
+        description=f"the path of a readable file with keys of at least {MIN_KEY_CHARACTERS} "
+        "characters, one a line: user ids, addresses and data of notifications are stored under "
+        "the first, and those stored under the others are still read"
     )
 
     @model_validator(mode="after")
     def _has_data_key(self) -> "DataKeySettings":
-        self.data_key()
+        self.data_keys()
         return self
 
-    def data_key(self) -> SecretStr:
-        """Return the key's text."""
-        key = _read_secret("DATA_KEY_FILE", self.data_key_file)
-        if len(key) < MIN_KEY_CHARACTERS:
-            raise _complaint("DATA_KEY_FILE holds a short key")
-        return key
+    def data_keys(self) -> KeyFile:
+        """Return the keys, the current one first."""
+        return _read_data_keys(self.data_key_file)
+
+
+def _known_duration(duration: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,6}[hd]", duration):
+        raise _complaint("is no number of hours or days")
+    return duration
 
 
 def _known_cron(cron: str) -> str:
@@ -236,21 +307,81 @@ class ProviderSettings(_Settings):
     )
     provider_secret_file: Path | None = Field(
         None,
-        description="the path of a readable file that holds the secret that requests to the "
-        "provider are signed with; required with `PROVIDER_URL`",
+        description="the path of a readable file with secrets, one a line, of which the first "
+        "signs the requests to the provider; required with `PROVIDER_URL`",
     )
 
     @model_validator(mode="after")
     def _has_secret(self) -> "ProviderSettings":
         if self.provider_url is not None:
-            self.provider_secret()
+            self.provider_secrets()
         return self
 
-    def provider_secret(self) -> SecretStr:
-        """Return the secret that requests are signed with."""
+    def provider_secrets(self) -> KeyFile:
+        """Return the secrets that requests are signed with: the first one."""
         if self.provider_secret_file is None:
             raise _complaint("PROVIDER_SECRET_FILE is missing")
-        return _read_secret("PROVIDER_SECRET_FILE", self.provider_secret_file)
+        return _read_keys("PROVIDER_SECRET_FILE", self.provider_secret_file, 1, "secret")
+
+
+def _days(default: int, what: str) -> Any:
+    return Field(
+        default,
+        ge=1,
+        le=36_500,
+        description=f"a number of days from 1 to 36500 after which {what} is deleted",
+    )
+
+
+class RetentionSettings(_Settings):
+    """How long the rows of each table are kept, in days after their end."""
+
+    payment_retention_days: int = _days(3650, "a payment that ended")
+    notification_retention_days: int = _days(90, "a notification that ended")
+    automation_retention_days: int = _days(
+        365, "an automation run that ended, with its steps, and a session without runs,"
+    )
+    job_retention_days: int = _days(
+        30,
+        "a job that ended, with its runs (each job's last run and last success stay),",
+    )
+    outbox_retention_days: int = _days(30, "an event that the Collector has not taken")
+
+
+class ForgetSettings(DataKeySettings, DatabaseSettings):
+    """Settings of ``backend forget``."""
+
+    hmac_key_file: Path = Field(
+        description=f"the path of a readable file with keys of at least {MIN_TOKEN_CHARACTERS} "
+        "characters, one a line: a person's pseudonyms under each of them are looked for"
+    )
+    loki_url: HttpUrl | None = Field(
+        None, description="the http(s) URL of Loki, from which a person's lines are deleted"
+    )
+    loki_retention: Annotated[str, AfterValidator(_known_duration)] = Field(
+        "336h",
+        description="a number of hours or days, such as 336h or 14d, that Loki keeps lines for",
+    )
+
+    @model_validator(mode="after")
+    def _has_hmac_keys(self) -> "ForgetSettings":
+        self.hmac_keys()
+        return self
+
+    def hmac_keys(self) -> tuple[str, ...]:
+        """Return the keys of pseudonyms, the current one first."""
+        variable = "HMAC_KEY_FILE"
+        path = self.hmac_key_file
+        return _read_keys(variable, path, MIN_TOKEN_CHARACTERS, "key").keys
+
+    @property
+    def loki_retention_s(self) -> float:
+        """Seconds that Loki keeps lines for."""
+        return int(self.loki_retention[:-1]) * {"h": 3600, "d": 86400}[self.loki_retention[-1]]
+
+
+class ResealSettings(DataKeySettings, DatabaseSettings):
+    """Settings of ``backend reseal``."""
 
 
 # The last base's variables are the first that a complaint names.
@@ -264,11 +395,47 @@ class ApiSettings(
     """Settings of ``backend api``. Times are in seconds."""
 
     internal_token_file: Path = Field(
-        description=f"the path of a readable file with at least {MIN_TOKEN_CHARACTERS} characters, "
-        "the bearer token for the internal endpoints"
+        description=f"the path of a readable file with tokens of at least {MIN_TOKEN_CHARACTERS} "
+        "characters, one a line, each a bearer token for the internal endpoints"
+    )
+    api_callers_file: Path = Field(
+        description="the path of a readable file with the callers of the API as JSON, each with "
+        "its name, the SHA-256 of its key and its scopes (service/README.md); it is read again "
+        "when it changes"
     )
     redis_url: Annotated[SecretStr, AfterValidator(_known_redis_url)] | None = Field(
-        None, description="`redis://host:6379/0` of the Redis or Valkey whose health is checked"
+        None,
+        description="`redis://host:6379/0` of the Redis or Valkey that counts requests for the "
+        "rate limits; without it each process counts its own",
+    )
+    stranger_rate: float = Field(
+        10,
+        gt=0,
+        le=1_000_000,
+        description="a number of requests a second over 0, at most 1000000, that one address may "
+        "make without a key",
+    )
+    stranger_burst: int = Field(
+        40,
+        ge=1,
+        le=1_000_000,
+        description="a number of requests from 1 to 1000000 that one address may make at once "
+        "without a key",
+    )
+    allowed_hosts: Annotated[str, AfterValidator(_known_hosts)] = Field(
+        "localhost,127.0.0.1,[::1]",
+        description="a list of host names with commas, such as `localhost,*.shop.example`, which "
+        "requests are meant for; any other is answered with 421",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="a list of addresses or networks with commas, such as `10.0.0.0/8`, whose "
+        "X-Forwarded-For says who calls",
+    )
+    contacts_allowed: Annotated[str, AfterValidator(_known_contacts)] = Field(
+        "",
+        description="a list of patterns with commas, such as `email:*@example.com,sms:+1555*`, of "
+        "addresses that any caller may notify without registering them, for tests",
     )
     worker_max_heartbeat_age: float = Field(
         30,
@@ -286,6 +453,33 @@ class ApiSettings(
         le=65535,
         description="a port number from 1 to 65535 to listen on, which `backend healthcheck` asks",
     )
+    internal_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="a port number from 1 to 65535 on which the internal paths need no token, "
+        "never to be published",
+    )
+    max_connections: int = Field(
+        500,
+        ge=10,
+        le=100_000,
+        description="a number of connections from 10 to 100000, the most that are open at once",
+    )
+    head_timeout: float = Field(
+        10,
+        ge=1,
+        le=3600,
+        description="a number of seconds from 1 to 3600 in which the head of a request has to "
+        "arrive, on a new connection or after the last answer",
+    )
+    body_timeout: float = Field(
+        30,
+        ge=1,
+        le=3600,
+        description="a number of seconds from 1 to 3600 in which a body has to arrive, and an "
+        "answer to be taken",
+    )
     max_body_bytes: int = Field(
         64 * 1024,
         ge=1024,
@@ -295,18 +489,39 @@ class ApiSettings(
 
     @model_validator(mode="after")
     def _has_token(self) -> "ApiSettings":
-        self.internal_token()
+        self.internal_tokens()
         return self
 
-    def internal_token(self) -> SecretStr:
-        """Return the bearer token for the internal endpoints."""
-        token = _read_secret("INTERNAL_TOKEN_FILE", self.internal_token_file)
-        if len(token) < MIN_TOKEN_CHARACTERS:
-            raise _complaint("INTERNAL_TOKEN_FILE holds a short token")
-        return token
+    @model_validator(mode="after")
+    def _has_callers(self) -> "ApiSettings":
+        try:
+            self.callers()
+        except CallersError as error:
+            raise _complaint(f"API_CALLERS_FILE is no file of callers ({error})") from None
+        return self
+
+    @model_validator(mode="after")
+    def _has_two_ports(self) -> "ApiSettings":
+        if self.internal_port == self.port:
+            raise _complaint("INTERNAL_PORT is the public one")
+        return self
+
+    def contact_patterns(self) -> list[str]:
+        """Return the patterns of addresses that need no registration."""
+        return _parts(self.contacts_allowed)
+
+    def callers(self) -> Callers:
+        """Return the callers. Raises CallersError."""
+        return Callers(self.api_callers_file)
+
+    def internal_tokens(self) -> KeyFile:
+        """Return the bearer tokens for the internal endpoints."""
+        path = self.internal_token_file
+        return _read_keys("INTERNAL_TOKEN_FILE", path, MIN_TOKEN_CHARACTERS, "token")
 
 
 class WorkerSettings(
+    RetentionSettings,
     ErrorTrackingSettings,
     ProviderSettings,
     MailSettings,
@@ -333,13 +548,15 @@ class WorkerSettings(
     worker_concurrency: int = Field(
         20, ge=1, le=200, description="a number of jobs from 1 to 200 that run at the same time"
     )
-    job_retention_days: int = Field(
-        30,
-        ge=1,
-        le=3650,
-        description="a number of days from 1 to 3650 after which a job that ended is deleted, with "
-        "its runs (each job's last run and last success stay), and an event that the Collector has "
-        "not taken",
+    alive_file: Path | None = Field(
+        None,
+        description="the path of a file that is written every 5 seconds while the event loop "
+        "runs, for a health check",
+    )
+    api_probe_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL of the API's `/livez` as others reach it, which the worker "
+        "asks every 5 seconds, so that a dead API is noticed",
     )
 
 
@@ -347,7 +564,9 @@ class WorkerSettings(
 PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "api": ApiSettings,
     "worker": WorkerSettings,
-    "migrate": DatabaseSettings,
+    "migrate": MigrationSettings,
+    "forget": ForgetSettings,
+    "reseal": ResealSettings,
 }
 
 SettingsT = TypeVar("SettingsT", bound=_Settings)

@@ -19,7 +19,7 @@ _AUTOMATION_RUN_REQUESTED: Final = Event(
     message="Automation run requested",
     level=logging.INFO,
     fields={
-        "automation_session_id": Field(str, required=True),
+        "session_id": Field(str, required=True),
         "user_id": Field(str, required=True),
         "strategy": Field(str, required=True),
         "run_id": Field(str, required=True),
@@ -30,7 +30,7 @@ _AUTOMATION_RUN_REQUESTED: Final = Event(
 async def automation_run_requested(
     connection: Connection | None,
     *,
-    automation_session_id: str,
+    session_id: str,
     user_id: str,
     strategy: str,
     run_id: str,
@@ -39,7 +39,7 @@ async def automation_run_requested(
     await emit(
         _AUTOMATION_RUN_REQUESTED,
         connection,
-        automation_session_id=automation_session_id,
+        session_id=session_id,
         user_id=user_id,
         strategy=strategy,
         run_id=run_id,
@@ -51,7 +51,7 @@ _AUTOMATION_RUN_COMPLETED: Final = Event(
     message="Automation run completed",
     level=logging.INFO,
     fields={
-        "automation_session_id": Field(str, required=True),
+        "session_id": Field(str, required=True),
         "user_id": Field(str, required=True),
         "strategy": Field(str, required=True),
         "run_id": Field(str, required=True),
@@ -64,7 +64,7 @@ _AUTOMATION_RUN_COMPLETED: Final = Event(
 async def automation_run_completed(
     connection: Connection | None,
     *,
-    automation_session_id: str,
+    session_id: str,
     user_id: str,
     strategy: str,
     run_id: str,
@@ -75,7 +75,7 @@ async def automation_run_completed(
     await emit(
         _AUTOMATION_RUN_COMPLETED,
         connection,
-        automation_session_id=automation_session_id,
+        session_id=session_id,
         user_id=user_id,
         strategy=strategy,
         run_id=run_id,
@@ -89,7 +89,7 @@ _AUTOMATION_RUN_FAILED: Final = Event(
     message="Automation run failed",
     level=logging.WARNING,
     fields={
-        "automation_session_id": Field(str, required=True),
+        "session_id": Field(str, required=True),
         "user_id": Field(str, required=True),
         "strategy": Field(str, required=True),
         "run_id": Field(str, required=True),
@@ -103,7 +103,7 @@ _AUTOMATION_RUN_FAILED: Final = Event(
 async def automation_run_failed(
     connection: Connection | None,
     *,
-    automation_session_id: str,
+    session_id: str,
     user_id: str,
     strategy: str,
     run_id: str,
@@ -115,7 +115,7 @@ async def automation_run_failed(
     await emit(
         _AUTOMATION_RUN_FAILED,
         connection,
-        automation_session_id=automation_session_id,
+        session_id=session_id,
         user_id=user_id,
         strategy=strategy,
         run_id=run_id,
@@ -176,6 +176,7 @@ _NOTIFICATION_QUEUED: Final = Event(
     level=logging.INFO,
     fields={
         "id": Field(str, required=True),
+        "user_id": Field(str, required=True),
         "channel": Field(str, required=True),
         "template": Field(str, required=True),
         "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
@@ -187,6 +188,7 @@ async def notification_queued(
     connection: Connection | None,
     *,
     id: str,
+    user_id: str,
     channel: str,
     template: str,
     delivery_status: NotificationDeliveryStatus,
@@ -196,6 +198,7 @@ async def notification_queued(
         _NOTIFICATION_QUEUED,
         connection,
         id=id,
+        user_id=user_id,
         channel=channel,
         template=template,
         delivery_status=delivery_status,
@@ -208,6 +211,7 @@ _NOTIFICATION_DELIVERED: Final = Event(
     level=logging.INFO,
     fields={
         "id": Field(str, required=True),
+        "user_id": Field(str, required=True),
         "channel": Field(str, required=True),
         "template": Field(str, required=True),
         "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
@@ -219,6 +223,7 @@ async def notification_delivered(
     connection: Connection | None,
     *,
     id: str,
+    user_id: str,
     channel: str,
     template: str,
     delivery_status: NotificationDeliveryStatus,
@@ -228,6 +233,7 @@ async def notification_delivered(
         _NOTIFICATION_DELIVERED,
         connection,
         id=id,
+        user_id=user_id,
         channel=channel,
         template=template,
         delivery_status=delivery_status,
@@ -240,6 +246,7 @@ _NOTIFICATION_FAILED: Final = Event(
     level=logging.WARNING,
     fields={
         "id": Field(str, required=True),
+        "user_id": Field(str, required=True),
         "channel": Field(str, required=True),
         "template": Field(str, required=True),
         "delivery_status": Field(str, required=True, values=NotificationDeliveryStatus),
@@ -252,6 +259,7 @@ async def notification_failed(
     connection: Connection | None,
     *,
     id: str,
+    user_id: str,
     channel: str,
     template: str,
     delivery_status: NotificationDeliveryStatus,
@@ -262,6 +270,7 @@ async def notification_failed(
         _NOTIFICATION_FAILED,
         connection,
         id=id,
+        user_id=user_id,
         channel=channel,
         template=template,
         delivery_status=delivery_status,

@@ -136,7 +136,10 @@ class OutboxSender:
         """Send locked rows and write what became of them. Return whether anybody answered."""
         events = [event_of(row) for row in rows]
         positions = [row["position"] for row in rows]
-        match await _in_thread(lambda: self._send(events)):
+        outcome = await _in_thread(lambda: self._send(events))
+        extra = {"events": len(events), "is_alone": alone, "outcome": outcome}
+        _logger.debug("Events sent", extra=extra)
+        match outcome:
             case "acknowledged":
                 await connection.execute(query("delete_events"), {"positions": positions})
             case "refused":

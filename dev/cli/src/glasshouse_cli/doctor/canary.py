@@ -10,6 +10,7 @@ import re
 import secrets
 import string
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,15 +118,23 @@ def metric_payload(canary: Canary) -> dict[str, Any]:
     return _wrap("resourceMetrics", "scopeMetrics", "metrics", metric)
 
 
-def send(http: httpx.Client, otlp: str, signal: str, payload: dict[str, Any]) -> str | None:
+def send(
+    http: httpx.Client, otlp: str, signal: str, payload: dict[str, Any], sender: Mapping[str, str]
+) -> str | None:
     """POST one payload to the Collector; None when it was accepted, else its answer.
 
-    otlp: base address of OTLP over HTTP. signal: "logs", "traces" or "metrics".
+    otlp: base address of OTLP over HTTP. signal: "logs", "traces" or "metrics". sender: headers
+    of somebody who may send.
     """
     try:
-        answer = http.post(f"{otlp}/v1/{signal}", json=payload)
+        answer = http.post(f"{otlp}/v1/{signal}", json=payload, headers=sender)
     except httpx.HTTPError as error:
         return f"{type(error).__name__} at {otlp}"
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return (
+            "HTTP 401: the Collector does not take the first line of secrets/otlp_token in the "
+            "folder GLASSHOUSE_STATE"
+        )
     if not answer.is_success:
         return f"HTTP {answer.status_code} at {otlp}"
     # A refusal of single records comes with status 200.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import httpx
 
-from glasshouse_cli import compose, engine, host, plugin, ports, readiness
+from glasshouse_cli import certificates, compose, engine, host, plugin, ports, readiness, secrets
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.operator import Operator
 from glasshouse_cli.project import Project
 
 Status = Literal["ok", "failed", "skipped"]
@@ -79,7 +82,7 @@ def port_clashes(checkout: Project) -> Iterator[Check]:
 def components(checkout: Project) -> Iterator[Check]:
     """Readiness of each component, from outside."""
     grafana = compose.has_grafana(checkout)
-    with readiness.client() as http:
+    with readiness.client(Operator(checkout)) as http:
         for component in COMPONENTS:
             if component.profile is not None and not grafana:
                 yield Check(
@@ -101,26 +104,56 @@ def components(checkout: Project) -> Iterator[Check]:
 def data_flow(checkout: Project) -> Iterator[Check]:
     """One log, span and metric through the Collector, read back, with nothing personal left."""
     yield from follow(
-        otlp=checkout.url("OTLP_HTTP_PORT"),
+        otlp=certificates.otlp_url(checkout),
         loki=checkout.url("LOKI_PORT"),
         tempo=checkout.url("TEMPO_PORT"),
         prometheus=checkout.url("PROMETHEUS_PORT"),
+        auth=Operator(checkout),
+        sender=secrets.sender(checkout),
+        verify=certificates.context(checkout),
     )
 
 
-def follow(*, otlp: str, loki: str, tempo: str, prometheus: str) -> Iterator[Check]:
-    """As `data_flow`, for any base addresses."""
+def senders(checkout: Project) -> Iterator[Check]:
+    """What the Collector asks of those who send."""
+    asked = checkout.settings.get("OTLP_AUTH") or "token"
+    if asked == "none":
+        detail = "OTLP_AUTH=none: whoever reaches the OTLP ports may send, without a token"
+        yield Check(name="OTLP token", status="skipped", detail=detail)
+    else:
+        yield _ok("OTLP token", "asked of everybody who sends")
+    if certificates.asked_for(checkout):
+        yield _ok("OTLP TLS", "mutual: who sends shows a certificate")
+
+
+def follow(
+    *,
+    otlp: str,
+    loki: str,
+    tempo: str,
+    prometheus: str,
+    auth: httpx.Auth | None = None,
+    sender: Mapping[str, str] = MappingProxyType({}),
+    verify: ssl.SSLContext | bool = True,
+) -> Iterator[Check]:
+    """As `data_flow`, for any base addresses.
+
+    auth: what opens those that ask for it. sender: headers of somebody who may send.
+    verify: what is shown and trusted where TLS is spoken.
+    """
     canary = canaries.make()
     ways = (
         ("logs", canaries.log_payload, "Loki", canaries.stored_log, loki),
         ("traces", canaries.span_payload, "Tempo", canaries.stored_trace, tempo),
         ("metrics", canaries.metric_payload, "Prometheus", canaries.stored_metric, prometheus),
     )
-    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as http:
+    with httpx.Client(
+        timeout=_REQUEST_TIMEOUT_S, trust_env=False, auth=auth, verify=verify
+    ) as http:
         started = time.monotonic()
         accepted: list[bool] = []
         for signal, payload, *_ in ways:
-            refusal = canaries.send(http, otlp, signal, payload(canary))
+            refusal = canaries.send(http, otlp, signal, payload(canary), sender)
             accepted.append(refusal is None)
             name = f"{signal} → Collector"
             if refusal is None:

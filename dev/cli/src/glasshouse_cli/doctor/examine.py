@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.text import Text
+
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.doctor import checks
 from glasshouse_cli.doctor.checks import Check
@@ -17,6 +19,7 @@ _GROUPS = (
     ("ports", checks.port_clashes),
     ("limits", limits),
     ("components", checks.components),
+    ("senders", checks.senders),
     ("data flow", checks.data_flow),
 )
 
@@ -35,7 +38,7 @@ def show(rows: list[Check], terminal: Terminal) -> None:
     """The rows as a table, and a closing line."""
     table = plain_table("check", "result", "detail", "next")
     for row in rows:
-        table.add_row(row.name, f"[{_STYLES[row.status]}]{row.status}[/]", row.detail, row.next)
+        table.add_row(row.name, Text(row.status, style=_STYLES[row.status]), row.detail, row.next)
     terminal.table(table)
     failed = sum(row.status == "failed" for row in rows)
     passed = sum(row.status == "ok" for row in rows)

@@ -22,6 +22,8 @@ def stage(recipe: Recipe, work: Path, log: Path, note: Callable[[str], None]) ->
     options = recipe.options
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(options['packages'])}"]
     command += [f"--dpkgopt=path-exclude={path}" for path in options.get("leave_out", ())]
+    # After what it excepts: the last that fits a path counts.
+    command += [f"--dpkgopt=path-include={path}" for path in options.get("keep", ())]
     command += [f"--essential-hook={hook}" for hook in options.get("before_packages", ())]
     command += ['--customize-hook=rm -rf "$1"/var/log/*']
     command += [f"--keyring={_KEYRING}", options["suite"], str(work / "rootfs.tar"), *_mirror()]

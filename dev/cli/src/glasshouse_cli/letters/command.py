@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from glasshouse_cli import project
+from glasshouse_cli import certificates, project, secrets
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.letters import listing, places, replaying
-from glasshouse_cli.letters.delivery import Sender
+from glasshouse_cli.letters.delivery import TOKEN_FILE_VARIABLE, Sender
 from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.letters.places import Place
 from glasshouse_cli.letters.replaying import Outcome
@@ -52,14 +53,34 @@ def replay(choice: Choice, terminal: Terminal, *, endpoint: str | None) -> Outco
     if (choice.folder is None) != (endpoint is None):
         raise StackError("--folder and --endpoint go together: what to send, and where to")
     place = _place(choice, running=True)
-    url = endpoint or project.load().url("OTLP_HTTP_PORT")
+    if endpoint is None:
+        checkout = project.load()
+        url, headers = certificates.otlp_url(checkout), secrets.sender(checkout)
+        verify = certificates.context(checkout)
+    else:
+        url, headers, verify = endpoint, _token_of_environment(), True
     # The stack's port is on this machine; another address may lie behind a proxy.
-    with Sender(url, proxies=endpoint is not None) as sender:
+    with Sender(url, proxies=endpoint is not None, headers=headers, verify=verify) as sender:
         outcome = _walk(choice, place, replaying.sending(sender), "sending dead letters", terminal)
     _report(outcome, "sent", terminal)
     if outcome.lines:
         terminal.say("what cannot be stored this time either comes back within seconds")
     return outcome
+
+
+def _token_of_environment() -> dict[str, str]:
+    """The headers with the token of the variable. Raises StackError for an unusable file."""
+    path = os.environ.get(TOKEN_FILE_VARIABLE, "").strip()
+    if not path:
+        return {}
+    try:
+        words = Path(path).read_text(encoding="ascii").split()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise StackError(f"{TOKEN_FILE_VARIABLE}: cannot read {path}: {why}") from None
+    if not words:
+        raise StackError(f"{TOKEN_FILE_VARIABLE}: {path} is empty")
+    return {"Authorization": f"Bearer {words[0]}"}
 
 
 def discard(choice: Choice, terminal: Terminal) -> Outcome:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import email.utils
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, cast
 
 import httpx
@@ -14,6 +15,8 @@ import httpx
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.letters.letter import Signal
 
+# As the services' own.
+TOKEN_FILE_VARIABLE = "GLASSHOUSE_OTLP_TOKEN_FILE"  # noqa: S105 (a name)
 # How long one request is tried that is put off: while a Collector restarts, say.
 PATIENCE_S = 60.0
 _REQUEST_TIMEOUT_S = 30.0
@@ -30,7 +33,8 @@ _REFUSED = frozenset({400, 413, 422, 500})
 class Sender:
     """Sends to one endpoint, such as http://127.0.0.1:4318.
 
-    patience: seconds that one request is tried while the answer is "later".
+    patience: seconds that one request is tried while the answer is "later". headers: what the
+    Collector asks of those who send. verify: what is shown and trusted over TLS.
     """
 
     def __init__(
@@ -39,11 +43,15 @@ class Sender:
         *,
         patience: float = PATIENCE_S,
         proxies: bool = False,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        verify: ssl.SSLContext | bool = True,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
-        self._http = httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=proxies)
+        self._http = httpx.Client(
+            timeout=_REQUEST_TIMEOUT_S, trust_env=proxies, headers=headers, verify=verify
+        )
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
@@ -113,6 +121,11 @@ def _verdict(answer: httpx.Response, url: str) -> str | None:
         return f"{rejected} of its records refused" if rejected else None
     if answer.status_code in _REFUSED:
         return f"HTTP {answer.status_code}"
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise StackError(
+            f"HTTP 401 at {url}: it takes no request without its token: name a file that holds "
+            f"it in {TOKEN_FILE_VARIABLE}"
+        )
     raise StackError(f"HTTP {answer.status_code} at {url}: is that a Collector's OTLP/HTTP port?")
 
 

@@ -139,8 +139,12 @@ def _attribute(part: Located) -> Attribute:
     part.only(what, _ATTRIBUTE_KEYS)
     if not _NAME.fullmatch(name):
         raise part.at("id").fault(f"{name} must be <domain>.<snake_case>")
-    if keyword.iskeyword(leaf := name.partition(".")[2]) or leaf in _RESERVED:
-        raise part.at("id").fault(f"{leaf} has a meaning in Python's `emit_event`: rename {name}")
+    domain, _, field = name.partition(".")
+    if field == domain or field.startswith(f"{domain}_"):
+        shorter = field.removeprefix(domain).removeprefix("_") or "name"
+        raise part.at("id").fault(f"{name} says {domain} twice: rename it {domain}.{shorter}")
+    if keyword.iskeyword(field) or field in _RESERVED:
+        raise part.at("id").fault(f"{field} has a meaning in Python's `emit_event`: rename {name}")
     _stability(what, part)
     kind, members = _type(part, what)
     ours = part.mapping(what, "annotations")

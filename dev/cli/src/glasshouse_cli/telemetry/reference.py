@@ -24,7 +24,7 @@ _HEAD: Final = """\
 A business event is a log record with a name, a constant message and the fields below. Every event
 also has the ids of its request and trace. A field has its full name over OTLP (in Loki with `_` for
 `.`) and its short one on the console. *pseudonym*: the value leaves the process only as 16 hex
-digits of an HMAC-SHA256; *never sent*: on no event.
+digits, the id of a key and an HMAC-SHA256 under it; *never sent*: on no event.
 
 The Collector counts events into the metrics below. Known values of a label are there from the
 start, at 0. Of other values, the first ones get a series each, as many as *others* says; the rest
@@ -132,7 +132,11 @@ def console_name(attribute: str, domain: str) -> str:
     if not attribute.startswith(f"{domain}."):
         return attribute
     short = attribute.removeprefix(f"{domain}.")
-    name = {"id": f"{domain}_id", "name": domain}.get(short, short)
+    name = {
+        "id": f"{domain}_id",
+        "name": domain,
+        "session_id": f"{domain}_session_id",
+    }.get(short, short)
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 

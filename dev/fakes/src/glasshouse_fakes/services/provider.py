@@ -4,6 +4,7 @@ With a secret every request must be signed: ``X-Signature: t=<unix seconds>,v1=<
 hex digits are HMAC-SHA256 over ``<t>.<body>``. The same ``Idempotency-Key`` twice is one message.
 """
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -12,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -42,16 +44,26 @@ class _Accepted:
 
 
 class FakeProvider(FakeService):
-    """One channel of the provider. ``secret``: empty takes unsigned requests, too."""
+    """One channel of the provider. ``secret``: empty takes unsigned requests, too.
+
+    A secret of several lines is several secrets, each of which may have signed. ``secret_file``
+    holds them instead, and is read at each request, so that they can be changed.
+    """
 
     modes = frozenset({Mode.DOWN, Mode.SLOW, Mode.ERROR, Mode.LOST_REPLY})
 
     def __init__(
-        self, name: str, seed: int, secret: str = "", clock: Callable[[], float] = time.time
+        self,
+        name: str,
+        seed: int,
+        secret: str = "",
+        clock: Callable[[], float] = time.time,
+        secret_file: Path | None = None,
     ) -> None:
         self.name = name
         super().__init__(seed)
-        self._secret = secret.encode()
+        self._secret = secret
+        self._secret_file = secret_file
         self._clock = clock
         self._keys: OrderedDict[str, _Accepted] = OrderedDict()
 
@@ -81,15 +93,27 @@ class FakeProvider(FakeService):
         self._keys.clear()
 
     def _signed(self, header: str, body: bytes) -> bool:
-        if not self._secret:
+        secrets = self._secrets()
+        if not secrets:
             return True
         parts = _SIGNATURE.fullmatch(header)
         if parts is None:
             return False
         moment, given = parts.groups()
-        expected = hmac.new(self._secret, moment.encode() + b"." + body, hashlib.sha256)
-        genuine = hmac.compare_digest(expected.hexdigest(), given)
+        signed = moment.encode() + b"." + body
+        genuine = any(
+            hmac.compare_digest(hmac.new(secret, signed, hashlib.sha256).hexdigest(), given)
+            for secret in secrets
+        )
         return genuine and abs(self._clock() - int(moment)) <= SIGNATURE_WINDOW_S
+
+    def _secrets(self) -> list[bytes]:
+        text = self._secret
+        if self._secret_file is not None:
+            # Where it cannot be read: as it was at the start.
+            with contextlib.suppress(OSError):
+                text = self._secret_file.read_text(encoding="utf-8")
+        return [line.strip().encode() for line in text.splitlines() if line.strip()]
 
     def _accept(self, message: Message, body: bytes, key: str | None) -> Response:
         digest = hashlib.sha256(body).digest()

@@ -22,6 +22,7 @@ _CONFIG: Final = "/etc/otelcol/config.yaml"
 _FAMILIES: Final = "/etc/otelcol/event_families.yaml"
 _POLICY: Final = "/etc/otelcol/rules.yaml"
 _KEY: Final = "/run/secrets/hmac_key"
+_TOKEN: Final = "/run/secrets/otlp_token"  # noqa: S105 (a path)
 _STATE: Final = "/var/lib/otelcol"
 _SINK: Final = "/sink"
 _BACKENDS: Final = ("tempo", "loki", "prometheus")
@@ -131,6 +132,7 @@ class CollectorContainer(_Otelcol):
         /etc/otelcol/rules.yaml and the key at /run/secrets/hmac_key.
     policy: of redaction, by default the one that comes with this package.
     key: of pseudonyms, 16 bytes or more; by default a random one.
+    token: what it asks of senders; by default it asks for none, unlike a deployed one.
     families: what events count (docs of the connector ``event_metrics``).
     state: folder of this machine for its queues; by default they go with the container.
     sink_folder: as `SinkContainer`'s folder.
@@ -147,6 +149,7 @@ class CollectorContainer(_Otelcol):
         config: str | Path | None = None,
         policy: str | Path | None = None,
         key: bytes | None = None,
+        token: str | None = None,
         families: str | Path | None = None,
         state: Path | None = None,
         sink_folder: Path | None = None,
@@ -168,13 +171,15 @@ class CollectorContainer(_Otelcol):
         for name in _BACKENDS:
             self.with_env("_".join((name.upper(), "ENDPOINT")), backends[name])
         self.with_command([f"--config={_CONFIG}"])
-        text = config or (packaged("collector.yaml") if families else without_events())
+        text = config or (believing_all() if families else without_events())
         self.with_copy_into_container(text_of(text), _CONFIG)
         packaged_policy = files("glasshouse.redaction") / "rules.yaml"
         self.with_copy_into_container(
             text_of(policy or packaged_policy.read_text(encoding="utf-8")), _POLICY
         )
         self.with_copy_into_container(key or secrets.token_hex(32).encode(), _KEY)
+        self.with_env("OTLP_AUTH", "none" if token is None else "token")
+        self.with_copy_into_container((token or secrets.token_hex(32)).encode(), _TOKEN)
         if families:
             self.with_copy_into_container(text_of(families), _FAMILIES)
         if state is None:
@@ -228,6 +233,13 @@ class CollectorContainer(_Otelcol):
         """Delete it, its sink and its network, with all that they hold."""
         super().stop(force, delete_volume)
         self._own.close()
+
+
+def believing_all() -> str:
+    """Return the stack's configuration, which counts events of any service: the one under test."""
+    document = yaml.safe_load(packaged("collector.yaml"))
+    del document["connectors"]["event_metrics"]["services"]
+    return yaml.safe_dump(document, sort_keys=False)
 
 
 def without_events() -> str:

@@ -21,6 +21,7 @@ from backend.notifications.channels.base import (
 )
 from backend.notifications.templates import RenderedMessage
 from backend.platform.settings import WorkerSettings
+from glasshouse.keyring import KeyFile
 
 # Those that may pass; every other client error is permanent.
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
@@ -45,7 +46,7 @@ class Provider:
         client: httpx.AsyncClient,
         url: str,
         channel: str,
-        secret: SecretStr,
+        secrets: KeyFile,
         *,
         has_title: bool = False,
         clock: Callable[[], float] = time.time,
@@ -53,7 +54,7 @@ class Provider:
         self._client = client
         self._url = f"{url.rstrip('/')}/{channel}"
         self._has_title = has_title
-        self._secret = secret
+        self._secrets = secrets
         self._clock = clock
 
     async def send(self, identifier: str, to: str, rendered: RenderedMessage) -> str:
@@ -64,7 +65,7 @@ class Provider:
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": identifier,
-            "X-Signature": signature(self._secret, int(self._clock()), body),
+            "X-Signature": signature(SecretStr(self._secrets.keys[0]), int(self._clock()), body),
         }
         try:
             response = await self._client.post(
@@ -98,8 +99,8 @@ def _make_sender(
 ) -> Provider | None:
     if settings.provider_url is None:
         return None
-    url, secret = str(settings.provider_url), settings.provider_secret()
-    return Provider(client, url, channel, secret, has_title=has_title)
+    url, secrets = str(settings.provider_url), settings.provider_secrets()
+    return Provider(client, url, channel, secrets, has_title=has_title)
 
 
 CHANNELS.register(

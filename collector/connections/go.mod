@@ -1,0 +1,3 @@
+module glasshouse.example/collector/connections
+
+go 1.26.0

@@ -1,0 +1,1 @@
+"""What is shipped, of whom, under which licence: notices, bills of materials, advisories."""

@@ -1,0 +1,3 @@
+module glasshouse.example/dev/healthcheck
+
+go 1.26.0

@@ -1,0 +1,265 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The program of the container, as /proc shows it: 1 is the engine's init, 7 its child, 12 the child's
+// child, 40 a check.
+const program = 7
+
+type killed struct {
+	pid    int
+	signal syscall.Signal
+}
+
+// rig is a container without an engine: a folder in place of /proc, and what was killed.
+type rig struct {
+	t      *testing.T
+	folder string
+	kills  []killed
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	folder := t.TempDir()
+	for pid, parent := range map[int]int{1: 0, 12: 7, 9: 1, program: 1, 40: 0} {
+		place := filepath.Join(folder, fmt.Sprint(pid))
+		if err := os.MkdirAll(filepath.Join(place, "fd"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		// A name may look like what comes behind it.
+		stat := fmt.Sprintf("%d (a) S 1 (b) T %d 1 1 0\n", pid, parent)
+		if err := os.WriteFile(filepath.Join(place, "stat"), []byte(stat), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "1", "fd", "2"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &rig{t: t, folder: folder}
+}
+
+func (r *rig) check(now time.Time, arguments ...string) error {
+	r.t.Helper()
+	given := append([]string{"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-timeout=2s"}, arguments...)
+	chosen, err := parse(given, io.Discard)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return run(chosen, now, func(pid int, signal syscall.Signal) error {
+		r.kills = append(r.kills, killed{pid, signal})
+		return nil
+	})
+}
+
+func (r *rig) expectKills(number int) {
+	r.t.Helper()
+	for _, one := range r.kills {
+		if one != (killed{program, syscall.SIGKILL}) {
+			r.t.Errorf("killed %v, not the container's program", one)
+		}
+	}
+	if len(r.kills) != number {
+		r.t.Fatalf("killed %d times, not %d", len(r.kills), number)
+	}
+}
+
+func (r *rig) log() string {
+	r.t.Helper()
+	content, err := os.ReadFile(filepath.Join(r.folder, "1", "fd", "2"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(content)
+}
+
+// server answers with a status; 0 is no answer at all.
+func server(t *testing.T, status *int) string {
+	t.Helper()
+	done := make(chan struct{})
+	made := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+		if *status == 0 {
+			select {
+			case <-request.Context().Done():
+			case <-done:
+			}
+			return
+		}
+		answer.WriteHeader(*status)
+	}))
+	t.Cleanup(made.Close)
+	t.Cleanup(func() { close(done) })
+	return made.URL
+}
+
+func TestAProgramThatNoLongerAnswersIsEndedAtTheThirdCheck(t *testing.T) {
+	status, r := 200, newRig(t)
+	url := "-url=" + server(t, &status)
+	if err := r.check(time.Now(), url, "-timeout=200ms"); err != nil {
+		t.Fatalf("it answers: %v", err)
+	}
+	status = 0
+	for number, kills := range []int{0, 0, 1} {
+		if err := r.check(time.Now(), url, "-timeout=200ms"); err == nil {
+			t.Fatalf("check %d: healthy without an answer", number)
+		}
+		r.expectKills(kills)
+	}
+	if !strings.Contains(r.log(), "3 checks without an answer") {
+		t.Errorf("the container's log does not say why: %q", r.log())
+	}
+}
+
+func TestAfterAKillTheCountStartsAgain(t *testing.T) {
+	r := newRig(t)
+	file := filepath.Join(r.folder, "alive")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	late := time.Now().Add(time.Hour)
+	r.check(time.Now(), "-file="+file)
+	for range 3 {
+		r.check(late, "-file="+file)
+	}
+	r.expectKills(1)
+	// The program that starts now has never answered.
+	for range 5 {
+		r.check(late, "-file="+file)
+	}
+	r.expectKills(1)
+}
+
+func TestAnAnswerBetweenStartsTheCountAgain(t *testing.T) {
+	status, r := 200, newRig(t)
+	url := "-url=" + server(t, &status)
+	for _, next := range []int{200, 0, 0, 200, 0, 0} {
+		status = next
+		r.check(time.Now(), url, "-timeout=200ms")
+	}
+	r.expectKills(0)
+}
+
+func TestAProgramThatHasNotAnsweredYetIsLeftAlone(t *testing.T) {
+	r := newRig(t)
+	for range 10 {
+		if err := r.check(time.Now(), "-url=http://127.0.0.1:1/"); err == nil {
+			t.Fatal("healthy without a listener")
+		}
+	}
+	r.expectKills(0)
+}
+
+func TestAProgramThatSaysItIsUnhealthyIsLeftAlone(t *testing.T) {
+	status, r := 200, newRig(t)
+	url := "-url=" + server(t, &status)
+	r.check(time.Now(), url)
+	status = 503
+	for range 10 {
+		if err := r.check(time.Now(), url); err == nil || !strings.Contains(err.Error(), "2xx") {
+			t.Fatalf("%v", err)
+		}
+	}
+	r.expectKills(0)
+}
+
+func TestWhatSaysThatItRunsMayBeSlowToSayHowItIs(t *testing.T) {
+	slow, runs, r := 0, 200, newRig(t)
+	arguments := []string{"-url=" + server(t, &slow), "-alive=" + server(t, &runs), "-timeout=300ms"}
+	for range 5 {
+		if err := r.check(time.Now(), arguments...); err == nil {
+			t.Fatal("healthy without an answer")
+		}
+	}
+	r.expectKills(0)
+	runs = 0
+	for range 3 {
+		r.check(time.Now(), arguments...)
+	}
+	r.expectKills(1)
+}
+
+func TestACommandsExitCodeIsItsAnswer(t *testing.T) {
+	for script, expected := range map[string]verdict{
+		"exit 0":             {alive: true, healthy: true},
+		"exit 1":             {alive: true},
+		"exit 2":             {},
+		"sleep 60":           {},
+		"kill -9 $$; exit 0": {},
+	} {
+		r := newRig(t)
+		chosen, err := parse([]string{"-timeout=300ms", "sh", "-c", script}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := check(chosen, time.Now())
+		if found.alive != expected.alive || found.healthy != expected.healthy {
+			t.Errorf("%q: %+v", script, found)
+		}
+		r.expectKills(0)
+	}
+}
+
+func TestAFileThatIsNotWrittenAnyMoreIsNoSignOfLife(t *testing.T) {
+	r := newRig(t)
+	file := filepath.Join(r.folder, "alive")
+	if err := r.check(time.Now(), "-file="+file); err == nil {
+		t.Fatal("healthy without a file")
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.check(time.Now().Add(59*time.Second), "-file="+file); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.check(time.Now().Add(62*time.Second), "-file="+file); err == nil {
+		t.Fatal("healthy with an old file")
+	}
+}
+
+func TestKillingCanBeTurnedOff(t *testing.T) {
+	r := newRig(t)
+	file := filepath.Join(r.folder, "alive")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.check(time.Now(), "-file="+file, "-kill-after=0")
+	for range 5 {
+		r.check(time.Now().Add(time.Hour), "-file="+file, "-kill-after=0")
+	}
+	r.expectKills(0)
+}
+
+func TestOneThingIsChecked(t *testing.T) {
+	for _, arguments := range [][]string{{}, {"-url=x", "-file=y"}, {"-file=y", "true"}} {
+		if _, err := parse(arguments, io.Discard); err == nil || !strings.Contains(err.Error(), "give one of") {
+			t.Errorf("%v: %v", arguments, err)
+		}
+	}
+}
+
+func TestInstallReplacesWhatIsThere(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, name), []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := install(folder); err != nil {
+		t.Fatal(err)
+	}
+	found, err := os.Stat(filepath.Join(folder, name))
+	if err != nil || found.Size() < 1000 || found.Mode().Perm() != 0o755 {
+		t.Fatalf("%v %v", found, err)
+	}
+}

@@ -1,0 +1,69 @@
+"""The edge of trust: whose trace context is taken over.
+
+A traceparent decides whether a request is traced and in which trace. Somebody who is not trusted
+decides neither: his request is the root of a trace of its own, sampled as every other, with a link
+to the span that he named. Baggage of his is not taken over at all.
+
+Who is trusted is said by `EdgeMiddleware` for each request, else by one variable for all.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Span
+from opentelemetry.trace import SpanContext
+
+from glasshouse.errors import ConfigurationError
+
+VARIABLE: Final = "GLASSHOUSE_TRUST_CALLERS"
+_TRUSTED: Final = otel_context.create_key("glasshouse.caller-is-trusted")
+_NAMED: Final = otel_context.create_key("glasshouse.span-named-by-stranger")
+
+
+def trust_from(environ: Mapping[str, str] = os.environ) -> bool:
+    """Read ``GLASSHOUSE_TRUST_CALLERS``: whether trace context of any caller is taken over.
+
+    Raises:
+        ConfigurationError: it is neither true nor false.
+    """
+    text = environ.get(VARIABLE, "").strip().lower() or "true"
+    if text not in ("true", "false"):
+        raise ConfigurationError(f"{VARIABLE}: {text!r} is neither true nor false")
+    return text == "true"
+
+
+def with_trust(trusted: bool, context: Context) -> Context:
+    """Return ``context``, in which it is known whether the caller is trusted."""
+    return otel_context.set_value(_TRUSTED, trusted, context)
+
+
+def trust_in(context: Context | None) -> bool | None:
+    """Return what is known of the caller; ``None``: nothing."""
+    value = otel_context.get_value(_TRUSTED, context)
+    return value if isinstance(value, bool) else None
+
+
+def settled(context: Context) -> Context:
+    """Return ``context`` without what is known of the caller: the request has been read."""
+    return otel_context.set_value(_TRUSTED, None, context)
+
+
+def naming(named: SpanContext, context: Context) -> Context:
+    """Return ``context``, in which a new root is linked to the span that a stranger named."""
+    return otel_context.set_value(_NAMED, named, context) if named.is_valid else context
+
+
+def link_root(span: Span, context: Context | None) -> None:
+    """Link a span that has just begun to what a stranger named, if it is a root."""
+    named = otel_context.get_value(_NAMED, context)
+    if isinstance(named, SpanContext) and span.parent is None:
+        span.add_link(named)
+
+
+def span_context_of(context: Context) -> SpanContext:
+    """Return the context of the span that ``context`` has as its current one."""
+    return trace.get_current_span(context).get_span_context()

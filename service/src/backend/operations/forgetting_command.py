@@ -1,0 +1,51 @@
+"""What ``backend forget`` does and says."""
+
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from backend.operations.forgetting import REMAINDER, Forgetting, Loki, LokiError, Pseudonyms
+from backend.platform.database import create_pool
+from backend.platform.encryption import Encryptor
+from backend.platform.settings import ForgetSettings
+
+
+async def forget(
+    settings: ForgetSettings,
+    person: Sequence[str],
+    *,
+    owner: str | None,
+    wait: float | None,
+    say: Callable[[str], None],
+) -> None:
+    """Erase a person, and ``say`` line by line what was done.
+
+    ``person``: the user id, and more addresses and numbers of the same person. ``owner``: see
+    `Forgetting`. ``wait``: seconds for what is open; ``None`` erases it.
+
+    Raises:
+        OpenWorkError: something is still open. Nothing was erased.
+        psycopg.OperationalError: the database cannot be used. Nothing was erased.
+        LokiError: the rows are erased, and Loki's lines are not. Run it again.
+    """
+    async with create_pool(settings, application="backend-forget") as pool:
+        forgetting = Forgetting(pool, Encryptor(settings.data_keys()), person[0], owner)
+        names = [*person, *await forgetting.addresses()]
+        pseudonyms = Pseudonyms.of(names, settings.hmac_keys())
+        if wait is not None:
+            await forgetting.wait_for_open_work(wait)
+        counts = await forgetting.erase_rows(pseudonyms)
+    say("Postgres: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    if settings.loki_url is None:
+        raise LokiError("LOKI_URL is not set")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        loki = Loki(client, str(settings.loki_url), settings.loki_retention_s)
+        lines = await loki.count(pseudonyms)
+        await loki.delete(pseudonyms)
+    say(
+        f"Loki: {lines} lines under {pseudonyms.count} pseudonyms; queries leave them out within 5 "
+        "minutes, and within 4 hours they are deleted"
+    )
+    say("Not erased:")
+    for line in REMAINDER:
+        say(f"  {line}")
