@@ -155,7 +155,7 @@ def _killed_often(rig: Rig, seconds: float) -> None:
         rig.start()
         if time.monotonic() > end:
             return
-        time.sleep(random.uniform(0.1, 0.8))
+        time.sleep(random.uniform(0.1, 0.8))  # noqa: S311
 
 
 def _killed_with_backlog(rig: Rig, seconds: float) -> None:
@@ -271,6 +271,7 @@ def _hostile(rig: Rig, seconds: float) -> None:
     end = time.monotonic() + seconds
     with httpx.Client(timeout=20, trust_env=False) as client:
         while time.monotonic() < end:
+            client.headers = rig.sender if "Authorization" not in client.headers else {}
             for body, kind in bodies:
                 for path in ("logs", "traces", "metrics"):
                     try:
@@ -468,6 +469,7 @@ def run(
     with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
         load = Load(
             endpoint=lambda: rig.otlp,
+            headers=rig.sender,
             ledger=ledger,
             run=f"{random.getrandbits(24):x}",
             **fault.load,

@@ -287,7 +287,7 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         headers=stack.sender,
         currency=CURRENCY,
     )
-    with httpx.Client(timeout=60, trust_env=False, headers=stack.operator) as http:
+    with httpx.Client(timeout=60, trust_env=False) as http:
         reader = Reader(stack=stack, http=http, load=load)
         before = _counted(stack, http)
         with Traffic(stack=stack) as traffic, loaded(load):
