@@ -105,7 +105,7 @@ class Attack:
     def call(self, signal: str, payload: bytes, shown: Mapping[str, str]) -> str:
         """Send the same over gRPC; return the code."""
         options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", -1)]
-        metadata = [(name.lower(), value) for name, value in shown.items()]
+        metadata = tuple((name.lower(), value) for name, value in shown.items())
         with grpc.insecure_channel(self.collector.grpc, options, grpc.Compression.Gzip) as channel:
             try:
                 channel.unary_unary(METHODS[signal])(payload, timeout=HOSTILE_S, metadata=metadata)
