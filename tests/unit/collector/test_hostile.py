@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,16 +80,16 @@ class Attack:
     place: Place
     sink: Sink
     good: GoodSender
-    has_token: bool = True
 
-    @property
-    def _shown(self) -> dict[str, str]:
-        return self.collector.sender if self.has_token else {}
+    def sender(self, service: str) -> otlp.Sender:
+        """Return a sender that is let in."""
+        return otlp.Sender(self.collector.otlp, service, self.collector.sender)
 
-    def post(self, path: str, payload: bytes, *, port: str = "4318") -> int | str:
+    def post(
+        self, path: str, payload: bytes, shown: Mapping[str, str], *, port: str = "4318"
+    ) -> int | str:
         """Send protobuf, compressed; return the status, or what happened in its place."""
-        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
-        headers |= self._shown
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", **shown}
         try:
             answer = httpx.post(
                 f"{self.place.url(port)}{path}",
@@ -102,13 +102,12 @@ class Attack:
             return repr(error)
         return answer.status_code
 
-    def call(self, signal: str, payload: bytes) -> str:
+    def call(self, signal: str, payload: bytes, shown: Mapping[str, str]) -> str:
         """Send the same over gRPC; return the code."""
         options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", -1)]
-        address = f"127.0.0.1:{self.place.ports['4317']}"
-        with grpc.insecure_channel(address, options, grpc.Compression.Gzip) as channel:
+        metadata = tuple((name.lower(), value) for name, value in shown.items())
+        with grpc.insecure_channel(self.collector.grpc, options, grpc.Compression.Gzip) as channel:
             try:
-                metadata = tuple((name.lower(), text) for name, text in self._shown.items())
                 channel.unary_unary(METHODS[signal])(payload, timeout=HOSTILE_S, metadata=metadata)
             except grpc.RpcError as error:
                 return error.code().name  # pyright: ignore[reportAttributeAccessIssue]
@@ -120,12 +119,10 @@ def is_up(collector: Collector) -> None:
 
 
 @contextlib.contextmanager
-def attacked(
-    program: Path, sink: Sink, folder: Path, *, has_token: bool = True
-) -> Iterator[Attack]:
+def attacked(program: Path, sink: Sink, folder: Path, auth: str = "token") -> Iterator[Attack]:
     """Run the deployed Collector and a good sender, all of whose records must be there, once."""
     at = collector_process.place(folder, CONFIG)
-    with collector_process.running(program, at, CONFIG, sink=sink.url) as collector:
+    with collector_process.running(program, at, CONFIG, sink=sink.url, auth=auth) as collector:
         good = GoodSender()
         thread = threading.Thread(target=good.run, args=(collector,), daemon=True)
         thread.start()
@@ -139,7 +136,7 @@ def attacked(
 
         try:
             flowing(5)
-            yield Attack(collector=collector, place=at, sink=sink, good=good, has_token=has_token)
+            yield Attack(collector=collector, place=at, sink=sink, good=good)
             is_up(collector)
             flowing(len(good.sent) + 5)  # it goes on behind the attack
         finally:
@@ -174,32 +171,33 @@ def deep(signal: str, levels: int) -> bytes:
     return wire.block(1, wire.block(2, wire.block(2, item)))
 
 
-@pytest.mark.parametrize("has_token", [True, False], ids=["token", "no-token"])
-@pytest.mark.parametrize("signal", list(METHODS))
+@pytest.mark.parametrize(
+    ("auth", "signal"), [("token", "logs"), ("none", "traces"), ("token", "metrics")]
+)
 def test_a_request_without_a_bottom(
-    program: Path, sink: Sink, tmp_path: Path, signal: str, has_token: bool
+    program: Path, sink: Sink, tmp_path: Path, auth: str, signal: str
 ) -> None:
     payload = deep(signal, DEEP)
     assert 16e6 < len(payload) < 20 << 20
-    with attacked(program, sink, tmp_path, has_token=has_token) as attack:
-        status = attack.post(f"/v1/{signal}", payload)
-        is_up(attack.collector)
-        code = attack.call(signal, payload)
-        is_up(attack.collector)
-        if not has_token:
-            # Or it hung up while the rest was on its way: nobody reads what has no token.
-            assert status == httpx.codes.UNAUTHORIZED or isinstance(status, str)
-            assert code == "UNAUTHENTICATED"
-        for port in OTHER_PORTS:
-            attack.post(f"/v1/{signal}", payload, port=port)
+    with attacked(program, sink, tmp_path, auth) as attack:
+        answers: list[int | str] = []
+        for shown in (attack.collector.sender, {}):
+            answers.append(attack.post(f"/v1/{signal}", payload, shown))
             is_up(attack.collector)
+            answers.append(attack.call(signal, payload, shown))
+            is_up(attack.collector)
+        for port in OTHER_PORTS:
+            attack.post(f"/v1/{signal}", payload, {}, port=port)
+            is_up(attack.collector)
+        refused = [401, "UNAUTHENTICATED"] if auth == "token" else answers[:2]
+        assert answers[2:] == refused
 
 
 def test_names_that_all_become_one_mask(program: Path, sink: Sink, tmp_path: Path) -> None:
     record = otlp.log("wallets", {f"0x{number:040x}": number for number in range(WALLETS)})
     with attacked(program, sink, tmp_path) as attack:
         began = time.process_time()
-        with otlp.Sender(attack.collector.otlp, "wallets", attack.collector.sender) as sender:
+        with attack.sender("wallets") as sender:
             sender.logs([record])  # within its timeout of a minute; it took seven before
         assert time.process_time() - began < 60
 
@@ -218,7 +216,7 @@ def test_batches_over_what_a_backend_takes_at_once(
 
     sink.fault = burst
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "loud", attack.collector.sender) as sender:
+        with attack.sender("loud") as sender:
             for number in range(4):
                 sender.logs(
                     otlp.log(f"loud {number} {line} {'x' * 1_900}") for line in range(3_500)
@@ -247,7 +245,7 @@ def counted(collector: Collector, name: str, expected: dict[str, float]) -> None
 def test_numbers_whose_sum_is_infinite(program: Path, sink: Sink, tmp_path: Path) -> None:
     series = 'currency="EUR",state="created"'
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED, attack.collector.sender) as sender:
+        with attack.sender(otlp.BELIEVED) as sender:
             sender.logs([payment(1e308), payment(1.2e308)])
             sender.logs([payment(5.5)])
         counted(attack.collector, "payments_total", {series: 3.0})
@@ -257,9 +255,9 @@ def test_numbers_whose_sum_is_infinite(program: Path, sink: Sink, tmp_path: Path
 def test_events_of_a_stranger(program: Path, sink: Sink, tmp_path: Path) -> None:
     series = 'currency="EUR",state="created"'
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "stranger", attack.collector.sender) as sender:
+        with attack.sender("stranger") as sender:
             sender.logs(payment(1.0 + number) for number in range(100))
-        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED, attack.collector.sender) as sender:
+        with attack.sender(otlp.BELIEVED) as sender:
             sender.logs([payment(2.0)])
         counted(attack.collector, "payments_total", {series: 1.0})
         own = httpx.get(f"{attack.place.url('8888')}/metrics", timeout=30, trust_env=False).text
@@ -269,27 +267,22 @@ def test_events_of_a_stranger(program: Path, sink: Sink, tmp_path: Path) -> None
 def test_synthetic_severities_and_services(program: Path, sink: Sink, tmp_path: Path) -> None:
     """Each of these is a label of a query, which refuses more than some hundred."""
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "severities", attack.collector.sender) as sender:
+        with attack.sender("severities") as sender:
             sender.logs(
                 otlp.log("severe")
                 | {"severityText": f"x onmouseover={n}", "severityNumber": n - 50}
                 for n in range(2_000)
             )
         names = [f"synthetic-{number}" for number in range(2_000)]
-        with httpx.Client(
-            base_url=attack.collector.otlp,
-            timeout=60,
-            trust_env=False,
-            headers=attack.collector.sender,
-        ) as client:
-            resources = [
-                {
-                    "resource": {"attributes": otlp.attributes({"service.name": name})},
-                    "scopeLogs": [{"logRecords": [otlp.log("service")]}],
-                }
-                for name in names
-            ]
-            client.post("/v1/logs", json={"resourceLogs": resources}).raise_for_status()
+        resources = [
+            {
+                "resource": {"attributes": otlp.attributes({"service.name": name})},
+                "scopeLogs": [{"logRecords": [otlp.log("service")]}],
+            }
+            for name in names
+        ]
+        with attack.sender("services") as sender:
+            sender.entries("logs", resources)
 
         def stored() -> tuple[bool | None, object]:
             bodies = Counter(attack.sink.bodies())
@@ -324,8 +317,8 @@ def test_ever_new_series(program: Path, sink: Sink, tmp_path: Path) -> None:
     most = deployed.load()["processors"]["admission"]["metrics"]["series"]["per_metric"]
     with attacked(program, sink, tmp_path) as attack:
         with (
-            otlp.Sender(attack.collector.otlp, "loud", attack.collector.sender) as loud,
-            otlp.Sender(attack.collector.otlp, "calm", attack.collector.sender) as calm,
+            attack.sender("loud") as loud,
+            attack.sender("calm") as calm,
         ):
             for start in range(0, 3 * most, most):
                 loud.metrics(points("loud", range(start, start + most)))
