@@ -1,6 +1,7 @@
 """Hostile requests leave the Collector up, and cost a good sender nothing."""
 
 import contextlib
+import functools
 import gzip
 import itertools
 import threading
@@ -105,7 +106,7 @@ class Attack:
     def call(self, signal: str, payload: bytes, shown: Mapping[str, str]) -> str:
         """Send the same over gRPC; return the code."""
         options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", -1)]
-        metadata = [(name.lower(), value) for name, value in shown.items()]
+        metadata = tuple((name.lower(), value) for name, value in shown.items())
         with grpc.insecure_channel(self.collector.grpc, options, grpc.Compression.Gzip) as channel:
             try:
                 channel.unary_unary(METHODS[signal])(payload, timeout=HOSTILE_S, metadata=metadata)
@@ -153,11 +154,15 @@ def attacked(program: Path, sink: Sink, folder: Path, auth: str = "token") -> It
         is_up(collector)
 
 
+@functools.cache
+def lists(levels: int) -> bytes:
+    """Return an AnyValue of so many lists, one in the other."""
+    return wire.nested(levels, (5, 1), wire.block(1, b"bottom"))  # array_value, values
+
+
 def deep(signal: str, levels: int) -> bytes:
-    """Return a request with an attribute of so many lists, one in the other."""
-    innermost = wire.block(1, b"bottom")
-    value = wire.nested(levels, (5, 1), innermost)  # AnyValue.array_value, ArrayValue.values
-    attribute = wire.block(1, b"deep") + wire.block(2, value)
+    """Return a request with such an attribute."""
+    attribute = wire.block(1, b"deep") + wire.block(2, lists(levels))
     if signal == "metrics":
         point = (
             wire.block(7, attribute)
