@@ -156,6 +156,10 @@ class Loki:
         results = answer.json()["data"]["result"]
         return int(float(results[0]["value"][1])) if results else 0
 
+    async def check(self) -> None:
+        """Raise LokiError where nothing can be deleted."""
+        await self._ask("GET", "/loki/api/v1/delete")
+
     async def delete(self, pseudonyms: Pseudonyms) -> None:
         """Ask for the deletion of all lines that hold one of the names. Raises LokiError."""
         now = int(time.time())
