@@ -261,10 +261,18 @@ def test_more_requests_at_once_are_put_off(hasty: int) -> None:
         ]
         for client in clients:
             client.sendall(begun)
-        answers = [client.recv(4096).split()[1] for client in clients]
-    # The others are cut off, because the rest of their body does not come.
-    assert sorted(answers) == [b"408"] * MAX_REQUESTS + [b"429"] * 3
+        answers = [answer_to(client) for client in clients]
+    # The others are cut off without one, because the rest of their body does not come.
+    assert sorted(answers) == [b""] * MAX_REQUESTS + [b"HTTP/1.1 429 Too Many Requests"] * 3
     assert httpx.get(f"http://127.0.0.1:{hasty}/").status_code == httpx.codes.UNAUTHORIZED
+
+
+def answer_to(client: socket.socket) -> bytes:
+    """Return the first line of the answer; empty when the connection is cut off instead."""
+    try:
+        return client.recv(4096).partition(b"\r\n")[0]
+    except ConnectionResetError:
+        return b""
 
 
 def drain(client: socket.socket, *, trickles: bool) -> None:
