@@ -330,6 +330,7 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         left = until(paid, what="every payment has ended", deadline_s=SETTLED_WITHIN_S + 60)
         fired = _fired(stack, http, fault.alert, since) if fault.alert else None
     refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
+    refused |= {f"API {one}": traffic.answers.count(one) for one in sorted(set(traffic.answers))}
     told = {
         "payments": len(traffic.accepted),
         "payments_unsettled": len(left),
