@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-collector bench-service bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ frameworks: venv venv-frameworks ## Drive strangers' frameworks and servers; wri
 
 test-unit: venv ## Run the tests that need no stack
 	@$(RUN) pytest -m unit $(ARGS)
+
+chaos: engine ## Stop, pause, slow, kill, fill and damage each part under load; write docs/guarantees.md
+	@PYTHONPATH=tests $(RUN) python -m support.chaos $(ARGS)
 
 test-race: ## Run the Go tests under the race detector
 	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly ./...); done

@@ -25,6 +25,7 @@ const (
 
 	branchPage = 0x01
 	leafPage   = 0x02
+	metaPage   = 0x04
 	element    = 16
 	bucketFlag = 0x01
 	bucketHead = 16
@@ -67,19 +68,29 @@ func (f *file) fail(format string, args ...any) {
 
 // readMeta finds the newer valid one of the two.
 func (f *file) readMeta() error {
-	found := false
+	valid := 0
 	for _, at := range f.metaPlaces() {
 		data := make([]byte, pageHeader+metaLength)
 		if _, err := f.ReadAt(data, at); err != nil {
 			continue
 		}
 		one, ok := decodeMeta(data[pageHeader:])
-		if ok && (at == 0 || at == one.pageSize) && (!found || one.txid > f.txid) {
-			f.meta, found = one, true
+		if !ok || at != 0 && at != one.pageSize {
+			continue
+		}
+		id, flags := binary.NativeEndian.Uint64(data), binary.NativeEndian.Uint16(data[8:])
+		if id == uint64(at/one.pageSize) && flags == metaPage {
+			valid++
+		}
+		if f.pageSize == 0 || one.txid > f.txid {
+			f.meta = one
 		}
 	}
-	if !found {
+	if f.pageSize == 0 {
 		return errNoMeta
+	}
+	if valid < 2 {
+		f.fail("one of its two first pages is not valid")
 	}
 	return nil
 }
@@ -111,6 +122,7 @@ type page struct {
 	data  []byte
 	flags uint16
 	count int
+	end   int64 // of what the elements so far point to
 }
 
 // read returns a page of the tree; nil, and the file is damaged, when it is none.
@@ -159,6 +171,17 @@ func (p *page) slice(at, length int64) []byte {
 	return p.data[at : at+length : at+length]
 }
 
+// next checks that what an element points to begins where that of the one before ended: so bbolt
+// writes them, and a wrong length is noticed.
+func (p *page) next(i int, begins, length int64) bool {
+	if i == 0 {
+		p.end = pageHeader + int64(p.count)*element
+	}
+	ok := begins == p.end
+	p.end += length
+	return ok
+}
+
 // leaf returns the flags, key and value of an element; false when it reaches out of its page.
 func (p *page) leaf(i int) (flags uint32, one pair, ok bool) {
 	at := int64(pageHeader + i*element)
@@ -166,7 +189,8 @@ func (p *page) leaf(i int) (flags uint32, one pair, ok bool) {
 	position, keySize, valueSize := u32(4), u32(8), u32(12)
 	one.key = p.slice(at+position, keySize)
 	one.value = p.slice(at+position+keySize, valueSize)
-	return uint32(u32(0)), one, len(one.key) > 0 && one.value != nil
+	ok = p.next(i, at+position, keySize+valueSize) && len(one.key) > 0 && one.value != nil
+	return uint32(u32(0)), one, ok
 }
 
 // branch returns the key and the page of an element.
@@ -176,6 +200,12 @@ func (p *page) branch(i int) (key []byte, child uint64, ok bool) {
 	keySize := int64(binary.NativeEndian.Uint32(p.data[at+4:]))
 	key = p.slice(at+position, keySize)
 	return key, binary.NativeEndian.Uint64(p.data[at+8:]), len(key) > 0
+}
+
+// begins is where the key of a branch's element stands.
+func (p *page) begins(i int) int64 {
+	at := int64(pageHeader + i*element)
+	return at + int64(binary.NativeEndian.Uint32(p.data[at:]))
 }
 
 // bounds of the keys under a branch: from least, below limit. nil is none.
@@ -206,6 +236,7 @@ func (f *file) walk(id uint64, within bounds, depth int, each func(flags uint32,
 	var last []byte
 	for i := range p.count {
 		key, child, ok := p.branch(i)
+		ok = ok && p.next(i, p.begins(i), int64(len(key)))
 		if !ok || !within.hold(key) || last != nil && bytes.Compare(last, key) >= 0 {
 			f.fail("page %d: element %d is not in order", id, i)
 			continue

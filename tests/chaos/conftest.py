@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support import collector_process, tools
+from support import collector_process
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ class Result:
     money: Money
     refused: dict[str, int]
     told: dict[str, float]
+    fired: bool | None = None
 
     def broken(self, allowed: Allowed) -> list[str]:
         """Return one line for each promise that was not kept."""
@@ -87,6 +88,8 @@ class Result:
         lost = sum(one.lost for one in self.verdicts)
         if allowed.lost is None and lost and not self.told.get("set_aside"):
             lines.append(f"{lost} are lost, and nothing tells it")
+        if unsettled := self.told.get("payments_unsettled"):
+            lines.append(f"{unsettled:.0f} payments have not ended")
         if allowed.exact and not self.money.is_exact:
             lines.append(f"counts: {self.money}")
         return lines
@@ -152,7 +155,7 @@ def _killed_often(rig: Rig, seconds: float) -> None:
         rig.start()
         if time.monotonic() > end:
             return
-        time.sleep(random.uniform(0.1, 0.8))
+        time.sleep(random.uniform(0.1, 0.8))  # noqa: S311
 
 
 def _killed_with_backlog(rig: Rig, seconds: float) -> None:
@@ -268,6 +271,7 @@ def _hostile(rig: Rig, seconds: float) -> None:
     end = time.monotonic() + seconds
     with httpx.Client(timeout=20, trust_env=False) as client:
         while time.monotonic() < end:
+            client.headers = rig.sender if "Authorization" not in client.headers else {}
             for body, kind in bodies:
                 for path in ("logs", "traces", "metrics"):
                     try:
@@ -464,7 +468,11 @@ def run(
     text = rigs.config(queue_bytes=fault.queue_bytes, storage=storage)
     with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
         load = Load(
-            endpoint=lambda: rig.otlp, ledger=ledger, run=f"{random.getrandbits(24):x}", **fault.load
+            endpoint=lambda: rig.otlp,
+            headers=rig.sender,
+            ledger=ledger,
+            run=f"{random.getrandbits(24):x}",
+            **fault.load,
         )
         with loaded(load):
             time.sleep(1)
@@ -476,5 +484,10 @@ def run(
         told = rig.told()
     refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
     return Result(
-        fault=fault.name, seconds=seconds, verdicts=verdicts, money=money, refused=refused, told=told
+        fault=fault.name,
+        seconds=seconds,
+        verdicts=verdicts,
+        money=money,
+        refused=refused,
+        told=told,
     )

@@ -1,6 +1,7 @@
 """Load with known ids: every signal, by plain OTLP/HTTP, tried again as an SDK does."""
 
 import contextlib
+import hashlib
 import random
 import threading
 import time
@@ -16,6 +17,8 @@ from support.chaos.ledger import Ledger
 SIGNALS = ("logs", "events", "traces", "metrics")
 CURRENCY = "XTS"  # the code that ISO 4217 keeps for tests
 ID = "chaos_id"
+# Points of one moment stand in series of their own: Prometheus has one value a millisecond.
+LANE, LANES = "lane", 10
 # As the specification of OTLP has it: these are tried again, all else is not.
 RETRIED = frozenset({429, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
@@ -35,10 +38,11 @@ class Load:
     rate: float = 10
     batch: int = 5
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    service: str = "chaos"
+    service: str = otlp.BELIEVED
     shift_s: float = 0
     give_up_s: float = 600
     timeout_s: float = 10
+    currency: str = CURRENCY
     signals: tuple[str, ...] = SIGNALS
     senders: int = 1
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -93,7 +97,8 @@ class Load:
                 wait = answer.headers.get("Retry-After")
             if time.monotonic() > end:
                 return
-            self._give_up.wait(min(float(wait or pause * random.uniform(0.5, 1)), LONGEST_PAUSE_S))
+            spread = random.uniform(0.5, 1)  # noqa: S311
+            self._give_up.wait(min(float(wait or pause * spread), LONGEST_PAUSE_S))
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def request(self, signal: str, ids: list[str]) -> tuple[str, dict[str, Any]]:
@@ -107,24 +112,40 @@ class Load:
                 records = [self._shifted(self._event(id)) for id in ids]
                 kind = ("logs", "scopeLogs", "logRecords")
             case "traces":
-                records = [self._shifted(otlp.span("chaos", {ID: id})) for id in ids]
+                records = [
+                    self._shifted(otlp.span("chaos", {ID: id}, trace_id=self.trace_of(id)))
+                    for id in ids
+                ]
                 kind = ("traces", "scopeSpans", "spans")
             case _:
-                records = [otlp.gauge("chaos", 1, {ID: id}) for id in ids]
-                for one in records:
-                    self._shifted(one["gauge"]["dataPoints"][0])
+                records = [self._shifted_points(self._gauge(id)) for id in ids]
                 kind = ("metrics", "scopeMetrics", "metrics")
         path, inner, name = kind
         scopes = [{"scope": {"name": "chaos"}, name: records}]
         return path, {otlp.OUTER[path]: [{"resource": resource, inner: scopes}]}
 
+    def _gauge(self, id: str) -> dict[str, Any]:
+        """Return one point. Its number is its value: a series for each id would be over a bound."""
+        sender, _, number = id.rpartition("-")
+        return otlp.gauge("chaos", int(number), {ID: sender, LANE: int(number) % LANES})
+
+    def _shifted_points(self, metric: dict[str, Any]) -> dict[str, Any]:
+        for point in metric["gauge"]["dataPoints"]:
+            self._shifted(point)
+        return metric
+
+    def trace_of(self, id: str) -> str:
+        """Return the trace of a span: fifty have one, so that few have to be asked for."""
+        sender, _, number = id.rpartition("-")
+        return hashlib.sha256(f"{sender} {int(number) // 50}".encode()).hexdigest()[:32]
+
     def _event(self, id: str) -> dict[str, Any]:
-        cents = random.randint(1, 99_999)
+        cents = random.randint(1, 99_999)  # noqa: S311
         self.ledger.amount(id, cents)
         items: otlp.Attributes = {
             ID: id,
             "payment.transaction_id": id,
-            "payment.currency": CURRENCY,
+            "payment.currency": self.currency,
             "payment.amount": cents / 100,
         }
         return otlp.log("Payment created", items, event="payment.created")

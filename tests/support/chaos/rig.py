@@ -1,4 +1,4 @@
-"""The Collector as a plain process with the deployed configuration, and three backends behind it."""
+"""The deployed Collector as a plain process, and three backends behind it."""
 
 import contextlib
 import shutil
@@ -64,6 +64,11 @@ class Rig:
     @property
     def otlp(self) -> str:
         return self.at.url("4318")
+
+    @property
+    def sender(self) -> dict[str, str]:
+        """Headers of a service that may send."""
+        return {"Authorization": f"Bearer {collector_process.TOKEN}"}
 
     @property
     def storage(self) -> Path:
@@ -145,7 +150,10 @@ class Rig:
         found: list[Arrival] = []
         for request in tuple(sink.requests):
             for item in self._items(sink, request):
-                if id := attribute(item, ID):
+                id = attribute(item, ID)
+                if id and signal == "metrics":
+                    id = f"{id}-{item['asDouble']:.0f}"
+                if id:
                     found.append(Arrival(id=id, at=request.at, same=repr(item)))
         return found
 
@@ -222,7 +230,10 @@ def config(*, queue_bytes: int | None = None, storage: str | None = None) -> str
 def running(
     program: Path, folder: Path, text: str, *, disk_mib: int | None = None
 ) -> Iterator[Rig]:
-    """Yield a started Collector before three sinks. disk_mib: of a disk of its own for its queues."""
+    """Yield a started Collector before three sinks.
+
+    disk_mib: gives its queues a disk of their own, so large.
+    """
     with contextlib.ExitStack() as opened:
         sinks = {name: opened.enter_context(otlp_sink.running()) for name in BACKENDS}
         at = collector_process.place(folder, text)

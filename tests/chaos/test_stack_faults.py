@@ -1,0 +1,17 @@
+"""Parts of the running stack away, under load, in the short form."""
+
+import pytest
+
+from support.chaos import stack_faults
+from support.chaos.stack_faults import FAULTS, StackFault
+from support.stack import Stack
+
+
+@pytest.mark.parametrize(
+    "fault", [one for one in FAULTS if one.in_short], ids=lambda fault: fault.name
+)
+def test_a_part_away_costs_nothing_that_was_accepted(stack: Stack, fault: StackFault) -> None:
+    result = stack_faults.run(fault, stack, fault.short_s)
+    assert result.broken(fault.allowed) == [], result
+    assert result.told["payments"] > 0
+    assert result.told["payments_unsettled"] == 0, result

@@ -1,0 +1,175 @@
+"""docs/guarantees.md, made from a run."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from support.chaos.faults import BY_NAME, FAULTS
+from support.chaos.promises import PROMISES
+from support.chaos.stack_faults import BY_NAME as IN_STACK
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "guarantees.md"
+FIGURES = ROOT / "docs" / "guarantees.json"
+SIGNALS = ("logs", "events", "traces", "metrics")
+
+HEAD = """# What is lost when things die
+
+Made by `make chaos` from a run; do not edit. Load runs throughout: logs, business events with
+amounts, spans and metrics with known ids, sent again as an SDK does. After each fault the
+records are counted by id where they are stored. `make test` runs a short form of the most
+telling faults.
+
+- **Accepted**: the Collector has acknowledged it. What a sender gives up before that is its own
+  loss, which it counts (ServiceLosesTelemetry).
+- **Lost**: accepted, and not stored. **Doubled**: stored more often than once, as another
+  record. **Again**: delivered again, equal in all; Loki, Tempo and Prometheus know it again.
+- **Counts**: events and their amounts, in cents, against what was accepted.
+- **Longest**: seconds from a record's first try to its arrival, at most, over all signals.
+"""
+
+UNREACHED = """## What is not promised
+
+- A process that is killed loses what it had not sent: at most 2 s of logs and spans of a
+  service with the distro. Its business events stand in the outbox and are sent by the next
+  worker.
+- A queue file with damaged pages loses what stood on them. Only the structure of the file is
+  checked, so a flipped bit inside a record is delivered as it is, or is refused by the backend.
+- The ids of events are kept for 10 minutes and for the last 200,000 at least (`repeats` of
+  `event_metrics`). A sender that tries again after longer than that is counted again.
+- Deltas are added up in memory: a Collector that is killed begins their sums anew, which PromQL
+  takes for a reset. The distro sends cumulative sums.
+- Mail may arrive twice, under one Message-ID, when a worker is killed between the server's
+  answer and its note of it.
+- With the queues' disk full for longer than senders wait, senders lose what they cannot keep.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run: when, on what, and one result a fault, as JSON has it."""
+
+    date: str
+    machine: str
+    versions: dict[str, str]
+    results: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+
+def machine() -> str:
+    model = ""
+    cpu = Path("/proc/cpuinfo")
+    if cpu.exists():
+        names = [one for one in cpu.read_text(encoding="utf-8").splitlines() if "model name" in one]
+        model = names[0].partition(":")[2].strip() if names else ""
+    system = f"{platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} CPUs ({model or platform.machine()}), {system}"
+
+
+def versions() -> dict[str, str]:
+    """Return what took part, by name."""
+    env = (ROOT / ".env").read_text(encoding="utf-8")
+    pinned = dict(line.split("=", 1) for line in env.splitlines() if "_IMAGE=" in line)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    names = ("LOKI", "TEMPO", "PROMETHEUS", "ALERTMANAGER", "POSTGRES", "VALKEY")
+    found = {name.title(): pinned[f"{name}_IMAGE"].rpartition(":")[2] for name in names}
+    builder = (ROOT / "collector" / "builder.yaml").read_text(encoding="utf-8")
+    [collector] = [
+        line.split()[-1] for line in builder.splitlines() if line.startswith("  version:")
+    ]
+    return {"Glasshouse": commit or "unknown", "Collector": collector, **found}
+
+
+def new_run() -> Run:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Run(date=now, machine=machine(), versions=versions())
+
+
+def _cell(verdicts: Sequence[Mapping[str, Any]], key: str) -> str:
+    return f"{sum(one[key] for one in verdicts):,}"
+
+
+def _row(what: str, result: Mapping[str, Any], alert: str) -> str:
+    verdicts = result["verdicts"]
+    money = result["money"]
+    longest = max((one["longest_s"] for one in verdicts), default=0)
+    counts = "exact" if money["exact"] else f"{money['counted']} of {money['accepted']}"
+    fired = result.get("fired")
+    name = f"[{alert}](../runbooks/{alert}.md)" if alert else ""
+    if name and fired is not None:
+        name += ", fired" if fired else ", not in this time"
+    cells = [
+        what,
+        f"{result['seconds']:.0f}",
+        _cell(verdicts, "sent"),
+        _cell(verdicts, "accepted"),
+        _cell(verdicts, "lost"),
+        _cell(verdicts, "doubled"),
+        _cell(verdicts, "again"),
+        counts,
+        f"{longest:.1f}",
+        name,
+        "kept" if not result["broken"] else "; ".join(result["broken"]),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+COLUMNS = (
+    *("fault", "for s", "sent", "accepted", "lost", "doubled", "again", "counts", "longest"),
+    *("alert", "promise"),
+)
+TABLE = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
+
+
+def render(run: Run) -> str:
+    """Return the page."""
+    lines = [HEAD, "## Promises", ""]
+    for one in PROMISES:
+        lines += [f"**{one.name}.** {one.text}", ""]
+        lines += [f"- `{test}`" for test in one.tests]
+        if one.faults:
+            lines.append(f"- rows below: {', '.join(f'`{name}`' for name in one.faults)}")
+        lines.append("")
+    made = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    lines += ["## The run", "", f"{run.date}, on {run.machine}. {made}.", ""]
+    lines += ["### The Collector, its disk, its senders, and three backends that can fail", ""]
+    lines.append(TABLE + "\n".join(_rows(run, ((one.name, one.what, one.alert) for one in FAULTS))))
+    stack = list(_rows(run, ((one.name, one.what, one.alert) for one in IN_STACK.values())))
+    lines += ["", "### The whole stack, with Loki, Tempo and Prometheus themselves", ""]
+    lines += [TABLE + "\n".join(stack) if stack else "Not part of this run.", "", UNREACHED]
+    return "\n".join(lines)
+
+
+def _rows(run: Run, faults: Iterable[tuple[str, str, str]]) -> Iterable[str]:
+    for name, what, alert in faults:
+        if name in run.results:
+            yield _row(f"{what} (`{name}`)", run.results[name], alert)
+
+
+def write(run: Run) -> None:
+    """Write the figures, and the page made of them."""
+    known = {name: one for name, one in run.results.items() if name in BY_NAME or name in IN_STACK}
+    figures = {
+        "date": run.date,
+        "machine": run.machine,
+        "versions": run.versions,
+        "results": known,
+    }
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(render(run), encoding="utf-8")
+
+
+def load() -> Run:
+    """Return the run of the committed figures."""
+    return Run(**json.loads(FIGURES.read_text(encoding="utf-8")))
