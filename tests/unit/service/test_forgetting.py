@@ -325,9 +325,9 @@ async def test_the_command_erases_rows_where_there_is_no_loki(
     await world().live(JANE)
     ended = command(empty, tmp_path, "forget", "-")
     assert (ended.returncode, ended.stderr) == (0, "")
-    told = ended.stdout.splitlines()
-    assert "1 payments, 1 automation runs" in told[0]
-    assert told[1] == "Loki: nothing was asked for, LOKI_URL is not set"
+    lines = ended.stdout.splitlines()
+    assert "1 payments, 1 automation runs" in lines[0]
+    assert lines[1] == "Loki: nothing was asked for, LOKI_URL is not set"
     assert JANE not in ended.stdout
     assert set((await world().count()).values()) == {0}
 

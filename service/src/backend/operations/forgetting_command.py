@@ -37,18 +37,18 @@ async def forget(
         httpx.AsyncClient(trust_env=False) as client,
         create_pool(settings, application="backend-forget") as pool,
     ):
-        loki = settings.loki_url and Loki(client, str(settings.loki_url), settings.loki_retention_s)
+        loki = _loki(settings, client)
         forgetting = Forgetting(pool, Encryptor(settings.data_keys()), person[0], owner)
         if wait is not None:
             await forgetting.wait_for_open_work(wait)
-        if loki:
+        if loki is not None:
             # With the rows the addresses are gone that Loki is to be asked for.
             await _checked(loki)
         names = [*person, *await forgetting.addresses()]
         pseudonyms = Pseudonyms.of(names, settings.hmac_keys())
         counts = await forgetting.erase_rows(pseudonyms)
         say("Postgres: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
-        if loki:
+        if loki is not None:
             lines = await _counted(loki, pseudonyms)
             await loki.delete(pseudonyms)
             say(
@@ -60,6 +60,12 @@ async def forget(
     say("Not erased:")
     for line in REMAINDER:
         say(f"  {line}")
+
+
+def _loki(settings: ForgetSettings, client: httpx.AsyncClient) -> Loki | None:
+    if settings.loki_url is None:
+        return None
+    return Loki(client, str(settings.loki_url), settings.loki_retention_s)
 
 
 async def _checked(loki: Loki) -> None:
