@@ -1,6 +1,7 @@
 """Fixtures of all levels. Containers are made by testcontainers and swept by label."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ os.environ["BACKEND_STRICT_EVENTS"] = "1"
 
 from glasshouse_cli import engine, images, secrets
 from glasshouse_cli.project import Project, load
+from support import collector_process
 from support.stack import Stack, running
 
 
@@ -39,6 +41,14 @@ def docker(project: Project) -> None:
 def collector_image(project: Project, docker: None) -> str:
     """The Collector's image; built when missing."""
     return images.resolve(["otelcol"], checkout=project)["COLLECTOR_IMAGE"]
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of the Collector of this checkout, compiled once."""
+    if shutil.which("go") is None:
+        pytest.skip("Go is not installed: the Collector cannot be compiled (go.dev/doc/install)")
+    return collector_process.build(tmp_path_factory.mktemp("otelcol"))
 
 
 @pytest.fixture(scope="session")

@@ -177,16 +177,19 @@ def written(page: str, found: Mapping[str, Result], on: str) -> str:
 def main(arguments: list[str]) -> int:
     """Run what is asked for and write the page."""
     page = PAGE.read_text(encoding="utf-8")
-    known = results(page)
     names = named(page)
     if gone := [name for name in names if not exists(name)]:
         sys.stderr.write("".join(f"{PAGE}: there is no test {name}\n" for name in gone))
         return 1
     if arguments == ["--missing"]:
+        known = results(page)
         chosen = [name for name in names if name not in known]
     else:
         chosen = [name for name in names if all(word in name for word in arguments)]
-    found = {**known, **run(chosen, f"{datetime.now(UTC):%Y-%m-%d}")}
+    found = run(chosen, f"{datetime.now(UTC):%Y-%m-%d}")
+    # Read again: it took a while, and somebody may have edited the page.
+    page = PAGE.read_text(encoding="utf-8")
+    found = {**results(page), **found}
     PAGE.write_text(written(page, found, machine()), encoding="utf-8")
     failed = [name for name in chosen if found[name].outcome == "failed"]
     sys.stderr.write("".join(f"failed: {name}\n" for name in failed))

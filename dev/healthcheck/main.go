@@ -99,6 +99,11 @@ func parse(arguments []string, output io.Writer) (options, error) {
 // run makes one check. It returns an error when the program is not healthy.
 func run(chosen options, now time.Time, kill func(int, syscall.Signal) error) error {
 	found := check(chosen, now)
+	program, stopped, _ := mainProgram(chosen.proc)
+	if stopped {
+		// Children of it may still answer, as those of nginx do, but nobody looks after them.
+		found = verdict{reason: fmt.Sprintf("process %d is stopped", program)}
+	}
 	before := load(chosen.state)
 	after := state{AliveBefore: before.AliveBefore || found.alive}
 	if !found.alive {
@@ -192,7 +197,7 @@ func ran(ctx context.Context, command []string) verdict {
 
 // end kills the container's program. The engine's init ends with it, and so does the container.
 func end(chosen options, reason string, silent int, kill func(int, syscall.Signal) error) {
-	program, err := mainProgram(chosen.proc)
+	program, _, err := mainProgram(chosen.proc)
 	if err == nil {
 		err = kill(program, syscall.SIGKILL)
 	}
@@ -208,14 +213,14 @@ func end(chosen options, reason string, silent int, kill func(int, syscall.Signa
 	}
 }
 
-// mainProgram returns the first child of the container's first process, which is the engine's init.
-// What the engine itself starts in a running container, such as this check, has no parent in it.
-func mainProgram(proc string) (int, error) {
+// mainProgram returns the first child of the container's first process, which is the engine's init, and
+// whether a signal has stopped it. What the engine itself starts in a running container, such as this check, has no parent in it.
+func mainProgram(proc string) (int, bool, error) {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	first := 0
+	first, stopped := 0, false
 	for _, entry := range entries {
 		number, err := strconv.Atoi(entry.Name())
 		if err != nil || number == 1 {
@@ -229,13 +234,13 @@ func mainProgram(proc string) (int, error) {
 		_, rest, _ := strings.Cut(string(status[max(0, strings.LastIndexByte(string(status), ')')):]), " ")
 		fields := strings.Fields(rest)
 		if len(fields) > 1 && fields[1] == "1" && (first == 0 || number < first) {
-			first = number
+			first, stopped = number, fields[0] == "T"
 		}
 	}
 	if first == 0 {
-		return 0, errors.New("the first process has no child: the container needs `init: true`")
+		return 0, false, errors.New("the first process has no child: the container needs `init: true`")
 	}
-	return first, nil
+	return first, stopped, nil
 }
 
 func load(path string) state {

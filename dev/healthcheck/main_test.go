@@ -40,16 +40,21 @@ func newRig(t *testing.T) *rig {
 		if err := os.MkdirAll(filepath.Join(place, "fd"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		// A name may look like what comes behind it.
-		stat := fmt.Sprintf("%d (a) S 1 (b) T %d 1 1 0\n", pid, parent)
-		if err := os.WriteFile(filepath.Join(place, "stat"), []byte(stat), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeStat(t, folder, pid, "S", parent)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "1", "fd", "2"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return &rig{t: t, folder: folder}
+}
+
+func writeStat(t *testing.T, folder string, pid int, state string, parent int) {
+	t.Helper()
+	// A name may look like what comes behind it.
+	stat := fmt.Sprintf("%d (a) T 1 (b) %s %d 1 1 0\n", pid, state, parent)
+	if err := os.WriteFile(filepath.Join(folder, fmt.Sprint(pid), "stat"), []byte(stat), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (r *rig) check(now time.Time, arguments ...string) error {
@@ -227,6 +232,22 @@ func TestAFileThatIsNotWrittenAnyMoreIsNoSignOfLife(t *testing.T) {
 	if err := r.check(time.Now().Add(62*time.Second), "-file="+file); err == nil {
 		t.Fatal("healthy with an old file")
 	}
+}
+
+func TestAProgramThatASignalStoppedHangsThoughItsChildrenAnswer(t *testing.T) {
+	status, r := 200, newRig(t)
+	url := "-url=" + server(t, &status)
+	writeStat(t, r.folder, 12, "T", program) // a child of it says nothing of the program
+	if err := r.check(time.Now(), url); err != nil {
+		t.Fatal(err)
+	}
+	writeStat(t, r.folder, program, "T", 1)
+	for range 3 {
+		if err := r.check(time.Now(), url); err == nil || !strings.Contains(err.Error(), "process 7 is stopped") {
+			t.Fatalf("%v", err)
+		}
+	}
+	r.expectKills(1)
 }
 
 func TestKillingCanBeTurnedOff(t *testing.T) {

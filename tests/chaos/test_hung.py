@@ -25,11 +25,15 @@ SERVICES = sorted(
 )
 # Stops the first child of the container's first process, as its own user may.
 HANG = """
-import os, signal
+import os, signal, time
 children = [int(pid) for pid in open("/proc/1/task/1/children").read().split()]
 os.kill(children[0], signal.SIGSTOP)
-status = open(f"/proc/{children[0]}/stat").read().rpartition(")")[2].split()
-print(status[0])
+end = time.monotonic() + 60
+while (status := open(f"/proc/{children[0]}/stat").read().rpartition(")")[2].split()[0]) != "T":
+    if time.monotonic() > end:
+        break
+    time.sleep(0.05)
+print(status)
 """
 
 

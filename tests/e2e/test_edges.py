@@ -139,6 +139,10 @@ def test_health_names_what_is_unavailable_and_the_gauge_follows(
     checks = {"postgres": "ok", "redis": "failed", "smtp": "failed", "worker": "failed"}
     wait_for_health(http, stack, 503, checks)
     assert http.get(f"{stack.api}/livez").json() == {"status": "ok"}
+    # Limits do without Valkey.
+    body = {"userId": "user-1", "amount": "5.00", "currency": "EUR"}
+    answer = http.post(f"{stack.api}/payments", json=body, headers=stack.caller)
+    assert answer.status_code == httpx.codes.ACCEPTED, answer.text
     ready = http.get(f"{stack.api}/readyz", headers=stack.internal)
     assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
     assert ready.json()["checks"].keys() == {"postgres", "redis", "smtp"}

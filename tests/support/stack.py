@@ -56,7 +56,7 @@ class Stack:
     @property
     def internal(self) -> dict[str, str]:
         """Headers with the token for the internal endpoints."""
-        token = (self.state / "secrets" / "internal_token").read_text(encoding="utf-8").strip()
+        token = (self.state / "secrets" / "internal_token").read_text(encoding="utf-8").split()[0]
         return {"Authorization": f"Bearer {token}"}
 
     @property

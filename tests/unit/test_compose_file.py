@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from backend.notifications.contact_book import is_allowed
+from backend.notifications.contacts import Contact
 from support.deployed import ROOT, compose
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
@@ -157,3 +159,16 @@ def test_every_image_is_pinned_in_env() -> None:
     for name, service in SERVICES.items():
         variable = service["image"].removeprefix("${").partition(":?")[0]
         assert variable in names, name
+
+
+def test_nobody_can_register_a_domain_that_needs_no_registration() -> None:
+    text = SERVICES["api"]["environment"]["CONTACTS_ALLOWED"]
+    patterns = text.removeprefix("${CONTACTS_ALLOWED-").removesuffix("}").split(",")
+
+    def allowed(address: str) -> bool:
+        return is_allowed(Contact(channel="email", to=address), patterns)
+
+    # Reserved for documentation and tests: RFC 2606, and 6761.
+    assert all(allowed(f"a@{name}") for name in ("example.com", "example.org", "shop.example"))
+    others = ("a@example.evil.com", "a@evil.com", "a@example.de", "a@xexample.com", "a@example")
+    assert [one for one in others if allowed(one)] == []

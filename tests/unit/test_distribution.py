@@ -26,6 +26,16 @@ def test_go_mod_pins_what_the_manifest_names() -> None:
             assert required.get(module) == version, "run `make collector` and commit"
 
 
+def test_the_copy_of_a_stock_package_has_the_version_that_is_compiled_in() -> None:
+    text = (COLLECTOR / "distribution" / "go.mod").read_text(encoding="utf-8")
+    [pinned] = re.findall(r"collector/config/confignet v(\S+)", text)
+    [copied] = re.findall(
+        r"confignet`, version ([\d.]+),",
+        (COLLECTOR / "confignet" / "README.md").read_text(encoding="utf-8"),
+    )
+    assert copied == pinned, "follow collector/confignet/README.md"
+
+
 def test_components_are_those_of_the_manifest() -> None:
     text = (COLLECTOR / "distribution" / "components.go").read_text(encoding="utf-8")
     compiled = set(re.findall(r'^\s+\w+ "(\S+/(?:\w+)/\w+)"$', text, flags=re.MULTILINE))

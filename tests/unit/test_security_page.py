@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.deployed import compose
 
@@ -107,6 +108,12 @@ def test_every_secret_is_named_with_where_it_is_mounted() -> None:
     }
     said = {secret.strip("`"): set(mounted.split(", ")) for secret, _, mounted in rows("Secrets")}
     assert said == expected
+
+
+def test_the_secrets_of_mutual_tls_are_named() -> None:
+    file = yaml.safe_load((ROOT / "docker-compose.mtls.yml").read_text(encoding="utf-8"))
+    assert len(file["secrets"]) > 3
+    assert [one for one in file["secrets"] if f"`{one}`" not in section("Secrets")] == []
 
 
 def test_in_the_last_run_no_test_failed_and_all_are_named() -> None:

@@ -170,7 +170,7 @@ def test_variables_of_the_command_are_the_table_s():
 
 def test_what_compose_gives_where_nothing_is_set_is_the_default_or_the_local_stack_s():
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    given = dict(re.findall(r"(?<!\$)\$\{([A-Z_]+):-([^}]*)\}", compose))
+    given = dict(re.findall(r"(?<!\$)\$\{([A-Z_]+):?-([^}]*)\}", compose))
     local = {
         name
         for name, value in given.items()
@@ -179,6 +179,7 @@ def test_what_compose_gives_where_nothing_is_set_is_the_default_or_the_local_sta
     assert local == {
         "API_PROBE_URL",
         "CHAIN_RPC_URL",
+        "CONTACTS_ALLOWED",
         "PROVIDER_URL",
         "SENTRY_DSN",
         "SMTP_FROM",

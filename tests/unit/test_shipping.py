@@ -158,8 +158,8 @@ def temporality_of(sink: Sink, name: str) -> str:
     ).removeprefix("AGGREGATION_TEMPORALITY_")
 
 
-def send_all(to: str) -> None:
-    with otlp.Sender(to, "backend-api") as sender:
+def send_all(to: collector_process.Collector) -> None:
+    with otlp.Sender(to.otlp, "backend-api", to.sender) as sender:
         sender.spans([otlp.span("read")])
         sender.metrics([orders(3)])
         fields: otlp.Attributes = {"payment.currency": "EUR", "payment.amount": 12.5}
@@ -181,7 +181,7 @@ def test_through_the_collector_a_vendor_gets_what_the_backends_get(
         monkeypatch.setenv("VENDOR_ENDPOINT", f"{vendor.url}/otlp")
         wanted = {"orders", "payments"} if block == "usual" else {"orders"}
         with collector_process.running(program, at, config, sink=backends.url) as collector:
-            send_all(collector.otlp)
+            send_all(collector)
 
             def arrived() -> tuple[bool | None, object]:
                 names = {metric["name"] for metric in vendor.metrics()}

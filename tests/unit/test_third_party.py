@@ -88,3 +88,12 @@ def test_a_package_of_another_platform_is_left_out() -> None:
     names = {part.name for part in parts.python(ROOT, "glasshouse-backend")}
     assert {"psycopg", "psycopg-binary", "fastapi"} <= names
     assert names & {"tzdata", "async-timeout", "colorama", "pytest", "glasshouse"} == set()
+
+
+def test_images_built_of_debian_keep_the_copyright_of_each_package() -> None:
+    recipes = [one for one in recipe.load_all(ROOT) if one.builder == "debian"]
+    assert len(recipes) > 3
+    for one in recipes:
+        left_out = "/usr/share/doc/*" in one.options["leave_out"]
+        kept = "/usr/share/doc/*/copyright" in one.options.get("keep", ())
+        assert kept or not left_out, one.name

@@ -1,12 +1,13 @@
 """Hostile requests leave the Collector up, and cost a good sender nothing."""
 
 import contextlib
+import functools
 import gzip
 import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,8 +46,8 @@ class GoodSender:
     errors: list[str] = field(default_factory=list[str])
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, endpoint: str) -> None:
-        with otlp.Sender(endpoint, otlp.BELIEVED) as sender:
+    def run(self, to: Collector) -> None:
+        with otlp.Sender(to.otlp, otlp.BELIEVED, to.sender) as sender:
             for number in itertools.count():
                 if self.stop.is_set():
                     return
@@ -81,9 +82,15 @@ class Attack:
     sink: Sink
     good: GoodSender
 
-    def post(self, path: str, payload: bytes, *, port: str = "4318") -> int | str:
+    def sender(self, service: str) -> otlp.Sender:
+        """Return a sender that is let in."""
+        return otlp.Sender(self.collector.otlp, service, self.collector.sender)
+
+    def post(
+        self, path: str, payload: bytes, shown: Mapping[str, str], *, port: str = "4318"
+    ) -> int | str:
         """Send protobuf, compressed; return the status, or what happened in its place."""
-        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", **shown}
         try:
             answer = httpx.post(
                 f"{self.place.url(port)}{path}",
@@ -96,13 +103,13 @@ class Attack:
             return repr(error)
         return answer.status_code
 
-    def call(self, signal: str, payload: bytes) -> str:
+    def call(self, signal: str, payload: bytes, shown: Mapping[str, str]) -> str:
         """Send the same over gRPC; return the code."""
         options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", -1)]
-        address = f"127.0.0.1:{self.place.ports['4317']}"
-        with grpc.insecure_channel(address, options, grpc.Compression.Gzip) as channel:
+        metadata = tuple((name.lower(), value) for name, value in shown.items())
+        with grpc.insecure_channel(self.collector.grpc, options, grpc.Compression.Gzip) as channel:
             try:
-                channel.unary_unary(METHODS[signal])(payload, timeout=HOSTILE_S)
+                channel.unary_unary(METHODS[signal])(payload, timeout=HOSTILE_S, metadata=metadata)
             except grpc.RpcError as error:
                 return error.code().name  # pyright: ignore[reportAttributeAccessIssue]
         return "OK"
@@ -113,12 +120,12 @@ def is_up(collector: Collector) -> None:
 
 
 @contextlib.contextmanager
-def attacked(program: Path, sink: Sink, folder: Path) -> Iterator[Attack]:
+def attacked(program: Path, sink: Sink, folder: Path, auth: str = "token") -> Iterator[Attack]:
     """Run the deployed Collector and a good sender, all of whose records must be there, once."""
     at = collector_process.place(folder, CONFIG)
-    with collector_process.running(program, at, CONFIG, sink=sink.url) as collector:
+    with collector_process.running(program, at, CONFIG, sink=sink.url, auth=auth) as collector:
         good = GoodSender()
-        thread = threading.Thread(target=good.run, args=(collector.otlp,), daemon=True)
+        thread = threading.Thread(target=good.run, args=(collector,), daemon=True)
         thread.start()
 
         def flowing(at_least: int) -> None:
@@ -147,11 +154,15 @@ def attacked(program: Path, sink: Sink, folder: Path) -> Iterator[Attack]:
         is_up(collector)
 
 
+@functools.cache
+def lists(levels: int) -> bytes:
+    """Return an AnyValue of so many lists, one in the other."""
+    return wire.nested(levels, (5, 1), wire.block(1, b"bottom"))  # array_value, values
+
+
 def deep(signal: str, levels: int) -> bytes:
-    """Return a request with an attribute of so many lists, one in the other."""
-    innermost = wire.block(1, b"bottom")
-    value = wire.nested(levels, (5, 1), innermost)  # AnyValue.array_value, ArrayValue.values
-    attribute = wire.block(1, b"deep") + wire.block(2, value)
+    """Return a request with such an attribute."""
+    attribute = wire.block(1, b"deep") + wire.block(2, lists(levels))
     if signal == "metrics":
         point = (
             wire.block(7, attribute)
@@ -165,25 +176,33 @@ def deep(signal: str, levels: int) -> bytes:
     return wire.block(1, wire.block(2, wire.block(2, item)))
 
 
-@pytest.mark.parametrize("signal", list(METHODS))
-def test_a_request_without_a_bottom(program: Path, sink: Sink, tmp_path: Path, signal: str) -> None:
+@pytest.mark.parametrize(
+    ("auth", "signal"), [("token", "logs"), ("none", "traces"), ("token", "metrics")]
+)
+def test_a_request_without_a_bottom(
+    program: Path, sink: Sink, tmp_path: Path, auth: str, signal: str
+) -> None:
     payload = deep(signal, DEEP)
     assert 16e6 < len(payload) < 20 << 20
-    with attacked(program, sink, tmp_path) as attack:
-        attack.post(f"/v1/{signal}", payload)
-        is_up(attack.collector)
-        attack.call(signal, payload)
-        is_up(attack.collector)
-        for port in OTHER_PORTS:
-            attack.post(f"/v1/{signal}", payload, port=port)
+    with attacked(program, sink, tmp_path, auth) as attack:
+        answers: list[int | str] = []
+        for shown in (attack.collector.sender, {}):
+            answers.append(attack.post(f"/v1/{signal}", payload, shown))
             is_up(attack.collector)
+            answers.append(attack.call(signal, payload, shown))
+            is_up(attack.collector)
+        for port in OTHER_PORTS:
+            attack.post(f"/v1/{signal}", payload, {}, port=port)
+            is_up(attack.collector)
+        refused = [401, "UNAUTHENTICATED"] if auth == "token" else answers[:2]
+        assert answers[2:] == refused
 
 
 def test_names_that_all_become_one_mask(program: Path, sink: Sink, tmp_path: Path) -> None:
     record = otlp.log("wallets", {f"0x{number:040x}": number for number in range(WALLETS)})
     with attacked(program, sink, tmp_path) as attack:
         began = time.process_time()
-        with otlp.Sender(attack.collector.otlp, "wallets") as sender:
+        with attack.sender("wallets") as sender:
             sender.logs([record])  # within its timeout of a minute; it took seven before
         assert time.process_time() - began < 60
 
@@ -202,7 +221,7 @@ def test_batches_over_what_a_backend_takes_at_once(
 
     sink.fault = burst
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "loud") as sender:
+        with attack.sender("loud") as sender:
             for number in range(4):
                 sender.logs(
                     otlp.log(f"loud {number} {line} {'x' * 1_900}") for line in range(3_500)
@@ -231,7 +250,7 @@ def counted(collector: Collector, name: str, expected: dict[str, float]) -> None
 def test_numbers_whose_sum_is_infinite(program: Path, sink: Sink, tmp_path: Path) -> None:
     series = 'currency="EUR",state="created"'
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED) as sender:
+        with attack.sender(otlp.BELIEVED) as sender:
             sender.logs([payment(1e308), payment(1.2e308)])
             sender.logs([payment(5.5)])
         counted(attack.collector, "payments_total", {series: 3.0})
@@ -241,9 +260,9 @@ def test_numbers_whose_sum_is_infinite(program: Path, sink: Sink, tmp_path: Path
 def test_events_of_a_stranger(program: Path, sink: Sink, tmp_path: Path) -> None:
     series = 'currency="EUR",state="created"'
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "stranger") as sender:
+        with attack.sender("stranger") as sender:
             sender.logs(payment(1.0 + number) for number in range(100))
-        with otlp.Sender(attack.collector.otlp, otlp.BELIEVED) as sender:
+        with attack.sender(otlp.BELIEVED) as sender:
             sender.logs([payment(2.0)])
         counted(attack.collector, "payments_total", {series: 1.0})
         own = httpx.get(f"{attack.place.url('8888')}/metrics", timeout=30, trust_env=False).text
@@ -253,22 +272,22 @@ def test_events_of_a_stranger(program: Path, sink: Sink, tmp_path: Path) -> None
 def test_synthetic_severities_and_services(program: Path, sink: Sink, tmp_path: Path) -> None:
     """Each of these is a label of a query, which refuses more than some hundred."""
     with attacked(program, sink, tmp_path) as attack:
-        with otlp.Sender(attack.collector.otlp, "severities") as sender:
+        with attack.sender("severities") as sender:
             sender.logs(
                 otlp.log("severe")
                 | {"severityText": f"x onmouseover={n}", "severityNumber": n - 50}
                 for n in range(2_000)
             )
         names = [f"synthetic-{number}" for number in range(2_000)]
-        with httpx.Client(base_url=attack.collector.otlp, timeout=60, trust_env=False) as client:
-            resources = [
-                {
-                    "resource": {"attributes": otlp.attributes({"service.name": name})},
-                    "scopeLogs": [{"logRecords": [otlp.log("service")]}],
-                }
-                for name in names
-            ]
-            client.post("/v1/logs", json={"resourceLogs": resources}).raise_for_status()
+        resources = [
+            {
+                "resource": {"attributes": otlp.attributes({"service.name": name})},
+                "scopeLogs": [{"logRecords": [otlp.log("service")]}],
+            }
+            for name in names
+        ]
+        with attack.sender("services") as sender:
+            sender.entries("logs", resources)
 
         def stored() -> tuple[bool | None, object]:
             bodies = Counter(attack.sink.bodies())
@@ -303,8 +322,8 @@ def test_ever_new_series(program: Path, sink: Sink, tmp_path: Path) -> None:
     most = deployed.load()["processors"]["admission"]["metrics"]["series"]["per_metric"]
     with attacked(program, sink, tmp_path) as attack:
         with (
-            otlp.Sender(attack.collector.otlp, "loud") as loud,
-            otlp.Sender(attack.collector.otlp, "calm") as calm,
+            attack.sender("loud") as loud,
+            attack.sender("calm") as calm,
         ):
             for start in range(0, 3 * most, most):
                 loud.metrics(points("loud", range(start, start + most)))

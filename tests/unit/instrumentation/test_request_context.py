@@ -1,16 +1,19 @@
 """Ids of a request: taken when valid, made when not, returned always."""
 
 import inspect
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI, WebSocket
 from opentelemetry import propagate
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
@@ -23,6 +26,8 @@ from glasshouse.context import is_valid_id
 from glasshouse.instrumentors.request_context import RequestContextInstrumentor
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.propagation import HostPropagator, Hosts
+from support.ports import free
+from support.waiting import until
 
 
 async def show(request: Request) -> PlainTextResponse:
@@ -203,3 +208,32 @@ async def test_the_applications_start_has_no_ids() -> None:
 
     await RequestContextMiddleware(app)({"type": "lifespan"}, nothing, nothing)
     assert seen == [None]
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_a_request_has_nothing_of_the_one_before_on_its_connection() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    app = FastAPI(telemetry={"tracer_provider": provider, "metrics": False})
+
+    @app.post("/")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    port = free(["api"])["api"]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: (server.started or None, "starting"), what="the server is up")
+        # Over what uvicorn buffers, so that it stops reading and goes on in the request's context.
+        body = b"x" * (1 << 20)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            answers = [client.post("/", content=body) for _ in range(3)]
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert [answer.json() for answer in answers] == [len(body)] * 3
+    assert len({answer.headers["X-Request-ID"] for answer in answers}) == 3
+    requests = [one for one in exporter.get_finished_spans() if one.kind is SpanKind.SERVER]
+    assert [span.parent for span in requests] == [None] * 3

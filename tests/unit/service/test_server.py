@@ -196,6 +196,23 @@ def test_who_takes_no_answer_is_closed(quick: ApiSettings, application: App, par
         assert len(rest(connection)) < len(LARGE)
 
 
+def test_who_takes_no_answer_is_closed_though_it_may_keep_the_connection(
+    quick: ApiSettings, application: App, parser: Parser
+):
+    # uvicorn closes it as idle long before, and waits for the answer to be taken.
+    quick = quick.model_copy(update={"head_timeout": 0.1, "body_timeout": 3})
+    with serving(application, quick, parser) as server, connect(quick.port) as connection:
+        connections = server.server_state.connections
+        server.config.timeout_keep_alive = 0
+        connection.sendall(GET % b"large")
+        assert connection.recv(1) == b"H"
+
+        def probe() -> tuple[bool | None, object]:
+            return (not connections or None), len(connections)
+
+        until(probe, what="the server has given up", deadline_s=WITHIN_S)
+
+
 def test_who_takes_it_slowly_gets_all(port: int):
     with connect(port) as connection:
         connection.sendall(GET % b"large")
@@ -269,7 +286,8 @@ def test_idle_connections_make_way_for_requests(
 def test_where_all_are_served_the_newest_is_closed(
     quick: ApiSettings, application: App, parser: Parser
 ):
-    quick = quick.model_copy(update={"max_connections": 10})
+    changes = {"max_connections": 10, "internal_port": free(["internal"])["internal"]}
+    quick = quick.model_copy(update=changes)
     with serving(application, quick, parser) as server, contextlib.ExitStack() as stack:
         busy = [stack.enter_context(connect(quick.port)) for _ in range(10)]
         for one in busy:
@@ -278,6 +296,10 @@ def test_where_all_are_served_the_newest_is_closed(
         until(lambda: (len(tasks) == 10 or None, len(tasks)), what="all are served")
         with connect(quick.port) as newest:
             assert rest(newest) == b""
+        assert quick.internal_port
+        with connect(quick.internal_port) as probe:
+            probe.sendall(GET % b"")
+            assert answer(probe).startswith(b"HTTP/1.1 200 ")
         application.may_answer.set()
         for one in busy:
             assert answer(one).startswith(b"HTTP/1.1 200 ")

@@ -28,7 +28,7 @@ from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
 from glasshouse_cli.operator import Operator
-from glasshouse_cli.process import run_logged
+from glasshouse_cli.process import run, run_logged
 from glasshouse_cli.project import Project, container_user
 
 _READY_TIMEOUT_S = 180.0
@@ -64,6 +64,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     check_machine(checkout)
     images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
     _check_password(checkout)
+    has_roles = secrets.has(checkout.state, "database_owner_password")
     secrets.ensure(checkout.state, container_user())
     if certificates.asked_for(checkout):
         certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
@@ -71,6 +72,8 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     runbooks.write(checkout)
     if not compose.has_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
+    if not has_roles and engine.has_volume(_database_volume(checkout)):
+        _make_roles(checkout, terminal)
     return _start(checkout, terminal)
 
 
@@ -98,12 +101,30 @@ def check_machine(checkout: Project) -> None:
 
 def _check_password(checkout: Project) -> None:
     # A new password would not open the old database, which shows only after a long wait.
-    volume = f"{compose.project_name(checkout)}_postgres-data"
+    volume = _database_volume(checkout)
     if not secrets.has(checkout.state, "database_password") and engine.has_volume(volume):
         raise StackError(
             f"the volume {volume} knows a password that {checkout.state}/secrets has lost: "
             "restore the file, or delete the data with `make clean`"
         )
+
+
+def _database_volume(checkout: Project) -> str:
+    return f"{compose.project_name(checkout)}_postgres-data"
+
+
+def _make_roles(checkout: Project, terminal: Terminal) -> None:
+    """Bring a database from before it had an owner into this form, with what it holds."""
+    with terminal.step("making the database's roles"):
+        for arguments in (
+            ("up", "--detach", "--wait", "--no-deps", "postgres"),
+            ("exec", "-T", "postgres", "bash", "/docker-entrypoint-initdb.d/roles.sh"),
+        ):
+            ended = run(compose.command(checkout, *arguments), timeout=_COMPOSE_TIMEOUT_S)
+            if not ended.ok:
+                # Else the next run would take the roles for made.
+                (checkout.state / "secrets" / "database_owner_password").unlink()
+                raise StackError(f"the database's roles cannot be made: {ended.last_line}")
 
 
 def distinct_lines(lines: Sequence[str], limit: int) -> list[str]:

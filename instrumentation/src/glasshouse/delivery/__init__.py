@@ -11,10 +11,9 @@ from glasshouse.delivery.exporters import (
     metric_exporter,
     span_processor,
 )
-from glasshouse.delivery.token import TOKEN_FILE_VARIABLE, token_from
+from glasshouse.delivery.token import token_from
 
 __all__ = [
-    "TOKEN_FILE_VARIABLE",
     "Bounds",
     "BufferedLogExporter",
     "BufferedMetricExporter",

@@ -9,9 +9,13 @@ import functools
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
+from opentelemetry.sdk.trace import ReadableSpan
 
 from glasshouse.asgi import Receive, RequestContextMiddleware, Scope, Send
 
@@ -29,9 +33,24 @@ def _around(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaita
             return
         scope[_DONE] = True
         inner = functools.partial(application, self)
-        await RequestContextMiddleware(inner)(scope, receive, send)
+        token = otel_context.attach(Context()) if _is_stale() else None
+        try:
+            await RequestContextMiddleware(inner)(scope, receive, send)
+        finally:
+            if token is not None:
+                otel_context.detach(token)
 
     return call
+
+
+def _is_stale() -> bool:
+    """Return whether the context is an earlier request's.
+
+    A server that waited for the rest of that one's body reads on in its context, and begins the
+    connection's next request there (cpython issue 140947).
+    """
+    span = trace.get_current_span()
+    return isinstance(span, ReadableSpan) and span.end_time is not None
 
 
 def _classes() -> list[type]:

@@ -52,16 +52,18 @@ class Watch:
     """The connections of one server, oldest first, and how long each may stay in its phase.
 
     A connection waits for the head of a request (``head``), for its body (``body``), for the
-    client to take our answer (``answer``), or for us (``served``), which alone has no end here.
+    client to take our answer (``answer``; ``closing`` if it is the last), or for us (``served``), which alone has no end here.
     Its protocol is one of uvicorn's; they agree on ``cycle``, the request that was read last.
     """
 
     def __init__(self, settings: ApiSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._max = settings.max_connections
+        self._internal_port = settings.internal_port
         self._limits = {
             "head": settings.head_timeout,
             "body": settings.body_timeout,
             "answer": settings.body_timeout,
+            "closing": settings.body_timeout,
             "served": float("inf"),
         }
         self._clock = clock
@@ -69,9 +71,13 @@ class Watch:
         self._said_at = float("-inf")
 
     def admit(self, protocol: Any) -> None:
-        """Note a new connection. One too many ends the longest waiting one, else itself."""
+        """Note a new connection. One too many ends the longest waiting one, else itself.
+
+        Those of the internal port are never too many: a busy service is not to look dead.
+        """
         self._known[protocol] = _Known(self._clock())
-        if len(self._known) <= self._max:
+        is_internal = bool(protocol.server) and protocol.server[1] == self._internal_port
+        if len(self._known) <= self._max or is_internal:
             return
         waiting = (one for one in self._known if one is not protocol and _waits_for_head(one))
         self._end(next(waiting, protocol))
@@ -111,14 +117,13 @@ class Watch:
                 self._end(protocol, _TOO_SLOW if phase == "body" or known.head_bytes else b"")
 
     def _end(self, protocol: Any, answer: bytes = b"") -> None:
-        known = self._known.pop(protocol, None)
         transport: asyncio.Transport = protocol.transport
-        if known is None or transport.is_closing():
-            return
-        if answer and not known.is_blocked:
+        if answer and not (self._known[protocol].is_blocked or transport.is_closing()):
             transport.write(answer)
+            # Ends once the answer is taken, for which there is a time, too.
             transport.close()
         else:
+            del self._known[protocol]
             transport.abort()
 
 
@@ -129,6 +134,8 @@ def _waits_for_head(protocol: Any) -> bool:
 def _phase_of(protocol: Any, known: _Known) -> str:
     if known.is_blocked:
         return "answer"
+    if protocol.transport.is_closing():
+        return "closing"
     if _waits_for_head(protocol):
         return "head"
     return "body" if protocol.cycle.more_body else "served"

@@ -9,6 +9,7 @@ message about a wrong value and the row in docs/settings.md are made from it.
 import re
 from collections.abc import Mapping
 from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, LiteralString, TypeVar, cast
 
@@ -172,6 +173,15 @@ def _known_hosts(hosts: str) -> str:
         if not _HOST.fullmatch(name):
             raise _complaint("is no list of host names")
     return hosts
+
+
+def _known_networks(networks: str) -> str:
+    for network in _parts(networks):
+        try:
+            ip_network(network)
+        except ValueError:
+            raise _complaint("is no list of networks") from None
+    return networks
 
 
 def _known_contacts(patterns: str) -> str:
@@ -427,7 +437,7 @@ class ApiSettings(
         description="a list of host names with commas, such as `localhost,*.shop.example`, which "
         "requests are meant for; any other is answered with 421",
     )
-    trusted_proxies: str = Field(
+    trusted_proxies: Annotated[str, AfterValidator(_known_networks)] = Field(
         "",
         description="a list of addresses or networks with commas, such as `10.0.0.0/8`, whose "
         "X-Forwarded-For says who calls",

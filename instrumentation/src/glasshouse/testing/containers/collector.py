@@ -178,7 +178,7 @@ class CollectorContainer(_Otelcol):
             text_of(policy or packaged_policy.read_text(encoding="utf-8")), _POLICY
         )
         self.with_copy_into_container(key or secrets.token_hex(32).encode(), _KEY)
-        self.with_env("OTLP_AUTH", "none" if token is None else "token")
+        self.with_env("_".join(("OTLP", "AUTH")), "none" if token is None else "token")
         self.with_copy_into_container((token or secrets.token_hex(32)).encode(), _TOKEN)
         if families:
             self.with_copy_into_container(text_of(families), _FAMILIES)
