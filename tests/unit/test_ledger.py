@@ -46,20 +46,20 @@ def test_counts_are_exact_to_the_cent(accepted: str, counted: int, cents: int, e
     assert made.money({"events": counted, "amount": cents / 100}).is_exact is exact
 
 
-def result(**told: float) -> Result:
+def result(**reported: float) -> Result:
     return Result(
         fault="x",
         seconds=1,
         verdicts=[ledger().verdict("logs", [arrival("a"), arrival("b")])],
         money=Money(sent=1, accepted=1, counted=1, cents_sent=5, cents_accepted=5, cents_counted=5),
         refused={},
-        told=told,
+        reported=reported,
     )
 
 
 def test_what_is_lost_breaks_a_promise_unless_its_row_allows_it_and_it_is_told() -> None:
     assert result().broken(Allowed()) == ["logs: 1 of 3 accepted are lost"]
-    assert result().broken(Allowed(lost=None)) == ["1 are lost, and nothing tells it"]
+    assert result().broken(Allowed(lost=None)) == ["1 are lost, and nothing reports it"]
     assert result(set_aside=1).broken(Allowed(lost=None)) == []
     [late] = result(set_aside=1).broken(Allowed(lost=None, delays=()))
     assert late.startswith("logs: came ")

@@ -36,7 +36,7 @@ def as_json(result: faults.Result, broken: list[str]) -> dict[str, Any]:
         "verdicts": [one.as_json() for one in result.verdicts],
         "money": {**asdict(result.money), "exact": result.money.is_exact},
         "refused": result.refused,
-        "told": result.told,
+        "reported": result.reported,
         "fired": result.fired,
         "broken": broken,
     }
@@ -79,6 +79,7 @@ def main() -> int:
         result, broken = do()
         failed += bool(broken)
         run.results[name] = as_json(result, broken)
+        report.write(run)  # now: what is interrupted keeps what it has
         left -= takes
         took = time.monotonic() - begin
         say(f"{took:6.0f} s  {'; '.join(broken) or 'kept'}")
@@ -106,7 +107,6 @@ def main() -> int:
                     return result, result.broken(one.allowed)
 
                 note(one.name, whole, seconds(one.long_s) + AROUND_IN_STACK_S)
-    report.write(run)
     if given.json:
         say(report.FIGURES.read_text(encoding="utf-8"), to=sys.stdout)
     else:

@@ -20,7 +20,7 @@ class Promise:
 PROMISES = [
     Promise(
         name="Backend away",
-        text="While a backend is away, as long as the disk lasts, nothing that was accepted is "
+        text="While a backend is unavailable, as long as the disk lasts, nothing accepted is "
         "lost, "
         "nothing is stored twice in Loki or Tempo, and counts are exact to the cent.",
         tests=(
@@ -40,8 +40,7 @@ PROMISES = [
     ),
     Promise(
         name="One for itself",
-        text="One backend that is away or slow delays the records of the others by no more than "
-        "2 s.",
+        text="One backend that is unavailable or slow delays others' records by no more than 2 s.",
         tests=(COLLECTOR,),
         faults=("loki-stopped", "tempo-paused", "prometheus-slow"),
     ),
@@ -79,7 +78,7 @@ PROMISES = [
     Promise(
         name="Disk full",
         text="When the disk is full new requests are refused with 503, and senders try again. What "
-        "was accepted is delivered meanwhile, and makes room.",
+        "was accepted is delivered meanwhile, and frees space.",
         tests=(COLLECTOR,),
         faults=("disk-full",),
     ),
@@ -88,7 +87,7 @@ PROMISES = [
         text="A Collector whose queue file is cut off, written over or unreadable starts. It "
         "sets the "
         "file aside, delivers what can be read of it, loses what stood on the damaged pages, and "
-        "tells: QueueFileDamaged. No other queue is affected.",
+        "reports it: QueueFileDamaged. No other queue is affected.",
         tests=(COLLECTOR,),
         faults=("queue-truncated", "queue-corrupted", "queue-head-corrupted", "queue-unreadable"),
     ),

@@ -24,7 +24,7 @@ HEAD = """# What is lost when things die
 Made by `make chaos` from a run; do not edit. Load runs throughout: logs, business events with
 amounts, spans and metrics with known ids, sent again as an SDK does. After each fault the
 records are counted by id where they are stored. `make test` runs a short form of the most
-telling faults.
+instructive faults.
 
 - **Accepted**: the Collector has acknowledged it. What a sender gives up before that is its own
   loss, which it counts (ServiceLosesTelemetry).
@@ -100,7 +100,7 @@ def _cell(verdicts: Sequence[Mapping[str, Any]], key: str) -> str:
     return f"{sum(one[key] for one in verdicts):,}"
 
 
-def _row(what: str, result: Mapping[str, Any], alert: str) -> str:
+def _row(what: str, result: Mapping[str, Any], alert: str, *, measured: bool) -> str:
     verdicts = result["verdicts"]
     money = result["money"]
     longest = max((one["longest_s"] for one in verdicts), default=0)
@@ -118,7 +118,7 @@ def _row(what: str, result: Mapping[str, Any], alert: str) -> str:
         _cell(verdicts, "doubled"),
         _cell(verdicts, "again"),
         counts,
-        f"{longest:.1f}",
+        f"{longest:.1f}" if measured else "",
         name,
         "kept" if not result["broken"] else "; ".join(result["broken"]),
     ]
@@ -154,7 +154,9 @@ def render(run: Run) -> str:
 def _rows(run: Run, faults: Iterable[tuple[str, str, str]]) -> Iterable[str]:
     for name, what, alert in faults:
         if name in run.results:
-            yield _row(f"{what} (`{name}`)", run.results[name], alert)
+            # Real backends are read once all is over: when a record came is not known.
+            measured = name in BY_NAME
+            yield _row(f"{what} (`{name}`)", run.results[name], alert, measured=measured)
 
 
 def write(run: Run) -> None:

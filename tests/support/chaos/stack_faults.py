@@ -27,7 +27,7 @@ from support.waiting import until
 
 # Not the currencies of the demo and of other tests: those count their own.
 CURRENCY, API_CURRENCY = "XXX", "USD"
-# The sandbox's parts, by what is told of them.
+# The sandbox's parts, by what is reported of them.
 OUTSIDE = {"smtp": "The mail server", "sms": "The provider", "chain": "The chain"}
 SETTLED_WITHIN_S = 120.0
 
@@ -100,12 +100,12 @@ FAULTS = [
     *(
         StackFault(
             name=f"stack-{part}-{mode}",
-            what=f"{what} {told}",
+            what=f"{what} {reported}",
             begin=_outside(part, mode=mode, **more),
             end=_outside(part),
         )
         for part, what in OUTSIDE.items()
-        for mode, told, more in (
+        for mode, reported, more in (
             ("down", "away", {}),
             ("slow", "answers after 5 s", {"delay": 5}),
         )
@@ -334,7 +334,7 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         fired = _fired(stack, http, fault.alert, since) if fault.alert else None
     refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
     refused |= {f"API {one}": traffic.answers.count(one) for one in sorted(set(traffic.answers))}
-    told = {
+    reported = {
         "payments": len(traffic.accepted),
         "payments_unsettled": len(left),
         "longest_answer_s": round(traffic.longest_s, 2),
@@ -345,6 +345,6 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         verdicts=verdicts,
         money=money,
         refused=refused,
-        told=told,
+        reported=reported,
         fired=fired,
     )
