@@ -143,8 +143,8 @@ func normalHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// tell logs that somebody was turned away, without any value of theirs, and not each time.
-func (e *entrance) tell(r *refusal, protocol string) {
+// report logs that somebody was turned away, without any value of theirs, and not each time.
+func (e *entrance) report(r *refusal, protocol string) {
 	e.mu.Lock()
 	now := time.Now()
 	last, before := e.logged[r.reason]

@@ -110,14 +110,14 @@ func TestWhereATokenIsAskedForTheHostMayBeAny(t *testing.T) {
 func TestTurnedAwayIsSaidOncePerMinuteAndReason(t *testing.T) {
 	e, logs := entranceOf(t, Access{AskFor: askForToken, Authenticator: "knowing"}, knowingHost("right"))
 	for range 5 {
-		e.tell(noToken, overHTTP)
+		e.report(noToken, overHTTP)
 	}
-	e.tell(foreignHost, overHTTP)
+	e.report(foreignHost, overHTTP)
 	if got := logs.FilterMessageSnippet("turned away").Len(); got != 2 {
 		t.Fatalf("there are %d lines, want one for each reason", got)
 	}
 	e.logged[noToken.reason] = time.Now().Add(-quiet)
-	e.tell(noToken, overGRPC)
+	e.report(noToken, overGRPC)
 	lines := logs.FilterMessageSnippet("turned away").All()
 	if len(lines) != 3 {
 		t.Fatalf("there are %d lines after a minute", len(lines))

@@ -94,7 +94,7 @@ func (l *limits) turnAway(
 	refusal := l.entrance.refuses(ctx, host, headers)
 	if refusal != nil {
 		l.telemetry.refused(protocol, refusal.reason)
-		l.entrance.tell(refusal, protocol)
+		l.entrance.report(refusal, protocol)
 	}
 	return refusal
 }

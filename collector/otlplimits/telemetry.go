@@ -120,7 +120,7 @@ func (t *telemetry) observe(meter metric.Meter, memory *memoryBudget) error {
 	}
 	closed, err := meter.Int64ObservableCounter(
 		"otelcol_extension_otlp_limits_connections_closed",
-		metric.WithDescription("Connections closed to make room for others, by the listener's port"),
+		metric.WithDescription("Connections closed to make a place for others, by the listener's port"),
 		metric.WithUnit("{connection}"),
 	)
 	if err != nil {

@@ -57,7 +57,7 @@ def result(**reported: float) -> Result:
     )
 
 
-def test_what_is_lost_breaks_a_promise_unless_its_row_allows_it_and_it_is_told() -> None:
+def test_what_is_lost_breaks_a_promise_unless_its_row_allows_it_and_it_is_reported() -> None:
     assert result().broken(Allowed()) == ["logs: 1 of 3 accepted are lost"]
     assert result().broken(Allowed(lost=None)) == ["1 are lost, and nothing reports it"]
     assert result(set_aside=1).broken(Allowed(lost=None)) == []

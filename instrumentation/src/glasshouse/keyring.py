@@ -62,18 +62,18 @@ class KeyFile:
         self.path = path
         self._stamp = self._stamped()
         self._keys = keys_of(path.read_text(encoding="utf-8"))
-        self._looked_at = time.monotonic()
+        self._read_at = time.monotonic()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """All keys, the current one first; none, if the file held none from the start."""
-        if time.monotonic() - self._looked_at >= READ_AGAIN_AFTER_S:
+        if time.monotonic() - self._read_at >= READ_AGAIN_AFTER_S:
             self.read_again()
         return self._keys
 
     def read_again(self) -> bool:
         """Read the file now, if it has changed. Return whether the keys are others than before."""
-        self._looked_at = time.monotonic()
+        self._read_at = time.monotonic()
         try:
             stamp = self._stamped()
             if stamp == self._stamp:

@@ -25,7 +25,7 @@ def chain_answering(answer: Any, status: int = 200, url: str = URL) -> Chain:
     return Chain(httpx.AsyncClient(transport=transport), url)
 
 
-async def test_a_call_and_its_outcome_are_told_to_who_debugs(caplog: pytest.LogCaptureFixture):
+async def test_a_call_and_its_outcome_are_written_for_who_debugs(caplog: pytest.LogCaptureFixture):
     caplog.set_level("DEBUG", logger="backend")
     await chain_answering({"result": "0x1"}).block_number()
     with pytest.raises(ChainBusyError):

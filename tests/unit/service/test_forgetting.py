@@ -305,7 +305,7 @@ def command(settings: DatabaseSettings, folder: Path, *arguments: str, **more: s
     )
 
 
-async def test_the_command_erases_nothing_while_loki_is_away(
+async def test_the_command_erases_nothing_while_loki_is_down(
     world: World_, empty: DatabaseSettings, tmp_path: Path
 ) -> None:
     """With the rows the addresses would be gone that Loki is to be asked for."""
