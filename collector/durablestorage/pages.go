@@ -96,7 +96,7 @@ func (f *file) readMeta() error {
 }
 
 // metaPlaces are where the second may stand: that depends on the size of a page, which the first
-// tells when it is valid.
+// says when it is valid.
 func (*file) metaPlaces() []int64 {
 	places := []int64{0}
 	for size := int64(smallestPage); size <= largestPage; size *= 2 {

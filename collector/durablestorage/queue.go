@@ -15,6 +15,9 @@ import (
 // index, in decimal.
 const metadataKey = "qmv0"
 
+// formerStateKey is one of those that had the indexes before exporterhelper 0.130.
+const formerStateKey = "wi"
+
 // Numbers of the fields of exporterhelper's PersistentMetadata.
 const (
 	fieldItemsSize  = 1

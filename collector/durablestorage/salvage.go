@@ -94,11 +94,29 @@ func inspect(path string) (damage error, pairs []pair) {
 	}
 	f := &file{ReaderAt: opened, size: size, seen: map[uint64]struct{}{}}
 	f.readAll()
+	f.checkQueue()
 	if f.damage == nil {
 		return nil, nil
 	}
 	// The tree comes first: it has the newest of each key.
 	return f.damage, append(f.pairs, f.scan()...)
+}
+
+// checkQueue looks for what a queue cannot be without.
+func (f *file) checkQueue() {
+	requests, state := false, false
+	for _, one := range f.pairs {
+		if _, is := itemIndex(string(one.key)); is {
+			requests = true
+		} else if string(one.key) == metadataKey {
+			_, state = decodeQueue(one.value)
+		} else if string(one.key) == formerStateKey {
+			state = true
+		}
+	}
+	if requests && !state {
+		f.fail("its queue does not know what it holds")
+	}
 }
 
 // salvage chooses what goes on being used. lost is how many requests a queue held and has no more.

@@ -166,7 +166,7 @@ func (c *eventMetrics) restoreRepeats(ctx context.Context) error {
 		r.stored.block--
 		r.stored.tail, r.stored.tailStored = last, len(last)
 	}
-	// A clock that was set back must not keep them for ever.
+	// A clock that was set back must not keep them indefinitely.
 	if r.since = head.Since; r.since.After(c.clock()) {
 		r.since = c.clock()
 	}

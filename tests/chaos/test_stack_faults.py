@@ -13,5 +13,5 @@ from support.stack import Stack
 def test_a_part_away_costs_nothing_that_was_accepted(stack: Stack, fault: StackFault) -> None:
     result = stack_faults.run(fault, stack, fault.short_s)
     assert result.broken(fault.allowed) == [], result
-    assert result.told["payments"] > 0
-    assert result.told["payments_unsettled"] == 0, result
+    assert result.reported["payments"] > 0
+    assert result.reported["payments_unsettled"] == 0, result

@@ -289,8 +289,8 @@ def test_a_person_is_erased_from_rows_and_from_loki(http: httpx.Client, stack: S
     )
     assert ran.returncode == 0, ran.stderr
     assert "1 payments, 0 automation runs" in ran.stdout
-    [told] = [line for line in ran.stdout.splitlines() if line.startswith("Loki: ")]
-    assert int(told.split()[1]) >= 3
+    [reported] = [line for line in ran.stdout.splitlines() if line.startswith("Loki: ")]
+    assert int(reported.split()[1]) >= 3
     assert gone not in ran.stdout + ran.stderr
 
     def status(user: str) -> int:

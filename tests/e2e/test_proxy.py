@@ -201,6 +201,7 @@ def hasty(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     command += [f"--env=PROXY_{name}_TIMEOUT_S={value}" for name, value in LIMITS.items()]
     command += ["--env=OPERATOR_PASSWORD_FILE=/password", f"--volume={secret}:/password:ro"]
     command += [f"--env=PROXY_MAX_REQUESTS={MAX_REQUESTS}"]
+    command += ["--env=GLASSHOUSE_HOSTS=obs.example.com, second"]
     command += [f"--volume={project.root / 'proxy'}:/etc/proxy:ro"]
     command += [f"--publish=127.0.0.1:{port}:3100", "--entrypoint=/etc/proxy/start.sh", image]
     container = subprocess.run(
@@ -248,6 +249,21 @@ def test_a_slow_client_is_cut_off(sent: bytes, trickles: bool, hasty: int) -> No
         assert httpx.get(f"http://127.0.0.1:{hasty}/").status_code == httpx.codes.UNAUTHORIZED
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("obs.example.com", httpx.codes.UNAUTHORIZED),
+        ("OBS.example.com:3100", httpx.codes.UNAUTHORIZED),
+        ("second", httpx.codes.UNAUTHORIZED),
+        ("obsXexample.com", httpx.codes.MISDIRECTED_REQUEST),
+        ("obs.example.com.evil.example", httpx.codes.MISDIRECTED_REQUEST),
+    ],
+)
+def test_other_names_of_this_machine_are_set(host: str, status: int, hasty: int) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{hasty}/", headers={"Host": host})
+    assert answer.status_code == status
+
+
 def test_more_requests_at_once_are_put_off(hasty: int) -> None:
     credential = basic("glasshouse", PASSWORD)["Authorization"]
     begun = (
@@ -293,16 +309,28 @@ def drain(client: socket.socket, *, trickles: bool) -> None:
             return
 
 
-def test_a_missing_password_stops_the_proxy(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("password", "hosts", "line"),
+    [
+        ("", "", "proxy: OPERATOR_PASSWORD_FILE names an empty file: delete it and run make up"),
+        (
+            PASSWORD,
+            "good, bad:80",
+            "proxy: GLASSHOUSE_HOSTS must be host names with commas between",
+        ),
+    ],
+    ids=["no password", "a host with a port"],
+)
+def test_what_cannot_be_right_stops_the_proxy(
+    password: str, hosts: str, line: str, project: Project, tmp_path: Path
+) -> None:
     image = images.resolve(["proxy"], checkout=project)["PROXY_IMAGE"]
-    empty = tmp_path / "password"
-    empty.touch()
+    file = tmp_path / "password"
+    file.write_text(password, encoding="ascii")
     command = ["docker", "run", "--rm", "--read-only", "--tmpfs=/tmp"]
-    command += [
-        f"--volume={empty}:/password:ro",
-        f"--volume={project.root / 'proxy'}:/etc/proxy:ro",
-    ]
-    command += ["--env=OPERATOR_PASSWORD_FILE=/password", "--entrypoint=/etc/proxy/start.sh"]
+    command += [f"--volume={file}:/password:ro", f"--volume={project.root / 'proxy'}:/etc/proxy:ro"]
+    command += ["--env=OPERATOR_PASSWORD_FILE=/password", f"--env=GLASSHOUSE_HOSTS={hosts}"]
+    command += ["--user=0:0", "--entrypoint=/etc/proxy/start.sh"]
     ran = subprocess.run(
         [*command, image],
         capture_output=True,
@@ -311,4 +339,4 @@ def test_a_missing_password_stops_the_proxy(project: Project, tmp_path: Path) ->
         check=False,
     )
     assert ran.returncode == 1
-    assert ran.stderr.splitlines()[-1].startswith("proxy: OPERATOR_PASSWORD_FILE names an empty")
+    assert ran.stderr.splitlines()[-1].startswith(line)

@@ -136,7 +136,7 @@ def _forget(user: str, also: list[str], caller: str | None, wait: float, erase_o
     import psycopg
 
     from backend.operations.forgetting import LokiError, OpenWorkError
-    from backend.operations.forgetting_command import forget
+    from backend.operations.forgetting_command import LokiUnavailableError, forget
     from backend.platform.settings import ForgetSettings
 
     settings = _prepare(ForgetSettings)
@@ -153,6 +153,8 @@ def _forget(user: str, also: list[str], caller: str | None, wait: float, erase_o
     except OpenWorkError as error:
         what = "wait until it has ended, or erase it with --open"
         return _fail(f"forget: nothing was erased, work is open ({error}): {what}", EXIT_FAILED)
+    except LokiUnavailableError as error:
+        return _fail(f"forget: nothing was erased: {error}", EXIT_FAILED)
     except LokiError as error:
         return _fail(f"forget: the rows are erased, Loki's lines are not: {error}", EXIT_FAILED)
     except psycopg.OperationalError as error:

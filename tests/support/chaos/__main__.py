@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from support import collector_process
 from support.chaos import faults, report, stack_faults
@@ -24,13 +24,19 @@ AROUND_S = 15.0
 AROUND_IN_STACK_S = 45.0
 
 
+def say(text: str, *, ends: bool = True, to: TextIO | None = None) -> None:
+    stream = to or sys.stderr
+    stream.write(text + ("\n" if ends else " "))
+    stream.flush()
+
+
 def as_json(result: faults.Result, broken: list[str]) -> dict[str, Any]:
     return {
         "seconds": result.seconds,
         "verdicts": [one.as_json() for one in result.verdicts],
         "money": {**asdict(result.money), "exact": result.money.is_exact},
         "refused": result.refused,
-        "told": result.told,
+        "reported": result.reported,
         "fired": result.fired,
         "broken": broken,
     }
@@ -68,14 +74,15 @@ def main() -> int:
 
     def note(name: str, do: Callable[[], tuple[faults.Result, list[str]]], takes: float) -> None:
         nonlocal left, failed
-        print(f"{name:32} {left / 60:5.1f} min left", end=" ", file=sys.stderr, flush=True)
+        say(f"{name:32} {left / 60:5.1f} min left", ends=False)
         begin = time.monotonic()
         result, broken = do()
         failed += bool(broken)
         run.results[name] = as_json(result, broken)
+        report.write(run)  # now: what is interrupted keeps what it has
         left -= takes
         took = time.monotonic() - begin
-        print(f"{took:6.0f} s  {'; '.join(broken) or 'kept'}", file=sys.stderr, flush=True)
+        say(f"{took:6.0f} s  {'; '.join(broken) or 'kept'}")
 
     with tempfile.TemporaryDirectory() as made, contextlib.ExitStack() as opened:
         folder = Path(made)
@@ -100,11 +107,10 @@ def main() -> int:
                     return result, result.broken(one.allowed)
 
                 note(one.name, whole, seconds(one.long_s) + AROUND_IN_STACK_S)
-    report.write(run)
     if given.json:
-        print(report.FIGURES.read_text(encoding="utf-8"))
+        say(report.FIGURES.read_text(encoding="utf-8"), to=sys.stdout)
     else:
-        print(f"{len(plain) + len(stack)} faults, {failed} of them not as promised: {report.PAGE}")
+        say(f"{len(plain) + len(stack)} faults, {failed} not as promised: {report.PAGE}")
     return 1 if failed else 0
 
 

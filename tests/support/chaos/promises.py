@@ -20,7 +20,8 @@ class Promise:
 PROMISES = [
     Promise(
         name="Backend away",
-        text="While a backend is away, as long as the disk lasts, nothing that was accepted is lost, "
+        text="While a backend is unavailable, as long as the disk lasts, nothing accepted is "
+        "lost, "
         "nothing is stored twice in Loki or Tempo, and counts are exact to the cent.",
         tests=(
             COLLECTOR,
@@ -39,20 +40,22 @@ PROMISES = [
     ),
     Promise(
         name="One for itself",
-        text="One backend that is away or slow delays the records of the others by no more than 2 s.",
+        text="One backend that is unavailable or slow delays others' records by no more than 2 s.",
         tests=(COLLECTOR,),
         faults=("loki-stopped", "tempo-paused", "prometheus-slow"),
     ),
     Promise(
         name="Asked to end",
-        text="A Collector that gets SIGTERM ends within its grace, also when no backend answers, and "
+        text="A Collector that gets SIGTERM ends within its grace, also when no backend answers, "
+        "and "
         "loses nothing.",
         tests=(COLLECTOR,),
         faults=("collector-sigterm", "collector-sigterm-backlog"),
     ),
     Promise(
         name="Killed",
-        text="A Collector that is killed delivers all that was acknowledged, also when it is killed "
+        text="A Collector that is killed delivers all that was acknowledged, also when it is "
+        "killed "
         "again while it recovers. What is delivered again the backends know. Counts are off by "
         "nothing: they, and which events came, are on disk before an event is acknowledged.",
         tests=(
@@ -75,28 +78,31 @@ PROMISES = [
     Promise(
         name="Disk full",
         text="When the disk is full new requests are refused with 503, and senders try again. What "
-        "was accepted is delivered meanwhile, and makes room.",
+        "was accepted is delivered meanwhile, and frees space.",
         tests=(COLLECTOR,),
         faults=("disk-full",),
     ),
     Promise(
         name="Queue file damaged",
-        text="A Collector whose queue file is cut off, written over or unreadable starts. It sets the "
+        text="A Collector whose queue file is cut off, written over or unreadable starts. It "
+        "sets the "
         "file aside, delivers what can be read of it, loses what stood on the damaged pages, and "
-        "tells: QueueFileDamaged. No other queue is affected.",
+        "reports it: QueueFileDamaged. No other queue is affected.",
         tests=(COLLECTOR,),
         faults=("queue-truncated", "queue-corrupted", "queue-head-corrupted", "queue-unreadable"),
     ),
     Promise(
         name="Odd senders",
-        text="A clock that is an hour off, ten times the load, and requests that are broken, too deep "
+        text="A clock that is an hour off, ten times the load, and requests that are broken, too "
+        "deep "
         "or too large cost other records nothing.",
         tests=(COLLECTOR,),
         faults=("clock-behind", "clock-ahead", "load-times-ten", "hostile-requests"),
     ),
     Promise(
         name="Application",
-        text="Telemetry never blocks the application, its memory is bounded, and a process ends within "
+        text="Telemetry never blocks the application, its memory is bounded, and a process ends "
+        "within "
         "5 s whatever its Collector does.",
         tests=(
             DELIVERY + "test_delivery.py",
@@ -106,7 +112,8 @@ PROMISES = [
     ),
     Promise(
         name="Worker killed",
-        text="A worker that is killed anywhere loses no job, doubles no effect but a mail (SMTP knows no "
+        text="A worker that is killed anywhere loses no job, doubles no effect but a mail (SMTP "
+        "knows no "
         "repeat; the Message-ID is the same), and each event is counted once.",
         tests=(
             "tests/unit/service/test_processes.py::"
@@ -117,7 +124,8 @@ PROMISES = [
     ),
     Promise(
         name="Parts of the service away",
-        text="With Postgres, Valkey, Alertmanager, the mail server, the provider or the chain away, "
+        text="With Postgres, Valkey, Alertmanager, the mail server, the provider or the chain "
+        "away, "
         "paused or slow, telemetry loses nothing, and the API answers or says 503.",
         tests=(STACK,),
     ),

@@ -179,7 +179,7 @@ class Rig:
         assert self.popen is not None
         return self.popen.pid
 
-    def told(self) -> dict[str, float]:
+    def reported(self) -> dict[str, float]:
         """Return what the Collector itself says of files that were damaged."""
         names = {
             "set_aside": "otelcol_extension_durable_storage_set_aside",

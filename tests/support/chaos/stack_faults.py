@@ -26,8 +26,8 @@ from support.stack import Stack
 from support.waiting import until
 
 # Not the currencies of the demo and of other tests: those count their own.
-CURRENCY, API_CURRENCY = "XXX", "CHF"
-# The sandbox's parts, by what is told of them.
+CURRENCY, API_CURRENCY = "XXX", "USD"
+# The sandbox's parts, by what is reported of them.
 OUTSIDE = {"smtp": "The mail server", "sms": "The provider", "chain": "The chain"}
 SETTLED_WITHIN_S = 120.0
 
@@ -100,12 +100,12 @@ FAULTS = [
     *(
         StackFault(
             name=f"stack-{part}-{mode}",
-            what=f"{what} {told}",
+            what=f"{what} {reported}",
             begin=_outside(part, mode=mode, **more),
             end=_outside(part),
         )
         for part, what in OUTSIDE.items()
-        for mode, told, more in (
+        for mode, reported, more in (
             ("down", "away", {}),
             ("slow", "answers after 5 s", {"delay": 5}),
         )
@@ -252,10 +252,13 @@ class Reader:
                     for span in backends.tempo_spans(self.http, tempo, trace)
                 ]
             case _:
-                query = f'last_over_time(chaos{{{ID}=~"{run}-m.*"}}[1h])'
-                url = self.stack.url("prometheus")
+                asked = {"query": f'chaos{{{ID}=~"{run}-m.*"}}[1h]'}
+                url = f"{self.stack.url('prometheus')}/api/v1/query"
+                answer = self.http.get(url, params=asked).raise_for_status().json()
                 return [
-                    one["labels"][ID] for one in backends.prometheus_query(self.http, url, query)
+                    f"{series['metric'][ID]}-{float(value):.0f}"
+                    for series in answer["data"]["result"]
+                    for _, value in series["values"]
                 ]
 
 
@@ -330,7 +333,8 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         left = until(paid, what="every payment has ended", deadline_s=SETTLED_WITHIN_S + 60)
         fired = _fired(stack, http, fault.alert, since) if fault.alert else None
     refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
-    told = {
+    refused |= {f"API {one}": traffic.answers.count(one) for one in sorted(set(traffic.answers))}
+    reported = {
         "payments": len(traffic.accepted),
         "payments_unsettled": len(left),
         "longest_answer_s": round(traffic.longest_s, 2),
@@ -341,6 +345,6 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         verdicts=verdicts,
         money=money,
         refused=refused,
-        told=told,
+        reported=reported,
         fired=fired,
     )

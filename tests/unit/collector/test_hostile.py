@@ -1,6 +1,7 @@
 """Hostile requests leave the Collector up, and cost a good sender nothing."""
 
 import contextlib
+import functools
 import gzip
 import itertools
 import threading
@@ -153,11 +154,15 @@ def attacked(program: Path, sink: Sink, folder: Path, auth: str = "token") -> It
         is_up(collector)
 
 
+@functools.cache
+def lists(levels: int) -> bytes:
+    """Return an AnyValue of so many lists, one in the other."""
+    return wire.nested(levels, (5, 1), wire.block(1, b"bottom"))  # array_value, values
+
+
 def deep(signal: str, levels: int) -> bytes:
-    """Return a request with an attribute of so many lists, one in the other."""
-    innermost = wire.block(1, b"bottom")
-    value = wire.nested(levels, (5, 1), innermost)  # AnyValue.array_value, ArrayValue.values
-    attribute = wire.block(1, b"deep") + wire.block(2, value)
+    """Return a request with such an attribute."""
+    attribute = wire.block(1, b"deep") + wire.block(2, lists(levels))
     if signal == "metrics":
         point = (
             wire.block(7, attribute)

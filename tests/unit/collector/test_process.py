@@ -1,12 +1,12 @@
 """The Collector as a plain process, with the deployed configuration."""
 
-import hmac
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from glasshouse.keyring import pseudonym
 from support import collector_process, deployed, otlp
 from support.backends import attribute
 from support.collector import without_redaction
@@ -19,7 +19,7 @@ STOPPED_WITHIN_S = float(
     deployed.compose()["services"]["collector"]["stop_grace_period"].removesuffix("s")
 )
 ADDRESS = "ada.lovelace@mail.example"
-PSEUDONYM = hmac.digest(collector_process.KEY.encode(), ADDRESS.encode(), "sha256").hex()[:16]
+PSEUDONYM = pseudonym(collector_process.KEY.encode(), ADDRESS.encode())
 
 
 def send(to: Collector, *records: dict[str, object]) -> None:

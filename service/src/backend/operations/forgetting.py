@@ -42,6 +42,7 @@ _LOOK_EVERY_S: Final = 0.5
 _LOKI_TIMEOUT_S: Final = 60.0
 # As deep as a clock of a sender may be wrong.
 _SLACK_S: Final = 3600
+_MARGIN_S: Final = 60
 _MASK: Final = re.compile(r"\[([a-z_]+):([0-9a-f]{16})\]")
 _DIGITS_WITHOUT_ID: Final = 14
 
@@ -148,11 +149,16 @@ class Loki:
 
     async def count(self, pseudonyms: Pseudonyms) -> int:
         """Return how many lines hold one of the names. Raises LokiError."""
-        window = f"{int(self._retention + _SLACK_S)}s"
+        # Loki refuses a question about more than it keeps.
+        window = f"{int(self._retention - _MARGIN_S)}s"
         expression = f"sum(count_over_time({_selecting(pseudonyms)} [{window}]))"
         answer = await self._ask("GET", "/loki/api/v1/query", query=expression)
         results = answer.json()["data"]["result"]
         return int(float(results[0]["value"][1])) if results else 0
+
+    async def check(self) -> None:
+        """Raise LokiError where nothing can be deleted."""
+        await self._ask("GET", "/loki/api/v1/delete")
 
     async def delete(self, pseudonyms: Pseudonyms) -> None:
         """Ask for the deletion of all lines that hold one of the names. Raises LokiError."""

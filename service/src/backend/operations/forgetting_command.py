@@ -10,6 +10,10 @@ from backend.platform.encryption import Encryptor
 from backend.platform.settings import ForgetSettings
 
 
+class LokiUnavailableError(Exception):
+    """Loki cannot delete. The message is one line."""
+
+
 async def forget(
     settings: ForgetSettings,
     person: Sequence[str],
@@ -26,26 +30,54 @@ async def forget(
     Raises:
         OpenWorkError: something is still open. Nothing was erased.
         psycopg.OperationalError: the database cannot be used. Nothing was erased.
+        LokiUnavailableError: Loki cannot be asked. Nothing was erased.
         LokiError: the rows are erased, and Loki's lines are not. Run it again.
     """
-    async with create_pool(settings, application="backend-forget") as pool:
+    async with (
+        httpx.AsyncClient(trust_env=False) as client,
+        create_pool(settings, application="backend-forget") as pool,
+    ):
+        loki = _loki(settings, client)
         forgetting = Forgetting(pool, Encryptor(settings.data_keys()), person[0], owner)
-        names = [*person, *await forgetting.addresses()]
-        pseudonyms = Pseudonyms.of(names, settings.hmac_keys())
         if wait is not None:
             await forgetting.wait_for_open_work(wait)
+        if loki is not None:
+            # With the rows the addresses are gone that Loki is to be asked for.
+            await _checked(loki)
+        names = [*person, *await forgetting.addresses()]
+        pseudonyms = Pseudonyms.of(names, settings.hmac_keys())
         counts = await forgetting.erase_rows(pseudonyms)
-    say("Postgres: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
-    if settings.loki_url is None:
-        raise LokiError("LOKI_URL is not set")
-    async with httpx.AsyncClient(trust_env=False) as client:
-        loki = Loki(client, str(settings.loki_url), settings.loki_retention_s)
-        lines = await loki.count(pseudonyms)
-        await loki.delete(pseudonyms)
-    say(
-        f"Loki: {lines} lines under {pseudonyms.count} pseudonyms; queries leave them out within 5 "
-        "minutes, and within 4 hours they are deleted"
-    )
+        say("Postgres: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+        if loki is not None:
+            lines = await _counted(loki, pseudonyms)
+            await loki.delete(pseudonyms)
+            say(
+                f"Loki: {lines} under {pseudonyms.count} pseudonyms; queries leave them out within "
+                "5 minutes, and within 4 hours they are deleted"
+            )
+        else:
+            say("Loki: nothing was asked for, LOKI_URL is not set")
     say("Not erased:")
     for line in REMAINDER:
         say(f"  {line}")
+
+
+def _loki(settings: ForgetSettings, client: httpx.AsyncClient) -> Loki | None:
+    if settings.loki_url is None:
+        return None
+    return Loki(client, str(settings.loki_url), settings.loki_retention_s)
+
+
+async def _checked(loki: Loki) -> None:
+    try:
+        await loki.check()
+    except LokiError as error:
+        raise LokiUnavailableError(str(error)) from None
+
+
+async def _counted(loki: Loki, pseudonyms: Pseudonyms) -> str:
+    """Return how many lines there are, in words. That it cannot be counted keeps none of them."""
+    try:
+        return f"{await loki.count(pseudonyms)} lines"
+    except LokiError:
+        return "all lines (too many to be counted in time)"
