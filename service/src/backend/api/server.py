@@ -53,7 +53,8 @@ class Watch:
 
     A connection waits for the head of a request (``head``), for its body (``body``), for the
     client to take our answer (``answer``; ``closing`` if it is the last), or for us (``served``),
-    which alone has no end here. Its protocol is one of uvicorn's; they agree on ``cycle``, the request that was read last.
+    which alone has no end here. Its protocol is one of uvicorn's; they agree on ``cycle``, the
+    request that was read last.
     """
 
     def __init__(self, settings: ApiSettings, clock: Callable[[], float] = time.monotonic) -> None:
