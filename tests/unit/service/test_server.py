@@ -48,11 +48,15 @@ class App:
             # Set by another thread, which the loop's own kind of event does not bear.
             while not self.may_answer.is_set():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        elif scope["path"] == "/large":
+        elif scope["path"] in ("/large", "/parts"):
             body = LARGE
+        size = 1 << 20 if scope["path"] == "/parts" else len(body)
         length = (b"content-length", str(len(body)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [length]})
-        await send({"type": "http.response.body", "body": body})
+        for start in range(0, len(body), size):
+            more = start + size < len(body)
+            part = body[start : start + size]
+            await send({"type": "http.response.body", "body": part, "more_body": more})
 
     async def _read(self, receive: Receive) -> None:
         size, more = 0, True
@@ -181,9 +185,12 @@ def test_half_a_head_after_an_answer_is_closed(port: int):
         assert rest(connection).startswith(b"HTTP/1.1 408 ")
 
 
-def test_who_takes_no_answer_is_closed(quick: ApiSettings, application: App, parser: Parser):
+@pytest.mark.parametrize("path", [b"large", b"parts"])
+def test_who_takes_no_answer_is_closed(
+    quick: ApiSettings, application: App, parser: Parser, path: bytes
+):
     with serving(application, quick, parser) as server, connect(quick.port) as connection:
-        connection.sendall(GET % b"large")
+        connection.sendall(GET % path)
 
         def probe() -> tuple[bool | None, object]:
             connections = server.server_state.connections

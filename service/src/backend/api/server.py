@@ -52,8 +52,9 @@ class Watch:
     """The connections of one server, oldest first, and how long each may stay in its phase.
 
     A connection waits for the head of a request (``head``), for its body (``body``), for the
-    client to take our answer (``answer``; ``closing`` if it is the last), or for us (``served``), which alone has no end here.
-    Its protocol is one of uvicorn's; they agree on ``cycle``, the request that was read last.
+    client to take our answer (``answer``; ``closing`` if it is the last), or for us (``served``),
+    which alone has no end here. Its protocol is one of uvicorn's; they agree on ``cycle``, the
+    request that was read last.
     """
 
     def __init__(self, settings: ApiSettings, clock: Callable[[], float] = time.monotonic) -> None:
