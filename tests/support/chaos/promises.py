@@ -125,8 +125,7 @@ PROMISES = [
     Promise(
         name="Parts of the service away",
         text="With Postgres, Valkey, Alertmanager, the mail server, the provider or the chain "
-        "down, "
-        "paused or slow, telemetry loses nothing, and the API answers or says 503.",
+        "unavailable, paused or slow, telemetry loses nothing, and the API answers or says 503.",
         tests=(STACK,),
     ),
 ]
