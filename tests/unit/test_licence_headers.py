@@ -13,7 +13,7 @@ FILES = sorted(
     path.relative_to(ROOT)
     for folder in ("collector", "dev")
     for path in (ROOT / folder).rglob("*.go")
-    if GENERATED not in path.parts
+    if GENERATED not in path.parts and not path.name.startswith("generated_")
 )
 
 
