@@ -30,8 +30,9 @@ def say(text: str, *, ends: bool = True, to: TextIO | None = None) -> None:
     stream.flush()
 
 
-def as_json(result: faults.Result, broken: list[str]) -> dict[str, Any]:
+def as_json(result: faults.Result, broken: list[str], run: str) -> dict[str, Any]:
     return {
+        "run": run,
         "seconds": result.seconds,
         "verdicts": [one.as_json() for one in result.verdicts],
         "money": {**asdict(result.money), "exact": result.money.is_exact},
@@ -78,7 +79,7 @@ def main() -> int:
         begin = time.monotonic()
         result, broken = do()
         failed += bool(broken)
-        run.results[name] = as_json(result, broken)
+        run.results[name] = as_json(result, broken, run.name)
         report.write(run)  # now: what is interrupted keeps what it has
         left -= takes
         took = time.monotonic() - begin

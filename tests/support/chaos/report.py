@@ -32,6 +32,7 @@ instructive faults.
   record. **Again**: delivered again, equal in all; Loki, Tempo and Prometheus know it again.
 - **Counts**: events and their amounts, in cents, against what was accepted.
 - **Longest**: seconds from a record's first try to its arrival, at most, over all signals.
+- **Run**: when the row was measured, and at which commit.
 """
 
 UNREACHED = """## What is not promised
@@ -59,6 +60,11 @@ class Run:
     machine: str
     versions: dict[str, str]
     results: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+    @property
+    def name(self) -> str:
+        """When, and of which commit. Rows of other runs may stand beside those of this one."""
+        return f"{self.date}, {self.versions['Glasshouse']}"
 
 
 def machine() -> str:
@@ -121,13 +127,14 @@ def _row(what: str, result: Mapping[str, Any], alert: str, *, measured: bool) ->
         f"{longest:.1f}" if measured else "",
         name,
         "kept" if not result["broken"] else "; ".join(result["broken"]),
+        result["run"],
     ]
     return "| " + " | ".join(cells) + " |"
 
 
 COLUMNS = (
     *("fault", "for s", "sent", "accepted", "lost", "doubled", "again", "counts", "longest"),
-    *("alert", "promise"),
+    *("alert", "promise", "run"),
 )
 TABLE = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
 
