@@ -17,7 +17,7 @@ RATE ?= 10
 FAULTS ?=
 
 # Ours, without what is generated.
-GO_MODULES := $(filter-out collector/ocb collector/distribution,$(patsubst %/go.mod,%,$(wildcard collector/*/go.mod dev/*/go.mod)))
+GO_MODULES := $(filter-out collector/ocb collector/distribution dev/audit,$(patsubst %/go.mod,%,$(wildcard collector/*/go.mod dev/*/go.mod)))
 SHELL_FILES := .ci/run $(shell git ls-files '*.sh')
 RELEASE ?= oldest
 VERSION ?=

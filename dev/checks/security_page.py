@@ -3,6 +3,7 @@
     python dev/checks/security_page.py            # every test that is named
     python dev/checks/security_page.py proxy       # those with the word in them; the rest stays
     python dev/checks/security_page.py --missing   # those that have no result yet
+    python dev/checks/security_page.py --from reports/junit.xml   # no test: what a run has reported
 
 Exit code 1: a test failed, or does not exist.
 """
@@ -181,17 +182,26 @@ def main(arguments: list[str]) -> int:
     if gone := [name for name in names if not exists(name)]:
         sys.stderr.write("".join(f"{PAGE}: there is no test {name}\n" for name in gone))
         return 1
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    if arguments[:1] == ["--from"]:
+        [file] = arguments[1:]
+        cases = list(outcomes(Path(file).read_text(encoding="utf-8")))
+        there = {name for name, _ in cases}
+        chosen = [name for name in names if name in there]
+        return _record(summed(chosen, cases, day))
     if arguments == ["--missing"]:
         known = results(page)
         chosen = [name for name in names if name not in known]
     else:
         chosen = [name for name in names if all(word in name for word in arguments)]
-    found = run(chosen, f"{datetime.now(UTC):%Y-%m-%d}")
-    # Read again: it took a while, and somebody may have edited the page.
+    return _record(run(chosen, day))
+
+
+def _record(found: Mapping[str, Result]) -> int:
+    # Read now: the run took a while, and somebody may have edited the page.
     page = PAGE.read_text(encoding="utf-8")
-    found = {**results(page), **found}
-    PAGE.write_text(written(page, found, machine()), encoding="utf-8")
-    failed = [name for name in chosen if found[name].outcome == "failed"]
+    PAGE.write_text(written(page, {**results(page), **found}, machine()), encoding="utf-8")
+    failed = [name for name, one in found.items() if one.outcome == "failed"]
     sys.stderr.write("".join(f"failed: {name}\n" for name in failed))
     return int(bool(failed))
 

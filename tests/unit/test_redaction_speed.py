@@ -16,7 +16,7 @@ from support.deployed import ROOT
 
 @pytest.mark.parametrize(
     ("pipeline", "storage", "compression"),
-    [("deployed", "file_storage", "gzip"), ("lean", None, "gzip"), ("bare", None, "none")],
+    [("deployed", "durable_storage", "gzip"), ("lean", None, "gzip"), ("bare", None, "none")],
 )
 def test_a_pipeline_has_the_parts_it_is_named_for(
     pipeline: str, storage: str | None, compression: str
@@ -37,6 +37,7 @@ def test_the_deployed_pipeline_queues_as_the_deployed_collector_does() -> None:
         measured = document["exporters"][f"otlp_http/{signal}"]
         assert measured["sending_queue"] == queue_of(collector, backend)
         assert measured["endpoint"] == "${env:BENCH_SINK}"
+    assert document["extensions"]["durable_storage"]["storage"] == "file_storage"
     storage = document["extensions"]["file_storage"]
     assert storage["directory"] == "${env:BENCH_QUEUE}"
     assert storage["fsync"] is collector["extensions"]["file_storage"]["fsync"] is True
@@ -45,7 +46,7 @@ def test_the_deployed_pipeline_queues_as_the_deployed_collector_does() -> None:
 def queue_of(collector: deployed.Document, backend: str) -> dict[str, Any]:
     [name] = [name for name in deployed.queued_exporters(collector) if name.endswith(f"/{backend}")]
     queue = collector["exporters"][name]["sending_queue"]
-    assert queue["storage"] == "file_storage"
+    assert queue["storage"] == "durable_storage"
     return queue
 
 

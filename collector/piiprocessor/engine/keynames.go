@@ -189,6 +189,7 @@ func (x *nameIndex) counts(entry *nameEntry, name string, own, start, end int) b
 			rest = ""
 		}
 		switch {
+		case word == "": // between two signs that stand side by side
 		case isDigit(word[0]) && entry.place != wholeName:
 		case !r.overrides && !holds && x.after[word]:
 			return false

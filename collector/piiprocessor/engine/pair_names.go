@@ -162,9 +162,13 @@ func (e *Engine) nameOf(s, name string, start int, query bool) pairName {
 	return found
 }
 
-// prepended appends the word in its normal form, an underscore, and what follows it.
+// prepended appends the word in its normal form, an underscore, and what follows it. A word of signs
+// has none.
 func prepended(out []byte, word string, rest []byte, own int) (joined []byte, newOwn int) {
-	out = append(appendNormal(out, word), '_')
+	if out = appendNormal(out, word); len(out) == 0 {
+		return append(out, rest...), own
+	}
+	out = append(out, '_')
 	own += len(out)
 	return append(out, rest...), own
 }

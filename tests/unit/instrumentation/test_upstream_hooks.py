@@ -89,6 +89,7 @@ REACHED = {
     "_export_lock",
     "_exporter",
     "_handler_id",
+    "_headers",
     "_instrument_view_instrument_matches",
     "_logger_provider",
     "_measurement_consumer",
@@ -121,6 +122,8 @@ OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw"}
 OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
 # The end of OpenTelemetry's variables that choose an exporter's session.
 OWN |= {"_CREDENTIAL_PROVIDER"}
+# The end of an attribute of events, after its domain.
+OWN |= {"_session_id"}
 # A method of named tuples that is public, as the library documents.
 OWN |= {"_replace"}
 # Our own method, called of a weak reference.

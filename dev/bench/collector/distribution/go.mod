@@ -11,6 +11,7 @@ require (
 	github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor v0.161.0
 	glasshouse.example/collector/admission v0.0.0
 	glasshouse.example/collector/deadletter v0.0.0
+	glasshouse.example/collector/durablestorage v0.0.0
 	glasshouse.example/collector/otlpbisect v0.0.0
 	glasshouse.example/collector/otlplimits v0.0.0
 	glasshouse.example/collector/piiprocessor v0.0.0
@@ -236,6 +237,8 @@ require (
 replace glasshouse.example/collector/otlplimits v0.0.0 => ../../../../collector/otlplimits
 
 replace glasshouse.example/collector/deadletter v0.0.0 => ../../../../collector/deadletter
+
+replace glasshouse.example/collector/durablestorage v0.0.0 => ../../../../collector/durablestorage
 
 replace glasshouse.example/collector/otlpbisect v0.0.0 => ../../../../collector/otlpbisect
 

@@ -136,21 +136,30 @@ def _as_deployed(document: dict[str, Any], deployed: dict[str, Any]) -> None:
         [name] = [one for one in sending if one in deployed["exporters"]]
         kept = {key: deployed["exporters"][name][key] for key in _OF_ANY_EXPORTER}
         document["exporters"][f"otlp_http/{signal_name}"] |= kept
-        storage = kept["sending_queue"].get("storage")
-        if storage:
-            document["extensions"][storage] = deployed["extensions"][storage] | {
-                "directory": "${env:BENCH_QUEUE}",
-                "compaction": {"on_start": False},
-            }
+        for storage in _storages(deployed, kept["sending_queue"]):
+            moved: dict[str, Any] = {"directory": "${env:BENCH_QUEUE}"}
+            if "compaction" in deployed["extensions"][storage]:
+                moved["compaction"] = {"on_start": False}
+            document["extensions"][storage] = deployed["extensions"][storage] | moved
     document["service"]["extensions"] = list(document["extensions"])
+
+
+def _storages(document: dict[str, Any], part: dict[str, Any]) -> list[str]:
+    """Return the extensions that a queue is stored by: its own, and the one behind that."""
+    name = part.get("storage")
+    return [] if name is None else [*_storages(document, document["extensions"][name]), name]
 
 
 def _keep_in_memory(document: dict[str, Any]) -> None:
     """Take the exporters' queues off the disk."""
+    stored: set[str] = set()
     for name, exporter in document["exporters"].items():
         queue = dict(exporter["sending_queue"])
-        document["extensions"].pop(queue.pop("storage", None), None)
+        stored |= set(_storages(document, queue))
+        queue.pop("storage", None)
         document["exporters"][name] = exporter | {"sending_queue": queue}
+    for storage in stored:
+        del document["extensions"][storage]
     document["service"]["extensions"] = list(document["extensions"])
 
 

@@ -223,6 +223,8 @@ class PairNames:
 def _joined(word: bytes, name: str, own: int) -> tuple[str, int]:
     """Put a word before a name; ``own`` is the number of words before the name itself."""
     before = normalise(word.decode("utf-8", "replace"))
+    if not before:  # a word of signs
+        return name, own
     return f"{before}_{name}", own + before.count("_") + 1
 
 
