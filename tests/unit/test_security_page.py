@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -154,30 +155,30 @@ def test_a_report_is_summed_up_by_test() -> None:
 def test_the_report_of_a_run_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    good = "unit/cli/test_secrets.py::test_all_are_made_private"
+    bad = "unit/test_preview.py::test_what_is_sent_is_text_on_the_page"
+    absent = "unit/test_compose_file.py::test_no_secret_is_in_the_environment"
+    other = "unit/test_words.py::test_other"
     page, report = tmp_path / "security.md", tmp_path / "junit.xml"
     page.write_text(
-        "| a | `unit/cli/test_secrets.py::test_all_are_made_private`, `unit/test_preview.py::test_what_is_sent_is_text_on_the_page`, `unit/test_compose_file.py::test_no_secret_is_in_the_environment` |\n"
-        "<!-- begin run -->\n<!-- end run -->\n",
+        f"| a | `{good}`, `{bad}`, `{absent}` |\n<!-- begin run -->\n<!-- end run -->\n",
         encoding="utf-8",
     )
-    report.write_text(
-        '<testsuites><testsuite><testcase classname="tests.unit.cli.test_secrets" name="test_all_are_made_private[1]"/>'
-        '<testcase classname="tests.unit.cli.test_secrets" name="test_all_are_made_private[2]"/>'
-        '<testcase classname="tests.unit.test_preview" name="test_what_is_sent_is_text_on_the_page"><failure/></testcase>'
-        '<testcase classname="tests.e2e.test_c" name="test_other"/></testsuite></testsuites>',
-        encoding="utf-8",
-    )
+    cases = [(f"{good}[1]", ""), (f"{good}[2]", ""), (bad, "<failure/>"), (other, "")]
+    report.write_text(f"<testsuites>{''.join(starmap(case, cases))}</testsuites>", encoding="utf-8")
     main = CHECK["main"]
     monkeypatch.setitem(main.__globals__, "PAGE", page)
     assert main(["--from", str(report)]) == 1
-    assert (
-        capsys.readouterr().err
-        == "failed: unit/test_preview.py::test_what_is_sent_is_text_on_the_page\n"
-    )
+    assert capsys.readouterr().err == f"failed: {bad}\n"
     written = page.read_text(encoding="utf-8")
     assert "3 tests: 1 failed, 1 not run, 1 passed." in written
-    assert "| `unit/cli/test_secrets.py::test_all_are_made_private` | 2 | passed |" in written
-    assert (
-        "| `unit/test_preview.py::test_what_is_sent_is_text_on_the_page` | 1 | failed |" in written
-    )
-    assert "test_other" not in written
+    assert f"| `{good}` | 2 | passed |" in written
+    assert f"| `{bad}` | 1 | failed |" in written
+    assert other not in written
+
+
+def case(name: str, outcome: str) -> str:
+    """Write a test as pytest reports it."""
+    file, _, function = name.partition("::")
+    module = "tests." + file.removesuffix(".py").replace("/", ".")
+    return f'<testcase classname="{module}" name="{function}">{outcome}</testcase>'
