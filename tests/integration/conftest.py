@@ -38,7 +38,7 @@ def start(
 
 @pytest.fixture(scope="session")
 def rig(redaction: str, collector_config: str, start: Start) -> Iterator[collector.Rig]:
-    config = collector_config
+    config = collector.for_corpus(collector_config)
     if redaction == "off":
         config = collector.without_redaction(config)
     with start(config) as running:

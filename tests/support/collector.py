@@ -1,6 +1,7 @@
 """The Collector in a container, as it is deployed, with an OTLP sink behind it."""
 
 import contextlib
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from glasshouse.testing.containers import CollectorContainer, SinkContainer
 from glasshouse.testing.containers.collector import without_redaction
@@ -15,7 +17,16 @@ from glasshouse.testing.containers.stack import BACKENDS
 from glasshouse_cli.project import Project, container_user
 from support import otlp
 
-__all__ = ["FAMILIES", "LABEL", "Rig", "in_stack", "refusal", "running", "without_redaction"]
+__all__ = [
+    "FAMILIES",
+    "LABEL",
+    "Rig",
+    "for_corpus",
+    "in_stack",
+    "refusal",
+    "running",
+    "without_redaction",
+]
 
 LABEL = {"dev.glasshouse.part": "tests"}
 FAMILIES = Path(__file__).parents[2] / "collector" / "event_families.yaml"
@@ -48,6 +59,18 @@ class Rig(otlp.Stored):
 
     def derived_text(self) -> str:
         return httpx.get(self.derived, timeout=30).text
+
+
+def for_corpus(config: str) -> str:
+    """Return a configuration for the corpus: each row on each surface, as redaction leaves it.
+
+    That is more series than one service may have, and more texts of severity than there are.
+    """
+    changed, count = re.subn(r"\b(per_metric|per_service|total): \d+", r"\1: 10000000", config)
+    assert count == 3, "collector/config.yaml bounds series otherwise"
+    document = yaml.safe_load(changed)
+    document["processors"]["admission"]["logs"]["actions"] = {"severity": "keep"}
+    return yaml.safe_dump(document)
 
 
 @contextlib.contextmanager
