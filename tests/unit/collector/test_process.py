@@ -51,7 +51,8 @@ def test_an_address_is_redacted_in_every_signal(
         collector_process.running(program, at, config, sink=sink.url) as collector,
         otlp.Sender(collector.otlp, "tests", collector.sender) as sender,
     ):
-        sender.logs([otlp.log(f"Mail to {ADDRESS} bounced", items)])
+        severity = {"severityNumber": 9, "severityText": f"x {ADDRESS}"}
+        sender.logs([otlp.log(f"Mail to {ADDRESS} bounced", items) | severity])
         sender.spans([otlp.span("send", items)])
         sender.metrics([otlp.gauge("mails", 1, items)])
 
@@ -65,6 +66,8 @@ def test_an_address_is_redacted_in_every_signal(
     expected = f"[email:{PSEUDONYM}]" if redaction == "on" else ADDRESS
     assert found[0]["body"]["stringValue"] == f"Mail to {expected} bounced"
     assert [attribute(one, "note") for one in found] == [expected] * 3
+    assert found[0]["severityText"] == "INFO"
+    assert attribute(found[0], "admission.original_severity") == f"x {expected}"
     leaking = {one.path for one in sink.requests if ADDRESS.encode() in one.body}
     assert leaking == (set() if redaction == "on" else {one.path for one in sink.requests})
 
