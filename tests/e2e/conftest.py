@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,8 +35,9 @@ def otlp_endpoint(
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """A finished run of the demo traffic: its exit code and what it wrote."""
+    """A finished run of the demo traffic: when it began, its exit code, and what it wrote."""
 
+    began: float
     code: int
     output: str
     errors: str
@@ -49,5 +51,6 @@ def demo(stack: Stack) -> Demo:
     command += ["--key-file", str(stack.state / "secrets" / "api_key")]
     # Not in pounds: another test counts those.
     command += ["--duration", "16", "--rate", "20", "--currencies", "EUR,JPY,USD"]
+    began = time.time()
     ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    return Demo(code=ran.returncode, output=ran.stdout, errors=ran.stderr)
+    return Demo(began=began, code=ran.returncode, output=ran.stdout, errors=ran.stderr)
