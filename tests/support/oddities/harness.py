@@ -24,7 +24,8 @@ from support.stack import PROJECT_NAME, Stack, running
 from support.waiting import until
 
 NAME = f"{PROJECT_NAME}-compatibility"
-SERVICES = ("collector", "loki", "tempo", "prometheus")
+# The proxy, because the backends' published ports are there.
+SERVICES = ("collector", "loki", "tempo", "prometheus", "proxy")
 
 
 @dataclass(frozen=True, kw_only=True)
