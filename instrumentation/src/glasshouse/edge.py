@@ -48,7 +48,12 @@ def trust_in(context: Context | None) -> bool | None:
 
 
 def settled(context: Context) -> Context:
-    """Return ``context`` without what is known of the caller: the request has been read."""
+    """Return ``context`` without what is known of the caller: the request has been read.
+
+    An empty one stays empty: by that Celery's instrumentation knows that nothing came in.
+    """
+    if trust_in(context) is None:
+        return context
     return otel_context.set_value(_TRUSTED, None, context)
 
 

@@ -243,3 +243,17 @@ def test_every_caller_is_trusted_unless_it_says_otherwise(text: str | None, expe
 def test_another_word_is_refused():
     with pytest.raises(ConfigurationError, match="GLASSHOUSE_TRUST_CALLERS: 'no' is neither true"):
         trust_from({**os.environ, "GLASSHOUSE_TRUST_CALLERS": "no"})
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_a_message_that_brings_nothing_leaves_no_context(
+    trusting: Callable[[bool], None], trust: bool
+) -> None:
+    """An instrumentation takes any other for what came in, and a task for no child of its caller."""
+    trusting(trust)
+    assert propagate.extract({}) == {}
+    # The control: what a message brings is there.
+    traceparent = f"00-{TRACE}-{SPAN}-{SAMPLED}"
+    assert trace.get_current_span(propagate.extract({"traceparent": traceparent})) is not (
+        trace.INVALID_SPAN
+    )
