@@ -249,7 +249,7 @@ def test_another_word_is_refused():
 def test_a_message_that_brings_nothing_leaves_no_context(
     trusting: Callable[[bool], None], trust: bool
 ) -> None:
-    """An instrumentation takes any other for what came in, and a task for no child of its caller."""
+    """Any other is taken for what came in, and a task for no child of its caller."""
     trusting(trust)
     assert propagate.extract({}) == {}
     # The control: what a message brings is there.
