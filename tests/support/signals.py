@@ -1,6 +1,7 @@
 """Signals of the programs that tests start."""
 
 import signal
+from pathlib import Path
 
 
 def with_default_signals() -> None:
@@ -10,3 +11,10 @@ def with_default_signals() -> None:
     """
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Return whether a process has a handler for a signal (Linux: proc_pid_status(5))."""
+    status = Path("/proc", str(pid), "status").read_text(encoding="ascii")
+    [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (number - 1) & 1)

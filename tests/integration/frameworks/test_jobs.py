@@ -14,6 +14,7 @@ from support.cells import Cells
 from support.frameworks import Program
 from support.job_cells import PERSON, SECRETS, Seen
 from support.received import Span
+from support.signals import catches
 from support.waiting import until
 
 SECTION = "Jobs"
@@ -201,6 +202,11 @@ def test_it_ends_as_without_telemetry(
         frameworks.running(queue.worker, tmp_path, endpoint=None, **variables) as bare,
     ):
         shows(bare, queue.ready)
+        # Some say that they are ready a moment before they answer the signal.
+        until(
+            lambda: (catches(bare.process.pid, signal.SIGTERM) or None, "it does not"),
+            what="the worker answers SIGTERM",
+        )
         bare.process.send_signal(signal.SIGTERM)
         assert seen.code == bare.process.wait(DONE_WITHIN_S)
 
