@@ -286,6 +286,29 @@ def _hostile(rig: Rig, seconds: float) -> None:
 LATE = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
 NAMES = {"loki": "Loki", "tempo": "Tempo", "prometheus": "Prometheus"}
 
+
+def _damaged_queue(
+    name: str,
+    what: str,
+    damage: Callable[[Path], None],
+    *,
+    allowed: Allowed | None = None,
+    in_short: bool = True,
+) -> Fault:
+    """Return the row of a queue file that is damaged. What was on its damaged pages may be lost."""
+    return Fault(
+        name=f"queue-{name}",
+        what=what,
+        run=_damaged(damage),
+        alert="QueueFileDamaged",
+        allowed=allowed or Allowed(lost=None),
+        short_s=3,
+        long_s=20,
+        in_short=in_short,
+        load={"rate": 30, "batch": 1},
+    )
+
+
 FAULTS = [
     Fault(name="none", what="No fault", run=_nothing, allowed=Allowed(delays=()), long_s=30),
     *(
@@ -377,47 +400,18 @@ FAULTS = [
         alert="DataRefused",
         load={"batch": 20},
     ),
-    Fault(
-        name="queue-truncated",
-        what="Loki's queue file cut in half",
-        run=_damaged(_truncate),
-        alert="QueueFileDamaged",
-        allowed=Allowed(lost=None),
-        short_s=3,
-        long_s=20,
+    _damaged_queue("truncated", "Loki's queue file cut in half", _truncate, in_short=False),
+    _damaged_queue(
+        "corrupted", "Noise over an eighth of the pages of Loki's queue file", _overwrite_pages
+    ),
+    _damaged_queue(
+        "head-corrupted",
+        "Noise over the head of Loki's queue file",
+        _overwrite_head,
+        allowed=Allowed(),
         in_short=False,
-        load={"rate": 30, "batch": 1},
     ),
-    Fault(
-        name="queue-corrupted",
-        what="Noise over an eighth of the pages of Loki's queue file",
-        run=_damaged(_overwrite_pages),
-        alert="QueueFileDamaged",
-        allowed=Allowed(lost=None),
-        short_s=3,
-        long_s=20,
-        load={"rate": 30, "batch": 1},
-    ),
-    Fault(
-        name="queue-head-corrupted",
-        what="Noise over the head of Loki's queue file",
-        run=_damaged(_overwrite_head),
-        alert="QueueFileDamaged",
-        short_s=3,
-        long_s=20,
-        in_short=False,
-        load={"rate": 30, "batch": 1},
-    ),
-    Fault(
-        name="queue-unreadable",
-        what="Loki's queue file cannot be read",
-        run=_damaged(_make_unreadable),
-        alert="QueueFileDamaged",
-        allowed=Allowed(lost=None),
-        short_s=3,
-        long_s=20,
-        load={"rate": 30, "batch": 1},
-    ),
+    _damaged_queue("unreadable", "Loki's queue file cannot be read", _make_unreadable),
     Fault(
         name="clock-behind",
         what="A sender's clock an hour behind",

@@ -254,6 +254,5 @@ def test_a_message_that_brings_nothing_leaves_no_context(
     assert propagate.extract({}) == {}
     # The control: what a message brings is there.
     traceparent = f"00-{TRACE}-{SPAN}-{SAMPLED}"
-    assert trace.get_current_span(propagate.extract({"traceparent": traceparent})) is not (
-        trace.INVALID_SPAN
-    )
+    brought = trace.get_current_span(propagate.extract({"traceparent": traceparent}))
+    assert format_span_id(brought.get_span_context().span_id) == SPAN
