@@ -69,30 +69,35 @@ func asJSON(t testing.TB, v any) string {
 
 func (v vector) redact(t testing.TB, e *Engine, in json.RawMessage, hits *Hits) string {
 	t.Helper()
-	var out any
-	if v.Bytes != nil {
-		var text string
-		if err := json.Unmarshal(in, &text); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		redacted, _ := e.Bytes(v.Key, raw, hits)
-		out = base64.StdEncoding.EncodeToString(redacted)
-	} else {
+	if v.Bytes == nil {
 		redacted, err := e.Value(v.Key, in, hits)
 		if err != nil {
 			t.Fatal(err)
 		}
-		decoder := json.NewDecoder(bytes.NewReader(redacted))
-		decoder.UseNumber()
-		if err := decoder.Decode(&out); err != nil {
-			t.Fatal(err)
-		}
+		return respelt(t, redacted)
 	}
-	return asJSON(t, out)
+	var text string
+	if err := json.Unmarshal(in, &text); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	redacted, _ := e.Bytes(v.Key, raw, hits)
+	return asJSON(t, base64.StdEncoding.EncodeToString(redacted))
+}
+
+// respelt is JSON as the encoder writes it: a file may spell a letter by its code.
+func respelt(t testing.TB, raw json.RawMessage) string {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	return asJSON(t, value)
 }
 
 func TestVectors(t *testing.T) {
@@ -117,11 +122,11 @@ func TestVectors(t *testing.T) {
 		}
 		var hits Hits
 		got := v.redact(t, e, in, &hits)
-		if want := asJSON(t, v.Expected); got != want {
+		if want := respelt(t, v.Expected); got != want {
 			t.Errorf("%s:\n in   %s\n got  %s want %s", v.Name, in, got, want)
 			continue
 		}
-		stays := asJSON(t, in) == got
+		stays := respelt(t, in) == got
 		if stays != (hits.Total() == 0) {
 			t.Errorf("%s: changed is %v, but %d hits were counted", v.Name, !stays, hits.Total())
 		}

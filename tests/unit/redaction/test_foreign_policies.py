@@ -162,3 +162,20 @@ def test_the_engines_agree_on_what_is_new_each_time(
     with capsys.disabled():
         sys.stdout.write(f" seed {FRESH_SEED + more} ")
     run(FRESH_SEED + more, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pair", "redacted"),
+    [
+        ([b"password", "hunter2 secret"], [b"password", "[password]"]),
+        # Bytes that are no text are no name; as a value they are one that is no text.
+        ([b"\xffpassword", "hunter2 secret"], [b"\xffpassword", "hunter2 secret"]),
+        (["password", b"\xffhunter2"], ["password", "[password]"]),
+    ],
+    ids=["text", "name", "value"],
+)
+def test_the_engines_read_a_name_in_bytes_alike(pair: list[Any], redacted: list[Any]) -> None:
+    of = {"note": [pair]}
+    (theirs,) = piiredact([{"key": "", "otlp": to_otlp(of)}])
+    ours = Redactor.load(policies.POLICY, key=KEY.encode()).value(of)
+    assert ours == from_otlp(theirs) == {"note": [redacted]}

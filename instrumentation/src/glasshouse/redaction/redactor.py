@@ -248,11 +248,14 @@ class Redactor:
 
 
 def _text(value: Any) -> str | None:
-    """Return a text or the text of bytes."""
+    """Return a text or the text of bytes, if they are one."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
     return None
 
 
