@@ -31,6 +31,8 @@ const (
 	bucketHead = 16
 
 	smallestPage, largestPage = 1 << 9, 1 << 16
+	// newFilePages are those of a file in which no bucket was made yet.
+	newFilePages = 4
 	// deepest is far over what a tree of any file has.
 	deepest = 32
 	// mostPageBytes bounds what one page may claim to be, so that damage costs no memory.
@@ -253,6 +255,10 @@ func (f *file) walk(id uint64, within bounds, depth int, each func(flags uint32,
 }
 
 func (f *file) elements(id uint64, p *page, within bounds, each func(flags uint32, one pair)) {
+	if p.count == 0 && id != f.root {
+		// bbolt keeps an empty bucket without a page of its own.
+		f.fail("page %d: a leaf without elements", id)
+	}
 	var last []byte
 	for i := range p.count {
 		flags, one, ok := p.leaf(i)
@@ -277,13 +283,21 @@ func (f *file) readAll() {
 	if f.size < int64(f.high)*f.pageSize {
 		f.fail("is %d bytes long, and should be %d at least", f.size, int64(f.high)*f.pageSize)
 	}
+	found := false
 	f.walk(f.root, bounds{}, 0, func(flags uint32, one pair) {
 		if flags != bucketFlag {
 			f.fail("%d bytes stand outside of every bucket", len(one.value))
 			return
 		}
+		if string(one.key) != bucketName {
+			f.fail("there is a bucket %.20q", one.key)
+		}
+		found = true
 		f.bucket(one.value)
 	})
+	if !found && f.high > newFilePages {
+		f.fail("there is no bucket %q", bucketName)
+	}
 }
 
 // bucket reads one bucket, whose head is given. file_storage has one.
@@ -311,11 +325,14 @@ func (f *file) bucket(head []byte) {
 	}
 	p.flags = binary.NativeEndian.Uint16(p.data[8:])
 	p.count = int(binary.NativeEndian.Uint16(p.data[10:]))
-	if p.flags != leafPage || pageHeader+p.count*element > len(p.data) {
+	if p.flags != leafPage || pageHeader+p.count*element > len(p.data) ||
+		p.count == 0 && len(p.data) != pageHeader {
 		f.fail("a small bucket is not what it should be")
 		return
 	}
-	f.elements(0, p, bounds{}, take)
+	if p.count > 0 {
+		f.elements(0, p, bounds{}, take)
+	}
 }
 
 // scan reads every leaf that stands anywhere in the file, reachable or not. Only who knows which of

@@ -15,8 +15,8 @@ import (
 // index, in decimal.
 const metadataKey = "qmv0"
 
-// formerStateKey is one of those that had the indexes before exporterhelper 0.130.
-const formerStateKey = "wi"
+// formerKeys had the indexes before exporterhelper 0.130.
+var formerKeys = []string{"ri", "wi", "di"}
 
 // Numbers of the fields of exporterhelper's PersistentMetadata.
 const (

@@ -102,20 +102,26 @@ func inspect(path string) (damage error, pairs []pair) {
 	return f.damage, append(f.pairs, f.scan()...)
 }
 
-// checkQueue looks for what a queue cannot be without.
+// checkQueue looks for what a queue cannot be without, and for what is none of its own.
 func (f *file) checkQueue() {
-	requests, state := false, false
+	requests, state, strange := false, false, ""
 	for _, one := range f.pairs {
-		if _, is := itemIndex(string(one.key)); is {
+		key := string(one.key)
+		if _, is := itemIndex(key); is {
 			requests = true
-		} else if string(one.key) == metadataKey {
+		} else if key == metadataKey {
 			_, state = decodeQueue(one.value)
-		} else if string(one.key) == formerStateKey {
+		} else if slices.Contains(formerKeys, key) {
 			state = true
+		} else {
+			strange = key
 		}
 	}
 	if requests && !state {
 		f.fail("its queue does not know what it holds")
+	}
+	if requests && strange != "" {
+		f.fail("its queue has something under %.20q", strange)
 	}
 }
 
