@@ -5,7 +5,11 @@ import pytest
 
 from backend.jobs.queue import CONFIRM_PAYMENT, DELIVER_NOTIFICATION
 from backend.jobs.retention import Retention, statements
+from backend.notifications.contact_book import Contacts, UnknownContactError
+from backend.notifications.contacts import Contact
+from backend.platform import people
 from backend.platform.database import Pool
+from backend.platform.encryption import Encryptor
 from backend.platform.settings import RetentionSettings
 
 DAYS = 30
@@ -87,6 +91,46 @@ async def test_more_than_a_batch_is_deleted_in_one_go(pool: Pool, jobs: procrast
     kept = await add_job(pool, jobs, "succeeded", YOUNG)
     await Retention(pool, ALL, batch=2).apply()
     assert await ids(pool, "jobs") == [kept]
+
+
+async def test_a_contact_is_deleted_when_it_was_of_no_use_for_long(
+    pool: Pool, encryptor: Encryptor
+):
+    book = Contacts(pool=pool, encryptor=encryptor)
+    contacts = {
+        name: Contact(channel="email", to=f"{name}@example.com")
+        for name in ("unused", "used", "again", "young")
+    }
+    for name, contact in contacts.items():
+        await book.register("shop", name, contact)
+
+    async def age(days: int, *users: str) -> None:
+        digests = [people.digests(encryptor, user)[0] for user in users]
+        async with pool.connection() as connection:
+            await connection.execute(
+                "UPDATE contacts SET used_at = now() - make_interval(days => %s)"
+                " WHERE user_digest = ANY(%s)",
+                [days, digests],
+            )
+
+    async def known(user: str) -> bool:
+        try:
+            await book.check("shop", user, contacts[user])
+        except UnknownContactError:
+            return False
+        return True
+
+    await age(OLD, "unused", "used", "again")
+    await age(YOUNG, "young")
+    assert await known("used")
+    await book.register("shop", "again", contacts["again"])
+    await Retention(pool, ALL).apply()
+    assert {user: await known(user) for user in contacts} == {
+        "unused": False,
+        "used": True,
+        "again": True,
+        "young": True,
+    }
 
 
 async def test_database_that_is_unavailable_is_logged(pool: Pool, caplog: pytest.LogCaptureFixture):

@@ -29,6 +29,7 @@ def statements(settings: RetentionSettings) -> dict[str, int]:
         # After the runs, whose sessions they are.
         "forget_sessions": settings.automation_retention_days,
         "forget_payments": settings.payment_retention_days,
+        "forget_contacts": settings.contact_retention_days,
     }
 
 

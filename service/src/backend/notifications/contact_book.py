@@ -62,9 +62,11 @@ class Contacts:
             "contact_digests": self.encryptor.digests(contact.as_dict()),
         }
         async with single_statement(self.pool) as connection:
-            cursor = await connection.execute(query("has_contact"), parameters)
+            cursor = await connection.execute(query("find_contact"), parameters)
             row = await cursor.fetchone()
-        if not row or not row["found"]:
+            if row and row["is_stale"]:
+                await connection.execute(query("note_use_of_contact"), {"id": row["id"]})
+        if not row:
             raise UnknownContactError
 
     def _where(self, owner: str, user_id: str, channel: str) -> dict[str, Any]:

@@ -165,20 +165,23 @@ SET
     id = excluded.id,
     contact_digest = excluded.contact_digest,
     sealed = excluded.sealed,
-    created_at = excluded.created_at;
+    created_at = excluded.created_at,
+    used_at = excluded.used_at;
 
 -- name: delete_contact
 DELETE FROM contacts
 WHERE owner = %(owner)s AND user_digest = ANY(%(user_digests)s) AND channel = %(channel)s;
 
--- name: has_contact
-SELECT EXISTS (
-    SELECT FROM contacts
-    WHERE owner = %(owner)s
-        AND user_digest = ANY(%(user_digests)s)
-        AND channel = %(channel)s
-        AND contact_digest = ANY(%(contact_digests)s)
-) AS found;
+-- name: find_contact
+-- A registered contact, and whether its last use is worth a note: not each message is to write.
+SELECT id, used_at < clock_timestamp() - interval '1 day' AS is_stale FROM contacts
+WHERE owner = %(owner)s
+    AND user_digest = ANY(%(user_digests)s)
+    AND channel = %(channel)s
+    AND contact_digest = ANY(%(contact_digests)s);
+
+-- name: note_use_of_contact
+UPDATE contacts SET used_at = clock_timestamp() WHERE id = %(id)s;
 
 -- name: payment_totals
 -- What a user has paid, by currency.
@@ -261,6 +264,16 @@ WHERE id IN (
     SELECT session.id FROM automation_sessions AS session
     WHERE session.created_at < now() - make_interval(days => %(days)s)
         AND NOT EXISTS (SELECT FROM automation_runs WHERE session_id = session.id)
+    LIMIT %(limit)s
+);
+
+-- name: forget_contacts
+-- Delete contacts that nobody has registered or written to for so many days.
+DELETE FROM contacts
+WHERE id IN (
+    SELECT id FROM contacts
+    WHERE used_at < now() - make_interval(days => %(days)s)
+    ORDER BY used_at
     LIMIT %(limit)s
 );
 

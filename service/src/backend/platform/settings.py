@@ -356,6 +356,9 @@ class RetentionSettings(_Settings):
         "a job that ended, with its runs (each job's last run and last success stay),",
     )
     outbox_retention_days: int = _days(30, "an event that the Collector has not taken")
+    contact_retention_days: int = _days(
+        365, "a registered contact that was neither used nor registered again"
+    )
 
 
 class ForgetSettings(DataKeySettings, DatabaseSettings):
