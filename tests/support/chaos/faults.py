@@ -63,7 +63,11 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a run of a fault has cost."""
+    """What a run of a fault has cost.
+
+    seen_late_s: how much later than it came a record may have been seen, by signal. also: what else
+    was not kept, a line each.
+    """
 
     fault: str
     seconds: float
@@ -72,27 +76,29 @@ class Result:
     refused: dict[str, int]
     reported: dict[str, float]
     fired: bool | None = None
+    seen_late_s: dict[str, float] = field(default_factory=dict[str, float])
+    also: list[str] = field(default_factory=list[str])
 
     def broken(self, allowed: Allowed) -> list[str]:
         """Return one line for each promise that was not kept."""
         lines: list[str] = []
         for one in self.verdicts:
-            if allowed.lost is not None and one.lost > allowed.lost:
-                lines.append(f"{one.signal}: {one.lost} of {one.accepted} accepted are lost")
+            lost = one.lost - one.volatile
+            if allowed.lost is not None and lost > allowed.lost:
+                lines.append(f"{one.signal}: {lost} of {one.accepted} accepted are lost")
             if one.doubled:
                 lines.append(f"{one.signal}: {one.doubled} are stored twice")
             if not one.accepted:
                 lines.append(f"{one.signal}: nothing was accepted")
-            if one.signal not in allowed.delays and one.longest_s > OTHERS_DELAY_S:
+            late = one.longest_s - self.seen_late_s.get(one.signal, 0) > OTHERS_DELAY_S
+            if one.signal not in allowed.delays and late:
                 lines.append(f"{one.signal}: came {one.longest_s:.1f} s late")
         lost = sum(one.lost for one in self.verdicts)
         if allowed.lost is None and lost and not self.reported.get("set_aside"):
             lines.append(f"{lost} are lost, and nothing reports it")
-        if unsettled := self.reported.get("payments_unsettled"):
-            lines.append(f"{unsettled:.0f} payments have not ended")
         if allowed.exact and not self.money.is_exact:
             lines.append(f"counts: {self.money}")
-        return lines
+        return lines + self.also
 
 
 # Backends

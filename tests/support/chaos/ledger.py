@@ -26,7 +26,8 @@ class Verdict:
 
     accepted: acknowledged to the sender. stored: ids that the backend has. lost: accepted and not
     stored. doubled: stored more often than once. again: delivered again, and known to the backend.
-    longest_s: from the first try to the arrival, at most, of what was accepted.
+    longest_s: from the first try to the arrival, at most, of what was accepted. volatile: of the
+    lost, what a backend that was killed had only in its memory.
     """
 
     signal: str
@@ -37,6 +38,7 @@ class Verdict:
     doubled: int
     again: int
     longest_s: float
+    volatile: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "longest_s": round(self.longest_s, 2)}
@@ -76,7 +78,17 @@ class Ledger:
         with self._lock:
             return set(self.accepted.get(signal, {}))
 
-    def verdict(self, signal: str, arrivals: list[Arrival]) -> Verdict:
+    def verdict(
+        self,
+        signal: str,
+        arrivals: list[Arrival],
+        volatile: tuple[float, float] | None = None,
+    ) -> Verdict:
+        """Return the counts of a signal.
+
+        volatile: from when to when what was accepted could get lost with a backend, by the
+        monotonic clock.
+        """
         with self._lock:
             sent = dict(self.sent.get(signal, {}))
             accepted = dict(self.accepted.get(signal, {}))
@@ -86,12 +98,15 @@ class Ledger:
                 by_id.setdefault(one.id, []).append(one)
         different = {id: len({one.same for one in ones}) for id, ones in by_id.items()}
         delays = [min(one.at for one in by_id[id]) - sent[id] for id in accepted if id in by_id]
+        lost = accepted.keys() - by_id.keys()
+        begin, end = volatile or (0.0, 0.0)
         return Verdict(
             signal=signal,
             sent=len(sent),
             accepted=len(accepted),
             stored=len(by_id),
-            lost=len(accepted.keys() - by_id.keys()),
+            lost=len(lost),
+            volatile=sum(begin <= accepted[id] <= end for id in lost),
             doubled=sum(number - 1 for number in different.values()),
             again=sum(len(ones) - different[id] for id, ones in by_id.items()),
             longest_s=max(delays, default=0.0),

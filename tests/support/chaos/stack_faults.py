@@ -3,9 +3,11 @@
 import contextlib
 import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,53 +18,154 @@ from glasshouse_cli import engine
 from glasshouse_cli.project import load
 from support import backends
 from support import stack as stacks
-from support.backends import attribute
 from support.chaos import load as loads
-from support.chaos.faults import Allowed, Result
-from support.chaos.ledger import Arrival, Ledger
-from support.chaos.load import ID, Load
+from support.chaos.api_load import ApiLoad
+from support.chaos.faults import LATE, NAMES, Allowed, Result
+from support.chaos.ledger import Ledger
+from support.chaos.load import Load
 from support.chaos.load import running as loaded
+from support.chaos.stored import Reader
 from support.stack import Stack
 from support.waiting import until
 
-# Not the currencies of the demo and of other tests: those count their own.
-CURRENCY, API_CURRENCY = "XXX", "USD"
+ROOT = Path(__file__).parents[3]
+ENGINE_PID = Path("/var/run/docker.pid")
+CURRENCY = "XXX"  # no API's: its load is counted by other labels
 # The sandbox's parts, by what is reported of them.
 OUTSIDE = {"smtp": "The mail server", "sms": "The provider", "chain": "The chain"}
 SETTLED_WITHIN_S = 120.0
+QUIET_WITHIN_S = 120.0
+LATE_S = 90.0
+SLOW_S = 5.0
+# Long enough for a program to answer what has waited, short enough to stay slow.
+AWAKE_S = 0.3
+READ = ("prometheus", "loki", "tempo", "alertmanager", "collector", "api")
+
+Fault = Callable[[Stack], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackFault:
-    """One row. begin and end: what is done, by the stack."""
+    """One row.
+
+    fault: what is done to a stack for the time of a block. volatile_s: of each signal named, what
+    was accepted in so many seconds before the fault may be lost; nothing older. only_named: it
+    affects more than this stack, so that it runs only where it is asked for by its name.
+    """
 
     name: str
     what: str
-    begin: Callable[[Stack], None]
-    end: Callable[[Stack], None]
+    fault: Fault
     short_s: float = 10
     long_s: float = 60
     alert: str = ""
     in_short: bool = False
     allowed: Allowed = field(default_factory=Allowed)
+    volatile_s: dict[str, float] = field(default_factory=dict[str, float])
+    only_named: bool = False
 
 
-def _docker(command: str, *services: str) -> Callable[[Stack], None]:
-    def do(stack: Stack) -> None:
-        for service in services:
-            stack.docker(command, service)
+def _each(stack: Stack, command: str, services: tuple[str, ...]) -> None:
+    for service in services:
+        stack.docker(command, service)
+
+
+def _between(first: str, last: str, *services: str) -> Fault:
+    """Run one docker command on services, and another at the end."""
+
+    @contextlib.contextmanager
+    def do(stack: Stack) -> Iterator[None]:
+        try:
+            _each(stack, first, services)
+            yield
+        finally:
+            _each(stack, last, services)
 
     return do
 
 
-def _outside(part: str, **fault: Any) -> Callable[[Stack], None]:
-    def do(stack: Stack) -> None:
-        body = {"mode": "none", **fault}
+def _slow(service: str) -> Fault:
+    """Stop a service's processes again and again: what it is asked waits for up to 5 s."""
+
+    @contextlib.contextmanager
+    def do(stack: Stack) -> Iterator[None]:
+        over = threading.Event()
+
+        def pulse() -> None:
+            while not over.is_set():
+                stack.docker("pause", service)
+                over.wait(SLOW_S)
+                stack.docker("unpause", service)
+                over.wait(AWAKE_S)
+
+        thread = threading.Thread(target=pulse, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(60)
+
+    return do
+
+
+def _outside(part: str, **fault: Any) -> Fault:
+    def put(stack: Stack, body: dict[str, Any]) -> None:
         httpx.put(
             f"{stack.url('sandbox')}/faults/{part}", json=body, timeout=30, trust_env=False
         ).raise_for_status()
 
+    @contextlib.contextmanager
+    def do(stack: Stack) -> Iterator[None]:
+        try:
+            put(stack, fault)
+            yield
+        finally:
+            put(stack, {"mode": "none"})
+
     return do
+
+
+@contextlib.contextmanager
+def _backends_stopped(stack: Stack) -> Iterator[None]:
+    with _between("stop", "start", "loki", "tempo", "prometheus")(stack):
+        stack.docker("kill", "collector")
+        stack.docker("start", "collector")
+        yield
+
+
+@contextlib.contextmanager
+def _all_killed(stack: Stack) -> Iterator[None]:
+    """Kill every container at once, but those of others: the sandbox. Start them in any order."""
+    found = {str(one.Service) for one in stack.compose.get_containers()}
+    services = tuple(sorted(found - {"sandbox"}))
+    threads = [
+        threading.Thread(target=stack.docker, args=("kill", service)) for service in services
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    try:
+        yield
+    finally:
+        _each(stack, "start", services)
+
+
+@contextlib.contextmanager
+def _engine_ended(stack: Stack) -> Iterator[None]:
+    """End the engine as a machine does that restarts; containers come back by their own policy."""
+    pid = int(ENGINE_PID.read_text(encoding="ascii"))
+    os.kill(pid, signal.SIGTERM)
+    until(
+        lambda: (not Path(f"/proc/{pid}").exists() or None, f"process {pid} is there"),
+        what="the engine ends",
+        deadline_s=120,
+    )
+    try:
+        yield
+    finally:
+        engine.ensure(load(ROOT))
 
 
 ALERTS = {
@@ -73,17 +176,32 @@ ALERTS = {
     "valkey": "HealthCheckFailing",
     "collector": "TargetDown",
 }
+# Tempo acknowledges a span before it is in its log: up to max_trace_live and flush_check_period of
+# tempo/tempo.yaml later, and what the Collector had under way.
+TEMPO_KILLED = {"traces": 8.0}
 SERVICES = ("prometheus", "loki", "tempo", "alertmanager", "postgres", "valkey")
 
+
+def _allowed(service: str) -> Allowed:
+    return Allowed(delays=LATE[service]) if service in LATE else Allowed()
+
+
 FAULTS = [
+    StackFault(
+        name="stack-none",
+        what="No fault",
+        fault=lambda _: contextlib.nullcontext(),
+        long_s=30,
+        allowed=Allowed(delays=()),
+    ),
     *(
         StackFault(
             name=f"stack-{service}-stopped",
             what=f"{service.title()} stopped",
-            begin=_docker("stop", service),
-            end=_docker("start", service),
+            fault=_between("stop", "start", service),
             alert=ALERTS.get(service, ""),
             in_short=service == "postgres",
+            allowed=_allowed(service),
         )
         for service in SERVICES
     ),
@@ -91,9 +209,29 @@ FAULTS = [
         StackFault(
             name=f"stack-{service}-paused",
             what=f"{service.title()} paused: accepts, never answers",
-            begin=_docker("pause", service),
-            end=_docker("unpause", service),
+            fault=_between("pause", "unpause", service),
             alert=ALERTS.get(service, ""),
+            allowed=_allowed(service),
+        )
+        for service in SERVICES
+    ),
+    *(
+        StackFault(
+            name=f"stack-{service}-killed",
+            what=f"{NAMES[service]} killed, away, started again",
+            fault=_between("kill", "start", service),
+            long_s=20,
+            allowed=_allowed(service),
+            volatile_s=TEMPO_KILLED if service == "tempo" else {},
+        )
+        for service in NAMES
+    ),
+    *(
+        StackFault(
+            name=f"stack-{service}-slow",
+            what=f"{NAMES.get(service, service.title())} answers after up to 5 s",
+            fault=_slow(service),
+            allowed=_allowed(service),
         )
         for service in SERVICES
     ),
@@ -101,8 +239,7 @@ FAULTS = [
         StackFault(
             name=f"stack-{part}-{mode}",
             what=f"{what} {reported}",
-            begin=_outside(part, mode=mode, **more),
-            end=_outside(part),
+            fault=_outside(part, mode=mode, **more),
         )
         for part, what in OUTSIDE.items()
         for mode, reported, more in (
@@ -113,42 +250,47 @@ FAULTS = [
     StackFault(
         name="stack-backends-stopped",
         what="Loki, Tempo and Prometheus stopped at once, the Collector killed meanwhile",
-        begin=lambda stack: (
-            _docker("stop", "loki", "tempo", "prometheus")(stack),
-            _docker("kill", "collector")(stack),
-            _docker("start", "collector")(stack),
-        )[0],
-        end=_docker("start", "loki", "tempo", "prometheus"),
-        alert="CollectorQueueFilling",
+        fault=_backends_stopped,
         long_s=600,
         in_short=True,
     ),
     StackFault(
         name="stack-collector-stopped",
         what="Collector asked to end, away, started again",
-        begin=_docker("stop", "collector"),
-        end=_docker("start", "collector"),
+        fault=_between("stop", "start", "collector"),
         alert=ALERTS["collector"],
     ),
     StackFault(
         name="stack-collector-killed",
         what="Collector killed, away, started again",
-        begin=_docker("kill", "collector"),
-        end=_docker("start", "collector"),
+        fault=_between("kill", "start", "collector"),
         alert=ALERTS["collector"],
     ),
     StackFault(
         name="stack-worker-killed",
         what="Worker killed, away, started again",
-        begin=_docker("kill", "worker"),
-        end=_docker("start", "worker"),
+        fault=_between("kill", "start", "worker"),
         alert="WorkerHeartbeatLost",
     ),
     StackFault(
         name="stack-api-killed",
         what="API killed, away, started again",
-        begin=_docker("kill", "api"),
-        end=_docker("start", "api"),
+        fault=_between("kill", "start", "api"),
+        alert="ApiDown",
+    ),
+    StackFault(
+        name="stack-all-killed",
+        what="Every container killed at once, all away, started again",
+        fault=_all_killed,
+        long_s=20,
+        volatile_s=TEMPO_KILLED,
+    ),
+    StackFault(
+        name="stack-engine-ended",
+        what="The container engine asked to end, away, started again",
+        fault=_engine_ended,
+        long_s=20,
+        only_named=True,
     ),
 ]
 BY_NAME = {one.name: one for one in FAULTS}
@@ -158,108 +300,11 @@ BY_NAME = {one.name: one for one in FAULTS}
 def stack(folder: Path) -> Iterator[Stack]:
     """Run the whole stack, under a name of its own."""
     folder.mkdir(exist_ok=True)
-    project = load(Path(__file__).parents[3])
+    project = load(ROOT)
     engine.ensure(project)
     name = os.environ.get("GLASSHOUSE_TESTS_NAME") or "glasshouse-chaos"
     with stacks.running(project, folder, name=name) as started:
         yield started
-
-
-@dataclass(kw_only=True)
-class Traffic:
-    """Payments by the API, with a key each, tried again until they are accepted."""
-
-    stack: Stack
-    accepted: list[str] = field(default_factory=list[str])
-    answers: list[str] = field(default_factory=list[str])
-    longest_s: float = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def _send(self) -> None:
-        body = {"userId": "chaos", "amount": "1.25", "currency": API_CURRENCY}
-        with httpx.Client(base_url=self.stack.api, timeout=20, trust_env=False) as client:
-            while not self._stop.is_set():
-                headers = {"Idempotency-Key": secrets.token_hex(8), **self.stack.caller}
-                while True:
-                    begin = time.monotonic()
-                    try:
-                        answer = client.post("/payments", json=body, headers=headers)
-                    except httpx.TransportError as error:
-                        self.answers.append(type(error).__name__)
-                    else:
-                        self.longest_s = max(self.longest_s, time.monotonic() - begin)
-                        if answer.is_success:
-                            self.accepted.append(answer.json()["transactionId"])
-                            break
-                        self.answers.append(str(answer.status_code))
-                    if self._stop.is_set():
-                        return
-                    self._stop.wait(0.5)
-                self._stop.wait(0.5)
-
-    def __enter__(self) -> "Traffic":
-        self._thread = threading.Thread(target=self._send, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        assert self._thread is not None
-        self._thread.join(40)
-
-    def unsettled(self) -> list[str]:
-        """Return the accepted payments that are neither confirmed nor failed."""
-        left: list[str] = []
-        with httpx.Client(base_url=self.stack.api, timeout=20, trust_env=False) as client:
-            for one in self.accepted:
-                answer = client.get(f"/payments/{one}", headers=self.stack.caller)
-                if not answer.is_success or answer.json()["state"] not in ("confirmed", "failed"):
-                    left.append(one)
-        return left
-
-
-@dataclass(kw_only=True)
-class Reader:
-    """What the stack has stored, by id; everything is asked anew each time."""
-
-    stack: Stack
-    http: httpx.Client
-    load: Load
-    first: dict[str, float] = field(default_factory=dict[str, float])
-
-    def arrivals(self, signal: str, sent: list[str]) -> list[Arrival]:
-        found = self._stored(signal, sent)
-        now = time.monotonic()
-        return [
-            Arrival(id=id, at=self.first.setdefault(id, now), same=(id, n))
-            for n, id in enumerate(found)
-        ]
-
-    def _stored(self, signal: str, sent: list[str]) -> list[str]:
-        run = self.load.run
-        match signal:
-            case "logs" | "events":
-                query = f'{{service_name="{self.load.service}"}} | {ID}=~"{run}-{signal[0]}.*"'
-                lines = backends.loki_lines(self.http, self.stack.url("loki"), query)
-                return [line["labels"][ID] for line in lines]
-            case "traces":
-                tempo = self.stack.url("tempo")
-                traces = sorted({self.load.trace_of(id) for id in sent})
-                return [
-                    str(attribute(span, ID))
-                    for trace in traces
-                    for span in backends.tempo_spans(self.http, tempo, trace)
-                ]
-            case _:
-                asked = {"query": f'chaos{{{ID}=~"{run}-m.*"}}[1h]'}
-                url = f"{self.stack.url('prometheus')}/api/v1/query"
-                answer = self.http.get(url, params=asked).raise_for_status().json()
-                return [
-                    f"{series['metric'][ID]}-{float(value):.0f}"
-                    for series in answer["data"]["result"]
-                    for _, value in series["values"]
-                ]
 
 
 def _counted(stack: Stack, http: httpx.Client) -> dict[str, float]:
@@ -271,73 +316,86 @@ def _counted(stack: Stack, http: httpx.Client) -> dict[str, float]:
     return found
 
 
-def _fired(stack: Stack, http: httpx.Client, alert: str, since: float) -> bool:
-    seconds = int(time.time() - since) + 5
-    query = f'max_over_time(ALERTS{{alertname="{alert}",alertstate="firing"}}[{seconds}s])'
+def _fires(stack: Stack, http: httpx.Client, alert: str, window: str) -> bool:
+    query = f'max_over_time(ALERTS{{alertname="{alert}",alertstate="firing"}}[{window}])'
     return bool(backends.prometheus_query(http, stack.url("prometheus"), query))
+
+
+def _fired(stack: Stack, http: httpx.Client, alert: str, since: float) -> bool:
+    return _fires(stack, http, alert, f"{int(time.time() - since)}s")
+
+
+def _wait_quiet(stack: Stack, http: httpx.Client, alert: str) -> None:
+    """Wait until an alert of the row before is over, which would be taken for one of the next."""
+
+    def probe() -> tuple[bool | None, object]:
+        return (not _fires(stack, http, alert, "15s") or None), "it fires"
+
+    until(probe, what=f"{alert} is over", deadline_s=QUIET_WITHIN_S)
 
 
 def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
     """Do a fault under load; return what it cost."""
-    ledger, since = Ledger(), time.time()
-    run_id = "c" + secrets.token_hex(4)
-    load = Load(
-        endpoint=lambda: stack.otlp,
-        ledger=ledger,
-        run=run_id,
-        rate=2,
-        batch=4,
-        headers=stack.sender,
-        currency=CURRENCY,
-    )
     with httpx.Client(timeout=60, trust_env=False) as http:
-        reader = Reader(stack=stack, http=http, load=load)
+        if fault.alert:
+            _wait_quiet(stack, http, fault.alert)
+        ledger, since = Ledger(), time.time()
+        load = Load(
+            endpoint=lambda: stack.otlp,
+            ledger=ledger,
+            run="c" + secrets.token_hex(4),
+            rate=2,
+            batch=4,
+            headers=stack.sender,
+            currency=CURRENCY,
+        )
+        reader = Reader(stack=stack, load=load, ledger=ledger)
+        calls = ApiLoad(stack=stack)
         before = _counted(stack, http)
-        with Traffic(stack=stack) as traffic, loaded(load):
-            time.sleep(2)
-            try:
-                fault.begin(stack)
-                time.sleep(seconds)
-            finally:
-                fault.end(stack)
-            stack.wait_ready(["prometheus", "loki", "tempo", "alertmanager", "collector", "api"])
-            time.sleep(2)
 
         def settled() -> tuple[Any, object]:
             try:
                 verdicts = [
-                    ledger.verdict(one, reader.arrivals(one, list(ledger.sent[one])))
+                    ledger.verdict(
+                        one,
+                        reader.arrivals(http, one),
+                        (began - fault.volatile_s[one], placed)
+                        if one in fault.volatile_s
+                        else None,
+                    )
                     for one in loads.SIGNALS
                 ]
                 now = _counted(stack, http)
             except httpx.HTTPError as error:
                 return None, repr(error)
             money = ledger.money({key: now[key] - before[key] for key in now})
-            done = money.is_exact and not any(one.lost for one in verdicts)
+            done = money.is_exact and not any(one.lost - one.volatile for one in verdicts)
+            # What may be lost may be late as well.
+            late = any(one.volatile for one in verdicts) and time.monotonic() < end - LATE_S
             state = (verdicts, money)
-            return (state if done or time.monotonic() > end else None), state
+            return (state if (done and not late) or time.monotonic() > end else None), state
 
-        end = time.monotonic() + SETTLED_WITHIN_S
-        verdicts, money = until(
-            settled, what="everything accepted is stored", deadline_s=SETTLED_WITHIN_S + 60
-        )
-
-        def paid() -> tuple[list[str] | None, object]:
-            try:
-                left = traffic.unsettled()
-            except httpx.HTTPError as error:
-                return None, repr(error)
-            return (left if not left or time.monotonic() > paid_by else None), left
-
-        paid_by = time.monotonic() + SETTLED_WITHIN_S
-        left = until(paid, what="every payment has ended", deadline_s=SETTLED_WITHIN_S + 60)
+        with reader.following():
+            with calls.running(http), loaded(load):
+                time.sleep(2)
+                began = time.monotonic()
+                with fault.fault(stack):
+                    placed = time.monotonic()
+                    time.sleep(seconds)
+                stack.wait_ready(READ)
+                time.sleep(2)
+            end = time.monotonic() + SETTLED_WITHIN_S
+            verdicts, money = until(
+                settled, what="everything accepted is stored", deadline_s=SETTLED_WITHIN_S + 60
+            )
+        left, miscounted = _ended(calls, http)
         fired = _fired(stack, http, fault.alert, since) if fault.alert else None
     refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
-    refused |= {f"API {one}": traffic.answers.count(one) for one in sorted(set(traffic.answers))}
+    refused |= {f"API {one}": calls.answers.count(one) for one in sorted(set(calls.answers))}
     reported = {
-        "payments": len(traffic.accepted),
-        "payments_unsettled": len(left),
-        "longest_answer_s": round(traffic.longest_s, 2),
+        **{kind: float(len(ids)) for kind, ids in calls.accepted.items()},
+        "unended": float(len(left)),
+        "longest_answer_s": round(calls.longest_s, 2),
     }
     return Result(
         fault=fault.name,
@@ -346,5 +404,21 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         money=money,
         refused=refused,
         reported=reported,
+        also=[f"not ended: {', '.join(left)}"] * bool(left) + miscounted,
         fired=fired,
+        seen_late_s=reader.seen_late_s(),
     )
+
+
+def _ended(calls: ApiLoad, http: httpx.Client) -> tuple[list[str], list[str]]:
+    """Wait for the end of what was accepted over the API; return what has none or is miscounted."""
+    end = time.monotonic() + SETTLED_WITHIN_S
+
+    def probe() -> tuple[tuple[list[str], list[str]] | None, object]:
+        try:
+            state = calls.unended(), calls.miscounted(http)
+        except httpx.HTTPError as error:
+            return None, repr(error)
+        return (state if not any(state) or time.monotonic() > end else None), state
+
+    return until(probe, what="all work has ended", deadline_s=SETTLED_WITHIN_S + 60)
