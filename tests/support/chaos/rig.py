@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import yaml
+from google.protobuf.json_format import MessageToDict
 
 from support import collector_process, deployed, otlp_sink
 from support.backends import attribute
@@ -25,6 +26,14 @@ BACKENDS = ("tempo", "loki", "prometheus")
 # Of each signal of the load: where it is stored, and in which requests.
 STORED = {"logs": "loki", "events": "loki", "traces": "tempo", "metrics": "prometheus"}
 PATHS = {"loki": "logs", "tempo": "traces", "prometheus": "metrics"}
+PARTS = {
+    "logs": ("resource_logs", "scope_logs", "log_records"),
+    "traces": ("resource_spans", "scope_spans", "spans"),
+    "metrics": ("resource_metrics", "scope_metrics", "metrics"),
+}
+# What events of the distro are known by: their attributes are named for their domain.
+TRANSACTION = "payment.transaction_id"
+IDS = frozenset({ID, TRANSACTION})
 # A backend that is back is noticed within 10 s: when nothing came for longer, nothing will.
 QUIET_S = 12.0
 STOPPED_WITHIN_S = 15.0  # docker-compose.yml: stop_grace_period
@@ -49,7 +58,8 @@ def slow(delay_s: float) -> Callable[[Request], int]:
 class Rig:
     """A Collector that can be ended and started, and sinks that can go, hang and be slow.
 
-    wrapped: what is put before the Collector's command.
+    wrapped: what is put before the Collector's command. noted: figures of the fault itself.
+    may_be_lost: the ids that stood on damaged pages; None when nothing was damaged.
     """
 
     program: Path
@@ -59,11 +69,20 @@ class Rig:
     wrapped: tuple[str, ...] = ()
     popen: subprocess.Popen[bytes] | None = None
     starts: int = 0
-    _decoded: dict[int, tuple[Request, dict[str, Any]]] = field(default_factory=dict[int, Any])
+    ledger: Ledger = field(default_factory=Ledger)
+    noted: dict[str, float] = field(default_factory=dict[str, float])
+    may_be_lost: set[str] | None = None
+    _decoded: dict[int, tuple[Request, list[dict[str, Any]]]] = field(
+        default_factory=dict[int, Any]
+    )
 
     @property
     def otlp(self) -> str:
         return self.at.url("4318")
+
+    @property
+    def grpc(self) -> str:
+        return f"127.0.0.1:{self.at.ports['4317']}"
 
     @property
     def sender(self) -> dict[str, str]:
@@ -150,7 +169,7 @@ class Rig:
         found: list[Arrival] = []
         for request in tuple(sink.requests):
             for item in self._items(sink, request):
-                id = attribute(item, ID)
+                id = attribute(item, ID) or attribute(item, TRANSACTION)
                 if id and signal == "metrics":
                     id = f"{id}-{item['asDouble']:.0f}"
                 if id:
@@ -158,21 +177,12 @@ class Rig:
         return found
 
     def _items(self, sink: Sink, request: Request) -> list[dict[str, Any]]:
+        """Return the records of a request that have an id, in OTLP's JSON form."""
         if id(request) not in self._decoded:
-            self._decoded[id(request)] = (request, sink.decoded(request))
-        body = self._decoded[id(request)][1]
-        items: list[dict[str, Any]] = []
-        for outer, inner, name in (
-            ("resourceLogs", "scopeLogs", "logRecords"),
-            ("resourceSpans", "scopeSpans", "spans"),
-            ("resourceMetrics", "scopeMetrics", "metrics"),
-        ):
-            for resource in body.get(outer, []):
-                for scope in resource[inner]:
-                    items += scope[name]
-        if "resourceMetrics" in body:
-            return [point for one in items for point in one.get("gauge", {}).get("dataPoints", [])]
-        return items
+            kind = request.path.rpartition("/")[2]
+            items = [MessageToDict(one) for one in _with_id(sink.message(request), kind)]
+            self._decoded[id(request)] = (request, items)
+        return self._decoded[id(request)][1]
 
     def storage_pid(self) -> int:
         """Return a process that sees the storage's own file system."""
@@ -214,6 +224,17 @@ class Rig:
                 break
             time.sleep(0.2)
         return verdicts(), money()
+
+
+def _with_id(message: Any, kind: str) -> Iterator[Any]:
+    """Yield the load's own records: beside them there may be many times as many others."""
+    outer, inner, name = PARTS[kind]
+    for resource in getattr(message, outer):
+        for scope in getattr(resource, inner):
+            for item in getattr(scope, name):
+                for one in item.gauge.data_points if kind == "metrics" else (item,):
+                    if any(entry.key in IDS for entry in one.attributes):
+                        yield one
 
 
 def config(*, queue_bytes: int | None = None, storage: str | None = None) -> str:

@@ -1,0 +1,139 @@
+"""Senders beside the known load: every odd input there is, and a process with the distro itself."""
+
+import contextlib
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from support import otlp, shop_process
+from support.chaos import emitter
+from support.chaos.rig import Rig
+from support.oddities.samples import Marks
+from support.oddities.sending import Sender
+from support.oddities.table import all_rows
+from support.oddities.trial import new_run
+from support.waiting import until
+
+# One whole round takes about so long: a shorter row sends as many as it can, of all kinds.
+ROUND_S = 30.0
+# What the distro promises (instrumentation/README.md), and what Python's end takes beside it.
+EXIT_S = 5.0
+
+
+def oddities(rig: Rig, seconds: float) -> None:
+    """Send the rows of docs/compatibility.md, round after round; in a long row each at least once.
+
+    Notes how many were sent and how they were answered, and what the Collector made of them.
+    """
+    rows = list(all_rows())
+    answers: Counter[str] = Counter()
+    sent: set[str] = set()
+    end = time.monotonic() + seconds
+    with Sender(rig.otlp, rig.grpc, rig.sender) as sender:
+        while time.monotonic() < end:
+            run = new_run()
+            random.shuffle(rows)
+            for row in rows:
+                if time.monotonic() > end and (seconds < ROUND_S or len(sent) == len(rows)):
+                    break
+                payload = row.build(Marks(run=run, row=row.name))
+                answer = sender.send(row.signal, payload, row.over)
+                kind = "accepted" if answer.accepted else "refused" if answer.refused else "other"
+                answers[kind] += 1
+                sent.add(row.name)
+    rig.noted |= {
+        "oddities": answers.total(),
+        "oddities_not_sent": len(rows) - len(sent),
+        **{f"oddities_{kind}": answers[kind] for kind in ("accepted", "refused", "other")},
+        **{key: sum(rig.own_metric(name).values()) for key, name in NOTICED.items()},
+    }
+
+
+NOTICED = {
+    "records_repaired": "otelcol_processor_admission_repaired_total",
+    "records_refused": "otelcol_processor_admission_refused_total",
+    "requests_refused": "otelcol_extension_otlp_limits_refused_total",
+    "events_not_believed": "otelcol_connector_event_metrics_not_believed_total",
+}
+
+
+def distro(rig: Rig, seconds: float) -> None:
+    """End the Collector while a process with the distro emits, start it again, end the process.
+
+    What the process has emitted counts as accepted.
+    """
+    with emitting(rig) as running:
+        assert rig.stop() == 0, rig.log[-3000:]
+        time.sleep(seconds)
+        rig.start()
+        time.sleep(1)
+        rig.noted["exit_s"] = running.stop()
+    emitted = running.emitted()
+    for one in emitted:
+        rig.ledger.send(one.signal, [one.id], at=one.at)
+        if one.signal == "events":
+            rig.ledger.amount(one.id, one.cents)
+        if one.call_ms is not None:
+            rig.ledger.accept(one.signal, [one.id])
+    calls = sorted(one.call_ms for one in emitted if one.call_ms is not None)
+    rig.noted |= {
+        "distro_emitted": len(calls),
+        "call_p99_ms": calls[len(calls) * 99 // 100],
+        "call_longest_ms": calls[-1],
+    }
+
+
+class Emitting:
+    """A process of emitter.py. written: where it notes what it emits."""
+
+    def __init__(self, process: subprocess.Popen[bytes], written: Path) -> None:
+        self.process = process
+        self.written = written
+
+    def emitted(self) -> list[emitter.Emitted]:
+        if not self.written.exists():
+            return []
+        return emitter.read(self.written.read_text(encoding="utf-8"))
+
+    def stop(self) -> float:
+        """Send SIGTERM; return the seconds until the process has ended."""
+        begin = time.monotonic()
+        self.process.terminate()
+        self.process.wait(60)
+        return time.monotonic() - begin
+
+
+@contextlib.contextmanager
+def emitting(rig: Rig) -> Iterator[Emitting]:
+    """Run emitter.py with the distro; yield once it emits."""
+    folder = rig.at.folder
+    written, console = folder / "emitted", folder / "console"
+    variables = shop_process.environment(
+        rig.otlp,
+        OTEL_SERVICE_NAME=otlp.BELIEVED,
+        OTEL_METRICS_EXPORTER="none",
+        GLASSHOUSE_OTLP_TOKEN_FILE=str(folder / "otlp_token"),
+        GLASSHOUSE_HMAC_KEY_FILE=str(folder / "hmac_key"),
+    )
+    run = f"{random.getrandbits(24):x}"
+    command = [str(shop_process.INSTRUMENT), sys.executable, emitter.__file__, str(written), run]
+    with console.open("wb") as output:
+        process = subprocess.Popen(command, env=variables, stdout=output, stderr=subprocess.STDOUT)
+    started = Emitting(process, written)
+
+    def emits() -> tuple[bool | None, object]:
+        text = console.read_text(encoding="utf-8", errors="replace")[-2000:]
+        assert process.poll() is None, text
+        return bool(started.emitted()) or None, text
+
+    try:
+        until(emits, what="the process emits", deadline_s=120)
+        yield started
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
