@@ -8,15 +8,14 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from support.chaos.load import ID
 from support.chaos.rig import STORED, Rig, queue_file
 
 PAGE = 4096
 # Of a page: its number, what it is, how many elements it has, how many pages belong to it.
 HEADER = struct.Struct("=QHHI")
 LEAF = 0x02
-# An attribute as protobuf has it: the key, then a value that is a text, with its length.
-ATTRIBUTE = re.compile(rb"\x0a" + bytes([len(ID)]) + ID.encode() + rb"\x12.\x0a(.)", re.DOTALL)
+# A text as protobuf has it in a value: its length, then itself. Here one that is an id of the load.
+TEXT = re.compile(rb"\x0a(.)(?=[0-9a-f]+-[a-z]\d+-\d)", re.DOTALL)
 
 
 def note(rig: Rig, backend: str, damage: Callable[[Path], None]) -> None:
@@ -55,7 +54,7 @@ def on_damaged_pages(before: bytes, after: bytes) -> set[str]:
 
 
 def ids(data: bytes) -> Iterator[str]:
-    for one in ATTRIBUTE.finditer(data):
+    for one in TEXT.finditer(data):
         yield data[one.end() : one.end() + one[1][0]].decode(errors="replace")
 
 

@@ -2,8 +2,8 @@
 
 opentelemetry-instrument python emitter.py FILE RUN
 
-Each id is a line of FILE before it is emitted (signal, id, cents, moment by the monotonic clock) and
-one after it (id, milliseconds that the call took): a signal may end the process between the two.
+Each id is a line of FILE before it is emitted (signal, id, cents, moment by the monotonic clock)
+and one after it (id, milliseconds that the call took): it may be ended between the two.
 """
 
 import logging
@@ -19,7 +19,7 @@ RATE = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Emitted:
-    """One record. at: before the call, by the monotonic clock. call_ms: None when it did not end."""
+    """One record. at: before the call, by the monotonic clock. call_ms: None when it has no end."""
 
     signal: str
     id: str
