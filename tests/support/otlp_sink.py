@@ -83,11 +83,8 @@ class Sink(otlp.Stored):
 
     def decoded(self, request: Request) -> dict[str, Any]:
         """Return a request in OTLP's JSON form."""
-        return MessageToDict(self.message(request))
-
-    def message(self, request: Request) -> Any:
-        """Return a request as protobuf has it."""
-        return _MESSAGES[request.path.rpartition("/")[2]].FromString(request.body)
+        signal = request.path.rpartition("/")[2]
+        return MessageToDict(_MESSAGES[signal].FromString(request.body))
 
     def bodies(self) -> list[str]:
         """Return the text of every log record."""

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import yaml
-from google.protobuf.json_format import MessageToDict
 
 from support import collector_process, deployed, otlp_sink
 from support.backends import attribute
+from support.chaos import marked
 from support.chaos.ledger import Arrival, Ledger, Money, Verdict
 from support.chaos.load import CURRENCY, ID
 from support.collector_process import Place
@@ -26,14 +26,6 @@ BACKENDS = ("tempo", "loki", "prometheus")
 # Of each signal of the load: where it is stored, and in which requests.
 STORED = {"logs": "loki", "events": "loki", "traces": "tempo", "metrics": "prometheus"}
 PATHS = {"loki": "logs", "tempo": "traces", "prometheus": "metrics"}
-PARTS = {
-    "logs": ("resource_logs", "scope_logs", "log_records"),
-    "traces": ("resource_spans", "scope_spans", "spans"),
-    "metrics": ("resource_metrics", "scope_metrics", "metrics"),
-}
-# What events of the distro are known by: their attributes are named for their domain.
-TRANSACTION = "payment.transaction_id"
-IDS = frozenset({ID, TRANSACTION})
 # A backend that is back is noticed within 10 s: when nothing came for longer, nothing will.
 QUIET_S = 12.0
 STOPPED_WITHIN_S = 15.0  # docker-compose.yml: stop_grace_period
@@ -168,20 +160,19 @@ class Rig:
         sink = self.sinks[STORED[signal]]
         found: list[Arrival] = []
         for request in tuple(sink.requests):
-            for item in self._items(sink, request):
-                id = attribute(item, ID) or attribute(item, TRANSACTION)
+            for item in self._items(request):
+                id = attribute(item, ID) or attribute(item, marked.TRANSACTION)
                 if id and signal == "metrics":
                     id = f"{id}-{item['asDouble']:.0f}"
                 if id:
                     found.append(Arrival(id=id, at=request.at, same=repr(item)))
         return found
 
-    def _items(self, sink: Sink, request: Request) -> list[dict[str, Any]]:
+    def _items(self, request: Request) -> list[dict[str, Any]]:
         """Return the records of a request that have an id, in OTLP's JSON form."""
         if id(request) not in self._decoded:
             kind = request.path.rpartition("/")[2]
-            items = [MessageToDict(one) for one in _with_id(sink.message(request), kind)]
-            self._decoded[id(request)] = (request, items)
+            self._decoded[id(request)] = (request, marked.records(kind, request.body))
         return self._decoded[id(request)][1]
 
     def storage_pid(self) -> int:
@@ -224,17 +215,6 @@ class Rig:
                 break
             time.sleep(0.2)
         return verdicts(), money()
-
-
-def _with_id(message: Any, kind: str) -> Iterator[Any]:
-    """Yield the load's own records: beside them there may be many times as many others."""
-    outer, inner, name = PARTS[kind]
-    for resource in getattr(message, outer):
-        for scope in getattr(resource, inner):
-            for item in getattr(scope, name):
-                for one in item.gauge.data_points if kind == "metrics" else (item,):
-                    if any(entry.key in IDS for entry in one.attributes):
-                        yield one
 
 
 def config(*, queue_bytes: int | None = None, storage: str | None = None) -> str:
