@@ -470,8 +470,8 @@ FAULTS = [
         alert="RecordsRefused",
         allowed=Allowed(
             delays=(),
-            at_least={"records_refused": 1, "records_repaired": 1},
-            at_most={"oddities_other": 0},
+            at_least={"requests_refused": 1, "records_repaired": 1},
+            at_most={"oddities_unanswered": 0},
         ),
     ),
     Fault(

@@ -12,47 +12,53 @@ from pathlib import Path
 from support import otlp, shop_process
 from support.chaos import emitter
 from support.chaos.rig import Rig
+from support.oddities.rows import Row
 from support.oddities.samples import Marks
 from support.oddities.sending import Sender
 from support.oddities.table import all_rows
 from support.oddities.trial import new_run
 from support.waiting import until
 
-# One whole round takes about so long: a shorter row sends as many as it can, of all kinds.
-ROUND_S = 30.0
-# What the distro promises (instrumentation/README.md), and what Python's end takes beside it.
-EXIT_S = 5.0
+# A row for less than this is no whole round, which takes about a minute: it sends so many at least,
+# those first that may be refused whole, and of the others any.
+SHORT_S = 30.0
+LEAST = 400
 
 
 def oddities(rig: Rig, seconds: float) -> None:
     """Send the rows of docs/compatibility.md, round after round; in a long row each at least once.
 
-    Notes how many were sent and how they were answered, and what the Collector made of them.
+    Notes how many were sent, how they were answered, and what the Collector made of them.
     """
     rows = list(all_rows())
+    least = LEAST if seconds < SHORT_S else len(rows)
     answers: Counter[str] = Counter()
-    sent: set[str] = set()
     end = time.monotonic() + seconds
     with Sender(rig.otlp, rig.grpc, rig.sender) as sender:
-        while time.monotonic() < end:
-            run = new_run()
-            random.shuffle(rows)
-            for row in rows:
-                if time.monotonic() > end and (seconds < ROUND_S or len(sent) == len(rows)):
-                    break
-                payload = row.build(Marks(run=run, row=row.name))
-                answer = sender.send(row.signal, payload, row.over)
-                kind = "accepted" if answer.accepted else "refused" if answer.refused else "other"
-                answers[kind] += 1
-                sent.add(row.name)
+        for run, row in _rounds(rows):
+            if time.monotonic() > end and answers.total() >= least:
+                break
+            answer = sender.send(row.signal, row.build(Marks(run=run, row=row.name)), row.over)
+            answers[answer.status if not answer.refused else "refused"] += 1
     rig.noted |= {
         "oddities": answers.total(),
-        "oddities_not_sent": len(rows) - len(sent),
-        **{f"oddities_{kind}": answers[kind] for kind in ("accepted", "refused", "other")},
+        "oddities_known": len(rows),
+        "oddities_refused": answers["refused"],
+        "oddities_unanswered": sum(n for status, n in answers.items() if status not in ANSWERS),
         **{key: sum(rig.own_metric(name).values()) for key, name in NOTICED.items()},
     }
 
 
+def _rounds(rows: list[Row]) -> Iterator[tuple[str, Row]]:
+    while True:
+        run = new_run()
+        random.shuffle(rows)
+        rows.sort(key=lambda row: not row.whole)
+        yield from ((run, row) for row in rows)
+
+
+# Of HTTP and gRPC.
+ANSWERS = ("200", "OK", "refused")
 NOTICED = {
     "records_repaired": "otelcol_processor_admission_repaired_total",
     "records_refused": "otelcol_processor_admission_refused_total",
