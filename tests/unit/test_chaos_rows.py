@@ -72,7 +72,7 @@ FILE = b"".join(
         page(0, kind=META),
         page(1, kind=META),
         page(2, value("ab12-l0-1") + value("ab12-e0-22")),
-        page(3, kind=BRANCH),
+        page(3, value("ab12-l0-9"), kind=BRANCH),
         page(4, value("ab12-l0-3") + SPREAD + value("ab12-l0-4"), more=1),
         page(6, value("ab12-l0-1")),
     ]
@@ -116,7 +116,8 @@ def test_the_loads_records_are_found_beside_those_that_cannot_be_read() -> None:
         records.add().attributes.add(key=key).value.string_value = f"value of {key}"
     deep = wire.block(6, wire.block(2, wire.nested(200, (5, 1), b"")))
     odd = wire.block(1, wire.block(2, wire.block(2, deep)))
-    body = wire.block(1, wire.block(1, b"\xff")) + odd + request.SerializeToString() + odd
+    numbers = wire.tag(9, wire.VARINT) + wire.varint(300) + wire.tag(9, wire.FIXED64) + bytes(8)
+    body = wire.block(1, wire.block(1, b"\xff")) + numbers + odd + request.SerializeToString() + odd
     found = marked.records("logs", body)
     assert [attribute(one, key) for one, key in zip(found, marked.IDS, strict=True)] == [
         "value of chaos_id",
