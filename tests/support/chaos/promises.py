@@ -109,7 +109,7 @@ PROMISES = [
             DELIVERY + "test_acknowledged.py",
             COLLECTOR,
         ),
-        faults=("distro",),
+        faults=("distro-stopped", "distro-paused"),
     ),
     Promise(
         name="Worker killed",

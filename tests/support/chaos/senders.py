@@ -2,11 +2,12 @@
 
 import contextlib
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from support import otlp, shop_process
@@ -23,6 +24,9 @@ from support.waiting import until
 # those first that may be refused whole, and of the others any.
 SHORT_S = 30.0
 LEAST = 400
+EMITTED = ("logs", "traces", "events")
+# A Collector that is back is noticed within 5 s.
+CAUGHT_UP_S = 60.0
 
 
 def oddities(rig: Rig, seconds: float) -> None:
@@ -67,17 +71,55 @@ NOTICED = {
 }
 
 
-def distro(rig: Rig, seconds: float) -> None:
-    """End the Collector while a process with the distro emits, start it again, end the process.
+def distro(go: Callable[[Rig], None], come: Callable[[Rig], None]) -> Callable[[Rig, float], None]:
+    """Return a fault: the Collector goes while a process with the distro emits, and comes again.
 
-    What the process has emitted counts as accepted.
+    Then the process is asked to end. What it has emitted counts as accepted. Another one is asked
+    to end while the Collector is away: it may lose what it has by then, so only how long its end
+    takes is noted, and it emits nothing that is counted.
     """
-    with emitting(rig) as running:
-        assert rig.stop() == 0, rig.log[-3000:]
-        time.sleep(seconds)
-        rig.start()
-        time.sleep(1)
-        rig.noted["exit_s"] = running.stop()
+
+    def run(rig: Rig, seconds: float) -> None:
+        with emitting(rig, "first") as running, emitting(rig, "other", events=False) as other:
+            go(rig)
+            time.sleep(seconds)
+            rig.noted["exit_away_s"] = other.stop()
+            before = {one.id for one in running.emitted()}
+            come(rig)
+            _wait(rig, before)
+            rig.noted["exit_s"] = running.stop()
+        _note(rig, running)
+
+    return run
+
+
+def _wait(rig: Rig, ids: set[str]) -> None:
+    """Wait until these have come: an end sends what fits into its four seconds, no backlog."""
+    end = time.monotonic() + CAUGHT_UP_S
+    while time.monotonic() < end:
+        ids = ids - {one.id for signal in EMITTED for one in rig.arrivals(signal)}
+        if not ids:
+            return
+        time.sleep(0.5)
+
+
+def stop(rig: Rig) -> None:
+    assert rig.stop() == 0, rig.log[-3000:]
+
+
+def pause(rig: Rig) -> None:
+    """Let it take connections, and answer nothing."""
+    assert rig.popen is not None
+    rig.popen.send_signal(signal.SIGSTOP)
+
+
+def go_on(rig: Rig) -> None:
+    assert rig.popen is not None
+    rig.popen.send_signal(signal.SIGCONT)
+
+
+def _note(rig: Rig, running: "Emitting") -> None:
+    """Note what was emitted in the ledger, and how long the calls took."""
     emitted = running.emitted()
     for one in emitted:
         rig.ledger.send(one.signal, [one.id], at=one.at)
@@ -114,10 +156,10 @@ class Emitting:
 
 
 @contextlib.contextmanager
-def emitting(rig: Rig) -> Iterator[Emitting]:
+def emitting(rig: Rig, name: str, *, events: bool = True) -> Iterator[Emitting]:
     """Run emitter.py with the distro; yield once it emits."""
     folder = rig.at.folder
-    written, console = folder / "emitted", folder / "console"
+    written, console = folder / f"emitted_{name}", folder / f"console_{name}"
     variables = shop_process.environment(
         rig.otlp,
         OTEL_SERVICE_NAME=otlp.BELIEVED,
@@ -127,6 +169,7 @@ def emitting(rig: Rig) -> Iterator[Emitting]:
     )
     run = f"{random.getrandbits(24):x}"
     command = [str(shop_process.INSTRUMENT), sys.executable, emitter.__file__, str(written), run]
+    command += EMITTED if events else EMITTED[:-1]
     with console.open("wb") as output:
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=subprocess.STDOUT)
     started = Emitting(process, written)
