@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-# Of each signal, a second. In 60 s that is less than a tenth of the 16 MiB that the distro keeps.
+# Of each signal, a second. In 60 s that is about 2 MB of the 16 MiB that the distro keeps.
 RATE = 20
 
 

@@ -61,8 +61,8 @@ def _rounds(rows: list[Row]) -> Iterator[tuple[str, Row]]:
         yield from ((run, row) for row in rows)
 
 
-# Of HTTP and gRPC.
-ANSWERS = ("200", "OK", "refused")
+# Of HTTP and gRPC, and of a Collector that asks to be sent the same later.
+ANSWERS = ("200", "OK", "refused", "429", "503")
 NOTICED = {
     "records_repaired": "otelcol_processor_admission_repaired_total",
     "records_refused": "otelcol_processor_admission_refused_total",
