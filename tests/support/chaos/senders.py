@@ -75,8 +75,8 @@ def distro(go: Callable[[Rig], None], come: Callable[[Rig], None]) -> Callable[[
     """Return a fault: the Collector goes while a process with the distro emits, and comes again.
 
     Then the process is asked to end. What it has emitted counts as accepted. Another one is asked
-    to end while the Collector is away: it may lose what it has by then, so only how long its end
-    takes is noted, and it emits nothing that is counted.
+    to end while the Collector is unavailable: it may lose what it has by then, so only how long
+    its end takes is noted, and it emits nothing that is counted.
     """
 
     def run(rig: Rig, seconds: float) -> None:
