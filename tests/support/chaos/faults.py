@@ -3,18 +3,21 @@
 What a fault may cost is part of its row; `broken` says where a run was worse.
 """
 
+import math
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from support.chaos import damage as damages
 from support.chaos import rig as rigs
-from support.chaos.ledger import Ledger, Money, Verdict
+from support.chaos import senders
+from support.chaos.ledger import Money, Verdict
 from support.chaos.load import SIGNALS, Load
 from support.chaos.load import running as loaded
 from support.chaos.rig import Rig
@@ -24,19 +27,24 @@ from support.waiting import until
 # How much later than usual other records may come while a backend is gone.
 OTHERS_DELAY_S = 2.0
 ANSWER_S = 5.0
+# Of the load, all signals together, where a row names no other.
+USUAL_PER_S = Load.rate * Load.batch * len(SIGNALS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
     """What a fault may cost at most.
 
-    lost: of what was accepted; None where that depends on what is damaged, and only what is lost
-    must be reported. delays: the signals that may come late; all others come within 2 s.
+    lost: of what was accepted; None for what stood on the damaged pages of a queue's file, and
+    nothing else: what of it is lost must be reported. delays: the signals that may come late; all
+    others come within 2 s. at_least, at_most: bounds of what is reported, by its name.
     """
 
     lost: int | None = 0
     delays: tuple[str, ...] = SIGNALS
     exact: bool = True
+    at_least: Mapping[str, float] = field(default_factory=dict[str, float])
+    at_most: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +104,14 @@ class Result:
         lost = sum(one.lost for one in self.verdicts)
         if allowed.lost is None and lost and not self.reported.get("set_aside"):
             lines.append(f"{lost} are lost, and nothing reports it")
+        if elsewhere := self.reported.get("lost_elsewhere"):
+            lines.append(f"{elsewhere:.0f} are lost that did not stand on damaged pages")
+        for name, bound in allowed.at_least.items():
+            if (found := self.reported.get(name, -math.inf)) < bound:
+                lines.append(f"{name}: {found:g}, not {bound:g} at least")
+        for name, bound in allowed.at_most.items():
+            if (found := self.reported.get(name, math.inf)) > bound:
+                lines.append(f"{name}: {found:g}, not {bound:g} at most")
         if allowed.exact and not self.money.is_exact:
             lines.append(f"counts: {self.money}")
         return lines + self.also
@@ -226,7 +242,7 @@ def _damaged(damage: Callable[[Path], None]) -> Callable[[Rig, float], None]:
             sink.fault = rigs.hang
         time.sleep(seconds)
         rig.kill()
-        damage(rigs.queue_file(rig, "loki"))
+        damages.note(rig, "loki", damage)
         _come_back(rig)
         rig.start()
 
@@ -440,7 +456,9 @@ FAULTS = [
         what="Ten times the load",
         run=_nothing,
         long_s=120,
-        load={"rate": 100, "batch": 10},
+        # More than ten times, so that senders that come late now and then still reach it.
+        load={"senders": 4, "rate": 5, "batch": 28},
+        allowed=Allowed(at_least={"records_per_second": 9 * USUAL_PER_S}),
         in_short=False,
     ),
     Fault(
@@ -449,6 +467,47 @@ FAULTS = [
         run=_hostile,
         alert="RecordsRefused",
         allowed=Allowed(delays=()),
+    ),
+    Fault(
+        name="oddities",
+        what="Every oddity of docs/compatibility.md, round after round, meanwhile",
+        run=senders.oddities,
+        short_s=8,
+        alert="RecordsRefused",
+        allowed=Allowed(
+            delays=(),
+            at_least={"requests_refused": 1, "records_repaired": 1},
+            at_most={"oddities_unanswered": 0},
+        ),
+    ),
+    *(
+        Fault(
+            name=f"distro-{name}",
+            what=f"Collector {what}, while a process with the distro emits 60 logs, spans and "
+            "events a second (a small part of its buffer), and is asked to end after it; what it "
+            "emitted counts as accepted",
+            run=senders.distro(go, come),
+            alert="TargetDown",
+            # A call that waits for the Collector takes seconds; less is the machine's.
+            allowed=Allowed(
+                at_least={"distro_emitted": 1},
+                at_most={
+                    **{"exit_s": 5, "exit_away_s": 5},
+                    **{"call_p99_ms": 250, "call_longest_ms": 1000},
+                },
+            ),
+            in_short=in_short,
+        )
+        for name, what, go, come, in_short in (
+            ("stopped", "asked to end, away, started again", senders.stop, Rig.start, True),
+            (
+                "paused",
+                "paused: takes connections, never answers",
+                senders.pause,
+                senders.go_on,
+                False,
+            ),
+        )
     ),
 ]
 BY_NAME = {one.name: one for one in FAULTS}
@@ -467,9 +526,9 @@ def run(
 
     storage: another one for the queues. within_s: in which everything has to arrive after it.
     """
-    ledger = Ledger()
     text = rigs.config(queue_bytes=fault.queue_bytes, storage=storage)
     with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
+        ledger = rig.ledger
         load = Load(
             endpoint=lambda: rig.otlp,
             headers=rig.sender,
@@ -478,13 +537,15 @@ def run(
             **fault.load,
         )
         with loaded(load):
+            begin = time.monotonic()
             time.sleep(1)
             fault.run(rig, seconds)
             time.sleep(1)
+            rig.noted["records_per_second"] = ledger.total_sent() / (time.monotonic() - begin)
         verdicts, money = rig.verdicts(
             ledger, within_s=within_s, expect_loss=fault.allowed.lost is None
         )
-        reported = rig.reported()
+        reported = {**rig.reported(), **damages.reported(rig), **rig.noted}
     refused = {one: ledger.refused.count(one) for one in sorted(set(ledger.refused))}
     return Result(
         fault=fault.name,

@@ -54,10 +54,11 @@ class Ledger:
     refused: list[str] = field(default_factory=list[str])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, signal: str, ids: list[str]) -> None:
-        """Note the first try of these."""
+    def send(self, signal: str, ids: list[str], *, at: float | None = None) -> None:
+        """Note the first try of these. at: by the monotonic clock; now when it is none."""
+        moment = time.monotonic() if at is None else at
         with self._lock:
-            self.sent.setdefault(signal, {}).update(dict.fromkeys(ids, time.monotonic()))
+            self.sent.setdefault(signal, {}).update(dict.fromkeys(ids, moment))
 
     def accept(self, signal: str, ids: list[str]) -> None:
         """Note that the Collector has acknowledged these."""
@@ -74,9 +75,17 @@ class Ledger:
         with self._lock:
             self.cents[id] = cents
 
+    def total_sent(self) -> int:
+        with self._lock:
+            return sum(len(ids) for ids in self.sent.values())
+
     def accepted_of(self, signal: str) -> set[str]:
         with self._lock:
             return set(self.accepted.get(signal, {}))
+
+    def lost(self, signal: str, arrivals: list[Arrival]) -> set[str]:
+        """Return what was accepted and has not arrived."""
+        return self.accepted_of(signal) - {one.id for one in arrivals}
 
     def verdict(
         self,

@@ -93,11 +93,10 @@ PROMISES = [
     ),
     Promise(
         name="Odd senders",
-        text="A clock that is an hour off, ten times the load, and requests that are broken, too "
-        "deep "
-        "or too large cost other records nothing.",
+        text="A clock that is an hour off, ten times the load, requests that are broken, too deep "
+        "or too large, and every oddity of docs/compatibility.md cost other records nothing.",
         tests=(COLLECTOR,),
-        faults=("clock-behind", "clock-ahead", "load-times-ten", "hostile-requests"),
+        faults=("clock-behind", "clock-ahead", "load-times-ten", "hostile-requests", "oddities"),
     ),
     Promise(
         name="Application",
@@ -108,7 +107,9 @@ PROMISES = [
             DELIVERY + "test_delivery.py",
             DELIVERY + "test_exit.py",
             DELIVERY + "test_acknowledged.py",
+            COLLECTOR,
         ),
+        faults=("distro-stopped", "distro-paused"),
     ),
     Promise(
         name="Worker killed",

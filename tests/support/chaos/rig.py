@@ -15,6 +15,7 @@ import yaml
 
 from support import collector_process, deployed, otlp_sink
 from support.backends import attribute
+from support.chaos import marked
 from support.chaos.ledger import Arrival, Ledger, Money, Verdict
 from support.chaos.load import CURRENCY, ID
 from support.collector_process import Place
@@ -49,7 +50,8 @@ def slow(delay_s: float) -> Callable[[Request], int]:
 class Rig:
     """A Collector that can be ended and started, and sinks that can go, hang and be slow.
 
-    wrapped: what is put before the Collector's command.
+    wrapped: what is put before the Collector's command. noted: figures of the fault itself.
+    may_be_lost: the ids that stood on damaged pages; None when nothing was damaged.
     """
 
     program: Path
@@ -59,11 +61,20 @@ class Rig:
     wrapped: tuple[str, ...] = ()
     popen: subprocess.Popen[bytes] | None = None
     starts: int = 0
-    _decoded: dict[int, tuple[Request, dict[str, Any]]] = field(default_factory=dict[int, Any])
+    ledger: Ledger = field(default_factory=Ledger)
+    noted: dict[str, float] = field(default_factory=dict[str, float])
+    may_be_lost: set[str] | None = None
+    _decoded: dict[int, tuple[Request, list[dict[str, Any]]]] = field(
+        default_factory=dict[int, Any]
+    )
 
     @property
     def otlp(self) -> str:
         return self.at.url("4318")
+
+    @property
+    def grpc(self) -> str:
+        return f"127.0.0.1:{self.at.ports['4317']}"
 
     @property
     def sender(self) -> dict[str, str]:
@@ -149,30 +160,20 @@ class Rig:
         sink = self.sinks[STORED[signal]]
         found: list[Arrival] = []
         for request in tuple(sink.requests):
-            for item in self._items(sink, request):
-                id = attribute(item, ID)
+            for item in self._items(request):
+                id = attribute(item, ID) or attribute(item, marked.TRANSACTION)
                 if id and signal == "metrics":
                     id = f"{id}-{item['asDouble']:.0f}"
                 if id:
                     found.append(Arrival(id=id, at=request.at, same=repr(item)))
         return found
 
-    def _items(self, sink: Sink, request: Request) -> list[dict[str, Any]]:
+    def _items(self, request: Request) -> list[dict[str, Any]]:
+        """Return the records of a request that have an id, in OTLP's JSON form."""
         if id(request) not in self._decoded:
-            self._decoded[id(request)] = (request, sink.decoded(request))
-        body = self._decoded[id(request)][1]
-        items: list[dict[str, Any]] = []
-        for outer, inner, name in (
-            ("resourceLogs", "scopeLogs", "logRecords"),
-            ("resourceSpans", "scopeSpans", "spans"),
-            ("resourceMetrics", "scopeMetrics", "metrics"),
-        ):
-            for resource in body.get(outer, []):
-                for scope in resource[inner]:
-                    items += scope[name]
-        if "resourceMetrics" in body:
-            return [point for one in items for point in one.get("gauge", {}).get("dataPoints", [])]
-        return items
+            kind = request.path.rpartition("/")[2]
+            self._decoded[id(request)] = (request, marked.records(kind, request.body))
+        return self._decoded[id(request)][1]
 
     def storage_pid(self) -> int:
         """Return a process that sees the storage's own file system."""
