@@ -245,12 +245,14 @@ func (s *server) dial(t testing.TB) *grpc.ClientConn {
 	return conn
 }
 
-// methods are gRPC's names of the three signals.
-var methods = map[messageID]string{
-	logsRequest:    "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-	traceRequest:   "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-	metricsRequest: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-}
+// methodOf are gRPC's names of the three signals.
+var methodOf = func() map[messageID]string {
+	names := map[messageID]string{}
+	for name, root := range methods {
+		names[root] = name
+	}
+	return names
+}()
 
 var urlPaths = map[messageID]string{
 	logsRequest: "/v1/logs", traceRequest: "/v1/traces", metricsRequest: "/v1/metrics",
@@ -258,7 +260,7 @@ var urlPaths = map[messageID]string{
 
 func export(ctx context.Context, conn *grpc.ClientConn, root messageID, body []byte, opts ...grpc.CallOption) error {
 	var reply []byte
-	return conn.Invoke(ctx, methods[root], body, &reply, opts...)
+	return conn.Invoke(ctx, methodOf[root], body, &reply, opts...)
 }
 
 func zip(t testing.TB, plain []byte) []byte {
@@ -302,8 +304,18 @@ func (s *server) wantIdle(t testing.TB) {
 	eventually(t, func() error {
 		runtime.GC()
 		s.limits.pool.sweep()
-		if used, n := s.limits.memory.used.Load(), s.limits.memory.requests.Load(); used != 0 || n != 0 {
+		if used, n := s.limits.memory.used(), s.limits.memory.inFlight(); used != 0 || n != 0 {
 			return fmt.Errorf("%d bytes of %d requests are reserved still", used, n)
+		}
+		s.limits.calls.mu.Lock()
+		defer s.limits.calls.mu.Unlock()
+		if places := s.limits.calls.places; places.held != (shares{}).held || len(s.limits.calls.open) != 0 {
+			return fmt.Errorf("the places %v of %d calls are taken still", places.held, len(s.limits.calls.open))
+		}
+		s.limits.memory.mu.Lock()
+		defer s.limits.memory.mu.Unlock()
+		if held := s.limits.memory.shares.held; held != (shares{}).held {
+			return fmt.Errorf("%v bytes are reserved still, by signal", held)
 		}
 		return nil
 	})
