@@ -3,6 +3,7 @@
 What a fault may cost is part of its row; `broken` says where a run was worse.
 """
 
+import contextlib
 import os
 import random
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 
 from support.chaos import rig as rigs
-from support.chaos.ledger import Ledger, Money, Verdict
+from support.chaos.ledger import Money, Verdict
 from support.chaos.load import SIGNALS, Load
 from support.chaos.load import running as loaded
 from support.chaos.rig import Rig
@@ -119,6 +120,37 @@ def _hanging(*names: str) -> Callable[[Rig, float], None]:
             rig.sinks[name].let_go()
 
     return run
+
+
+def _queue_full(rig: Rig, seconds: float) -> None:
+    """Loki never answers, and more logs wait for it than the Collector has place for."""
+    loki = rig.sinks["loki"]
+    loki.fault = rigs.hang
+    with contextlib.ExitStack() as crowds:
+        for reason, crowd in CROWDS.items():
+            crowds.enter_context(loaded(_load(rig, signals=("logs",), rate=1, batch=1, **crowd)))
+            _wait_refused(rig, reason)
+        time.sleep(seconds)
+        loki.fault = no_fault
+        loki.let_go()
+
+
+def _wait_refused(rig: Rig, reason: str) -> None:
+    def probe() -> tuple[bool | None, object]:
+        refused = rig.own_metric("otelcol_extension_otlp_limits_refused_total")
+        return any(number for labels, number in refused.items() if reason in labels) or None, refused
+
+    until(probe, what=f"a request is refused: {reason}", deadline_s=60)
+
+
+def _load(rig: Rig, **kind: Any) -> Load:
+    return Load(
+        endpoint=lambda: rig.otlp,
+        headers=rig.sender,
+        ledger=rig.ledger,
+        run=f"{random.getrandbits(24):x}",
+        **{"grpc": lambda: rig.grpc, **kind},
+    )
 
 
 def _slow(name: str) -> Callable[[Rig, float], None]:
@@ -283,6 +315,13 @@ def _hostile(rig: Rig, seconds: float) -> None:
             time.sleep(0.2)
 
 
+# Senders of logs that wait, by what the Collector has too little of for them then: gRPC calls, then
+# memory.
+CROWDS: dict[str, dict[str, Any]] = {
+    'reason="concurrency"': {"senders": 200, "padding": 1 << 15},
+    'reason="in_flight"': {"senders": 80, "padding": 1 << 20, "grpc": None},
+}
+
 LATE = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
 NAMES = {"loki": "Loki", "tempo": "Tempo", "prometheus": "Prometheus"}
 
@@ -343,6 +382,16 @@ FAULTS = [
             in_short=name == "prometheus",
         )
         for name in NAMES
+    ),
+    Fault(
+        name="loki-queue-full",
+        what="Loki accepts and never answers, its queue is full, and hundreds of senders of logs wait",
+        run=_queue_full,
+        short_s=5,
+        alert="CollectorQueueFilling",
+        allowed=Allowed(delays=LATE["loki"]),
+        queue_bytes=2 << 20,
+        load={"senders": 2},
     ),
     Fault(
         name="all-stopped-queue-full",
@@ -461,17 +510,10 @@ def run(
 
     storage: another one for the queues. within_s: in which everything has to arrive after it.
     """
-    ledger = Ledger()
     text = rigs.config(queue_bytes=fault.queue_bytes, storage=storage)
     with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
-        load = Load(
-            endpoint=lambda: rig.otlp,
-            headers=rig.sender,
-            ledger=ledger,
-            run=f"{random.getrandbits(24):x}",
-            **fault.load,
-        )
-        with loaded(load):
+        ledger = rig.ledger
+        with loaded(_load(rig, **fault.load)):
             time.sleep(1)
             fault.run(rig, seconds)
             time.sleep(1)

@@ -49,13 +49,14 @@ def slow(delay_s: float) -> Callable[[Request], int]:
 class Rig:
     """A Collector that can be ended and started, and sinks that can go, hang and be slow.
 
-    wrapped: what is put before the Collector's command.
+    ledger: of all that is sent to it. wrapped: what is put before the Collector's command.
     """
 
     program: Path
     at: Place
     config: str
     sinks: dict[str, Sink]
+    ledger: Ledger = field(default_factory=Ledger)
     wrapped: tuple[str, ...] = ()
     popen: subprocess.Popen[bytes] | None = None
     starts: int = 0
@@ -64,6 +65,10 @@ class Rig:
     @property
     def otlp(self) -> str:
         return self.at.url("4318")
+
+    @property
+    def grpc(self) -> str:
+        return f"127.0.0.1:{self.at.ports['4317']}"
 
     @property
     def sender(self) -> dict[str, str]:
