@@ -58,6 +58,7 @@ class Fault:
     allowed: Allowed = field(default_factory=Allowed)
     load: dict[str, Any] = field(default_factory=dict[str, Any])
     queue_bytes: int | None = None
+    in_flight_mib: int | None = None
     disk_mib: int | None = None
     in_short: bool = True
 
@@ -128,7 +129,7 @@ def _queue_full(rig: Rig, seconds: float) -> None:
     loki.fault = rigs.hang
     with contextlib.ExitStack() as crowds:
         for reason, crowd in CROWDS.items():
-            crowds.enter_context(loaded(_load(rig, signals=("logs",), rate=1, batch=1, **crowd)))
+            crowds.enter_context(loaded(_load(rig, **CROWD, **crowd)))
             _wait_refused(rig, reason)
         time.sleep(seconds)
         loki.fault = no_fault
@@ -315,11 +316,11 @@ def _hostile(rig: Rig, seconds: float) -> None:
             time.sleep(0.2)
 
 
-# Senders of logs that wait, by what the Collector has too little of for them then: gRPC calls, then
-# memory.
+CROWD: dict[str, Any] = {"signals": ("logs",), "rate": 1, "batch": 1, "timeout_s": 60}
+# Senders of logs that wait, by what the Collector has too little of for more of them.
 CROWDS: dict[str, dict[str, Any]] = {
-    'reason="concurrency"': {"senders": 200, "padding": 1 << 15},
-    'reason="in_flight"': {"senders": 80, "padding": 1 << 20, "grpc": None},
+    'protocol="grpc",reason="concurrency"': {"senders": 160, "padding": 1 << 15},
+    'protocol="http",reason="in_flight"': {"senders": 16, "padding": 1 << 20, "grpc": None},
 }
 
 LATE = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
@@ -391,6 +392,7 @@ FAULTS = [
         alert="CollectorQueueFilling",
         allowed=Allowed(delays=LATE["loki"]),
         queue_bytes=2 << 20,
+        in_flight_mib=32,  # what a slow machine fills soon, too
         load={"senders": 2},
     ),
     Fault(
@@ -510,7 +512,9 @@ def run(
 
     storage: another one for the queues. within_s: in which everything has to arrive after it.
     """
-    text = rigs.config(queue_bytes=fault.queue_bytes, storage=storage)
+    text = rigs.config(
+        queue_bytes=fault.queue_bytes, in_flight_mib=fault.in_flight_mib, storage=storage
+    )
     with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
         ledger = rig.ledger
         with loaded(_load(rig, **fault.load)):

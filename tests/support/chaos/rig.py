@@ -221,13 +221,21 @@ class Rig:
         return verdicts(), money()
 
 
-def config(*, queue_bytes: int | None = None, storage: str | None = None) -> str:
-    """Return the deployed configuration, its queues of another size or in another storage."""
+def config(
+    *, queue_bytes: int | None = None, in_flight_mib: int | None = None, storage: str | None = None
+) -> str:
+    """Return the deployed configuration, its queues of another size or in another storage.
+
+    in_flight_mib: what all requests in flight may have of memory, and one of them.
+    """
     document = yaml.safe_load(deployed.CONFIG.read_text(encoding="utf-8"))
     for exporter in deployed.queued_exporters(document).values():
         queue = exporter["sending_queue"]
         queue["queue_size"] = queue_bytes or queue["queue_size"]
         queue["storage"] = storage or queue["storage"]
+    if in_flight_mib:
+        bounds = {"max_in_flight_mib": in_flight_mib, "max_decoded_mib": in_flight_mib}
+        document["extensions"]["otlp_limits"] |= bounds
     return yaml.safe_dump(document, sort_keys=False)
 
 
