@@ -150,7 +150,8 @@ def _load(rig: Rig, **kind: Any) -> Load:
         headers=rig.sender,
         ledger=rig.ledger,
         run=f"{random.getrandbits(24):x}",
-        **{"grpc": lambda: rig.grpc, **kind},
+        grpc=lambda: rig.grpc,
+        **kind,
     )
 
 
@@ -316,11 +317,11 @@ def _hostile(rig: Rig, seconds: float) -> None:
             time.sleep(0.2)
 
 
-CROWD: dict[str, Any] = {"signals": ("logs",), "rate": 1, "batch": 1, "timeout_s": 60}
+CROWD: dict[str, Any] = {"signals": ("logs",), "rate": 1, "batch": 1, "padding": 1 << 16}
 # Senders of logs that wait, by what the Collector has too little of for more of them.
 CROWDS: dict[str, dict[str, Any]] = {
-    'protocol="grpc",reason="concurrency"': {"senders": 160, "padding": 1 << 15},
-    'protocol="http",reason="in_flight"': {"senders": 16, "padding": 1 << 20, "grpc": None},
+    'protocol="grpc",reason="concurrency"': {"over": ("grpc",), "senders": 72},
+    'protocol="http",reason="in_flight"': {"over": ("http",), "senders": 72},
 }
 
 LATE = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
@@ -392,8 +393,8 @@ FAULTS = [
         alert="CollectorQueueFilling",
         allowed=Allowed(delays=LATE["loki"]),
         queue_bytes=2 << 20,
-        in_flight_mib=32,  # what a slow machine fills soon, too
-        load={"senders": 2},
+        in_flight_mib=20,  # what a slow machine fills soon, too
+        load={"senders": 2, "over": ("http", "grpc")},
     ),
     Fault(
         name="all-stopped-queue-full",

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import httpx
@@ -64,13 +64,14 @@ Post = Callable[[str, dict[str, Any]], Answer]
 class Load:
     """Senders of one Collector.
 
-    grpc: where each second sender sends, over gRPC; without it all send over HTTP. rate: requests a
-    second of each sender. batch: records in a request. service: what its records name as their
+    endpoint, grpc: where to send over HTTP and gRPC. over: which of the two the senders speak, in
+    turns. rate: requests a second of each sender. batch: records in a request. service: what its records name as their
     sender. shift_s: how far the senders' clock is off. padding: of each log record, in characters.
     """
 
     endpoint: Callable[[], str]
-    grpc: Callable[[], str] | None = None
+    grpc: Callable[[], str] = str
+    over: tuple[Literal["http", "grpc"], ...] = ("http",)
     ledger: Ledger
     run: str
     rate: float = 10
@@ -107,7 +108,8 @@ class Load:
 
     def _send(self, signal: str, sender: int) -> None:
         at = time.monotonic()
-        with self._over_grpc() if self.grpc and sender % 2 else self._over_http() as post:
+        over = {"http": self._over_http, "grpc": self._over_grpc}
+        with over[self.over[sender % len(self.over)]]() as post:
             number = 0
             while not self._stop.is_set():
                 ids = [f"{self.run}-{signal[0]}{sender}-{number + n}" for n in range(self.batch)]
@@ -138,7 +140,6 @@ class Load:
 
     @contextlib.contextmanager
     def _over_grpc(self) -> Iterator[Post]:
-        assert self.grpc is not None
         headers = [(name.lower(), text) for name, text in self.headers.items()]
         # Each sender is a program of its own, with a connection of its own.
         options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
