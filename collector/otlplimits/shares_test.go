@@ -142,8 +142,8 @@ func TestWaitingRequestsLeaveOthersTheirPlace(t *testing.T) {
 		reason    string
 	}{
 		{"places", "grpc", small[logsRequest], func(n int) bool { return n == places*3/4 }, forConcurrency},
-		{"memory over gRPC", "grpc", large, func(n int) bool { return 6 <= n && n <= 12 }, forInFlight},
-		{"memory over HTTP", "http protobuf", large, func(n int) bool { return 3 <= n && n <= 12 }, forInFlight},
+		{"memory over gRPC", "grpc", large, func(n int) bool { return 4 <= n && n <= 6 }, forInFlight},
+		{"memory over HTTP", "http protobuf", large, func(n int) bool { return 3 <= n && n <= 4 }, forInFlight},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, own, nil, nil)
@@ -257,5 +257,5 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s.wantIdle(t)
+	s.wantNothingHeld(t)
 }
