@@ -5,6 +5,7 @@ package otlplimits
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -160,6 +161,15 @@ func TestWaitingRequestsLeaveOthersTheirPlace(t *testing.T) {
 			if got := s.counted(t, "refused", protocol, c.reason); got != 1 {
 				t.Errorf("%d were refused for %s", got, c.reason)
 			}
+			// What waits has arrived, and is its signal's: only what arrives may be ended for others.
+			eventually(t, func() error {
+				s.limits.pool.mu.Lock()
+				defer s.limits.pool.mu.Unlock()
+				if left := s.limits.pool.arriving; left > 64<<10 {
+					return fmt.Errorf("%d bytes seem to arrive still", left)
+				}
+				return nil
+			})
 			for _, root := range []messageID{traceRequest, metricsRequest} {
 				for _, way := range []string{"grpc", "grpc gzip", "http protobuf", "http protobuf gzip"} {
 					if err := ways[way].send(root, small[root]); err != nil {

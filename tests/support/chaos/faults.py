@@ -321,7 +321,7 @@ CROWD: dict[str, Any] = {"signals": ("logs",), "rate": 1, "batch": 1, "padding":
 # Senders of logs that wait, by what the Collector has too little of for more of them.
 CROWDS: dict[str, dict[str, Any]] = {
     'protocol="grpc",reason="concurrency"': {"over": ("grpc",), "senders": 72},
-    'protocol="http",reason="in_flight"': {"over": ("http",), "senders": 72},
+    'protocol="http",reason="in_flight"': {"over": ("http",), "senders": 110},
 }
 
 LATE = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
