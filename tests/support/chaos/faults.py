@@ -139,7 +139,8 @@ def _queue_full(rig: Rig, seconds: float) -> None:
 def _wait_refused(rig: Rig, reason: str) -> None:
     def probe() -> tuple[bool | None, object]:
         refused = rig.own_metric("otelcol_extension_otlp_limits_refused_total")
-        return any(number for labels, number in refused.items() if reason in labels) or None, refused
+        found = any(number for labels, number in refused.items() if reason in labels)
+        return found or None, refused
 
     until(probe, what=f"a request is refused: {reason}", deadline_s=60)
 
@@ -387,7 +388,7 @@ FAULTS = [
     ),
     Fault(
         name="loki-queue-full",
-        what="Loki accepts and never answers, its queue is full, and hundreds of senders of logs wait",
+        what="Loki accepts and never answers, its queue is full, and 182 senders of logs wait",
         run=_queue_full,
         short_s=5,
         alert="CollectorQueueFilling",

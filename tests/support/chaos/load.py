@@ -65,8 +65,9 @@ class Load:
     """Senders of one Collector.
 
     endpoint, grpc: where to send over HTTP and gRPC. over: which of the two the senders speak, in
-    turns. rate: requests a second of each sender. batch: records in a request. service: what its records name as their
-    sender. shift_s: how far the senders' clock is off. padding: of each log record, in characters.
+    turns. rate: requests a second of each sender. batch: records in a request. service: what its
+    records name as their sender. shift_s: how far the senders' clock is off. padding: how long each
+    log record's text is at least, in characters.
     """
 
     endpoint: Callable[[], str]
