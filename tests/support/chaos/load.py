@@ -141,7 +141,7 @@ class Load:
 
     @contextlib.contextmanager
     def _over_grpc(self) -> Iterator[Post]:
-        headers = [(name.lower(), text) for name, text in self.headers.items()]
+        headers = tuple((name.lower(), text) for name, text in self.headers.items())
         # Each sender is a program of its own, with a connection of its own.
         options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(self.grpc(), options=options) as channel:
