@@ -15,6 +15,7 @@ const busyTimeout = 2 * time.Second
 
 // call is one gRPC call, from its headers to its end. All of it is under the lock of calls.
 type call struct {
+	signal   messageID // by its method, unknownMessage if that is none of OTLP's
 	began    time.Time
 	cancel   context.CancelFunc
 	clock    *time.Timer
@@ -34,11 +35,11 @@ type finding struct {
 type calls struct {
 	memory      *memoryBudget
 	telemetry   *telemetry
-	most        int
 	readTimeout time.Duration
 
-	mu   sync.Mutex
-	open map[*call]struct{}
+	mu     sync.Mutex
+	open   map[*call]struct{}
+	places shares
 }
 
 type callKey struct{}
@@ -50,8 +51,8 @@ func callOf(ctx context.Context) *call {
 
 // begin takes a call in, or returns why not. The context it returns ends when the call's reading has
 // to end early.
-func (s *calls) begin(ctx context.Context) (context.Context, *refusal) {
-	c := &call{began: time.Now(), arriving: true, users: 1}
+func (s *calls) begin(ctx context.Context, signal messageID) (context.Context, *refusal) {
+	c := &call{signal: signal, began: time.Now(), arriving: true, users: 1}
 	if !s.admit(c) {
 		return nil, tooMany
 	}
@@ -63,26 +64,35 @@ func (s *calls) begin(ctx context.Context) (context.Context, *refusal) {
 }
 
 // admit gives a call a place. Where there is none, one that has taken too long to arrive loses its
-// own.
+// own: one of the same signal, or of another that has more places than are its own.
 func (s *calls) admit(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.open) >= s.most {
-		slow := s.oldest(1)
+	if !s.places.fits(c.signal, 1) {
+		slow := s.oldest(1, func(other *call) bool {
+			return other.signal == c.signal || !s.places.withinOwn(other.signal, 0)
+		})
 		if len(slow) == 0 || time.Since(slow[0].began) < busyTimeout {
 			return false
 		}
 		s.endLocked(slow[0], forConcurrency)
 	}
-	s.open[c] = struct{}{}
+	s.enterLocked(c)
 	return true
 }
 
-// oldest returns calls that are still arriving, those first that began first.
-func (s *calls) oldest(n int) []*call {
+func (s *calls) enterLocked(c *call) {
+	s.open[c] = struct{}{}
+	s.places.add(c.signal, 1)
+}
+
+func anyCall(*call) bool { return true }
+
+// oldest returns calls of some kind that are still arriving, those first that began first.
+func (s *calls) oldest(n int, kind func(*call) bool) []*call {
 	var arriving []*call
 	for c := range s.open {
-		if c.arriving {
+		if c.arriving && kind(c) {
 			arriving = append(arriving, c)
 		}
 	}
@@ -109,12 +119,12 @@ func (s *calls) endLocked(c *call, why string) {
 // endOldest makes an end of a quarter of the calls that are still arriving, to get back the memory
 // they hold. It returns how many it ended. One that is alone in the Collector may go on.
 func (s *calls) endOldest() int {
-	if s.memory.requests.Load() <= 1 {
+	if s.memory.inFlight() <= 1 {
 		return 0
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.oldest(len(s.open))
+	all := s.oldest(len(s.open), anyCall)
 	for _, c := range all[:(len(all)+3)/4] {
 		s.endLocked(c, forInFlight)
 	}
@@ -125,7 +135,7 @@ func (s *calls) endOldest() int {
 func (s *calls) anyArriving() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.oldest(1)) > 0
+	return len(s.oldest(1, anyCall)) > 0
 }
 
 // arrived notes that the message of a call is here, and what its codec found.
@@ -152,7 +162,7 @@ func (s *calls) use(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.users == 0 { // its stream has ended before the handler began
-		s.open[c] = struct{}{}
+		s.enterLocked(c)
 		s.memory.enter()
 	}
 	c.users++
@@ -169,6 +179,7 @@ func (s *calls) leave(c *call) {
 	}
 	c.clock.Stop()
 	delete(s.open, c)
-	s.memory.give(c.held)
+	s.places.add(c.signal, -1)
+	s.memory.give(c.signal, c.held)
 	s.memory.leave()
 }

@@ -40,9 +40,11 @@ type Config struct {
 	// good.
 	MaxDecodedMiB int `mapstructure:"max_decoded_mib"`
 	// MaxInFlightMiB is how much memory all requests may need that are read, decoded and worked on.
-	// One that finds too little is refused for now. One alone always gets what it needs.
+	// One that finds too little is refused for now. One alone always gets what it needs. Logs, traces
+	// and metrics have an eighth each to themselves.
 	MaxInFlightMiB int `mapstructure:"max_in_flight_mib"`
-	// MaxConcurrent is how many gRPC calls may be open, over all connections.
+	// MaxConcurrent is how many gRPC calls may be open, over all connections. Logs, traces and metrics
+	// have an eighth each to themselves.
 	MaxConcurrent int `mapstructure:"max_concurrent"`
 	// ReadTimeout is how long a gRPC message may take to arrive. HTTP has the receiver's own.
 	ReadTimeout time.Duration `mapstructure:"read_timeout"`

@@ -37,7 +37,7 @@ type limits struct {
 }
 
 func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
-	memory := &memoryBudget{most: int64(cfg.MaxInFlightMiB) * mib}
+	memory := &memoryBudget{shares: shares{most: int64(cfg.MaxInFlightMiB) * mib}}
 	telemetry, err := newTelemetry(set.MeterProvider, memory)
 	if err != nil {
 		return nil, err
@@ -45,9 +45,9 @@ func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
 	calls := &calls{
 		memory:      memory,
 		telemetry:   telemetry,
-		most:        cfg.MaxConcurrent,
 		readTimeout: cfg.ReadTimeout,
 		open:        map[*call]struct{}{},
+		places:      shares{most: int64(cfg.MaxConcurrent)},
 	}
 	return &limits{
 		maxRequest: cfg.MaxRequestMiB * mib,
@@ -78,13 +78,13 @@ func (l *limits) Shutdown(context.Context) error {
 	return nil
 }
 
-// take reserves memory for a request, and reports whether there was enough.
-func (l *limits) take(bytes int64) bool {
-	if l.memory.take(bytes) {
+// take reserves memory for a request of a signal, and reports whether there was enough.
+func (l *limits) take(signal messageID, bytes int64) bool {
+	if l.memory.take(signal, bytes) {
 		return true
 	}
 	l.pool.reclaim()
-	return l.memory.take(bytes)
+	return l.memory.take(signal, bytes)
 }
 
 // turnAway returns why a request may not come in, and notes it.

@@ -60,9 +60,9 @@ func (s *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, 
 	if refusal := s.turnAway(ctx, overGRPC, authority, info.Header); refusal != nil {
 		return nil, refusal.status().Err()
 	}
-	refusal := outOfMemory
-	if s.hasMemory() {
-		ctx, refusal = s.calls.begin(ctx)
+	refusal, signal := outOfMemory, methods[info.FullMethodName]
+	if s.hasMemory(signal) {
+		ctx, refusal = s.calls.begin(ctx, signal)
 	}
 	if refusal != nil {
 		s.telemetry.refused(overGRPC, refusal.reason)
@@ -71,12 +71,13 @@ func (s *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, 
 	return ctx, nil
 }
 
-// hasMemory reports whether another message may begin to arrive. How large it is nobody knows yet.
-func (s *grpcServer) hasMemory() bool {
-	if s.memory.full() {
-		s.pool.reclaim()
+// hasMemory reports whether another message of a signal may begin to arrive.
+func (s *grpcServer) hasMemory(signal messageID) bool {
+	if s.memory.admits(signal) {
+		return true
 	}
-	return !s.memory.full() || s.memory.requests.Load() == 0
+	s.pool.reclaim()
+	return s.memory.admits(signal)
 }
 
 // HandleRPC follows a call through gRPC.
@@ -114,6 +115,13 @@ func (s *grpcServer) intercept(
 	return handler(ctx, request)
 }
 
+// methods maps the full name of a method to the root of its message.
+var methods = map[string]messageID{
+	"/opentelemetry.proto.collector.logs.v1.LogsService/Export":       logsRequest,
+	"/opentelemetry.proto.collector.trace.v1.TraceService/Export":     traceRequest,
+	"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": metricsRequest,
+}
+
 // requests maps the type that the receiver decodes a message into to the root of it.
 var requests = map[reflect.Type]messageID{
 	reflect.TypeFor[plogotlp.ExportRequest]().Field(0).Type:    logsRequest,
@@ -141,22 +149,24 @@ func (s *grpcServer) Unmarshal(data mem.BufferSlice, v any) error {
 		}
 		return s.stock.Unmarshal(data, v)
 	}
+	s.pool.arrived(data, root)
 	message, report := s.check(data, root)
 	defer message.Free()
 	if refusal := refusalOf(report.outcome); refusal != nil {
 		s.found.Store(v, finding{refusal: refusal})
 		return nil
 	}
-	if !s.take(report.decoded) {
+	needed := int64(data.Len()) + report.decoded // the decoder copies texts, and gRPC keeps its own
+	if !s.take(root, needed) {
 		s.found.Store(v, finding{refusal: outOfMemory})
 		return nil
 	}
 	if err := s.stock.Unmarshal(mem.BufferSlice{message}, v); err != nil {
-		s.memory.give(report.decoded)
+		s.memory.give(root, needed)
 		return err
 	}
 	s.telemetry.repaired(overGRPC, report)
-	s.found.Store(v, finding{held: report.decoded})
+	s.found.Store(v, finding{held: needed})
 	return nil
 }
 

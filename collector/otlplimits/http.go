@@ -46,11 +46,11 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.memory.enter()
 	defer h.memory.leave()
-	body := &body{handler: h}
+	body := &body{handler: h, signal: root}
 	defer body.free()
 	refusal := body.decompress(r.Body, r.Header.Get("Content-Encoding"))
 	if refusal == nil {
-		refusal = body.check(root, contentType)
+		refusal = body.check(contentType)
 	}
 	if refusal != nil {
 		h.telemetry.refused(overHTTP, refusal.reason)
@@ -67,6 +67,7 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // body is a request's body, read whole, and what it has reserved.
 type body struct {
 	handler *httpHandler
+	signal  messageID
 	buffer  *[]byte
 	held    int64 // reserved memory
 	needed  int64 // of that for buffers and the decoded request
@@ -77,7 +78,7 @@ type body struct {
 // hold changes what is reserved, and reports whether there was enough.
 func (b *body) hold(needed int64) bool {
 	change := needed + requestCost + b.extra - b.held
-	if !b.handler.take(change) {
+	if !b.handler.take(b.signal, change) {
 		return false
 	}
 	b.needed = needed
@@ -139,12 +140,12 @@ func refusalOfRead(err error) *refusal {
 }
 
 // check scans the body, repairs it in place, and reserves what decoding it will need.
-func (b *body) check(root messageID, contentType string) *refusal {
+func (b *body) check(contentType string) *refusal {
 	var found report
 	if contentType == jsonType {
-		found = b.handler.scanners.jsonText(*b.buffer, root)
+		found = b.handler.scanners.jsonText(*b.buffer, b.signal)
 	} else {
-		found = b.handler.scanners.protobuf(*b.buffer, root, true)
+		found = b.handler.scanners.protobuf(*b.buffer, b.signal, true)
 	}
 	if refusal := refusalOf(found.outcome); refusal != nil {
 		return refusal
@@ -184,7 +185,7 @@ func (b *body) release() {
 
 func (b *body) free() {
 	b.release()
-	b.handler.memory.give(b.held)
+	b.handler.memory.give(b.signal, b.held)
 }
 
 // unread is a body that must not be read.

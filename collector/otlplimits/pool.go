@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync"
 	"time"
-	"unsafe"
 	"weak"
 
 	"google.golang.org/grpc/mem"
@@ -35,17 +34,28 @@ type countingPool struct {
 	// endOldest ends some of the calls that are still arriving.
 	endOldest func() int
 
-	mu    sync.Mutex
-	lent  map[weak.Pointer[byte]]int64
-	total int64
+	mu       sync.Mutex
+	lent     map[weak.Pointer[byte]]loan
+	arriving int64 // bytes of messages that are not here yet
 
 	relief    sync.Mutex // held while memory is freed; who needs memory waits
 	collected time.Time
 }
 
+// loan is one buffer. Whose it is is known when its message is here, whole.
+type loan struct {
+	size   int64
+	signal messageID
+}
+
+// keyOf knows a buffer by its last byte: gRPC cuts off what it has read, at the front.
+func keyOf(buffer []byte) weak.Pointer[byte] {
+	return weak.Make(&buffer[:cap(buffer)][cap(buffer)-1])
+}
+
 func newCountingPool(memory *memoryBudget, stock mem.BufferPool, endOldest func() int) *countingPool {
 	return &countingPool{
-		stock: stock, memory: memory, endOldest: endOldest, lent: map[weak.Pointer[byte]]int64{},
+		stock: stock, memory: memory, endOldest: endOldest, lent: map[weak.Pointer[byte]]loan{},
 	}
 }
 
@@ -56,12 +66,11 @@ func (p *countingPool) Get(length int) *[]byte {
 	if mem.IsBelowBufferPoolingThreshold(size) {
 		return buffer // gRPC does not give these back
 	}
-	key := weak.Make(unsafe.SliceData(*buffer))
 	p.mu.Lock()
-	p.lent[key] = int64(size)
-	p.total += int64(size)
+	p.lent[keyOf(*buffer)] = loan{int64(size), unknownMessage}
+	p.arriving += int64(size)
 	p.mu.Unlock()
-	p.memory.force(int64(size))
+	p.memory.force(unknownMessage, int64(size))
 	if p.over() {
 		p.freeMemory()
 	}
@@ -71,9 +80,8 @@ func (p *countingPool) Get(length int) *[]byte {
 // Put takes a buffer back.
 func (p *countingPool) Put(buffer *[]byte) {
 	if cap(*buffer) > 0 {
-		key := weak.Make(unsafe.SliceData(*buffer))
 		p.mu.Lock()
-		p.forget(key)
+		p.forget(keyOf(*buffer))
 		p.mu.Unlock()
 	}
 	p.stock.Put(buffer)
@@ -81,10 +89,30 @@ func (p *countingPool) Put(buffer *[]byte) {
 
 // forget is called under the lock.
 func (p *countingPool) forget(key weak.Pointer[byte]) {
-	size := p.lent[key]
+	one := p.lent[key]
 	delete(p.lent, key)
-	p.total -= size
-	p.memory.give(size)
+	if one.signal == unknownMessage {
+		p.arriving -= one.size
+	}
+	p.memory.give(one.signal, one.size)
+}
+
+// arrived notes whose the buffers of a message are. gRPC keeps them until the call is over.
+func (p *countingPool) arrived(message mem.BufferSlice, signal messageID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, piece := range message {
+		if piece.Len() == 0 {
+			continue
+		}
+		key := keyOf(piece.ReadOnlyData())
+		if one := p.lent[key]; one.size > 0 && one.signal == unknownMessage {
+			p.lent[key] = loan{one.size, signal}
+			p.arriving -= one.size
+			p.memory.give(unknownMessage, one.size)
+			p.memory.force(signal, one.size)
+		}
+	}
 }
 
 // over reports whether memory is short and messages that arrive have a good part of it.
@@ -94,7 +122,7 @@ func (p *countingPool) over() bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.total > p.memory.most/shareToArrive
+	return p.arriving > p.memory.shares.most/shareToArrive
 }
 
 // freeMemory ends calls that have been arriving longest until there is enough again. Meanwhile nobody

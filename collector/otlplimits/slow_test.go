@@ -106,7 +106,7 @@ func (c *rawConn) open(t testing.TB, root messageID, length int) uint32 {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, h := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", methods[root]}, {":authority", "localhost"},
+		{":method", "POST"}, {":scheme", "http"}, {":path", methodOf[root]}, {":authority", "localhost"},
 		{"content-type", "application/grpc"}, {"te", "trailers"},
 	} {
 		fatal(t, encoder.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}))
@@ -200,7 +200,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	watch := make(chan struct{})
 	go func() {
 		for {
-			most.Store(max(most.Load(), s.limits.memory.used.Load()))
+			most.Store(max(most.Load(), s.limits.memory.used()))
 			select {
 			case <-watch:
 				return
@@ -278,7 +278,7 @@ func TestSlowCallLosesItsPlace(t *testing.T) {
 	}
 	// As if the first had come busyTimeout ago.
 	s.limits.calls.mu.Lock()
-	for _, c := range s.limits.calls.oldest(1) {
+	for _, c := range s.limits.calls.oldest(1, anyCall) {
 		c.began = c.began.Add(-busyTimeout)
 	}
 	s.limits.calls.mu.Unlock()
@@ -304,12 +304,12 @@ func TestTricklingBody(t *testing.T) {
 		fatal(t, err)
 		body = body[sent:]
 		eventually(t, func() error {
-			if s.limits.memory.requests.Load() != 1 {
+			if s.limits.memory.inFlight() != 1 {
 				return errors.New("no request is in flight")
 			}
 			return nil
 		})
-		if used := s.limits.memory.used.Load(); used > int64(2*300_000+firstBuffer+requestCost) {
+		if used := s.limits.memory.used(); used > int64(2*300_000+firstBuffer+requestCost) {
 			t.Errorf("%d bytes are held", used)
 		}
 	}

@@ -127,8 +127,8 @@ func (t *telemetry) observe(meter metric.Meter, memory *memoryBudget) error {
 		return err
 	}
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(used, memory.used.Load())
-		o.ObserveInt64(most, memory.most)
+		o.ObserveInt64(used, memory.used())
+		o.ObserveInt64(most, memory.shares.most)
 		for _, one := range connections.States() {
 			port := metric.WithAttributes(attribute.String("port", one.Port()))
 			o.ObserveInt64(open, int64(one.Open), port)

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from support import otlp
 from support.http_server import Handler, serving
 
-_MESSAGES = {
+MESSAGES = {
     "logs": ExportLogsServiceRequest,
     "metrics": ExportMetricsServiceRequest,
     "traces": ExportTraceServiceRequest,
@@ -84,7 +84,7 @@ class Sink(otlp.Stored):
     def decoded(self, request: Request) -> dict[str, Any]:
         """Return a request in OTLP's JSON form."""
         signal = request.path.rpartition("/")[2]
-        return MessageToDict(_MESSAGES[signal].FromString(request.body))
+        return MessageToDict(MESSAGES[signal].FromString(request.body))
 
     def bodies(self) -> list[str]:
         """Return the text of every log record."""

@@ -3,6 +3,7 @@
 What a fault may cost is part of its row; `broken` says where a run was worse.
 """
 
+import contextlib
 import math
 import os
 import random
@@ -65,6 +66,7 @@ class Fault:
     allowed: Allowed = field(default_factory=Allowed)
     load: dict[str, Any] = field(default_factory=dict[str, Any])
     queue_bytes: int | None = None
+    in_flight_mib: int | None = None
     disk_mib: int | None = None
     in_short: bool = True
 
@@ -141,6 +143,39 @@ def _hanging(*names: str) -> Callable[[Rig, float], None]:
             rig.sinks[name].let_go()
 
     return run
+
+
+def _queue_full(rig: Rig, seconds: float) -> None:
+    """Loki never answers, and more logs wait for it than the Collector has place for."""
+    loki = rig.sinks["loki"]
+    loki.fault = rigs.hang
+    with contextlib.ExitStack() as crowds:
+        for reason, crowd in CROWDS.items():
+            crowds.enter_context(loaded(_load(rig, **CROWD, **crowd)))
+            _wait_refused(rig, reason)
+        time.sleep(seconds)
+        loki.fault = no_fault
+        loki.let_go()
+
+
+def _wait_refused(rig: Rig, reason: str) -> None:
+    def probe() -> tuple[bool | None, object]:
+        refused = rig.own_metric("otelcol_extension_otlp_limits_refused_total")
+        found = any(number for labels, number in refused.items() if reason in labels)
+        return found or None, refused
+
+    until(probe, what=f"a request is refused: {reason}", deadline_s=60)
+
+
+def _load(rig: Rig, **kind: Any) -> Load:
+    return Load(
+        endpoint=lambda: rig.otlp,
+        headers=rig.sender,
+        ledger=rig.ledger,
+        run=f"{random.getrandbits(24):x}",
+        grpc=lambda: rig.grpc,
+        **kind,
+    )
 
 
 def _slow(name: str) -> Callable[[Rig, float], None]:
@@ -305,6 +340,13 @@ def _hostile(rig: Rig, seconds: float) -> None:
             time.sleep(0.2)
 
 
+CROWD: dict[str, Any] = {"signals": ("logs",), "rate": 1, "batch": 1, "padding": 1 << 16}
+# Senders of logs that wait, by what the Collector has too little of for more of them.
+CROWDS: dict[str, dict[str, Any]] = {
+    'protocol="grpc",reason="concurrency"': {"over": ("grpc",), "senders": 72},
+    'protocol="http",reason="in_flight"': {"over": ("http",), "senders": 110},
+}
+
 LATE = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
 NAMES = {"loki": "Loki", "tempo": "Tempo", "prometheus": "Prometheus"}
 
@@ -365,6 +407,17 @@ FAULTS = [
             in_short=name == "prometheus",
         )
         for name in NAMES
+    ),
+    Fault(
+        name="loki-queue-full",
+        what="Loki accepts and never answers, its queue is full, and 182 senders of logs wait",
+        run=_queue_full,
+        short_s=5,
+        alert="CollectorQueueFilling",
+        allowed=Allowed(delays=LATE["loki"]),
+        queue_bytes=2 << 20,
+        in_flight_mib=20,  # what a slow machine fills soon, too
+        load={"senders": 2, "over": ("http", "grpc")},
     ),
     Fault(
         name="all-stopped-queue-full",
@@ -526,17 +579,12 @@ def run(
 
     storage: another one for the queues. within_s: in which everything has to arrive after it.
     """
-    text = rigs.config(queue_bytes=fault.queue_bytes, storage=storage)
+    text = rigs.config(
+        queue_bytes=fault.queue_bytes, in_flight_mib=fault.in_flight_mib, storage=storage
+    )
     with rigs.running(program, folder, text, disk_mib=fault.disk_mib) as rig:
         ledger = rig.ledger
-        load = Load(
-            endpoint=lambda: rig.otlp,
-            headers=rig.sender,
-            ledger=ledger,
-            run=f"{random.getrandbits(24):x}",
-            **fault.load,
-        )
-        with loaded(load):
+        with loaded(_load(rig, **fault.load)):
             begin = time.monotonic()
             time.sleep(1)
             fault.run(rig, seconds)

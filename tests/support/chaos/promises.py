@@ -42,7 +42,7 @@ PROMISES = [
         name="One for itself",
         text="One backend that is unavailable or slow delays others' records by no more than 2 s.",
         tests=(COLLECTOR,),
-        faults=("loki-stopped", "tempo-paused", "prometheus-slow"),
+        faults=("loki-stopped", "tempo-paused", "prometheus-slow", "loki-queue-full"),
     ),
     Promise(
         name="Asked to end",
@@ -73,7 +73,7 @@ PROMISES = [
         "wait so long tries again. Nothing that was accepted is dropped for what is new. "
         "CollectorQueueFilling fires at half.",
         tests=(COLLECTOR,),
-        faults=("all-stopped-queue-full",),
+        faults=("all-stopped-queue-full", "loki-queue-full"),
     ),
     Promise(
         name="Disk full",

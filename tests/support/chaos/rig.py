@@ -50,18 +50,19 @@ def slow(delay_s: float) -> Callable[[Request], int]:
 class Rig:
     """A Collector that can be ended and started, and sinks that can go, hang and be slow.
 
-    wrapped: what is put before the Collector's command. noted: figures of the fault itself.
-    may_be_lost: the ids that stood on damaged pages; None when nothing was damaged.
+    ledger: of all that is sent to it. wrapped: what is put before the Collector's command.
+    noted: figures of the fault itself. may_be_lost: the ids that stood on damaged pages; None
+    when nothing was damaged.
     """
 
     program: Path
     at: Place
     config: str
     sinks: dict[str, Sink]
+    ledger: Ledger = field(default_factory=Ledger)
     wrapped: tuple[str, ...] = ()
     popen: subprocess.Popen[bytes] | None = None
     starts: int = 0
-    ledger: Ledger = field(default_factory=Ledger)
     noted: dict[str, float] = field(default_factory=dict[str, float])
     may_be_lost: set[str] | None = None
     _decoded: dict[int, tuple[Request, list[dict[str, Any]]]] = field(
@@ -217,13 +218,21 @@ class Rig:
         return verdicts(), money()
 
 
-def config(*, queue_bytes: int | None = None, storage: str | None = None) -> str:
-    """Return the deployed configuration, its queues of another size or in another storage."""
+def config(
+    *, queue_bytes: int | None = None, in_flight_mib: int | None = None, storage: str | None = None
+) -> str:
+    """Return the deployed configuration, its queues of another size or in another storage.
+
+    in_flight_mib: what all requests in flight may have of memory, and one of them.
+    """
     document = yaml.safe_load(deployed.CONFIG.read_text(encoding="utf-8"))
     for exporter in deployed.queued_exporters(document).values():
         queue = exporter["sending_queue"]
         queue["queue_size"] = queue_bytes or queue["queue_size"]
         queue["storage"] = storage or queue["storage"]
+    if in_flight_mib:
+        bounds = {"max_in_flight_mib": in_flight_mib, "max_decoded_mib": in_flight_mib}
+        document["extensions"]["otlp_limits"] |= bounds
     return yaml.safe_dump(document, sort_keys=False)
 
 
