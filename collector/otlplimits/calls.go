@@ -53,12 +53,15 @@ func callOf(ctx context.Context) *call {
 // to end early.
 func (s *calls) begin(ctx context.Context, signal messageID) (context.Context, *refusal) {
 	c := &call{signal: signal, began: time.Now(), arriving: true, users: 1}
+	// Complete before it is admitted: from then on others may end it.
+	ctx, c.cancel = context.WithCancel(context.WithValue(ctx, callKey{}, c))
+	c.clock = time.AfterFunc(s.readTimeout, func() { s.end(c, forSlowness) })
 	if !s.admit(c) {
+		c.clock.Stop()
+		c.cancel()
 		return nil, tooMany
 	}
 	s.memory.enter()
-	ctx, c.cancel = context.WithCancel(context.WithValue(ctx, callKey{}, c))
-	c.clock = time.AfterFunc(s.readTimeout, func() { s.end(c, forSlowness) })
 	context.AfterFunc(ctx, func() { s.leave(c) }) // however the stream ends
 	return ctx, nil
 }
