@@ -46,6 +46,8 @@ def field(sources: dict[str, dict[str, Any]], label: str) -> dict[str, Any]:
 
 def trace(http: httpx.Client, stack: Stack, trace_id: str) -> list[dict[str, Any]]:
     def probe() -> tuple[list[dict[str, Any]] | None, object]:
+        if not backends.tempo_written(http, stack.url("tempo"), trace_id):
+            return None, "nothing is written"
         spans = backends.tempo_spans(http, stack.url("tempo"), trace_id)
         return (spans if {span["service"] for span in spans} >= {"backend-api"} else None), spans
 

@@ -20,6 +20,7 @@ __all__ = [
     "tempo_search",
     "tempo_spans",
     "tempo_trace",
+    "tempo_written",
 ]
 
 
@@ -45,6 +46,10 @@ def tempo_search(
     http: httpx.Client, tempo: str, query: str, *, since: float | None = None
 ) -> list[str]:
     return reading.tempo_search(tempo, query, since=since, ask=_asking(http))
+
+
+def tempo_written(http: httpx.Client, tempo: str, trace_id: str) -> int:
+    return reading.tempo_written(tempo, trace_id, ask=_asking(http))
 
 
 def tempo_trace(http: httpx.Client, tempo: str, trace_id: str) -> dict[str, Any]:

@@ -32,13 +32,18 @@ def follow(
     """
 
     def traced() -> tuple[Followed | None, object]:
-        query = f'{{span.request.id="{request_id}" && name=~"process {job}"}}'
-        found = backends.tempo_search(http, stack.url("tempo"), query)
-        if not found:
-            return None, "no trace found"
-        spans = backends.tempo_spans(http, stack.url("tempo"), found[0])
+        tempo = stack.url("tempo")
+        # Both are on disk before the trace is looked up by its id: `tempo_written` says why.
+        parts = (f'name=~"process {job}"', f'name="POST {path}"')
+        found = [
+            set(backends.tempo_search(http, tempo, f'{{span.request.id="{request_id}" && {part}}}'))
+            for part in parts
+        ]
+        if not (both := sorted(set.intersection(*found))):
+            return None, dict(zip(parts, found, strict=True))
+        spans = backends.tempo_spans(http, tempo, both[0])
         followed = Followed(
-            identifier=identifier, request_id=request_id, trace_id=found[0], spans=spans
+            identifier=identifier, request_id=request_id, trace_id=both[0], spans=spans
         )
         names = sorted({span["name"] for span in spans})
         return (followed if f"POST {path}" in names else None), names

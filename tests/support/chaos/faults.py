@@ -38,11 +38,13 @@ class Allowed:
 
     lost: of what was accepted; None for what stood on the damaged pages of a queue's file, and
     nothing else: what of it is lost must be reported. delays: the signals that may come late; all
-    others come within 2 s. at_least, at_most: bounds of what is reported, by its name.
+    others come within 2 s. twice: the signals whose records may be stored twice. at_least,
+    at_most: bounds of what is reported, by its name.
     """
 
     lost: int | None = 0
     delays: tuple[str, ...] = SIGNALS
+    twice: tuple[str, ...] = ()
     exact: bool = True
     at_least: Mapping[str, float] = field(default_factory=dict[str, float])
     at_most: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -96,7 +98,7 @@ class Result:
             lost = one.lost - one.volatile
             if allowed.lost is not None and lost > allowed.lost:
                 lines.append(f"{one.signal}: {lost} of {one.accepted} accepted are lost")
-            if one.doubled:
+            if one.doubled and one.signal not in allowed.twice:
                 lines.append(f"{one.signal}: {one.doubled} are stored twice")
             if not one.accepted:
                 lines.append(f"{one.signal}: nothing was accepted")

@@ -21,8 +21,8 @@ PROMISES = [
     Promise(
         name="Backend away",
         text="While a backend is unavailable, as long as the disk lasts, nothing accepted is "
-        "lost, "
-        "nothing is stored twice in Loki or Tempo, and counts are exact to the cent.",
+        "lost, and counts are exact to the cent. Nothing is stored twice in Loki; in Tempo only "
+        "what it took without an answer.",
         tests=(
             COLLECTOR,
             "tests/chaos/test_outages.py::"
@@ -56,8 +56,8 @@ PROMISES = [
         name="Killed",
         text="A Collector that is killed delivers all that was acknowledged, also when it is "
         "killed "
-        "again while it recovers. What is delivered again the backends know. Counts are off by "
-        "nothing: they, and which events came, are on disk before an event is acknowledged.",
+        "again while it recovers. What is delivered again the backends know (Tempo: where it is some "
+        "seconds apart). Counts are off by nothing: they, and which events came, are on disk before an event is acknowledged.",
         tests=(
             COLLECTOR,
             "tests/chaos/test_outages.py::"

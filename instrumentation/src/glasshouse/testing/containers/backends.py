@@ -138,8 +138,14 @@ class TempoContainer(_Backend):
 
     def trace(self, trace_id: str, *, at_least: int = 1, deadline_s: float = FOUND_S) -> list[Item]:
         """Return the spans of one trace as OTLP's JSON, each with its ``service``, as `search`."""
+
+        def spans() -> list[Item]:
+            if reading.tempo_written(self.address, trace_id) < at_least:
+                return []
+            return reading.tempo_spans(self.address, trace_id)
+
         return _polled(
-            lambda: reading.tempo_spans(self.address, trace_id),
+            spans,
             what=f"Tempo has {at_least} spans of trace {trace_id}",
             at_least=at_least,
             deadline_s=deadline_s,
