@@ -21,8 +21,8 @@ PROMISES = [
     Promise(
         name="Backend away",
         text="While a backend is unavailable, as long as the disk lasts, nothing accepted is "
-        "lost, and counts are exact to the cent. Nothing is stored twice in Loki; in Tempo only "
-        "what it took without an answer.",
+        "lost, and counts are exact to the cent. Nothing is stored twice in Loki, and in "
+        "Tempo only what it took without giving an answer.",
         tests=(
             COLLECTOR,
             "tests/chaos/test_outages.py::"
@@ -46,18 +46,17 @@ PROMISES = [
     ),
     Promise(
         name="Asked to end",
-        text="A Collector that gets SIGTERM ends within its grace, also when no backend answers, "
-        "and "
-        "loses nothing.",
+        text="A Collector that gets SIGTERM ends within its grace, also when no backend "
+        "answers, and loses nothing.",
         tests=(COLLECTOR,),
         faults=("collector-sigterm", "collector-sigterm-backlog"),
     ),
     Promise(
         name="Killed",
         text="A Collector that is killed delivers all that was acknowledged, also when it is "
-        "killed "
-        "again while it recovers. What is delivered again the backends know (Tempo: where it is some "
-        "seconds apart). Counts are off by nothing: they, and which events came, are on disk before an event is acknowledged.",
+        "killed again while it recovers. What is delivered again the backends know "
+        "(Tempo: where it is some seconds apart). Counts are off by nothing: they, and "
+        "which events came, are on disk before an event is acknowledged.",
         tests=(
             COLLECTOR,
             "tests/chaos/test_outages.py::"
@@ -69,40 +68,39 @@ PROMISES = [
     ),
     Promise(
         name="Queue full",
-        text="When a queue is full, senders are slowed down: their requests wait, and who does not "
-        "wait so long tries again. Nothing that was accepted is dropped for what is new. "
-        "CollectorQueueFilling fires at half.",
+        text="When a queue is full, senders are slowed down: their requests wait, and who does "
+        "not wait so long tries again. Nothing that was accepted is dropped for what is "
+        "new. CollectorQueueFilling fires at half.",
         tests=(COLLECTOR,),
         faults=("all-stopped-queue-full", "loki-queue-full"),
     ),
     Promise(
         name="Disk full",
-        text="When the disk is full new requests are refused with 503, and senders try again. What "
-        "was accepted is delivered meanwhile, and frees space.",
+        text="When the disk is full new requests are refused with 503, and senders try again. "
+        "What was accepted is delivered meanwhile, and frees space.",
         tests=(COLLECTOR,),
         faults=("disk-full",),
     ),
     Promise(
         name="Queue file damaged",
         text="A Collector whose queue file is cut off, written over or unreadable starts. It "
-        "sets the "
-        "file aside, delivers what can be read of it, loses what stood on the damaged pages, and "
-        "reports it: QueueFileDamaged. No other queue is affected.",
+        "sets the file aside, delivers what can be read of it, loses what stood on the "
+        "damaged pages, and reports it: QueueFileDamaged. No other queue is affected.",
         tests=(COLLECTOR,),
         faults=("queue-truncated", "queue-corrupted", "queue-head-corrupted", "queue-unreadable"),
     ),
     Promise(
         name="Odd senders",
-        text="A clock that is an hour off, ten times the load, requests that are broken, too deep "
-        "or too large, and every oddity of docs/compatibility.md cost other records nothing.",
+        text="A clock that is an hour off, ten times the load, requests that are broken, too "
+        "deep or too large, and every oddity of docs/compatibility.md cost other records "
+        "nothing.",
         tests=(COLLECTOR,),
         faults=("clock-behind", "clock-ahead", "load-times-ten", "hostile-requests", "oddities"),
     ),
     Promise(
         name="Application",
-        text="Telemetry never blocks the application, its memory is bounded, and a process ends "
-        "within "
-        "5 s whatever its Collector does.",
+        text="Telemetry never blocks the application, its memory is bounded, and a process "
+        "ends within 5 s whatever its Collector does.",
         tests=(
             DELIVERY + "test_delivery.py",
             DELIVERY + "test_exit.py",
@@ -113,9 +111,9 @@ PROMISES = [
     ),
     Promise(
         name="Worker killed",
-        text="A worker that is killed anywhere loses no job, doubles no effect but a mail (SMTP "
-        "knows no "
-        "repeat; the Message-ID is the same), and each event is counted once.",
+        text="A worker that is killed anywhere loses no job, doubles no effect but a mail "
+        "(SMTP knows no repeat; the Message-ID is the same), and each event is counted "
+        "once.",
         tests=(
             "tests/unit/service/test_processes.py::"
             "test_each_kind_of_job_ends_once_though_its_worker_is_killed",
@@ -126,7 +124,8 @@ PROMISES = [
     Promise(
         name="Parts of the service away",
         text="With Postgres, Valkey, Alertmanager, the mail server, the provider or the chain "
-        "unavailable, paused or slow, telemetry loses nothing, and the API answers or says 503.",
+        "unavailable, paused or slow, telemetry loses nothing, and the API answers or "
+        "says 503.",
         tests=(STACK,),
     ),
 ]
