@@ -59,8 +59,8 @@ UNREACHED = """## What is not promised
   `flush_check_period` of tempo/tempo.yaml): a Tempo that is killed loses spans of its last 6 s.
   Asked to end it loses none. Loki and Prometheus lose nothing when they are killed.
 - A request that Tempo took, and whose answer got lost with Tempo or the Collector, is sent again.
-  Tempo tells the two apart, and shows a span once, only where they are some seconds apart: a
-  Tempo that was paused can show a span twice, under one id.
+  Tempo shows a span once only where the two come some seconds apart: a Tempo that was paused can
+  show a span twice, under one id.
 - Tempo 3.0.3 can lose spans of a trace that somebody looks up by its id while more of its spans
   come: one part of it is on disk, and another is not yet. A search (TraceQL) loses none.
 - Mail may arrive twice, under one Message-ID, when a worker is killed between the server's
