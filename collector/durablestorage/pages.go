@@ -317,22 +317,30 @@ func (f *file) bucket(head []byte) {
 		f.walk(root, bounds{}, 0, take)
 		return
 	}
-	// A small bucket's only page stands behind its head.
-	p := &page{data: head[bucketHead:]}
-	if len(p.data) < pageHeader {
-		f.fail("a small bucket is cut off")
-		return
-	}
-	p.flags = binary.NativeEndian.Uint16(p.data[8:])
-	p.count = int(binary.NativeEndian.Uint16(p.data[10:]))
-	if p.flags != leafPage || pageHeader+p.count*element > len(p.data) ||
-		p.count == 0 && len(p.data) != pageHeader {
+	p := smallBucket(head)
+	if p == nil {
 		f.fail("a small bucket is not what it should be")
 		return
 	}
 	if p.count > 0 {
 		f.elements(0, p, bounds{}, take)
 	}
+}
+
+// smallBucket returns the only page of a small bucket, which stands behind its head; nil when there is
+// none that can be read.
+func smallBucket(bucket []byte) *page {
+	if len(bucket) < bucketHead+pageHeader || binary.NativeEndian.Uint64(bucket) != 0 {
+		return nil
+	}
+	p := &page{data: bucket[bucketHead:]}
+	p.flags = binary.NativeEndian.Uint16(p.data[8:])
+	p.count = int(binary.NativeEndian.Uint16(p.data[10:]))
+	if p.flags != leafPage || pageHeader+p.count*element > len(p.data) ||
+		p.count == 0 && len(p.data) != pageHeader {
+		return nil
+	}
+	return p
 }
 
 // scan reads every leaf that stands anywhere in the file, reachable or not. Only who knows which of
@@ -355,6 +363,10 @@ func (f *file) scan() []pair {
 			f.elements(id, p, bounds{}, func(flags uint32, one pair) {
 				if flags != bucketFlag {
 					found = append(found, one)
+					return
+				}
+				if small := smallBucket(one.value); small != nil {
+					f.elements(id, small, bounds{}, func(_ uint32, one pair) { found = append(found, one) })
 				}
 			})
 		}

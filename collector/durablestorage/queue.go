@@ -118,3 +118,20 @@ func (q *queueState) holds(index uint64) bool {
 func (q *queueState) held() uint64 {
 	return q.writeIndex - q.readIndex + uint64(len(q.dispatched))
 }
+
+// isBefore reports whether another state of the same queue is newer: its indexes only grow.
+func (q *queueState) isBefore(other *queueState) bool {
+	if q.writeIndex != other.writeIndex {
+		return q.writeIndex < other.writeIndex
+	}
+	return q.readIndex < other.readIndex
+}
+
+// extend makes room for each request that is kept: the next one gets an index after all of them.
+func (q *queueState) extend(kept map[string][]byte) {
+	for key := range kept {
+		if index, is := itemIndex(key); is {
+			q.writeIndex = max(q.writeIndex, index+1)
+		}
+	}
+}

@@ -98,7 +98,7 @@ func inspect(path string) (damage error, pairs []pair) {
 	if f.damage == nil {
 		return nil, nil
 	}
-	// The tree comes first: it has the newest of each key.
+	// The tree comes first: where it can be read it has the newest of each key.
 	return f.damage, append(f.pairs, f.scan()...)
 }
 
@@ -127,8 +127,7 @@ func (f *file) checkQueue() {
 
 // salvage chooses what goes on being used. lost is how many requests a queue held and has no more.
 //
-// The tree's own pairs come first, and what was found beside it after them: old states of pages,
-// too, with what was settled long ago. A queue knows what it holds.
+// Old states of pages are found, too, with what was settled long ago. A queue knows what it holds.
 func salvage(found []pair) (kept []pair, lost uint64) {
 	byKey := map[string][]byte{}
 	var isQueue bool
@@ -144,19 +143,9 @@ func salvage(found []pair) (kept []pair, lost uint64) {
 	if !isQueue {
 		return sorted(byKey), 0
 	}
-	state, known := decodeQueue(byKey[metadataKey])
-	if byKey[metadataKey] == nil || !known {
-		state = &queueState{}
-		first := true
-		for key := range byKey {
-			if index, is := itemIndex(key); is {
-				if first || index < state.readIndex {
-					state.readIndex = index
-				}
-				state.writeIndex = max(state.writeIndex, index+1)
-				first = false
-			}
-		}
+	state := newest(found)
+	if state == nil {
+		state = spanning(byKey)
 	}
 	present := uint64(0)
 	for key := range byKey {
@@ -165,12 +154,46 @@ func salvage(found []pair) (kept []pair, lost uint64) {
 		case key == metadataKey:
 		case is && state.holds(index):
 			present++
+		case is && index >= state.writeIndex:
+			// It came after the newest state that can be read.
 		default:
 			delete(byKey, key)
 		}
 	}
+	lost = state.held() - min(present, state.held())
+	state.extend(byKey)
 	byKey[metadataKey] = state.encode()
-	return sorted(byKey), state.held() - min(present, state.held())
+	return sorted(byKey), lost
+}
+
+// newest returns the newest state of a queue that was found, or nil. Where the tree's head is damaged
+// it stands beside the tree.
+func newest(found []pair) (state *queueState) {
+	for _, one := range found {
+		if string(one.key) != metadataKey {
+			continue
+		}
+		if other, known := decodeQueue(one.value); known && (state == nil || state.isBefore(other)) {
+			state = other
+		}
+	}
+	return state
+}
+
+// spanning is the state of a queue that holds all of these.
+func spanning(byKey map[string][]byte) *queueState {
+	state := &queueState{}
+	first := true
+	for key := range byKey {
+		if index, is := itemIndex(key); is {
+			if first || index < state.readIndex {
+				state.readIndex = index
+			}
+			state.writeIndex = max(state.writeIndex, index+1)
+			first = false
+		}
+	}
+	return state
 }
 
 func unknownLoss(found []pair) uint64 {
