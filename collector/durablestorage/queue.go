@@ -127,7 +127,7 @@ func (q *queueState) isBefore(other *queueState) bool {
 	return q.readIndex < other.readIndex
 }
 
-// extend makes room for each request that is kept: the next one gets an index after all of them.
+// extend makes the next index one after all requests that are kept.
 func (q *queueState) extend(kept map[string][]byte) {
 	for key := range kept {
 		if index, is := itemIndex(key); is {

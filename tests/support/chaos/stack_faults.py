@@ -246,7 +246,7 @@ FAULTS = [
         )
         for part, what in OUTSIDE.items()
         for mode, reported, more in (
-            ("down", "away", {}),
+            ("down", "unavailable", {}),
             ("slow", "answers after 5 s", {"delay": 5}),
         )
     ),
