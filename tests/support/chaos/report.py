@@ -40,7 +40,8 @@ instructive faults.
   ended, and was counted once by its events; **answer** is the longest time to an answer, in
   seconds.
 - **Alert**: what fires where it lasts. In the whole stack also whether it was seen to fire, by
-  rules that wait a twentieth of their time.
+  rules that wait a twentieth of their time. Those that read what is scraped every 15 s cannot be
+  hastened so: ExporterFailing.
 - **Run**: when the row was measured, and at which commit.
 """
 

@@ -17,7 +17,7 @@ from support.stack import Stack
 BACKENDS = {"loki": ("logs", "events"), "tempo": ("traces",), "prometheus": ("metrics",)}
 # Following must not be a load of its own: this many times as long as an answer took.
 PAUSE_FACTOR = 4
-LEAST_PAUSE_S = 0.5
+LEAST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 FOLLOWED_WITHIN_S = 5.0
 
 
@@ -78,7 +78,7 @@ class Reader:
                     stop.wait(LEAST_PAUSE_S)  # it cannot be asked now
                     continue
                 took = time.monotonic() - begin
-                stop.wait(max(LEAST_PAUSE_S, PAUSE_FACTOR * took))
+                stop.wait(min(max(LEAST_PAUSE_S, PAUSE_FACTOR * took), LONGEST_PAUSE_S))
                 whole = time.monotonic() - begin
                 self._rounds_s[backend] = max(self._rounds_s.get(backend, 0), whole)
 
