@@ -128,7 +128,7 @@ func timeGrowth(t *testing.T, sizes int, work func(string), text func(size int) 
 	if growth := growthFrom(t, firstBytes, sizes, 3, littleGrowth, work, text); growth <= littleGrowth {
 		return growth
 	}
-	return growthFrom(t, shortBytes, sizes, 6, mostGrowth, work, text)
+	return growthFrom(t, shortBytes, sizes, 15, mostGrowth, work, text)
 }
 
 // growthFrom is the growth from the shortest size on. A busy machine only ever adds time, so the least
