@@ -183,14 +183,11 @@ func newest(found []pair) (state *queueState) {
 // spanning is the state of a queue that holds all of these.
 func spanning(byKey map[string][]byte) *queueState {
 	state := &queueState{}
-	first := true
+	state.extend(byKey)
+	state.readIndex = state.writeIndex
 	for key := range byKey {
 		if index, is := itemIndex(key); is {
-			if first || index < state.readIndex {
-				state.readIndex = index
-			}
-			state.writeIndex = max(state.writeIndex, index+1)
-			first = false
+			state.readIndex = min(state.readIndex, index)
 		}
 	}
 	return state
