@@ -49,6 +49,7 @@ def _ports(checkout: Project) -> dict[str, str]:
         moved = {variable: port + shift for variable, port in before.items()}
         if max(moved.values()) > _LAST_PORT:
             break
-        if not ports.clashes(moved):
+        # Those of before are the other checkout's, also while it is stopped.
+        if not set(moved.values()) & set(before.values()) and not ports.clashes(moved):
             return {variable: str(port) for variable, port in moved.items()}
     raise StackError("no free ports above those in .env: choose lower ones there")
