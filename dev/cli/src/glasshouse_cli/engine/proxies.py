@@ -34,6 +34,18 @@ def check_containers(services: Sequence[str], address: str) -> None:
         )
 
 
+def shells() -> str | None:
+    """The variable of this shell that names a proxy, None when none does."""
+    names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+    return next((name for name in names if os.environ.get(name)), None)
+
+
+def is_exempt(name: str) -> bool:
+    """Whether the shell says that `name` is reached without a proxy."""
+    said = os.environ.get("NO_PROXY") or os.environ.get("NO_PROXY".lower()) or ""
+    return name in {one.strip() for one in said.split(",")}
+
+
 def _file() -> Path:
     folder = os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path.home() / ".docker") / "config.json"

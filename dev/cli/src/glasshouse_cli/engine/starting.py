@@ -6,7 +6,6 @@ Everywhere else people start it themselves, each kind in its own way.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 from glasshouse_cli import host, project
 from glasshouse_cli.console import Terminal
-from glasshouse_cli.engine import facts, provider
+from glasshouse_cli.engine import facts, provider, proxies
 from glasshouse_cli.engine.endpoint import Endpoint, find
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.host import Kind
@@ -164,12 +163,11 @@ def _no_permission(endpoint: Endpoint) -> str:
 
 def _proxy_hint(endpoint: Endpoint) -> str:
     # Docker's client asks the proxy for tcp:// too.
-    name = urlsplit(endpoint.address).hostname or ""
-    exempt = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    for variable in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        if os.environ.get(variable) and name and name not in exempt.split(","):
-            return f", or add {name} to NO_PROXY ({variable} is set)"
-    return ""
+    name = urlsplit(endpoint.address).hostname
+    variable = proxies.shells()
+    if variable is None or name is None or proxies.is_exempt(name):
+        return ""
+    return f", or add {name} to NO_PROXY ({variable} is set)"
 
 
 def _is_podmans_imitation() -> bool:

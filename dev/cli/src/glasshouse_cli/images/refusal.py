@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,9 +71,3 @@ def read(lines: Iterable[str], image: str, variable: str, remedies: Remedies) ->
             why = meaning.format(*found.groups(), variable=variable)
             return Refusal(text=f"the registry refuses {image}: {why}", answered=True)
     return None
-
-
-def shells_proxy() -> str | None:
-    """The variable of this shell that names a proxy; the engine does not read it."""
-    names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
-    return next((name for name in names if os.environ.get(name)), None)

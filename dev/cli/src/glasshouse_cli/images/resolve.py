@@ -17,13 +17,13 @@ from dotenv import dotenv_values
 
 from glasshouse_cli import engine, host, ownership, project
 from glasshouse_cli.console import Step, Terminal
-from glasshouse_cli.engine import Facts, endpoint, facts, provider
+from glasshouse_cli.engine import Facts, endpoint, facts, provider, proxies
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_variables
 from glasshouse_cli.images import build_debian, build_go, build_python
 from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.recipe import Recipe
-from glasshouse_cli.images.refusal import Remedies, shells_proxy
+from glasshouse_cli.images.refusal import Remedies
 from glasshouse_cli.images.registry import Registry
 from glasshouse_cli.process import run_logged
 from glasshouse_cli.project import Project
@@ -32,6 +32,8 @@ _STAGE = {"go": build_go.stage, "debian": build_debian.stage, "python": build_py
 _DOCKER_BUILD_TIMEOUT_S = 900.0
 _BUILD_DISK_BYTES = 15 * 1024**3
 _LOCK_WAIT_S = 3600.0
+# What Dockerfiles copy.
+_KEPT = ("rootfs", "rootfs.tar", "deps", "own", "bin", "Dockerfile", "entrypoint.sh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +153,7 @@ class _Getter:
         if self._registry.reachable:
             return
         self._terminal.say("no image registry answers: what is missing is built here")
-        if refusal is None and not self._facts.proxy and (variable := shells_proxy()):
+        if refusal is None and not self._facts.proxy and (variable := proxies.shells()):
             who = provider.of(endpoint.find(), self._facts)
             self._terminal.say(
                 f"{variable} is set here, but the engine pulls, without it: set it there, too, by "
@@ -169,8 +171,8 @@ class _Getter:
                 if file.is_file():
                     shutil.copy2(file, work)
             _keep_out(work)
-            # As copied they would be root's alone under a umask such as 077.
-            ownership.let_all_read([work])
+            # Else they would be root's alone in the image, made under a umask such as 077.
+            ownership.let_all_read(work / name for name in _KEPT)
             step.note("packing the image")
             command = ["docker", "build", "--tag", tag]
             for key, value in arguments.items():
@@ -199,8 +201,7 @@ class _Getter:
 
 def _keep_out(work: Path) -> None:
     # Only what the Dockerfile copies goes to the engine.
-    kept = ("rootfs", "rootfs.tar", "deps", "own", "bin", "Dockerfile", "entrypoint.sh")
-    lines = ["*", *(f"!{name}" for name in kept)]
+    lines = ["*", *(f"!{name}" for name in _KEPT)]
     (work / ".dockerignore").write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
