@@ -128,7 +128,7 @@ def test_too_little_disk_of_a_virtual_machine_is_asked_inside_it(start: Start, c
 
 
 @pytest.mark.usefixtures("no_doctor")
-def test_a_disk_that_nobody_can_tell_stops_nothing(start: Start, capsys: Capture):
+def test_a_disk_of_unknown_size_stops_nothing(start: Start, capsys: Capture):
     machine = start(MAC, "Darwin")
     machine.answer("--entrypoint=df", err="exec: df: not found\n", code=127)
     assert up(capsys)[0] == 0

@@ -32,19 +32,19 @@ class Case:
     release: str = "6.8.0-60-generic"
 
 
-def desktop(**more: str) -> Engine:
-    return Engine(
-        operating_system="Docker Desktop",
-        platform="Docker Desktop 4.43.2 (199162)",
-        name="docker-desktop",
-        **{"address": "unix:///Users/me/.docker/run/docker.sock", "context": "desktop-linux"}
-        | more,
-    )
+DESKTOP = Engine(
+    address="unix:///Users/me/.docker/run/docker.sock",
+    context="desktop-linux",
+    operating_system="Docker Desktop",
+    platform="Docker Desktop 4.43.2 (199162)",
+    name="docker-desktop",
+    architecture="aarch64",
+)
 
 
 KINDS = {
     "Docker Desktop on macOS": Case(
-        engine=desktop(architecture="aarch64"),
+        engine=DESKTOP,
         start="`open -a Docker`",
         memory="Settings > Resources > Memory limit in Docker Desktop",
         system="Darwin",
@@ -142,7 +142,9 @@ KINDS = {
         memory="free some, or add some",
     ),
     "Docker Desktop from WSL2": Case(
-        engine=desktop(address="unix:///var/run/docker.sock", context="default"),
+        engine=dataclasses.replace(
+            DESKTOP, address=LINUX.address, context="default", architecture="x86_64"
+        ),
         start="`sudo service docker start`, or Docker Desktop",
         memory="memory= under [wsl2] in %UserProfile%\\.wslconfig, then `wsl --shutdown` in "
         "Windows",
@@ -345,7 +347,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("said", "wanted"), FAULTS.values(), ids=FAULTS.keys())
-def test_what_no_start_would_mend(said: str, wanted: str, become: Become, capsys: Capture):
+def test_what_no_start_would_fix(said: str, wanted: str, become: Become, capsys: Capture):
     become(KINDS["Docker on Linux"]).fails(said)
     assert fault(capsys, "engine").startswith(wanted)
 
@@ -358,7 +360,7 @@ def test_an_address_that_is_none(become: Become, capsys: Capture, monkeypatch: p
     )
 
 
-def test_podmans_imitation_of_the_client_is_told_from_docker(become: Become, capsys: Capture):
+def test_podmans_imitation_of_the_client_is_not_taken_for_docker(become: Become, capsys: Capture):
     machine = become(KINDS["rootless Podman"])
     machine.answer("--version", "podman version 5.5.2\n")
     machine.answer(
@@ -399,7 +401,7 @@ def test_an_old_compose_plugin(version: str, become: Become, capsys: Capture):
         assert run(capsys, "engine")[0] == 0
 
 
-def test_a_mac_without_compose_is_told_where_to_get_it(become: Become, capsys: Capture):
+def test_a_mac_without_compose_reads_where_to_get_it(become: Become, capsys: Capture):
     machine = become(KINDS["Colima"])
     unknown = "docker: 'compose' is not a docker command.\n"
     machine.answer("compose version --short", err=unknown, code=1)
@@ -447,8 +449,8 @@ def test_a_mac_is_asked_for_nothing_of_linux(
     assert host.available_memory_bytes() is None
     found = facts.read()
     assert not found.is_here
-    # No path of the engine's machine is looked at here.
-    monkeypatch.setattr("shutil.disk_usage", lambda _: pytest.fail("looked at this machine"))
+    # No path of the engine's machine is read here.
+    monkeypatch.setattr("shutil.disk_usage", lambda _: pytest.fail("read of this machine"))
     assert capacity.free_disk_bytes(found) is None
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from glasshouse_cli import alerting, compose, host, images, ownership, project, runbooks, secrets
-from glasshouse_cli.engine import facts
+from glasshouse_cli.engine import endpoint, facts
 from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import User
@@ -149,7 +149,7 @@ def test_settings_that_may_not_be_opened_are_named(
 
 def test_an_engine_that_maps_nobody_is_asked_nothing(become: Become, files: list[Path]):
     machine = become()
-    ownership.secret_files(files, USER, found(), IMAGE)
+    ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
     assert containers(machine) == []
     assert {mode(path) for path in files} == {0o600}
 
@@ -161,17 +161,17 @@ def test_a_rootless_engine_gets_the_files_by_a_group_of_its_own(
     ended: list[str] = []
     real = ownership.run
 
-    def run(argv: list[str], **options: float) -> object:
+    def run(argv: list[str], *, timeout: float) -> object:
         ended.append(" ".join(argv))
         if "--entrypoint=sh" in argv:
             first = not any("--entrypoint=chgrp" in call for call in ended)
             out = "0 denied\n1 denied\nlooked\n" if first else "looked\n"
             return SimpleNamespace(ok=True, out=out, last_line="")
-        return real(argv, **options)
+        return real(argv, timeout=timeout)
 
     monkeypatch.setattr(ownership, "run", run)
     machine.answer("--entrypoint=chgrp")
-    ownership.secret_files(files, USER, found(), IMAGE)
+    ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
     first, given, again = ended
     assert first == again
     volumes = [f"--volume={path}:/given/{number}:ro,z" for number, path in enumerate(files)]
@@ -193,7 +193,7 @@ def test_an_engine_that_remaps_users_gets_them_by_this_machines_number(
     with pytest.raises(
         StackError, match=r"containers cannot read .*hmac_key as user 1000: the eng"
     ):
-        ownership.secret_files(files, USER, found(), IMAGE)
+        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
     (given,) = [call for call in machine.calls if "--entrypoint=chgrp" in call]
     assert given.endswith("--entrypoint=chgrp glasshouse/backend:1 101000 /given/0 /given/1")
     assert "--user=0:0 --cap-add=CHOWN --userns=host --cap-add=DAC_OVERRIDE" in given
@@ -204,13 +204,13 @@ def test_too_few_groups_for_containers_are_named(become: Become, files: list[Pat
     machine.answer("--entrypoint=sh", "0 denied\nlooked\n")
     machine.answer("--entrypoint=cat", "0 100000 500\n")
     with pytest.raises(StackError, match=r"has no group 1000 for containers: .* /etc/subgid"):
-        ownership.secret_files(files, USER, found(), IMAGE)
+        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
 
 
 def test_selinux_is_given_its_label_and_nothing_else(become: Become, files: list[Path]):
     machine = become("name=selinux")
     machine.answer("--entrypoint=sh", "looked\n")
-    ownership.secret_files(files, USER, found(), IMAGE)
+    ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
     (call,) = containers(machine)
     assert all(f"{path}:/given/{n}:ro,z" in call for n, path in enumerate(files))
     assert {mode(path) for path in files} == {0o600}
@@ -247,14 +247,43 @@ def test_a_virtual_machine_that_does_not_see_the_files(
     folder = files[0].parent
     machine.answer("--entrypoint=sh", out, err=err.format(folder=folder), code=125 if err else 0)
     with pytest.raises(StackError) as caught:
-        ownership.secret_files(files, USER, found(), IMAGE)
+        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
     assert str(caught.value) == wanted.format(folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("DOCKER_HOST", "ssh://me@build.example", "DOCKER_HOST"),
+        ("DOCKER_CONTEXT", "build", "DOCKER_CONTEXT"),
+    ],
+)
+def test_another_machine_has_no_files_of_this_one(
+    variable: str,
+    value: str,
+    named: str,
+    become: Become,
+    files: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    far = dataclasses.replace(
+        LINUX, name="build", address="ssh://me@build.example", context="build"
+    )
+    machine = become(engine=far)
+    machine.answer("--entrypoint=sh", "0 missing\n1 missing\nlooked\n")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(StackError) as caught:
+        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+    assert str(caught.value) == (
+        "the engine at ssh://me@build.example is on another machine, without this checkout: run "
+        f"this there, or unset {named}"
+    )
 
 
 def test_root_is_not_the_user_of_a_rootless_engine(become: Become, files: list[Path]):
     become("name=rootless", root=True)
     with pytest.raises(StackError, match=r"belongs to another user .* run this as that user"):
-        ownership.secret_files(files, USER, found(), IMAGE)
+        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +304,7 @@ def test_the_next_start_leaves_files_to_the_containers_group(
     assert mode(made["otlp_token"]) == 0o600
 
 
-def test_the_script_that_looks_tells_what_it_sees(tmp_path: Path):
+def test_the_script_that_looks_reports_what_it_sees(tmp_path: Path):
     """In a real shell, with what a container would have in its folder."""
     script = ownership._LOOK.replace("/given/", f"{tmp_path}/")
     (tmp_path / "0").write_text("secret")

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from glasshouse_cli import host
+from glasshouse_cli.engine.endpoint import Endpoint
 from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
@@ -61,7 +62,9 @@ def settings_files(checkout: Project, sources: Sequence[str], facts: Facts) -> N
         let_all_read(checkout.root / source for source in sources)
 
 
-def secret_files(paths: Sequence[Path], user: User, facts: Facts, image: str) -> None:
+def secret_files(
+    paths: Sequence[Path], user: User, facts: Facts, where: Endpoint, image: str
+) -> None:
     """Let the containers, and nobody else, read the secret files.
 
     image: one with a shell and `chgrp`. Raises StackError when they cannot be read.
@@ -78,6 +81,11 @@ def secret_files(paths: Sequence[Path], user: User, facts: Facts, image: str) ->
         _give(paths, user, facts, image)
         faults = _look(paths, user, image)
     for path, fault in faults.items():
+        if fault == "missing" and where.is_remote:
+            raise StackError(
+                f"the engine at {where.address} is on another machine, without this checkout: run "
+                f"this there, or unset {where.setting.partition('=')[0]}"
+            )
         if fault == "missing":
             raise StackError(
                 f"the engine's machine does not see {path.parent}: share that folder with it "

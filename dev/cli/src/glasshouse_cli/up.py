@@ -79,7 +79,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
         certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
     alerting.ensure(checkout)
     runbooks.write(checkout)
-    _hand_over(checkout, found, tags[_TOOLS])
+    _hand_over(checkout, found, where, tags[_TOOLS])
     if not compose.has_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
     if not has_roles and engine.has_volume(_database_volume(checkout)):
@@ -103,10 +103,10 @@ def check_engine(checkout: Project, found: Facts, where: Endpoint) -> None:
     proxies.check_containers(compose.lasting_services(checkout), where.address)
 
 
-def _hand_over(checkout: Project, found: Facts, image: str) -> None:
+def _hand_over(checkout: Project, found: Facts, where: Endpoint, image: str) -> None:
     """Let the containers read what they are given of this machine."""
     ownership.settings_files(checkout, compose.mounted(checkout), found)
-    ownership.secret_files(_private_files(checkout), container_user(), found, image)
+    ownership.secret_files(_private_files(checkout), container_user(), found, where, image)
 
 
 def _private_files(checkout: Project) -> list[Path]:

@@ -47,7 +47,7 @@ def check_disk(free: int | None, facts: Facts, endpoint: Endpoint) -> None:
 
 
 def free_disk_bytes(facts: Facts) -> int | None:
-    """Free space where the engine keeps images and volumes; None when only it can tell."""
+    """Free space where the engine keeps images and volumes; None when only the engine knows."""
     return host.free_disk_bytes(Path(facts.root)) if facts.is_here else None
 
 

@@ -101,12 +101,12 @@ def _start(answer: Finished, terminal: Terminal, log: Path) -> None:
 
 
 def _sentence(answer: Finished) -> str:
-    # In JSON the answer of an engine that is away is `null`, which explains nothing.
+    # In JSON the answer of an engine that does not run is `null`, which explains nothing.
     return Finished(code=answer.code, out="", err=answer.err).last_line
 
 
 def _explain(fault: str, endpoint: Endpoint) -> None:
-    """Raise StackError for a fault that no start would mend."""
+    """Raise StackError for a fault that no start would fix."""
     lower = fault.lower()
     if _is_podmans_imitation():
         raise StackError(

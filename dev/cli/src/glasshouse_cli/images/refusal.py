@@ -41,7 +41,7 @@ class Remedies:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A failed pull. `answered`: a registry spoke. `fatal`: nothing else can go well either."""
+    """A failed pull. `answered`: a registry spoke. `fatal`: nothing else can succeed either."""
 
     text: str
     answered: bool
