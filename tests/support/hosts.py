@@ -116,6 +116,7 @@ class Host:
     def fails(self, fault: str) -> None:
         """The client cannot get through to the engine, and says so."""
         self.answer("version --format {{json .Server}}", "null\n", err=f"{fault}\n", code=1)
+        self.answer("version --format {{.Server.Version}}", "\n", err=f"{fault}\n", code=1)
         self.answer("info --format", json.dumps({"ServerVersion": ""}), err=f"{fault}\n", code=1)
 
     def stopped(self) -> None:
@@ -144,6 +145,7 @@ def make(
     release: str = "6.8.0-60-generic",
     root: bool = False,
     docker: bool = True,
+    systemd: bool = False,
 ) -> Host:
     """Turn this process's machine into one of that kind, for one test."""
     programs = folder / "programs"
@@ -168,7 +170,7 @@ def make(
     monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
     absent = folder / "absent"
     monkeypatch.setattr(host, "_DEBIAN", absent)
-    monkeypatch.setattr(host, "_SYSTEMD", absent)
+    monkeypatch.setattr(host, "_SYSTEMD", folder if systemd else absent)
     if system != "Linux":
         monkeypatch.setattr(host, "_MEMORY", absent)
     return made

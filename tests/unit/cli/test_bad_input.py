@@ -449,6 +449,22 @@ def test_the_containers_of_another_checkout_are_left_alone(
         assert any(change in call for change in changes for call in machine.calls)
 
 
+def test_a_name_of_the_environment_is_taken_at_its_word(
+    start: Start,
+    copy: Callable[[str], Path],
+    capsys: Capture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    machine = start()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "docker-compose.yml").touch()
+    copy("here")
+    machine.answer("ps --all --filter", f"{tmp_path / 'other'}\n")
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "glasshouse-ci")
+    assert up(capsys, "down")[0] == 0
+
+
 @pytest.mark.usefixtures("no_doctor")
 def test_a_second_checkout_gets_a_name_and_ports_of_its_own(
     start: Start, copy: Callable[[str], Path], capsys: Capture, monkeypatch: pytest.MonkeyPatch

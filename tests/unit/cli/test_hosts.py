@@ -11,7 +11,8 @@ from shlex import quote
 
 import pytest
 
-from glasshouse_cli import cli, commands, host
+from glasshouse_cli import cli, commands, host, project
+from glasshouse_cli.doctor import checks
 from glasshouse_cli.engine import capacity, endpoint, facts, starting
 from glasshouse_cli.errors import StackError
 from support.hosts import GIB, LINUX, Engine, Host, make
@@ -151,7 +152,7 @@ KINDS = {
         release=WSL_KERNEL,
     ),
     "Docker on Linux": Case(
-        engine=LINUX, start="`sudo systemctl start docker`", memory="free some, or add some"
+        engine=LINUX, start="`sudo service docker start`", memory="free some, or add some"
     ),
     "another machine": Case(
         engine=Engine(address="ssh://me@build.example", context="build", name="build"),
@@ -214,6 +215,15 @@ def test_an_engine_that_does_not_run_is_started_by_people(
     assert case.start in line
     # The engine's own words stay: they name the address.
     assert f"Cannot connect to the Docker daemon at {case.engine.address}" in line
+
+
+@pytest.mark.parametrize("release", ["6.8.0-60-generic", WSL_KERNEL])
+def test_where_systemd_runs_it_starts_the_engine(release: str, become: Become, capsys: Capture):
+    case = dataclasses.replace(KINDS["Docker on Linux"], release=release)
+    become(case, systemd=True).stopped()
+    assert fault(capsys, "engine").startswith(
+        "the Docker engine does not run: `sudo systemctl start docker` (Cannot connect"
+    )
 
 
 @kinds
@@ -458,3 +468,62 @@ def test_the_machine_of_the_engine_is_this_one_only_when_it_is(become: Become):
     become(KINDS["Docker on Linux"])
     assert facts.read().is_here
     assert capacity.free_disk_bytes(facts.read()) == host.free_disk_bytes(Path("/var/lib/docker"))
+
+
+def rows(checkout: Path) -> dict[str, tuple[str, str]]:
+    return {row.name: (row.status, row.detail) for row in checks.machine(project.load(checkout))}
+
+
+def test_the_doctor_asks_a_virtual_machine_inside_it(become: Become, checkout: Path):
+    machine = become(KINDS["Colima"])
+    unknown = "only the engine knows it, and there is no image yet to ask with"
+    assert rows(checkout) == {
+        "engine": ("ok", "Docker 28.3.2"),
+        "compose plugin": ("ok", "2.40.3"),
+        "memory": ("ok", "the engine has 8.0 GiB"),
+        "disk": ("skipped", unknown),
+    }
+    (checkout / ".glasshouse").mkdir()
+    (checkout / ".glasshouse" / "images.env").write_text("BACKEND_IMAGE=backend:1\n")
+    df = "Filesystem 1024-blocks Used Available Capacity Mounted on\noverlay 9 9 {} 9% /\n"
+    for free, row in ((4 * 1024**2, ("failed", "4.0")), (6 * 1024**2, ("ok", "6.0"))):
+        machine.answer("--entrypoint=df backend:1 -Pk /", df.format(free))
+        assert rows(checkout)["disk"] == (row[0], f"{row[1]} GiB free")
+
+
+def test_the_doctor_reads_what_this_machine_has_left(
+    become: Become, checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    become(KINDS["Docker on Linux"])
+    memory = tmp_path / "meminfo"
+    monkeypatch.setattr(host, "_MEMORY", memory)
+    monkeypatch.setattr(host, "free_disk_bytes", lambda _: 7 * GIB)
+    memory.write_text("MemTotal:  8388608 kB\nMemFree: 1 kB\nMemAvailable:  1048576 kB\n")
+    assert rows(checkout)["memory"] == ("ok", "1.0 of 8.0 GiB available")
+    assert rows(checkout)["disk"] == ("ok", "7.0 GiB free")
+    memory.write_text("MemTotal:  8388608 kB\nMemAvailable:  262144 kB\n")
+    assert rows(checkout)["memory"] == ("failed", "0.2 of 8.0 GiB available")
+
+
+def test_the_doctor_goes_on_without_an_engine(become: Become, checkout: Path):
+    become(KINDS["OrbStack"]).stopped()
+    found = rows(checkout)
+    assert found["engine"][0] == "failed"
+    assert "memory" not in found
+
+
+@pytest.mark.parametrize(
+    ("case", "program", "command"),
+    [
+        ("OrbStack", None, "`brew install openssl`"),
+        ("rootless Podman", "dnf", "`sudo dnf install openssl`"),
+        ("Docker on Linux", None, "`sudo apt-get install openssl`"),
+    ],
+)
+def test_a_missing_program_comes_from_the_machines_own_packages(
+    case: str, program: str | None, command: str, become: Become, capsys: Capture
+):
+    machine = become(KINDS[case])
+    if program:
+        machine.program(program, "exit 1")
+    assert fault(capsys, "certificates") == f"the program openssl is missing: {command}"

@@ -159,8 +159,11 @@ def project_name(checkout: Project) -> str:
 def ensure_ours(checkout: Project) -> None:
     """Raise StackError when the containers of our name are another checkout's.
 
-    They would be started anew with this one's files, and on its data.
+    They would be started anew with this one's files, and on its data. A name that the environment
+    gives is chosen for this one call, so nothing is refused then.
     """
+    if os.environ.get("COMPOSE_PROJECT_NAME"):
+        return
     name = project_name(checkout)
     owner = f'{{{{.Label "{_WORKING_FOLDER}"}}}}'
     label = f"label=com.docker.compose.project={name}"

@@ -79,6 +79,15 @@ def install(packages: Sequence[str], log: Path) -> None:
         raise StackError(f"cannot install {' '.join(packages)}, see {log}", log=log)
 
 
+def how_to_install(package: str) -> str:
+    """The command that installs a package, which has the same name everywhere, on this machine."""
+    if kind() is Kind.MACOS:
+        return f"`brew install {package}`"
+    if is_linux() and shutil.which("dnf"):
+        return f"`sudo dnf install {package}`"
+    return f"`sudo apt-get install {package}`"
+
+
 def has_package(name: str) -> bool:
     """Whether the package lists on this machine know `name`."""
     return run(["apt-cache", "show", "--no-all-versions", name], timeout=30).ok

@@ -114,6 +114,8 @@ def of(endpoint: Endpoint, facts: Facts | None = None) -> Provider:
             return _SOME_ON_A_MAC
         case Kind.WSL if not host.has_service_manager():
             return replace(_SYSTEM, start="`sudo service docker start`, or Docker Desktop")
+        case _ if not host.has_service_manager():
+            return replace(_SYSTEM, start="`sudo service docker start`")
         case _:
             return _SYSTEM
 
