@@ -110,13 +110,11 @@ class Host:
     def runs(self) -> None:
         """The engine answers."""
         self.answer("version --format {{json .Server}}", json.dumps(self.engine.versions))
-        self.answer("version --format {{.Server.Version}}", self.engine.version)
         self.answer("info --format", json.dumps(self.engine.info))
 
     def fails(self, fault: str) -> None:
         """The client cannot get through to the engine, and says so."""
         self.answer("version --format {{json .Server}}", "null\n", err=f"{fault}\n", code=1)
-        self.answer("version --format {{.Server.Version}}", "\n", err=f"{fault}\n", code=1)
         self.answer("info --format", json.dumps({"ServerVersion": ""}), err=f"{fault}\n", code=1)
 
     def stopped(self) -> None:

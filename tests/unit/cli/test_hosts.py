@@ -202,7 +202,8 @@ Become = Callable[..., Host]
 def test_an_engine_that_answers_is_enough(case: Case, become: Become, capsys: Capture):
     become(case)
     code, said = run(capsys, "engine")
-    assert (code, said.splitlines()[-1]) == (0, f"Docker {case.engine.version}, compose 2.40.3")
+    name = "Podman" if case.engine.components is PODMAN else "Docker"
+    assert (code, said.splitlines()[-1]) == (0, f"{name} {case.engine.version}, compose 2.40.3")
 
 
 @kinds
@@ -293,6 +294,18 @@ def test_a_chosen_engine_that_does_not_answer_is_named_by_its_setting(
     assert fault(capsys, "engine") == (
         "the engine at DOCKER_HOST=tcp://192.0.2.1:2376 does not answer: start it there, or choose "
         "another engine (error during connect: Get x: dial tcp 192.0.2.1:2376: i/o timeout)"
+    )
+
+
+@pytest.mark.parametrize("system", ["Linux", "Darwin"])
+def test_a_socket_of_somebodys_own_is_started_by_them(
+    system: str, become: Become, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+):
+    become(KINDS["Docker on Linux"], system=system).stopped()
+    monkeypatch.setenv("DOCKER_HOST", "unix:///srv/engine.sock")
+    assert fault(capsys, "engine").startswith(
+        "the engine at DOCKER_HOST=unix:///srv/engine.sock does not run: start it, or choose "
+        "another engine (Cannot connect"
     )
 
 

@@ -65,7 +65,7 @@ def engine() -> None:
     """Make sure of the Docker engine and the compose plugin."""
     terminal = Terminal()
     plugin.ensure(terminal=terminal)
-    terminal.say(f"Docker {engines.version()}, compose {plugin.version()}")
+    terminal.say(f"{engines.version()}, compose {plugin.version()}")
 
 
 @app.command()

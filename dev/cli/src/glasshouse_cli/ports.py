@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from glasshouse_cli import host
 from glasshouse_cli.process import run
 
 _ANSWER_S = 1.0
@@ -103,10 +102,10 @@ def _holder(port: int) -> str:
     if listed.ok and listed.out.strip():
         name, _, folder = listed.out.splitlines()[0].partition("\t")
         return f"the container {name}" + (f" of {folder}" if folder else "")
-    if host.is_linux():
-        sockets = run(["ss", "-Hltnp", f"sport = :{port}"], timeout=10)
-        if match := re.search(r'users:\(\("([^"]+)",pid=(\d+)', sockets.out):
-            return f"{match[1]} (process {match[2]})"
+    # Linux has the one, macOS the other.
+    sockets = run(["ss", "-Hltnp", f"sport = :{port}"], timeout=10)
+    if match := re.search(r'users:\(\("([^"]+)",pid=(\d+)', sockets.out):
+        return f"{match[1]} (process {match[2]})"
     # As letters before each value, a line each: p123, cname.
     listeners = run(["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"], timeout=10)
     if match := re.search(r"^p(\d+)\nc(.+)$", listeners.out, re.MULTILINE):

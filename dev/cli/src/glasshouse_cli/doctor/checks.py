@@ -45,7 +45,7 @@ class Check:
 def machine(checkout: Project) -> Iterator[Check]:
     """Engine, compose plugin, memory, disk."""
     try:
-        yield _ok("engine", f"Docker {engine.version()}")
+        yield _ok("engine", engine.version())
     except StackError as error:
         yield _failed("engine", str(error), "make up")
     compose_version = plugin.version()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glasshouse_cli.engine.facts import Facts
+from glasshouse_cli.engine.facts import Facts, is_podman, sentence, server
 from glasshouse_cli.engine.starting import ensure
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
@@ -13,11 +13,11 @@ __all__ = ["Facts", "ensure", "has_volume", "image_size", "version"]
 
 
 def version() -> str:
-    """The engine's version. Raises StackError when it does not answer."""
-    answer = run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=_ASK_TIMEOUT_S)
-    if not answer.ok:
-        raise StackError(f"the Docker engine does not answer: {answer.last_line}")
-    return answer.out.strip()
+    """The engine's name and version. Raises StackError when it does not answer."""
+    found, answer = server()
+    if found is None:
+        raise StackError(f"the Docker engine does not answer: {sentence(answer)}")
+    return f"{'Podman' if is_podman(found) else 'Docker'} {found['Version']}"
 
 
 def image_size(tag: str) -> int | None:

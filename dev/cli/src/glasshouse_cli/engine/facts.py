@@ -87,6 +87,12 @@ def is_podman(found: dict[str, Any]) -> bool:
     return any("Podman" in str(one.get("Name")) for one in found.get("Components") or ())
 
 
+def sentence(answer: Finished) -> str:
+    """Why the client could not ask the engine, in its words."""
+    # In JSON the answer of an engine that does not run is `null`, which explains nothing.
+    return Finished(code=answer.code, out="", err=answer.err).last_line
+
+
 def _option(text: str) -> str:
     # name=seccomp,profile=builtin
     return text.partition(",")[0].removeprefix("name=")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from glasshouse_cli import host
-from glasshouse_cli.engine.endpoint import Endpoint
+from glasshouse_cli.engine.endpoint import SYSTEM_SOCKET, Endpoint
 from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.host import Kind
 
@@ -109,6 +109,8 @@ def of(endpoint: Endpoint, facts: Facts | None = None) -> Provider:
         return _REMOTE
     if (found := _by_address(endpoint)) is not None:
         return found
+    if endpoint.setting and endpoint.address != SYSTEM_SOCKET:
+        return replace(_SYSTEM, start="start it, or choose another engine")
     match host.kind():
         case Kind.MACOS:
             return _SOME_ON_A_MAC

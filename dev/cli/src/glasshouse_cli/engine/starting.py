@@ -75,7 +75,7 @@ def _install(terminal: Terminal, log: Path) -> None:
 
 def _start(answer: Finished, terminal: Terminal, log: Path) -> None:
     endpoint = find()
-    fault = _sentence(answer)
+    fault = facts.sentence(answer)
     _explain(fault, endpoint)
     if not (host.is_linux() and host.is_root() and endpoint.is_default):
         raise StackError(_not_running(fault, endpoint))
@@ -96,13 +96,8 @@ def _start(answer: Finished, terminal: Terminal, log: Path) -> None:
             found, answer = facts.server()
     if found is None:
         raise StackError(
-            f"the Docker engine did not start, see {log}: {_sentence(answer)}", log=log
+            f"the Docker engine did not start, see {log}: {facts.sentence(answer)}", log=log
         )
-
-
-def _sentence(answer: Finished) -> str:
-    # In JSON the answer of an engine that does not run is `null`, which explains nothing.
-    return Finished(code=answer.code, out="", err=answer.err).last_line
 
 
 def _explain(fault: str, endpoint: Endpoint) -> None:
