@@ -185,9 +185,10 @@ venv-frameworks: $(STAMP)
 
 # uv itself comes from PyPI, so Python is the only thing that must be there.
 $(STAMP):
-	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 or newer is missing: apt-get install python3 python3-venv" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 or newer is missing: install it (Debian: apt-get install python3 python3-venv; macOS: brew install python)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old: install Python 3.11 or newer, then make PYTHON=/path/to/it" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	@test -w . || { echo "error: $(CURDIR) cannot be written: make it writable, or clone it elsewhere" >&2; exit 1; }
 	@echo "installing uv $(UV_VERSION) into .uv"
 	@rm -rf .uv && $(PYTHON) -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r dev/requirements-uv.txt

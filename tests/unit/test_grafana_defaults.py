@@ -43,7 +43,7 @@ def test_what_is_provisioned_cannot_be_changed_in_it(grafana: dict[str, Any]) ->
         "./grafana/provisioning",
         "./grafana/dashboards",
     }
-    assert all(mount.endswith(":ro") for mount in mounts)
+    assert all(mount.endswith(":ro,z") for mount in mounts)
     sources = read("grafana/provisioning/datasources/stack.yaml")
     assert sources["prune"] is True
     assert all(source["editable"] is False for source in sources["datasources"])

@@ -47,7 +47,7 @@ def test_without_openssl_its_package_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(StackError, match="openssl is missing: apt-get install openssl"):
+    with pytest.raises(StackError, match=r"openssl is missing: `.+ install openssl`"):
         certificates.ensure(tmp_path)
 
 

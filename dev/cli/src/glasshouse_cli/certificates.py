@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from glasshouse_cli import host, ownership
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
 from glasshouse_cli.project import Project, User, container_user
@@ -92,7 +93,8 @@ def ensure(
             if anew or _ends_soon(found.folder / f"{name}.pem"):
                 made += _signed(found, name, extensions, work)
     for path in found.folder.iterdir():
-        path.chmod(0o600)
+        if not ownership.is_private(path):
+            path.chmod(0o600)
         if os.geteuid() == 0 and path != found.authority_key:
             os.chown(path, user.uid, user.gid)
     return made
@@ -178,7 +180,7 @@ def _signed(found: Certificates, name: str, extensions: str, work: Path) -> list
 def _openssl(*arguments: str) -> None:
     ended = run(["openssl", *arguments], timeout=_TIMEOUT_S)
     if ended.code == 127:
-        raise StackError("the program openssl is missing: apt-get install openssl")
+        raise StackError(f"the program openssl is missing: {host.how_to_install('openssl')}")
     if not ended.ok:
         raise StackError(f"openssl {arguments[0]} failed: {ended.last_line}")
 

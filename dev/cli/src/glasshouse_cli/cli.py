@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from glasshouse_cli import beside as separation
 from glasshouse_cli import certificates as tls
 from glasshouse_cli import clean as cleaning
 from glasshouse_cli import compose, plugin, project, rotation, runbooks
@@ -64,7 +65,7 @@ def engine() -> None:
     """Make sure of the Docker engine and the compose plugin."""
     terminal = Terminal()
     plugin.ensure(terminal=terminal)
-    terminal.say(f"Docker {engines.version()}, compose {plugin.version()}")
+    terminal.say(f"{engines.version()}, compose {plugin.version()}")
 
 
 @app.command()
@@ -144,7 +145,16 @@ def clean(
     if not yes and not (sys.stdin.isatty() and typer.confirm(question)):
         raise StackError("nothing deleted: answer yes, or pass --yes")
     checkout.prepare()
+    compose.ensure_ours(checkout)
     cleaning.clean(checkout, Terminal(), built_images=built)
+
+
+@app.command()
+def beside() -> None:
+    """Give this checkout a name and ports of its own in .env, to run beside another."""
+    Terminal().lines(
+        f"{name}={value}" for name, value in separation.separate(project.load()).items()
+    )
 
 
 @app.command()
@@ -385,6 +395,7 @@ def _ready_for_compose() -> Project:
     checkout.prepare()
     if plugin.version() is None:
         raise StackError("`docker compose` does not work: `glasshouse engine` fixes it")
+    compose.ensure_ours(checkout)
     return checkout
 
 

@@ -4,6 +4,7 @@ Loaded at each start of it, so nothing is imported here: the lines of help are t
 `glasshouse_cli.cli`, and a test holds the two together.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "down": "Stop the stack; its data stays.",
     "logs": "Follow the containers' logs.",
     "clean": "Stop the stack and delete its data and secrets.",
+    "beside": "Give this checkout a name and ports of its own in .env, to run beside another.",
     "rotate": "Put a new key or token into use, while everything runs.",
     "forget": "Erase a person from the running stack: rows, and lines in Loki "
     "(docs/personal-data.md).",
@@ -40,9 +42,21 @@ class Operator:
 
     def run(self, arguments: Sequence[str]) -> int:
         """Run one subcommand; it ends the process with its exit code."""
+        if sys.platform == "win32":
+            # The rest does not even load there: it locks files as Linux does.
+            return _refuse_windows()
         from glasshouse_cli import cli
 
         return cli.main(arguments)
+
+
+def _refuse_windows() -> int:
+    from glasshouse_cli.console import Terminal
+
+    Terminal().error(
+        "Windows itself is not supported: install WSL2 (`wsl --install`) and run this inside it"
+    )
+    return 1
 
 
 OPERATOR: Final = Operator()

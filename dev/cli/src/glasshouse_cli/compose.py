@@ -8,18 +8,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import yaml
 from dotenv import dotenv_values
 
 from glasshouse_cli import certificates
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
-from glasshouse_cli.project import Project
+from glasshouse_cli.project import COMPOSE_FILE, Project
 
 _ASK_TIMEOUT_S = 30.0
 GRAFANA_PROFILE = "grafana"
 MTLS_FILE = "docker-compose.mtls.yml"
+# Compose writes the checkout's folder on every container.
+_WORKING_FOLDER = "com.docker.compose.project.working_dir"
+BESIDE = "glasshouse beside"
 _IMAGE = re.compile(r"\$\{(\w+_IMAGE)\b")
 
 
@@ -60,10 +65,44 @@ def image_variables(checkout: Project) -> list[str]:
     return sorted(set(_IMAGE.findall(checkout.compose_file.read_text(encoding="utf-8"))))
 
 
+def mounted(checkout: Project) -> list[str]:
+    """What the compose file mounts of the checkout: paths from its root."""
+    found = (
+        str(volume).partition(":")[0]
+        for service in _services(checkout).values()
+        for volume in service.get("volumes", ())
+    )
+    return sorted({source for source in found if source.startswith("./")})
+
+
+def lasting_services(checkout: Project) -> list[str]:
+    """The services that stay, by the names under which containers call each other."""
+    services = _services(checkout)
+    return sorted(name for name, service in services.items() if service.get("restart") != "no")
+
+
+def secrets(checkout: Project) -> list[str]:
+    """The names of the secrets that containers get."""
+    return sorted(_document(checkout)["secrets"])
+
+
+def _services(checkout: Project) -> dict[str, dict[str, Any]]:
+    return _document(checkout)["services"]
+
+
+def _document(checkout: Project) -> dict[str, Any]:
+    return yaml.safe_load(checkout.compose_file.read_text(encoding="utf-8"))
+
+
+def image(checkout: Project, variable: str) -> str | None:
+    """The image that `variable` stands for here, None before it was obtained."""
+    file = checkout.images_env
+    return dotenv_values(file).get(variable) if file.is_file() else None
+
+
 def has_grafana(checkout: Project) -> bool:
     """Whether Grafana's image could be had; without it the stack starts without Grafana."""
-    file = checkout.images_env
-    return file.is_file() and bool(dotenv_values(file).get("GRAFANA_IMAGE"))
+    return bool(image(checkout, "GRAFANA_IMAGE"))
 
 
 def containers(checkout: Project) -> list[Container]:
@@ -113,7 +152,32 @@ def parse_ports(lines: Iterable[str]) -> Iterable[int]:
 
 def project_name(checkout: Project) -> str:
     """The compose project's name."""
-    return os.environ.get("COMPOSE_PROJECT_NAME") or "glasshouse"
+    named = os.environ.get("COMPOSE_PROJECT_NAME") or checkout.settings.get("COMPOSE_PROJECT_NAME")
+    return named or "glasshouse"
+
+
+def ensure_ours(checkout: Project) -> None:
+    """Raise StackError when the containers of our name are another checkout's.
+
+    They would be started anew with this one's files, and on its data. A name that the environment
+    gives is chosen for this one call, so nothing is refused then.
+    """
+    if os.environ.get("COMPOSE_PROJECT_NAME"):
+        return
+    name = project_name(checkout)
+    owner = f'{{{{.Label "{_WORKING_FOLDER}"}}}}'
+    label = f"label=com.docker.compose.project={name}"
+    answer = run(
+        ["docker", "ps", "--all", "--filter", label, "--format", owner], timeout=_ASK_TIMEOUT_S
+    )
+    for text in sorted(set(answer.out.splitlines()) - {""}):
+        folder = Path(text)
+        # A checkout that was moved or deleted has left its containers to this one.
+        if folder.resolve() != checkout.root.resolve() and (folder / COMPOSE_FILE).is_file():
+            raise StackError(
+                f"the containers called {name} are those of the checkout {folder}: `make clean` "
+                f"there, or give this one a name and ports of its own: `{BESIDE}`"
+            )
 
 
 def _container(item: dict[str, Any]) -> Container:

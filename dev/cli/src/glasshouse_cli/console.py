@@ -153,4 +153,5 @@ def plain_table(*columns: str) -> Table:
 def _console(*, stderr: bool, no_color: bool | None) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _PLAIN_WIDTH
-    return Console(stderr=stderr, no_color=no_color, width=width)
+    # Without emoji: a path such as /a:b: is shown as it is.
+    return Console(stderr=stderr, no_color=no_color, width=width, emoji=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,6 +16,8 @@ from glasshouse_cli.process import run
 from glasshouse_cli.project import Project
 
 _ASK_TIMEOUT_S = 20.0
+# The first that reads several files of variables.
+OLDEST = (2, 17)
 # Ubuntu's name and Docker's own; Debian 12 has neither.
 _PACKAGES = ("docker-compose-v2", "docker-compose-plugin")
 
@@ -27,9 +30,15 @@ def ensure(checkout: Project | None = None, terminal: Terminal | None = None) ->
     checkout = checkout or project.load()
     terminal = terminal or Terminal()
     engine.ensure(checkout, terminal)
-    if version() is not None:
+    if (found := version()) is not None:
+        _check_version(found)
         return
     log = checkout.logs / "compose.log"
+    if not host.is_linux():
+        raise StackError(
+            "`docker compose` is missing: `brew install docker-compose`, and do what it says about "
+            "cliPluginsExtraDirs"
+        )
     if host.can_install() and _from_package(terminal, log):
         return
     _from_source(checkout, terminal, log)
@@ -39,6 +48,16 @@ def version() -> str | None:
     """The compose plugin's version, None when there is none."""
     answer = run(["docker", "compose", "version", "--short"], timeout=_ASK_TIMEOUT_S)
     return answer.out.strip() if answer.ok and answer.out.strip() else None
+
+
+def _check_version(found: str) -> None:
+    numbers = re.match(r"v?(\d+)\.(\d+)", found)
+    # A build without a number, such as "dev", is whoever made it to judge.
+    if numbers and (int(numbers[1]), int(numbers[2])) < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        raise StackError(
+            f"docker compose {found} is too old: upgrade the compose plugin to {wanted} or newer"
+        )
 
 
 def _from_package(terminal: Terminal, log: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx
 
+from glasshouse_cli import host
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.operator import Operator
@@ -62,7 +63,7 @@ def preview(
 def _photograph(page: Path, folder: Path, terminal: Terminal) -> None:
     browser = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
-        raise StackError("pictures need Chromium: apt-get install chromium")
+        raise StackError(f"pictures need Chromium: {host.how_to_install('chromium')}")
     folder.mkdir(parents=True, exist_ok=True)
     for uid, theme, height in _PICTURES:
         picture = folder.resolve() / f"{uid}.png"

@@ -66,9 +66,21 @@ class Project:
         return f"http://127.0.0.1:{self.port(variable)}"
 
     def prepare(self) -> None:
-        """Make the state folder and write the run environment for compose."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        write_variables(self.run_env, "Written by glasshouse at each start.", run_environment())
+        """Make the state folder and write the run environment for compose.
+
+        Raises StackError when the folder cannot be written, or its path cannot be mounted.
+        """
+        if ":" in str(self.root) or ":" in str(self.state):
+            # Where compose separates the two sides of a mount.
+            raise StackError(f"{self.root}: Docker mounts no path with a colon: rename the folder")
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            write_variables(self.run_env, "Written by glasshouse at each start.", run_environment())
+        except OSError as error:
+            raise StackError(
+                f"{self.state} cannot be written ({error.strerror}): make it writable, or set "
+                "GLASSHOUSE_STATE to a folder that is"
+            ) from error
 
 
 def load(root: Path | None = None) -> Project:

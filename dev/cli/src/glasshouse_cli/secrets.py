@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from glasshouse_cli import operator
+from glasshouse_cli import operator, ownership
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project, User, container_user
 
@@ -102,7 +102,9 @@ def _one(path: Path, user: User) -> Path:
 
 
 def _give(path: Path, user: User) -> None:
-    path.chmod(0o600)
+    # Where the engine maps users, its containers read it by a group of theirs.
+    if not ownership.is_private(path):
+        path.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(path, user.uid, user.gid)
 

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from glasshouse_cli import (
     alerting,
     certificates,
     compose,
     engine,
-    host,
     images,
+    ownership,
     plugin,
     ports,
     readiness,
@@ -25,6 +26,9 @@ from glasshouse_cli import (
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
+from glasshouse_cli.engine import capacity, endpoint, facts, proxies
+from glasshouse_cli.engine.endpoint import Endpoint
+from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
 from glasshouse_cli.operator import Operator
@@ -36,7 +40,8 @@ _COMPOSE_TIMEOUT_S = 300.0
 _LOOK_EVERY_S = 2.0
 _LOG_LINES = 15
 _LOG_READ = 500
-_MEMORY_BYTES = 2 * 1024**3
+# Its image has a shell and the tools of Debian.
+_TOOLS = "BACKEND_IMAGE"
 # The clocks of engine and command are the same; its times are cut to whole seconds.
 _CLOCK_SLACK = timedelta(seconds=1)
 
@@ -59,10 +64,14 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     limits.ensure(checkout.root)
     checkout.prepare()
     plugin.ensure(checkout, terminal)
+    compose.ensure_ours(checkout)
     if found := ports.clashes(wanted, compose.published_ports(checkout)):
         raise StackError(str(found[0]))
-    check_machine(checkout)
-    images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
+    found, where = facts.read(), endpoint.find()
+    check_engine(checkout, found, where)
+    tags = images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
+    if capacity.free_disk_bytes(found) is None:
+        capacity.check_disk(capacity.ask_free_disk_bytes(tags[_TOOLS]), found, where)
     _check_password(checkout)
     has_roles = secrets.has(checkout.state, "database_owner_password")
     secrets.ensure(checkout.state, container_user())
@@ -70,6 +79,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
         certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
     alerting.ensure(checkout)
     runbooks.write(checkout)
+    _hand_over(checkout, found, where, tags[_TOOLS])
     if not compose.has_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
     if not has_roles and engine.has_volume(_database_volume(checkout)):
@@ -86,17 +96,27 @@ def active_components(checkout: Project) -> list[Component]:
     ]
 
 
-def check_machine(checkout: Project) -> None:
-    """Raise StackError when disk or memory cannot be enough."""
-    free = host.free_disk_bytes(checkout.state)
-    if free < host.STACK_DISK_BYTES:
-        raise StackError(
-            f"the stack needs 5 GiB of free disk at {checkout.state}, there are "
-            f"{free / 1024**3:.1f}: free some"
-        )
-    total, _ = host.memory_bytes()
-    if total < _MEMORY_BYTES * 0.95:  # firmware and kernel keep some for themselves
-        raise StackError(f"the stack needs 2 GiB of memory, this machine has {total / 1024**3:.1f}")
+def check_engine(checkout: Project, found: Facts, where: Endpoint) -> None:
+    """Raise StackError when the engine cannot run the stack, whatever it is given."""
+    capacity.check(found, where)
+    capacity.check_disk(capacity.free_disk_bytes(found), found, where)
+    proxies.check_containers(compose.lasting_services(checkout), where.address)
+
+
+def _hand_over(checkout: Project, found: Facts, where: Endpoint, image: str) -> None:
+    """Let the containers read what they are given of this machine."""
+    ownership.settings_files(checkout, compose.mounted(checkout), found)
+    ownership.secret_files(_private_files(checkout), container_user(), found, where, image)
+
+
+def _private_files(checkout: Project) -> list[Path]:
+    found = [checkout.state / "secrets" / name for name in compose.secrets(checkout)]
+    found = [path for path in found if path.is_file()]
+    found += (checkout.state / "alertmanager" / "credentials").iterdir()
+    if certificates.asked_for(checkout):
+        made = certificates.of(checkout.state)
+        found += [path for path in made.folder.iterdir() if path != made.authority_key]
+    return sorted(found)
 
 
 def _check_password(checkout: Project) -> None:
@@ -138,6 +158,7 @@ def distinct_lines(lines: Sequence[str], limit: int) -> list[str]:
 
 def _start(checkout: Project, terminal: Terminal) -> list[Started]:
     log = checkout.logs / "up.log"
+    wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
     log.unlink(missing_ok=True)
     watch = _Watch(checkout)
     line = compose.command(checkout, "up", "--detach", "--remove-orphans")
@@ -155,6 +176,8 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
         def look() -> None:
             if starting.done() and starting.result() != 0:
                 watch.explain(force=True)
+                if cause := ports.explain(log.read_text(encoding="utf-8"), wanted):
+                    raise StackError(cause)
                 raise StackError(f"docker compose up failed, see {log}", log=log)
             watch.explain()
 

@@ -15,6 +15,7 @@ import httpx
 from glasshouse_cli import certificates, compose, engine, host, plugin, ports, readiness, secrets
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.doctor import canary as canaries
+from glasshouse_cli.engine import Facts, capacity, facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.operator import Operator
 from glasshouse_cli.project import Project
@@ -44,7 +45,7 @@ class Check:
 def machine(checkout: Project) -> Iterator[Check]:
     """Engine, compose plugin, memory, disk."""
     try:
-        yield _ok("engine", f"Docker {engine.version()}")
+        yield _ok("engine", engine.version())
     except StackError as error:
         yield _failed("engine", str(error), "make up")
     compose_version = plugin.version()
@@ -52,17 +53,37 @@ def machine(checkout: Project) -> Iterator[Check]:
         yield _ok("compose plugin", compose_version)
     else:
         yield _failed("compose plugin", "`docker compose` does not work", "glasshouse engine")
-    total, available = host.memory_bytes()
-    text = f"{available / 1024**3:.1f} of {total / 1024**3:.1f} GiB available"
-    enough = available >= _MEMORY_BYTES
-    yield _ok("memory", text) if enough else _failed("memory", text, "docker stats --no-stream")
-    free = host.free_disk_bytes(checkout.state)
+    try:
+        found = facts.read()
+    except StackError:
+        return  # said above
+    yield _memory(found)
+    yield _disk(checkout, found)
+
+
+def _memory(found: Facts) -> Check:
+    total = f"{found.memory_bytes / 1024**3:.1f} GiB"
+    available = host.available_memory_bytes() if found.is_here else None
+    if available is None:
+        # What a virtual machine has left, its engine does not say.
+        enough = found.memory_bytes >= capacity.STACK_MEMORY_BYTES * capacity.MEMORY_SHARE
+        text = f"the engine has {total}"
+    else:
+        enough = available >= _MEMORY_BYTES
+        text = f"{available / 1024**3:.1f} of {total} available"
+    return _ok("memory", text) if enough else _failed("memory", text, "docker stats --no-stream")
+
+
+def _disk(checkout: Project, found: Facts) -> Check:
+    free = capacity.free_disk_bytes(found)
+    if free is None and (image := compose.image(checkout, "BACKEND_IMAGE")):
+        free = capacity.ask_free_disk_bytes(image)
+    if free is None:
+        text = "only the engine knows it, and there is no image yet to ask with"
+        return Check(name="disk", status="skipped", detail=text)
     text = f"{free / 1024**3:.1f} GiB free"
-    yield (
-        _ok("disk", text)
-        if free >= host.STACK_DISK_BYTES
-        else _failed("disk", text, "docker system df")
-    )
+    enough = free >= host.STACK_DISK_BYTES
+    return _ok("disk", text) if enough else _failed("disk", text, "docker system df")
 
 
 def port_clashes(checkout: Project) -> Iterator[Check]:

@@ -16,11 +16,14 @@ _BUILD_TIMEOUT_S = 900.0
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def stage(recipe: Recipe, work: Path, log: Path, note: Callable[[str], None]) -> dict[str, str]:
+def stage(
+    recipe: Recipe, work: Path, log: Path, note: Callable[[str], None], architecture: str
+) -> dict[str, str]:
     """Make `work`/rootfs.tar. Raises StackError when a tool is missing or it fails."""
     _ensure_tools(recipe.name, log)
     options = recipe.options
-    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(options['packages'])}"]
+    command = ["mmdebstrap", "--variant=minbase", f"--architectures={architecture}"]
+    command += [f"--include={','.join(options['packages'])}"]
     command += [f"--dpkgopt=path-exclude={path}" for path in options.get("leave_out", ())]
     # After what it excepts: the last that fits a path counts.
     command += [f"--dpkgopt=path-include={path}" for path in options.get("keep", ())]
@@ -57,6 +60,10 @@ def _scratch(work: Path) -> Path:
 def _ensure_tools(name: str, log: Path) -> None:
     if shutil.which("mmdebstrap") and _KEYRING.is_file():
         return
+    if not host.is_linux():
+        raise StackError(
+            f"{name} is built on Linux only, not on {host.kind()}: make an image registry reachable"
+        )
     wanted = ["mmdebstrap", "debian-archive-keyring"]
     if host.can_install():
         host.install(wanted, log)

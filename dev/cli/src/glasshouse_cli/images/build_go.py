@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from glasshouse_cli.errors import StackError
@@ -14,32 +14,47 @@ from glasshouse_cli.images.recipe import Recipe
 from glasshouse_cli.process import run, run_logged
 
 _BUILD_TIMEOUT_S = 3600.0
-_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+# Where Debian has them, Fedora, macOS. In the image they are where Debian has them.
+_CERTIFICATES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/cert.pem"),
+)
 _USER = 10001
 
 
-def stage(recipe: Recipe, work: Path, log: Path, note: Callable[[str], None]) -> dict[str, str]:
+def stage(
+    recipe: Recipe, work: Path, log: Path, note: Callable[[str], None], architecture: str
+) -> dict[str, str]:
     """Make `work`/rootfs: the programs, certificates, an unprivileged user, /tmp."""
     root = work / "rootfs"
-    compile_programs(recipe, root / "usr" / "bin", work, log, note)
+    # Of the engine's machine, which on macOS is another than ours.
+    target = {"GOOS": "linux", "GOARCH": architecture}
+    compile_programs(recipe, root / "usr" / "bin", work, log, note, target)
     etc = root / "etc"
     etc.mkdir()
     (etc / "passwd").write_text(f"nonroot:x:{_USER}:{_USER}::/tmp:/sbin/nologin\n")
     (etc / "group").write_text(f"nonroot:x:{_USER}:\n")
-    if _CERTIFICATES.is_file():
-        certificates = root / _CERTIFICATES.relative_to("/")
+    if found := next((file for file in _CERTIFICATES if file.is_file()), None):
+        certificates = root / _CERTIFICATES[0].relative_to("/")
         certificates.parent.mkdir(parents=True)
-        shutil.copyfile(_CERTIFICATES, certificates)
+        shutil.copyfile(found, certificates)
     (root / "tmp").mkdir()
     (root / "tmp").chmod(0o1777)
     return {}
 
 
 def compile_programs(
-    recipe: Recipe, target: Path, work: Path, log: Path, note: Callable[[str], None]
+    recipe: Recipe,
+    target: Path,
+    work: Path,
+    log: Path,
+    note: Callable[[str], None],
+    system: Mapping[str, str] | None = None,
 ) -> None:
     """Compile each program of the recipe into the folder `target`.
 
+    system: GOOS and GOARCH of the machine that runs them, if it is another than this one.
     Raises StackError when Go is missing or too old, or a program does not compile.
     """
     options = recipe.options
@@ -67,7 +82,7 @@ def compile_programs(
             log=log,
             timeout=_BUILD_TIMEOUT_S,
             cwd=module,
-            env={"CGO_ENABLED": "0"},
+            env={"CGO_ENABLED": "0", **(system or {})},
             on_line=count,
         )
         if code != 0:
@@ -90,7 +105,8 @@ def _overlay(recipe: Recipe, module: Path, work: Path) -> list[str]:
             Path(folder).chmod(0o755)
         shutil.copytree(recipe.folder / overlay["files"], copy, dirs_exist_ok=True)
         text = (module / "go.mod").read_text(encoding="utf-8")
-        modfile.write_text(f"{text}\nreplace {name} => {copy}\n", encoding="utf-8")
+        # In quotes: its folder may have blanks in its name.
+        modfile.write_text(f"{text}\nreplace {name} => {json.dumps(str(copy))}\n", encoding="utf-8")
         shutil.copyfile(module / "go.sum", work / "go.sum")
     return [f"-modfile={modfile}"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import distributions
@@ -14,7 +13,7 @@ from glasshouse_cli.images.recipe import Recipe
 from glasshouse_cli.process import run_logged
 
 _PYTHON = "3.13"
-_PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "aarch64": "aarch64-manylinux_2_28"}
+_PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 _TIMEOUT_S = 600.0
 _LAUNCHER = """#!/opt/venv/bin/python3
 import sys
@@ -25,7 +24,9 @@ sys.exit({attribute}())
 """
 
 
-def stage(recipe: Recipe, work: Path, log: Path, note: Callable[[str], None]) -> dict[str, str]:
+def stage(
+    recipe: Recipe, work: Path, log: Path, note: Callable[[str], None], architecture: str
+) -> dict[str, str]:
     """Make deps/, own/ and bin/ in `work`; every version is the lock file's.
 
     Raises StackError when uv is missing or cannot install.
@@ -46,7 +47,7 @@ def stage(recipe: Recipe, work: Path, log: Path, note: Callable[[str], None]) ->
     )
     target = (
         *("pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"),
-        *("--python-version", _PYTHON, "--python-platform", _platform(), "--target"),
+        *("--python-version", _PYTHON, "--python-platform", _platform(architecture), "--target"),
     )
     call("installing dependencies", *target, str(work / "deps"), "-r", str(requirements))
     wheels = work / "wheels"
@@ -76,11 +77,10 @@ def _write_launchers(name: str, commands: Sequence[str], work: Path) -> None:
         launcher.chmod(0o755)
 
 
-def _platform() -> str:
-    machine = platform.machine()
-    if machine not in _PLATFORMS:
-        raise StackError(f"no images for {machine}: only {' and '.join(_PLATFORMS)}")
-    return _PLATFORMS[machine]
+def _platform(architecture: str) -> str:
+    if architecture not in _PLATFORMS:
+        raise StackError(f"no images for {architecture}: only {' and '.join(_PLATFORMS)}")
+    return _PLATFORMS[architecture]
 
 
 def _uv(recipe: Recipe) -> str:

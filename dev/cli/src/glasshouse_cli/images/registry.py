@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from glasshouse_cli.files import write_atomically
+from glasshouse_cli.images import refusal as refusals
+from glasshouse_cli.images.refusal import Refusal, Remedies
 from glasshouse_cli.process import run_logged
 
 # A registry that answers at all says so at once; the rest is the download.
 _FIRST_ANSWER_S = 8.0
 _PULL_TIMEOUT_S = 1200.0
 _FORGET_AFTER_S = 900.0
-# The registry answered, only this image is not to be had.
-_REFUSALS = ("not found", "manifest unknown", "access denied", "no matching manifest")
+_KEPT_LINES = 20
 
 
 class Registry:
     """Remembers in `memory` that a registry could not be reached."""
 
-    def __init__(self, memory: Path) -> None:
+    def __init__(self, memory: Path, remedies: Remedies | None = None) -> None:
         self._memory = memory
+        self._remedies = remedies or Remedies()
+        self.refusal: Refusal | None = None
 
     @property
     def reachable(self) -> bool:
@@ -31,15 +35,18 @@ class Registry:
         except FileNotFoundError:
             return True
 
-    def pull(self, image: str, log: Path, note: Callable[[str], None]) -> bool:
-        """Pull `image` and say whether it is here now."""
+    def pull(self, image: str, log: Path, note: Callable[[str], None], variable: str = "") -> bool:
+        """Pull `image`, which `variable` names, and say whether it is here now.
+
+        Afterwards `refusal` has the cause, if it is one of those known.
+        """
         answered = False
-        refused = False
+        last: deque[str] = deque(maxlen=_KEPT_LINES)
 
         def read(line: str) -> None:
-            nonlocal answered, refused
+            nonlocal answered
             answered = answered or "Pulling from" in line
-            refused = refused or any(word in line for word in _REFUSALS)
+            last.append(line)
             note(line)
 
         code = run_logged(
@@ -49,9 +56,11 @@ class Registry:
             first_line_timeout=_FIRST_ANSWER_S,
             on_line=read,
         )
+        self.refusal = None
         if code == 0:
             self._memory.unlink(missing_ok=True)
             return True
-        if not answered and not refused:
+        self.refusal = refusals.read(last, image, variable, self._remedies)
+        if not answered and not (self.refusal and self.refusal.answered):
             write_atomically(self._memory, "No image registry could be reached.\n")
         return False

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dotenv import dotenv_values
 
-from glasshouse_cli import engine, host, project
+from glasshouse_cli import engine, host, ownership, project
 from glasshouse_cli.console import Step, Terminal
+from glasshouse_cli.engine import Facts, endpoint, facts, provider, proxies
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_variables
 from glasshouse_cli.images import build_debian, build_go, build_python
 from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.recipe import Recipe
+from glasshouse_cli.images.refusal import Remedies
 from glasshouse_cli.images.registry import Registry
 from glasshouse_cli.process import run_logged
 from glasshouse_cli.project import Project
@@ -29,6 +32,8 @@ _STAGE = {"go": build_go.stage, "debian": build_debian.stage, "python": build_py
 _DOCKER_BUILD_TIMEOUT_S = 900.0
 _BUILD_DISK_BYTES = 15 * 1024**3
 _LOCK_WAIT_S = 3600.0
+# What Dockerfiles copy.
+_KEPT = ("rootfs", "rootfs.tar", "deps", "own", "bin", "Dockerfile", "entrypoint.sh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,22 +77,28 @@ def obtain(
     engine.ensure(checkout, terminal)
     chosen = recipes.select(recipes.load_all(checkout.root), names)
     with _alone(checkout.state / "images.lock", terminal):
-        registry = Registry(checkout.state / "registry-unreachable")
-        getter = _Getter(checkout, terminal, registry, rebuild)
+        getter = _Getter(checkout, terminal, rebuild)
         found = [getter.get(recipe) for recipe in chosen]
         _record(checkout, found)
     return found
 
 
 class _Getter:
-    def __init__(
-        self, checkout: Project, terminal: Terminal, registry: Registry, rebuild: bool
-    ) -> None:
+    def __init__(self, checkout: Project, terminal: Terminal, rebuild: bool) -> None:
         self._checkout = checkout
         self._terminal = terminal
-        self._registry = registry
         self._rebuild = rebuild
         self._tags: dict[str, str] = {}
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return facts.read()
+
+    @cached_property
+    def _registry(self) -> Registry:
+        who = provider.of(endpoint.find(), self._facts)
+        remedies = Remedies(disk=who.disk, proxy=self._facts.proxy, setting=who.proxy)
+        return Registry(self._checkout.state / "registry-unreachable", remedies)
 
     def get(self, recipe: Recipe) -> Image:
         variable = recipe.variable
@@ -120,10 +131,9 @@ class _Getter:
         log.unlink(missing_ok=True)
         if recipe.upstream and not self._rebuild and self._registry.reachable:
             with self._terminal.step(f"pulling {published}") as step:
-                if self._registry.pull(published, log, step.note):
+                if self._registry.pull(published, log, step.note, variable):
                     return "pulled", published
-            if not self._registry.reachable:
-                self._terminal.say("no image registry answers: what is missing is built here")
+            self._explain()
         if not buildable:
             return "left out", published
         self._check_disk(recipe)
@@ -133,16 +143,36 @@ class _Getter:
         self._terminal.say(f"built {recipe.name} in {seconds:.0f} s")
         return "built", ours
 
+    def _explain(self) -> None:
+        """Say why the pull failed. Raises StackError when a build would fail of it, too."""
+        refusal = self._registry.refusal
+        if refusal is not None:
+            if refusal.fatal:
+                raise StackError(refusal.text)
+            self._terminal.say(refusal.text)
+        if self._registry.reachable:
+            return
+        self._terminal.say("no image registry answers: what is missing is built here")
+        if refusal is None and not self._facts.proxy and (variable := proxies.shells()):
+            who = provider.of(endpoint.find(), self._facts)
+            self._terminal.say(
+                f"{variable} is set here, but the engine pulls, without it: set it there, too, by "
+                f"{who.proxy}"
+            )
+
     def _build(self, recipe: Recipe, tag: str, base_tag: str, log: Path, step: Step) -> None:
         work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=self._checkout.state))
         try:
-            arguments = _STAGE[recipe.builder](recipe, work, log, step.note)
+            architecture = self._facts.go_architecture
+            arguments = _STAGE[recipe.builder](recipe, work, log, step.note, architecture)
             if recipe.base:
                 arguments |= {recipe.base: base_tag}
             for file in recipe.folder.iterdir():
                 if file.is_file():
                     shutil.copy2(file, work)
             _keep_out(work)
+            # Else they would be root's alone in the image, made under a umask such as 077.
+            ownership.let_all_read(work / name for name in _KEPT)
             step.note("packing the image")
             command = ["docker", "build", "--tag", tag]
             for key, value in arguments.items():
@@ -171,8 +201,7 @@ class _Getter:
 
 def _keep_out(work: Path) -> None:
     # Only what the Dockerfile copies goes to the engine.
-    kept = ("rootfs", "rootfs.tar", "deps", "own", "bin", "Dockerfile", "entrypoint.sh")
-    lines = ["*", *(f"!{name}" for name in kept)]
+    lines = ["*", *(f"!{name}" for name in _KEPT)]
     (work / ".dockerignore").write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
