@@ -279,7 +279,7 @@ def connect(
     protocol: Annotated[Protocol, typer.Option(help="how it sends")] = Protocol.HTTP,
     signal: Annotated[list[Signal] | None, typer.Option(help="wait for these signals only")] = None,
     wait: Annotated[bool, typer.Option(help="for its first records")] = True,
-    timeout: Annotated[float, typer.Option(min=1, help="seconds to wait")] = 120.0,
+    timeout: Annotated[float, typer.Option(min=0, help="seconds to wait; 0 asks once")] = 120.0,
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
     """Print what a service of your own sets to send here; wait for its first records, show them."""

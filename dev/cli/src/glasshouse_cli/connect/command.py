@@ -158,10 +158,8 @@ def _show(record: Record, seconds: float, terminal: Terminal, as_script: bool) -
 def _text(value: Any) -> str:
     """One line, whatever the value holds."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = text.replace("\r", "\\r").replace("\n", "\\n")
-    if len(text) <= _SHOWN_CHARACTERS:
-        return text
-    return f"{text[:_SHOWN_CHARACTERS]}… ({len(text):,} characters)"
+    cut = f"… ({len(text):,} characters)" if len(text) > _SHOWN_CHARACTERS else ""
+    return text[:_SHOWN_CHARACTERS].replace("\r", "\\r").replace("\n", "\\n") + cut
 
 
 def _report(outcome: Outcome, why: Sequence[Reason], terminal: Terminal) -> None:

@@ -21,7 +21,7 @@ _LABELS: Final = ("__name__", "protocol", "signal", "service", "reason")
 _PROTOCOLS: Final = {"http": "HTTP", "grpc": "gRPC"}
 
 # By the label `reason` of the counter: what was wrong, and what to do.
-_AT_THE_DOOR: Final[Mapping[str, tuple[str, str]]] = {
+AT_THE_DOOR: Final[Mapping[str, tuple[str, str]]] = {
     "unauthenticated": (
         "without a token that is accepted (HTTP 401, gRPC UNAUTHENTICATED)",
         "is OTEL_EXPORTER_OTLP_HEADERS set where the service runs, as it is printed, with the "
@@ -107,7 +107,7 @@ def _refusal(
     name: str, protocol: str, signal: str, service: str, reason: str, count: int
 ) -> Refusal:
     if name == _DOOR:
-        what, following = _AT_THE_DOOR.get(reason, (f"({reason})", "`make logs PART=collector`"))
+        what, following = AT_THE_DOOR.get(reason, (f"({reason})", "`make logs PART=collector`"))
         over = _PROTOCOLS.get(protocol, protocol)
         return Refusal(
             where="requests",

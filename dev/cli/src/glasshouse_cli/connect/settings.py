@@ -28,7 +28,7 @@ _MOUNTED: Final = "/run/secrets/{}"
 _NETWORK: Final = "ingest"
 _DESKTOP: Final = "host.docker.internal"
 # Who answers to these names in that network.
-_TAKEN: Final = ("api", "worker", "collector")
+TAKEN: Final = ("api", "worker", "collector")
 _PLAIN: Final = re.compile(r"[A-Za-z/][\w./:=-]*(?<!:)")
 
 
@@ -175,7 +175,7 @@ def _compose(
 def _key(service: str) -> str:
     """A name that compose takes for a service, and that nobody in the network has."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", service).strip("-.") or EXAMPLE
-    return _scalar(f"my-{name}" if name in _TAKEN else name)
+    return _scalar(f"my-{name}" if name in TAKEN else name)
 
 
 def _scalar(value: str) -> str:

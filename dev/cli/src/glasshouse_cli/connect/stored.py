@@ -157,7 +157,7 @@ class Stored:
         spans = [
             (int(span["startTimeUnixNano"]), span, resource["resource"])
             for resource in trace.get("trace", {}).get("resourceSpans", [])
-            if _attributes(resource["resource"]).get("service.name") == service
+            if attributes(resource["resource"]).get("service.name") == service
             for scope in resource["scopeSpans"]
             for span in scope["spans"]
         ]
@@ -238,15 +238,15 @@ def _span_fields(span: Json, resource: Json) -> Json:
     }
     if status := span.get("status"):
         fields["status"] = status
-    fields |= _attributes(span)
+    fields |= attributes(span)
     if events := span.get("events"):
         fields["events"] = [
-            {"name": event.get("name", ""), **_attributes(event)} for event in events
+            {"name": event.get("name", ""), **attributes(event)} for event in events
         ]
-    return fields | {f"resource.{key}": value for key, value in _attributes(resource).items()}
+    return fields | {f"resource.{key}": value for key, value in attributes(resource).items()}
 
 
-def _attributes(of: Json) -> Json:
+def attributes(of: Json) -> Json:
     return dict(sorted(_pairs(of.get("attributes")).items()))
 
 

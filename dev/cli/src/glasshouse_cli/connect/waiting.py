@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -94,8 +95,10 @@ def wait(
     since = RECENT_S if service is not None else NEW_WITHIN_S
     reported: set[tuple[str, str, str]] = set()
     started = time.monotonic()
+    until = math.inf  # each backend is asked once, however little time there is
     while True:
-        _look(stored, outcome, since, until=started + timeout)
+        _look(stored, outcome, since, until=until)
+        until = started + timeout
         outcome.seconds = time.monotonic() - started
         for signal in _ORDER:
             record = outcome.records.get(signal)
