@@ -84,6 +84,7 @@ class Terminal:
         """A result as plain text, never coloured or wrapped."""
         for line in lines:
             self.out.file.write(f"{shown(line)}\n")
+        self.out.file.flush()  # a reader behind a pipe waits for it, too
 
     def page(self, markdown: str, links: Sequence[str]) -> None:
         """A page for reading on a terminal; `[word][1]` is a link to the first of `links`."""

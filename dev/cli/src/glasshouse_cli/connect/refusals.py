@@ -92,7 +92,7 @@ class Counters:
             if count <= 0 or (name != _DOOR and owner != service and owner in known):
                 continue
             found.append(_refusal(name, protocol, signal, owner, reason, count))
-        return found
+        return sorted(found, key=lambda one: one.count, reverse=True)
 
     def _read(self) -> dict[tuple[str, ...], float]:
         read: dict[tuple[str, ...], float] = {}
@@ -113,16 +113,21 @@ def _refusal(
             where="requests",
             reason=reason,
             count=count,
-            detail=f"the Collector refused {count:,} requests over {over} {what}",
+            detail=f"the Collector refused {_number(count, 'request')} over {over} {what}",
             next=following,
         )
     aside = name == _SET_ASIDE
+    whose = service or "a service without a name"
     return Refusal(
         where="records",
         reason=reason,
         count=count,
         service=service,
-        detail=f"the Collector {'set aside' if aside else 'dropped'} {count:,} records "
-        f"({signal}) of {service or 'a service without a name'}: {reason}",
+        detail=f"the Collector {'set aside' if aside else 'dropped'} "
+        f"{_number(count, 'record')} ({signal}) of {whose}: {reason}",
         next="`make dead-letters`" if aside else "`glasshouse runbook RecordsRefused`",
     )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -178,7 +178,8 @@ class Stored:
         series = found["data"]["result"]
         if not series:
             return None
-        first = min(series, key=lambda one: json.dumps(one["metric"], sort_keys=True))
+        # A bucket of a histogram says least.
+        first = min(series, key=lambda one: ("le" in one["metric"], json.dumps(one["metric"])))
         labels = dict(sorted(first["metric"].items()))
         _, value = first["value"] if "value" in first else first["histogram"]
         # Its time is the query's: the sample's own is not in the answer.

@@ -117,7 +117,7 @@ def wait(
         missing = outcome.missing
         if not missing or outcome.seconds >= timeout:
             return outcome
-        on_note(f"waiting for {', '.join(missing)} of {outcome.service or 'a new service'}")
+        on_note(f"no {', '.join(missing)} of {outcome.service or 'a new service'} yet")
         time.sleep(min(POLL_S, max(0.0, timeout - outcome.seconds)))
 
 
@@ -203,6 +203,10 @@ def _nothing(outcome: Outcome, endpoint: str, asks_for_token: bool) -> list[Reas
             "OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER none or console",
         ),
         Reason(
+            detail="OTLP over HTTP and gRPC have a port each; on the wrong one nothing is counted",
+            next="OTEL_EXPORTER_OTLP_PROTOCOL as printed above; --protocol grpc prints the other",
+        ),
+        Reason(
             detail=f"in a container {endpoint} leads to the container itself",
             next="use the compose snippet: its network, and the endpoint in it",
         ),
@@ -212,7 +216,8 @@ def _nothing(outcome: Outcome, endpoint: str, asks_for_token: bool) -> list[Reas
             Reason(
                 detail="who shows no certificate, or trusts another authority, is cut off before "
                 "anything is counted",
-                next="set the three variables of certificates that are printed above",
+                next="set the three variables of certificates that are printed above; in Python "
+                "REQUESTS_CA_BUNDLE wins over them",
             )
         )
     if outcome.service is None and known:
