@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import re
 import shlex
 import subprocess
@@ -37,6 +38,7 @@ BACKENDS = ("LOKI_PORT", "TEMPO_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
 OTHERS = ("SERVICE_PORT", "SANDBOX_PORT", "GRAFANA_PORT")
 SETTINGS = ("OTLP_AUTH", "OTLP_TLS", "GLASSHOUSE_HOSTS", "GLASSHOUSE_STATE")
 ALWAYS = 10**9
+COMMAND = [sys.executable, "-c", "from glasshouse_cli.cli import main; main()", "connect"]
 ME = User(uid=os.geteuid(), gid=os.getegid())
 
 
@@ -323,6 +325,7 @@ class Fake:
     down: dict[str, int] = field(default_factory=dict[str, int])
     otlp: int = 200
     sent: list[tuple[str, str | None, Any]] = field(default_factory=list[Any])
+    asked: set[str] = field(default_factory=set[str])
     passwords: set[str | None] = field(default_factory=set[Any])
     polls: int = 0
     on_poll: Any = None
@@ -332,6 +335,13 @@ class Fake:
         self.logs[service] = [log(f"hello from {service}", severity_text="INFO")]
         self.traces[service] = [span("GET /books", attributes={"http.route": "/books"})]
         self.metrics[service] = [point("books_sold_total", "7", service_name=service)]
+
+
+def part_of(path: str) -> str:
+    """The backend that has a path."""
+    if "loki" in path:
+        return "loki"
+    return "prometheus" if "/v1/" in path else "tempo"
 
 
 def answers(fake: Fake, path: str, asked: dict[str, str]) -> Any:
@@ -421,13 +431,8 @@ def fake(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
                     made.polls += 1
                     if made.on_poll is not None:
                         made.on_poll(made.polls)
-            part = (
-                "loki"
-                if "loki" in split.path
-                else "prometheus"
-                if "/v1/" in split.path
-                else "tempo"
-            )
+            part = part_of(split.path)
+            made.asked.add(split.path)
             found = answers(made, split.path, asked)
             if made.down.get(part, 0) > 0:
                 made.down[part] -= 1
@@ -542,6 +547,49 @@ def test_the_first_record_of_each_signal_of_a_new_service_is_shown(fake: Fake) -
     # Asked as the operator; the Collector as the service, before anything is waited for.
     assert fake.passwords == {"Basic Z2xhc3Nob3VzZTp0aGUtcGFzc3dvcmQ="}
     assert fake.sent == [("/v1/logs", f"Bearer {TOKEN}", {"resourceLogs": []})]
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_on_a_terminal_a_record_begins_a_line_of_its_own(fake: Fake, no_color: str) -> None:
+    # So the notes beside the spinner are drawn before the records come.
+    fake.on_poll = lambda count: fake.receives("shop") if count == 4 else None
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    environment |= {"TERM": "xterm-256color", "COLUMNS": "100"}
+    environment |= {"NO_COLOR": no_color} if no_color else {}
+    outer, inner = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "--timeout", "60"], stdout=inner, stderr=inner, env=environment
+    ) as popen:
+        os.close(inner)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while chunk := os.read(outer, 65536):
+                shown += chunk
+        assert popen.wait(60) == 0
+    os.close(outer)
+    text = shown.decode()
+    assert "no logs, traces, metrics yet" in text
+    # What is left of the spinner's line is taken away: the cursor goes up, and the line is erased.
+    before, _, _ = text.partition("logs of shop, in Loki after ")
+    assert re.search(r"\x1b\[1A(\r?)\x1b\[2K$", before), before[-200:]
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-9;]*m", text)) is not bool(no_color)
+
+
+@pytest.mark.parametrize(
+    ("port", "part"), [("3100", "loki"), ("3200", "tempo"), ("9090", "prometheus")]
+)
+def test_the_proxy_lets_every_question_pass(fake: Fake, port: str, part: str) -> None:
+    fake.on_poll = lambda count: fake.receives("shop") if count == 2 else None
+    assert connect("--timeout", "60").code == 0
+
+    config = (deployed.ROOT / "proxy" / "nginx.conf").read_text(encoding="utf-8")
+    [server] = [one for one in config.split("server {") if f"listen {port};" in one]
+    allowed = re.findall(r'location ~ "(\^[^"]+)" \{', server)
+    asked = {path for path in fake.asked if part_of(path) == part}
+    assert len(asked) >= 2
+    closed = {path for path in asked if not any(re.match(one, path) for one in allowed)}
+    assert closed == set()
+    assert not any(re.match(one, "/api/v1/write") for one in allowed)
 
 
 def test_scripts_get_one_document(fake: Fake) -> None:

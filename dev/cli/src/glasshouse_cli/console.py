@@ -53,6 +53,17 @@ class Step:
             line = f"{self._title}: {shown(text)} ({self.seconds:.0f} s)"
             self._console.print(line, highlight=False, markup=False)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the step off the screen while a result is written, which may be on the same one."""
+        if self._progress is not None:
+            self._progress.stop()
+        try:
+            yield
+        finally:
+            if self._progress is not None:
+                self._progress.start()
+
 
 class Terminal:
     """Output of one command. `color=False` or NO_COLOR leaves colours out."""

@@ -95,18 +95,21 @@ def _wait(checkout: Project, choice: Choice, terminal: Terminal, *, as_script: b
                 f"services that are there: {', '.join(sorted(known)) or 'none'} "
                 "(--service NAME waits for one of them)"
             )
-        whose = choice.service or "a service that was not there before"
-        title = (
-            f"waiting for {', '.join(choice.signals)} of {whose}, {choice.timeout:.0f} s at most"
-        )
-        with terminal.step(title) as step:
+        whose = choice.service or "a new service"
+        with terminal.step(f"waiting for {whose}, {choice.timeout:.0f} s at most") as step:
+
+            def show(record: Record, seconds: float) -> None:
+                if not as_script:
+                    with step.aside():
+                        _show(record, seconds, terminal)
+
             return waiting.wait(
                 stored,
                 signals=choice.signals,
                 service=choice.service,
                 known=known,
                 timeout=choice.timeout,
-                on_record=lambda record, seconds: _show(record, seconds, terminal, as_script),
+                on_record=show,
                 on_note=step.note,
                 on_refusal=lambda refusal: _warn(refusal, terminal),
             )
@@ -145,9 +148,7 @@ def _warn(refusal: Refusal, terminal: Terminal) -> None:
     terminal.say(f"{refusal.detail}: {refusal.next}")
 
 
-def _show(record: Record, seconds: float, terminal: Terminal, as_script: bool) -> None:
-    if as_script:
-        return
+def _show(record: Record, seconds: float, terminal: Terminal) -> None:
     backend = BACKENDS[record.signal]
     terminal.lines([f"{record.signal} of {record.service}, in {backend} after {seconds:.1f} s"])
     if record.time is not None:

@@ -117,7 +117,8 @@ def wait(
         missing = outcome.missing
         if not missing or outcome.seconds >= timeout:
             return outcome
-        on_note(f"no {', '.join(missing)} of {outcome.service or 'a new service'} yet")
+        named = "" if outcome.service == service else f" of {outcome.service}"
+        on_note(f"no {', '.join(missing)}{named} yet")
         time.sleep(min(POLL_S, max(0.0, timeout - outcome.seconds)))
 
 
