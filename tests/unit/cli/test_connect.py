@@ -206,6 +206,8 @@ def test_any_name_stands_in_the_compose_file_as_it_is(root: Path, service: str, 
 
     assert list(document["services"]) == [key]
     value = document["services"][key]["environment"]["OTEL_SERVICE_NAME"]
+    # A single $ would be a variable of compose.
+    assert "$" not in value.replace("$$", "")
     assert value.replace("$$", "$") == service
 
 
@@ -865,6 +867,22 @@ def test_a_backend_that_comes_back_is_no_reason(fake: Fake) -> None:
     assert (document["missing"], document["reasons"]) == ([], [])
 
 
+def test_a_backend_that_came_back_without_a_record_is_no_reason_either(fake: Fake) -> None:
+    def fail(count: int) -> None:
+        if count == 2:
+            fake.receives("shop")
+            fake.traces.clear()
+            fake.down["tempo"] = 1
+
+    fake.on_poll = fail
+    # Time for the second question, also on a slow machine.
+    document = connect("--json", "--timeout", "3").document
+
+    assert fake.down["tempo"] == 0
+    assert document["missing"] == ["traces"]
+    assert [one["detail"].split(",")[0] for one in document["reasons"]] == ["other signals arrived"]
+
+
 @pytest.mark.parametrize("part", ["loki", "tempo", "prometheus"])
 def test_a_backend_that_is_down_at_first_is_one_line(fake: Fake, part: str) -> None:
     fake.down[part] = ALWAYS
@@ -903,6 +921,8 @@ def test_without_a_token_none_is_sent(fake: Fake, root: Path) -> None:
     with (root / ".env").open("a") as file:
         file.write("OTLP_AUTH=none\n")
     fake.receives("shop")
+    # A secret still: it opens the ports again once OTLP_AUTH is what it was.
+    fake.logs["shop"] = [log(f"sent {TOKEN}")]
 
     ran = connect("--service", "shop", "--json")
 

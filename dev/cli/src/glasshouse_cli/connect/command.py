@@ -85,7 +85,10 @@ def connect(checkout: Project, choice: Choice, terminal: Terminal, *, as_script:
 
 def _wait(checkout: Project, choice: Choice, terminal: Terminal, *, as_script: bool) -> Outcome:
     _try_collector(checkout)
-    tokens = own.tokens(checkout.state) if own.asks_for_token(checkout) else []
+    try:
+        tokens = own.tokens(checkout.state)  # a secret, also where none is asked for
+    except StackError:
+        tokens = []
     with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False, auth=Operator(checkout)) as http:
         urls = {signal: checkout.url(port) for signal, port in _PORTS.items()}
         stored = Stored(http, urls, tokens)
