@@ -97,8 +97,13 @@ def waiting(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]
     )
     try:
         assert popen.stderr is not None
-        lines = iter(popen.stderr.readline, "")
-        assert any(line.startswith("waiting for ") for line in lines)
+        said: list[str] = []
+        for line in iter(popen.stderr.readline, ""):
+            said.append(line)
+            if line.startswith("waiting for "):
+                break
+        assert said[-1:] != [], "it ended without a word"
+        assert said[-1].startswith("waiting for "), said
         yield popen
     finally:
         popen.kill()
