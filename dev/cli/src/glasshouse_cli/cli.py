@@ -20,6 +20,8 @@ from glasshouse_cli import preview as previewing
 from glasshouse_cli import rules as rule_files
 from glasshouse_cli import up as starting
 from glasshouse_cli import version as versions
+from glasshouse_cli.connect import command as connecting
+from glasshouse_cli.connect.settings import Protocol
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.doctor import examine
 from glasshouse_cli.errors import StackError
@@ -277,6 +279,30 @@ def dead_letters(
         terminal.json(outcome.as_dict())
     if outcome.refused:
         raise typer.Exit(dead.REFUSED)
+
+
+@app.command()
+def connect(
+    service: Annotated[
+        str | None, typer.Option(help="wait for this one, though it may be there already")
+    ] = None,
+    protocol: Annotated[Protocol, typer.Option(help="how it sends")] = Protocol.HTTP,
+    signal: Annotated[list[Signal] | None, typer.Option(help="wait for these signals only")] = None,
+    wait: Annotated[bool, typer.Option(help="for its first records")] = True,
+    timeout: Annotated[float, typer.Option(min=0, help="seconds to wait; 0 asks once")] = 120.0,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Print what a service of your own sets to send here; wait for its first records, show them."""
+    choice = connecting.Choice(
+        service=service,
+        protocol=protocol,
+        signals=tuple(dict.fromkeys(signal or Signal)),
+        wait=wait,
+        timeout=timeout,
+    )
+    terminal = Terminal(quiet=as_script)
+    if not connecting.connect(project.load(), choice, terminal, as_script=as_script):
+        raise typer.Exit(1)
 
 
 @app.command()

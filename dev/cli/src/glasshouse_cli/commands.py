@@ -25,6 +25,8 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "runbook": "Print the runbook of an alert, with links and ports of the stack on this machine.",
     "preview": "Draw the dashboards with the running stack's data into one static page.",
     "dead-letters": "List what no backend took and the Collector keeps; send it again; delete it.",
+    "connect": "Print what a service of your own sets to send here; wait for its first records, "
+    "show them.",
     "sbom": "Write what each image contains, in CycloneDX, one file an image.",
     "notices": "Write THIRD_PARTY.md from the lock files.",
     "audit": "Check hashes, digests, licences and advisories; "

@@ -53,6 +53,17 @@ class Step:
             line = f"{self._title}: {shown(text)} ({self.seconds:.0f} s)"
             self._console.print(line, highlight=False, markup=False)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the step off the screen while a result is written, which may be on the same one."""
+        if self._progress is not None:
+            self._progress.stop()
+        try:
+            yield
+        finally:
+            if self._progress is not None:
+                self._progress.start()
+
 
 class Terminal:
     """Output of one command. `color=False` or NO_COLOR leaves colours out."""
@@ -84,6 +95,7 @@ class Terminal:
         """A result as plain text, never coloured or wrapped."""
         for line in lines:
             self.out.file.write(f"{shown(line)}\n")
+        self.out.file.flush()  # a reader behind a pipe waits for it, too
 
     def page(self, markdown: str, links: Sequence[str]) -> None:
         """A page for reading on a terminal; `[word][1]` is a link to the first of `links`."""
