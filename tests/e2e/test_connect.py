@@ -123,7 +123,7 @@ def test_a_new_service_is_noticed_while_it_waits(project: Project, stack: Stack,
 
 
 def test_a_service_in_a_container_with_the_snippet_is_taken(
-    project: Project, stack: Stack, name: str, tmp_path: Path
+    project: Project, http: httpx.Client, stack: Stack, name: str, tmp_path: Path
 ) -> None:
     _, printed = connect(project, "--no-wait", "--service", name)
     user = run_environment()
@@ -156,7 +156,13 @@ def test_a_service_in_a_container_with_the_snippet_is_taken(
     )
 
     assert code == 0, document
-    assert document["records"]["logs"]["record"]["body"].startswith("from a container of [email:")
+    def stored() -> tuple[bool | None, object]:
+        query = f'{{service_name="{name}"}}'
+        lines = [one["line"] for one in backends.loki_lines(http, stack.url("loki"), query)]
+        found = [line for line in lines if line.startswith("from a container of [email:")]
+        return (True if found else None), lines
+
+    until(stored, what="what the container logged, redacted", deadline_s=60)
 
 
 def test_why_a_service_without_the_token_does_not_arrive_is_said(
