@@ -33,6 +33,26 @@ def volumes(tmp_path: Path) -> Path:
     return folder
 
 
+@needs_root
+@pytest.mark.parametrize("given", [False, True])
+def test_a_credential_is_what_compose_mounts_and_dev_null_is_none(
+    given: bool, here: Project, volumes: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("example-key")
+    settings = {
+        **here.settings,
+        "PAGERDUTY_ROUTING_KEY_FILE": str(file) if given else "/dev/null",
+        "SLACK_WEBHOOK_URL_FILE": "/dev/null",
+    }
+    setup.setup(replace(here, settings=settings), volumes, INSIDE, lambda _: None)
+    folder = here.state / "alertmanager" / "credentials"
+    found = {path.name: (path.read_text(), *owned(path)) for path in folder.iterdir()}
+    assert found == (
+        {"pagerduty_routing_key": ("example-key", 10001, 10001, 0o600)} if given else {}
+    )
+
+
 def owned(path: Path) -> tuple[int, int, int]:
     found = path.stat(follow_symlinks=False)
     return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -40,12 +41,22 @@ def setup(checkout: Project, volumes: Path, environment: Mapping[str, str], say:
         _take(checkout.state, owner)
         secrets.ensure(checkout.state, owner)
         handing.hand_out(checkout.state, compose.secrets(checkout), user)
-        alerting.ensure(checkout, user=user)
+        alerting.ensure(_given(checkout), user=user)
         runbooks.write(checkout)
         say("secrets, runbooks and Alertmanager's configuration are made")
     for volume in sorted(volumes.iterdir()):
         if _give(volume, user):
             say(f"{volume.name}: given to user {user.uid}")
+
+
+def _given(checkout: Project) -> Project:
+    """The checkout without the settings that are not set: compose mounts /dev/null for such."""
+    unset = {
+        setting: ""
+        for setting, _ in alerting.CREDENTIALS.values()
+        if not Path(checkout.settings.get(setting, "")).is_file()
+    }
+    return replace(checkout, settings={**checkout.settings, **unset})
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:
