@@ -99,7 +99,7 @@ def test_secrets_are_read_by_the_checkouts_owner_and_copies_by_the_containers(
     said: list[str] = []
     setup.setup(here, volumes, INSIDE, said.append)
     assert owned(here.state / "secrets" / "otlp_token") == secret
-    assert owned(here.state / "secrets")[0] == secret[0]
+    assert owned(here.state / "secrets")[0] == owned(here.state / "secrets" / "for")[0] == secret[0]
     for service, names in compose.secrets(here).items():
         folder = here.state / "secrets" / "for" / service
         assert {path.name for path in folder.iterdir()} == set(names)
