@@ -1,14 +1,19 @@
 """The end-to-end tests: everything at once, as `make up` runs it."""
 
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from glasshouse_cli import host, images
+from glasshouse_cli.project import Project
 from support import collector
+from support.registry import contents, folder, standin
 from support.stack import PROJECT_NAME, Stack
 
 
@@ -54,3 +59,28 @@ def demo(stack: Stack) -> Demo:
     began = time.time()
     ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     return Demo(began=began, code=ran.returncode, output=ran.stdout, errors=ran.stderr)
+
+
+@pytest.fixture(scope="module")
+def registry_folder() -> Iterator[Path]:
+    """An empty folder for engines of a test's own; skips where there can be none."""
+    missing = [
+        program
+        for program in ("dockerd", "ip", "nsenter", "unshare", "mount")
+        if shutil.which(program) is None
+    ]
+    if missing or not (host.is_linux() and host.is_root()):
+        pytest.skip(f"namespaces need root on Linux, and {missing or 'what is there'}")
+    with folder.alone() as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def registry_storage(project: Project, docker: None) -> Path:
+    """What a registry serves: every image of the stack, by its official name or as a release."""
+    storage = project.state / "registry-of-tests" / "storage"
+    names = contents.names(project)
+    tags = images.resolve(checkout=project)
+    tags["GRAFANA_IMAGE"] = standin.grafana(tags["PYTHON_IMAGE"])
+    contents.fill(storage, {names[variable]: tag for variable, tag in tags.items()})
+    return storage

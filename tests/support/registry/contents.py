@@ -59,7 +59,8 @@ def fill(storage: Path, wanted: Mapping[str, str]) -> None:
     ):
         # All at once: layers that they share are there once.
         _docker("save", "--output", archive.name, *sorted(set(missing.values())))
-        Upload(f"http://{registry}", Path(archive.name)).store(missing)
+        with Upload(f"http://{registry}", Path(archive.name)) as upload:
+            upload.store(missing)
     written.write_text(json.dumps(ids), encoding="utf-8")
 
 

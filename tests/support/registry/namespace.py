@@ -38,6 +38,7 @@ class Namespace:
             raise AssertionError(f"no namespaces can be made: {errors.decode()}")
         children = Path(f"/proc/{self._root.pid}/task/{self._root.pid}/children")
         self._pid = int(children.read_text(encoding="ascii").split()[0])
+        self._started: list[subprocess.Popen[Any]] = []
         # A thread whose sockets, and those of threads that it starts, are in the namespace.
         self._thread = ThreadPoolExecutor(max_workers=1, initializer=self._enter)
 
@@ -59,20 +60,22 @@ class Namespace:
         self, command: Sequence[str], log: IO[bytes], **variables: str
     ) -> "subprocess.Popen[Any]":
         """Start a process in all the namespaces."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["nsenter", f"--target={self._pid}", "--net", "--mount", "--pid", "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **variables},
         )
+        self._started.append(process)
+        return process
 
     def close(self) -> None:
         """End every process inside."""
         self._thread.shutdown()
-        assert self._root.stdin is not None
-        self._root.stdin.close()
-        self._root.wait(_ENDED_WITHIN_S)
+        self._root.communicate(timeout=_ENDED_WITHIN_S)
+        for process in self._started:
+            process.wait(_ENDED_WITHIN_S)
 
     def __enter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -48,6 +48,12 @@ class Upload:
         for name, tag in images.items():
             entry = entries[tag]
             self._image(name, entry["Config"], [blobs[layer] for layer in entry["Layers"]])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def _layer(self, member: str) -> Blob:
         # A reader of its own for each thread.
