@@ -84,3 +84,9 @@ def registry_storage(project: Project, docker: None) -> Path:
     tags["GRAFANA_IMAGE"] = standin.grafana(tags["PYTHON_IMAGE"])
     contents.fill(storage, {names[variable]: tag for variable, tag in tags.items()})
     return storage
+
+
+@pytest.fixture(scope="session")
+def registry_ids(registry_storage: Path) -> dict[str, str]:
+    """The id of each image that the registry serves, by its name there."""
+    return contents.stored(registry_storage)

@@ -44,14 +44,29 @@ class Checkout:
             check=False,
         )
 
+    def configure(self, values: Mapping[str, str]) -> None:
+        """Set variables in the clone's `.env`."""
+        file = self.root / ".env"
+        lines = file.read_text(encoding="utf-8").splitlines()
+        known = {line.partition("=")[0] for line in lines}
+        assert values.keys() <= known, values.keys() - known
+        for at, line in enumerate(lines):
+            name = line.partition("=")[0]
+            if name in values:
+                lines[at] = f"{name}={values[name]}"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
     def secret(self, name: str) -> str:
         return (self.root / ".glasshouse" / "secrets" / name).read_text(encoding="utf-8").split()[0]
 
 
-def cloned(origin: Path, place: Path, engine: Engine, programs: Sequence[str] = ()) -> Checkout:
+def cloned(
+    origin: Path, place: Path, engine: Engine, programs: Sequence[str] | None = None
+) -> Checkout:
     """Clone what is committed in `origin` into `place`.
 
-    programs: the only ones on the path. None: all of the system's own but Go, and Docker's client.
+    programs: the only ones on the path besides Docker's client; by default all of the system's own
+    but Go.
     """
     place.mkdir()
     root = place / "checkout"
@@ -71,15 +86,15 @@ def cloned(origin: Path, place: Path, engine: Engine, programs: Sequence[str] = 
     return Checkout(root=root, engine=engine, variables=variables)
 
 
-def _path(folder: Path, programs: Sequence[str]) -> Path:
+def _path(folder: Path, programs: Sequence[str] | None) -> Path:
     folder.mkdir()
-    if not programs:
+    if programs is None:
         for system in _SYSTEM:
             for program in system.iterdir():
                 link = folder / program.name
                 if program.name not in _GO and not link.is_symlink():
                     link.symlink_to(program)
-    for name in ("docker", *programs):
+    for name in ("docker", *(programs or ())):
         found = shutil.which(name)
         assert found is not None, name
         (folder / name).unlink(missing_ok=True)

@@ -5,13 +5,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+
+import httpx
 
 from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.project import Project
 from support import ports
 from support.registry import server
-from support.registry.upload import Upload
+from support.registry.namespace import Namespace
+from support.registry.upload import MANIFEST, Upload
 
 _SAVED_WITHIN_S = 300
 # Each change of an image adds one; what no name leads to any more is never deleted.
@@ -36,19 +40,30 @@ def names(project: Project) -> dict[str, str]:
     return found
 
 
+def release(project: Project, registry: str, namespace: Namespace) -> dict[str, str]:
+    """Return the settings of a release: our own images' names, each with its digest."""
+    found = {"OWN_IMAGES": "missing"}
+    ours = {variable: name for variable, name in names(project).items() if RELEASE in name}
+    for variable, name in ours.items():
+        repository, _, tag = name.rpartition(":")
+        url = f"http://{registry}/v2/{repository}/manifests/{tag}"
+        answer = namespace.call(partial(httpx.head, url, headers={"Accept": MANIFEST}))
+        digest = answer.raise_for_status().headers["Docker-Content-Digest"]
+        found[variable] = f"{registry}/{name}@{digest}"
+    return found
+
+
 def fill(storage: Path, wanted: Mapping[str, str]) -> None:
     """Store images of the main engine, by their names in the registry; those that changed.
 
     What was stored is written beside the storage, so that the next run finds it.
     """
-    written = storage.with_name("stored.json")
-    stored: dict[str, str] = {}
-    if written.is_file() and _size(storage) <= _MOST_BYTES:
-        stored = json.loads(written.read_text(encoding="utf-8"))
-    else:
-        shutil.rmtree(storage, ignore_errors=True)
+    if _size(storage) > _MOST_BYTES:
+        shutil.rmtree(storage)
+        _list(storage).unlink()
+    there = stored(storage)
     ids = {name: _docker("image", "inspect", "--format", "{{.Id}}", wanted[name]) for name in wanted}
-    missing = {name: image for name, image in wanted.items() if stored.get(name) != ids[name]}
+    missing = {name: image for name, image in wanted.items() if there.get(name) != ids[name]}
     if not missing:
         return
     storage.mkdir(parents=True, exist_ok=True)
@@ -61,7 +76,17 @@ def fill(storage: Path, wanted: Mapping[str, str]) -> None:
         _docker("save", "--output", archive.name, *sorted(set(missing.values())))
         with Upload(f"http://{registry}", Path(archive.name)) as upload:
             upload.store(missing)
-    written.write_text(json.dumps(ids), encoding="utf-8")
+    _list(storage).write_text(json.dumps(ids), encoding="utf-8")
+
+
+def stored(storage: Path) -> dict[str, str]:
+    """Return the id of each image that was stored, by its name there."""
+    file = _list(storage)
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _list(storage: Path) -> Path:
+    return storage.with_name("stored.json")
 
 
 def _docker(*arguments: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import httpx
 
-_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _GZIP = b"\x1f\x8b"
@@ -76,14 +76,14 @@ class Upload:
             self._http.post(f"/v2/{repository}/blobs/uploads/", params=mount).raise_for_status()
         manifest = {
             "schemaVersion": 2,
-            "mediaType": _MANIFEST,
+            "mediaType": MANIFEST,
             "config": described,
             "layers": layers,
         }
         self._http.put(
             f"/v2/{repository}/manifests/{tag}",
             content=json.dumps(manifest),
-            headers={"Content-Type": _MANIFEST},
+            headers={"Content-Type": MANIFEST},
         ).raise_for_status()
 
 

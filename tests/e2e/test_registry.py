@@ -1,0 +1,179 @@
+"""Where an image registry answers, nothing but Docker is needed: a clean clone starts by pulling.
+
+The engine is an empty one, without a way out but to a registry on loopback. That has the official
+names, with our own builds of the same programs behind them, and a stand-in for Grafana, which
+cannot be built. It shows that the names, the pulls and the start go together, not that the official
+images run; the workflow that has a way out pulls those.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from glasshouse_cli import operator
+from glasshouse_cli.project import Project
+from support import backends, otlp
+from support.registry import checkout, contents, daemon, server
+from support.registry.checkout import Checkout
+from support.registry.daemon import Engine
+from support.registry.namespace import Namespace
+from support.waiting import until
+
+REGISTRY_PORT = 5000
+# What they are to take on a machine with nothing else to do: printed, not asserted.
+EMPTY_GOAL_S, WARM_GOAL_S = 60, 20
+STARTED_WITHIN_S = 400
+STOPPED_WITHIN_S = 120
+
+Report = Callable[[str, float, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """An engine that starts empty, and the settings of a release whose images it can pull."""
+
+    engine: Engine
+    folder: Path
+    release: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def site(
+    project: Project, registry_folder: Path, registry_storage: Path
+) -> Iterator[Site]:
+    settings = registry_folder / "settings"
+    settings.mkdir()
+    with (
+        Namespace(settings) as namespace,
+        server.running(registry_storage, REGISTRY_PORT, namespace=namespace) as registry,
+        daemon.running(
+            registry_folder / "engine", namespace, mirror=f"http://{registry}"
+        ) as engine,
+    ):
+        release = contents.release(project, registry, namespace)
+        yield Site(engine=engine, folder=registry_folder, release=release)
+
+
+@pytest.fixture
+def report(
+    capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> Report:
+    """Print seconds beside their goal, and record them in the report."""
+
+    def write(what: str, seconds: float, goal: int) -> None:
+        record_property(what, f"{seconds:.1f}")
+        with capsys.disabled():
+            print(f"\n{what}: {seconds:.1f} s (goal {goal} s)")
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def clone(project: Project, site: Site) -> Iterator[Checkout]:
+    """A clone for somebody who has Docker's client, and nothing else on the path."""
+    made = checkout.cloned(project.root, site.folder / "compose", site.engine, programs=[])
+    made.configure(site.release)
+    yield made
+    down(made)
+
+
+@pytest.fixture(scope="module")
+def started(site: Site, clone: Checkout) -> float:
+    """Seconds of `docker compose up --wait` on an engine that has no image."""
+    assert site.engine.docker("image", "ls", "--quiet") == ""
+    return up(clone)
+
+
+def up(clone: Checkout) -> float:
+    began = time.monotonic()
+    ran = clone.run("docker", "compose", "up", "--wait", within=STARTED_WITHIN_S)
+    assert ran.returncode == 0, ran.stderr[-3000:] + logs(clone)
+    return time.monotonic() - began
+
+
+def down(clone: Checkout, *options: str) -> None:
+    ran = clone.run("docker", "compose", "down", *options, within=STOPPED_WITHIN_S)
+    assert ran.returncode == 0, ran.stderr
+
+
+def logs(clone: Checkout) -> str:
+    return clone.run("docker", "compose", "logs", "--tail=8", within=60).stdout[-5000:]
+
+
+def containers(clone: Checkout) -> dict[str, dict[str, str]]:
+    """Return each service's container, as compose lists it."""
+    ran = clone.run("docker", "compose", "ps", "--all", "--format", "json", within=60)
+    assert ran.returncode == 0, ran.stderr
+    return {item["Service"]: item for item in map(json.loads, ran.stdout.splitlines())}
+
+
+def test_it_starts_by_pulling_into_an_empty_engine(
+    site: Site, clone: Checkout, started: float, report: Report
+) -> None:
+    report("docker compose up --wait, empty engine", started, EMPTY_GOAL_S)
+    services = clone.run("docker", "compose", "config", "--services", within=60).stdout.split()
+    found = containers(clone)
+    assert found.keys() == set(services)
+    once = {name for name, item in found.items() if item["State"] != "running"}
+    assert once == {"setup", "healthcheck", "migrate"}
+    assert {name: found[name]["ExitCode"] for name in once} == dict.fromkeys(once, 0)
+    healthy = {name: item["Health"] for name, item in found.items() if name not in once}
+    assert healthy == dict.fromkeys(healthy, "healthy")
+    assert "grafana" in healthy
+
+
+def test_every_image_was_pulled(site: Site, started: float, registry_ids: dict[str, str]) -> None:
+    listed = site.engine.docker("image", "ls", "--no-trunc", "--quiet").split()
+    # The same content as what the registry was filled with: nothing was built on the way.
+    assert set(listed) <= set(registry_ids.values())
+
+
+def test_a_record_is_found_redacted_by_what_setup_made(
+    site: Site, clone: Checkout, started: float
+) -> None:
+    word = f"pulled{time.time_ns()}"
+    record = otlp.log(f"{word} mail to jane.roe@example.org")
+    sent = {
+        "resourceLogs": [
+            {
+                "resource": {"attributes": otlp.attributes({"service.name": "pulled"})},
+                "scopeLogs": [{"scope": {}, "logRecords": [record]}],
+            }
+        ]
+    }
+    token = {"Authorization": f"Bearer {clone.secret('otlp_token')}"}
+
+    def send(headers: dict[str, str]) -> int:
+        url = "http://127.0.0.1:4318/v1/logs"
+        return httpx.post(url, json=sent, headers=headers, timeout=60).status_code
+
+    assert site.engine.namespace.call(partial(send, {})) == 401
+    assert site.engine.namespace.call(partial(send, token)) == 200
+
+    loki = f"http://{operator.USER}:{clone.secret('operator_password')}@127.0.0.1:3100"
+
+    def look() -> list[str]:
+        with httpx.Client(timeout=60, trust_env=False) as http:
+            query = f'{{service_name="pulled"}} |= "{word}"'
+            return [line["body"] for line in backends.loki_lines(http, loki, query)]
+
+    def stored() -> tuple[list[str] | None, object]:
+        found = site.engine.namespace.call(look)
+        return found or None, found
+
+    assert until(stored, what="the record is in Loki") == [f"{word} mail to [email]"]
+
+
+def test_it_starts_again_from_what_is_there(
+    clone: Checkout, started: float, report: Report
+) -> None:
+    before = clone.secret("otlp_token")
+    down(clone)
+    report("docker compose up --wait, warm", up(clone), WARM_GOAL_S)
+    assert clone.secret("otlp_token") == before
