@@ -66,7 +66,7 @@ def owner_of(monkeypatch: pytest.MonkeyPatch, uid: int, *, mapped: bool = False)
     def status(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
         found = real(path, follow_symlinks=follow_symlinks)
         if path == ROOT / ".env":
-            fields: Sequence[int] = [*found[:4], uid, uid, *found[6:]]
+            fields: Sequence[float] = [*found[:4], uid, uid, *found[6:]]
             return os.stat_result(fields)
         return found
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from glasshouse_cli import alerting, compose, handing, runbooks, secrets
+from glasshouse_cli import alerting, compose, handing, profiles, runbooks, secrets
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project, User
 
@@ -43,6 +43,7 @@ def setup(checkout: Project, volumes: Path, environment: Mapping[str, str], say:
         handing.hand_out(checkout.state, compose.secrets(checkout), user)
         alerting.ensure(_given(checkout), user=user)
         runbooks.write(checkout)
+        profiles.write_rules(checkout)
         say("secrets, runbooks and Alertmanager's configuration are made")
     for volume in sorted(volumes.iterdir()):
         if _give(volume, user):
@@ -81,7 +82,8 @@ def _maps_users() -> bool:
 
 def _take(state: Path, owner: User) -> None:
     # Folders that the engine made, because they were to be mounted, belong to root.
-    for folder in (state, state / "secrets", state / "alertmanager", state / "runbooks"):
+    made = ("secrets", "alertmanager", "runbooks", "profiles")
+    for folder in (state, *(state / name for name in made)):
         folder.mkdir(exist_ok=True)
         os.chown(folder, owner.uid, owner.gid)
 

@@ -80,6 +80,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
         certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
     alerting.ensure(checkout)
     runbooks.write(checkout)
+    profiles.write_rules(checkout)
     _hand_over(checkout, found, where, tags[_TOOLS])
     if profiles.GRAFANA not in compose.active_profiles(checkout) and _wants_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
