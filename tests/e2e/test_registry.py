@@ -21,13 +21,14 @@ import pytest
 from glasshouse_cli import operator
 from glasshouse_cli.project import Project
 from support import backends, otlp
-from support.registry import checkout, contents, daemon, server
+from support.registry import between, checkout, contents, daemon, server
+from support.registry.between import Refusing
 from support.registry.checkout import Checkout
 from support.registry.daemon import Engine
 from support.registry.namespace import Namespace
 from support.waiting import until
 
-REGISTRY_PORT = 5000
+REGISTRY_PORT, GATE_PORT = 5000, 5001
 # What they are to take on a machine with nothing else to do: printed, not asserted.
 EMPTY_GOAL_S, WARM_GOAL_S = 60, 20
 STARTED_WITHIN_S = 400
@@ -38,11 +39,15 @@ Report = Callable[[str, float, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """An engine that starts empty, and the settings of a release whose images it can pull."""
+    """An engine that starts empty, and the settings of a release whose images it can pull.
+
+    gate: the same registry again, which refuses what it is told to.
+    """
 
     engine: Engine
     folder: Path
     release: dict[str, str]
+    gate: Refusing
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +59,13 @@ def site(
     with (
         Namespace(settings) as namespace,
         server.running(registry_storage, REGISTRY_PORT, namespace=namespace) as registry,
+        between.refusing(namespace, registry, GATE_PORT) as gate,
         daemon.running(
             registry_folder / "engine", namespace, mirror=f"http://{registry}"
         ) as engine,
     ):
         release = contents.release(project, registry, namespace)
-        yield Site(engine=engine, folder=registry_folder, release=release)
+        yield Site(engine=engine, folder=registry_folder, release=release, gate=gate)
 
 
 @pytest.fixture
@@ -182,6 +188,34 @@ def test_it_starts_again_from_what_is_there(
     assert clone.secret("otlp_token") == before
 
 
+@pytest.fixture
+def refused(project: Project, site: Site) -> Iterator[str]:
+    """The name of an image that no engine has, and that the registry does not give away."""
+    repository, _, tag = project.settings["LOKI_IMAGE"].rpartition(":")
+    site.gate.refused[repository] = 404
+    yield f"{site.gate.name}/{repository}:{tag}"
+    site.gate.refused.clear()
+
+
+def test_one_image_that_is_refused_leaves_no_half_of_a_stack(
+    project: Project, site: Site, clone: Checkout, started: float, refused: str
+) -> None:
+    down(clone)
+    clone.configure({"LOKI_IMAGE": refused})
+    try:
+        ran = clone.run("docker", "compose", "up", "--wait", within=STARTED_WITHIN_S)
+        assert ran.returncode != 0
+        assert f"manifest for {refused} not found" in ran.stderr
+        assert site.engine.docker("ps", "--all", "--quiet") == ""
+        # It was the refusal: without it the same name is pulled.
+        site.gate.refused.clear()
+        pulled = clone.run("docker", "compose", "pull", "loki", within=STARTED_WITHIN_S)
+        assert pulled.returncode == 0, pulled.stderr
+        site.engine.docker("rmi", refused)
+    finally:
+        clone.configure({"LOKI_IMAGE": project.settings["LOKI_IMAGE"]})
+
+
 @pytest.fixture(scope="module")
 def made(project: Project, site: Site, clone: Checkout, started: float) -> Iterator[Checkout]:
     """A clone for somebody who has what Debian has, with the environment that make wants."""
@@ -205,3 +239,18 @@ def test_make_up_pulls_too_and_its_doctor_finds_nothing(made: Checkout, report: 
     assert "building" not in ran.stdout + ran.stderr
     print(ran.stdout)
     report("make up with its doctor, images there", seconds, EMPTY_GOAL_S)
+
+
+def test_make_up_names_an_image_that_is_refused(made: Checkout, refused: str) -> None:
+    made.configure({"LOKI_IMAGE": refused})
+    before = {name: item["ID"] for name, item in containers(made).items()}
+    ran = made.run("make", "up", within=STARTED_WITHIN_S)
+    lines = (ran.stdout + ran.stderr).splitlines()
+    assert ran.returncode != 0
+    assert (
+        f"the registry refuses {refused}: there is none of this name: correct LOKI_IMAGE in .env"
+    ) in lines
+    # It would build it, and says what that needs.
+    [fault] = [line for line in lines if line.startswith("error: ")]
+    assert fault.startswith("error: building loki needs Go"), fault
+    assert {name: item["ID"] for name, item in containers(made).items()} == before

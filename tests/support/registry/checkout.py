@@ -70,8 +70,12 @@ def cloned(
     """
     place.mkdir()
     root = place / "checkout"
+    # The checkout may belong to somebody else than to root, who runs this.
+    trust = ["-c", "safe.directory=*"]
     subprocess.run(
-        ["git", "clone", "--quiet", str(origin), str(root)], check=True, timeout=_CLONED_WITHIN_S
+        ["git", *trust, "clone", "--quiet", str(origin), str(root)],
+        check=True,
+        timeout=_CLONED_WITHIN_S,
     )
     variables = {
         "PATH": str(_path(place / "bin", programs)),

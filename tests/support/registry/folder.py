@@ -16,9 +16,9 @@ NAME = f"{PROJECT_NAME}-registry"
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[Path]:
+def alone(name: str = NAME) -> Iterator[Path]:
     """Yield the empty folder to one test run at a time; delete it before and after."""
-    folder = Path(tempfile.gettempdir()) / NAME
+    folder = Path(tempfile.gettempdir()) / name
     lock = folder.with_suffix(".lock")
     with lock.open("w") as held:
         try:
@@ -38,17 +38,14 @@ def _sweep(folder: Path) -> None:
         try:
             if folder.exists():
                 shutil.rmtree(folder)
-            for groups in (*Path("/sys/fs/cgroup").glob(f"*/{NAME}"), _unified()):
-                _remove_groups(groups)
+            groups = Path("/sys/fs/cgroup")
+            for parent in (*groups.glob(f"*/{folder.name}"), groups / folder.name):
+                _remove_groups(parent)
         except OSError as error:  # while the last processes end
             return None, error
         return True, None
 
     until(gone, what="what an earlier run left is gone")
-
-
-def _unified() -> Path:
-    return Path("/sys/fs/cgroup") / NAME
 
 
 def _remove_groups(parent: Path) -> None:
