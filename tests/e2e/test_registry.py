@@ -9,6 +9,7 @@ images run; the workflow that has a way out pulls those.
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,9 +52,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(
-    project: Project, registry_folder: Path, registry_storage: Path
-) -> Iterator[Site]:
+def site(project: Project, registry_folder: Path, registry_storage: Path) -> Iterator[Site]:
     settings = registry_folder / "settings"
     settings.mkdir()
     with (
@@ -77,7 +76,7 @@ def report(
     def write(what: str, seconds: float, goal: int) -> None:
         record_property(what, f"{seconds:.1f}")
         with capsys.disabled():
-            print(f"\n{what}: {seconds:.1f} s (goal {goal} s)")
+            sys.stdout.write(f"\n{what}: {seconds:.1f} s (goal {goal} s)\n")
 
     return write
 
@@ -237,7 +236,6 @@ def test_make_up_pulls_too_and_its_doctor_finds_nothing(made: Checkout, report: 
     seconds = time.monotonic() - began
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "building" not in ran.stdout + ran.stderr
-    print(ran.stdout)
     report("make up with its doctor, images there", seconds, EMPTY_GOAL_S)
 
 

@@ -62,7 +62,9 @@ def fill(storage: Path, wanted: Mapping[str, str]) -> None:
         shutil.rmtree(storage)
         _list(storage).unlink()
     there = stored(storage)
-    ids = {name: _docker("image", "inspect", "--format", "{{.Id}}", wanted[name]) for name in wanted}
+    ids = {
+        name: _docker("image", "inspect", "--format", "{{.Id}}", wanted[name]) for name in wanted
+    }
     missing = {name: image for name, image in wanted.items() if there.get(name) != ids[name]}
     if not missing:
         return

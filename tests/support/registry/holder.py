@@ -20,7 +20,8 @@ def main(settings: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "none", "/run/containerd"], check=True)
     # Orphans become children of this process, and are gone when they end.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.read()
 
 

@@ -3,7 +3,7 @@
 import subprocess
 
 _BUILT_WITHIN_S = 120
-_RECIPE = '''\
+_RECIPE = """\
 FROM {base}
 CMD ["python3", "-c", "\\
 from http.server import *\\n\\
@@ -13,7 +13,7 @@ class Health(BaseHTTPRequestHandler):\\n\\
         self.end_headers()\\n\\
         self.wfile.write(b'not Grafana: a stand-in of a test')\\n\\
 HTTPServer(('', 3000), Health).serve_forever()"]
-'''
+"""
 
 
 def grafana(python: str) -> str:
