@@ -80,11 +80,15 @@ def images(
     pin: Annotated[
         bool, typer.Option("--pin", help="write today's digests from the registry into .env")
     ] = False,
+    release: Annotated[
+        str | None,
+        typer.Option(help="with --pin: where our own are, as ghcr.io/OWNER/REPOSITORY:1.2.3"),
+    ] = None,
 ) -> None:
     """Get each image: present, else pulled, else built from dev/images/."""
     terminal = Terminal()
     if pin:
-        _pin(names or (), terminal)
+        _pin(names or (), terminal, release)
         return
     found = image_store.obtain(names or (), terminal=terminal, rebuild=rebuild)
     if as_script:
@@ -414,15 +418,23 @@ def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -
         raise typer.Exit(1)
 
 
-def _pin(names: Sequence[str], terminal: Terminal) -> None:
+def _pin(names: Sequence[str], terminal: Terminal, release: str | None) -> None:
     checkout = project.load()
-    chosen = [
-        recipe.variable
-        for recipe in recipes.select(recipes.load_all(checkout.root), names)
-        if recipe.upstream and recipe.variable
-    ]
+    known = recipes.load_all(checkout.root)
+    chosen = recipes.select(known, names) if names else known
+    upstream = [one.variable for one in chosen if one.upstream and one.variable]
+    ours: dict[str, str] = {}
+    if release is not None:
+        where, colon, tag = release.rpartition(":")
+        if not colon or "/" in tag:
+            raise StackError(f"--release: {release!r} has no version: write NAME:VERSION")
+        ours = {
+            one.variable: f"{where}/{one.name}:{tag}"
+            for one in known
+            if not one.upstream and one.variable
+        }
     with terminal.step("asking the registries"):
-        changed = pinning.pin(checkout.root / ".env", chosen)
+        changed = pinning.pin(checkout.root / ".env", upstream, released=ours)
     terminal.lines(f"{variable}={image}" for variable, image in changed.items())
     terminal.say(f"pinned {len(changed)} images in .env" if changed else "nothing to change")
 
