@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from glasshouse_cli import operator
+from glasshouse_cli.images import pin
 from glasshouse_cli.project import Project
 from support import backends, otlp
 from support.registry import between, checkout, contents, daemon, server
@@ -40,9 +41,10 @@ Report = Callable[[str, float, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """An engine that starts empty, and the settings of a release whose images it can pull.
+    """An engine that starts empty, and a registry that it can pull from.
 
-    gate: the same registry again, which refuses what it is told to.
+    release: our own images by variable, as they are called there. gate: the same registry again,
+    which refuses what it is told to.
     """
 
     engine: Engine
@@ -63,7 +65,7 @@ def site(project: Project, registry_folder: Path, registry_storage: Path) -> Ite
             registry_folder / "engine", namespace, mirror=f"http://{registry}"
         ) as engine,
     ):
-        release = contents.release(project, registry, namespace)
+        release = contents.release(project, registry)
         yield Site(engine=engine, folder=registry_folder, release=release, gate=gate)
 
 
@@ -85,7 +87,7 @@ def report(
 def clone(project: Project, site: Site) -> Iterator[Checkout]:
     """A clone for somebody who has Docker's client, and nothing else on the path."""
     made = checkout.cloned(project.root, site.folder / "compose", site.engine, programs=[])
-    made.configure(site.release)
+    make_release(made, site)
     yield made
     down(made)
 
@@ -95,6 +97,13 @@ def started(site: Site, clone: Checkout) -> float:
     """Seconds of `docker compose up --wait` on an engine that has no image."""
     assert site.engine.docker("image", "ls", "--quiet") == ""
     return up(clone)
+
+
+def make_release(clone: Checkout, site: Site) -> None:
+    """Name our own images by the digests in the registry, as the workflow of a release does."""
+    file = clone.root / ".env"
+    changed = site.engine.namespace.call(partial(pin.pin, file, [], released=site.release))
+    assert changed.keys() == site.release.keys()
 
 
 def up(clone: Checkout) -> float:
@@ -220,7 +229,7 @@ def made(project: Project, site: Site, clone: Checkout, started: float) -> Itera
     """A clone for somebody who has what Debian has, with the environment that make wants."""
     down(clone, "--volumes")
     made = checkout.cloned(project.root, site.folder / "make", site.engine)
-    made.configure(site.release)
+    make_release(made, site)
     # The one thing that is not pulled: packages for the command, from the network of this machine.
     cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
     ran = made.run("make", "venv", within=STARTED_WITHIN_S, network=True, UV_CACHE_DIR=cache)

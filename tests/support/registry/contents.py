@@ -5,16 +5,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-
-import httpx
 
 from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.project import Project
 from support import ports
 from support.registry import server
-from support.registry.namespace import Namespace
 from support.registry.upload import MANIFEST, Upload
 
 _SAVED_WITHIN_S = 300
@@ -40,17 +36,10 @@ def names(project: Project) -> dict[str, str]:
     return found
 
 
-def release(project: Project, registry: str, namespace: Namespace) -> dict[str, str]:
-    """Return the settings of a release: our own images' names, each with its digest."""
-    found = {"OWN_IMAGES": "missing"}
-    ours = {variable: name for variable, name in names(project).items() if RELEASE in name}
-    for variable, name in ours.items():
-        repository, _, tag = name.rpartition(":")
-        url = f"http://{registry}/v2/{repository}/manifests/{tag}"
-        answer = namespace.call(partial(httpx.head, url, headers={"Accept": MANIFEST}))
-        digest = answer.raise_for_status().headers["Docker-Content-Digest"]
-        found[variable] = f"{registry}/{name}@{digest}"
-    return found
+def release(project: Project, registry: str) -> dict[str, str]:
+    """Return the variables of our own images, each with its whole name at `registry`."""
+    found = names(project).items()
+    return {variable: f"{registry}/{name}" for variable, name in found if RELEASE in name}
 
 
 def fill(storage: Path, wanted: Mapping[str, str]) -> None:
