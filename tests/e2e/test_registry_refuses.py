@@ -47,7 +47,7 @@ def site(
         server.running(registry_storage, PLAIN, namespace=namespace) as plain,
         server.running(registry_storage, TLS, namespace=namespace, certificate=files),
         between.refusing(namespace, plain, GATE) as gate,
-        between.forwarding(namespace, {f"{NAME}:{TLS}": TLS}) as proxy,
+        between.forwarding(namespace, between.to_loopback({f"{NAME}:{TLS}": TLS})) as proxy,
         daemon.running(registry_folder / "plain", namespace) as engine,
         daemon.running(
             registry_folder / "proxied",

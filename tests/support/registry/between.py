@@ -4,12 +4,12 @@ import contextlib
 import re
 import select
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 
 from support.http_server import Handler, serving
-from support.registry.namespace import Namespace
+from support.registry.namespace import Namespace, leave
 
 _TIMEOUT_S = 120
 _CHUNK = 1024**2
@@ -87,9 +87,31 @@ class Forwarding:
     closed: bool = False
 
 
+Connect = Callable[[str], socket.socket | None]
+
+
+def to_loopback(targets: Mapping[str, int]) -> Connect:
+    """Return what connects to ports of loopback: NAME:PORT -> port. Nothing else is known."""
+
+    def connect(name: str) -> socket.socket | None:
+        port = targets.get(name)
+        return socket.create_connection(("127.0.0.1", port), _TIMEOUT_S) if port else None
+
+    return connect
+
+
+def to_outside(name: str) -> socket.socket | None:
+    """Connect by TLS's port with the network of this machine, as a company's proxy does."""
+    host, _, port = name.rpartition(":")
+    if port != "443":
+        return None
+    leave()
+    return socket.create_connection((host, int(port)), _TIMEOUT_S)
+
+
 @contextlib.contextmanager
-def forwarding(namespace: Namespace, targets: Mapping[str, int]) -> Iterator[Forwarding]:
-    """Serve CONNECT; names are looked up in `targets`: NAME:PORT -> a port of loopback."""
+def forwarding(namespace: Namespace, connect: Connect) -> Iterator[Forwarding]:
+    """Serve CONNECT in the namespace, also to its containers; `connect` opens what is asked for."""
     state = Forwarding()
 
     class Proxy(Handler):
@@ -98,10 +120,11 @@ def forwarding(namespace: Namespace, targets: Mapping[str, int]) -> Iterator[For
             if state.closed:
                 self.answer(status=407, headers={"Proxy-Authenticate": 'Basic realm="proxy"'})
                 return
-            if self.path not in targets:
+            there = connect(self.path)
+            if there is None:
                 self.answer(status=502)
                 return
-            with socket.create_connection(("127.0.0.1", targets[self.path])) as there:
+            with there:
                 self.send_response(200)
                 self.end_headers()
                 _relay(self.connection, there)

@@ -11,7 +11,7 @@ from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.project import Project
 from support import ports
 from support.registry import server
-from support.registry.upload import MANIFEST, Upload
+from support.registry.upload import Upload
 
 _SAVED_WITHIN_S = 300
 # Each change of an image adds one; what no name leads to any more is never deleted.

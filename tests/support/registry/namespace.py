@@ -16,6 +16,19 @@ _ENDED_WITHIN_S = 60
 T = TypeVar("T")
 
 
+def leave() -> None:
+    """Let the calling thread use the machine's network from now on."""
+    # That of the process is its first thread's.
+    _use_network("self")
+
+
+def _use_network(pid: int | str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path(f"/proc/{pid}/ns/net").open("rb") as entrance:
+        if libc.setns(entrance.fileno(), _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "the network namespace cannot be entered")
+
+
 class Namespace:
     """Only loopback, mounts that nobody else sees, and processes that end with `close`.
 
@@ -43,10 +56,7 @@ class Namespace:
         self._thread = ThreadPoolExecutor(max_workers=1, initializer=self._enter)
 
     def _enter(self) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        with Path(f"/proc/{self._pid}/ns/net").open("rb") as entrance:
-            if libc.setns(entrance.fileno(), _CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), "the network namespace cannot be entered")
+        _use_network(self._pid)
 
     def call(self, function: Callable[[], T]) -> T:
         """Return what `function` returns in a thread that uses the namespace's network."""
