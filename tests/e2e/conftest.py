@@ -76,13 +76,22 @@ def registry_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def registry_storage(project: Project, docker: None) -> Path:
+def registry_tags(project: Project, docker: None) -> dict[str, str]:
+    """The images of the main engine that a registry is to serve, by variable."""
+    tags = images.resolve(checkout=project)
+    python = tags["PYTHON_IMAGE"]
+    tags["PYTHON_IMAGE"] = standin.python(python, project.root / ".uv")
+    # Where the real one is there, it is served.
+    tags.setdefault("GRAFANA_IMAGE", standin.grafana(python))
+    return tags
+
+
+@pytest.fixture(scope="session")
+def registry_storage(project: Project, registry_tags: dict[str, str]) -> Path:
     """What a registry serves: every image of the stack, by its official name or as a release."""
     storage = project.state / "registry-of-tests" / "storage"
     names = contents.names(project)
-    tags = images.resolve(checkout=project)
-    tags["GRAFANA_IMAGE"] = standin.grafana(tags["PYTHON_IMAGE"])
-    contents.fill(storage, {names[variable]: tag for variable, tag in tags.items()})
+    contents.fill(storage, {names[variable]: tag for variable, tag in registry_tags.items()})
     return storage
 
 

@@ -17,8 +17,10 @@ _REPOSITORY = re.compile(r"/v2/(?P<name>.+)/(manifests|blobs)/")
 
 
 @contextlib.contextmanager
-def _serving_inside(namespace: Namespace, handler: type[Handler], port: int) -> Iterator[str]:
-    server = serving(handler, port)
+def _serving_inside(
+    namespace: Namespace, handler: type[Handler], port: int, host: str = "127.0.0.1"
+) -> Iterator[str]:
+    server = serving(handler, port, host=host)
     # Its threads are started by one in the namespace, so their sockets are in it, too.
     address = namespace.call(server.__enter__)
     try:
@@ -110,8 +112,10 @@ def to_outside(name: str) -> socket.socket | None:
 
 
 @contextlib.contextmanager
-def forwarding(namespace: Namespace, connect: Connect) -> Iterator[Forwarding]:
-    """Serve CONNECT in the namespace, also to its containers; `connect` opens what is asked for."""
+def forwarding(
+    namespace: Namespace, connect: Connect, host: str = "127.0.0.1"
+) -> Iterator[Forwarding]:
+    """Serve CONNECT at an address of the namespace; `connect` opens what is asked for."""
     state = Forwarding()
 
     class Proxy(Handler):
@@ -130,7 +134,7 @@ def forwarding(namespace: Namespace, connect: Connect) -> Iterator[Forwarding]:
                 _relay(self.connection, there)
             self.close_connection = True
 
-    with _serving_inside(namespace, Proxy, 0) as state.address:
+    with _serving_inside(namespace, Proxy, 0, host) as state.address:
         yield state
 
 

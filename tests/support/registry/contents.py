@@ -67,7 +67,7 @@ def fill(storage: Path, wanted: Mapping[str, str]) -> None:
         _docker("save", "--output", archive.name, *sorted(set(missing.values())))
         with Upload(f"http://{registry}", Path(archive.name)) as upload:
             upload.store(missing)
-    _list(storage).write_text(json.dumps(ids), encoding="utf-8")
+    _list(storage).write_text(json.dumps(there | ids), encoding="utf-8")
 
 
 def stored(storage: Path) -> dict[str, str]:
