@@ -44,7 +44,7 @@ class Site:
     """An engine that starts empty, and a registry that it can pull from.
 
     release: our own images by variable, as they are called there. gate: the same registry again,
-    which refuses what it is told to.
+    which refuses what `refused` names.
     """
 
     engine: Engine

@@ -1,4 +1,4 @@
-"""Where Go's and Python's images can be pulled, ours are built in the engine: no toolchain is needed.
+"""Where Go's and Python's images can be pulled, ours are built in the engine, without a toolchain.
 
 The engine reaches the registries of packages through a proxy only, and trusts them by the
 authorities that the build is given. The Collector, which takes minutes, is built by the workflow.

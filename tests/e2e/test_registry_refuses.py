@@ -22,7 +22,7 @@ PLAIN, TLS, GATE = 5000, 5443, 5001
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A network with a registry: plain, by TLS, and one that refuses what it is told to."""
+    """A network with a registry: plain, by TLS, and one that refuses what a test asks for."""
 
     engine: Engine
     behind_proxy: Engine

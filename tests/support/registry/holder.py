@@ -12,7 +12,7 @@ from pathlib import Path
 
 def main(settings: str) -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    # Certificates of registries are looked for here, whatever the engine is told.
+    # Certificates of registries are looked for here, whatever the engine's settings are.
     Path("/etc/docker").mkdir(exist_ok=True)
     subprocess.run(["mount", "--bind", settings, "/etc/docker"], check=True)
     # Else the engine would share the machine's containerd where one answers.

@@ -24,7 +24,7 @@ _REFUSED = (
     ),
     (r"unexpected HTTP status: 5\d\d", "it has a fault of its own: try again later"),
 )
-# The last: what a proxy answers in the registry's place is told without its number.
+# The last: a proxy's answer in the registry's place stands there without its number.
 _PROXY = re.compile(
     r"proxyconnect|Proxy Authentication Required|407|Bad Gateway from proxy"
     r'|": (?:Forbidden|Not Found|Bad Gateway|Service Unavailable|Gateway Timeout)$',
