@@ -12,6 +12,7 @@ import yaml
 
 from glasshouse_cli import profiles, rules, slos
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.files import write_atomically
 from glasshouse_cli.project import Project, User, container_user
 
 # receiver: the setting that names the file with its credential, and the file's name inside.
@@ -21,6 +22,7 @@ CREDENTIALS = {
 }
 # Of the profile `demo`.
 _SANDBOX = "sandbox"
+CREDENTIALS_FOLDER = "credentials"
 _INTERVALS = ("group_wait", "group_interval")
 
 
@@ -34,7 +36,7 @@ def ensure(checkout: Project, *, speed: int = 1, user: User | None = None) -> Pa
     found = {name: _credential(checkout, setting) for name, (setting, _) in CREDENTIALS.items()}
     present = {name: value for name, value in found.items() if value is not None}
     folder = checkout.state / "alertmanager"
-    inside = folder / "credentials"
+    inside = folder / CREDENTIALS_FOLDER
     shutil.rmtree(inside, ignore_errors=True)  # a credential that was taken back
     inside.mkdir(parents=True)
     user = user or container_user()
@@ -47,8 +49,7 @@ def ensure(checkout: Project, *, speed: int = 1, user: User | None = None) -> Pa
     target = folder / "alertmanager.yaml"
     there = {*present, *([_SANDBOX] if profiles.DEMO in profiles.asked_for(checkout) else [])}
     text = rules.dump(configured(document, there, speed=speed))
-    target.write_text(f"# Made from alertmanager/ at each start.\n{text}", encoding="utf-8")
-    target.chmod(0o644)
+    write_atomically(target, f"# Made from alertmanager/ at each start.\n{text}")
     return folder
 
 

@@ -37,12 +37,15 @@ def hand_out(state: Path, wanted: Mapping[str, Sequence[str]], user: User) -> li
     cannot be read.
     """
     folders: list[Path] = []
+    top = state / _FOLDER
+    top.mkdir(parents=True, exist_ok=True)
+    owner = (state / "secrets").stat().st_uid
+    _give(top, owner, user, (_DIRECTORY, _SHARED_DIRECTORY))
     for service, names in sorted(wanted.items()):
-        folder = state / _FOLDER / service
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = top / service
+        folder.mkdir(exist_ok=True)
         for stale in {path.name for path in folder.iterdir()} - set(names):
             (folder / stale).unlink()
-        owner = (state / "secrets").stat().st_uid
         _give(folder, owner, user, (_DIRECTORY, _SHARED_DIRECTORY))
         for name in names:
             value = _read(_source(state, name))
@@ -50,7 +53,7 @@ def hand_out(state: Path, wanted: Mapping[str, Sequence[str]], user: User) -> li
             _write(target, value)
             _give(target, owner, user, (_FILE, _SHARED_FILE))
         folders.append(folder)
-    for folder in (state / _FOLDER).iterdir():
+    for folder in top.iterdir():
         if folder not in folders:
             for path in folder.iterdir():
                 path.unlink()

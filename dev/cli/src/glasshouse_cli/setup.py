@@ -44,6 +44,7 @@ def setup(checkout: Project, volumes: Path, environment: Mapping[str, str], say:
         alerting.ensure(_given(checkout), user=user)
         runbooks.write(checkout)
         profiles.write_rules(checkout)
+        _take(checkout.state, owner)
         say("secrets, runbooks and Alertmanager's configuration are made")
     for volume in sorted(volumes.iterdir()):
         if _give(volume, user):
@@ -81,11 +82,15 @@ def _maps_users() -> bool:
 
 
 def _take(state: Path, owner: User) -> None:
+    """Let the owner change all that is no copy for a container: `make up` may follow."""
+    rendered = [state / name for name in ("alertmanager", "profiles", "runbooks")]
     # Folders that the engine made, because they were to be mounted, belong to root.
-    made = ("secrets", "alertmanager", "runbooks", "profiles")
-    for folder in (state, *(state / name for name in made)):
+    for folder in (state, state / "secrets", *rendered):
         folder.mkdir(exist_ok=True)
         os.chown(folder, owner.uid, owner.gid)
+    for path in (path for folder in rendered for path in folder.rglob("*")):
+        if path.parent.name != alerting.CREDENTIALS_FOLDER:
+            os.chown(path, owner.uid, owner.gid)
 
 
 def _give(volume: Path, user: User) -> bool:
