@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from glasshouse_cli import idle as idling
 from glasshouse_cli import images as image_store
 from glasshouse_cli import preview as previewing
 from glasshouse_cli import rules as rule_files
+from glasshouse_cli import setup as preparing
 from glasshouse_cli import up as starting
 from glasshouse_cli import version as versions
 from glasshouse_cli.connect import command as connecting
@@ -164,6 +166,15 @@ def clean(
     checkout.prepare()
     compose.ensure_ours(checkout)
     cleaning.clean(checkout, Terminal(), built_images=built)
+
+
+@app.command()
+def setup(
+    root: Annotated[Path, typer.Option(help="what of a checkout is mounted")] = Path("/checkout"),
+    volumes: Annotated[Path, typer.Option(help="where volumes are mounted")] = Path("/volumes"),
+) -> None:
+    """Prepare a stack from inside its container `setup`: secrets, owners of volumes."""
+    preparing.setup(project.load(root), volumes, os.environ, Terminal().say)
 
 
 @app.command()

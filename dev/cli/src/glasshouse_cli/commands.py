@@ -17,6 +17,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "down": "Stop the stack; its data stays.",
     "logs": "Follow the containers' logs.",
     "clean": "Stop the stack and delete its data and secrets.",
+    "setup": "Prepare a stack from inside its container `setup`: secrets, owners of volumes.",
     "beside": "Give this checkout a name and ports of its own in .env, to run beside another.",
     "rotate": "Put a new key or token into use, while everything runs.",
     "forget": "Erase a person from the running stack: rows, and lines in Loki "

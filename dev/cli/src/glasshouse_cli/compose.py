@@ -14,14 +14,16 @@ from typing import Any
 import yaml
 from dotenv import dotenv_values
 
-from glasshouse_cli import certificates
+from glasshouse_cli import certificates, profiles
+from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
 from glasshouse_cli.project import COMPOSE_FILE, Project
 
 _ASK_TIMEOUT_S = 30.0
-GRAFANA_PROFILE = "grafana"
 MTLS_FILE = "docker-compose.mtls.yml"
+# What compose leaves to us: see handing.py.
+SECRETS = "x-secrets"
 # Compose writes the checkout's folder on every container.
 _WORKING_FOLDER = "com.docker.compose.project.working_dir"
 BESIDE = "glasshouse beside"
@@ -55,14 +57,49 @@ def command(checkout: Project, *arguments: str) -> list[str]:
     for file in (checkout.images_env, checkout.run_env):
         if file.is_file():
             line += ["--env-file", str(file)]
-    if has_grafana(checkout):
-        line += ["--profile", GRAFANA_PROFILE]
+    for profile in active_profiles(checkout):
+        line += ["--profile", profile]
     return [*line, *arguments]
 
 
+def active_profiles(checkout: Project) -> list[str]:
+    """The profiles that start here: Grafana only where its image could be had."""
+    asked = profiles.asked_for(checkout)
+    found = [name for name in asked if name != profiles.GRAFANA or has_grafana(checkout)]
+    # None named on the command line would be those of the variable.
+    return found or [profiles.TELEMETRY]
+
+
 def image_variables(checkout: Project) -> list[str]:
-    """The variables of the images that the stack starts."""
-    return sorted(set(_IMAGE.findall(checkout.compose_file.read_text(encoding="utf-8"))))
+    """The variables of the images that the profiles which are asked for start."""
+    asked = set(profiles.asked_for(checkout))
+    found = (
+        _IMAGE.match(str(service["image"]))
+        for service in _services(checkout).values()
+        if asked.issuperset(service.get("profiles", ()))
+    )
+    return sorted({match[1] for match in found if match})
+
+
+def service_of(checkout: Project, variable: str) -> str:
+    """The first service whose image `variable` names. Raises StackError when there is none."""
+    for name, service in _services(checkout).items():
+        if (match := _IMAGE.match(str(service["image"]))) and match[1] == variable:
+            return name
+    raise StackError(f"{checkout.compose_file}: no service has the image {variable}")
+
+
+def active_components(checkout: Project) -> list[Component]:
+    """The components that run here."""
+    active = active_profiles(checkout)
+    return [one for one in COMPONENTS if one.profile is None or one.profile in active]
+
+
+def ports(checkout: Project) -> dict[str, int]:
+    """The ports that what starts here publishes, by variable. Raises StackError for no number."""
+    active = active_profiles(checkout)
+    others = {one.variable for one in COMPONENTS if one.profile and one.profile not in active}
+    return {name: checkout.port(name) for name in PORT_VARIABLES if name not in others}
 
 
 def mounted(checkout: Project) -> list[str]:
@@ -81,9 +118,17 @@ def lasting_services(checkout: Project) -> list[str]:
     return sorted(name for name, service in services.items() if service.get("restart") != "no")
 
 
-def secrets(checkout: Project) -> list[str]:
-    """The names of the secrets that containers get."""
-    return sorted(_document(checkout)["secrets"])
+def secrets(checkout: Project) -> dict[str, list[str]]:
+    """The names of the secrets that each service gets, as files in /run/secrets."""
+    files = [checkout.compose_file]
+    if certificates.asked_for(checkout):
+        files.append(checkout.root / MTLS_FILE)
+    found: dict[str, list[str]] = {}
+    for file in files:
+        for name, service in yaml.safe_load(file.read_text(encoding="utf-8"))["services"].items():
+            if names := service.get(SECRETS):
+                found.setdefault(name, []).extend(names)
+    return found
 
 
 def _services(checkout: Project) -> dict[str, dict[str, Any]]:

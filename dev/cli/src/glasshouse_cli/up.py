@@ -8,22 +8,23 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from glasshouse_cli import (
     alerting,
     certificates,
     compose,
     engine,
+    handing,
     images,
     ownership,
     plugin,
     ports,
+    profiles,
     readiness,
     runbooks,
     secrets,
 )
-from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
+from glasshouse_cli.components import Component
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.engine import capacity, endpoint, facts, proxies
@@ -41,7 +42,7 @@ _LOOK_EVERY_S = 2.0
 _LOG_LINES = 15
 _LOG_READ = 500
 # Its image has a shell and the tools of Debian.
-_TOOLS = "BACKEND_IMAGE"
+_TOOLS = "CLI_IMAGE"
 # The clocks of engine and command are the same; its times are cut to whole seconds.
 _CLOCK_SLACK = timedelta(seconds=1)
 
@@ -60,7 +61,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
 
     Raises StackError with one line and the log that explains it.
     """
-    wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    wanted = compose.ports(checkout)
     limits.ensure(checkout.root)
     checkout.prepare()
     plugin.ensure(checkout, terminal)
@@ -80,20 +81,15 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     alerting.ensure(checkout)
     runbooks.write(checkout)
     _hand_over(checkout, found, where, tags[_TOOLS])
-    if not compose.has_grafana(checkout):
+    if profiles.GRAFANA not in compose.active_profiles(checkout) and _wants_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
     if not has_roles and engine.has_volume(_database_volume(checkout)):
         _make_roles(checkout, terminal)
     return _start(checkout, terminal)
 
 
-def active_components(checkout: Project) -> list[Component]:
-    """The components that run here: Grafana only where its image could be had."""
-    return [
-        component
-        for component in COMPONENTS
-        if component.profile is None or compose.has_grafana(checkout)
-    ]
+def _wants_grafana(checkout: Project) -> bool:
+    return profiles.GRAFANA in profiles.asked_for(checkout)
 
 
 def check_engine(checkout: Project, found: Facts, where: Endpoint) -> None:
@@ -106,17 +102,10 @@ def check_engine(checkout: Project, found: Facts, where: Endpoint) -> None:
 def _hand_over(checkout: Project, found: Facts, where: Endpoint, image: str) -> None:
     """Let the containers read what they are given of this machine."""
     ownership.settings_files(checkout, compose.mounted(checkout), found)
-    ownership.secret_files(_private_files(checkout), container_user(), found, where, image)
-
-
-def _private_files(checkout: Project) -> list[Path]:
-    found = [checkout.state / "secrets" / name for name in compose.secrets(checkout)]
-    found = [path for path in found if path.is_file()]
-    found += (checkout.state / "alertmanager" / "credentials").iterdir()
-    if certificates.asked_for(checkout):
-        made = certificates.of(checkout.state)
-        found += [path for path in made.folder.iterdir() if path != made.authority_key]
-    return sorted(found)
+    user = container_user()
+    folders = handing.hand_out(checkout.state, compose.secrets(checkout), user)
+    folders.append(checkout.state / "alertmanager" / "credentials")
+    ownership.secret_folders(folders, user, found, where, image)
 
 
 def _check_password(checkout: Project) -> None:
@@ -158,17 +147,17 @@ def distinct_lines(lines: Sequence[str], limit: int) -> list[str]:
 
 def _start(checkout: Project, terminal: Terminal) -> list[Started]:
     log = checkout.logs / "up.log"
-    wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    wanted = compose.ports(checkout)
     log.unlink(missing_ok=True)
     watch = _Watch(checkout)
     line = compose.command(checkout, "up", "--detach", "--remove-orphans")
     urls = {
         component.name: checkout.url(component.variable)
-        for component in active_components(checkout)
+        for component in compose.active_components(checkout)
     }
     probes = {
         component.name: urls[component.name] + component.ready
-        for component in active_components(checkout)
+        for component in compose.active_components(checkout)
     }
     with ThreadPoolExecutor(max_workers=1) as pool, terminal.step("starting the stack") as step:
         starting = pool.submit(run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S)
@@ -195,7 +184,7 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
         look()
     return [
         Started(component=component, url=urls[component.name], seconds=ready[component.name])
-        for component in active_components(checkout)
+        for component in compose.active_components(checkout)
     ]
 
 
