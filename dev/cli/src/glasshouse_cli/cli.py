@@ -14,7 +14,7 @@ import typer
 from glasshouse_cli import beside as separation
 from glasshouse_cli import certificates as tls
 from glasshouse_cli import clean as cleaning
-from glasshouse_cli import compose, plugin, project, rotation, runbooks
+from glasshouse_cli import compose, parts, plugin, project, rotation, runbooks
 from glasshouse_cli import engine as engines
 from glasshouse_cli import idle as idling
 from glasshouse_cli import images as image_store
@@ -103,11 +103,7 @@ def up() -> None:
     """Start the stack: engine, images, secrets, containers; then run the doctor."""
     terminal = Terminal()
     checkout = project.load()
-    started = starting.up(checkout, terminal)
-    table = plain_table("component", "URL", "seconds to ready")
-    for one in started:
-        table.add_row(one.component.name, one.url, f"{one.seconds:.1f}")
-    terminal.table(table)
+    parts.show(starting.up(checkout, terminal), terminal)
     _doctor(checkout, terminal)
 
 

@@ -29,8 +29,8 @@ class Cost:
     """What one container took over the whole time.
 
     cpu_percent: of one core. memory_bytes: at most, of all looks, less inactive pages of files;
-    anonymous_bytes: at most, of these what no file backs. wake_ups: of its threads a second, None where
-    nobody can count them.
+    anonymous_bytes: at most, of these what no file backs. wake_ups: of its threads a second, None
+    where nobody can count them.
     """
 
     service: str

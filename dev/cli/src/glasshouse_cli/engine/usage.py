@@ -96,7 +96,7 @@ class Engine:
 
 @contextlib.contextmanager
 def connected(endpoint: Endpoint) -> Iterator[Engine]:
-    """Open the engine's own interface. Raises StackError where only `docker` itself can reach it."""
+    """Open the engine's own interface. Raises StackError where only `docker` can reach it."""
     if socket := endpoint.socket:
         transport, base = httpx.HTTPTransport(uds=str(socket)), "http://docker"
     elif endpoint.address.startswith(_TCP):
