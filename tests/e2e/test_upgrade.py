@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ class Before:
     open_payment: str
     """Created while no worker ran."""
     rows: dict[str, list[dict[str, Any]]]
-    lines: set[tuple[int, str]]
+    lines: Counter[tuple[str, str]]
     traces: dict[str, list[str]]
     """Names of spans by trace."""
     samples: dict[str, float]
@@ -102,9 +103,9 @@ def samples(http: httpx.Client, stack: Stack, at: float) -> dict[str, float]:
     }
 
 
-def lines(http: httpx.Client, stack: Stack) -> set[tuple[int, str]]:
+def lines(http: httpx.Client, stack: Stack) -> Counter[tuple[str, str]]:
     found = backends.loki_lines(http, stack.url("loki"), '{service_name=~".+"}')
-    return {(one["time"], one["line"]) for one in found}
+    return Counter((json.dumps(one["labels"], sort_keys=True), one["line"]) for one in found)
 
 
 def spans(http: httpx.Client, stack: Stack, trace: str) -> list[str]:
@@ -265,7 +266,7 @@ def test_a_job_that_waited_is_done(http: httpx.Client, upgraded: Upgraded) -> No
 
 
 def test_every_log_line_that_was_there_is_there(http: httpx.Client, upgraded: Upgraded) -> None:
-    assert upgraded.before.lines - lines(http, upgraded.stack) == set()
+    assert upgraded.before.lines - lines(http, upgraded.stack) == Counter()
 
 
 def test_every_trace_that_was_there_is_there(http: httpx.Client, upgraded: Upgraded) -> None:

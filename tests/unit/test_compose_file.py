@@ -64,6 +64,24 @@ def test_what_is_mounted_of_this_machine_has_a_label_for_selinux(
     assert bool(mounted[False]) is (services is SERVICES)
 
 
+CONFIGURED = {
+    name
+    for name, service in SERVICES.items()
+    if service["restart"] != "no"
+    and any(volume.startswith("./") for volume in service.get("volumes", []))
+}
+
+
+@services
+def test_what_reads_files_of_the_checkout_starts_again_when_they_change(name: str) -> None:
+    labels = SERVICES[name]["labels"]
+    digest = {"dev.glasshouse.configuration": "${GLASSHOUSE_CONFIGURATION:-}"}
+    # Postgres reads its file once, when there is no database yet; Alertmanager's is made of one.
+    configured = name in (CONFIGURED | {"alertmanager"}) - {"postgres"}
+    assert labels == {"dev.glasshouse.part": "stack"} | (digest if configured else {})
+    assert {"collector", "loki", "tempo", "prometheus", "proxy"} <= CONFIGURED
+
+
 @services
 def test_a_container_has_no_rights_it_does_not_need(name: str) -> None:
     service = SERVICES[name]
@@ -106,7 +124,7 @@ def test_garbage_is_collected_before_the_kernel_kills(name: str) -> None:
     assert 0.5 <= share <= 0.8
 
 
-# How long a check of what is healthy goes on, and how often it looks: dev/healthcheck, -stay and -every.
+# How long a check of what is healthy goes on, and how often it looks (dev/healthcheck).
 STAYS_S, LOOKS_EVERY_S = 120, 15
 
 

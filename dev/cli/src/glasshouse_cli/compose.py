@@ -120,20 +120,22 @@ def mounted(checkout: Project) -> list[str]:
 def configuration(checkout: Project) -> str:
     """A digest of the files of this checkout that running containers read."""
     lasting = set(lasting_services(checkout))
-    paths = sorted(
-        str(volume).partition(":")[0]
-        for name, service in _services(checkout).items()
+    found = {
+        checkout.root / str(volume).partition(":")[0]
+        for file in _files(checkout)
+        for name, service in _read(file)["services"].items()
         if name in lasting
         for volume in service.get("volumes", ())
         if str(volume).startswith("./")
-    )
+    }
+    # Made of the checkout's, and of settings.
+    found.add(checkout.state / "alertmanager" / "alertmanager.yaml")
     state = hashlib.sha256()
-    for path in dict.fromkeys(paths):
-        place = checkout.root / path
+    for place in sorted(found):
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if file.is_file():
                 content = hashlib.sha256(file.read_bytes()).hexdigest()
-                state.update(f"{file.relative_to(checkout.root)}\0{content}\n".encode())
+                state.update(f"{file.name}\0{content}\n".encode())
     return state.hexdigest()[:_DIGITS]
 
 
@@ -151,12 +153,9 @@ def dependencies(checkout: Project) -> dict[str, list[str]]:
 
 def secrets(checkout: Project) -> dict[str, list[str]]:
     """The names of the secrets that each service gets, as files in /run/secrets."""
-    files = [checkout.compose_file]
-    if certificates.asked_for(checkout):
-        files.append(checkout.root / MTLS_FILE)
     found: dict[str, list[str]] = {}
-    for file in files:
-        for name, service in yaml.safe_load(file.read_text(encoding="utf-8"))["services"].items():
+    for file in _files(checkout):
+        for name, service in _read(file)["services"].items():
             if names := service.get(SECRETS):
                 found.setdefault(name, []).extend(names)
     return found
@@ -167,7 +166,16 @@ def _services(checkout: Project) -> dict[str, dict[str, Any]]:
 
 
 def _document(checkout: Project) -> dict[str, Any]:
-    return yaml.safe_load(checkout.compose_file.read_text(encoding="utf-8"))
+    return _read(checkout.compose_file)
+
+
+def _files(checkout: Project) -> list[Path]:
+    mutual = certificates.asked_for(checkout)
+    return [checkout.compose_file, *([checkout.root / MTLS_FILE] if mutual else [])]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def image(checkout: Project, variable: str) -> str | None:
