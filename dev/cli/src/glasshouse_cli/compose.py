@@ -190,10 +190,14 @@ def has_grafana(checkout: Project) -> bool:
 
 
 def containers(checkout: Project) -> list[Container]:
-    """The stack's containers, running or not. Raises StackError when compose fails."""
-    listed = run(command(checkout, "ps", "--all", "--quiet"), timeout=_ASK_TIMEOUT_S)
+    """The stack's containers, running or not. Raises StackError when the engine does not answer."""
+    # Not `docker compose ps`: it ends when one of them goes away meanwhile.
+    line = ["docker", "ps", "--all", "--quiet", "--no-trunc"]
+    for label in (f"project={project_name(checkout)}", "oneoff=False"):
+        line += ["--filter", f"label=com.docker.compose.{label}"]
+    listed = run(line, timeout=_ASK_TIMEOUT_S)
     if not listed.ok:
-        raise StackError(f"docker compose ps failed: {listed.last_line}")
+        raise StackError(f"docker ps failed: {listed.last_line}")
     ids = listed.out.split()
     if not ids:
         return []
