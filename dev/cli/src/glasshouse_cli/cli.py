@@ -14,8 +14,9 @@ import typer
 from glasshouse_cli import beside as separation
 from glasshouse_cli import certificates as tls
 from glasshouse_cli import clean as cleaning
-from glasshouse_cli import compose, plugin, project, rotation, runbooks
+from glasshouse_cli import compose, parts, plugin, project, rotation, runbooks
 from glasshouse_cli import engine as engines
+from glasshouse_cli import idle as idling
 from glasshouse_cli import images as image_store
 from glasshouse_cli import preview as previewing
 from glasshouse_cli import rules as rule_files
@@ -106,11 +107,7 @@ def up() -> None:
     """Start the stack: engine, images, secrets, containers; then run the doctor."""
     terminal = Terminal()
     checkout = project.load()
-    started = starting.up(checkout, terminal)
-    table = plain_table("component", "URL", "seconds to ready")
-    for one in started:
-        table.add_row(one.component.name, one.url, f"{one.seconds:.1f}")
-    terminal.table(table)
+    parts.show(starting.up(checkout, terminal), terminal)
     _doctor(checkout, terminal)
 
 
@@ -122,6 +119,20 @@ def doctor(
     """Check the machine and every component, then follow a canary through the stack."""
     terminal = Terminal(color=color, quiet=as_script)
     _doctor(project.load(), terminal, as_script=as_script)
+
+
+@app.command()
+def idle(
+    seconds: Annotated[float, typer.Option(min=1, help="how long to look")] = 300.0,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Measure what the running stack costs: processor time, memory, wake-ups, images."""
+    terminal = Terminal(quiet=as_script)
+    costs = idling.measure(project.load(), terminal, seconds=seconds)
+    if as_script:
+        terminal.json(costs.as_dict())
+    else:
+        idling.show(costs, terminal)
 
 
 @app.command()

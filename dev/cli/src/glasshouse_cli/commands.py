@@ -13,6 +13,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "images": "Get each image: present, else pulled, else built from dev/images/.",
     "up": "Start the stack: engine, images, secrets, containers; then run the doctor.",
     "doctor": "Check the machine and every component, then follow a canary through the stack.",
+    "idle": "Measure what the running stack costs: processor time, memory, wake-ups, images.",
     "down": "Stop the stack; its data stays.",
     "logs": "Follow the containers' logs.",
     "clean": "Stop the stack and delete its data and secrets.",

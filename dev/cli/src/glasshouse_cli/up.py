@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from glasshouse_cli import (
@@ -17,6 +16,7 @@ from glasshouse_cli import (
     handing,
     images,
     ownership,
+    parts,
     plugin,
     ports,
     profiles,
@@ -24,7 +24,6 @@ from glasshouse_cli import (
     runbooks,
     secrets,
 )
-from glasshouse_cli.components import Component
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.engine import capacity, endpoint, facts, proxies
@@ -33,6 +32,7 @@ from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
 from glasshouse_cli.operator import Operator
+from glasshouse_cli.parts import Part
 from glasshouse_cli.process import run, run_logged
 from glasshouse_cli.project import Project, container_user
 
@@ -47,16 +47,7 @@ _TOOLS = "CLI_IMAGE"
 _CLOCK_SLACK = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """A component that answers: its address and the seconds from the start until it did."""
-
-    component: Component
-    url: str
-    seconds: float
-
-
-def up(checkout: Project, terminal: Terminal) -> list[Started]:
+def up(checkout: Project, terminal: Terminal) -> list[Part]:
     """Limits, engine, images, secrets, containers; returns once every component is ready.
 
     Raises StackError with one line and the log that explains it.
@@ -146,22 +137,24 @@ def distinct_lines(lines: Sequence[str], limit: int) -> list[str]:
     return list(seen.values())[-limit:]
 
 
-def _start(checkout: Project, terminal: Terminal) -> list[Started]:
+def _start(checkout: Project, terminal: Terminal) -> list[Part]:
     log = checkout.logs / "up.log"
     wanted = compose.ports(checkout)
     log.unlink(missing_ok=True)
     watch = _Watch(checkout)
     line = compose.command(checkout, "up", "--detach", "--remove-orphans")
-    urls = {
-        component.name: checkout.url(component.variable)
-        for component in compose.active_components(checkout)
-    }
+    environment = {compose.CONFIGURATION: compose.configuration(checkout)}
+    components = compose.active_components(checkout)
+    urls = {component.service: checkout.url(component.variable) for component in components}
     probes = {
-        component.name: urls[component.name] + component.ready
-        for component in compose.active_components(checkout)
+        component.service: urls[component.service] + component.ready for component in components
     }
+    answers: dict[str, str] = {}
+    began, clock = datetime.now(tz=UTC), time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool, terminal.step("starting the stack") as step:
-        starting = pool.submit(run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S)
+        starting = pool.submit(
+            run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S, env=environment
+        )
 
         def look() -> None:
             if starting.done() and starting.result() != 0:
@@ -173,20 +166,39 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
 
         def show(states: Mapping[str, str]) -> None:
             step.note("waiting for " + ", ".join(states))
+            answers.update(states)
 
-        ready = readiness.wait(
-            probes,
-            deadline=_READY_TIMEOUT_S,
-            auth=Operator(checkout),
-            on_change=show,
-            give_up=look,
-        )
+        def wait(services: Iterable[str]) -> dict[str, float]:
+            before = time.monotonic() - clock
+            ready = readiness.wait(
+                {service: probes[service] for service in services},
+                deadline=_READY_TIMEOUT_S,
+                auth=Operator(checkout),
+                on_change=show,
+                give_up=look,
+            )
+            return {service: before + seconds for service, seconds in ready.items()}
+
+        ready = wait(probes)
         starting.result()  # worker and migrations publish no port: compose waits for them
         look()
-    return [
-        Started(component=component, url=urls[component.name], seconds=ready[component.name])
-        for component in compose.active_components(checkout)
-    ]
+        containers = compose.containers(checkout)
+        # What answered may have been a container that was about to be replaced.
+        ready |= wait(
+            one.service
+            for one in containers
+            if one.service in probes
+            and one.started
+            and (one.started - began).total_seconds() > ready[one.service]
+        )
+    return parts.of(
+        containers,
+        began,
+        urls=urls,
+        ready=ready,
+        answers=answers,
+        dependencies=compose.dependencies(checkout),
+    )
 
 
 class _Watch:
