@@ -251,6 +251,9 @@ func newLoader(path string, file *policyFile, key []byte, opts Options) *loader 
 	}
 	e.keyNames.before, e.keyNames.after, e.keyNames.neutral = setOf(file.ExceptBefore), setOf(file.ExceptAfter), setOf(file.NeutralAfter)
 	l := &loader{path: path, e: e, disabled: map[string]bool{}, places: map[string]int{}, checks: map[string]*check{}}
+	for _, name := range opts.OwnKeys {
+		e.own[name] = true
+	}
 	for _, name := range opts.Disable {
 		l.disabled[name] = false
 	}
