@@ -43,6 +43,7 @@ func TestValidateNamesTheKeyToFix(t *testing.T) {
 		"ip":             {map[string]any{"entities": map[string]any{"ip": "on"}}, []string{`entities.ip: is "on", must be public, all or off`}},
 		"switch":         {map[string]any{"entities": map[string]any{"card": "all"}}, []string{`entities.card: is "all", must be on or off`}},
 		"own key":        {map[string]any{"own_keys": []any{"booking_id", "card_number"}}, []string{`own_keys[1]: is "card_number", must be the name of an id`}},
+		"card's own key": {map[string]any{"own_keys": []any{"card_id"}}, []string{"own_keys[0]: card_id has the word card"}},
 		"entity":         {map[string]any{"entities": map[string]any{"crad": "off"}}, []string{"crad"}},
 	} {
 		t.Run(name, func(t *testing.T) {

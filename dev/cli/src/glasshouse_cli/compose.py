@@ -52,7 +52,7 @@ def command(checkout: Project, *arguments: str) -> list[str]:
     if certificates.asked_for(checkout):
         line += ["--file", str(checkout.root / MTLS_FILE)]
     line += ["--env-file", str(checkout.root / ".env")]
-    for file in (checkout.images_env, checkout.run_env):
+    for file in (checkout.images_env, checkout.run_env, checkout.own_env):
         if file.is_file():
             line += ["--env-file", str(file)]
     if has_grafana(checkout):

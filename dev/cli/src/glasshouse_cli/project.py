@@ -54,6 +54,10 @@ class Project:
     def run_env(self) -> Path:
         return self.state / "run.env"
 
+    @property
+    def own_env(self) -> Path:
+        return self.state / "own.env"
+
     def port(self, variable: str) -> int:
         """The port number in `variable`. Raises StackError when it is none."""
         text = self.settings.get(variable, "")

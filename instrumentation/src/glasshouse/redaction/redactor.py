@@ -75,12 +75,12 @@ class Redactor:
 
         ``key`` is the secret of the pseudonyms, 16 bytes or more, or a function that returns the
         one to use, called for each pseudonym. ``disable`` names rules and
-        entities that are not looked for. ``own_keys`` are names of ids, such as ``booking_id``, that
-        are no card or number of a person, beside those of the policy. ``unchecked`` is called each time that something becomes
-        ``[unchecked]``.
+        entities that are not looked for. ``own_keys`` are names of ids, such as ``booking_id``,
+        that are no card or number of a person, beside those of the policy. ``unchecked`` is called
+        each time that something becomes ``[unchecked]``.
 
         Raises:
-            PolicyError: the policy or the key is unusable; names file, line and rule.
+            PolicyError: the policy, the key or a name is unusable; names file, line and rule.
         """
         length = len(key if isinstance(key, bytes) else key())
         if length < SHORTEST_KEY:
@@ -88,6 +88,8 @@ class Redactor:
         file = path or policy.packaged_policy()
         rules = policy.load(file, disable)
         if own_keys:
+            for name in own_keys:
+                _check_own_key(name, rules.exempt_numbers.unless)
             rules = dataclasses.replace(rules, own_keys=rules.own_keys | frozenset(own_keys))
         if slow := [rule.name for rule in rules.rules if rule.is_tried_on_all]:
             _logger.warning(
@@ -291,18 +293,19 @@ def _default() -> Redactor:
         )
     except UnknownRuleError as error:
         raise UnknownRuleError(f"{DISABLED_VARIABLE}: {error}") from None
-    except OwnKeyError:
-        raise
+    except OwnKeyError as error:
+        raise OwnKeyError(f"{OWN_KEYS_VARIABLE}: {error}") from None
     except PolicyError as error:
         raise PolicyError(f"{POLICY_VARIABLE}: {error}" if path else str(error)) from None
 
 
 def _own_keys() -> list[str]:
-    names = [one.strip() for one in os.environ.get(OWN_KEYS_VARIABLE, "").split(",") if one.strip()]
-    for name in names:
-        if not _OWN_KEY.fullmatch(name):
-            raise OwnKeyError(
-                f"{OWN_KEYS_VARIABLE}: {name!r} is not the name of an id, such as booking_id of "
-                "booking.id"
-            )
-    return names
+    return [one.strip() for one in os.environ.get(OWN_KEYS_VARIABLE, "").split(",") if one.strip()]
+
+
+def _check_own_key(name: str, people: Set[str]) -> None:
+    """Refuse what is not the name of an id, or has a word about people's numbers in it."""
+    if not _OWN_KEY.fullmatch(name):
+        raise OwnKeyError(f"{name!r} is not the name of an id, such as booking_id of booking.id")
+    if found := sorted(people.intersection(name.split("_"))):
+        raise OwnKeyError(f"{name!r} has the word {found[0]}: numbers of people stand under it")
