@@ -109,7 +109,7 @@ service:
     logs: { processors: [attributes/mine], exporters: [otlphttp/vendor, loki] }
     traces/mine: { receivers: [ otlp ], processors: [memory_limiter/mine, pii], exporters: [otlphttp/vendor] }
 `,
-		"b.yaml": "connectors: { event_metrics: { families: [{ name: rooms }], services: [{ name: api }] } }\n",
+		"b.yaml": "connectors: { event_metrics: { families: [{ name: halls }], services: [{ name: api }] } }\n",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ processors:
   attributes/mine: { actions: [1] }
 connectors:
   event_metrics:
-    families: [{ name: payments }, { name: bookings }, { name: rooms }]
+    families: [{ name: payments }, { name: bookings }, { name: halls }]
     services: [{ name: api }, { name: booking }]
 exporters:
   loki: { endpoint: a }

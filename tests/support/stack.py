@@ -14,6 +14,7 @@ from glasshouse_cli import alerting, images, operator, plugin, readiness, rules,
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.files import write_variables
 from glasshouse_cli.project import Project, run_environment
+from support import own as own_example
 from support.ports import free
 
 # Two checkouts may run their tests on one machine at the same time.
@@ -156,6 +157,9 @@ def running(
     values["GLASSHOUSE_STATE"] = str(state)
     values["GLASSHOUSE_RULES"] = str(state / "rules")
     rules.write_fast(project, state / "rules", SPEED)
+    # With the example of docs/own.md, as anybody may have one.
+    values["GLASSHOUSE_OWN"] = str(state / "own")
+    own_example.follow(project, state / "own", until="check-own")
     own = replace(project, settings={**project.settings, **values})
     alerting.ensure(own, speed=SPEED)
     env_file = state / "tests.env"

@@ -22,5 +22,5 @@ const (
 // PII is the processor that every record passes first.
 const PII = "pii"
 
-// MemoryLimiter is the type of the processors that may stand before it: they look at no record.
+// MemoryLimiter is the type of the processors that may stand before it: they read no record.
 const MemoryLimiter = "memory_limiter"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -58,7 +59,7 @@ class Found:
 
 
 def static(checkout: Project, own: Own) -> list[StackError]:
-    """Return the faults, none if all is well."""
+    """Return the faults."""
     return look(checkout, own).faults
 
 
@@ -80,6 +81,8 @@ class _Checks:
         # What leads to a dashboard, where that is written, and its uid.
         self._links: list[tuple[str, Place, str]] = []
         self._rules: list[Rule] = []
+        # Of an alert that is in a file that cannot be read nobody can say that it is not there.
+        self._all_rules = True
         self._catalogue = Catalogue(attributes={}, events=(), metrics=())
 
     def run(self) -> None:
@@ -92,7 +95,7 @@ class _Checks:
         before = len(self.faults)
         self._sources()
         for path in self._own.files("rules"):
-            self._try(lambda path=path: self._rule_file(path))
+            self._all_rules &= self._try(lambda path=path: self._rule_file(path))
         boards = self._boards()
         for name, place, dashboard in self._links:
             if dashboard not in boards and dashboard not in _ours(self._checkout, "dashboards"):
@@ -194,7 +197,7 @@ class _Checks:
         for test in document.mappings("the file", "tests"):
             for one in test.mappings("a test", "alert_rule_test"):
                 name = one.text("alert_rule_test", "alertname")
-                if name not in self._alerts:
+                if name not in self._alerts and self._all_rules:
                     self._fault(
                         one.at("alertname"),
                         f"no rule has the alert {name}{_close(name, self._alerts)}",
@@ -212,7 +215,7 @@ class _Checks:
             place = self._own.place(path)
             if name in _ours(self._checkout, "alerts"):
                 self._fault(place, f"{name} is a page of the stack's already: rename it")
-            elif name not in self._alerts:
+            elif name not in self._alerts and self._all_rules:
                 self._fault(place, f"no rule has the alert {name}{_close(name, self._alerts)}")
             self._page(path)
 
@@ -337,18 +340,19 @@ class _Checks:
     def _fault(self, place: Place, text: str) -> None:
         self.faults.append(place.fault(text))
 
-    def _try(self, check: Any) -> None:
+    def _try(self, check: Callable[[], object]) -> bool:
         try:
             check()
         except StackError as error:
             self.faults.append(error)
+            return False
+        return True
 
 
 def privacy(catalogue: Catalogue) -> list[StackError]:
     """Return a fault for each public field that redaction would change on its way."""
     keys = made.own_keys(catalogue)
-    # Nothing is stored: any key will do.
-    redactor = Redactor.load(key=b"glasshouse check-own", own_keys=keys)
+    redactor = _redactor(tuple(keys))
     return [
         one.place.fault(
             f"redaction would change {one.id}, {text}: rename it, or keep it to the service "
@@ -357,6 +361,12 @@ def privacy(catalogue: Catalogue) -> list[StackError]:
         for one in catalogue.attributes.values()
         if one.privacy is Privacy.PUBLIC and (text := _changed(one, redactor))
     ]
+
+
+@functools.cache
+def _redactor(own_keys: tuple[str, ...]) -> Redactor:
+    # Nothing is stored: any key will do.
+    return Redactor.load(key=b"glasshouse check-own", own_keys=own_keys)
 
 
 def _changed(one: Attribute, redactor: Redactor) -> str | None:
@@ -368,26 +378,21 @@ def _changed(one: Attribute, redactor: Redactor) -> str | None:
     return None
 
 
-_CACHE: dict[tuple[Path, str], frozenset[str]] = {}
-
-
 def _ours(checkout: Project, kind: str) -> frozenset[str]:
     """Return the names of the stack's own alerts, records or dashboards."""
-    key = (checkout.root, kind)
-    if key not in _CACHE:
-        _CACHE[key] = frozenset(_names_of(checkout.root, kind))
-    return _CACHE[key]
+    return _names_of(checkout.root, kind)
 
 
-def _names_of(root: Path, kind: str) -> Iterable[str]:
+@functools.cache
+def _names_of(root: Path, kind: str) -> frozenset[str]:
     if kind == "dashboards":
-        return [path.stem for path in (root / "grafana" / "dashboards").glob("*.json")]
+        return frozenset(path.stem for path in (root / "grafana" / "dashboards").glob("*.json"))
     found: list[str] = []
     for path in sorted((root / "prometheus" / "rules").glob("*.yaml")):
         document = read(root, str(path.relative_to(root)))
         for group in document["groups"]:
             found += [rule[kind[:-1]] for rule in group["rules"] if kind[:-1] in rule]
-    return found
+    return frozenset(found)
 
 
 def _close(name: str, names: Iterable[str] | Mapping[str, Any]) -> str:

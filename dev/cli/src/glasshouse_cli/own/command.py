@@ -34,7 +34,7 @@ def init(
     if folder.exists() and not folder.is_dir():
         raise StackError(f"{folder} is no folder: name another one")
     own = folders.at(checkout, folder)
-    called = names.of(domain or names.guessed(own.folder.name, DOMAIN), service)
+    called = names.of(names.guessed(own.folder.name, DOMAIN) if domain is None else domain, service)
     terminal.lines(f"wrote {name}" for name in skeleton.write(checkout, own, called))
     terminal.say(f"the domain {called.domain}, of the service {called.service}. Next:")
     terminal.lines(next_commands(checkout, own))
@@ -67,11 +67,11 @@ def examine(checkout: Project, folder: Path | None, terminal: Terminal) -> None:
         faults = _by_tools(checkout, own, tags, terminal)
     _refuse(f"{own.prefix} would not work:", faults)
     counted = ", ".join(f"{len(own.files(part))} in {part}" for part in folders.PARTS)
-    terminal.say(f"{own.prefix} is well: {counted}")
+    terminal.say(f"{own.prefix} has no fault: {counted}")
 
 
 def ensure(checkout: Project, tags: Mapping[str, str], terminal: Terminal) -> None:
-    """Bring what is made up to date, check everything, and note what the containers will read.
+    """Renew what is made, check everything, and note what the containers will read.
 
     For `up`, before anything starts. Raises StackError with a line for each fault.
     """

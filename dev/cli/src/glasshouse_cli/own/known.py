@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, cast
 
 import yaml
@@ -31,23 +33,24 @@ def metrics(checkout: Project, own: Own, catalogue: Catalogue, recorded: set[str
         name = metric.prometheus_name
         histogram = metric.instrument == "histogram"
         names |= {f"{name}{end}" for end in ("_bucket", "_sum", "_count")} if histogram else {name}
-    return names | recorded | _BUILT_IN | _ours(checkout)
+    return names | recorded | _BUILT_IN | _ours(checkout.root)
 
 
-def _ours(checkout: Project) -> set[str]:
+@functools.cache
+def _ours(root: Path) -> frozenset[str]:
     found: set[str] = set()
-    for path in (checkout.root / "prometheus" / "rules").glob("*.yaml"):
+    for path in (root / "prometheus" / "rules").glob("*.yaml"):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         for group in document["groups"]:
             for rule in group["rules"]:
                 found |= promql.metrics(rule["expr"])
                 found |= {rule["record"]} if "record" in rule else set()
-    for path in (checkout.root / "grafana" / "dashboards").glob("*.json"):
+    for path in (root / "grafana" / "dashboards").glob("*.json"):
         for panel in panels(json.loads(path.read_text(encoding="utf-8"))):
             for target in panel.get("targets", []):
                 if source(panel, target) == "prometheus":
                     found |= promql.metrics(filled(target.get("expr", "")))
-    return found
+    return frozenset(found)
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -107,7 +107,7 @@ def of(domain: str, service: str | None) -> Names:
     if not _DOMAIN.fullmatch(domain) or len(domain) > _LONGEST:
         raise StackError(
             f"{domain!r} is no name for a domain: use small letters, digits and _, such as booking "
-            f"or room_booking, {_LONGEST} characters at most (--domain NAME)"
+            f"or hotel_stay, {_LONGEST} characters at most (--domain NAME)"
         )
     if domain in _TAKEN or keyword.iskeyword(domain):
         raise StackError(f"{domain} has another meaning already: choose another name (--domain)")
