@@ -27,8 +27,11 @@ _OWN_DEPLOYED: Final = "/etc/own"
 _BACKENDS: Final = ("TEMPO", "LOKI", "PROMETHEUS")
 _AT_LINE: Final = re.compile(r"^\s*(?:/p/own/)(?P<file>[^\s:]+): (?P<line>\d+):\d+: (?P<text>.*)$")
 _FILE: Final = re.compile(r"/etc/own/(?P<file>[^\s:]+)(?::(?P<line>\d+))?: (?P<text>.*)$")
-_COMPONENT: Final = re.compile(r"\b(receivers|processors|exporters|connectors|extensions)::([^:]+)")
-_UNKNOWN: Final = re.compile(r'"([\w/.-]+)"')
+_COMPONENT: Final = re.compile(
+    r"\b(?:receivers|processors|exporters|connectors|extensions)::([^:]+)"
+)
+_QUOTED: Final = re.compile(r'"([\w/.-]+)"')
+_KEYS: Final = re.compile(r"has invalid keys: ([\w, ]+?)(?= '|$)")
 
 
 def promtool(own: Own, checkout: Project, image: str, queries: Sequence[Query]) -> list[StackError]:
@@ -151,7 +154,9 @@ def _collector_fault(own: Own, text: str) -> StackError:
     if (match := _FILE.search(text)) is not None:
         place = own.place(own.folder / match["file"], int(match["line"] or 1))
         return place.fault(match["text"])
-    for needle in (*(name for _, name in _COMPONENT.findall(text)), *_UNKNOWN.findall(text)):
+    # From what says most to what says least: a key that is unknown, what is quoted, a component.
+    keys = [key for keys in _KEYS.findall(text) for key in keys.split(", ")]
+    for needle in (*keys, *_QUOTED.findall(text), *_COMPONENT.findall(text)):
         if place := _where(own, needle.strip()):
             return place.fault(f"the Collector refuses it: {text}")
     return StackError(f"{own.prefix}/collector: the Collector refuses it: {text}")
