@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -133,6 +134,36 @@ def test_a_metric_of_a_library_is_listed(own: Own) -> None:
     assert "no metric is called cache_hits_total" in faults(own)[0]
     (own.folder / "metrics.txt").write_text("# of the cache\ncache_hits_total\n", encoding="utf-8")
     assert faults(own) == []
+
+
+def test_events_that_nobody_may_send_are_named(own: Own) -> None:
+    changed(own, "collector/booking.yaml", "    services: [{ name: booking }]", "    services: []")
+    [found] = faults(own)
+    assert found.startswith("telemetry/booking.yaml:46: nobody's events are counted: name the ser")
+
+
+def test_a_query_of_a_data_source_that_is_chosen_is_read_too(own: Own) -> None:
+    changed(own, BOARD, '"uid": "prometheus"', '"uid": "${source}"')
+    changed(own, BOARD, "bookings_total", "booking_total")
+    [found] = faults(own)
+    assert "no metric is called booking_total" in found
+
+
+def test_an_export_for_others_is_named(own: Own) -> None:
+    changed(own, BOARD, '"uid": "booking"', '"uid": "booking",\n  "__inputs": []')
+    [found] = faults(own)
+    assert found.endswith("export it without `Export for sharing externally`")
+
+
+def test_what_lies_beside_the_parts_stays_private(own: Own) -> None:
+    key, rule = own.folder / "vendor_key", own.folder / RULES
+    key.write_text("secret")
+    for path in (key, rule):
+        path.chmod(0o600)
+    own.folder.chmod(0o700)
+    own.let_containers_read(SimpleNamespace(rootless=True, remaps_users=False))  # type: ignore[arg-type]
+    modes = [oct(path.stat().st_mode & 0o777) for path in (key, rule, own.folder)]
+    assert modes == ["0o600", "0o644", "0o755"]
 
 
 def test_a_name_of_ours_for_a_dashboard_is_named(own: Own) -> None:

@@ -83,6 +83,8 @@ class _Checks:
         self._rules: list[Rule] = []
         # Of an alert that is in a file that cannot be read nobody can say that it is not there.
         self._all_rules = True
+        # Whether a part of the Collector names a service whose events count.
+        self._believed = False
         self._catalogue = Catalogue(attributes={}, events=(), metrics=())
 
     def run(self) -> None:
@@ -106,7 +108,13 @@ class _Checks:
         self._tests()
         self._runbooks()
         for path in self._own.files("collector"):
-            self._try(lambda path=path: self._read(path))
+            self._try(lambda path=path: self._part(path))
+        if self._catalogue.events and not self._believed and len(self.faults) == before:
+            self._fault(
+                self._catalogue.events[0].place,
+                "nobody's events are counted: name the service in collector/, under "
+                "connectors.event_metrics.services",
+            )
         # Names can be unknown only where everything that defines one could be read.
         if len(self.faults) == before:
             self._names()
@@ -282,6 +290,8 @@ class _Checks:
                 self._own.place(path),
                 "export it as classic JSON: the dashboard itself, with `uid` at the top",
             )
+        if "__inputs" in board:
+            self._fault(place('"__inputs"'), "export it without `Export for sharing externally`")
         uid, title = board.get("uid"), board.get("title")
         if uid != path.stem:
             self._fault(place('"uid"'), f"its uid is {uid!r}: the file must be called after it")
@@ -303,10 +313,10 @@ class _Checks:
         entry = cast("dict[str, Any]", target)
         source = known.source(panel, entry)
         title = place(json.dumps(panel.get("title", ""), ensure_ascii=False))
-        if source not in _SOURCES and not source.startswith("$"):
+        if source and source not in _SOURCES and not source.startswith("$"):
             close = _close(source, _SOURCES)
             self._fault(title, f"{what} asks the data source {source!r}, which is not there{close}")
-        if source != "prometheus":
+        if known.kind(panel, entry) != "prometheus":
             return
         query = entry.get("expr")
         if not isinstance(query, str) or not query.strip():
@@ -333,6 +343,11 @@ class _Checks:
                         f"no metric is called {name}{_close(name, there)}; one that a service "
                         f"measures itself is listed in {self._own.prefix}/{METRICS}, one a line",
                     )
+
+    def _part(self, path: Path) -> None:
+        connector = self._read(path).mapping("the file", "connectors").get("event_metrics")
+        if isinstance(connector, Located) and connector.get("services"):
+            self._believed = True
 
     def _read(self, path: Path) -> Located:
         return read(self._own.root, self._own.name(path))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from glasshouse_cli import host, images, ownership
+from glasshouse_cli import images
 from glasshouse_cli.console import Terminal
+from glasshouse_cli.engine import facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_variables
 from glasshouse_cli.own import check, made, names, skeleton, tools
 from glasshouse_cli.own import folder as folders
+from glasshouse_cli.own.check import Query
 from glasshouse_cli.own.folder import Own
 from glasshouse_cli.project import Project
 
@@ -61,10 +63,11 @@ def examine(checkout: Project, folder: Path | None, terminal: Terminal) -> None:
     if own.is_empty:
         terminal.say(f"{own.prefix} is empty: `glasshouse init` makes a first domain")
         return
-    faults = check.static(checkout, own)
+    found = check.look(checkout, own)
+    faults = found.faults
     if not faults:
         tags = images.resolve(["prometheus", "otelcol"], checkout=checkout, terminal=terminal)
-        faults = _by_tools(checkout, own, tags, terminal)
+        faults = _by_tools(checkout, own, found.queries, tags, terminal)
     _refuse(f"{own.prefix} would not work:", faults)
     counted = ", ".join(f"{len(own.files(part))} in {part}" for part in folders.PARTS)
     terminal.say(f"{own.prefix} has no fault: {counted}")
@@ -81,19 +84,21 @@ def ensure(checkout: Project, tags: Mapping[str, str], terminal: Terminal) -> No
         return
     for name in made.write(checkout, own):
         terminal.say(f"wrote {name}")
-    if host.is_root():  # as whom nothing is run in the containers
-        ownership.let_all_read([own.folder])
     found = check.look(checkout, own)
-    faults = found.faults or _by_tools(checkout, own, tags, terminal)
+    faults = found.faults or _by_tools(checkout, own, found.queries, tags, terminal)
     _refuse(f"{own.prefix} would not work, so nothing was started:", faults)
     head = "Written by glasshouse at each start."
     write_variables(checkout.own_env, head, {CONTENT: own.content})
 
 
 def _by_tools(
-    checkout: Project, own: Own, tags: Mapping[str, str], terminal: Terminal
+    checkout: Project,
+    own: Own,
+    queries: Sequence[Query],
+    tags: Mapping[str, str],
+    terminal: Terminal,
 ) -> list[StackError]:
-    queries = check.look(checkout, own).queries
+    own.let_containers_read(facts.read())
     with terminal.step(f"checking {own.prefix}"):
         faults = tools.promtool(own, checkout, tags[tools.PROMETHEUS], queries)
         return faults + tools.collector(own, checkout, tags[tools.COLLECTOR])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from glasshouse_cli import host, ownership
+from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project
 from glasshouse_cli.telemetry.document import Place
@@ -54,6 +56,16 @@ class Own:
 
     def place(self, path: Path, line: int = 1) -> Place:
         return Place(file=self.name(path), line=line)
+
+    def let_containers_read(self, facts: Facts) -> None:
+        """Let the containers read what they are given of it, where their user is another.
+
+        Nothing else: what lies beside the parts may be a secret. Raises StackError when that is
+        not allowed.
+        """
+        if host.is_root() or facts.rootless or facts.remaps_users:
+            ownership.let_all_read(self.folder / part for part in PARTS)
+            ownership.let_enter(self.folder)
 
     @property
     def is_empty(self) -> bool:

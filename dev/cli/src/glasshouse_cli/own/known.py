@@ -74,6 +74,16 @@ def source(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:
     return ""
 
 
+def kind(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:
+    """Return the type of the data source that a target asks: Prometheus where none is named."""
+    uid = source(panel, target)
+    for part in (target, panel):
+        named = part.get("datasource")
+        if isinstance(named, dict) and uid.startswith("$"):
+            return str(cast("dict[str, Any]", named).get("type", "prometheus"))
+    return uid or "prometheus"
+
+
 def filled(query: str) -> str:
     """Put something in the place of each variable, so that the query can be read."""
 

@@ -47,7 +47,12 @@ _TEXTS: Final = ("name", "alert", "promise", "area", "total", "bad")
 def catalogue(checkout: Project, own: Own) -> Catalogue:
     """Return the user's catalogue. Raises StackError with file, line and what to do."""
     names = [own.name(path) for path in own.files("telemetry")]
-    return load_own(own.root, names, load(checkout.root))
+    return load_own(own.root, names, _stack(checkout.root))
+
+
+@functools.cache
+def _stack(root: Path) -> Catalogue:
+    return load(root)
 
 
 def objectives(checkout: Project, own: Own) -> slos.Slos:
