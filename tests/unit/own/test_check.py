@@ -149,6 +149,21 @@ def test_a_query_of_a_data_source_that_is_chosen_is_read_too(own: Own) -> None:
     assert "no metric is called booking_total" in found
 
 
+@pytest.mark.parametrize("name", [RULES, EVENTS, BOARD, PAGE, "events.md", "metrics.txt"])
+def test_what_is_no_text_is_named(own: Own, name: str) -> None:
+    (own.folder / name).write_bytes(b"\xff\xfe")
+    found = [one for one in faults(own) if one.startswith(name)]
+    assert found
+    assert "utf-8" in found[0].lower()
+
+
+@pytest.mark.parametrize("value", ["null", "5", "{}", "[5]", '[{"targets": 5}]', '[{"panels": 5}]'])
+def test_a_dashboard_of_any_shape_is_read(own: Own, value: str) -> None:
+    text = f'{{"uid": "odd", "title": "Odd", "panels": {value}}}'
+    (own.folder / "dashboards" / "odd.json").write_text(text, encoding="utf-8")
+    assert faults(own) == []
+
+
 def test_an_export_for_others_is_named(own: Own) -> None:
     changed(own, BOARD, '"uid": "booking"', '"uid": "booking",\n  "__inputs": []')
     [found] = faults(own)

@@ -117,7 +117,7 @@ class _Checks:
             )
         # Names can be unknown only where everything that defines one could be read.
         if len(self.faults) == before:
-            self._names()
+            self._try(self._names)
 
     # Sources and what is made of them.
 
@@ -125,11 +125,11 @@ class _Checks:
         try:
             self._catalogue = made.catalogue(self._checkout, self._own)
             made.objectives(self._checkout, self._own)
+            for place in made.drift(self._checkout, self._own):
+                self._fault(place, "not what telemetry/ and objectives/ make: run `glasshouse own`")
         except StackError as error:
             self.faults.append(error)
             return
-        for place in made.drift(self._checkout, self._own):
-            self._fault(place, "not what telemetry/ and objectives/ make: run `glasshouse own`")
         self.faults.extend(privacy(self._catalogue))
 
     # Rules.
@@ -225,10 +225,10 @@ class _Checks:
                 self._fault(place, f"{name} is a page of the stack's already: rename it")
             elif name not in self._alerts and self._all_rules:
                 self._fault(place, f"no rule has the alert {name}{_close(name, self._alerts)}")
-            self._page(path)
+            self._try(lambda path=path: self._page(path))
 
     def _page(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8")
+        text = self._own.text(path)
         page = runbooks.read(path)
         lines = text.splitlines()
 
@@ -254,8 +254,10 @@ class _Checks:
                 line("## Mitigation"), "Mitigation must end with how to see: It worked when …"
             )
         for query in page.queries:
-            if query.source == "prometheus":
-                first = query.text.splitlines()[0]
+            if not query.text.strip():
+                self._fault(line("```promql"), "a query is empty: write it, or take it out")
+            elif query.source == "prometheus":
+                first = query.text.strip().splitlines()[0]
                 self._query(line(first.strip()), query.text)
 
     # Dashboards.
@@ -270,7 +272,7 @@ class _Checks:
         return uids
 
     def _board(self, path: Path) -> str:
-        text = path.read_text(encoding="utf-8")
+        text = self._own.text(path)
         try:
             document: object = json.loads(text)
         except ValueError as error:
@@ -303,14 +305,17 @@ class _Checks:
             self._fault(self._own.place(path), "has no title: add one")
         for panel in known.panels(board):
             what = f"the panel {panel.get('title') or panel.get('id')}"
-            for target in panel.get("targets") or []:
+            for target in known.entries(panel.get("targets")):
                 self._target(panel, target, what, place)
         return path.stem
 
-    def _target(self, panel: dict[str, Any], target: Any, what: str, place: Any) -> None:
-        if not isinstance(target, dict):
-            return
-        entry = cast("dict[str, Any]", target)
+    def _target(
+        self,
+        panel: Mapping[str, Any],
+        entry: Mapping[str, Any],
+        what: str,
+        place: Callable[[str], Place],
+    ) -> None:
         source = known.source(panel, entry)
         title = place(json.dumps(panel.get("title", ""), ensure_ascii=False))
         if source and source not in _SOURCES and not source.startswith("$"):

@@ -30,9 +30,7 @@ def init(
     terminal: Terminal,
 ) -> None:
     """Write the skeleton of a domain, and say what to do next."""
-    if folder is None:
-        chosen = checkout.settings.get(folders.VARIABLE) or folders.DEFAULT
-        folder = checkout.root / Path(chosen).expanduser()
+    folder = folders.chosen(checkout) if folder is None else folder
     if folder.exists() and not folder.is_dir():
         raise StackError(f"{folder} is no folder: name another one")
     own = folders.at(checkout, folder)
@@ -44,8 +42,7 @@ def init(
 
 def next_commands(checkout: Project, own: Own) -> list[str]:
     """Return what to run after `init`: check it, start the stack with it, connect the service."""
-    chosen = checkout.settings.get(folders.VARIABLE) or folders.DEFAULT
-    mounted = (checkout.root / Path(chosen).expanduser()).resolve() == own.folder
+    mounted = folders.chosen(checkout).resolve() == own.folder
     argument = "" if mounted else f" {shlex.quote(str(own.folder))}"
     setting = "" if mounted else f"{folders.VARIABLE}={shlex.quote(str(own.folder))} "
     return [f"glasshouse check-own{argument}", f"{setting}make up", "glasshouse connect"]

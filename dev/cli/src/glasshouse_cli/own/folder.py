@@ -57,6 +57,15 @@ class Own:
     def place(self, path: Path, line: int = 1) -> Place:
         return Place(file=self.name(path), line=line)
 
+    def text(self, path: Path) -> str:
+        """Return what is in a file. Raises StackError when it is no text."""
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise self.place(path).fault("is no UTF-8: save it as UTF-8") from error
+        except OSError as error:
+            raise self.place(path).fault(f"cannot be read: {error.strerror}") from error
+
     def let_containers_read(self, facts: Facts) -> None:
         """Let the containers read what they are given of it, where their user is another.
 
@@ -87,22 +96,26 @@ def of(checkout: Project, folder: Path | None = None) -> Own:
 
     Raises StackError when it cannot be mounted, or one that was chosen is not there.
     """
-    chosen = checkout.settings.get(VARIABLE) or DEFAULT
-    if folder is None and not chosen.startswith((".", "/", "~")):
-        # Compose would take it for the name of a volume.
-        raise StackError(
-            f"{VARIABLE} must be a path that begins with ./ or /, such as ./{chosen}, not {chosen}"
-        )
-    path = folder if folder is not None else checkout.root / Path(chosen).expanduser()
+    path = chosen(checkout) if folder is None else folder
     path = path.resolve()
     if ":" in str(path):
         raise StackError(f"{path}: Docker mounts no path with a colon: rename the folder")
     if path.exists() and not path.is_dir():
         raise StackError(f"{path} is no folder: name another one in {VARIABLE}")
-    if not path.exists() and (folder is not None or chosen != DEFAULT):
+    default = (checkout.root / DEFAULT).resolve()
+    if not path.exists() and (folder is not None or path != default):
         what = f"{VARIABLE} names {path}, which" if folder is None else str(path)
         raise StackError(f"{what} is not there: `glasshouse init {path}` makes it")
     return at(checkout, path)
+
+
+def chosen(checkout: Project) -> Path:
+    """Return the folder that GLASSHOUSE_OWN names. Raises StackError when it names none."""
+    written = checkout.settings.get(VARIABLE) or DEFAULT
+    if not written.startswith((".", "/", "~")):
+        # Compose would take it for the name of a volume.
+        raise StackError(f"{VARIABLE} must be a path that begins with ./ or /, such as ./{written}")
+    return checkout.root / Path(written).expanduser()
 
 
 def at(checkout: Project, path: Path) -> Own:

@@ -27,7 +27,7 @@ UNKNOWN: Final = "glasshouse_variable"
 def metrics(checkout: Project, own: Own, catalogue: Catalogue, recorded: set[str]) -> set[str]:
     """Return the names: ours, and those that are in the catalogue, recorded, or listed."""
     listed = own.folder / METRICS
-    lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    lines = own.text(listed).splitlines() if listed.is_file() else []
     names = {line.partition("#")[0].strip() for line in lines} - {""}
     for metric in catalogue.metrics:
         name = metric.prometheus_name
@@ -47,7 +47,7 @@ def _ours(root: Path) -> frozenset[str]:
                 found |= {rule["record"]} if "record" in rule else set()
     for path in (root / "grafana" / "dashboards").glob("*.json"):
         for panel in panels(json.loads(path.read_text(encoding="utf-8"))):
-            for target in panel.get("targets", []):
+            for target in entries(panel.get("targets")):
                 if source(panel, target) == "prometheus":
                     found |= promql.metrics(filled(target.get("expr", "")))
     return frozenset(found)
@@ -55,12 +55,16 @@ def _ours(root: Path) -> frozenset[str]:
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield what shows data, also of rows that are folded up."""
-    for panel in dashboard.get("panels", []):
-        if isinstance(panel, dict):
-            entry = cast("dict[str, Any]", panel)
-            if entry.get("type") != "row":
-                yield entry
-            yield from panels(entry)
+    for panel in entries(dashboard.get("panels")):
+        if panel.get("type") != "row":
+            yield panel
+        yield from panels(panel)
+
+
+def entries(value: object) -> list[dict[str, Any]]:
+    """Return the mappings of a list; what is none is left out."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", one) for one in items if isinstance(one, dict)]
 
 
 def source(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:

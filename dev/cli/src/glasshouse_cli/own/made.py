@@ -152,7 +152,7 @@ def write(checkout: Project, own: Own) -> list[str]:
     """
     made, changed = documents(checkout, own), list[str]()
     for path, start in places(own).items():
-        current = path.read_text(encoding="utf-8") if path.is_file() else None
+        current = own.text(path) if path.is_file() else None
         wanted = made.get(path)
         if current == wanted:
             continue
@@ -179,7 +179,7 @@ def drift(checkout: Project, own: Own) -> list[Place]:
     made = documents(checkout, own)
     found: list[Place] = []
     for path, start in places(own).items():
-        current = path.read_text(encoding="utf-8") if path.is_file() else None
+        current = own.text(path) if path.is_file() else None
         stale = current is not None and path not in made and current.startswith(start)
         if stale or (path in made and made[path] != current):
             found.append(own.place(path))
