@@ -232,16 +232,11 @@ def test_a_folder_that_cannot_be_mounted_is_one_line(value: str, fault: str) -> 
 def test_an_empty_folder_starts_nothing_and_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "dashboards").mkdir()
     (tmp_path / "README.md").write_text("# mine")
-    checkout = replace(with_own(str(tmp_path)), root=ROOT)
+    checkout = with_own(str(tmp_path))
     assert folder.of(checkout).is_empty
-    assert folder.of(checkout).content == ""
-    state = tmp_path / "state"
-    checkout = replace(checkout, settings={**checkout.settings, "GLASSHOUSE_STATE": str(state)})
-    state.mkdir()
-    checkout.own_env.write_text("GLASSHOUSE_OWN_CONTENT=old\n")
+    assert compose.configuration(checkout) == compose.configuration(CHECKOUT)
     # No image is there: nothing may be asked of one.
     command.ensure(checkout, {}, Terminal(quiet=True))
-    assert not checkout.own_env.exists()
 
 
 def test_a_fault_is_said_before_anything_starts(own: Own) -> None:
@@ -256,20 +251,13 @@ def test_a_fault_is_said_before_anything_starts(own: Own) -> None:
 
 
 def test_the_containers_are_made_anew_when_what_they_read_has_changed(own: Own) -> None:
-    before = own.content
-    assert re.fullmatch(r"[0-9a-f]{16}", before)
-    assert folder.at(CHECKOUT, own.folder).content == before
+    checkout = with_own(str(own.folder))
+    before = compose.configuration(checkout)
+    assert before != compose.configuration(CHECKOUT)
     changed(own, BOARD, "Bookings", "All bookings")  # Grafana reads these by itself
-    assert own.content == before
+    assert compose.configuration(checkout) == before
     changed(own, "collector/booking.yaml", "name: booking", "name: bookings")
-    assert own.content != before
-
-
-def test_compose_gets_it(tmp_path: Path) -> None:
-    checkout = replace(CHECKOUT, settings={**CHECKOUT.settings, "GLASSHOUSE_STATE": str(tmp_path)})
-    assert str(checkout.own_env) not in compose.command(checkout, "up")
-    checkout.own_env.write_text("GLASSHOUSE_OWN_CONTENT=a\n")
-    assert str(checkout.own_env) in compose.command(checkout, "up")
+    assert compose.configuration(checkout) != before
 
 
 def test_pages_of_ones_own_are_pages(own: Own) -> None:

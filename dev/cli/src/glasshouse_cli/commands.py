@@ -13,9 +13,11 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "images": "Get each image: present, else pulled, else built from dev/images/.",
     "up": "Start the stack: engine, images, secrets, containers; then run the doctor.",
     "doctor": "Check the machine and every component, then follow a canary through the stack.",
+    "idle": "Measure what the running stack costs: processor time, memory, wake-ups, images.",
     "down": "Stop the stack; its data stays.",
     "logs": "Follow the containers' logs.",
     "clean": "Stop the stack and delete its data and secrets.",
+    "setup": "Prepare a stack from inside its container `setup`: secrets, owners of volumes.",
     "beside": "Give this checkout a name and ports of its own in .env, to run beside another.",
     "rotate": "Put a new key or token into use, while everything runs.",
     "forget": "Erase a person from the running stack: rows, and lines in Loki "

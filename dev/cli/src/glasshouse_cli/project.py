@@ -54,10 +54,6 @@ class Project:
     def run_env(self) -> Path:
         return self.state / "run.env"
 
-    @property
-    def own_env(self) -> Path:
-        return self.state / "own.env"
-
     def port(self, variable: str) -> int:
         """The port number in `variable`. Raises StackError when it is none."""
         text = self.settings.get(variable, "")
@@ -111,7 +107,13 @@ def container_user() -> User:
 def run_environment() -> dict[str, str]:
     """The variables the compose file wants from whoever runs it."""
     user = container_user()
-    return {"GLASSHOUSE_UID": str(user.uid), "GLASSHOUSE_GID": str(user.gid)}
+    return {
+        "GLASSHOUSE_UID": str(user.uid),
+        "GLASSHOUSE_GID": str(user.gid),
+        # Secrets and images are made before compose starts.
+        "GLASSHOUSE_SETUP": "volumes",
+        "OWN_IMAGES": "never",
+    }
 
 
 def _find_root() -> Path:

@@ -11,7 +11,6 @@ from glasshouse_cli import images
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.engine import facts
 from glasshouse_cli.errors import StackError
-from glasshouse_cli.files import write_variables
 from glasshouse_cli.own import check, made, names, skeleton, tools
 from glasshouse_cli.own import folder as folders
 from glasshouse_cli.own.check import Query
@@ -19,7 +18,6 @@ from glasshouse_cli.own.folder import Own
 from glasshouse_cli.project import Project
 
 DOMAIN: Final = "booking"
-CONTENT: Final = "GLASSHOUSE_OWN_CONTENT"
 
 
 def init(
@@ -71,21 +69,18 @@ def examine(checkout: Project, folder: Path | None, terminal: Terminal) -> None:
 
 
 def ensure(checkout: Project, tags: Mapping[str, str], terminal: Terminal) -> None:
-    """Renew what is made, check everything, and note what the containers will read.
+    """Renew what is made, and check everything.
 
     For `up`, before anything starts. Raises StackError with a line for each fault.
     """
     own = folders.of(checkout)
     if own.is_empty:
-        checkout.own_env.unlink(missing_ok=True)
         return
     for name in made.write(checkout, own):
         terminal.say(f"wrote {name}")
     found = check.look(checkout, own)
     faults = found.faults or _by_tools(checkout, own, found.queries, tags, terminal)
     _refuse(f"{own.prefix} would not work, so nothing was started:", faults)
-    head = "Written by glasshouse at each start."
-    write_variables(checkout.own_env, head, {CONTENT: own.content})
 
 
 def _by_tools(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,8 @@ PARTS: Final[Mapping[str, str]] = {
     "dashboards": ".json",
     "collector": ".yaml",
 }
+# Of these, what containers read only as they start; Grafana looks again by itself.
+READ_AT_START: Final = ("collector", "rules")
 # Names of metrics that nothing here defines, one a line: those that services measure themselves.
 METRICS: Final = "metrics.txt"
 
@@ -80,15 +81,6 @@ class Own:
     def is_empty(self) -> bool:
         """Whether nothing in it is read."""
         return not any(self.files(part) or self.others(part) for part in PARTS)
-
-    @property
-    def content(self) -> str:
-        """What the containers read of it at their start, as a short text that changes with it."""
-        found = hashlib.sha256()
-        for part in ("rules", "collector"):
-            for path in self.files(part):
-                found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        return "" if self.is_empty else found.hexdigest()[:16]
 
 
 def of(checkout: Project, folder: Path | None = None) -> Own:
