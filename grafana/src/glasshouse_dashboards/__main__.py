@@ -45,12 +45,12 @@ def render_all() -> dict[str, str]:
     """Return each dashboard's JSON by file name, keys sorted so that changes stay small."""
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return {
-        f"{uid}.json": encoder.encode(_finalize(build().build())) + "\n"
+        f"{uid}.json": encoder.encode(finalize(build().build())) + "\n"
         for uid, build in DASHBOARDS.items()
     }
 
 
-def _finalize(dashboard: Dashboard) -> Dashboard:
+def finalize(dashboard: Dashboard) -> Dashboard:
     """Number the panels, and say in the empty ones why they may be."""
     for number, panel in enumerate(dashboard.panels or [], start=1):
         panel.id_val = number
