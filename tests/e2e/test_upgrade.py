@@ -55,7 +55,7 @@ class Before:
     lines: Counter[tuple[str, str]]
     traces: dict[str, list[str]]
     """Names of spans by trace."""
-    samples: dict[str, float]
+    samples: dict[str, str]
     """Of every series, at one moment."""
     at: float
     """That moment, in Unix seconds."""
@@ -92,13 +92,13 @@ def rows(table: str, condition: str) -> list[dict[str, Any]]:
     return json.loads(answer.stdout)
 
 
-def samples(http: httpx.Client, stack: Stack, at: float) -> dict[str, float]:
+def samples(http: httpx.Client, stack: Stack, at: float) -> dict[str, str]:
     """Return the value of every series at one moment, by its labels as text."""
     answer = http.get(
         f"{stack.url('prometheus')}/api/v1/query", params={"query": '{__name__=~".+"}', "time": at}
     )
     return {
-        json.dumps(one["metric"], sort_keys=True): float(one["value"][1])
+        json.dumps(one["metric"], sort_keys=True): one["value"][1]
         for one in answer.raise_for_status().json()["data"]["result"]
     }
 
@@ -225,7 +225,7 @@ def upgraded(
 
 
 def test_the_doctor_finds_nothing(upgraded: Upgraded) -> None:
-    found = {row["check"]: row["result"] for row in upgraded.version.doctor()}
+    found = {row["name"]: row["status"] for row in upgraded.version.doctor()}
     assert set(found.values()) <= {"ok", "skipped"}, found
     assert found["metrics → Prometheus"] == "ok"
 
