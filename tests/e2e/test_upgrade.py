@@ -209,7 +209,8 @@ def upgraded(
     try:
         former = versions.previous(project, tmp_path_factory.mktemp("former"), environment)
     except versions.Missing as missing:
-        if os.environ.get("CI"):
+        # A run that is to prove it must not pass without: its workflow can fetch the history.
+        if missing.shallow and os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
     stack = Stack(compose=DockerCompose(project.root), ports=ports, state=state)
