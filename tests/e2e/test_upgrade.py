@@ -55,7 +55,7 @@ class Before:
     lines: Counter[tuple[str, str]]
     traces: dict[str, list[str]]
     """Names of spans by trace."""
-    samples: dict[str, float]
+    samples: dict[str, str]
     """Of every series, at one moment."""
     at: float
     """That moment, in Unix seconds."""
@@ -92,13 +92,13 @@ def rows(table: str, condition: str) -> list[dict[str, Any]]:
     return json.loads(answer.stdout)
 
 
-def samples(http: httpx.Client, stack: Stack, at: float) -> dict[str, float]:
+def samples(http: httpx.Client, stack: Stack, at: float) -> dict[str, str]:
     """Return the value of every series at one moment, by its labels as text."""
     answer = http.get(
         f"{stack.url('prometheus')}/api/v1/query", params={"query": '{__name__=~".+"}', "time": at}
     )
     return {
-        json.dumps(one["metric"], sort_keys=True): float(one["value"][1])
+        json.dumps(one["metric"], sort_keys=True): one["value"][1]
         for one in answer.raise_for_status().json()["data"]["result"]
     }
 
@@ -209,7 +209,8 @@ def upgraded(
     try:
         former = versions.previous(project, tmp_path_factory.mktemp("former"), environment)
     except versions.Missing as missing:
-        if os.environ.get("CI"):
+        # A run that is to prove it must not pass without: its workflow can fetch the history.
+        if missing.shallow and os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
     stack = Stack(compose=DockerCompose(project.root), ports=ports, state=state)
@@ -225,7 +226,7 @@ def upgraded(
 
 
 def test_the_doctor_finds_nothing(upgraded: Upgraded) -> None:
-    found = {row["check"]: row["result"] for row in upgraded.version.doctor()}
+    found = {row["name"]: row["status"] for row in upgraded.version.doctor()}
     assert set(found.values()) <= {"ok", "skipped"}, found
     assert found["metrics → Prometheus"] == "ok"
 

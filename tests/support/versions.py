@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,14 @@ _COMMAND_TIMEOUT_S = 1200
 
 
 class Missing(Exception):
-    """The former version is not in this checkout; the message says what to do."""
+    """The former version is not in this checkout; the message says why, and what to do.
+
+    shallow: the history is cut off, and can be had.
+    """
+
+    def __init__(self, message: str, *, shallow: bool) -> None:
+        super().__init__(message)
+        self.shallow = shallow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +75,17 @@ def previous(project: Project, folder: Path, environment: Mapping[str, str]) -> 
     Raises Missing when this checkout does not have its history.
     """
     commit = _commit(project.root)
-    archive = ["git", "-C", str(project.root), "archive", "--format=tar", commit]
-    try:
-        packed = subprocess.run(archive, capture_output=True, check=True, timeout=60).stdout
-    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+    git = ["git", "-C", str(project.root)]
+    if not _succeeds([*git, "rev-parse", "--git-dir"]):
+        raise Missing(f"{project.root} is no clone: it has no former version", shallow=False)
+    if not _succeeds([*git, "cat-file", "-e", f"{commit}^{{commit}}"]):
         raise Missing(
             f"the commit {commit[:12]} of {FILE} is not here: `git fetch --unshallow` gets it "
-            "(in a workflow: fetch-depth: 0)"
-        ) from error
+            "(in a workflow: fetch-depth: 0)",
+            shallow=True,
+        )
+    archive = [*git, "archive", "--format=tar", commit]
+    packed = subprocess.run(archive, capture_output=True, check=True, timeout=60).stdout
     subprocess.run(["tar", "-x", "-C", str(folder)], input=packed, check=True, timeout=60)
     uv = project.root / ".uv" / "bin" / "uv"
     sync = [str(uv), "sync", "--frozen", "--quiet", "--no-dev", "--package", "glasshouse-cli"]
@@ -88,6 +98,13 @@ def previous(project: Project, folder: Path, environment: Mapping[str, str]) -> 
         timeout=_SYNC_TIMEOUT_S,
     )
     return Version(root=folder, command=own / "bin" / "glasshouse", environment=environment)
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    try:
+        return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _commit(root: Path) -> str:
