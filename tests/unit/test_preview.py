@@ -86,7 +86,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tags, dict[str, int]
     """The preview of hostile data, and how many panels it calls empty."""
     path = tmp_path_factory.mktemp("preview") / "preview.html"
     with serving(Hostile) as url:
-        empty = write(FOLDER, path, Backends(prometheus=url, loki=url), minutes=15)
+        empty = write(FOLDER, path, Backends(prometheus=url, loki=url, tempo=url), minutes=15)
     tags = Tags()
     tags.feed(path.read_text(encoding="utf-8"))
     return tags, empty
