@@ -35,7 +35,7 @@ def ask(
         nanoseconds = {"start": int(time_range.start * 10**9), "end": int(time_range.end * 10**9)}
         answer = http.get(path, params=window | nanoseconds | {"limit": _LINES})
     elif target.get("range"):
-        # As a form, as Grafana does: an address has less room than the longest query needs.
+        # As a form, as Grafana does: the longest query is more than an address may hold.
         answer = http.post(f"{stack.url('prometheus')}/api/v1/query_range", data=window)
     else:
         moment: dict[str, str | float] = {"query": query, "time": time_range.end}

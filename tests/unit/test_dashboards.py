@@ -30,7 +30,7 @@ SOURCES = yaml.safe_load(
 BOARDS = {dashboard["uid"]: dashboard for dashboard in dashboards(FOLDER)}
 EVERY_BOARD = pytest.mark.parametrize("uid", list(DASHBOARDS))
 # PromQL functions that make a rate of a counter.
-RATED = re.compile(r"(rate|increase)\($")
+RATED = re.compile(r'(rate|increase)\((\{__name__=~"[^"]*)?$')
 # Not `$1`, which is a group in label_replace().
 VARIABLE = re.compile(r"\$(?!\d)")
 COUNTER = re.compile(r"\b[a-z_:]+_total\b")

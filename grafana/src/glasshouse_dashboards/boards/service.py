@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, TextBoxVariable
+from grafana_foundation_sdk.models.common import VisibilityMode
 
 from glasshouse_dashboards.layout import base_dashboard, choice, one_of, variable
 from glasshouse_dashboards.objectives import WITHIN_S
@@ -340,7 +341,7 @@ def _detail(board: Dashboard) -> Dashboard:
                 "s",
                 q.SPANS_DURATION,
                 span=QUARTER,
-            )
+            ).show_points(VisibilityMode.ALWAYS)  # where spans are few no two are neighbours
         )
         .with_panel(
             traces("Failed traces", "With a span of this service that failed.", q.FAILED_TRACES)

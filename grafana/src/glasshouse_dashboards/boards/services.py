@@ -38,7 +38,7 @@ def build() -> Dashboard:
         .with_variable(variable("environment", q.ENVIRONMENTS))
         .with_variable(variable("service", q.SERVICES, ".+"))
         .with_row(row("Symptom: does each one answer?"))
-        .with_panel(stat("Services", "That send metrics now.", "short", q.COUNT))
+        .with_panel(stat("Services", "That sent metrics in the chosen time.", "short", q.COUNT))
         .with_panel(
             stat(
                 "Requests", "Answered a second, on average of the chosen time.", "reqps", q.REQUESTS

@@ -153,7 +153,7 @@ class Reader:
         }
 
     def _ask(self, url: str, query: str, window: Mapping[str, float]) -> list[Any]:
-        # As a form, as Grafana does: an address has less room than the longest query needs.
+        # As a form, as Grafana does: the longest query is more than an address may hold.
         answer = self._http.post(url, data={"query": query, **window})
         answer.raise_for_status()
         return answer.json()["data"]["result"]

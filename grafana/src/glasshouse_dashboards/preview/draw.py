@@ -1,6 +1,7 @@
 """Graphs and bars as SVG that takes its text's colour from the page: one for light and dark."""
 
 import io
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -71,8 +72,11 @@ def graph(
             # A band at the foot: a filled graph would hide what it is about.
             axes.axvspan(first, last, ymax=0.03, color=COLORS[color], alpha=0.6, linewidth=0)  # type: ignore[arg-type]
             axes.axvline(first, color=COLORS[color], linewidth=0.8, linestyle=":")  # type: ignore[arg-type]
+    custom = defaults.get("custom", {})
     highest = (
-        _stack(axes, series, time_range) if _stacked(panel) else _lines(axes, series, time_range)
+        _stack(axes, series, time_range)
+        if _stacked(panel)
+        else _lines(axes, series, time_range, points=custom.get("showPoints") == "always")
     )
     _limits(axes, defaults, highest)
     axes.set_ylim(bottom=0)
@@ -162,18 +166,20 @@ def _gaps(one: Series, time_range: TimeRange) -> tuple[list[datetime], list[floa
     return times, values
 
 
-def _lines(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float:
+def _lines(axes: Axes, series: Sequence[Series], time_range: TimeRange, *, points: bool) -> float:
     for index, one in enumerate(series):
         times, values = _gaps(one, time_range)
         color = PALETTE[index % len(PALETTE)]
         axes.plot(times, values, color=color, linewidth=1.6, solid_capstyle="round")  # type: ignore[arg-type]
+        if points:
+            axes.plot(times, values, color=color, marker="o", markersize=3, linestyle="")  # type: ignore[arg-type]
         if len(series) <= 3:
             axes.fill_between(times, values, color=color, alpha=0.08, linewidth=0)  # type: ignore[arg-type]
     return max((max(one.values) for one in series), default=0)
 
 
 def _stack(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float:
-    moments = sorted({at for one in series for at in one.times})
+    moments = _moments_of_stack(series, time_range)
     by_series = [dict(zip(one.times, one.values, strict=True)) for one in series]
     columns = [[values.get(at, 0.0) for at in moments] for values in by_series]
     colors = [PALETTE[index % len(PALETTE)] for index in range(len(series))]
@@ -181,6 +187,19 @@ def _stack(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float
         times = [datetime.fromtimestamp(at, tz=UTC) for at in moments]
         axes.stackplot(times, *columns, colors=colors, alpha=0.55, linewidth=0)  # type: ignore[arg-type]
     return max((sum(column) for column in zip(*columns, strict=True)), default=0)
+
+
+def _moments_of_stack(series: Sequence[Series], time_range: TimeRange) -> list[float]:
+    """Return all times, with one more at each end of a gap: a stack is nothing in between."""
+    longest = 4 * max(time_range.step, 15)
+    moments = sorted({at for one in series for at in one.times})
+    ends = [
+        end
+        for before, after in itertools.pairwise(moments)
+        if after - before > longest
+        for end in (before + 1, after - 1)
+    ]
+    return sorted([*moments, *ends])
 
 
 def _limits(axes: Axes, defaults: Mapping[str, Any], highest: float) -> None:

@@ -82,6 +82,11 @@ def _gauge(names: str, by: str = "") -> str:
     return f'{grouped} ({{__name__=~"{names}",{_SERVICE}}})'
 
 
+def _counts(histogram: str, by: str) -> str:
+    native = f"sum by ({by}) (rate({histogram}{{{_SERVICE}}}{RATE}))"
+    return f"{_rates(f'{histogram}_count', by)} or histogram_count({native})"
+
+
 def _pauses(metric: str) -> str:
     classic = f"sum by (le) (rate({metric}_bucket{{{_SERVICE}}}{RATE}))"
     native = f"sum(rate({metric}{{{_SERVICE}}}{RATE}))"
@@ -104,8 +109,8 @@ COLLECTIONS: Final = {
     "CPython {{cpython_gc_generation}}": _rates(
         "cpython_gc_collections_total", "cpython_gc_generation"
     ),
-    "JVM {{jvm_gc_name}}": _rates("jvm_gc_duration_seconds_count", "jvm_gc_name"),
-    "V8 {{v8js_gc_type}}": _rates("v8js_gc_duration_seconds_count", "v8js_gc_type"),
+    "JVM {{jvm_gc_name}}": _counts("jvm_gc_duration_seconds", "jvm_gc_name"),
+    "V8 {{v8js_gc_type}}": _counts("v8js_gc_duration_seconds", "v8js_gc_type"),
     ".NET {{dotnet_gc_heap_generation}}": _rates(
         "dotnet_gc_collections_total", "dotnet_gc_heap_generation"
     ),
@@ -125,7 +130,8 @@ _SPANS: Final = f'resource.service.name="$service" && {SPANS_ENVIRONMENT}'
 _ANSWERED: Final = "(kind=server || kind=consumer)"
 SPANS: Final = f"{{{_SPANS} && {_ANSWERED}}} | rate() by (name)"
 FAILED_SPANS: Final = f"{{{_SPANS} && status=error}} | rate() by (name)"
-SPANS_DURATION: Final = f"{{{_SPANS} && {_ANSWERED}}} | quantile_over_time(duration, 0.5, 0.95)"
+# Without spans it would be 0.
+SPANS_DURATION: Final = f"{{{_SPANS} && {_ANSWERED}}} | quantile_over_time(duration, 0.5, 0.95) > 0"
 FAILED_TRACES: Final = f"{{{_SPANS} && status=error}}"
 SLOW_TRACES: Final = f"{{{_SPANS} && {_ANSWERED} && duration > ${{limit}}s}}"
 

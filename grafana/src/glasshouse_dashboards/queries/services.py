@@ -24,7 +24,8 @@ _DATABASE: Final = conventions.database(_CHOSEN)
 _BY: Final = ["service_name"]
 STARTS: Final = 'service_name=~"$service",job!="collector"'
 
-COUNT: Final = f'count(group by (service_name) (target_info{{{_CHOSEN},job!="collector"}}))'
+_SENDERS: Final = f'last_over_time(target_info{{{_CHOSEN},job!="collector"}}{RANGE})'
+COUNT: Final = f"count(group by (service_name) ({_SENDERS}))"
 REQUESTS: Final = f"sum({_SERVED.total(RANGE)})"
 FAILED: Final = f"max({_SERVED.failed_share(RANGE)})"
 SLOWEST: Final = f"max({_SERVED.quantile(95, RANGE, _BY)})"
@@ -45,11 +46,15 @@ def calls_between(chosen: str) -> dict[str, str]:
     failed = (
         f"sum by ({_CALLS}) (rate(traces_service_graph_request_failed_total{{{chosen}}}{RANGE}))"
     )
-    seconds = f"traces_service_graph_request_server_seconds_bucket{{{chosen}}}"
+    # As who calls sees it; a caller without spans sees nothing.
+    ends = " or ".join(
+        f"rate(traces_service_graph_request_{end}_seconds_bucket{{{chosen},{which}}}{RANGE})"
+        for end, which in (("client", 'client!="user"'), ("server", 'client="user"'))
+    )
     return {
         "rate": f"{total} > 0",
         "failed": f"(({failed}) or 0 * ({total})) / (({total}) > 0)",
-        "p95": f"histogram_quantile(0.95, sum by (le, {_CALLS}) (rate({seconds}{RANGE}))) >= 0",
+        "p95": f"histogram_quantile(0.95, sum by (le, {_CALLS}) ({ends})) >= 0",
     }
 
 
@@ -71,10 +76,10 @@ SPANS: Final = f"{{{_SPANS}}} | rate() by (resource.service.name)"
 LINES: Final = f"topk(20, sum by (service_name) (rate({{{_CHOSEN}}}[$__auto])))"
 SENDERS: Final = (
     "group by (service_name, service_version, deployment_environment_name, "
-    "telemetry_sdk_language, telemetry_sdk_version) "
-    f'(target_info{{{_CHOSEN},job!="collector"}})'
+    f"telemetry_sdk_language, telemetry_sdk_version) ({_SENDERS})"
 )
 OLD: Final = (
-    "count by (service_name, __name__) "
-    '({__name__=~"(http|rpc)_(server|client)_duration_milliseconds_count",' + _CHOSEN + "})"
+    "count by (service_name, __name__) (last_over_time("
+    '{__name__=~"(http|rpc)_(server|client)_duration_milliseconds_count",'
+    f"{_CHOSEN}}}{RANGE}))"
 )
