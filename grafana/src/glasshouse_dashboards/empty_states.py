@@ -46,7 +46,10 @@ EMPTY_REASONS: Final = {
         )
     },
     ("service", "Called by"): "Nobody whose spans are here called it in the chosen time.",
-    ("service", "Calls to"): "Its spans name nobody that it called in the chosen time.",
+    (
+        "service",
+        "Calls to",
+    ): 'Nobody that it called sends spans. See "Calls in spans" for addresses.',
     **{
         ("service", title): "No calls that http.client.request.duration measures."
         for title in (
@@ -66,6 +69,7 @@ EMPTY_REASONS: Final = {
     },
     ("service", "Spans answered"): _NO_SPANS,
     ("service", "Duration of spans answered"): _NO_SPANS,
+    ("service", "Calls in spans"): "No span of a call in the chosen time.",
     ("service", "Failed spans"): "No span failed in the chosen time.",
     ("service", "Failed traces"): "No span failed in the chosen time.",
     ("service", "Slow traces"): "Nothing took that long in the chosen time.",

@@ -29,6 +29,7 @@ _SLOW = Thresholds(0.8 * WITHIN_S["api-latency"], WITHIN_S["api-latency"])
 _LEFT = Thresholds(0.5, 0.1, falling=True)
 _OTHER = "/d/service?var-service=${__value.raw:percentencode}&${__url_time_range}"
 _SIXTH = 4
+_FIFTH = 5
 
 
 def build() -> Dashboard:
@@ -214,7 +215,7 @@ def _cause(board: Dashboard) -> Dashboard:
         .with_panel(
             merged_table(
                 "Calls to",
-                "From spans, whatever the environment: services, databases, queues.",
+                "From spans, whatever the environment: databases, and services that send spans.",
                 {"server": "Service", "connection_type": "Kind"},
                 _calls(q.CALLED),
                 links={"Service": _OTHER},
@@ -285,17 +286,17 @@ def _detail(board: Dashboard) -> Dashboard:
                 "In cores, of all its processes; of an event loop the share that it is busy.",
                 "short",
                 q.CPU,
-                span=QUARTER,
+                span=_FIFTH,
             )
         )
-        .with_panel(time_series("Memory", "Of all its processes.", "bytes", q.MEMORY, span=QUARTER))
+        .with_panel(time_series("Memory", "Of all its processes.", "bytes", q.MEMORY, span=_FIFTH))
         .with_panel(
             time_series(
                 "Threads and files",
                 "Of all its processes.",
                 "short",
                 q.THREADS,
-                span=QUARTER,
+                span=_FIFTH,
             )
         )
         .with_panel(
@@ -304,7 +305,7 @@ def _detail(board: Dashboard) -> Dashboard:
                 "Each second, by kind.",
                 "ops",
                 q.COLLECTIONS,
-                span=QUARTER,
+                span=_FIFTH,
             )
         )
         .with_panel(
@@ -313,7 +314,7 @@ def _detail(board: Dashboard) -> Dashboard:
                 "95th percentile of collections; of an event loop the 99th of its delay.",
                 "s",
                 q.PAUSES,
-                span=QUARTER,
+                span=4,  # what four fifths leave
             )
         )
         .with_panel(
@@ -322,6 +323,15 @@ def _detail(board: Dashboard) -> Dashboard:
                 "Requests and messages, by name. Also without metrics, but only those sampled.",
                 "reqps",
                 q.SPANS,
+                span=QUARTER,
+            )
+        )
+        .with_panel(
+            span_rate(
+                "Calls in spans",
+                "By address that is called, databases included.",
+                "reqps",
+                q.SPANS_OUT,
                 span=QUARTER,
             )
         )

@@ -129,6 +129,7 @@ THREADS: Final = {
 _SPANS: Final = f'resource.service.name="$service" && {SPANS_ENVIRONMENT}'
 _ANSWERED: Final = "(kind=server || kind=consumer)"
 SPANS: Final = f"{{{_SPANS} && {_ANSWERED}}} | rate() by (name)"
+SPANS_OUT: Final = f"{{{_SPANS} && kind=client}} | rate() by (span.server.address)"
 FAILED_SPANS: Final = f"{{{_SPANS} && status=error}} | rate() by (name)"
 # Without spans it would be 0.
 SPANS_DURATION: Final = f"{{{_SPANS} && {_ANSWERED}}} | quantile_over_time(duration, 0.5, 0.95) > 0"
