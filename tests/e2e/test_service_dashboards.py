@@ -49,13 +49,13 @@ ORDERS = f"orders-{RUN}"
 @pytest.fixture(scope="module")
 def service_map(http: httpx.Client, stack: Stack) -> None:
     """Tempo draws its service map: it leaves out what is half a minute old when it starts to."""
-    name = "traces_service_graph_request_total"
-    fresh = f"count((time() - timestamp({name})) < 60)"
-    with Sender(stack.otlp, f"early-{RUN}", stack.sender) as sender:
+    early = f"early-{RUN}"
+    drawn = f'traces_service_graph_request_total{{server="{early}"}}'
+    with Sender(stack.otlp, early, stack.sender) as sender:
 
         def probe() -> tuple[bool | None, object]:
-            if backends.prometheus_query(http, stack.url("prometheus"), fresh):
-                return True, "fresh"
+            if backends.prometheus_query(http, stack.url("prometheus"), drawn):
+                return True, "drawn"
             sender.spans([{**otlp.span("GET /early"), "kind": 2}])
             return None, "no service map"
 

@@ -1,6 +1,7 @@
 """What all panels share, so that a dashboard's module says only what it shows."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -39,6 +40,19 @@ _TRACES: Final = 20
 GOOD: Final = "green"
 WARNING: Final = "orange"
 BAD: Final = "red"
+NEUTRAL: Final = "blue"
+# The colour of a state, wherever a line or an area stands for it: by the name in the legend.
+STATES: Final = {
+    BAD: "failed|aborted|errors?|server errors|ERROR|FATAL|fatal|5[0-9]{2}",
+    WARNING: "retried|waited|too slow|refused|WARN|warn|4[0-9]{2}",
+    GOOD: "confirmed|completed|delivered|succeeded|2[0-9]{2}",
+    NEUTRAL: "created|submitted|requested|queued|INFO|info|3[0-9]{2}",
+}
+# Legends whose lines are states: these labels, or one of the names above.
+_STATEFUL: Final = re.compile(
+    r"\{\{(state|status|outcome|severity_text|\w*status_code)\}\}|"
+    + "|".join(rf"(?:{names})$" for names in STATES.values())
+)
 
 
 class Thresholds(NamedTuple):
@@ -120,6 +134,14 @@ def time_series(
             .range()
             .exemplar("_bucket" in query)
         )
+    return _with_state_colors(panel, queries)
+
+
+def _with_state_colors(panel: timeseries.Panel, legends: Iterable[str]) -> timeseries.Panel:
+    if any(_STATEFUL.match(legend) for legend in legends):
+        for color, names in STATES.items():
+            fixed = DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": color})
+            panel = panel.override_by_regexp(f"/^({names})$/", [fixed])
     return panel
 
 
@@ -380,7 +402,7 @@ def log_rate(
         panel = panel.with_target(
             loki.Dataquery().ref_id(reference).expr(query).legend_format(legend).query_type("range")
         )
-    return panel
+    return _with_state_colors(panel, queries)
 
 
 def row(title: str) -> dashboards.Row:

@@ -74,9 +74,15 @@ def graph(
             axes.axvline(first, color=COLORS[color], linewidth=0.8, linestyle=":")  # type: ignore[arg-type]
     custom = defaults.get("custom", {})
     highest = (
-        _stack(axes, series, time_range)
+        _stack(axes, series, time_range, colors(panel, series))
         if _stacked(panel)
-        else _lines(axes, series, time_range, points=custom.get("showPoints") == "always")
+        else _lines(
+            axes,
+            series,
+            time_range,
+            colors(panel, series),
+            points=custom.get("showPoints") == "always",
+        )
     )
     _limits(axes, defaults, highest)
     axes.set_ylim(bottom=0)
@@ -92,6 +98,24 @@ def graph(
     axes.tick_params(axis="x", length=0, pad=6)
     axes.tick_params(axis="y", length=0)
     return _svg(figure, f"{panel['id']}{panel['title']}{time_range.start}")
+
+
+def colors(panel: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
+    """Return a colour for each line: of the state that it is named after, else the next one."""
+    fixed = [
+        (re.compile(override["matcher"]["options"].strip("/")), one["value"]["fixedColor"])
+        for override in panel["fieldConfig"].get("overrides", [])
+        if override["matcher"]["id"] == "byRegexp"
+        for one in override["properties"]
+        if one["id"] == "color"
+    ]
+    return [
+        next(
+            (COLORS[color] for name, color in fixed if name.search(one.name)),
+            PALETTE[index % len(PALETTE)],
+        )
+        for index, one in enumerate(series)
+    ]
 
 
 def bar_gauge(panel: Mapping[str, Any], series: Sequence[Series], size: tuple[int, int]) -> str:
@@ -166,10 +190,16 @@ def _gaps(one: Series, time_range: TimeRange) -> tuple[list[datetime], list[floa
     return times, values
 
 
-def _lines(axes: Axes, series: Sequence[Series], time_range: TimeRange, *, points: bool) -> float:
-    for index, one in enumerate(series):
+def _lines(
+    axes: Axes,
+    series: Sequence[Series],
+    time_range: TimeRange,
+    shades: Sequence[str],
+    *,
+    points: bool,
+) -> float:
+    for one, color in zip(series, shades, strict=True):
         times, values = _gaps(one, time_range)
-        color = PALETTE[index % len(PALETTE)]
         axes.plot(times, values, color=color, linewidth=1.6, solid_capstyle="round")  # type: ignore[arg-type]
         if points:
             axes.plot(times, values, color=color, marker="o", markersize=3, linestyle="")  # type: ignore[arg-type]
@@ -178,14 +208,15 @@ def _lines(axes: Axes, series: Sequence[Series], time_range: TimeRange, *, point
     return max((max(one.values) for one in series), default=0)
 
 
-def _stack(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float:
+def _stack(
+    axes: Axes, series: Sequence[Series], time_range: TimeRange, shades: Sequence[str]
+) -> float:
     moments = _moments_of_stack(series, time_range)
     by_series = [dict(zip(one.times, one.values, strict=True)) for one in series]
     columns = [[values.get(at, 0.0) for at in moments] for values in by_series]
-    colors = [PALETTE[index % len(PALETTE)] for index in range(len(series))]
     if columns:
         times = [datetime.fromtimestamp(at, tz=UTC) for at in moments]
-        axes.stackplot(times, *columns, colors=colors, alpha=0.55, linewidth=0)  # type: ignore[arg-type]
+        axes.stackplot(times, *columns, colors=list(shades), alpha=0.55, linewidth=0)  # type: ignore[arg-type]
     return max((sum(column) for column in zip(*columns, strict=True)), default=0)
 
 

@@ -223,9 +223,9 @@ def _details(labels: Mapping[str, str]) -> str:
 def _render_legend(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     names = [
-        f'<li><i style="background:{draw.PALETTE[index % len(draw.PALETTE)]}"></i>'
+        f'<li><i style="background:{color}"></i>'
         f"{html.escape(one.name)} <b>{html.escape(units.text(one.last, unit))}</b></li>"
-        for index, one in enumerate(series[:_LEGEND])
+        for one, color in list(zip(series, draw.colors(panel, series), strict=True))[:_LEGEND]
     ]
     if len(series) > _LEGEND:
         names.append(f"<li>and {len(series) - _LEGEND} more</li>")
