@@ -29,7 +29,6 @@ _SLOW = Thresholds(0.8 * WITHIN_S["api-latency"], WITHIN_S["api-latency"])
 _LEFT = Thresholds(0.5, 0.1, falling=True)
 _OTHER = "/d/service?var-service=${__value.raw:percentencode}&${__url_time_range}"
 _SIXTH = 4
-_FIFTH = 5
 
 
 def build() -> Dashboard:
@@ -106,6 +105,7 @@ def _symptom(board: Dashboard) -> Dashboard:
                 "percentunit",
                 q.BUDGET,
                 thresholds=_LEFT,
+                decimals=0,  # far below nothing it is a long number
                 span=_SIXTH,
             )
         )
@@ -116,6 +116,7 @@ def _symptom(board: Dashboard) -> Dashboard:
                 "percentunit",
                 q.FAST_BUDGET,
                 thresholds=_LEFT,
+                decimals=0,  # far below nothing it is a long number
                 span=_SIXTH,
             )
         )
@@ -286,17 +287,15 @@ def _detail(board: Dashboard) -> Dashboard:
                 "In cores, of all its processes; of an event loop the share that it is busy.",
                 "short",
                 q.CPU,
-                span=_FIFTH,
             )
         )
-        .with_panel(time_series("Memory", "Of all its processes.", "bytes", q.MEMORY, span=_FIFTH))
+        .with_panel(time_series("Memory", "Of all its processes.", "bytes", q.MEMORY))
         .with_panel(
             time_series(
                 "Threads and files",
                 "Of all its processes.",
                 "short",
                 q.THREADS,
-                span=_FIFTH,
             )
         )
         .with_panel(
@@ -305,7 +304,7 @@ def _detail(board: Dashboard) -> Dashboard:
                 "Each second, by kind.",
                 "ops",
                 q.COLLECTIONS,
-                span=_FIFTH,
+                span=HALF,
             )
         )
         .with_panel(
@@ -314,7 +313,7 @@ def _detail(board: Dashboard) -> Dashboard:
                 "95th percentile of collections; of an event loop the 99th of its delay.",
                 "s",
                 q.PAUSES,
-                span=4,  # what four fifths leave
+                span=HALF,
             )
         )
         .with_panel(

@@ -88,7 +88,11 @@ def graph(
     axes.set_ylim(bottom=0)
     if highest == 0:
         axes.set_ylim(top=1)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.yaxis.set_major_locator(
+        FixedLocator(binary_ticks(axes.get_ylim()[1]))
+        if defaults["unit"] in {"bytes", "Bps"}
+        else MaxNLocator(nbins=4)
+    )
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda value, _: units.text(value, defaults["unit"]))
     )
@@ -151,6 +155,12 @@ def threshold(defaults: Mapping[str, Any], value: float) -> str:
     return color
 
 
+def binary_ticks(highest: float) -> list[int]:
+    """Return at most five round numbers of bytes up to ``highest``, as Grafana does."""
+    step = 2 ** max(0, math.ceil(math.log2(max(highest, 1) / 4)))
+    return list(range(0, math.floor(highest) + 1, step))
+
+
 def _moments(time_range: TimeRange) -> list[float]:
     """Return round times, as few as fit below a graph."""
     every = next((one for one in _ROUND_S if time_range.seconds / one <= _TICKS), _ROUND_S[-1])
@@ -211,7 +221,7 @@ def _lines(
 def _stack(
     axes: Axes, series: Sequence[Series], time_range: TimeRange, shades: Sequence[str]
 ) -> float:
-    moments = _moments_of_stack(series, time_range)
+    moments = moments_of_stack(series, time_range)
     by_series = [dict(zip(one.times, one.values, strict=True)) for one in series]
     columns = [[values.get(at, 0.0) for at in moments] for values in by_series]
     if columns:
@@ -220,7 +230,7 @@ def _stack(
     return max((sum(column) for column in zip(*columns, strict=True)), default=0)
 
 
-def _moments_of_stack(series: Sequence[Series], time_range: TimeRange) -> list[float]:
+def moments_of_stack(series: Sequence[Series], time_range: TimeRange) -> list[float]:
     """Return all times, with one more at each end of a gap: a stack is nothing in between."""
     longest = 4 * max(time_range.step, 15)
     moments = sorted({at for one in series for at in one.times})

@@ -188,7 +188,7 @@ def _render_traces(found: Sequence[Trace]) -> str:
     body = "".join(
         f"<tr><td>{datetime.fromtimestamp(one.at, tz=UTC):%H:%M:%S}</td>"
         f"<td>{html.escape(one.service)}</td><td>{html.escape(one.name)}</td>"
-        f"<td>{html.escape(units.text(one.took, 's'))}</td></tr>"
+        f"<td>{units.text(one.took, 's') if one.took else 'under 1 ms'}</td></tr>"
         for one in found[:_TABLE_ROWS]
     )
     more = len(found) - _TABLE_ROWS
