@@ -101,6 +101,36 @@ def test_the_links_of_a_dashboard_lead_somewhere(uid: str) -> None:
         assert name in alerts(), f"{name} is no alert"
 
 
+def test_a_click_on_a_service_opens_its_details() -> None:
+    urls = [
+        link["url"]
+        for board in BOARDS.values()
+        for panel in panels(board)
+        for link in [
+            *panel.get("fieldConfig", {}).get("defaults", {}).get("links", []),
+            *(
+                link
+                for override in panel.get("fieldConfig", {}).get("overrides", [])
+                for one in override["properties"]
+                if one["id"] == "links"
+                for link in one["value"]
+            ),
+        ]
+    ]
+    assert urls
+    for url in urls:
+        [uid, name] = re.match(r"/d/(\w+)\?var-(\w+)=", url).groups()  # type: ignore[union-attr]
+        assert name in variables(BOARDS[uid])
+        assert "${__url_time_range}" in url
+
+
+def test_a_group_of_a_regular_expression_is_no_variable() -> None:
+    time_range = TimeRange(start=0, end=900)
+    assert expand('"$1" $route ${route}', {"route": "x"}, time_range) == '"$1" x x'
+    with pytest.raises(KeyError):
+        expand("$nobody", {}, time_range)
+
+
 @EVERY_BOARD
 def test_panels_neither_overlap_nor_leave_the_grid(uid: str) -> None:
     taken: set[tuple[int, int]] = set()
