@@ -20,6 +20,8 @@ from glasshouse_dashboards.boards import (
     payments,
     pipeline,
     postgres,
+    service,
+    services,
     slos,
     start,
 )
@@ -30,6 +32,8 @@ FOLDER: Final = Path(__file__).parents[2] / "dashboards"
 DASHBOARDS: Final = {
     "start": start.build,
     "slos": slos.build,
+    "services": services.build,
+    "service": service.build,
     "api": api.build,
     "payments": payments.build,
     "automation": automation.build,
