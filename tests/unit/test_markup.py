@@ -77,9 +77,9 @@ def jobs(text: str, links: Links) -> str:
 @pytest.mark.parametrize(
     ("links", "times"),
     [
-        # Once more in the banner; with Grafana a trace is a link with a name, a title and a text.
+        # With Grafana a trace is a link with an address, a name, a title and a text.
         (Links(), 8),
-        (Links(grafana="http://grafana", runbooks="http://runbooks"), 10),
+        (Links(grafana="http://grafana", runbooks="http://runbooks"), 11),
     ],
     ids=["without links", "with links"],
 )

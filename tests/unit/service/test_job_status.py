@@ -29,12 +29,17 @@ async def history(pool: Pool, jobs: procrastinate.App) -> None:
     await execute(
         pool,
         "INSERT INTO job_runs (job_id, job, attempt, worker, started_at, finished_at, outcome,"
-        " error_class) VALUES"
-        " (1, 'confirm_payment', 1, 'w', now(), now() - interval '3 h', 'succeeded', NULL),"
-        " (2, 'confirm_payment', 1, 'w', now(), now() - interval '2 h', 'retried', 'OSError'),"
-        " (2, 'confirm_payment', 2, 'w', now(), now() - interval '1 h', 'failed', 'OSError'),"
-        " (3, 'confirm_payment', 1, 'w', now(), now() - interval '2 d', 'failed', 'OSError'),"
-        " (4, 'confirm_payment', 1, 'w', now(), NULL, NULL, NULL)",
+        " error_class, trace_id) VALUES"
+        " (1, 'confirm_payment', 1, 'w', now(), now() - interval '3 h', 'succeeded', NULL, NULL),"
+        " (2, 'confirm_payment', 1, 'w', now(), now() - interval '2 h', 'retried', 'OSError',"
+        "  repeat('b', 32)),"
+        " (2, 'confirm_payment', 2, 'w', now(), now() - interval '1 h', 'failed', 'OSError',"
+        "  repeat('a', 32)),"
+        " (3, 'confirm_payment', 1, 'w', now(), now() - interval '2 d', 'failed', 'KeyError',"
+        "  NULL),"
+        " (4, 'confirm_payment', 1, 'w', now(), NULL, NULL, NULL, NULL),"
+        " (5, 'sweep_payments', 1, 'w', now(), now() - interval '1 h', 'succeeded', NULL, NULL),"
+        " (6, 'sweep_payments', 1, 'w', now(), now(), 'aborted', 'JobAborted', repeat('c', 32))",
     )
     for _ in range(2):
         await jobs.configure_task(CONFIRM_PAYMENT).defer_async(payment_id="tx")
@@ -71,12 +76,17 @@ async def test_each_job_shows_its_past_present_and_future(pool: Pool):
     assert seconds_ago(confirm.last_success) == pytest.approx(3 * 3600, abs=30)
     assert confirm.oldest_pending_age == pytest.approx(90, abs=30)
     assert (confirm.schedule, confirm.next_run) == (None, None)
+    assert seconds_ago(confirm.last_failure) == pytest.approx(3600, abs=30)
+    assert (confirm.last_failure_error, confirm.last_failure_trace) == ("OSError", "a" * 32)
     deliver = status[DELIVER_NOTIFICATION]
     assert (deliver.running, deliver.pending, deliver.oldest_pending_age) == (0, 0, 0.0)
     assert seconds_ago(deliver.next_run) == pytest.approx(-3600, abs=30)
     assert (deliver.last_outcome, deliver.last_success) == (None, None)
     sweep = status[SWEEP_PAYMENTS]
     assert sweep.schedule == "* * * * *"
+    assert (confirm.overdue, deliver.overdue, sweep.overdue) == (False, False, True)
+    # What is cancelled on request has not failed.
+    assert (sweep.last_outcome, sweep.last_failure) == ("aborted", None)
     assert -61 < seconds_ago(sweep.next_run) < 1
 
 
