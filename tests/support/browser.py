@@ -1,4 +1,4 @@
-"""Looks at a page in a real browser without a window, as it would be laid out and coloured."""
+"""Reads a page in a real browser without a window, as it is laid out and coloured there."""
 
 import html
 import json
@@ -22,7 +22,7 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-# A page runs no script of its own, so it is looked at from outside, in a frame of the wanted width.
+# A page runs no script of its own, so it is read from outside, in a frame of the wanted width.
 _OUTSIDE: Final = """<!doctype html><meta charset="utf-8">
 <iframe id="page" style="width:{width}px;height:900px;border:0" srcdoc="{page}"></iframe>
 <script>

@@ -197,7 +197,7 @@ def test_a_job_is_overdue_after_twice_its_interval_and_a_minute(
 
 def test_what_is_wrong_stands_first_and_leads_to_its_row() -> None:
     made = page(job(last_outcome="succeeded"), failed(SWEEP_PAYMENTS))
-    assert made.all("title")[0][1] == "1 to look at: jobs"
+    assert made.all("title")[0][1] == "1 to check: jobs"
     anchor = made.link(f"{SWEEP_PAYMENTS}: failed")
     assert made.text.index(anchor) < made.text.index("<table")
     [(row, said)] = made.all("tr", id=anchor.removeprefix("#"))
@@ -209,13 +209,13 @@ def test_what_is_wrong_stands_first_and_leads_to_its_row() -> None:
 def test_that_no_worker_is_alive_stands_first(states: tuple[str, ...]) -> None:
     made = page(job(), workers=tuple(worker(one) for one in states))
     assert made.link("no worker is alive: no job runs").endswith("/WorkerHeartbeatLost.md")
-    assert "All well" not in made.text
+    assert "All healthy" not in made.text
 
 
-def test_all_well_is_said_with_counts() -> None:
+def test_that_all_is_healthy_is_said_with_counts() -> None:
     made = page(job(running=2, pending=1), job(running=1), workers=(worker(), worker("lost")))
     [(attrs, said)] = [one for one in made.all("p") if "banner" in one[0].get("class", "")]
-    assert said == "All well. Running: 3. Waiting: 1. Workers alive: 1."
+    assert said == "All healthy. Running: 3. Waiting: 1. Workers alive: 1."
     assert attrs["class"] == "banner good"
     assert made.all("title")[0][1] == "Jobs"
 
@@ -275,7 +275,7 @@ def test_without_their_addresses_there_are_no_links_and_the_whole_id() -> None:
     assert TRACE in made.cell("Last failure")
 
 
-def test_it_loads_again_by_itself_until_it_is_told_not_to() -> None:
+def test_it_loads_again_by_itself_until_it_is_stopped() -> None:
     assert page().all("meta", **{"http-equiv": "refresh"})
     assert page().link("Stop") == "?reload=off"
     still = page(reload=False)
@@ -301,7 +301,7 @@ def test_the_policy_allows_the_pages_own_style_alone() -> None:
     assert "@import" not in style
 
 
-def test_tables_are_tables_to_those_who_hear_them() -> None:
+def test_tables_are_tables_to_a_screen_reader() -> None:
     made = Page(everything())
     assert len(made.all("table")) == len(made.all("caption")) == 2
     assert [attrs.get("scope") for attrs, _ in made.all("th")].count(None) == 0

@@ -1,6 +1,6 @@
 """The job status as a page: text from the server, no script, nothing from elsewhere.
 
-It is looked at on a bad day, on whatever screen is at hand: each state is a word and a colour, each
+It is opened on a bad day, on whatever screen is at hand: each state is a word and a colour, each
 time is relative with the exact one behind it, and what is wrong stands first, with its runbook.
 """
 
@@ -91,7 +91,7 @@ class _Page:
         self, jobs: Sequence[JobStatus], workers: Sequence[WorkerStatus], *, reload: bool
     ) -> str:
         wrong = [*self._wrong_jobs(jobs), *self._wrong_workers(workers)]
-        title = f"{len(wrong)} to look at: jobs" if wrong else "Jobs"
+        title = f"{len(wrong)} to check: jobs" if wrong else "Jobs"
         every = f'<meta http-equiv="refresh" content="{RELOAD_EVERY_S}">\n' if reload else ""
         return (
             f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{every}'
@@ -244,9 +244,9 @@ def _banner(
         waiting = sum(job.pending for job in jobs)
         alive = sum(one.state == "alive" for one in workers)
         counts = f"Running: {running}. Waiting: {waiting}. Workers alive: {alive}."
-        return f'<p class="banner good"><b>All well.</b> {counts}</p>'
+        return f'<p class="banner good"><b>All healthy.</b> {counts}</p>'
     items = "".join(f"<li>{one}</li>" for one in wrong)
-    return f'<div class="banner bad"><b>To look at</b><ul>{items}</ul></div>'
+    return f'<div class="banner bad"><b>Needs attention</b><ul>{items}</ul></div>'
 
 
 def _explore(grafana: str, trace_id: str, around: datetime) -> str:
