@@ -1,4 +1,4 @@
-"""The preview shows values as Grafana does, and knows every unit the dashboards use."""
+"""The preview shows what is sent as text, and runs its own script alone."""
 
 import base64
 import hashlib
@@ -12,8 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from glasshouse_dashboards.__main__ import FOLDER
-from glasshouse_dashboards.expand import dashboards, panels
-from glasshouse_dashboards.preview import Backends, draw, units, write
+from glasshouse_dashboards.preview import Backends, draw, write
 from support.http_server import Handler, serving
 
 # What somebody sends who wants to be more than text on the page.
@@ -121,37 +120,6 @@ def test_the_page_runs_its_own_script_alone(page: tuple[Tags, dict[str, int]]) -
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "shown"),
-    [
-        (0.385, "s", "385 ms"),
-        (90, "s", "1.5 min"),
-        (0, "s", "0 s"),
-        (0.9995, "percentunit", "99.95 %"),
-        (1, "percentunit", "100 %"),
-        (1234, "short", "1.23 k"),
-        (0.25, "reqps", "0.25 req/s"),
-        (1536, "bytes", "1.5 KiB"),
-        (2048, "Bps", "2 KiB/s"),
-        (float("nan"), "s", "-"),
-    ],
-)
-def test_a_value_is_shown_as_in_grafana(value: float, unit: str, shown: str) -> None:
-    assert units.text(value, unit) == shown
-
-
-def test_every_unit_is_known() -> None:
-    used = {
-        panel["fieldConfig"]["defaults"]["unit"]
-        for board in dashboards(FOLDER)
-        for panel in panels(board)
-        if panel["type"] != "logs"
-    }
-    assert used <= units.KNOWN
-    with pytest.raises(KeyError):
-        units.text(1, "furlongs")
 
 
 @pytest.mark.parametrize(
