@@ -1,6 +1,6 @@
 """What all panels share, so that a dashboard's module says only what it shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from grafana_foundation_sdk.builders import bargauge, loki, prometheus, timeseries
@@ -32,6 +32,23 @@ THIRD: Final = 8
 QUARTER: Final = 6
 _GRAPH_HEIGHT: Final = 8
 _STAT_HEIGHT: Final = 4
+
+# Without it Grafana writes 100.0% for 99.95%, which is not the same promise.
+_SHARE_DECIMALS: Final = 2
+# A state has one colour on every dashboard. By their order in a legend, as Grafana does it, what
+# failed was green on one and yellow on the next. Severities are as in Grafana's own list of lines.
+_STATES: Final = {
+    "green": "confirmed|completed|delivered|succeeded|info",
+    "red": "failed|server errors|error",
+    "orange": "retried|set aside|warn|warning",
+    "purple": "aborted|fatal|critical",
+    "blue": "submitted|requested|queued|debug",
+    "light-blue": "created|trace",
+}
+_STATUS_CODES: Final = {"green": "2..", "red": "5..", "orange": "4..", "blue": "1..|3.."}
+# The legends whose names are states.
+_STATE_LEGENDS: Final = ("{{state}}", "{{status}}", "{{outcome}}", "{{severity_text}}")
+_CODE_LEGEND: Final = "{{http_response_status_code}}"
 
 GOOD: Final = "green"
 WARNING: Final = "orange"
@@ -117,6 +134,24 @@ def time_series(
             .range()
             .exemplar("_bucket" in query)
         )
+    if unit == "percentunit":
+        panel = panel.decimals(_SHARE_DECIMALS)
+    return _with_colors_of_states(panel, queries)
+
+
+def _with_colors_of_states(panel: timeseries.Panel, legends: Iterable[str]) -> timeseries.Panel:
+    """Give each state its colour, and the codes of a class of statuses shades of one."""
+    legends = set(legends)
+    colors: dict[str, tuple[str, str]] = {}
+    if legends & {*_STATE_LEGENDS, *"|".join(_STATES.values()).split("|")}:
+        colors |= {pattern: (color, "fixed") for color, pattern in _STATES.items()}
+    if _CODE_LEGEND in legends:
+        colors |= {pattern: (color, "shades") for color, pattern in _STATUS_CODES.items()}
+    for pattern, (color, mode) in colors.items():
+        value = {"mode": mode, "fixedColor": color}
+        panel = panel.override_by_regexp(
+            f"/^({pattern})$/i", [DynamicConfigValue(id_val="color", value=value)]
+        )
     return panel
 
 
@@ -135,8 +170,8 @@ def stat(
 
     Counts are whole numbers, though increase() makes fractions of them.
     """
-    if decimals is None and unit == "short":
-        decimals = 0
+    if decimals is None:
+        decimals = {"short": 0, "percentunit": _SHARE_DECIMALS}.get(unit)
     panel = (
         stat_builders.Panel()
         .title(title)
@@ -183,6 +218,8 @@ def bar_gauge(
         .thresholds(_thresholds(thresholds))
         .with_target(prometheus.Dataquery().ref_id("A").expr(query).legend_format(legend).instant())
     )
+    if unit == "percentunit":
+        panel = panel.decimals(_SHARE_DECIMALS)
     return panel if max_value is None else panel.max(max_value)
 
 
@@ -249,7 +286,7 @@ def logs(title: str, description: str, query: str, *, span: int = FULL) -> logs_
 def log_rate(title: str, description: str, unit: str, legend: str, query: str) -> timeseries.Panel:
     """Return a graph of a number that LogQL computes from logs."""
     panel = time_series(title, description, unit, {}, stacked=True, span=HALF)
-    return panel.datasource(LOKI).with_target(
+    return _with_colors_of_states(panel, [legend]).datasource(LOKI).with_target(
         loki.Dataquery().ref_id("A").expr(query).legend_format(legend).query_type("range")
     )
 
