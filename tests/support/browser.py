@@ -2,16 +2,17 @@
 
 import html
 import json
-import re
 import shutil
 import subprocess
 import tempfile
-from pathlib import Path
+import threading
 from typing import Any, Final
 
 import pytest
 
-TIMEOUT_S: Final = 120
+from support.http_server import Handler, serving
+
+TIMEOUT_S: Final = 240
 _FLAGS: Final = (
     "--headless",
     "--no-sandbox",  # root in a container cannot make one, and the pages are ours
@@ -21,44 +22,66 @@ _FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--dump-dom",  # and end, once all is loaded
 )
-# A page runs no script of its own, so it is read from outside, in a frame of the wanted width.
-_OUTSIDE: Final = """<!doctype html><meta charset="utf-8">
-<iframe id="page" style="width:{width}px;height:900px;border:0" srcdoc="{page}"></iframe>
+# Pages may run no script but their own: each is read from outside, in a frame of the wanted size.
+# The image is loaded when the answer is there, so that the browser does not end before.
+_OUTSIDE: Final = """<!doctype html><meta charset="utf-8"><body style="margin:0">
+<iframe id="page" style="width:{width}px;height:{height}px;border:0" srcdoc="{page}"></iframe>
+<img src="/wait">
 <script>
-addEventListener("load", () => {{
+document.getElementById("page").addEventListener("load", () => {{
   const view = document.getElementById("page").contentWindow, page = view.document;
-  const found = (() => {{ {look} }})();
-  document.body.innerHTML = "";
-  const out = document.createElement("pre");
-  out.id = "found";
-  out.textContent = JSON.stringify(found);
-  document.body.append(out);
+  const look = () => {{
+    const found = (() => {{ {look} }})();
+    if (found === undefined) return setTimeout(look, 100);
+    fetch("/found", {{ method: "POST", body: JSON.stringify(found) }});
+  }};
+  look();
 }});
 </script>
 """
-_FOUND: Final = re.compile(r'<pre id="found">(.*?)</pre>', re.DOTALL)
 
 
-def look(page: str, script: str, *, width: int, dark: bool = False) -> Any:
-    """Return what ``script``, the body of a function, finds in the page: ``page`` is its document,
-    ``view`` its window. Skips the test where Chromium is not installed."""
-    program = next(
-        (one for name in ("chromium", "google-chrome") if (one := shutil.which(name))), None
-    )
+def look(page: str, script: str, *, width: int, height: int = 900, dark: bool = False) -> Any:
+    """Return what ``script``, the body of a function, finds in the page.
+
+    ``page`` is its document and ``view`` its window there. While it returns nothing it is called
+    again. Skips the test where Chromium is not installed.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "outside.html"
-        file.write_text(
-            _OUTSIDE.format(page=html.escape(page), look=script, width=width), encoding="utf-8"
-        )
-        # 0 is dark, 1 is light.
-        theme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-        command = [program, *_FLAGS, theme, f"--user-data-dir={folder}/profile", "--dump-dom"]
-        done = subprocess.run(
-            [*command, file.as_uri()], capture_output=True, text=True, check=True, timeout=TIMEOUT_S
-        )
-    found = _FOUND.search(done.stdout)
-    assert found, f"no answer from the page: {done.stdout[:500]} {done.stderr[-500:]}"
-    return json.loads(html.unescape(found[1]))
+    outside = _OUTSIDE.format(page=html.escape(page), look=script, width=width, height=height)
+    answered = threading.Event()
+    answers: list[bytes] = []
+
+    class Pages(Handler):
+        protocol_version = "HTTP/1.0"  # the browser ends without closing its connections
+
+        def do_GET(self) -> None:
+            if self.path == "/wait":
+                answered.wait(TIMEOUT_S)
+            self.answer(
+                b"" if self.path == "/wait" else outside.encode(),
+                headers={"Content-Type": "text/html; charset=utf-8"},
+            )
+
+        def do_POST(self) -> None:
+            answers.append(self.body())
+            self.answer()
+            answered.set()
+
+    with tempfile.TemporaryDirectory() as profile, serving(Pages) as url:
+        command = [
+            program,
+            *_FLAGS,
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",  # 0 is dark, 1 is light
+            f"--user-data-dir={profile}",
+            f"--window-size={max(width, 500)},{height}",
+            url,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S + 30)
+    assert answers, f"the page did not answer in {TIMEOUT_S} s: {done.stderr[-500:]}"
+    return json.loads(answers[0])

@@ -13,6 +13,7 @@ import pytest
 
 from glasshouse_dashboards.__main__ import FOLDER
 from glasshouse_dashboards.preview import Backends, draw, write
+from support import browser
 from support.http_server import Handler, serving
 
 # What somebody sends who wants to be more than text on the page.
@@ -72,18 +73,28 @@ class Tags(HTMLParser):
         if tag == "meta":
             self.metas[found.get("http-equiv", "")] = found.get("content", "")
         self._inside = tag
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        (self.scripts if self._inside == "script" else self.text).append(data)
+        if self._inside == "script":
+            self.scripts[-1] += data
+        else:
+            self.text.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = ""
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tags, dict[str, int]]:
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the preview of hostile data is."""
+    return tmp_path_factory.mktemp("preview") / "preview.html"
+
+
+@pytest.fixture(scope="module")
+def page(path: Path) -> tuple[Tags, dict[str, int]]:
     """The preview of hostile data, and how many panels it calls empty."""
-    path = tmp_path_factory.mktemp("preview") / "preview.html"
     with serving(Hostile) as url:
         empty = write(FOLDER, path, Backends(prometheus=url, loki=url), minutes=15)
     tags = Tags()
@@ -99,7 +110,7 @@ def test_what_is_sent_is_text_on_the_page(
     assert [one for one in HOSTILE if one not in text] == []
     assert not {one for one in tags.attributes if one.startswith("on")}
     assert not {"src", "autofocus", "img", "frac"} & (tags.attributes | tags.names)
-    assert len(tags.scripts) == 1
+    assert len(tags.scripts) == 2
     assert set(empty.values()) == {0}
     # The control: the same page without quotes or escapes has what is claimed to be absent.
     careless = Tags()
@@ -107,17 +118,44 @@ def test_what_is_sent_is_text_on_the_page(
     assert {"onmouseover", "onfocus"} & careless.attributes
 
 
+# The document as Grafana's code leaves it.
+LEFT = """
+const drawn = [...page.querySelectorAll(".drawn")];
+const ready = (one) => one.firstChild && (one.querySelector("canvas")
+  || !one.dataset.panel.includes('"type":"timeseries"') || one.textContent.includes("fails here"));
+if (!drawn.every(ready)) return undefined;
+const elements = [...page.querySelectorAll("body *")];
+return {
+  panels: drawn.length,
+  text: drawn.map((one) => one.textContent).join(" "),
+  names: [...new Set(elements.map((one) => one.localName))],
+  attributes: [...new Set(elements.flatMap((one) => one.getAttributeNames()))],
+};
+"""
+
+
+@pytest.mark.usefixtures("page")
+def test_what_is_sent_is_text_when_it_is_drawn(path: Path) -> None:
+    found = browser.look(path.read_text(encoding="utf-8"), LEFT, width=1440, height=24_000)
+    assert found["panels"] > 100
+    assert [one for one in HOSTILE if one not in found["text"]] == []
+    assert not {one for one in found["attributes"] if one.startswith("on")}
+    assert not {"autofocus", "src"} & set(found["attributes"])
+    assert not {"img", "frac"} & set(found["names"])
+
+
 def test_a_severity_is_one_of_six(page: tuple[Tags, dict[str, int]]) -> None:
     tags, _ = page
     assert tags.classes <= {"", "trace", "debug", "info", "warn", "error", "fatal"}
 
 
-def test_the_page_runs_its_own_script_alone(page: tuple[Tags, dict[str, int]]) -> None:
+def test_the_page_runs_its_own_scripts_alone(page: tuple[Tags, dict[str, int]]) -> None:
     tags, _ = page
     policy = tags.metas["Content-Security-Policy"]
-    digest = base64.b64encode(hashlib.sha256(tags.scripts[0].encode()).digest()).decode()
+    digests = [hashlib.sha256(script.encode()).digest() for script in tags.scripts]
+    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     assert policy == (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'"
     )
 

@@ -286,8 +286,12 @@ def logs(title: str, description: str, query: str, *, span: int = FULL) -> logs_
 def log_rate(title: str, description: str, unit: str, legend: str, query: str) -> timeseries.Panel:
     """Return a graph of a number that LogQL computes from logs."""
     panel = time_series(title, description, unit, {}, stacked=True, span=HALF)
-    return _with_colors_of_states(panel, [legend]).datasource(LOKI).with_target(
-        loki.Dataquery().ref_id("A").expr(query).legend_format(legend).query_type("range")
+    return (
+        _with_colors_of_states(panel, [legend])
+        .datasource(LOKI)
+        .with_target(
+            loki.Dataquery().ref_id("A").expr(query).legend_format(legend).query_type("range")
+        )
     )
 
 

@@ -31,6 +31,8 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    # The script draws after the page is loaded. The browser's own clock, which stands meanwhile.
+    "--virtual-time-budget=10000",
 )
 
 
