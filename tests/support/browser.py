@@ -43,16 +43,22 @@ document.getElementById("page").addEventListener("load", () => {{
 """
 
 
+def program() -> str:
+    """Return the path of a browser. Skips the test where Chromium is not installed."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    return found
+
+
 def look(page: str, script: str, *, width: int, height: int = 900, dark: bool = False) -> Any:
     """Return what ``script``, the body of a function, finds in the page.
 
     ``page`` is its document and ``view`` its window there. While it returns nothing it is called
     again. Skips the test where Chromium is not installed.
     """
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next((found for name in names if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
+    path = program()
     outside = _OUTSIDE.format(page=html.escape(page), look=script, width=width, height=height)
     answered = threading.Event()
     answers: list[bytes] = []
@@ -75,7 +81,7 @@ def look(page: str, script: str, *, width: int, height: int = 900, dark: bool = 
 
     with tempfile.TemporaryDirectory() as profile, serving(Pages) as url:
         command = [
-            program,
+            path,
             *_FLAGS,
             f"--blink-settings=preferredColorScheme={0 if dark else 1}",  # 0 is dark, 1 is light
             f"--user-data-dir={profile}",

@@ -1,6 +1,5 @@
 """Pictures of the preview are taken once its panels are drawn."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,14 @@ import pytest
 from glasshouse_cli import preview
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
-from support import pictures
+from support import browser, pictures
 
-needs_browser = pytest.mark.skipif(
-    shutil.which("chromium") is None, reason="Chromium is not installed: apt-get install chromium"
-)
+
+@pytest.fixture(autouse=True)
+def _needs_browser() -> None:  # pyright: ignore[reportUnusedFunction]
+    browser.program()
+
+
 # A page whose only panel is drawn late, if ever.
 PAGE = """<!doctype html>
 <article class="stat"><div class="drawn" style="width:1440px;height:890px"></div></article>
@@ -25,7 +27,6 @@ setTimeout(() => {
 """
 
 
-@needs_browser
 def test_a_picture_shows_what_is_drawn_after_the_page_is_loaded(tmp_path: Path) -> None:
     page = tmp_path / "preview.html"
     page.write_text(PAGE % "true", encoding="utf-8")
@@ -36,7 +37,6 @@ def test_a_picture_shows_what_is_drawn_after_the_page_is_loaded(tmp_path: Path) 
         assert picture.share_drawn > 0.3
 
 
-@needs_browser
 def test_a_page_that_draws_nothing_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
