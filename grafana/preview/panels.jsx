@@ -21,7 +21,8 @@ const PROCESSORS = {
 };
 const GRAPH = {
   axisPlacement: "auto", axisLabel: "", axisColorMode: "text", axisBorderShow: false,
-  axisCenteredZero: false, axisGridShow: true, barAlignment: 0, barWidthFactor: 0.6,
+  axisCenteredZero: false, axisGridShow: true, axisSoftMax: undefined, axisSoftMin: undefined,
+  barAlignment: 0, barWidthFactor: 0.6,
   drawStyle: "line", fillOpacity: 0, gradientMode: "none", insertNulls: false,
   hideFrom: { tooltip: false, viz: false, legend: false }, lineInterpolation: "linear",
   lineStyle: { fill: "solid" }, lineWidth: 1, pointSize: 5, scaleDistribution: { type: "linear" },

@@ -9,7 +9,7 @@ const { formattedValueToString, getValueFormat } = require("@grafana/data");
 const { version } = require("@grafana/data/package.json");
 
 const UNITS = [
-  "short", "none", "percent", "percentunit", "s", "bytes", "decbytes", "Bps", "binBps",
+  "short", "locale", "none", "percent", "percentunit", "s", "bytes", "decbytes", "Bps", "binBps",
   "ops", "reqps", "cps",
 ];
 const NUMBERS = [

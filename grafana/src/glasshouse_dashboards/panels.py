@@ -35,6 +35,8 @@ _STAT_HEIGHT: Final = 4
 
 # Without it Grafana writes 100.0% for 99.95%, which is not the same promise.
 _SHARE_DECIMALS: Final = 2
+# Whole numbers with their last digit: as "short" Grafana writes 1 K for 1164.
+_COUNTED: Final = {"short": "locale"}
 # A state has one colour on every dashboard. By their order in a legend, as Grafana does it, what
 # failed was green on one and yellow on the next. Severities are as in Grafana's own list of lines.
 _STATES: Final = {
@@ -135,7 +137,9 @@ def time_series(
             .exemplar("_bucket" in query)
         )
     if unit == "percentunit":
-        panel = panel.decimals(_SHARE_DECIMALS)
+        # While all is 0 Grafana's axis would end at 10000%.
+        end = 1 if thresholds is None or thresholds.falling else thresholds.bad
+        panel = panel.decimals(_SHARE_DECIMALS).axis_soft_max(end)
     return _with_colors_of_states(panel, queries)
 
 
@@ -172,6 +176,7 @@ def stat(
     """
     if decimals is None:
         decimals = {"short": 0, "percentunit": _SHARE_DECIMALS}.get(unit)
+    unit = _COUNTED.get(unit, unit)
     panel = (
         stat_builders.Panel()
         .title(title)
@@ -233,10 +238,12 @@ def table(
     span: int = HALF,
 ) -> table_builders.Panel:
     """Return a table. ``columns`` maps a label to its heading, in order; "Value" is the value."""
+    decimals = 0 if unit == "short" else 1
+    unit = _COUNTED.get(unit, unit)
     return (
         table_builders.Panel()
         .title(title)
-        .decimals(0 if unit == "short" else 1)
+        .decimals(decimals)
         .description(description)
         .unit(unit)
         .height(_GRAPH_HEIGHT)

@@ -6,7 +6,7 @@ Grafana shows. Tests hold it to what that package printed, `grafana/preview/valu
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 _Format = Callable[[float, int | None], str]
@@ -72,6 +72,14 @@ def _number(value: float, decimals: int | None) -> str:
     return _fixed(value, decimals)
 
 
+def _locale(value: float, decimals: int | None) -> str:
+    # As in English, where nothing says otherwise; Grafana asks the browser.
+    places = Decimal(1).scaleb(-(3 if decimals is None else decimals))
+    shown = f"{Decimal(repr(abs(value))).quantize(places, ROUND_HALF_UP):,f}"
+    sign = "-" if value < 0 else ""
+    return sign + (shown.rstrip("0").rstrip(".") if "." in shown else shown)
+
+
 def _percent(factor: float) -> _Format:
     return lambda value, decimals: f"{_fixed(factor * value, decimals)}%"
 
@@ -107,6 +115,7 @@ def _prefixed(unit: str, *, binary: bool) -> _Format:
 
 _FORMATS: Final[Mapping[str, _Format]] = {
     "none": _number,
+    "locale": _locale,
     "short": _scaled(1000, _SHORT),
     "percent": _percent(1),
     "percentunit": _percent(100),
