@@ -39,8 +39,16 @@ standardFieldConfigEditorRegistry.setInit(() => standard);
 const registry = new FieldConfigOptionsRegistry(() => [...standard, ...custom]);
 
 const same = (text) => text;
-// Milliseconds between two values after which a line is broken, beside the step of the query.
-const gap = (step) => Math.max(step, 15) * 4000;
+// Points with a break where some are missing. Grafana's panel does it for each series before it calls
+// `TimeSeries`, which does it for the first alone.
+function withGaps(times, values) {
+  const steps = times.slice(1).map((at, index) => at - times[index]);
+  const longest = 1.5 * Math.min(...steps);
+  const broken = steps.flatMap((step, index) => (step > longest ? [index + 1] : []));
+  const insert = (list, between) => list.flatMap(
+    (one, index) => (broken.includes(index) ? [between(list[index - 1]), one] : [one]));
+  return [insert(times, (before) => before + 0.001), insert(values, () => null)];
+}
 
 function configOf(panel) {
   const { defaults, overrides = [] } = panel.fieldConfig;
@@ -50,15 +58,15 @@ function configOf(panel) {
 }
 
 function framesOf(panel, data, theme) {
-  const frames = data.series.map(({ name, labels, times, values }) => createDataFrame({
-    fields: [
-      {
-        name: "Time", type: FieldType.time, values: times.map((at) => at * 1000),
-        config: panel.type === "timeseries" ? { interval: gap(data.step) } : {},
-      },
-      { name: "Value", type: FieldType.number, values, labels, config: { displayNameFromDS: name } },
-    ],
-  }));
+  const frames = data.series.map(({ name, labels, ...points }) => {
+    const [times, values] = withGaps(points.times, points.values);
+    return createDataFrame({
+      fields: [
+        { name: "Time", type: FieldType.time, values: times.map((at) => at * 1000), config: {} },
+        { name: "Value", type: FieldType.number, values, labels, config: { displayNameFromDS: name } },
+      ],
+    });
+  });
   return applyFieldOverrides({
     data: frames, fieldConfig: configOf(panel), fieldConfigRegistry: registry, theme,
     replaceVariables: same, timeZone: "utc",

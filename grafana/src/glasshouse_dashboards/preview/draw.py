@@ -29,7 +29,6 @@ def panel_data(
         "panel": {key: panel[key] for key in ("type", "options", "fieldConfig")},
         "start": time_range.start,
         "end": time_range.end,
-        "step": time_range.step,
         "series": [
             {
                 "name": one.name,
