@@ -58,9 +58,7 @@ def _decimals_of(value: float) -> int:
     """Return how many decimals Grafana gives a value: three digits that count, or so."""
     if value % 1 == 0:
         return 0
-    size = abs(value)
-    places = 1 - math.floor(math.log10(size))
-    return max(0, places + (size * 10.0**places > 2.25))
+    return max(0, 2 - math.floor(math.log10(abs(value))))
 
 
 def _plain(value: float) -> str:
