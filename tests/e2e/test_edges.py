@@ -114,7 +114,8 @@ def test_jobs_and_workers_are_reported(http: httpx.Client, stack: Stack) -> None
     page = http.get(
         f"{stack.api}/jobs/status", headers={**stack.internal, "Accept": "text/html"}
     ).text
-    assert all(f"<td>{job}</td>" in page for job in JOBS)
+    assert all(f"<bdi>{job}</bdi>" in page for job in JOBS)
+    assert f'href="{stack.url("grafana")}/d/jobs"' in page
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_it_listens_on_loopback_only(grafana: dict[str, Any]) -> None:
 def test_nobody_is_let_in_without_the_generated_password(grafana: dict[str, Any]) -> None:
     settings = grafana["environment"]
     assert settings["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_password"
-    assert grafana["secrets"] == ["grafana_password"]
+    assert grafana["x-secrets"] == ["grafana_password"]
     assert settings["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
     assert settings["GF_USERS_ALLOW_SIGN_UP"] == "false"
     assert not any("ADMIN_PASSWORD" in name and "__FILE" not in name for name in settings)
@@ -48,5 +48,6 @@ def test_what_is_provisioned_cannot_be_changed_in_it(grafana: dict[str, Any]) ->
     assert sources["prune"] is True
     assert all(source["editable"] is False for source in sources["datasources"])
     assert all(source["uid"] == source["type"] for source in sources["datasources"])
-    [provider] = read("grafana/provisioning/dashboards/files.yaml")["providers"]
-    assert provider["allowUiUpdates"] is False
+    providers = read("grafana/provisioning/dashboards/files.yaml")["providers"]
+    # Ours, and those of who runs the stack.
+    assert [provider["allowUiUpdates"] for provider in providers] == [False, False]

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from backend.api import jobs_page
+from backend.api.jobs_page import Links
 from backend.jobs.status import JobStatus, WorkerStatus
 from glasshouse.logs import GcpFormatter, JsonFormatter, TextFormatter
 from glasshouse_cli.console import Terminal, plain_table
@@ -50,7 +51,7 @@ def test_markup_of_others_is_found_where_it_is() -> None:
     assert structure(page).found == [("ol", ()), ("li", ("class", "onmouseover"))]
 
 
-def jobs(text: str) -> str:
+def jobs(text: str, links: Links) -> str:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     job = JobStatus(
         job=text,
@@ -64,15 +65,28 @@ def jobs(text: str) -> str:
         pending=1,
         oldest_pending_age=1.0,
         failed=1,
+        overdue=True,
+        last_failure=moment,
+        last_failure_error=text,
+        last_failure_trace=text,
     )
     worker = WorkerStatus(worker=text, state="alive", started=moment, heartbeat_age=1.0)
-    return jobs_page.render([job], [worker])
+    return jobs_page.render([job], [worker], links)
 
 
+@pytest.mark.parametrize(
+    ("links", "times"),
+    [
+        # With Grafana a trace is a link with an address, a name, a title and a text.
+        (Links(), 8),
+        (Links(grafana="http://grafana", runbooks="http://runbooks"), 11),
+    ],
+    ids=["without links", "with links"],
+)
 @pytest.mark.parametrize("text", HOSTILE)
-def test_the_page_of_jobs_has_no_markup_of_others(text: str) -> None:
-    assert jobs(HARMLESS).count(HARMLESS) == 4
-    assert structure(jobs(text)).found == structure(jobs(HARMLESS)).found
+def test_the_page_of_jobs_has_no_markup_of_others(text: str, links: Links, times: int) -> None:
+    assert jobs(HARMLESS, links).count(HARMLESS) == times
+    assert structure(jobs(text, links)).found == structure(jobs(HARMLESS, links)).found
 
 
 def terminal() -> tuple[Terminal, io.StringIO]:

@@ -30,6 +30,7 @@ LEFT_OUT = (
     "collector/distribution/",
     "collector/ocb/",
     "dev/bench/collector/distribution/",
+    "grafana/preview/node_modules/",
     "tests/unit/test_words.py",
 )
 # (path, word): Loki's own name for how its processes find each other.

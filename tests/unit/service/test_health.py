@@ -1,6 +1,7 @@
 """Health checks and the endpoints that report them, without containers."""
 
 import asyncio
+import base64
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +14,7 @@ from opentelemetry.metrics import CallbackOptions
 
 from backend.operations import health
 from backend.operations.health import CheckFailedError, HealthChecks, SmtpProbe
+from backend.platform.database import Pool
 
 from .conftest import Provided
 
@@ -73,6 +75,48 @@ async def test_internal_endpoint_refuses_all_but_the_right_token(
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.json()["requestId"] == response.headers["X-Request-ID"]
     assert TOKEN not in response.text
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    pair = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}", "Accept": "text/html,*/*;q=0.8"}
+
+
+async def test_a_browser_is_asked_for_the_token_and_gets_the_page(
+    stranger: httpx.AsyncClient, provided: Provided, pool: Pool
+):
+    provided.replace(pool=pool)
+    asked = await stranger.get("/jobs/status", headers={"Accept": "text/html"})
+    assert asked.status_code == 401
+    login, bearer = asked.headers["WWW-Authenticate"].split(", Bearer")
+    assert login == 'Basic realm="the internal token is the password", charset="UTF-8"'
+    assert bearer == ' realm="internal"'
+    for name in ("", "anybody", "zoë"):
+        answer = await stranger.get("/jobs/status", headers=basic(name, TOKEN))
+        assert (answer.status_code, "<h1>Jobs and workers</h1>" in answer.text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/jobs/status", basic("", TOKEN + "x")),
+        ("/jobs/status", basic(TOKEN, "")),
+        ("/jobs/status", basic("", "")),
+        ("/jobs/status", {"Authorization": "Basic !" + TOKEN}),
+        ("/jobs/status", {"Authorization": "Basic /w=="}),  # no UTF-8
+        # What no browser shows asks no browser.
+        ("/metrics", basic("", TOKEN)),
+        ("/readyz", basic("", TOKEN)),
+    ],
+)
+async def test_a_browsers_login_opens_nothing_else(
+    stranger: httpx.AsyncClient, path: str, headers: dict[str, str]
+):
+    response = await stranger.get(path, headers=headers)
+    assert response.status_code == 401
+    assert ("Basic" in response.headers["WWW-Authenticate"]) is (
+        "Accept" in headers and path == "/jobs/status"
+    )
 
 
 async def test_metrics_say_how_to_switch_them_on(client: httpx.AsyncClient):

@@ -7,7 +7,7 @@ import httpx
 import procrastinate
 import pytest
 
-from backend.api.jobs_page import render
+from backend.api.jobs_page import POLICY
 from backend.jobs.queue import CONFIRM_PAYMENT, DELIVER_NOTIFICATION, JOBS, SWEEP_PAYMENTS
 from backend.jobs.status import read_jobs, read_workers
 from backend.platform.database import Pool
@@ -29,12 +29,17 @@ async def history(pool: Pool, jobs: procrastinate.App) -> None:
     await execute(
         pool,
         "INSERT INTO job_runs (job_id, job, attempt, worker, started_at, finished_at, outcome,"
-        " error_class) VALUES"
-        " (1, 'confirm_payment', 1, 'w', now(), now() - interval '3 h', 'succeeded', NULL),"
-        " (2, 'confirm_payment', 1, 'w', now(), now() - interval '2 h', 'retried', 'OSError'),"
-        " (2, 'confirm_payment', 2, 'w', now(), now() - interval '1 h', 'failed', 'OSError'),"
-        " (3, 'confirm_payment', 1, 'w', now(), now() - interval '2 d', 'failed', 'OSError'),"
-        " (4, 'confirm_payment', 1, 'w', now(), NULL, NULL, NULL)",
+        " error_class, trace_id) VALUES"
+        " (1, 'confirm_payment', 1, 'w', now(), now() - interval '3 h', 'succeeded', NULL, NULL),"
+        " (2, 'confirm_payment', 1, 'w', now(), now() - interval '2 h', 'retried', 'OSError',"
+        "  repeat('b', 32)),"
+        " (2, 'confirm_payment', 2, 'w', now(), now() - interval '1 h', 'failed', 'OSError',"
+        "  repeat('a', 32)),"
+        " (3, 'confirm_payment', 1, 'w', now(), now() - interval '2 d', 'failed', 'KeyError',"
+        "  NULL),"
+        " (4, 'confirm_payment', 1, 'w', now(), NULL, NULL, NULL, NULL),"
+        " (5, 'sweep_payments', 1, 'w', now(), now() - interval '1 h', 'succeeded', NULL, NULL),"
+        " (6, 'sweep_payments', 1, 'w', now(), now(), 'aborted', 'JobAborted', repeat('c', 32))",
     )
     for _ in range(2):
         await jobs.configure_task(CONFIRM_PAYMENT).defer_async(payment_id="tx")
@@ -71,12 +76,17 @@ async def test_each_job_shows_its_past_present_and_future(pool: Pool):
     assert seconds_ago(confirm.last_success) == pytest.approx(3 * 3600, abs=30)
     assert confirm.oldest_pending_age == pytest.approx(90, abs=30)
     assert (confirm.schedule, confirm.next_run) == (None, None)
+    assert seconds_ago(confirm.last_failure) == pytest.approx(3600, abs=30)
+    assert (confirm.last_failure_error, confirm.last_failure_trace) == ("OSError", "a" * 32)
     deliver = status[DELIVER_NOTIFICATION]
     assert (deliver.running, deliver.pending, deliver.oldest_pending_age) == (0, 0, 0.0)
     assert seconds_ago(deliver.next_run) == pytest.approx(-3600, abs=30)
     assert (deliver.last_outcome, deliver.last_success) == (None, None)
     sweep = status[SWEEP_PAYMENTS]
     assert sweep.schedule == "* * * * *"
+    assert (confirm.overdue, deliver.overdue, sweep.overdue) == (False, False, True)
+    # What is cancelled on request has not failed.
+    assert (sweep.last_outcome, sweep.last_failure) == ("aborted", None)
     assert -61 < seconds_ago(sweep.next_run) < 1
 
 
@@ -104,11 +114,8 @@ async def test_the_endpoint_answers_with_json_or_a_page(
     assert {worker["state"] for worker in body["workers"]} == {"alive", "lost", "stopped"}
     page = await client.get("/jobs/status", headers={**RIGHT, "Accept": "text/html,*/*;q=0.8"})
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "<td>confirm_payment</td><td>failed (OSError)</td>" in page.text
+    assert page.headers["Content-Security-Policy"] == POLICY
+    assert page.text.count('<tr role="row" id="job-') == len(JOBS)
     # What a worker calls itself is text, not markup.
-    assert "<td>&lt;b&gt;done</td><td>stopped</td>" in page.text
-    assert "<script" not in page.text
-
-
-def test_the_page_of_nothing_is_a_page():
-    assert render([], []).count("<table") == 2
+    assert "&lt;b&gt;done" in page.text
+    assert "<b>done" not in page.text

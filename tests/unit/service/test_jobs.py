@@ -9,6 +9,8 @@ from typing import Any
 import procrastinate
 import psycopg
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.jobs import Job
@@ -115,6 +117,19 @@ async def test_each_end_of_a_job_is_one_row_and_one_event(
     assert (row["outcome"], row["error_class"]) == (outcome, error_type)
     assert (row["worker"], row["schedule"], row["next_run_at"]) == ("a-worker", None, None)
     assert row["started_at"] <= row["finished_at"]
+
+
+async def test_the_row_has_the_trace_that_the_execution_runs_in(
+    jobs: procrastinate.App, history: JobHistory, pool: Pool
+):
+    with TracerProvider().get_tracer("test").start_as_current_span("process") as span:
+        await run(jobs, history, LookupError())
+    [row] = await written(pool)
+    assert row["trace_id"] == trace.format_trace_id(span.get_span_context().trace_id)
+    # The same attempt again, as after a rescue: another trace, or none without telemetry.
+    await run(jobs, history, LookupError())
+    [row] = await written(pool)
+    assert row["trace_id"] is None
 
 
 async def test_a_scheduled_job_reports_its_schedule_and_its_next_run(

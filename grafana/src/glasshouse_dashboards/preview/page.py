@@ -1,4 +1,4 @@
-"""Puts the drawn panels on one page, where Grafana would put them."""
+"""Puts the panels on one page, where Grafana would put them."""
 
 import base64
 import hashlib
@@ -24,11 +24,6 @@ from glasshouse_dashboards.expand import (
 from glasshouse_dashboards.preview import draw, units
 from glasshouse_dashboards.preview.data import Backends, Line, Reader, Series, Trace
 
-# What one column and one row of Grafana's grid measure on a wide screen, in pixels.
-_COLUMN: Final = 57
-_ROW: Final = 38
-_FRAME: Final = 76  # title, legend and padding of a panel
-_LEGEND: Final = 8  # more names than these are counted, not listed
 _TABLE_ROWS: Final = 12
 _EMPTY: Final = '<p class="empty">'  # no text of others has a quote once it is escaped
 # The lowest number of each severity of OTLP, whose names are classes of the page.
@@ -88,21 +83,17 @@ def _render_panel(
     series = [one for _, found in answers for one in found]
     if not series:
         return _render_box(panel, _render_empty(panel))
-    if panel["type"] == "stat":
-        return _render_box(panel, _render_stat(panel, series))
     if panel["type"] == "table":
         return _render_box(panel, _render_table(panel, answers))
-    place = panel["gridPos"]
-    size = (place["w"] * _COLUMN - 24, place["h"] * _ROW - _FRAME)
-    if panel["type"] == "bargauge":
-        return _render_box(panel, draw.bar_gauge(panel, series, size))
-    marks = {
-        mark["iconColor"]: reader.marks(expand(mark["expr"], values, time_range))
-        for mark in board["annotations"]["list"]
-    }
-    return _render_box(
-        panel, draw.graph(panel, series, time_range, marks, size) + _render_legend(panel, series)
+    marks = (
+        {
+            mark["iconColor"]: reader.marks(expand(mark["expr"], values, time_range))
+            for mark in board["annotations"]["list"]
+        }
+        if panel["type"] == "timeseries"
+        else {}
     )
+    return _render_box(panel, draw.panel_data(panel, series, time_range, marks))
 
 
 def _chosen(board: Mapping[str, Any], reader: Reader) -> dict[str, str]:
@@ -120,18 +111,6 @@ def _chosen(board: Mapping[str, Any], reader: Reader) -> dict[str, str]:
 def _render_empty(panel: Mapping[str, Any]) -> str:
     reason = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "No data")
     return f"{_EMPTY}{html.escape(reason)}</p>"
-
-
-def _render_stat(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
-    defaults = panel["fieldConfig"]["defaults"]
-    colored = panel["options"]["colorMode"] == "background"
-    tiles: list[str] = []
-    for one in series:
-        color = f' style="background:{draw.COLORS[draw.threshold(defaults, one.last)]}"'
-        name = f"<small>{html.escape(one.name)}</small>" if len(series) > 1 else ""
-        number = html.escape(units.text(one.last, defaults["unit"], defaults.get("decimals")))
-        tiles.append(f'<div class="number"{color if colored else ""}>{number}{name}</div>')
-    return f'<div class="numbers">{"".join(tiles)}</div>'
 
 
 def _render_table(panel: Mapping[str, Any], answers: Sequence[tuple[str, Sequence[Series]]]) -> str:
@@ -220,18 +199,6 @@ def _details(labels: Mapping[str, str]) -> str:
     return " ".join(f"{key}={value}" for key, value in labels.items() if key.startswith(areas))
 
 
-def _render_legend(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
-    unit = panel["fieldConfig"]["defaults"]["unit"]
-    names = [
-        f'<li><i style="background:{color}"></i>'
-        f"{html.escape(one.name)} <b>{html.escape(units.text(one.last, unit))}</b></li>"
-        for one, color in list(zip(series, draw.colors(panel, series), strict=True))[:_LEGEND]
-    ]
-    if len(series) > _LEGEND:
-        names.append(f"<li>and {len(series) - _LEGEND} more</li>")
-    return f'<ul class="legend">{"".join(names)}</ul>'
-
-
 def _grid_style(panel: Mapping[str, Any]) -> str:
     place = panel["gridPos"]
     x, y = place.get("x", 0) + 1, place.get("y", 0) + 1
@@ -272,17 +239,18 @@ def _render_page(
 ) -> str:
     start, end = (datetime.fromtimestamp(at, tz=UTC) for at in (time_range.start, time_range.end))
     tabs = "".join(_link(board["uid"], board["title"]) for board in boards)
-    template = (
-        resources.files("glasshouse_dashboards.preview")
-        .joinpath("page.html")
-        .read_text(encoding="utf-8")
-    )
+    template = _resource("page.html").replace("{{panels}}", _resource("panels.js"))
     return (
-        template.replace("{{policy}}", html.escape(_policy(template)))
-        .replace("{{tabs}}", tabs)
-        .replace("{{when}}", f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC")
-        .replace("{{sections}}", "".join(sections))
+        template.replace("{{policy}}", html.escape(_policy(template)), 1)
+        .replace("{{tabs}}", tabs, 1)
+        .replace("{{when}}", f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC", 1)
+        .replace("{{sections}}", "".join(sections), 1)
     )
+
+
+def _resource(name: str) -> str:
+    folder = resources.files("glasshouse_dashboards.preview")
+    return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _policy(template: str) -> str:

@@ -307,5 +307,5 @@ def _check_own_key(name: str, people: Set[str]) -> None:
     """Refuse what is not the name of an id, or has a word about people's numbers in it."""
     if not _OWN_KEY.fullmatch(name):
         raise OwnKeyError(f"{name!r} is not the name of an id, such as booking_id of booking.id")
-    if found := sorted(people.intersection(name.split("_"))):
+    if found := sorted(people & set(name.split("_"))):
         raise OwnKeyError(f"{name!r} has the word {found[0]}: numbers of people stand under it")

@@ -11,10 +11,11 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from backend.api.dependencies import Provided
-from backend.api.gate import CALLER_REALM
+from backend.api.gate import CALLER_REALM, PAGE_PATH
 from backend.platform.callers import Caller, Scope
 
 _CHALLENGE: Final = 'Bearer realm="internal"'
+_LOGIN: Final = 'Basic realm="the internal token is the password", charset="UTF-8"'
 _SCHEME: Final = HTTPBearer(
     scheme_name="internalToken",
     description="The token of INTERNAL_TOKEN_FILE, on the public port",
@@ -37,12 +38,15 @@ async def is_internal(request: Request, services: Provided, credentials: Credent
 Internal = Annotated[bool, Depends(is_internal)]
 
 
-async def require_internal(internal: Internal, credentials: Credentials) -> None:
+async def require_internal(request: Request, internal: Internal, credentials: Credentials) -> None:
     """Answer 401 to a request without the internal token (RFC 6750)."""
     if internal:
         return
     # Only a token that was sent can be an invalid one.
     challenge = _CHALLENGE if credentials is None else f'{_CHALLENGE}, error="invalid_token"'
+    if request.url.path == PAGE_PATH and "text/html" in request.headers.get("accept", ""):
+        # Makes a browser ask. First: some read no further than the first challenge.
+        challenge = f"{_LOGIN}, {challenge}"
     raise HTTPException(401, "This needs the internal token.", {"WWW-Authenticate": challenge})
 
 

@@ -5,8 +5,10 @@ from typing import Annotated, TypedDict
 
 import procrastinate
 from fastapi import Depends, Request
+from pydantic import HttpUrl
 
 from backend.api.gate import AllowedHosts, Gate
+from backend.api.jobs_page import Links
 from backend.api.limits import Buckets
 from backend.automation.store import Runs
 from backend.jobs.queue import JobQueue, schedules
@@ -27,6 +29,7 @@ class Services:
     gate: Gate
     automation_sla: float
     worker_max_heartbeat_age: float
+    links: Links
     schedules: Schedules
     pool: Pool
     health: HealthChecks
@@ -66,6 +69,7 @@ def create_services(
         gate=gate,
         automation_sla=settings.automation_sla_seconds,
         worker_max_heartbeat_age=settings.worker_max_heartbeat_age,
+        links=Links(grafana=_base(settings.grafana_url), runbooks=_base(settings.runbooks_url)),
         schedules=schedules(settings),
         pool=pool,
         health=health,
@@ -76,6 +80,11 @@ def create_services(
             pool=pool, encryptor=encryptor, allowed=tuple(settings.contact_patterns())
         ),
     )
+
+
+def _base(url: HttpUrl | None) -> str | None:
+    # What is appended begins with a slash; pydantic adds one to a bare host.
+    return None if url is None else str(url).rstrip("/")
 
 
 # A coroutine: FastAPI runs a plain function in a thread, which costs more than it.

@@ -5,6 +5,8 @@ of a known caller (401). On the internal port there is no caller and no limit, a
 than the internal ones (404).
 """
 
+import base64
+import binascii
 import hmac
 import math
 from collections.abc import Iterable
@@ -20,6 +22,8 @@ from backend.platform.callers import Caller, Callers
 from glasshouse.keyring import KeyFile
 
 INTERNAL_PATHS: Final = frozenset({"/jobs/status", "/metrics", "/readyz"})
+# The one of them that people open in a browser, which can only ask for a name and a password.
+PAGE_PATH: Final = "/jobs/status"
 HEALTH_PATHS: Final = frozenset({"/healthz", "/livez"})
 OPEN_PATHS: Final = frozenset({"/openapi.json"})
 CALLER_REALM: Final = 'Bearer realm="api"'
@@ -83,6 +87,8 @@ class Gate:
 
     def _has_token(self, scope: Scope) -> bool:
         token = bearer(scope)
+        if token is None and scope["path"] == PAGE_PATH:
+            token = _password(scope)
         # In constant time, and of bytes: the comparison of texts refuses characters outside of
         # ASCII.
         if token is None:
@@ -131,11 +137,24 @@ class Gate:
 
 def bearer(scope: Scope) -> str | None:
     """Return the token of the Authorization header, if it is a bearer's."""
+    return _credentials(scope, "bearer")
+
+
+def _credentials(scope: Scope, wanted: str) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+            scheme, _, credentials = value.decode("latin-1").partition(" ")
+            return credentials.strip() or None if scheme.lower() == wanted else None
     return None
+
+
+def _password(scope: Scope) -> str | None:
+    """Return the password of basic authentication (RFC 7617), whatever the name."""
+    try:
+        pair = base64.b64decode(_credentials(scope, "basic") or "", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return pair.partition(":")[2] or None
 
 
 def _unauthorized(scope: Scope) -> Response:

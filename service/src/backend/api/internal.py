@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from backend.api import problems
 from backend.api.auth import require_internal
 from backend.api.dependencies import Provided
-from backend.api.jobs_page import render
+from backend.api.jobs_page import POLICY, render
 from backend.api.models import Out
 from backend.jobs.queue import JOBS
 from backend.jobs.status import read_jobs, read_workers
@@ -48,7 +48,12 @@ def metrics() -> Response:
 
 
 class JobOut(Out):
-    """One job. ``failed`` counts the last 24 hours; ``oldestPendingAge`` is in seconds."""
+    """One job. ``failed`` counts the last 24 hours; ``oldestPendingAge`` is in seconds.
+
+    A job is ``overdue`` when it last succeeded over twice the interval of its schedule ago.
+    ``lastFailure`` is of the last run that is not tried again; ``lastFailureTrace`` is its trace's
+    id.
+    """
 
     job: str
     schedule: str | None
@@ -61,6 +66,10 @@ class JobOut(Out):
     pending: int
     failed: int
     oldest_pending_age: float
+    overdue: bool
+    last_failure: datetime | None
+    last_failure_error: str | None
+    last_failure_trace: str | None
 
 
 class WorkerOut(Out):
@@ -87,12 +96,15 @@ class JobsOut(Out):
         200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<html>"}}},
     },
 )
-async def job_status(request: Request, services: Provided) -> Response:
-    """JSON, or with ``Accept: text/html`` a page for people."""
+async def job_status(
+    request: Request, services: Provided, reload: Literal["on", "off"] = "on"
+) -> Response:
+    """JSON, or with ``Accept: text/html`` a page for people, which loads again by itself."""
     jobs = await read_jobs(services.pool, services.schedules, JOBS)
     workers = await read_workers(services.pool, services.worker_max_heartbeat_age)
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(render(jobs, workers))
+        page = render(jobs, workers, services.links, reload=reload == "on")
+        return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
     out = JobsOut(
         jobs=[JobOut(**vars(job)) for job in jobs],
         workers=[WorkerOut(**vars(worker)) for worker in workers],

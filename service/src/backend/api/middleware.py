@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 
 
 class SecurityHeadersMiddleware:
-    """Sets `SECURITY_HEADERS` on every response."""
+    """Sets `SECURITY_HEADERS` on every response that does not bring its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -29,7 +29,9 @@ class SecurityHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

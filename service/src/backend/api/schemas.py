@@ -33,6 +33,10 @@ _JOB: Final = {
     "pending": 0,
     "failed": 0,
     "oldestPendingAge": 0.0,
+    "overdue": False,
+    "lastFailure": None,
+    "lastFailureError": None,
+    "lastFailureTrace": None,
 }
 _WORKER: Final = {
     "worker": "backend-7-1f0c9a2e",

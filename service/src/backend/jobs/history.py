@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import psycopg
+from opentelemetry import trace
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.jobs import Job
@@ -75,6 +76,7 @@ class JobHistory:
                     "worker": self._worker,
                     "schedule": schedule and schedule.cron,
                     "next_run_at": schedule and schedule.next_run(),
+                    "trace_id": _trace_id(),
                 },
             )
 
@@ -124,6 +126,12 @@ class JobHistory:
             attempt=job.attempts + 1,
             error_type=error_class,
         )
+
+
+def _trace_id() -> str | None:
+    """Return the trace that this execution runs in; ``None`` without telemetry."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
 def _outcome(error: BaseException, context: JobContext) -> JobOutcome:

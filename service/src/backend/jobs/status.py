@@ -2,21 +2,25 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from backend.jobs.schedule import Schedules
+from backend.jobs.schedule import Schedule, Schedules
 from backend.platform.database import Pool
 from backend.platform.queries import query
 
 # A worker's heartbeat is due every 5 seconds.
 MAX_WORKERS: Final = 100
+# Past twice the interval of its schedule: the limit of the alert JobOverdue.
+OVERDUE_AFTER_S: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobStatus:
     """One job. Counts are of now, ``failed`` of the last 24 hours; ``oldest_pending_age`` is in
-    seconds and 0 when nothing waits. ``next_run`` is of the schedule, else of a retry."""
+    seconds and 0 when nothing waits. ``next_run`` is of the schedule, else of a retry. A scheduled
+    job is ``overdue`` as the alert JobOverdue says. ``last_failure`` is when a run last failed for
+    good; its trace has 32 hexadecimal digits."""
 
     job: str
     schedule: str | None
@@ -29,6 +33,10 @@ class JobStatus:
     pending: int
     failed: int
     oldest_pending_age: float
+    overdue: bool
+    last_failure: datetime | None
+    last_failure_error: str | None
+    last_failure_trace: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +71,19 @@ def _job(row: Mapping[str, Any], schedules: Schedules) -> JobStatus:
         pending=row["pending"],
         failed=row["failed"],
         oldest_pending_age=round(row["oldest_pending_age"], 3),
+        overdue=schedule is not None and is_overdue(schedule, row["last_success"]),
+        last_failure=row["last_failure"],
+        last_failure_error=row["last_failure_error"],
+        last_failure_trace=row["last_failure_trace"],
     )
+
+
+def is_overdue(schedule: Schedule, last_success: datetime | None) -> bool:
+    """Return whether a job succeeded too long ago. One that never did may just not be due yet."""
+    if last_success is None:
+        return False
+    allowed = timedelta(seconds=2 * schedule.interval + OVERDUE_AFTER_S)
+    return datetime.now(UTC) - last_success > allowed
 
 
 async def read_workers(pool: Pool, max_age: float) -> list[WorkerStatus]:

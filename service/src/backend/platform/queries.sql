@@ -416,13 +416,13 @@ FROM event_outbox;
 
 -- name: start_job_run
 -- An execution begins.
-INSERT INTO job_runs (job_id, job, attempt, worker, schedule, next_run_at)
+INSERT INTO job_runs (job_id, job, attempt, worker, schedule, next_run_at, trace_id)
 VALUES (
-    %(job_id)s, %(job)s, %(attempt)s, %(worker)s, %(schedule)s, %(next_run_at)s
+    %(job_id)s, %(job)s, %(attempt)s, %(worker)s, %(schedule)s, %(next_run_at)s, %(trace_id)s
 )
 ON CONFLICT (job_id, attempt) DO UPDATE
-SET started_at = clock_timestamp(), worker = excluded.worker, finished_at = NULL, outcome = NULL,
-    error_class = NULL;
+SET started_at = clock_timestamp(), worker = excluded.worker, trace_id = excluded.trace_id,
+    finished_at = NULL, outcome = NULL, error_class = NULL;
 
 -- name: finish_job_run
 -- An execution ends. No row comes back when it was given up for lost before.
@@ -479,7 +479,8 @@ LEFT JOIN LATERAL (
 
 -- name: job_status
 -- One row a known job: counts (failed ones of the last day), seconds the oldest has been due,
--- its last end and last success, and when a job that waits for its next attempt is due.
+-- its last end, last success and last failure, and when a job that waits for its next attempt is
+-- due.
 SELECT
     job.name AS job,
     waiting.pending,
@@ -495,7 +496,10 @@ SELECT
     last.finished_at AS last_finished,
     last.outcome AS last_outcome,
     last.error_class AS last_error,
-    success.finished_at AS last_success
+    success.finished_at AS last_success,
+    failure.finished_at AS last_failure,
+    failure.error_class AS last_failure_error,
+    failure.trace_id AS last_failure_trace
 FROM unnest(%(jobs)s::text[]) AS job (name)
 CROSS JOIN LATERAL (
     SELECT
@@ -529,7 +533,14 @@ LEFT JOIN LATERAL (
     WHERE job_runs.job = job.name AND outcome = 'succeeded'
     ORDER BY finished_at DESC
     LIMIT 1
-) AS success ON true;
+) AS success ON true
+LEFT JOIN LATERAL (
+    SELECT finished_at, error_class, trace_id
+    FROM job_runs
+    WHERE job_runs.job = job.name AND outcome = 'failed'
+    ORDER BY finished_at DESC
+    LIMIT 1
+) AS failure ON true;
 
 -- name: worker_status
 SELECT

@@ -457,6 +457,16 @@ class ApiSettings(
         description="a number of seconds from 5 to 3600; without a heartbeat for so long "
         "`/healthz` fails",
     )
+    grafana_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL of Grafana as people's browsers reach it: the page "
+        "`/jobs/status` links to its dashboard and to traces",
+    )
+    runbooks_url: HttpUrl | None = Field(
+        None,
+        description="the http(s) URL below which people's browsers find the runbook of each alert, "
+        "as `<alert>.md`: the page `/jobs/status` links to them",
+    )
     host: str = Field(
         "127.0.0.1", min_length=1, description="the address to listen on, such as 127.0.0.1"
     )
