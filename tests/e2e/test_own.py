@@ -215,8 +215,9 @@ def test_the_page_says_what_is_checked_and_it_passes(project: Project, stack: St
     )
 
 
-def test_under_a_hundred_lines_are_written_by_hand(project: Project) -> None:
+def test_under_seventy_lines_are_written_by_hand(project: Project) -> None:
     files = own.written_by_hand(project.root)
     assert set(files) == {"own/telemetry/cancellation.yaml", "booking.py"}
     lines = [line for text in files.values() for line in text.splitlines() if line.strip()]
-    assert 50 < len(lines) < 100
+    # As the page and the README say.
+    assert 50 < len(lines) < 70
