@@ -81,7 +81,7 @@ func parse(arguments []string, output io.Writer) (options, error) {
 	flags.DurationVar(&chosen.timeout, "timeout", 8*time.Second, "of one question")
 	flags.DurationVar(&chosen.stay, "stay", 2*time.Minute, "go on for that long while it is healthy; 0: check once")
 	flags.DurationVar(&chosen.every, "every", 15*time.Second, "between the checks of one stay")
-	flags.IntVar(&chosen.killAfter, "kill-after", 3, "checks in a row without an answer; 0: never")
+	flags.IntVar(&chosen.killAfter, "kill-after", 5, "checks in a row without an answer; 0: never")
 	flags.StringVar(&chosen.state, "state", filepath.Join(os.TempDir(), "."+name), "where to keep what was found")
 	flags.StringVar(&chosen.proc, "proc", "/proc", "where the processes are")
 	if err := flags.Parse(arguments); err != nil {

@@ -59,7 +59,7 @@ func writeStat(t *testing.T, folder string, pid int, state string, parent int) {
 
 func (r *rig) check(now time.Time, arguments ...string) error {
 	r.t.Helper()
-	given := append([]string{"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-timeout=2s"}, arguments...)
+	given := append([]string{"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-timeout=2s", "-kill-after=3"}, arguments...)
 	chosen, err := parse(given, io.Discard)
 	if err != nil {
 		r.t.Fatal(err)
@@ -257,7 +257,7 @@ func (r *rig) watched(answers ...int) (looks int, slept []time.Duration, err err
 	url := server(r.t, &status)
 	chosen, err := parse([]string{
 		"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-url=" + url, "-timeout=200ms",
-		"-stay=1m", "-every=15s",
+		"-stay=1m", "-every=15s", "-kill-after=3",
 	}, io.Discard)
 	if err != nil {
 		r.t.Fatal(err)
@@ -308,11 +308,19 @@ func TestAProgramThatHangsDuringAStayIsEndedAtTheThirdLook(t *testing.T) {
 	r := newRig(t)
 	r.watched(200)
 	for number, expected := range []int{2, 1, 1} {
+		r.expectKills(0)
 		if looks, _, err := r.watched([]int{200, 0}[min(number, 1)], 0); looks != expected || err == nil {
 			t.Fatalf("check %d: %d looks, %v", number, looks, err)
 		}
 	}
 	r.expectKills(1)
+}
+
+func TestWithoutTheOptionFiveChecksAreWaitedFor(t *testing.T) {
+	chosen, err := parse([]string{"true"}, io.Discard)
+	if err != nil || chosen.killAfter != 5 {
+		t.Fatalf("%d, %v", chosen.killAfter, err)
+	}
 }
 
 func TestKillingCanBeTurnedOff(t *testing.T) {
@@ -322,7 +330,7 @@ func TestKillingCanBeTurnedOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.check(time.Now(), "-file="+file, "-kill-after=0")
-	for range 5 {
+	for range 6 {
 		r.check(time.Now().Add(time.Hour), "-file="+file, "-kill-after=0")
 	}
 	r.expectKills(0)

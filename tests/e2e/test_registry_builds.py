@@ -23,9 +23,10 @@ REGISTRY_PORT = 5000
 # Where containers of the engine find what listens beside them.
 GATEWAY = "172.17.0.1"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-BUILT_WITHIN_S = 500
+BUILT_WITHIN_S = 900
 # One compiled with Go, one with Python's packages.
 SERVICES = {"healthcheck": "glasshouse/healthcheck", "sandbox": "glasshouse/sandbox"}
+pytestmark = pytest.mark.timeout(1800)
 
 
 @dataclass(frozen=True, kw_only=True)

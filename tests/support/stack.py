@@ -27,6 +27,7 @@ from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.files import write_variables
 from glasshouse_cli.profiles import DEMO, VARIABLE
 from glasshouse_cli.project import Project, container_user, run_environment
+from support import own as own_example
 from support.ports import free
 
 # Two checkouts may run their tests on one machine at the same time.
@@ -191,6 +192,9 @@ def running(
     values["GLASSHOUSE_STATE"] = str(state)
     values["GLASSHOUSE_RULES"] = str(state / "rules")
     rules.write_fast(project, state / "rules", SPEED)
+    # With the example of docs/own.md, as anybody may have one.
+    values["GLASSHOUSE_OWN"] = str(state / "own")
+    own_example.follow(project, state / "own", until="check-own")
     own = replace(project, settings={**project.settings, **values})
     alerting.ensure(own, speed=SPEED)
     overrides = [*overrides, _scraped_often(project, state)]

@@ -142,7 +142,7 @@ def test_what_hangs_is_noticed_and_ended(name: str) -> None:
     # The state of one check for the next.
     assert any(mount.partition(":")[0] == "/tmp" for mount in service["tmpfs"])  # noqa: S108
     settings = dict(part.removeprefix("-").split("=", 1) for part in check["test"] if "=" in part)
-    kill_after = int(settings.get("kill-after", "3"))
+    kill_after = int(settings.get("kill-after", "5"))
     # Answers and pauses of all its checks, and the time until a file is too old. The first that has
     # no answer may be a look of a check that stays.
     pause, answer = seconds(check["interval"]), seconds(settings.get("timeout", "8s"))

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from glasshouse_dashboards.__main__ import FOLDER
-from glasshouse_dashboards.expand import dashboards, panels
+from glasshouse_dashboards.expand import TimeRange, dashboards, panels
 from glasshouse_dashboards.preview import Backends, draw, units, write
+from glasshouse_dashboards.preview.data import Series
 from support.http_server import Handler, serving
 
 # What somebody sends who wants to be more than text on the page.
@@ -30,11 +32,41 @@ HOSTILE = (
 
 
 class Hostile(Handler):
-    """Stands for Prometheus and Loki: every name, text and label is hostile."""
+    """Stands for Prometheus, Loki and Tempo: every name, text and label is hostile."""
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        query = parse_qs(url.query)["query"][0]
+        now = time.time()
+        if url.path.startswith("/api/v1/label/"):
+            found: dict[str, object] = {"data": HOSTILE}
+        elif url.path == "/api/search":
+            found = {
+                "traces": [
+                    {
+                        "traceID": text,
+                        "rootServiceName": text,
+                        "rootTraceName": text,
+                        "startTimeUnixNano": str(int(now * 10**9)),
+                        "durationMs": 12,
+                    }
+                    for text in HOSTILE
+                ]
+            }
+        else:
+            found = {
+                "series": [
+                    {
+                        "labels": [{"key": text, "value": {"stringValue": text}}],
+                        "samples": [{"timestampMs": str(int(now * 1000)), "value": 2.0}],
+                    }
+                    for text in HOSTILE
+                ]
+            }
+        self.answer(json.dumps(found).encode())
+
+    def do_POST(self) -> None:
+        url = urlsplit(self.path)
+        query = parse_qs(self.body().decode())["query"][0]
         now = time.time()
         labels = [*re.findall(r"\w+", query), "severity_text", "severity_number", "service_name"]
         metric = [{label: text for label in labels if label != "__name__"} for text in HOSTILE]
@@ -86,7 +118,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tags, dict[str, int]
     """The preview of hostile data, and how many panels it calls empty."""
     path = tmp_path_factory.mktemp("preview") / "preview.html"
     with serving(Hostile) as url:
-        empty = write(FOLDER, path, Backends(prometheus=url, loki=url), minutes=15)
+        empty = write(FOLDER, path, Backends(prometheus=url, loki=url, tempo=url), minutes=15)
     tags = Tags()
     tags.feed(path.read_text(encoding="utf-8"))
     return tags, empty
@@ -142,6 +174,22 @@ def test_a_value_is_shown_as_in_grafana(value: float, unit: str, shown: str) -> 
     assert units.text(value, unit) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "decimals", "shown"),
+    [
+        (0.4366, "percentunit", 0, "44 %"),
+        (-194.46, "percentunit", 0, "-19446 %"),
+        (1, "percentunit", 0, "100 %"),
+        (0.4366, "percentunit", 1, "43.7 %"),
+        (12.4, "short", 0, "12"),
+    ],
+)
+def test_decimals_are_those_of_what_is_shown(
+    value: float, unit: str, decimals: int, shown: str
+) -> None:
+    assert units.text(value, unit, decimals) == shown
+
+
 def test_every_unit_is_known() -> None:
     used = {
         panel["fieldConfig"]["defaults"]["unit"]
@@ -152,6 +200,52 @@ def test_every_unit_is_known() -> None:
     assert used <= units.KNOWN
     with pytest.raises(KeyError):
         units.text(1, "furlongs")
+
+
+def series(name: str, *values: float) -> Series:
+    times = [float(at) for at in range(len(values))]
+    return Series(name=name, labels={}, times=times, values=list(values))
+
+
+def test_a_state_has_its_colour_on_every_dashboard() -> None:
+    graphs = {
+        (board["uid"], panel["title"]): panel
+        for board in dashboards(FOLDER)
+        for panel in panels(board)
+        if panel["type"] == "timeseries"
+    }
+    red, green, orange = (draw.COLORS[color] for color in ("red", "green", "orange"))
+    for place, names, expected in (
+        (("service", "Lines by severity"), ["error", "warn"], [red, orange]),
+        (("logs", "Lines by severity"), ["ERROR", "WARN"], [red, orange]),
+        (("service", "By status"), ["500", "404", "201"], [red, orange, green]),
+        (("api", "By status"), ["500", "404", "200"], [red, orange, green]),
+        (("payments", "Payments by state"), ["failed", "confirmed"], [red, green]),
+    ):
+        found = draw.colors(graphs[place], [series(name, 1) for name in names])
+        assert found == expected, place
+    # What is no state takes the next colour, also where others are states.
+    other = draw.colors(graphs["service", "By status"], [series("5000", 1), series("500", 1)])
+    assert other == [draw.PALETTE[0], red]
+
+
+def test_a_stack_is_nothing_where_no_value_is() -> None:
+    moments = draw.moments_of_stack(
+        [series("a", 1, 1), replace(series("b", 1, 1), times=[1.0, 500.0])],
+        TimeRange(start=0, end=900),
+    )
+    assert moments == [0, 1, 2, 499, 500]
+
+
+@pytest.mark.parametrize(
+    ("highest", "ticks"),
+    [
+        (100 * 2**20, [0, 32 * 2**20, 64 * 2**20, 96 * 2**20]),
+        (3, [0, 1, 2, 3]),
+    ],
+)
+def test_bytes_are_counted_in_powers_of_two(highest: float, ticks: list[int]) -> None:
+    assert draw.binary_ticks(highest) == ticks
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.resolve import as_json
 from glasshouse_cli.letters import command as dead
 from glasshouse_cli.letters.letter import Signal
+from glasshouse_cli.own import command as own_files
 from glasshouse_cli.process import run_attached
 from glasshouse_cli.project import Project
 from glasshouse_cli.summary import summarize
@@ -233,6 +234,38 @@ def telemetry() -> None:
     """Write the files that are made of the catalogue in telemetry/."""
     changed = contract.write(project.load().root)
     Terminal().say("\n".join(f"wrote {name}" for name in changed) or "nothing to change")
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path | None, typer.Argument(help="where to write it; GLASSHOUSE_OWN if none")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="what it is about, such as booking; else as the folder")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(help="OTEL_SERVICE_NAME of who sends; else as the domain")
+    ] = None,
+) -> None:
+    """Write a first domain of your own: events, metrics, an objective, alerts, a dashboard."""
+    own_files.init(project.load(), folder, domain, service, Terminal())
+
+
+@app.command()
+def own(
+    folder: Annotated[Path | None, typer.Argument(help="GLASSHOUSE_OWN if none")] = None,
+) -> None:
+    """Write what is made of the events and objectives of your own."""
+    own_files.make(project.load(), folder, Terminal())
+
+
+@app.command()
+def check_own(
+    folder: Annotated[Path | None, typer.Argument(help="GLASSHOUSE_OWN if none")] = None,
+) -> None:
+    """Check dashboards, rules, events and Collector parts of your own, as ours are checked."""
+    own_files.examine(project.load(), folder, Terminal())
 
 
 @app.command()

@@ -24,6 +24,10 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "(docs/personal-data.md).",
     "rules": "Write what is made of prometheus/slos.yaml.",
     "telemetry": "Write the files that are made of the catalogue in telemetry/.",
+    "init": "Write a first domain of your own: events, metrics, an objective, alerts, a dashboard.",
+    "own": "Write what is made of the events and objectives of your own.",
+    "check-own": "Check dashboards, rules, events and Collector parts of your own, "
+    "as ours are checked.",
     "runbook": "Print the runbook of an alert, with links and ports of the stack on this machine.",
     "preview": "Draw the dashboards with the running stack's data into one static page.",
     "dead-letters": "List what no backend took and the Collector keeps; send it again; delete it.",

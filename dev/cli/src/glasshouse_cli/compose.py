@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 from glasshouse_cli import certificates, profiles
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.own import folder as own_folder
 from glasshouse_cli.process import run
 from glasshouse_cli.project import COMPOSE_FILE, Project
 
@@ -130,6 +131,8 @@ def configuration(checkout: Project) -> str:
     }
     # Made of the checkout's, and of settings.
     found.add(checkout.state / "alertmanager" / "alertmanager.yaml")
+    own = own_folder.of(checkout)
+    found |= {own.folder / part for part in own_folder.READ_AT_START}
     state = hashlib.sha256()
     for place in sorted(found):
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:

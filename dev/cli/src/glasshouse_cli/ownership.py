@@ -39,19 +39,27 @@ def let_all_read(paths: Iterable[Path]) -> None:
     """
     for top in paths:
         for path in (top, *(top.rglob("*") if top.is_dir() else ())):
-            if path.is_symlink() or not path.exists():
-                continue
-            mode = stat.S_IMODE(path.stat().st_mode)
-            # A program stays one.
-            wanted = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
-            if wanted == mode:
-                continue
-            try:
-                path.chmod(wanted)
-            except OSError as error:
-                raise StackError(
-                    f"{path} cannot be read by the containers' user: `chmod -R a+rX {top}`"
-                ) from error
+            if not path.is_symlink() and path.exists():
+                _let_read(path, top)
+
+
+def let_enter(folder: Path) -> None:
+    """Let everybody list a folder, and change nothing of what is in it."""
+    _let_read(folder, folder)
+
+
+def _let_read(path: Path, top: Path) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    # A program stays one.
+    wanted = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
+    if wanted == mode:
+        return
+    try:
+        path.chmod(wanted)
+    except OSError as error:
+        raise StackError(
+            f"{path} cannot be read by the containers' user: `chmod -R a+rX {top}`"
+        ) from error
 
 
 def settings_files(checkout: Project, sources: Sequence[str], facts: Facts) -> None:

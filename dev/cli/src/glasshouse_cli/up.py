@@ -32,6 +32,7 @@ from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
 from glasshouse_cli.operator import Operator
+from glasshouse_cli.own import command as own_files
 from glasshouse_cli.parts import Part
 from glasshouse_cli.process import run, run_logged
 from glasshouse_cli.project import Project, container_user
@@ -64,6 +65,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Part]:
     tags = images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
     if capacity.free_disk_bytes(found) is None:
         capacity.check_disk(capacity.ask_free_disk_bytes(tags[_TOOLS]), found, where)
+    own_files.ensure(checkout, tags, terminal)
     _check_password(checkout)
     has_roles = secrets.has(checkout.state, "database_owner_password")
     secrets.ensure(checkout.state, container_user())

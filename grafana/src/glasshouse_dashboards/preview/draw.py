@@ -1,6 +1,7 @@
 """Graphs and bars as SVG that takes its text's colour from the page: one for light and dark."""
 
 import io
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -71,14 +72,27 @@ def graph(
             # A band at the foot: a filled graph would hide what it is about.
             axes.axvspan(first, last, ymax=0.03, color=COLORS[color], alpha=0.6, linewidth=0)  # type: ignore[arg-type]
             axes.axvline(first, color=COLORS[color], linewidth=0.8, linestyle=":")  # type: ignore[arg-type]
+    custom = defaults.get("custom", {})
     highest = (
-        _stack(axes, series, time_range) if _stacked(panel) else _lines(axes, series, time_range)
+        _stack(axes, series, time_range, colors(panel, series))
+        if _stacked(panel)
+        else _lines(
+            axes,
+            series,
+            time_range,
+            colors(panel, series),
+            points=custom.get("showPoints") == "always",
+        )
     )
     _limits(axes, defaults, highest)
     axes.set_ylim(bottom=0)
     if highest == 0:
         axes.set_ylim(top=1)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.yaxis.set_major_locator(
+        FixedLocator(binary_ticks(axes.get_ylim()[1]))
+        if defaults["unit"] in {"bytes", "Bps"}
+        else MaxNLocator(nbins=4)
+    )
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda value, _: units.text(value, defaults["unit"]))
     )
@@ -88,6 +102,24 @@ def graph(
     axes.tick_params(axis="x", length=0, pad=6)
     axes.tick_params(axis="y", length=0)
     return _svg(figure, f"{panel['id']}{panel['title']}{time_range.start}")
+
+
+def colors(panel: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
+    """Return a colour for each line: of the state that it is named after, else the next one."""
+    fixed = [
+        (re.compile(override["matcher"]["options"].strip("/")), one["value"]["fixedColor"])
+        for override in panel["fieldConfig"].get("overrides", [])
+        if override["matcher"]["id"] == "byRegexp"
+        for one in override["properties"]
+        if one["id"] == "color"
+    ]
+    return [
+        next(
+            (COLORS[color] for name, color in fixed if name.search(one.name)),
+            PALETTE[index % len(PALETTE)],
+        )
+        for index, one in enumerate(series)
+    ]
 
 
 def bar_gauge(panel: Mapping[str, Any], series: Sequence[Series], size: tuple[int, int]) -> str:
@@ -121,6 +153,12 @@ def threshold(defaults: Mapping[str, Any], value: float) -> str:
         if step["value"] is None or value >= step["value"]:
             color = step["color"]
     return color
+
+
+def binary_ticks(highest: float) -> list[int]:
+    """Return at most five round numbers of bytes up to ``highest``, as Grafana does."""
+    step = 2 ** max(0, math.ceil(math.log2(max(highest, 1) / 4)))
+    return list(range(0, math.floor(highest) + 1, step))
 
 
 def _moments(time_range: TimeRange) -> list[float]:
@@ -162,25 +200,47 @@ def _gaps(one: Series, time_range: TimeRange) -> tuple[list[datetime], list[floa
     return times, values
 
 
-def _lines(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float:
-    for index, one in enumerate(series):
+def _lines(
+    axes: Axes,
+    series: Sequence[Series],
+    time_range: TimeRange,
+    shades: Sequence[str],
+    *,
+    points: bool,
+) -> float:
+    for one, color in zip(series, shades, strict=True):
         times, values = _gaps(one, time_range)
-        color = PALETTE[index % len(PALETTE)]
         axes.plot(times, values, color=color, linewidth=1.6, solid_capstyle="round")  # type: ignore[arg-type]
+        if points:
+            axes.plot(times, values, color=color, marker="o", markersize=3, linestyle="")  # type: ignore[arg-type]
         if len(series) <= 3:
             axes.fill_between(times, values, color=color, alpha=0.08, linewidth=0)  # type: ignore[arg-type]
     return max((max(one.values) for one in series), default=0)
 
 
-def _stack(axes: Axes, series: Sequence[Series], time_range: TimeRange) -> float:
-    moments = sorted({at for one in series for at in one.times})
+def _stack(
+    axes: Axes, series: Sequence[Series], time_range: TimeRange, shades: Sequence[str]
+) -> float:
+    moments = moments_of_stack(series, time_range)
     by_series = [dict(zip(one.times, one.values, strict=True)) for one in series]
     columns = [[values.get(at, 0.0) for at in moments] for values in by_series]
-    colors = [PALETTE[index % len(PALETTE)] for index in range(len(series))]
     if columns:
         times = [datetime.fromtimestamp(at, tz=UTC) for at in moments]
-        axes.stackplot(times, *columns, colors=colors, alpha=0.55, linewidth=0)  # type: ignore[arg-type]
+        axes.stackplot(times, *columns, colors=list(shades), alpha=0.55, linewidth=0)  # type: ignore[arg-type]
     return max((sum(column) for column in zip(*columns, strict=True)), default=0)
+
+
+def moments_of_stack(series: Sequence[Series], time_range: TimeRange) -> list[float]:
+    """Return all times, with one more at each end of a gap: a stack is nothing in between."""
+    longest = 4 * max(time_range.step, 15)
+    moments = sorted({at for one in series for at in one.times})
+    ends = [
+        end
+        for before, after in itertools.pairwise(moments)
+        if after - before > longest
+        for end in (before + 1, after - 1)
+    ]
+    return sorted([*moments, *ends])
 
 
 def _limits(axes: Axes, defaults: Mapping[str, Any], highest: float) -> None:

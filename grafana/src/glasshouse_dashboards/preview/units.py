@@ -22,11 +22,12 @@ def text(value: float, unit: str, decimals: int | None = None) -> str:
     """Return a value as Grafana shows it. Raises KeyError for a unit that is not known here."""
     if math.isnan(value):
         return "-"
-    if decimals is not None and abs(value) < 1000:
-        value = round(value, decimals)
     if unit == "percentunit":
         # Two places: 99.95 % and 100 % are not the same promise.
-        return f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"
+        text = f"{value * 100:.{2 if decimals is None else decimals}f}"
+        return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
+    if decimals is not None and abs(value) < 1000:
+        value = round(value, decimals)
     if unit == "s":
         return _scaled(value, _TIMES, " ")
     if unit in {"bytes", "Bps"}:
