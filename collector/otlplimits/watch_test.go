@@ -15,7 +15,7 @@ import (
 // The watch rests while nothing is on its way, and is there again for the next that is.
 func TestTheWatchLooksAgainAfterARest(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1)) // short, whatever is alive
-	runtime.GC()                                        // which only a collection tells
+	runtime.GC()                                        // it goes by the last collection
 	s := &calls{
 		memory: &memoryBudget{}, open: map[*call]struct{}{}, places: shares{most: 16},
 		readTimeout: time.Minute, some: make(chan struct{}, 1),

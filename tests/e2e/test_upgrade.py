@@ -305,7 +305,7 @@ def test_what_was_queued_is_delivered_once(http: httpx.Client, upgraded: Upgrade
 def test_counts_go_on(http: httpx.Client, upgraded: Upgraded) -> None:
     word, stack = upgraded.before.word, upgraded.stack
     query = f'jobs_total{{job_name="{word}"}}'
-    wait_count(http, stack, query, 5)  # three, and two while Prometheus was away
+    wait_count(http, stack, query, 5)  # three, and two while Prometheus was stopped
     with otlp.Sender(stack.otlp, otlp.BELIEVED, stack.sender) as sender:
         sender.logs([finished(word)])
     wait_count(http, stack, query, 6)

@@ -30,11 +30,11 @@ def test_counters_of_both_versions_of_control_groups(parts: dict[str, int]) -> N
 
 
 class FakeEngine:
-    """Answers as an engine with these containers; each look finds them so much further on."""
+    """Answers as an engine with these containers; each reading finds them so much further on."""
 
-    def __init__(self, **per_look: float) -> None:
-        self.per_look = per_look
-        self.looks = dict.fromkeys(per_look, 0)
+    def __init__(self, **per_reading: float) -> None:
+        self.per_reading = per_reading
+        self.readings = dict.fromkeys(per_reading, 0)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         match request.url.path.strip("/").split("/"):
@@ -47,14 +47,14 @@ class FakeEngine:
                         "Image": f"image/{name}",
                         "Labels": {"com.docker.compose.service": name},
                     }
-                    for name in self.per_look
+                    for name in self.per_reading
                 ]
                 return httpx.Response(200, json=found if label.endswith("=mine") else [])
             case ["containers", name, "stats"]:
                 name = name.removeprefix("id-")
-                self.looks[name] += 1
-                used = {"total_usage": int(1e9 * self.per_look[name] * self.looks[name])}
-                memory = {"usage": (100 - self.looks[name]) * MIB, "stats": V2}
+                self.readings[name] += 1
+                used = {"total_usage": int(1e9 * self.per_reading[name] * self.readings[name])}
+                memory = {"usage": (100 - self.readings[name]) * MIB, "stats": V2}
                 return httpx.Response(
                     200, json={"cpu_stats": {"cpu_usage": used}, "memory_stats": memory}
                 )
@@ -68,7 +68,7 @@ def engine(fake: FakeEngine) -> Engine:
     return Engine(httpx.Client(base_url="http://docker", transport=httpx.MockTransport(fake)))
 
 
-def test_a_share_is_what_was_used_between_the_first_look_and_the_last() -> None:
+def test_a_share_is_what_was_used_from_the_first_reading_to_the_last() -> None:
     fake = FakeEngine(loki=0.001, worker=0.5)
     asked = engine(fake)
     containers = asked.containers("mine")
@@ -77,11 +77,11 @@ def test_a_share_is_what_was_used_between_the_first_look_and_the_last() -> None:
     costs = idle.watch(asked, containers, seconds=0.2, counts_sleeps=False)
 
     loki, worker = costs.rows
-    # Two looks: of each one more step. The share is of the time that really passed.
-    assert fake.looks == {"loki": 2, "worker": 2}
+    # Two readings: of each one more step. The share is of the time that really passed.
+    assert fake.readings == {"loki": 2, "worker": 2}
     assert loki.cpu_percent * costs.seconds / 100 == pytest.approx(0.001, rel=0.5)
     assert worker.cpu_percent / loki.cpu_percent == pytest.approx(500, rel=0.2)
-    assert loki.memory_bytes == 89 * MIB  # the most of both looks, without inactive files
+    assert loki.memory_bytes == 89 * MIB  # the most of both readings, without inactive files
     assert loki.anonymous_bytes == 30 * MIB
     assert (loki.image_bytes, loki.wake_ups) == (5_000_000, None)
     assert (loki.telemetry, worker.telemetry) == (True, False)

@@ -31,7 +31,7 @@ def of(*containers: Container) -> list[Part]:
         BEGAN,
         urls={"loki": "http://127.0.0.1:3100"},
         ready={"loki": 15.25},
-        answers={"loki": "HTTP 503 Ingester not ready"},
+        answers={"loki": "HTTP 503 Ingester not ready", "tempo": "HTTP 502 <html> <head>"},
         dependencies={"loki": ["healthcheck"], "migrate": ["postgres"], "worker": ["migrate"]},
     )
 
@@ -51,6 +51,11 @@ def test_parts_come_in_the_order_of_their_start() -> None:
 def test_what_ran_before_waited_for_nothing() -> None:
     [loki] = of(container("loki", -60))
     assert (loki.started_s, loki.waited_for) == (None, ())
+
+
+def test_a_page_is_no_answer() -> None:
+    [tempo] = of(container("tempo", 3))
+    assert tempo.waited_for == ("HTTP 502",)
 
 
 def test_they_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

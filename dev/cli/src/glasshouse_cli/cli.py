@@ -124,7 +124,7 @@ def doctor(
 
 @app.command()
 def idle(
-    seconds: Annotated[float, typer.Option(min=1, help="how long to look")] = 300.0,
+    seconds: Annotated[float, typer.Option(min=1, help="how long")] = 300.0,
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
     """Measure what the running stack costs: processor time, memory, wake-ups, images."""

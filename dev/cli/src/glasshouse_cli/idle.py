@@ -20,7 +20,7 @@ CPU_PERCENT = 5.0
 MEMORY_BYTES = 700 * 1024**2
 # What receives and shows telemetry. The others are the reference backend and what it needs.
 TELEMETRY = ("alertmanager", "collector", "grafana", "loki", "prometheus", "proxy", "tempo")
-_LOOK_EVERY_S = 10.0
+_READ_EVERY_S = 10.0
 _MIB = 1024**2
 
 
@@ -28,7 +28,7 @@ _MIB = 1024**2
 class Cost:
     """What one container took over the whole time.
 
-    cpu_percent: of one core. memory_bytes: at most, of all looks, less inactive pages of files;
+    cpu_percent: of one core. memory_bytes: at most, of all readings, less inactive pages of files;
     anonymous_bytes: at most, of these what no file backs. wake_ups: of its threads a second, None
     where nobody can count them.
     """
@@ -86,7 +86,7 @@ def measure(checkout: Project, terminal: Terminal, *, seconds: float) -> Costs:
             containers,
             seconds=seconds,
             counts_sleeps=facts.read().is_here,
-            on_look=lambda done: step.note(f"{done:.0f} of {seconds:.0f} s"),
+            on_reading=lambda done: step.note(f"{done:.0f} of {seconds:.0f} s"),
         )
 
 
@@ -96,22 +96,22 @@ def watch(
     *,
     seconds: float,
     counts_sleeps: bool,
-    on_look: Callable[[float], None] = lambda _: None,
+    on_reading: Callable[[float], None] = lambda _: None,
 ) -> Costs:
-    """Look at these containers now, now and then, and after `seconds`.
+    """Read the counters of these containers now, now and then, and after `seconds`.
 
     Raises StackError when one of them ends or starts again meanwhile: its counters begin anew.
     """
     sleeping = dict.fromkeys(containers, 0)
     if counts_sleeps:
         sleeping = {one: usage.sleeps(engine.processes(one)) for one in containers}
-    looks = {one: [engine.usage(one)] for one in containers}
+    readings = {one: [engine.usage(one)] for one in containers}
     began = time.monotonic()
     while (left := began + seconds - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK_EVERY_S))
+        time.sleep(min(left, _READ_EVERY_S))
         for one in containers:
-            looks[one].append(_next(engine, one, looks[one][-1]))
-        on_look(time.monotonic() - began)
+            readings[one].append(_next(engine, one, readings[one][-1]))
+        on_reading(time.monotonic() - began)
     woken: Mapping[Container, int | None] = dict.fromkeys(containers)
     if counts_sleeps:
         woken = {one: usage.sleeps(engine.processes(one)) - sleeping[one] for one in containers}
@@ -119,7 +119,8 @@ def watch(
         seconds=time.monotonic() - began,
         load=os.getloadavg()[0],
         rows=tuple(
-            _cost(one, looks[one], woken[one], engine.image_bytes(one.image)) for one in containers
+            _cost(one, readings[one], woken[one], engine.image_bytes(one.image))
+            for one in containers
         ),
     )
 
@@ -174,15 +175,15 @@ def _next(engine: Engine, container: Container, before: Usage) -> Usage:
     return now
 
 
-def _cost(container: Container, looks: Sequence[Usage], woken: int | None, image: int) -> Cost:
-    first, last = looks[0], looks[-1]
+def _cost(container: Container, readings: Sequence[Usage], woken: int | None, image: int) -> Cost:
+    first, last = readings[0], readings[-1]
     took = last.at_s - first.at_s
     return Cost(
         service=container.service,
         telemetry=container.service in TELEMETRY,
         cpu_percent=100 * (last.cpu_s - first.cpu_s) / took,
-        memory_bytes=max(look.memory_bytes for look in looks),
-        anonymous_bytes=max(look.anonymous_bytes for look in looks),
+        memory_bytes=max(one.memory_bytes for one in readings),
+        anonymous_bytes=max(one.anonymous_bytes for one in readings),
         wake_ups=None if woken is None else woken / took,
         image_bytes=image,
     )

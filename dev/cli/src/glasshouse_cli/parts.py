@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal, plain_table
+
+_ANSWER = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ def of(
         ended = None if container.running else _since(began, container.finished)
         waited = [one for one in dependencies.get(service, ()) if one in present]
         if answer := answers.get(service):
-            waited.append(answer)
+            waited.append(_brief(answer))
         found.append(
             Part(
                 name=service,
@@ -71,6 +74,11 @@ def show(parts: Sequence[Part], terminal: Terminal) -> None:
         waited = ", then ".join(part.waited_for) or "-"
         table.add_row(part.name, part.url, started, f"{ready}{' done' * part.done}", waited)
     terminal.table(table)
+
+
+def _brief(answer: str) -> str:
+    """The answer up to where a page or a document begins."""
+    return re.split("[<{]", answer)[0].strip()[:_ANSWER].strip()
 
 
 def _since(began: datetime, moment: datetime | None) -> float | None:

@@ -35,7 +35,7 @@ class Container:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """One look at one container.
+    """What one container has used until one moment.
 
     at_s: when, by a clock that never jumps. cpu_s: processor time since it started, in seconds,
     its health checks included. memory_bytes: what it holds, less inactive pages of files, which the
