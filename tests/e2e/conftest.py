@@ -66,11 +66,13 @@ def registry_folder() -> Iterator[Path]:
     """An empty folder for engines of a test's own; skips where there can be none."""
     missing = [
         program
-        for program in ("dockerd", "ip", "nsenter", "unshare", "mount")
+        for program in ("dockerd", "nsenter", "unshare", "mount")
         if shutil.which(program) is None
     ]
-    if missing or not (host.is_linux() and host.is_root()):
-        pytest.skip(f"namespaces need root on Linux, and {missing or 'what is there'}")
+    if missing:
+        pytest.skip(f"{', '.join(missing)} missing: an engine of its own cannot be started")
+    if not (host.is_linux() and host.is_root()):
+        pytest.skip("namespaces need root on Linux")
     with folder.alone() as place:
         yield place
 
