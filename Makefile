@@ -112,7 +112,10 @@ lint: venv ## Check style and types: Python, YAML, shell, workflows
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[bf]*.yml
 	@$(RUN) check-jsonschema --builtin-schema vendor.renovate renovate.json
-	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.mtls.yml
+	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.mtls.yml
+	@# The schema lets no variable stand for a policy, compose does.
+	@sed 's/$${OWN_IMAGES:-build}/build/' docker-compose.yml \
+	  | $(RUN) check-jsonschema --builtin-schema vendor.compose-spec --default-filetype yaml -
 
 lint-go: ## Check the format of Go code, and vet it
 	@for module in $(GO_MODULES); do (cd $$module; \

@@ -17,6 +17,7 @@ require (
 	glasshouse.example/collector/eventmetrics v0.0.0
 	glasshouse.example/collector/otlpbisect v0.0.0
 	glasshouse.example/collector/otlplimits v0.0.0
+	glasshouse.example/collector/ownparts v0.0.0
 	glasshouse.example/collector/piiprocessor v0.0.0
 	go.opentelemetry.io/collector/component v1.67.0
 	go.opentelemetry.io/collector/confmap v1.67.0
@@ -253,6 +254,8 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+replace glasshouse.example/collector/ownparts v0.0.0 => ../ownparts
 
 replace glasshouse.example/collector/eventmetrics v0.0.0 => ../eventmetrics
 

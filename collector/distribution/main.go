@@ -8,9 +8,11 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+	converter "glasshouse.example/collector/ownparts/converter"
 	envprovider "go.opentelemetry.io/collector/confmap/provider/envprovider"
 	fileprovider "go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	yamlprovider "go.opentelemetry.io/collector/confmap/provider/yamlprovider"
+	provider "glasshouse.example/collector/ownparts/provider"
 	"go.opentelemetry.io/collector/otelcol"
 )
 
@@ -30,6 +32,10 @@ func main() {
 					envprovider.NewFactory(),
 					fileprovider.NewFactory(),
 					yamlprovider.NewFactory(),
+					provider.NewFactory(),
+				},
+				ConverterFactories: []confmap.ConverterFactory{
+					converter.NewFactory(),
 				},
 			},
 		},
@@ -37,8 +43,10 @@ func main() {
 			envprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/envprovider v1.67.0",
 			fileprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/fileprovider v1.67.0",
 			yamlprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/yamlprovider v1.67.0",
+			provider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "glasshouse.example/collector/ownparts v0.0.0",
 		},
 		ConverterModules: []string{
+			"glasshouse.example/collector/ownparts v0.0.0",
 		},
 	}
 

@@ -37,6 +37,9 @@ type calls struct {
 	telemetry   *telemetry
 	readTimeout time.Duration
 
+	// some has an item when a call has come since it was last emptied.
+	some chan struct{}
+
 	mu     sync.Mutex
 	open   map[*call]struct{}
 	places shares
@@ -87,6 +90,10 @@ func (s *calls) admit(c *call) bool {
 func (s *calls) enterLocked(c *call) {
 	s.open[c] = struct{}{}
 	s.places.add(c.signal, 1)
+	select {
+	case s.some <- struct{}{}:
+	default:
+	}
 }
 
 func anyCall(*call) bool { return true }

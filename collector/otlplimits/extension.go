@@ -48,6 +48,7 @@ func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
 		readTimeout: cfg.ReadTimeout,
 		open:        map[*call]struct{}{},
 		places:      shares{most: int64(cfg.MaxConcurrent)},
+		some:        make(chan struct{}, 1),
 	}
 	return &limits{
 		maxRequest: cfg.MaxRequestMiB * mib,

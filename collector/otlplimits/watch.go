@@ -29,19 +29,37 @@ func (w *watch) start() {
 	w.stop, w.done = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(w.done)
-		ticks := time.NewTicker(watchInterval)
-		defer ticks.Stop()
 		for {
 			select {
 			case <-w.stop:
 				return
-			case <-ticks.C:
-				if w.calls.anyArriving() && memoryIsShort() {
-					w.calls.endOldest()
-				}
+			case <-w.calls.some:
+			}
+			if !w.whileArriving() {
+				return
 			}
 		}
 	}()
+}
+
+// whileArriving looks until no message is on its way: twenty looks a second at nothing would keep an idle
+// machine awake. It returns false when the watch has to end.
+func (w *watch) whileArriving() bool {
+	ticks := time.NewTicker(watchInterval)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return false
+		case <-ticks.C:
+			if !w.calls.anyArriving() {
+				return true
+			}
+			if memoryIsShort() {
+				w.calls.endOldest()
+			}
+		}
+	}
 }
 
 func (w *watch) end() {

@@ -6,6 +6,7 @@ package piiprocessor
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -25,6 +26,10 @@ const (
 	leastKeyBytes   = 16
 )
 
+// ownKey is the name of an id as the policy writes it. A card under such a name is stored, so other
+// names, such as card_number, are refused.
+var ownKey = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*_id$`)
+
 // Config of the processor.
 type Config struct {
 	// Policy is the path of rules.yaml, the list of what is sensitive.
@@ -39,6 +44,9 @@ type Config struct {
 	MaxDepth int `mapstructure:"max_depth"`
 	// Entities switches single entities of the policy: on or off; ip: public, all or off.
 	Entities map[string]string `mapstructure:"entities"`
+	// OwnKeys are added to own_keys of the policy: names of ids in events of one's own services,
+	// which are no card and no number of a person, whatever they look like.
+	OwnKeys []string `mapstructure:"own_keys"`
 
 	loading *loading
 }
@@ -73,6 +81,11 @@ func (c *Config) Validate() error {
 	if c.MaxDepth < 1 || c.MaxDepth > mostDepth {
 		return fmt.Errorf("max_depth: is %d, must be 1 to %d", c.MaxDepth, mostDepth)
 	}
+	for i, name := range c.OwnKeys {
+		if !ownKey.MatchString(name) {
+			return fmt.Errorf("own_keys[%d]: is %q, must be the name of an id as the policy writes it, such as booking_id of booking.id", i, name)
+		}
+	}
 	_, err := c.load()
 	return err
 }
@@ -85,7 +98,7 @@ func (c *Config) load() (redactor, error) {
 		c.loading = &loading{}
 	}
 	c.loading.once.Do(func() {
-		c.loading.redactor, c.loading.err = newRedactor(c.Policy, c.key(), c.Entities)
+		c.loading.redactor, c.loading.err = newRedactor(c.Policy, c.key(), c.Entities, c.OwnKeys)
 	})
 	return c.loading.redactor, c.loading.err
 }

@@ -42,6 +42,8 @@ func TestValidateNamesTheKeyToFix(t *testing.T) {
 		"max_depth":      {map[string]any{"max_depth": 0}, []string{"max_depth: is 0, must be 1 to 256"}},
 		"ip":             {map[string]any{"entities": map[string]any{"ip": "on"}}, []string{`entities.ip: is "on", must be public, all or off`}},
 		"switch":         {map[string]any{"entities": map[string]any{"card": "all"}}, []string{`entities.card: is "all", must be on or off`}},
+		"own key":        {map[string]any{"own_keys": []any{"booking_id", "card_number"}}, []string{`own_keys[1]: is "card_number", must be the name of an id`}},
+		"card's own key": {map[string]any{"own_keys": []any{"card_id"}}, []string{"own_keys[0]: card_id has the word card"}},
 		"entity":         {map[string]any{"entities": map[string]any{"crad": "off"}}, []string{"crad"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +134,7 @@ func TestTheSchemaIsThatOfTheConfig(t *testing.T) {
 	}
 	fatal(t, json.Unmarshal(text, &schema))
 	cfg := reflect.ValueOf(createDefaultConfig()).Elem()
-	types := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Map: "object"}
+	types := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Map: "object", reflect.Slice: "array"}
 	keys := 0
 	for i := range cfg.NumField() {
 		key := cfg.Type().Field(i).Tag.Get("mapstructure")

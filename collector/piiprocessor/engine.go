@@ -38,11 +38,12 @@ const (
 	entityIP     = "ip"
 )
 
-func newRedactor(policy string, key []byte, entities map[string]string) (redactor, error) {
+func newRedactor(policy string, key []byte, entities map[string]string, ownKeys []string) (redactor, error) {
 	options, err := engineOptions(entities)
 	if err != nil {
 		return nil, err
 	}
+	options.OwnKeys = ownKeys
 	return engine.Load(policy, key, options)
 }
 

@@ -38,12 +38,14 @@ type verdict struct {
 type state struct {
 	// AliveBefore: a program that never answered is still starting, which may take long.
 	AliveBefore bool `json:"alive_before"`
+	Healthy     bool `json:"healthy"`
 	Silent      int  `json:"silent"`
 }
 
 type options struct {
 	url, alive, file string
 	age, timeout     time.Duration
+	stay, every      time.Duration
 	killAfter        int
 	state, proc      string
 	command          []string
@@ -57,7 +59,7 @@ func main() {
 	if err != nil {
 		exit(err)
 	}
-	exit(run(chosen, time.Now(), syscall.Kill))
+	exit(watch(chosen, time.Now, time.Sleep, syscall.Kill))
 }
 
 func exit(err error) {
@@ -77,7 +79,9 @@ func parse(arguments []string, output io.Writer) (options, error) {
 	flags.StringVar(&chosen.file, "file", "", "alive and healthy while the program writes it")
 	flags.DurationVar(&chosen.age, "age", time.Minute, "of -file, at most")
 	flags.DurationVar(&chosen.timeout, "timeout", 8*time.Second, "of one question")
-	flags.IntVar(&chosen.killAfter, "kill-after", 3, "checks in a row without an answer; 0: never")
+	flags.DurationVar(&chosen.stay, "stay", 2*time.Minute, "go on for that long while it is healthy; 0: check once")
+	flags.DurationVar(&chosen.every, "every", 15*time.Second, "between the checks of one stay")
+	flags.IntVar(&chosen.killAfter, "kill-after", 5, "checks in a row without an answer; 0: never")
 	flags.StringVar(&chosen.state, "state", filepath.Join(os.TempDir(), "."+name), "where to keep what was found")
 	flags.StringVar(&chosen.proc, "proc", "/proc", "where the processes are")
 	if err := flags.Parse(arguments); err != nil {
@@ -96,6 +100,21 @@ func parse(arguments []string, output io.Writer) (options, error) {
 	return chosen, nil
 }
 
+// watch checks now, and for as long as the program is healthy and the stay lasts. To begin a check costs
+// the engine and the container a hundred times what the question does, so one that has begun stays.
+// What changes is said at once: a program that is not healthy any more, one that is so again.
+func watch(chosen options, now func() time.Time, sleep func(time.Duration), kill func(int, syscall.Signal) error) error {
+	end := now().Add(chosen.stay)
+	stays := load(chosen.state).Healthy
+	for {
+		err := run(chosen, now(), kill)
+		if err != nil || !stays || !now().Add(chosen.every).Before(end) {
+			return err
+		}
+		sleep(chosen.every)
+	}
+}
+
 // run makes one check. It returns an error when the program is not healthy.
 func run(chosen options, now time.Time, kill func(int, syscall.Signal) error) error {
 	found := check(chosen, now)
@@ -105,7 +124,7 @@ func run(chosen options, now time.Time, kill func(int, syscall.Signal) error) er
 		found = verdict{reason: fmt.Sprintf("process %d is stopped", program)}
 	}
 	before := load(chosen.state)
-	after := state{AliveBefore: before.AliveBefore || found.alive}
+	after := state{AliveBefore: before.AliveBefore || found.alive, Healthy: found.healthy}
 	if !found.alive {
 		after.Silent = before.Silent + 1
 	}

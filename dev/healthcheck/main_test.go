@@ -59,7 +59,7 @@ func writeStat(t *testing.T, folder string, pid int, state string, parent int) {
 
 func (r *rig) check(now time.Time, arguments ...string) error {
 	r.t.Helper()
-	given := append([]string{"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-timeout=2s"}, arguments...)
+	given := append([]string{"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-timeout=2s", "-kill-after=3"}, arguments...)
 	chosen, err := parse(given, io.Discard)
 	if err != nil {
 		r.t.Fatal(err)
@@ -250,6 +250,79 @@ func TestAProgramThatASignalStoppedHangsThoughItsChildrenAnswer(t *testing.T) {
 	r.expectKills(1)
 }
 
+// watched runs a whole check by a clock of its own. answers are what the program says, one a look.
+func (r *rig) watched(answers ...int) (looks int, slept []time.Duration, err error) {
+	r.t.Helper()
+	status := answers[0]
+	url := server(r.t, &status)
+	chosen, err := parse([]string{
+		"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-url=" + url, "-timeout=200ms",
+		"-stay=1m", "-every=15s", "-kill-after=3",
+	}, io.Discard)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	now := time.Now()
+	looks = 1
+	err = watch(chosen, func() time.Time { return now }, func(d time.Duration) {
+		slept = append(slept, d)
+		now = now.Add(d)
+		status = answers[min(looks, len(answers)-1)]
+		looks++
+	}, func(pid int, signal syscall.Signal) error {
+		r.kills = append(r.kills, killed{pid, signal})
+		return nil
+	})
+	return looks, slept, err
+}
+
+func TestACheckOfAHealthyProgramStays(t *testing.T) {
+	r := newRig(t)
+	// Who waits for the program hears at once that it is healthy.
+	if looks, _, err := r.watched(200); looks != 1 || err != nil {
+		t.Fatalf("the first check: %d looks, %v", looks, err)
+	}
+	looks, slept, err := r.watched(200)
+	if looks != 4 || err != nil {
+		t.Fatalf("a later check: %d looks, %v", looks, err)
+	}
+	for _, one := range slept {
+		if one != 15*time.Second {
+			t.Errorf("looked again after %s", one)
+		}
+	}
+}
+
+func TestAStayEndsWhenTheProgramIsNotHealthyAnyMore(t *testing.T) {
+	r := newRig(t)
+	r.watched(200)
+	if looks, _, err := r.watched(200, 503); looks != 2 || err == nil {
+		t.Fatalf("%d looks, %v", looks, err)
+	}
+	if looks, _, err := r.watched(200); looks != 1 || err != nil {
+		t.Fatalf("when it is healthy again: %d looks, %v", looks, err)
+	}
+}
+
+func TestAProgramThatHangsDuringAStayIsEndedAtTheThirdLook(t *testing.T) {
+	r := newRig(t)
+	r.watched(200)
+	for number, expected := range []int{2, 1, 1} {
+		r.expectKills(0)
+		if looks, _, err := r.watched([]int{200, 0}[min(number, 1)], 0); looks != expected || err == nil {
+			t.Fatalf("check %d: %d looks, %v", number, looks, err)
+		}
+	}
+	r.expectKills(1)
+}
+
+func TestWithoutTheOptionFiveChecksAreWaitedFor(t *testing.T) {
+	chosen, err := parse([]string{"true"}, io.Discard)
+	if err != nil || chosen.killAfter != 5 {
+		t.Fatalf("%d, %v", chosen.killAfter, err)
+	}
+}
+
 func TestKillingCanBeTurnedOff(t *testing.T) {
 	r := newRig(t)
 	file := filepath.Join(r.folder, "alive")
@@ -257,7 +330,7 @@ func TestKillingCanBeTurnedOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.check(time.Now(), "-file="+file, "-kill-after=0")
-	for range 5 {
+	for range 6 {
 		r.check(time.Now().Add(time.Hour), "-file="+file, "-kill-after=0")
 	}
 	r.expectKills(0)

@@ -1,14 +1,19 @@
 """The end-to-end tests: everything at once, as `make up` runs it."""
 
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from glasshouse_cli import host, images
+from glasshouse_cli.project import Project
 from support import collector
+from support.registry import contents, folder, standin
 from support.stack import PROJECT_NAME, Stack
 
 
@@ -54,3 +59,43 @@ def demo(stack: Stack) -> Demo:
     began = time.time()
     ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     return Demo(began=began, code=ran.returncode, output=ran.stdout, errors=ran.stderr)
+
+
+@pytest.fixture(scope="module")
+def registry_folder() -> Iterator[Path]:
+    """An empty folder for engines of a test's own; skips where there can be none."""
+    missing = [
+        program
+        for program in ("dockerd", "ip", "nsenter", "unshare", "mount")
+        if shutil.which(program) is None
+    ]
+    if missing or not (host.is_linux() and host.is_root()):
+        pytest.skip(f"namespaces need root on Linux, and {missing or 'what is there'}")
+    with folder.alone() as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def registry_tags(project: Project, docker: None) -> dict[str, str]:
+    """The images of the main engine that a registry is to serve, by variable."""
+    tags = images.resolve(checkout=project)
+    python = tags["PYTHON_IMAGE"]
+    tags["PYTHON_IMAGE"] = standin.python(python, project.root / ".uv")
+    # Where the real one is there, it is served.
+    tags.setdefault("GRAFANA_IMAGE", standin.grafana(python))
+    return tags
+
+
+@pytest.fixture(scope="session")
+def registry_storage(project: Project, registry_tags: dict[str, str]) -> Path:
+    """What a registry serves: every image of the stack, by its official name or as a release."""
+    storage = project.state / "registry-of-tests" / "storage"
+    names = contents.names(project)
+    contents.fill(storage, {names[variable]: tag for variable, tag in registry_tags.items()})
+    return storage
+
+
+@pytest.fixture(scope="session")
+def registry_ids(registry_storage: Path) -> dict[str, str]:
+    """The id of each image that the registry serves, by its name there."""
+    return contents.stored(registry_storage)

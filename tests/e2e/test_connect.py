@@ -1,8 +1,4 @@
-"""`glasshouse connect` with a service of one's own: on this machine, and in a container.
-
-Not yet run against the stack in containers. All but the one with a container have passed against
-the same programs as plain processes, without the proxy.
-"""
+"""`glasshouse connect` with a service of one's own: on this machine, and in a container."""
 
 import contextlib
 import json
@@ -15,14 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from glasshouse_cli import images
 from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.project import Project, run_environment
-from support import plain_sender
+from support import backends, plain_sender
 from support.stack import PROJECT_NAME, Stack
+from support.waiting import until
 
 COMMAND = [sys.executable, "-c", "from glasshouse_cli.cli import main; main()", "connect"]
 # A signal may take some time on a busy machine; the command ends as soon as it has all.
@@ -123,7 +121,7 @@ def test_a_new_service_is_noticed_while_it_waits(project: Project, stack: Stack,
 
 
 def test_a_service_in_a_container_with_the_snippet_is_taken(
-    project: Project, stack: Stack, name: str, tmp_path: Path
+    project: Project, http: httpx.Client, stack: Stack, name: str, tmp_path: Path
 ) -> None:
     _, printed = connect(project, "--no-wait", "--service", name)
     user = run_environment()
@@ -156,7 +154,14 @@ def test_a_service_in_a_container_with_the_snippet_is_taken(
     )
 
     assert code == 0, document
-    assert document["records"]["logs"]["record"]["body"].startswith("from a container of [email:")
+
+    def stored() -> tuple[bool | None, object]:
+        query = f'{{service_name="{name}"}}'
+        lines = [one["line"] for one in backends.loki_lines(http, stack.url("loki"), query)]
+        found = [line for line in lines if line.startswith("from a container of [email:")]
+        return (True if found else None), lines
+
+    until(stored, what="what the container logged, redacted", deadline_s=60)
 
 
 def test_why_a_service_without_the_token_does_not_arrive_is_said(

@@ -15,7 +15,14 @@ from glasshouse_cli import images
 from glasshouse_cli.project import Project
 from glasshouse_dashboards.__main__ import FOLDER
 from glasshouse_dashboards.empty_states import EMPTY_REASONS
-from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, variables
+from glasshouse_dashboards.expand import (
+    TimeRange,
+    dashboards,
+    expand,
+    panels,
+    query_of,
+    variables,
+)
 from support import browser, pictures
 from support.ports import free
 from support.stack import PROJECT_NAME, Stack
@@ -88,7 +95,9 @@ def test_grafana_answers_every_panel(grafana: httpx.Client, dashboard: dict[str,
         queries = [
             {
                 **target,
-                "expr": expand(target["expr"], values, time_range),
+                "expr" if "expr" in target else "query": expand(
+                    query_of(target), values, time_range
+                ),
                 "datasource": panel["datasource"],
                 "intervalMs": 15_000,
                 "maxDataPoints": 500,

@@ -17,7 +17,9 @@ MOST_BYTES = 4_000_000
 @pytest.mark.usefixtures("demo")
 def test_the_page_shows_every_panel_and_asks_nobody(stack: Stack, tmp_path: Path) -> None:
     page = tmp_path / "preview.html"
-    backends = Backends(prometheus=stack.url("prometheus"), loki=stack.url("loki"))
+    backends = Backends(
+        prometheus=stack.url("prometheus"), loki=stack.url("loki"), tempo=stack.url("tempo")
+    )
     write(FOLDER, page, backends, minutes=15)
     text = page.read_text(encoding="utf-8")
     boards = dashboards(FOLDER)

@@ -42,7 +42,7 @@ LETTER_ATTRIBUTES = 250
 LETTER_VALUE = "x" * 4_000
 LETTERS_FOR_THE_TICKET = 56
 LETTERS_FOR_THE_PAGE = 12
-# A scrape of the Collector each 15 s, a rule's own wait, and Alertmanager's.
+# A scrape of the Collector, a rule's own wait, and Alertmanager's.
 FIRES_WITHIN_S = 90
 ENDS_WITHIN_S = 150
 

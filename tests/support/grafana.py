@@ -21,7 +21,9 @@ def ask(
     query: str,
     time_range: TimeRange,
 ) -> list[Any]:
-    """Return the series or log streams that have at least one value; fail on an error."""
+    """Return the series, log streams or traces that have at least one value; fail on an error."""
+    if source == "tempo":
+        return _ask_tempo(http, stack, target, query, time_range)
     window: dict[str, str | int | float] = {
         "query": query,
         "start": time_range.start,
@@ -33,12 +35,49 @@ def ask(
         nanoseconds = {"start": int(time_range.start * 10**9), "end": int(time_range.end * 10**9)}
         answer = http.get(path, params=window | nanoseconds | {"limit": _LINES})
     elif target.get("range"):
-        answer = http.get(f"{stack.url('prometheus')}/api/v1/query_range", params=window)
+        # As a form, as Grafana does: the longest query is more than an address may hold.
+        answer = http.post(f"{stack.url('prometheus')}/api/v1/query_range", data=window)
     else:
         moment: dict[str, str | float] = {"query": query, "time": time_range.end}
-        answer = http.get(f"{stack.url('prometheus')}/api/v1/query", params=moment)
+        answer = http.post(f"{stack.url('prometheus')}/api/v1/query", data=moment)
     assert answer.status_code == httpx.codes.OK, f"{query}: {answer.text}"
     return [series for series in answer.json()["data"]["result"] if _numbers(series)]
+
+
+def _ask_tempo(
+    http: httpx.Client,
+    stack: Stack,
+    target: Mapping[str, Any],
+    query: str,
+    time_range: TimeRange,
+) -> list[Any]:
+    """Return series in the form of Prometheus, or what a search found."""
+    window: dict[str, str | int] = {
+        "q": query,
+        "start": int(time_range.start),
+        "end": int(time_range.end),
+    }
+    if "metricsQueryType" not in target:
+        answer = http.get(
+            f"{stack.url('tempo')}/api/search", params={**window, "limit": target["limit"]}
+        )
+        assert answer.status_code == httpx.codes.OK, f"{query}: {answer.text}"
+        return answer.json().get("traces", [])
+    window["step"] = f"{time_range.step}s"
+    answer = http.get(f"{stack.url('tempo')}/api/metrics/query_range", params=window)
+    assert answer.status_code == httpx.codes.OK, f"{query}: {answer.text}"
+    return [
+        {
+            "metric": {
+                item["key"]: str(next(iter(item["value"].values()))) for item in one["labels"]
+            },
+            "values": [
+                [int(sample["timestampMs"]) / 1000, str(sample.get("value", 0))]
+                for sample in one.get("samples", [])
+            ],
+        }
+        for one in answer.json().get("series", [])
+    ]
 
 
 def _numbers(series: Mapping[str, Any]) -> list[str]:

@@ -36,14 +36,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(handler: type[Handler], port: int = 0) -> Iterator[str]:
-    """Serve on a port of loopback, 0 for a free one; yield the address, as http://127.0.0.1:4318."""
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+def serving(handler: type[Handler], port: int = 0, *, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve on a port, 0 for a free one; yield the address, as http://127.0.0.1:4318."""
+    with ThreadingHTTPServer((host, port), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://{host}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

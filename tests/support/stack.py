@@ -8,12 +8,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import yaml
 from testcontainers.compose import DockerCompose
 
-from glasshouse_cli import alerting, images, operator, plugin, readiness, rules, runbooks, secrets
+from glasshouse_cli import (
+    alerting,
+    handing,
+    images,
+    operator,
+    plugin,
+    readiness,
+    rules,
+    runbooks,
+    secrets,
+)
+from glasshouse_cli import compose as compose_file
 from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
 from glasshouse_cli.files import write_variables
-from glasshouse_cli.project import Project, run_environment
+from glasshouse_cli.profiles import DEMO, VARIABLE
+from glasshouse_cli.project import Project, container_user, run_environment
+from support import own as own_example
 from support.ports import free
 
 # Two checkouts may run their tests on one machine at the same time.
@@ -21,6 +35,7 @@ PROJECT_NAME = os.environ.get("GLASSHOUSE_TESTS_NAME") or "glasshouse-tests"
 READY_WITHIN_S = 90
 # Alerts fire and resolve this many times sooner: 5 minutes of a rule are 15 seconds here.
 SPEED = 20
+SCRAPED_EVERY = "5s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +147,26 @@ class _Compose(DockerCompose):
             return super()._run_command(cmd, context)
 
 
+def _scraped_often(project: Project, state: Path) -> Path:
+    """Write a compose file whose Prometheus scrapes as often as the shortened windows need.
+
+    A window of ten minutes is 30 seconds long here: of samples 15 seconds apart it holds one now
+    and then, by a scrape that is a little late, and one has no rate.
+    """
+    source = project.root / "prometheus" / "prometheus.yaml"
+    settings = yaml.safe_load(source.read_text(encoding="utf-8"))
+    settings["global"] |= {"scrape_interval": SCRAPED_EVERY, "scrape_timeout": SCRAPED_EVERY}
+    target = state / "prometheus.yaml"
+    target.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    target.chmod(0o644)
+    volume = f"{target}:/etc/prometheus/{source.name}:ro"
+    override = state / "scrapes.yml"
+    override.write_text(
+        yaml.safe_dump({"services": {"prometheus": {"volumes": [volume]}}}), encoding="utf-8"
+    )
+    return override
+
+
 @contextlib.contextmanager
 def running(
     project: Project,
@@ -150,17 +185,22 @@ def running(
     plugin.ensure(project)
     tags = images.resolve(checkout=project)
     secrets.ensure(state)
+    handing.hand_out(state, compose_file.secrets(project), container_user())
     # Chosen here, not by the engine: a container that restarts would get another one.
     ports = free(PORT_VARIABLES)
     values = {name: str(port) for name, port in ports.items()} | tags | run_environment()
     values["GLASSHOUSE_STATE"] = str(state)
     values["GLASSHOUSE_RULES"] = str(state / "rules")
     rules.write_fast(project, state / "rules", SPEED)
+    # With the example of docs/own.md, as anybody may have one.
+    values["GLASSHOUSE_OWN"] = str(state / "own")
+    own_example.follow(project, state / "own", until="check-own")
     own = replace(project, settings={**project.settings, **values})
     alerting.ensure(own, speed=SPEED)
+    overrides = [*overrides, _scraped_often(project, state)]
     env_file = state / "tests.env"
     write_variables(env_file, "The stack of one test run.", values)
-    environment = {"COMPOSE_PROJECT_NAME": name, **values}
+    environment = {"COMPOSE_PROJECT_NAME": name, VARIABLE: DEMO, **values}
     compose = _Compose(
         project.root,
         compose_file_name=[project.compose_file.name, *map(str, overrides)],
@@ -178,7 +218,7 @@ def running(
             stack.wait_ready(
                 component.service
                 for component in COMPONENTS
-                if component.profile is None
+                if component.profile in (None, DEMO)
                 and component.service in (services or [component.service])
             )
             yield stack

@@ -11,6 +11,7 @@ from backend.notifications.contacts import Contact
 from support.deployed import ROOT, compose
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
+STATE = "${GLASSHOUSE_STATE:-./.glasshouse}"
 MIB = {"m": 1, "g": 1024}
 services = pytest.mark.parametrize("name", SERVICES)
 
@@ -35,8 +36,9 @@ def test_a_container_sees_no_more_of_the_host_than_it_needs(name: str) -> None:
     for volume in service.get("volumes", []):
         source, *_, last = re.sub(r"\$\{[^}]+\}", "./", volume).split(":")
         assert not source.startswith("/"), volume
-        # What is no named volume is a file of the checkout.
-        assert not source.startswith(".") or "ro" in last.split(","), volume
+        # What is no named volume is a file of the checkout. `setup` makes what the others read.
+        changes = source.startswith(".") and "ro" not in last.split(",")
+        assert not changes or (name, volume) == ("setup", f"{STATE}:/state:z"), volume
 
 
 OVERLAY: dict[str, dict[str, Any]] = yaml.safe_load(
@@ -54,12 +56,30 @@ def test_what_is_mounted_of_this_machine_has_a_label_for_selinux(
             # A path, or a variable that stands for one. The rest are named volumes, which the
             # engine labels itself.
             source, _, options = re.sub(r"\$\{[^}]+\}", "./", volume).partition(":")
-            of_this_machine = source.startswith((".", "/", "~"))
+            of_this_machine = source.startswith((".", "/", "~")) and "/dev/null" not in volume
             mounted[of_this_machine].add(f"{name}: {source}")
             # Shared, not Z: several containers mount the same folder.
             assert ("z" in options.rpartition(":")[2].split(",")) is of_this_machine, volume
     assert len(mounted[True]) >= (1 if services is OVERLAY else 12)
     assert bool(mounted[False]) is (services is SERVICES)
+
+
+CONFIGURED = {
+    name
+    for name, service in SERVICES.items()
+    if service["restart"] != "no"
+    and any(volume.startswith("./") for volume in service.get("volumes", []))
+}
+
+
+@services
+def test_what_reads_files_of_the_checkout_starts_again_when_they_change(name: str) -> None:
+    labels = SERVICES[name]["labels"]
+    digest = {"dev.glasshouse.configuration": "${GLASSHOUSE_CONFIGURATION:-}"}
+    # Postgres reads its file once, when there is no database yet; Alertmanager's is made of one.
+    configured = name in (CONFIGURED | {"alertmanager"}) - {"postgres"}
+    assert labels == {"dev.glasshouse.part": "stack"} | (digest if configured else {})
+    assert {"collector", "loki", "tempo", "prometheus", "proxy"} <= CONFIGURED
 
 
 @services
@@ -68,22 +88,22 @@ def test_a_container_has_no_rights_it_does_not_need(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    if name == "volumes":
-        # Root, to give the volumes away: one capability, no network, gone in a second.
+    if name == "setup":
+        # Root, to give files away, whoever owns them: no network, gone in a second.
         assert (service["user"], service["cap_add"], service["network_mode"]) == (
             "0:0",
-            ["CHOWN"],
+            ["CHOWN", "DAC_OVERRIDE", "FOWNER"],
             "none",
         )
     else:
-        assert service["user"].startswith("${GLASSHOUSE_UID:?")
+        assert service["user"] == "${GLASSHOUSE_UID:-10001}:${GLASSHOUSE_GID:-10001}"
         assert "cap_add" not in service
 
 
 @services
 def test_what_a_container_takes_of_the_machine_is_bounded(name: str) -> None:
     service = SERVICES[name]
-    assert name == "volumes" or mebibytes(service["mem_limit"]) <= 512
+    assert mebibytes(service["mem_limit"]) <= 512
     assert 16 <= service["pids_limit"] <= 256
     # The engine refuses more than the machine has.
     assert 0 < float(service["cpus"]) <= 1
@@ -104,6 +124,10 @@ def test_garbage_is_collected_before_the_kernel_kills(name: str) -> None:
     assert 0.5 <= share <= 0.8
 
 
+# How long a check of what is healthy goes on, and how often it looks (dev/healthcheck).
+STAYS_S, LOOKS_EVERY_S = 120, 15
+
+
 @services
 def test_what_hangs_is_noticed_and_ended(name: str) -> None:
     service = SERVICES[name]
@@ -118,14 +142,16 @@ def test_what_hangs_is_noticed_and_ended(name: str) -> None:
     # The state of one check for the next.
     assert any(mount.partition(":")[0] == "/tmp" for mount in service["tmpfs"])  # noqa: S108
     settings = dict(part.removeprefix("-").split("=", 1) for part in check["test"] if "=" in part)
-    kill_after = int(settings.get("kill-after", "3"))
-    # Answers and pauses of all its checks, and the time until a file is too old.
-    worst = kill_after * (seconds(check["interval"]) + seconds(settings.get("timeout", "8s")))
+    kill_after = int(settings.get("kill-after", "5"))
+    # Answers and pauses of all its checks, and the time until a file is too old. The first that has
+    # no answer may be a look of a check that stays.
+    pause, answer = seconds(check["interval"]), seconds(settings.get("timeout", "8s"))
+    worst = max(pause, LOOKS_EVERY_S) + answer + (kill_after - 1) * (pause + answer)
     worst += seconds(settings["age"]) if "file" in settings else 0
     assert worst <= 75
     # The engine's limit is not the one that ends a check: what it has found would be lost.
     questions = 1 + ("alive" in settings)
-    assert seconds(check["timeout"]) > questions * seconds(settings.get("timeout", "8s"))
+    assert seconds(check["timeout"]) > STAYS_S + questions * answer
 
 
 def seconds(text: str) -> int:
@@ -168,14 +194,20 @@ def test_a_container_gets_no_secret_that_it_does_not_use(name: str) -> None:
     used = {file.removeprefix("/run/secrets/") for file in files if file.startswith("/run/secrets")}
     # Named in its configuration, not in its environment.
     used |= {"hmac_key", "otlp_token"} if name == "collector" else set()
-    assert set(service.get("secrets", [])) == used
+    assert set(service.get("x-secrets", [])) == used
+    # A folder for each service: what another gets is not in it.
+    folder = f"{STATE}/secrets/for/{name}:/run/secrets:ro,z"
+    mounted = [one for one in service.get("volumes", []) if "/secrets" in one]
+    assert mounted == ([folder] if used else [])
 
 
 @services
 def test_no_secret_is_in_the_environment(name: str) -> None:
     for variable, value in SERVICES[name].get("environment", {}).items():
         if any(word in variable for word in ("PASSWORD", "TOKEN", "KEY", "SECRET")):
-            assert str(value).startswith("/run/secrets/"), variable
+            # Files that setup copies, if there are such.
+            given = name == "setup" and str(value).startswith("/given/")
+            assert given or str(value).startswith("/run/secrets/"), variable
 
 
 def test_every_image_is_pinned_in_env() -> None:

@@ -14,7 +14,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from glasshouse_cli import slos
 from glasshouse_dashboards.__main__ import DASHBOARDS, FOLDER, render_all
 from glasshouse_dashboards.empty_states import EMPTY_REASONS
-from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, variables
+from glasshouse_dashboards.expand import (
+    TimeRange,
+    dashboards,
+    expand,
+    panels,
+    query_of,
+    variables,
+)
 
 ROOT = Path(__file__).parents[2]
 SOURCES = yaml.safe_load(
@@ -23,7 +30,9 @@ SOURCES = yaml.safe_load(
 BOARDS = {dashboard["uid"]: dashboard for dashboard in dashboards(FOLDER)}
 EVERY_BOARD = pytest.mark.parametrize("uid", list(DASHBOARDS))
 # PromQL functions that make a rate of a counter.
-RATED = re.compile(r"(rate|increase)\($")
+RATED = re.compile(r'(rate|increase)\((\{__name__=~"[^"]*)?$')
+# Not `$1`, which is a group in label_replace().
+VARIABLE = re.compile(r"\$(?!\d)")
 COUNTER = re.compile(r"\b[a-z_:]+_total\b")
 
 
@@ -33,6 +42,10 @@ def every_panel() -> list[Any]:
         for uid, board in BOARDS.items()
         for panel in panels(board)
     ]
+
+
+def query_variables(board: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in board["templating"]["list"] if one["type"] == "query"]
 
 
 @functools.cache
@@ -88,6 +101,36 @@ def test_the_links_of_a_dashboard_lead_somewhere(uid: str) -> None:
         assert name in alerts(), f"{name} is no alert"
 
 
+def test_a_click_on_a_service_opens_its_details() -> None:
+    urls = [
+        link["url"]
+        for board in BOARDS.values()
+        for panel in panels(board)
+        for link in [
+            *panel.get("fieldConfig", {}).get("defaults", {}).get("links", []),
+            *(
+                link
+                for override in panel.get("fieldConfig", {}).get("overrides", [])
+                for one in override["properties"]
+                if one["id"] == "links"
+                for link in one["value"]
+            ),
+        ]
+    ]
+    assert urls
+    for url in urls:
+        [uid, name] = re.match(r"/d/(\w+)\?var-(\w+)=", url).groups()  # type: ignore[union-attr]
+        assert name in variables(BOARDS[uid])
+        assert "${__url_time_range}" in url
+
+
+def test_a_group_of_a_regular_expression_is_no_variable() -> None:
+    time_range = TimeRange(start=0, end=900)
+    assert expand('"$1" $route ${route}', {"route": "x"}, time_range) == '"$1" x x'
+    with pytest.raises(KeyError):
+        expand("$nobody", {}, time_range)
+
+
 @EVERY_BOARD
 def test_panels_neither_overlap_nor_leave_the_grid(uid: str) -> None:
     taken: set[tuple[int, int]] = set()
@@ -116,8 +159,8 @@ def test_a_panel_is_described_and_reads_a_provisioned_data_source(panel: dict[st
 @pytest.mark.parametrize("panel", every_panel())
 def test_a_query_keeps_to_what_linters_ask(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
-        query = target["expr"]
-        if panel["datasource"]["uid"] == "loki":
+        query = query_of(target)
+        if panel["datasource"]["uid"] != "prometheus":
             continue
         # A rate over a fixed window goes empty or noisy when somebody zooms.
         if panel["type"] == "timeseries":
@@ -136,11 +179,14 @@ def test_every_variable_in_a_query_is_defined_and_used(uid: str) -> None:
     board = BOARDS[uid]
     values = variables(board)
     time_range = TimeRange(start=0, end=3600)
-    queries = [target["expr"] for panel in panels(board) for target in panel["targets"]]
-    for query in queries:
-        assert "$" not in expand(query, values, time_range)
+    queries = [query_of(target) for panel in panels(board) for target in panel["targets"]]
+    marks = [mark["expr"] for mark in board["annotations"]["list"]]
+    filled = [variable["query"]["query"] for variable in query_variables(board)]
+    for query in [*queries, *marks, *filled]:
+        assert not VARIABLE.search(expand(query, values, time_range))
     for name in values.keys() - {"prometheus"}:  # that one is for links
-        assert any(f"${name}" in query for query in queries), f"{name} filters nothing"
+        used = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")
+        assert any(used.search(query) for query in queries), f"{name} filters nothing"
 
 
 def test_what_may_be_empty_exists_and_says_why() -> None:
@@ -184,7 +230,7 @@ def test_thresholds_are_the_promises() -> None:
 def test_no_query_asks_for_the_fakes() -> None:
     """A panel that names a host of the local stack is empty everywhere else."""
     asked = [
-        target["expr"]
+        query_of(target)
         for board in BOARDS.values()
         for p in panels(board)
         for target in p["targets"]

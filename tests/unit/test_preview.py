@@ -1,4 +1,4 @@
-"""The preview shows what is sent as text, and runs its own script alone."""
+"""The preview shows what is sent as text, and runs its own scripts alone."""
 
 import base64
 import hashlib
@@ -30,11 +30,41 @@ HOSTILE = (
 
 
 class Hostile(Handler):
-    """Stands for Prometheus and Loki: every name, text and label is hostile."""
+    """Stands for Prometheus, Loki and Tempo: every name, text and label is hostile."""
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        query = parse_qs(url.query)["query"][0]
+        now = time.time()
+        if url.path.startswith("/api/v1/label/"):
+            found: dict[str, object] = {"data": HOSTILE}
+        elif url.path == "/api/search":
+            found = {
+                "traces": [
+                    {
+                        "traceID": text,
+                        "rootServiceName": text,
+                        "rootTraceName": text,
+                        "startTimeUnixNano": str(int(now * 10**9)),
+                        "durationMs": 12,
+                    }
+                    for text in HOSTILE
+                ]
+            }
+        else:
+            found = {
+                "series": [
+                    {
+                        "labels": [{"key": text, "value": {"stringValue": text}}],
+                        "samples": [{"timestampMs": str(int(now * 1000)), "value": 2.0}],
+                    }
+                    for text in HOSTILE
+                ]
+            }
+        self.answer(json.dumps(found).encode())
+
+    def do_POST(self) -> None:
+        url = urlsplit(self.path)
+        query = parse_qs(self.body().decode())["query"][0]
         now = time.time()
         labels = [*re.findall(r"\w+", query), "severity_text", "severity_number", "service_name"]
         metric = [{label: text for label in labels if label != "__name__"} for text in HOSTILE]
@@ -96,7 +126,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(path: Path) -> tuple[Tags, dict[str, int]]:
     """The preview of hostile data, and how many panels it calls empty."""
     with serving(Hostile) as url:
-        empty = write(FOLDER, path, Backends(prometheus=url, loki=url), minutes=15)
+        empty = write(FOLDER, path, Backends(prometheus=url, loki=url, tempo=url), minutes=15)
     tags = Tags()
     tags.feed(path.read_text(encoding="utf-8"))
     return tags, empty

@@ -182,8 +182,11 @@ def unreachable(variable: str) -> str | None:
     services = COMPOSE["services"]
     found = (PROCESSES.get(one, {one}) for one in SETTINGS[variable])
     readers = (set[str]().union(*found) - ONCE) & services.keys()
+    # What `setup` reads, it writes into pages and files: nothing runs with it.
     having = {
-        name for name, service in services.items() if variable in (service.get("environment") or {})
+        name
+        for name, service in services.items()
+        if name != "setup" and variable in (service.get("environment") or {})
     }
     if missing := readers - having:
         return f"docker-compose.yml gives {variable} not to {missing}"
@@ -192,7 +195,7 @@ def unreachable(variable: str) -> str | None:
     for name in readers or having:
         value = str(services[name]["environment"][variable])
         if value.startswith("/run/secrets/"):
-            if value.removeprefix("/run/secrets/") not in services[name]["secrets"]:
+            if value.removeprefix("/run/secrets/") not in services[name]["x-secrets"]:
                 return f"{name} does not see {value}"
         elif not re.fullmatch(rf"\$\{{{variable}:[-?].*\}}", value):
             return f"in docker-compose.yml {variable} of {name} is fixed to {value}"

@@ -104,8 +104,9 @@ def test_every_published_port_is_named_with_where_it_leads() -> None:
 
 def test_every_secret_is_named_with_where_it_is_mounted() -> None:
     expected = {
-        secret: {name for name, one in SERVICES.items() if secret in one.get("secrets", [])}
-        for secret in COMPOSE["secrets"]
+        secret: {name for name, one in SERVICES.items() if secret in one.get("x-secrets", [])}
+        for one in SERVICES.values()
+        for secret in one.get("x-secrets", [])
     }
     said = {secret.strip("`"): set(mounted.split(", ")) for secret, _, mounted in rows("Secrets")}
     assert said == expected
@@ -113,8 +114,9 @@ def test_every_secret_is_named_with_where_it_is_mounted() -> None:
 
 def test_the_secrets_of_mutual_tls_are_named() -> None:
     file = yaml.safe_load((ROOT / "docker-compose.mtls.yml").read_text(encoding="utf-8"))
-    assert len(file["secrets"]) > 3
-    assert [one for one in file["secrets"] if f"`{one}`" not in section("Secrets")] == []
+    given = {secret for one in file["services"].values() for secret in one.get("x-secrets", [])}
+    assert len(given) > 3
+    assert [one for one in given if f"`{one}`" not in section("Secrets")] == []
 
 
 def test_in_the_last_run_no_test_failed_and_all_are_named() -> None:

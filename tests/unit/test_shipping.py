@@ -180,7 +180,7 @@ def test_through_the_collector_a_vendor_gets_what_the_backends_get(
     if block == "delta":
         config = yaml.safe_dump(merged(yaml.safe_load(config), DELTA))
     (tmp_path / "vendor_key").write_text("YOUR_KEY", encoding="utf-8")
-    config = config.replace("/run/secrets/vendor_key", str(tmp_path / "vendor_key"))
+    config = config.replace("/run/vendor_key", str(tmp_path / "vendor_key"))
     at = collector_process.place(tmp_path / "collector", config)
     with otlp_sink.running() as vendor, otlp_sink.running() as backends:
         monkeypatch.setenv("VENDOR_ENDPOINT", f"{vendor.url}/otlp")

@@ -26,6 +26,8 @@ type Options struct {
 	Disable []string
 	// MaskPrivateIPs masks private addresses too; by default they are kept.
 	MaskPrivateIPs bool
+	// OwnKeys are added to own_keys of the policy.
+	OwnKeys []string
 }
 
 // Engine is a compiled policy. It is safe for concurrent use.

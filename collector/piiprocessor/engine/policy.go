@@ -163,6 +163,9 @@ func load(path string, key []byte, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	l := newLoader(path, file, key, opts)
+	if err := l.addOwnKeys(opts.OwnKeys); err != nil {
+		return nil, err
+	}
 	if err := l.addUserNames(file.PseudonymKeys); err != nil {
 		return nil, err
 	}
@@ -255,6 +258,19 @@ func newLoader(path string, file *policyFile, key []byte, opts Options) *loader 
 		l.disabled[name] = false
 	}
 	return l
+}
+
+// addOwnKeys refuses a name under which numbers of people stand.
+func (l *loader) addOwnKeys(names []string) error {
+	for i, name := range names {
+		for word := range strings.SplitSeq(name, "_") {
+			if l.e.numbers.unless[word] {
+				return fmt.Errorf("own_keys[%d]: %s has the word %s: numbers of people stand under it", i, name, word)
+			}
+		}
+		l.e.own[name] = true
+	}
+	return nil
 }
 
 // off reports whether any of the names is disabled.

@@ -20,6 +20,8 @@ from glasshouse_dashboards.boards import (
     payments,
     pipeline,
     postgres,
+    service,
+    services,
     slos,
     start,
 )
@@ -30,6 +32,8 @@ FOLDER: Final = Path(__file__).parents[2] / "dashboards"
 DASHBOARDS: Final = {
     "start": start.build,
     "slos": slos.build,
+    "services": services.build,
+    "service": service.build,
     "api": api.build,
     "payments": payments.build,
     "automation": automation.build,
@@ -45,12 +49,12 @@ def render_all() -> dict[str, str]:
     """Return each dashboard's JSON by file name, keys sorted so that changes stay small."""
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return {
-        f"{uid}.json": encoder.encode(_finalize(build().build())) + "\n"
+        f"{uid}.json": encoder.encode(finalize(build().build())) + "\n"
         for uid, build in DASHBOARDS.items()
     }
 
 
-def _finalize(dashboard: Dashboard) -> Dashboard:
+def finalize(dashboard: Dashboard) -> Dashboard:
     """Number the panels, and say in the empty ones why they may be."""
     for number, panel in enumerate(dashboard.panels or [], start=1):
         panel.id_val = number

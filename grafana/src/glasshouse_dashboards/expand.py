@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-_NAME: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)")
+# Not `$1`, which is a group in label_replace().
+_NAME: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$([A-Za-z_]\w*)")
 _STEPS_ON_A_GRAPH: Final = 240
 _SCRAPE_S: Final = 15  # timeInterval in provisioning/datasources/stack.yaml
 
@@ -41,12 +42,19 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield panel
 
 
+def query_of(target: Mapping[str, Any]) -> str:
+    """Return what a target asks: PromQL and LogQL stand elsewhere than TraceQL."""
+    return target["expr"] if "expr" in target else target["query"]
+
+
 def variables(dashboard: Mapping[str, Any]) -> dict[str, str]:
     """Return what each variable stands for before anybody chose something."""
     values: dict[str, str] = {}
     for variable in dashboard.get("templating", {}).get("list", []):
-        if variable["type"] == "query":
+        if "allValue" in variable:
             values[variable["name"]] = variable["allValue"]
+        elif variable["type"] in {"query", "custom"}:
+            values[variable["name"]] = variable["current"]["value"]
         else:
             values[variable["name"]] = variable.get("query", "")
     return values
@@ -62,6 +70,7 @@ def expand(query: str, values: Mapping[str, str], time_range: TimeRange) -> str:
     known = {
         "__rate_interval": f"{rate}s",
         "__range": f"{time_range.seconds}s",
+        "__range_s": f"{time_range.seconds}",
         "__interval": f"{max(time_range.step, _SCRAPE_S)}s",
         "__auto": f"{max(time_range.step, _SCRAPE_S)}s",
         **values,

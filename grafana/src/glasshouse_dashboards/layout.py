@@ -27,13 +27,15 @@ TITLES: Final = {
     "logs": "Logs and errors",
     "pipeline": "Telemetry pipeline",
     "postgres": "Postgres",
+    "services": "Services",
+    "service": "Service detail",
 }
 # Where people's browsers reach Prometheus, which serves the runbooks, too. A variable of each
 # dashboard, because a dashboard cannot read PROMETHEUS_PORT.
 PROMETHEUS_URL: Final = "http://127.0.0.1:9090"
 _DEPLOYS: Final = """\
 max by (service_name, service_version) (
-  target_info{service_name=~"backend-.+"} unless target_info offset 1m
+  target_info{%s} unless target_info offset 1m
 )"""
 
 
@@ -46,12 +48,14 @@ def base_dashboard(
     runbooks: Sequence[str],
     variables: Mapping[str, str] | None = None,
     all_value: str = ".*",
+    starts: str = 'service_name=~"backend-.+"',
 ) -> dashboards.Dashboard:
     """Return a dashboard without panels.
 
     ``areas`` are those of the alerts marked on it, all if none. ``down`` are the dashboards to
     open next, ``runbooks`` the alerts whose pages help. ``variables`` maps a name to the
     label_values() query that fills it; ``all_value`` is the pattern that stands for all of them.
+    ``starts`` selects the services whose starts are marked.
     """
     chosen = f',area=~"{"|".join(areas)}"' if areas else ""
     firing = f'ALERTS{{alertstate="firing",alertname!="Watchdog"{chosen}}}'
@@ -74,7 +78,9 @@ def base_dashboard(
                 ["severity", "area", "slo", "job_name", "job"],
             )
         )
-        .annotation(annotation("Starts", "blue", _DEPLOYS, "{{service_name}} {{service_version}}"))
+        .annotation(
+            annotation("Starts", "blue", _DEPLOYS % starts, "{{service_name}} {{service_version}}")
+        )
         .with_variable(
             dashboards.ConstantVariable("prometheus")
             .label("Prometheus in your browser")
@@ -82,7 +88,7 @@ def base_dashboard(
         )
     )
     for name, query in (variables or {}).items():
-        made = made.with_variable(_variable(name, query, all_value))
+        made = made.with_variable(variable(name, query, all_value))
     for target in down:
         made = made.link(link(TITLES[target], f"/d/{target}", "The next dashboard"))
     for alert in runbooks:
@@ -92,8 +98,31 @@ def base_dashboard(
     return made
 
 
-def _variable(name: str, query: str, all_value: str) -> dashboards.QueryVariable:
+def variable(name: str, query: str, all_value: str = ".*") -> dashboards.QueryVariable:
+    """Return a variable that stands for some or all of what a label_values() query returns."""
     # A pattern and not the list of values: it also matches series without that label.
+    return (
+        _query_variable(name, query)
+        .multi(True)
+        .include_all(True)
+        .all_value(all_value)
+        .current(VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
+def one_of(name: str, query: str, first: str) -> dashboards.QueryVariable:
+    """Return a variable that stands for one value; another than the query returns can be typed.
+
+    ``first`` is chosen until somebody chooses; where it does not exist, Grafana takes another.
+    """
+    return (
+        _query_variable(name, query)
+        .allow_custom_value(True)
+        .current(VariableOption(selected=True, text=first, value=first))
+    )
+
+
+def _query_variable(name: str, query: str) -> dashboards.QueryVariable:
     return (
         dashboards.QueryVariable(name)
         .label(name.capitalize())
@@ -103,8 +132,18 @@ def _variable(name: str, query: str, all_value: str) -> dashboards.QueryVariable
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .hide(VariableHide.DONT_HIDE)
-        .multi(True)
-        .include_all(True)
-        .all_value(all_value)
-        .current(VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
+def choice(name: str, label: str, values: Sequence[str], first: str) -> dashboards.CustomVariable:
+    """Return a variable with fixed ``values``; another number can be typed."""
+    return (
+        dashboards.CustomVariable(name)
+        .label(label)
+        .values(",".join(values))
+        .allow_custom_value(True)
+        .options(
+            [VariableOption(selected=value == first, text=value, value=value) for value in values]
+        )
+        .current(VariableOption(selected=True, text=first, value=first))
     )

@@ -1,9 +1,11 @@
 """What all panels share, so that a dashboard's module says only what it shows."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from grafana_foundation_sdk.builders import bargauge, loki, prometheus, timeseries
+from grafana_foundation_sdk.builders import bargauge, loki, prometheus, tempo, timeseries
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.builders import logs as logs_builders
@@ -20,6 +22,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ThresholdsMode,
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.tempo import MetricsQueryType, SearchTableType
 
 PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="prometheus")
 LOKI: Final = DataSourceRef(type_val="loki", uid="loki")
@@ -32,29 +35,31 @@ THIRD: Final = 8
 QUARTER: Final = 6
 _GRAPH_HEIGHT: Final = 8
 _STAT_HEIGHT: Final = 4
-
-# Without it Grafana writes 100.0% for 99.95%, which is not the same promise.
-_SHARE_DECIMALS: Final = 2
-# Whole numbers with their last digit: as "short" Grafana writes 1 K for 1164.
-_COUNTED: Final = {"short": "locale"}
-# A state has one colour on every dashboard. By their order in a legend, as Grafana does it, what
-# failed was green on one and yellow on the next. Severities are as in Grafana's own list of lines.
-_STATES: Final = {
-    "green": "confirmed|completed|delivered|succeeded|info",
-    "red": "failed|server errors|error",
-    "orange": "retried|set aside|warn|warning",
-    "purple": "aborted|fatal|critical",
-    "blue": "submitted|requested|queued|debug",
-    "light-blue": "created|trace",
-}
-_STATUS_CODES: Final = {"green": "2..", "red": "5..", "orange": "4..", "blue": "1..|3.."}
-# The legends whose names are states.
-_STATE_LEGENDS: Final = ("{{state}}", "{{status}}", "{{outcome}}", "{{severity_text}}")
-_CODE_LEGEND: Final = "{{http_response_status_code}}"
+_TRACES: Final = 20
 
 GOOD: Final = "green"
 WARNING: Final = "orange"
 BAD: Final = "red"
+NEUTRAL: Final = "blue"
+# The colour of a state, wherever a line or an area stands for it: by the name in the legend. What
+# stands on one graph has different ones.
+STATES: Final = {
+    BAD: "failed|errors?|server errors|ERROR|error|5[0-9]{2}",
+    WARNING: "retried|waited|too slow|refused|set aside|WARN|warn|4[0-9]{2}",
+    GOOD: "confirmed|completed|delivered|succeeded|2[0-9]{2}",
+    NEUTRAL: "submitted|requested|queued|INFO|info|3[0-9]{2}",
+    "light-blue": "created|DEBUG|debug",
+    "purple": "aborted|FATAL|fatal",
+}
+# Without it Grafana writes 100.0% for 99.95%, which is not the same promise.
+_SHARE_DECIMALS: Final = 2
+# Whole numbers with their last digit: as "short" Grafana writes 1 K for 1164.
+_COUNTED: Final = {"short": "locale"}
+# Legends whose lines are states: these labels, or one of the names above.
+_STATEFUL: Final = re.compile(
+    r"\{\{(state|status|outcome|severity_text|\w*status_code)\}\}|"
+    + "|".join(rf"(?:{names})$" for names in STATES.values())
+)
 
 
 class Thresholds(NamedTuple):
@@ -140,22 +145,16 @@ def time_series(
         # While all is 0 Grafana's axis would end at 10000%.
         end = 1 if thresholds is None or thresholds.falling else thresholds.bad
         panel = panel.decimals(_SHARE_DECIMALS).axis_soft_max(end)
-    return _with_colors_of_states(panel, queries)
+    return _with_state_colors(panel, queries)
 
 
-def _with_colors_of_states(panel: timeseries.Panel, legends: Iterable[str]) -> timeseries.Panel:
-    """Give each state its colour, and the codes of a class of statuses shades of one."""
-    legends = set(legends)
-    colors: dict[str, tuple[str, str]] = {}
-    if legends & {*_STATE_LEGENDS, *"|".join(_STATES.values()).split("|")}:
-        colors |= {pattern: (color, "fixed") for color, pattern in _STATES.items()}
-    if _CODE_LEGEND in legends:
-        colors |= {pattern: (color, "shades") for color, pattern in _STATUS_CODES.items()}
-    for pattern, (color, mode) in colors.items():
-        value = {"mode": mode, "fixedColor": color}
-        panel = panel.override_by_regexp(
-            f"/^({pattern})$/i", [DynamicConfigValue(id_val="color", value=value)]
-        )
+def _with_state_colors(panel: timeseries.Panel, legends: Iterable[str]) -> timeseries.Panel:
+    found = [legend for legend in legends if _STATEFUL.match(legend)]
+    # 200 and 202 are two lines of one class.
+    mode = "shades" if any("status_code" in legend for legend in found) else "fixed"
+    for color, names in STATES.items() if found else ():
+        value = DynamicConfigValue(id_val="color", value={"mode": mode, "fixedColor": color})
+        panel = panel.override_by_regexp(f"/^({names})$/", [value])
     return panel
 
 
@@ -273,6 +272,128 @@ def table(
     )
 
 
+class Column(NamedTuple):
+    """A column of numbers: its heading, what it asks, its unit, where its values turn bad."""
+
+    heading: str
+    query: str
+    unit: str
+    thresholds: Thresholds | None = None
+
+
+def merged_table(
+    title: str,
+    description: str,
+    labels: Mapping[str, str],
+    columns: Sequence[Column],
+    *,
+    links: Mapping[str, str] = MappingProxyType({}),
+    span: int = FULL,
+) -> table_builders.Panel:
+    """Return a table with a row for each set of labels, and several numbers in it.
+
+    ``labels`` maps a label to its heading, in order; ``links`` a heading to where its cells lead.
+    The queries of all ``columns`` must have the same labels.
+    """
+    values = {
+        f"Value #{reference}": column for reference, column in zip("ABCDEF", columns, strict=False)
+    }
+    headings = {**labels, **{name: column.heading for name, column in values.items()}}
+    panel = (
+        table_builders.Panel()
+        .title(title)
+        .description(description)
+        .unit("short")
+        .height(_GRAPH_HEIGHT)
+        .span(span)
+        .datasource(PROMETHEUS)
+        .with_transformation(DataTransformerConfig(id_val="merge", options={}))
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="filterFieldsByName", options={"include": {"names": list(headings)}}
+            )
+        )
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="organize",
+                options={
+                    "excludeByName": {},
+                    "indexByName": {name: index for index, name in enumerate(headings)},
+                    "renameByName": headings,
+                },
+            )
+        )
+    )
+    for name, column in values.items():
+        panel = panel.with_target(
+            prometheus.Dataquery()
+            .ref_id(name[-1])
+            .expr(column.query)
+            .instant()
+            .format(PromQueryFormat.TABLE)
+        )
+        properties = [DynamicConfigValue(id_val="unit", value=column.unit)]
+        if column.thresholds:
+            steps = [
+                {"value": step.value, "color": step.color} for step in column.thresholds.steps()
+            ]
+            properties += [
+                DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps}),
+                DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
+            ]
+        panel = panel.override_by_name(column.heading, properties)
+    for heading, url in links.items():
+        panel = panel.override_by_name(heading, [_link_property(heading, url)])
+    return panel
+
+
+def _link_property(title: str, url: str) -> DynamicConfigValue:
+    return DynamicConfigValue(id_val="links", value=[{"title": title, "url": url}])
+
+
+def linked(panel: timeseries.Panel | bargauge.Panel, title: str, url: str):
+    """Let a click on a series of ``panel`` lead to ``url``."""
+    return panel.data_links([dashboards.DashboardLink(title).type(DashboardLinkType.LINK).url(url)])
+
+
+def span_rate(
+    title: str, description: str, unit: str, query: str, *, span: int = HALF
+) -> timeseries.Panel:
+    """Return a graph of a number that TraceQL computes from spans, by at most one attribute.
+
+    By one attribute its values are the names of the lines; by more Grafana would list them all.
+    """
+    panel = time_series(title, description, unit, {}, span=span)
+    return panel.datasource(TEMPO).with_target(
+        tempo.Dataquery()
+        .ref_id("A")
+        .query_type("traceql")
+        .query(query)
+        .metrics_query_type(MetricsQueryType.RANGE)
+    )
+
+
+def traces(title: str, description: str, query: str, *, span: int = HALF) -> table_builders.Panel:
+    """Return the traces that TraceQL selects. A click opens one."""
+    return (
+        table_builders.Panel()
+        .title(title)
+        .description(description)
+        .unit("short")
+        .height(_GRAPH_HEIGHT)
+        .span(span)
+        .datasource(TEMPO)
+        .with_target(
+            tempo.Dataquery()
+            .ref_id("A")
+            .query_type("traceql")
+            .query(query)
+            .table_type(SearchTableType.TRACES)
+            .limit(_TRACES)
+        )
+    )
+
+
 def logs(title: str, description: str, query: str, *, span: int = FULL) -> logs_builders.Panel:
     """Return log lines that LogQL selects. An opened line links to its trace."""
     return (
@@ -290,16 +411,16 @@ def logs(title: str, description: str, query: str, *, span: int = FULL) -> logs_
     )
 
 
-def log_rate(title: str, description: str, unit: str, legend: str, query: str) -> timeseries.Panel:
-    """Return a graph of a number that LogQL computes from logs."""
-    panel = time_series(title, description, unit, {}, stacked=True, span=HALF)
-    return (
-        _with_colors_of_states(panel, [legend])
-        .datasource(LOKI)
-        .with_target(
-            loki.Dataquery().ref_id("A").expr(query).legend_format(legend).query_type("range")
+def log_rate(
+    title: str, description: str, unit: str, queries: Mapping[str, str]
+) -> timeseries.Panel:
+    """Return a graph of numbers that LogQL computes from logs, by legends as in `time_series`."""
+    panel = time_series(title, description, unit, {}, stacked=True, span=HALF).datasource(LOKI)
+    for reference, (legend, query) in zip("ABCDEF", queries.items(), strict=False):
+        panel = panel.with_target(
+            loki.Dataquery().ref_id(reference).expr(query).legend_format(legend).query_type("range")
         )
-    )
+    return _with_state_colors(panel, queries)
 
 
 def row(title: str) -> dashboards.Row:

@@ -31,13 +31,33 @@ def receivers(folder: Path) -> list[str]:
     routed |= {route["receiver"] for route in document["route"]["routes"]}
     names = [receiver["name"] for receiver in document["receivers"]]
     assert routed == set(names)
-    return names
+    assert document["route"]["receiver"] == names[0] == "nobody"
+    assert document["receivers"][0].keys() == {"name"}
+    return names[1:]
 
 
 def test_without_credentials_only_the_sandbox_is_notified(here: Project) -> None:
     folder = alerting.ensure(here)
     assert receivers(folder) == ["sandbox"]
     assert list((folder / "credentials").iterdir()) == []
+
+
+def test_the_sandbox_is_notified_only_where_it_runs(here: Project, tmp_path: Path) -> None:
+    alone = with_setting(here, "COMPOSE_PROFILES", "grafana")
+    assert receivers(alerting.ensure(alone)) == []
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    alone = with_setting(alone, "SLACK_WEBHOOK_URL_FILE", str(file))
+    assert receivers(alerting.ensure(alone)) == ["slack"]
+
+
+@pytest.mark.parametrize("name", ["key", ".key", "keys/slack"])
+def test_a_path_that_compose_would_take_for_a_volume_is_refused(here: Project, name: str) -> None:
+    with pytest.raises(StackError) as caught:
+        alerting.ensure(with_setting(here, "SLACK_WEBHOOK_URL_FILE", name))
+    assert str(caught.value) == (
+        f"SLACK_WEBHOOK_URL_FILE must be a whole path, or begin with ./, not {name!r}"
+    )
 
 
 def test_a_credential_turns_its_receiver_on_and_its_loss_off(here: Project, tmp_path: Path) -> None:

@@ -283,6 +283,15 @@ PULLS = {
         "the registry refuses {image}: it has none for linux/arm64/v8: correct PROMETHEUS_IMAGE in "
         ".env",
     ),
+    "the registry's own fault": (
+        "Error response from daemon: received unexpected HTTP status: 503 Service Unavailable",
+        "the registry refuses {image}: it has a fault of its own: try again later",
+    ),
+    "a proxy that answers in its place": (
+        'Error response from daemon: Get "https://registry.example/v2/": Forbidden',
+        "{image} cannot be pulled: the proxy http://proxy.example:3128, which the engine uses, "
+        'refuses: "proxies" in /etc/docker/daemon.json, then `sudo systemctl restart docker`',
+    ),
     "a proxy": (
         'Error response from daemon: Get "https://registry.example/v2/": proxyconnect tcp: dial '
         "tcp 192.0.2.1:3128: connect: connection refused",

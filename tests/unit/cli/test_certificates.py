@@ -1,5 +1,6 @@
 """What asks for mutual TLS, and the compose file that wires it."""
 
+import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from glasshouse_cli import certificates, compose
+from glasshouse_cli import certificates, compose, handing
 from glasshouse_cli.errors import StackError
-from glasshouse_cli.project import Project
+from glasshouse_cli.project import Project, User
 from support import deployed
 
 OVERRIDE: dict[str, Any] = yaml.safe_load(
@@ -52,24 +53,29 @@ def test_without_openssl_its_package_is_named(
 
 
 def test_the_compose_file_hands_out_what_is_made(tmp_path: Path) -> None:
+    made = certificates.of(tmp_path)
     certificates.ensure(tmp_path)
-    files = {
-        name: Path(one["file"].replace("${GLASSHOUSE_STATE:?}", str(tmp_path)))
-        for name, one in OVERRIDE["secrets"].items()
+    wanted = {
+        name: service["x-secrets"]
+        for name, service in OVERRIDE["services"].items()
+        if "x-secrets" in service
     }
-    assert all(path.is_file() for path in files.values())
-    # With it anybody can be made to look like one of ours.
-    assert certificates.of(tmp_path).authority_key not in files.values()
-    shown = certificates.of(tmp_path).variables
+    assert wanted.keys() == {"api", "worker", "collector"}
+    (tmp_path / "secrets").mkdir()
+    me = User(uid=os.geteuid(), gid=os.getegid())
+    folders = {folder.name: folder for folder in handing.hand_out(tmp_path, wanted, me)}
+    shown = made.variables
     for service in ("api", "worker"):
         given = OVERRIDE["services"][service]
         assert set(given["environment"]) == {*shown, "OTEL_EXPORTER_OTLP_ENDPOINT"}
         for variable, path in shown.items():
             secret = given["environment"][variable].removeprefix("/run/secrets/")
-            assert secret in given["secrets"]
-            assert files[secret] == Path(path)
-        assert not {"otlp_collector_key"} & set(given["secrets"])
-    assert "otlp_client_key" not in OVERRIDE["services"]["collector"]["secrets"]
+            assert (folders[service] / secret).read_bytes() == Path(path).read_bytes()
+        assert not {"otlp_collector_key"} & set(wanted[service])
+    assert "otlp_client_key" not in wanted["collector"]
+    # With it anybody can be made to look like one of ours.
+    key = made.authority_key.read_bytes()
+    assert key not in {path.read_bytes() for one in folders.values() for path in one.iterdir()}
     named = (deployed.ROOT / "collector" / "mtls.yaml").read_text(encoding="utf-8")
-    for secret in OVERRIDE["services"]["collector"]["secrets"]:
+    for secret in wanted["collector"]:
         assert f"/run/secrets/{secret}" in named

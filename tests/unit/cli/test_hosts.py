@@ -497,10 +497,10 @@ def test_the_doctor_asks_a_virtual_machine_inside_it(become: Become, checkout: P
         "disk": ("skipped", unknown),
     }
     (checkout / ".glasshouse").mkdir()
-    (checkout / ".glasshouse" / "images.env").write_text("BACKEND_IMAGE=backend:1\n")
+    (checkout / ".glasshouse" / "images.env").write_text("CLI_IMAGE=cli:1\n")
     df = "Filesystem 1024-blocks Used Available Capacity Mounted on\noverlay 9 9 {} 9% /\n"
     for free, row in ((4 * 1024**2, ("failed", "4.0")), (6 * 1024**2, ("ok", "6.0"))):
-        machine.answer("--entrypoint=df backend:1 -Pk /", df.format(free))
+        machine.answer("--entrypoint=df cli:1 -Pk /", df.format(free))
         assert rows(checkout)["disk"] == (row[0], f"{row[1]} GiB free")
 
 

@@ -10,7 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from glasshouse_cli import alerting, compose, host, images, ownership, project, runbooks, secrets
+from glasshouse_cli import (
+    alerting,
+    compose,
+    handing,
+    host,
+    images,
+    ownership,
+    project,
+    runbooks,
+    secrets,
+)
 from glasshouse_cli.engine import endpoint, facts
 from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
@@ -43,15 +53,20 @@ def become(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Hos
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    """Two secrets, private to their owner."""
-    folder = tmp_path / "my secrets"
-    folder.mkdir(mode=0o700)
-    made = [folder / "hmac_key", folder / "otlp_token"]
-    for path in made:
-        path.write_text("secret")
-        path.chmod(0o600)
+def folders(tmp_path: Path) -> list[Path]:
+    """Those of two containers with a secret each, private to their owner."""
+    top = tmp_path / "my secrets"
+    made = [top / "collector", top / "proxy"]
+    for folder, name in zip(made, ("hmac_key", "password"), strict=True):
+        folder.mkdir(mode=0o700, parents=True)
+        (folder / name).write_text("secret")
+        (folder / name).chmod(0o600)
     return made
+
+
+def modes(folders: list[Path]) -> set[tuple[int, int]]:
+    """Of each folder and file in it."""
+    return {(mode(folder), mode(path)) for folder in folders for path in folder.iterdir()}
 
 
 def found() -> Facts:
@@ -89,7 +104,9 @@ def test_what_the_command_writes_for_containers_is_readable_and_its_secrets_are_
     monkeypatch.setenv("PAGERDUTY_ROUTING_KEY_FILE", str(credential))
     checkout = project.load(ROOT)
     checkout.prepare()
-    secrets.ensure(checkout.state, User(uid=os.geteuid(), gid=os.getegid()))
+    me = User(uid=os.geteuid(), gid=os.getegid())
+    secrets.ensure(checkout.state, me)
+    given = handing.hand_out(checkout.state, compose.secrets(checkout), me)
     for folder in (alerting.ensure(checkout), runbooks.write(checkout)):
         hidden = folder / "credentials"
         everything = [folder, *folder.rglob("*")]
@@ -99,7 +116,9 @@ def test_what_the_command_writes_for_containers_is_readable_and_its_secrets_are_
             assert mode(path) == wanted, path
     assert (checkout.state / "alertmanager" / "credentials" / "pagerduty_routing_key").is_file()
     assert mode(checkout.state / "secrets") == 0o700
-    assert {mode(path) for path in (checkout.state / "secrets").iterdir()} == {0o600}
+    made = [path for path in (checkout.state / "secrets").iterdir() if path.is_file()]
+    assert {mode(path) for path in made} == {0o600}
+    assert modes(given) == {(0o700, 0o600)}
 
 
 @pytest.mark.parametrize(
@@ -147,15 +166,15 @@ def test_settings_that_may_not_be_opened_are_named(
     )
 
 
-def test_an_engine_that_maps_nobody_is_asked_nothing(become: Become, files: list[Path]):
+def test_an_engine_that_maps_nobody_is_asked_nothing(become: Become, folders: list[Path]):
     machine = become()
-    ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+    ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
     assert containers(machine) == []
-    assert {mode(path) for path in files} == {0o600}
+    assert modes(folders) == {(0o700, 0o600)}
 
 
 def test_a_rootless_engine_gets_the_files_by_a_group_of_its_own(
-    become: Become, files: list[Path], monkeypatch: pytest.MonkeyPatch
+    become: Become, folders: list[Path], monkeypatch: pytest.MonkeyPatch
 ):
     machine = become("name=rootless")
     ended: list[str] = []
@@ -165,61 +184,62 @@ def test_a_rootless_engine_gets_the_files_by_a_group_of_its_own(
         ended.append(" ".join(argv))
         if "--entrypoint=sh" in argv:
             first = not any("--entrypoint=chgrp" in call for call in ended)
-            out = "0 denied\n1 denied\nlooked\n" if first else "looked\n"
+            out = "0/hmac_key denied\n1/password denied\nlooked\n" if first else "looked\n"
             return SimpleNamespace(ok=True, out=out, last_line="")
         return real(argv, timeout=timeout)
 
     monkeypatch.setattr(ownership, "run", run)
     machine.answer("--entrypoint=chgrp")
-    ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+    ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
     first, given, again = ended
     assert first == again
-    volumes = [f"--volume={path}:/given/{number}:ro,z" for number, path in enumerate(files)]
+    volumes = [f"--volume={path}:/given/{number}:ro,z" for number, path in enumerate(folders)]
     assert all(volume in first for volume in volumes)
     assert f"--user=1000:1000 --entrypoint=sh {IMAGE}" in first
+    assert first.endswith(" look 0/hmac_key 1/password")
     assert given.endswith(
-        f"--user=0:0 --cap-add=CHOWN --entrypoint=chgrp {IMAGE} 1000 /given/0 /given/1"
+        f"--user=0:0 --cap-add=CHOWN --entrypoint=chgrp {IMAGE} -R 1000 /given/0 /given/1"
     )
-    assert {mode(path) for path in files} == {0o640}
+    assert modes(folders) == {(0o750, 0o640)}
 
 
 def test_an_engine_that_remaps_users_gets_them_by_this_machines_number(
-    become: Become, files: list[Path]
+    become: Become, folders: list[Path]
 ):
     machine = become("name=userns")
-    machine.answer("--entrypoint=sh", "0 denied\nlooked\n")
+    machine.answer("--entrypoint=sh", "0/hmac_key denied\nlooked\n")
     machine.answer("--entrypoint=cat", "         0     100000      65536\n")
     machine.answer("--entrypoint=chgrp")
     with pytest.raises(
         StackError, match=r"containers cannot read .*hmac_key as user 1000: the eng"
     ):
-        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+        ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
     (given,) = [call for call in machine.calls if "--entrypoint=chgrp" in call]
-    assert given.endswith("--entrypoint=chgrp glasshouse/backend:1 101000 /given/0 /given/1")
+    assert given.endswith("--entrypoint=chgrp glasshouse/backend:1 -R 101000 /given/0 /given/1")
     assert "--user=0:0 --cap-add=CHOWN --userns=host --cap-add=DAC_OVERRIDE" in given
 
 
-def test_too_few_groups_for_containers_are_named(become: Become, files: list[Path]):
+def test_too_few_groups_for_containers_are_named(become: Become, folders: list[Path]):
     machine = become("name=userns")
-    machine.answer("--entrypoint=sh", "0 denied\nlooked\n")
+    machine.answer("--entrypoint=sh", "0/hmac_key denied\nlooked\n")
     machine.answer("--entrypoint=cat", "0 100000 500\n")
     with pytest.raises(StackError, match=r"has no group 1000 for containers: .* /etc/subgid"):
-        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+        ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
 
 
-def test_selinux_is_given_its_label_and_nothing_else(become: Become, files: list[Path]):
+def test_selinux_is_given_its_label_and_nothing_else(become: Become, folders: list[Path]):
     machine = become("name=selinux")
     machine.answer("--entrypoint=sh", "looked\n")
-    ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+    ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
     (call,) = containers(machine)
-    assert all(f"{path}:/given/{n}:ro,z" in call for n, path in enumerate(files))
-    assert {mode(path) for path in files} == {0o600}
+    assert all(f"{path}:/given/{n}:ro,z" in call for n, path in enumerate(folders))
+    assert modes(folders) == {(0o700, 0o600)}
 
 
 VIRTUAL = dataclasses.replace(LINUX, name="colima")
 ELSEWHERE = {
     "a folder that is not shared": (
-        "0 missing\n1 missing\nlooked\n",
+        "0/hmac_key missing\n1/password missing\nlooked\n",
         "",
         "the engine's machine does not see {folder}: share that folder with it (docs/hosts.md), or "
         "move the checkout below your home folder",
@@ -241,13 +261,13 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize(("out", "err", "wanted"), ELSEWHERE.values(), ids=ELSEWHERE.keys())
 def test_a_virtual_machine_that_does_not_see_the_files(
-    out: str, err: str, wanted: str, become: Become, files: list[Path]
+    out: str, err: str, wanted: str, become: Become, folders: list[Path]
 ):
     machine = become(engine=VIRTUAL)
-    folder = files[0].parent
+    folder = folders[0]
     machine.answer("--entrypoint=sh", out, err=err.format(folder=folder), code=125 if err else 0)
     with pytest.raises(StackError) as caught:
-        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+        ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
     assert str(caught.value) == wanted.format(folder=folder)
 
 
@@ -263,27 +283,27 @@ def test_another_machine_has_no_files_of_this_one(
     value: str,
     named: str,
     become: Become,
-    files: list[Path],
+    folders: list[Path],
     monkeypatch: pytest.MonkeyPatch,
 ):
     far = dataclasses.replace(
         LINUX, name="build", address="ssh://me@build.example", context="build"
     )
     machine = become(engine=far)
-    machine.answer("--entrypoint=sh", "0 missing\n1 missing\nlooked\n")
+    machine.answer("--entrypoint=sh", "0/hmac_key missing\n1/password missing\nlooked\n")
     monkeypatch.setenv(variable, value)
     with pytest.raises(StackError) as caught:
-        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+        ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
     assert str(caught.value) == (
         "the engine at ssh://me@build.example is on another machine, without this checkout: run "
         f"this there, or unset {named}"
     )
 
 
-def test_root_is_not_the_user_of_a_rootless_engine(become: Become, files: list[Path]):
+def test_root_is_not_the_user_of_a_rootless_engine(become: Become, folders: list[Path]):
     become("name=rootless", root=True)
     with pytest.raises(StackError, match=r"belongs to another user .* run this as that user"):
-        ownership.secret_files(files, USER, found(), endpoint.find(), IMAGE)
+        ownership.secret_folders(folders, USER, found(), endpoint.find(), IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -305,15 +325,18 @@ def test_the_next_start_leaves_files_to_the_containers_group(
 
 
 def test_the_script_that_looks_reports_what_it_sees(tmp_path: Path):
-    """In a real shell, with what a container would have in its folder."""
+    """In a real shell, with what a container would have in its folders."""
     script = ownership._LOOK.replace("/given/", f"{tmp_path}/")
-    (tmp_path / "0").write_text("secret")
-    (tmp_path / "1").mkdir()
-    (tmp_path / "2").write_text("secret")
+    for name in ("0/seen", "1/closed", "2/seen"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("secret")
+    (tmp_path / "1" / "closed").chmod(0)
     (tmp_path / "2").chmod(0)
-    said = ownership.run(["sh", "-c", script], timeout=20).out
-    expected = "1 missing\nlooked\n" if os.geteuid() == 0 else "1 missing\n2 denied\nlooked\n"
-    assert said == expected
+    asked = ("0/seen", "0/lost", "1/closed", "2/seen")
+    said = ownership.run(["sh", "-c", script, "look", *asked], timeout=20).out
+    (tmp_path / "2").chmod(0o700)
+    denied = "" if os.geteuid() == 0 else "1/closed denied\n2/seen denied\n"
+    assert said == f"0/lost missing\n{denied}looked\n"
 
 
 @pytest.mark.usefixtures("private")

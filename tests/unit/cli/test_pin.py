@@ -59,6 +59,28 @@ def test_digests_are_written_beside_the_tags(env: Path) -> None:
     assert "HEAD https://registry-1.docker.io/v2/library/postgres/manifests/17-trixie" in asked
 
 
+def test_a_release_names_our_own_images_to_be_pulled(env: Path) -> None:
+    env.write_text(f"{ENV}OWN_IMAGES=build\n")
+    ours = {"BACKEND_IMAGE": "ghcr.io/acme/glasshouse/backend:1.2.3"}
+    asked: list[str] = []
+    changed = pin.pin(env, ["LOKI_IMAGE"], released=ours, transport=registry(asked))
+    assert changed == {
+        "LOKI_IMAGE": f"grafana/loki:3.7.8@{DIGEST}",
+        "BACKEND_IMAGE": f"ghcr.io/acme/glasshouse/backend:1.2.3@{DIGEST}",
+    }
+    expected = ENV.replace("loki:3.7.8", f"loki:3.7.8@{DIGEST}")
+    expected = expected.replace("glasshouse/backend", changed["BACKEND_IMAGE"])
+    assert env.read_text() == f"{expected}OWN_IMAGES=missing\n"
+    assert "HEAD https://ghcr.io/v2/acme/glasshouse/backend/manifests/1.2.3" in asked
+
+
+def test_without_a_release_our_own_stay_as_they_are(env: Path) -> None:
+    env.write_text(f"{ENV}OWN_IMAGES=build\n")
+    pin.pin(env, ["LOKI_IMAGE"], transport=registry([]))
+    assert "BACKEND_IMAGE=glasshouse/backend\n" in env.read_text()
+    assert "OWN_IMAGES=build\n" in env.read_text()
+
+
 def test_what_is_pinned_already_is_left(env: Path) -> None:
     pin.pin(env, ["LOKI_IMAGE"], transport=registry([]))
     assert pin.pin(env, ["LOKI_IMAGE"], transport=registry([])) == {}

@@ -9,6 +9,9 @@ from glasshouse_cli import project
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_atomically
 
+# By `make up`, before compose starts.
+MADE = {"GLASSHOUSE_SETUP": "volumes", "OWN_IMAGES": "never"}
+
 
 def test_settings_are_read(checkout: Path):
     loaded = project.load(checkout)
@@ -50,14 +53,16 @@ def test_the_checkout_is_found_from_below(checkout: Path, monkeypatch: pytest.Mo
 def test_containers_never_run_as_root(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
-    assert project.run_environment() == {"GLASSHOUSE_UID": "10001", "GLASSHOUSE_GID": "10001"}
+    assert (
+        project.run_environment() == {"GLASSHOUSE_UID": "10001", "GLASSHOUSE_GID": "10001"} | MADE
+    )
 
 
 def test_containers_run_as_the_user(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
     monkeypatch.setattr(os, "getegid", lambda: 99)
 
-    assert project.run_environment() == {"GLASSHOUSE_UID": "1234", "GLASSHOUSE_GID": "99"}
+    assert project.run_environment() == {"GLASSHOUSE_UID": "1234", "GLASSHOUSE_GID": "99"} | MADE
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glasshouse.keyring import KeyFile, key_id, keys_of
-from glasshouse_cli import compose, rotation, secrets
+from glasshouse_cli import compose, handing, rotation, secrets
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import Finished
 from glasshouse_cli.project import Project, User
@@ -141,3 +141,25 @@ def test_a_key_made_by_hand_is_rotated_too(checkout: Project) -> None:
     assert file.keys[1].startswith("chosen by hand")
     rotation.drop_previous(checkout, "hmac_key", silent)
     assert path.read_text().count("\n") == 1
+
+
+def test_every_container_s_copy_changes_with_it_in_place(checkout: Project) -> None:
+    me = User(uid=os.geteuid(), gid=os.getegid())
+    wanted = {"api": ["internal_token"], "worker": ["otlp_token"], "proxy": ["internal_token"]}
+    handing.hand_out(checkout.state, wanted, me)
+    copies = handing.copies(checkout.state, "internal_token")
+    before = [path.stat().st_ino for path in copies]
+    assert len(before) == 2
+    rotation.rotate(checkout, "internal_token", silent)
+    assert {path.read_text() for path in copies} == {
+        path_of(checkout, "internal_token").read_text()
+    }
+    assert len(keys_of(copies[0].read_text())) == 2
+    rotation.drop_previous(checkout, "internal_token", silent)
+    assert {path.read_text() for path in copies} == {
+        path_of(checkout, "internal_token").read_text()
+    }
+    assert len(keys_of(copies[0].read_text())) == 1
+    assert [path.stat().st_ino for path in copies] == before
+    [other] = handing.copies(checkout.state, "otlp_token")
+    assert len(keys_of(other.read_text())) == 1

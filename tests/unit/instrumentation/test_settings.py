@@ -206,6 +206,7 @@ def test_the_start_ends_with_exit_code_2_and_one_line(name: str, value: str) -> 
         ("GLASSHOUSE_INSTRUMENTATIONS", "garbage"),
         ("GLASSHOUSE_PROPAGATION_HOSTS", "http://orders"),
         ("GLASSHOUSE_REDACTION_DISABLE", "garbage"),
+        ("GLASSHOUSE_REDACTION_OWN_KEYS", "booking_id,card_number"),
         ("GLASSHOUSE_REDACTION_POLICY", "/nowhere"),
         ("GLASSHOUSE_SERVICE_PACKAGE", "no-such-package"),
         ("LOG_FORMAT", "garbage"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,13 @@ import typer
 from glasshouse_cli import beside as separation
 from glasshouse_cli import certificates as tls
 from glasshouse_cli import clean as cleaning
-from glasshouse_cli import compose, plugin, project, rotation, runbooks
+from glasshouse_cli import compose, parts, plugin, project, rotation, runbooks
 from glasshouse_cli import engine as engines
+from glasshouse_cli import idle as idling
 from glasshouse_cli import images as image_store
 from glasshouse_cli import preview as previewing
 from glasshouse_cli import rules as rule_files
+from glasshouse_cli import setup as preparing
 from glasshouse_cli import up as starting
 from glasshouse_cli import version as versions
 from glasshouse_cli.connect import command as connecting
@@ -30,6 +33,7 @@ from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.resolve import as_json
 from glasshouse_cli.letters import command as dead
 from glasshouse_cli.letters.letter import Signal
+from glasshouse_cli.own import command as own_files
 from glasshouse_cli.process import run_attached
 from glasshouse_cli.project import Project
 from glasshouse_cli.summary import summarize
@@ -78,11 +82,15 @@ def images(
     pin: Annotated[
         bool, typer.Option("--pin", help="write today's digests from the registry into .env")
     ] = False,
+    release: Annotated[
+        str | None,
+        typer.Option(help="with --pin: where our own are, as ghcr.io/OWNER/REPOSITORY:1.2.3"),
+    ] = None,
 ) -> None:
     """Get each image: present, else pulled, else built from dev/images/."""
     terminal = Terminal()
     if pin:
-        _pin(names or (), terminal)
+        _pin(names or (), terminal, release)
         return
     found = image_store.obtain(names or (), terminal=terminal, rebuild=rebuild)
     if as_script:
@@ -100,11 +108,7 @@ def up() -> None:
     """Start the stack: engine, images, secrets, containers; then run the doctor."""
     terminal = Terminal()
     checkout = project.load()
-    started = starting.up(checkout, terminal)
-    table = plain_table("component", "URL", "seconds to ready")
-    for one in started:
-        table.add_row(one.component.name, one.url, f"{one.seconds:.1f}")
-    terminal.table(table)
+    parts.show(starting.up(checkout, terminal), terminal)
     _doctor(checkout, terminal)
 
 
@@ -116,6 +120,20 @@ def doctor(
     """Check the machine and every component, then follow a canary through the stack."""
     terminal = Terminal(color=color, quiet=as_script)
     _doctor(project.load(), terminal, as_script=as_script)
+
+
+@app.command()
+def idle(
+    seconds: Annotated[float, typer.Option(min=1, help="how long to look")] = 300.0,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Measure what the running stack costs: processor time, memory, wake-ups, images."""
+    terminal = Terminal(quiet=as_script)
+    costs = idling.measure(project.load(), terminal, seconds=seconds)
+    if as_script:
+        terminal.json(costs.as_dict())
+    else:
+        idling.show(costs, terminal)
 
 
 @app.command()
@@ -149,6 +167,15 @@ def clean(
     checkout.prepare()
     compose.ensure_ours(checkout)
     cleaning.clean(checkout, Terminal(), built_images=built)
+
+
+@app.command()
+def setup(
+    root: Annotated[Path, typer.Option(help="what of a checkout is mounted")] = Path("/checkout"),
+    volumes: Annotated[Path, typer.Option(help="where volumes are mounted")] = Path("/volumes"),
+) -> None:
+    """Prepare a stack from inside its container `setup`: secrets, owners of volumes."""
+    preparing.setup(project.load(root), volumes, os.environ, Terminal().say)
 
 
 @app.command()
@@ -207,6 +234,38 @@ def telemetry() -> None:
     """Write the files that are made of the catalogue in telemetry/."""
     changed = contract.write(project.load().root)
     Terminal().say("\n".join(f"wrote {name}" for name in changed) or "nothing to change")
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path | None, typer.Argument(help="where to write it; GLASSHOUSE_OWN if none")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="what it is about, such as booking; else as the folder")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(help="OTEL_SERVICE_NAME of who sends; else as the domain")
+    ] = None,
+) -> None:
+    """Write a first domain of your own: events, metrics, an objective, alerts, a dashboard."""
+    own_files.init(project.load(), folder, domain, service, Terminal())
+
+
+@app.command()
+def own(
+    folder: Annotated[Path | None, typer.Argument(help="GLASSHOUSE_OWN if none")] = None,
+) -> None:
+    """Write what is made of the events and objectives of your own."""
+    own_files.make(project.load(), folder, Terminal())
+
+
+@app.command()
+def check_own(
+    folder: Annotated[Path | None, typer.Argument(help="GLASSHOUSE_OWN if none")] = None,
+) -> None:
+    """Check dashboards, rules, events and Collector parts of your own, as ours are checked."""
+    own_files.examine(project.load(), folder, Terminal())
 
 
 @app.command()
@@ -403,15 +462,23 @@ def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -
         raise typer.Exit(1)
 
 
-def _pin(names: Sequence[str], terminal: Terminal) -> None:
+def _pin(names: Sequence[str], terminal: Terminal, release: str | None) -> None:
     checkout = project.load()
-    chosen = [
-        recipe.variable
-        for recipe in recipes.select(recipes.load_all(checkout.root), names)
-        if recipe.upstream and recipe.variable
-    ]
+    known = recipes.load_all(checkout.root)
+    chosen = recipes.select(known, names) if names else known
+    upstream = [one.variable for one in chosen if one.upstream and one.variable]
+    ours: dict[str, str] = {}
+    if release is not None:
+        where, colon, tag = release.rpartition(":")
+        if not colon or "/" in tag:
+            raise StackError(f"--release: {release!r} has no version: write NAME:VERSION")
+        ours = {
+            one.variable: f"{where}/{one.name}:{tag}"
+            for one in known
+            if not one.upstream and one.variable
+        }
     with terminal.step("asking the registries"):
-        changed = pinning.pin(checkout.root / ".env", chosen)
+        changed = pinning.pin(checkout.root / ".env", upstream, released=ours)
     terminal.lines(f"{variable}={image}" for variable, image in changed.items())
     terminal.say(f"pinned {len(changed)} images in .env" if changed else "nothing to change")
 

@@ -21,8 +21,12 @@ class Component:
 
 
 COMPONENTS = (
-    Component(name="Service", service="api", variable="SERVICE_PORT", ready="/healthz"),
-    Component(name="Sandbox", service="sandbox", variable="SANDBOX_PORT", ready="/healthz"),
+    Component(
+        name="Service", service="api", variable="SERVICE_PORT", ready="/healthz", profile="demo"
+    ),
+    Component(
+        name="Sandbox", service="sandbox", variable="SANDBOX_PORT", ready="/healthz", profile="demo"
+    ),
     Component(name="Collector", service="collector", variable="COLLECTOR_HEALTH_PORT", ready="/"),
     Component(
         name="Prometheus",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,14 +15,20 @@ from typing import Any
 import yaml
 from dotenv import dotenv_values
 
-from glasshouse_cli import certificates
+from glasshouse_cli import certificates, profiles
+from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.own import folder as own_folder
 from glasshouse_cli.process import run
 from glasshouse_cli.project import COMPOSE_FILE, Project
 
 _ASK_TIMEOUT_S = 30.0
-GRAFANA_PROFILE = "grafana"
+_DIGITS = 12
+# The label by which compose sees that a container's configuration has changed.
+CONFIGURATION = "GLASSHOUSE_CONFIGURATION"
 MTLS_FILE = "docker-compose.mtls.yml"
+# What compose leaves to us: see handing.py.
+SECRETS = "x-secrets"
 # Compose writes the checkout's folder on every container.
 _WORKING_FOLDER = "com.docker.compose.project.working_dir"
 BESIDE = "glasshouse beside"
@@ -30,7 +37,7 @@ _IMAGE = re.compile(r"\$\{(\w+_IMAGE)\b")
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """One container of the stack. `finished` is when it last ended, None if it never did."""
+    """One container of the stack. When it last started and ended; None if it never did."""
 
     id: str
     service: str
@@ -38,6 +45,7 @@ class Container:
     exit_code: int
     health: str
     restarts: int
+    started: datetime | None
     finished: datetime | None
 
     @property
@@ -55,14 +63,49 @@ def command(checkout: Project, *arguments: str) -> list[str]:
     for file in (checkout.images_env, checkout.run_env):
         if file.is_file():
             line += ["--env-file", str(file)]
-    if has_grafana(checkout):
-        line += ["--profile", GRAFANA_PROFILE]
+    for profile in active_profiles(checkout):
+        line += ["--profile", profile]
     return [*line, *arguments]
 
 
+def active_profiles(checkout: Project) -> list[str]:
+    """The profiles that start here: Grafana only where its image could be had."""
+    asked = profiles.asked_for(checkout)
+    found = [name for name in asked if name != profiles.GRAFANA or has_grafana(checkout)]
+    # None named on the command line would be those of the variable.
+    return found or [profiles.TELEMETRY]
+
+
 def image_variables(checkout: Project) -> list[str]:
-    """The variables of the images that the stack starts."""
-    return sorted(set(_IMAGE.findall(checkout.compose_file.read_text(encoding="utf-8"))))
+    """The variables of the images that the profiles which are asked for start."""
+    asked = set(profiles.asked_for(checkout))
+    found = (
+        _IMAGE.match(str(service["image"]))
+        for service in _services(checkout).values()
+        if asked.issuperset(service.get("profiles", ()))
+    )
+    return sorted({match[1] for match in found if match})
+
+
+def service_of(checkout: Project, variable: str) -> str:
+    """The first service whose image `variable` names. Raises StackError when there is none."""
+    for name, service in _services(checkout).items():
+        if (match := _IMAGE.match(str(service["image"]))) and match[1] == variable:
+            return name
+    raise StackError(f"{checkout.compose_file}: no service has the image {variable}")
+
+
+def active_components(checkout: Project) -> list[Component]:
+    """The components that run here."""
+    active = active_profiles(checkout)
+    return [one for one in COMPONENTS if one.profile is None or one.profile in active]
+
+
+def ports(checkout: Project) -> dict[str, int]:
+    """The ports that what starts here publishes, by variable. Raises StackError for no number."""
+    active = active_profiles(checkout)
+    others = {one.variable for one in COMPONENTS if one.profile and one.profile not in active}
+    return {name: checkout.port(name) for name in PORT_VARIABLES if name not in others}
 
 
 def mounted(checkout: Project) -> list[str]:
@@ -75,15 +118,50 @@ def mounted(checkout: Project) -> list[str]:
     return sorted({source for source in found if source.startswith("./")})
 
 
+def configuration(checkout: Project) -> str:
+    """A digest of the files of this checkout that running containers read."""
+    lasting = set(lasting_services(checkout))
+    found = {
+        checkout.root / str(volume).partition(":")[0]
+        for file in _files(checkout)
+        for name, service in _read(file)["services"].items()
+        if name in lasting
+        for volume in service.get("volumes", ())
+        if str(volume).startswith("./")
+    }
+    # Made of the checkout's, and of settings.
+    found.add(checkout.state / "alertmanager" / "alertmanager.yaml")
+    own = own_folder.of(checkout)
+    found |= {own.folder / part for part in own_folder.READ_AT_START}
+    state = hashlib.sha256()
+    for place in sorted(found):
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if file.is_file():
+                content = hashlib.sha256(file.read_bytes()).hexdigest()
+                state.update(f"{file.name}\0{content}\n".encode())
+    return state.hexdigest()[:_DIGITS]
+
+
 def lasting_services(checkout: Project) -> list[str]:
     """The services that stay, by the names under which containers call each other."""
     services = _services(checkout)
     return sorted(name for name, service in services.items() if service.get("restart") != "no")
 
 
-def secrets(checkout: Project) -> list[str]:
-    """The names of the secrets that containers get."""
-    return sorted(_document(checkout)["secrets"])
+def dependencies(checkout: Project) -> dict[str, list[str]]:
+    """The services that each one starts after."""
+    services = _services(checkout)
+    return {name: sorted(service.get("depends_on", ())) for name, service in services.items()}
+
+
+def secrets(checkout: Project) -> dict[str, list[str]]:
+    """The names of the secrets that each service gets, as files in /run/secrets."""
+    found: dict[str, list[str]] = {}
+    for file in _files(checkout):
+        for name, service in _read(file)["services"].items():
+            if names := service.get(SECRETS):
+                found.setdefault(name, []).extend(names)
+    return found
 
 
 def _services(checkout: Project) -> dict[str, dict[str, Any]]:
@@ -91,7 +169,16 @@ def _services(checkout: Project) -> dict[str, dict[str, Any]]:
 
 
 def _document(checkout: Project) -> dict[str, Any]:
-    return yaml.safe_load(checkout.compose_file.read_text(encoding="utf-8"))
+    return _read(checkout.compose_file)
+
+
+def _files(checkout: Project) -> list[Path]:
+    mutual = certificates.asked_for(checkout)
+    return [checkout.compose_file, *([checkout.root / MTLS_FILE] if mutual else [])]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def image(checkout: Project, variable: str) -> str | None:
@@ -106,10 +193,14 @@ def has_grafana(checkout: Project) -> bool:
 
 
 def containers(checkout: Project) -> list[Container]:
-    """The stack's containers, running or not. Raises StackError when compose fails."""
-    listed = run(command(checkout, "ps", "--all", "--quiet"), timeout=_ASK_TIMEOUT_S)
+    """The stack's containers, running or not. Raises StackError when the engine does not answer."""
+    # Not `docker compose ps`: it ends when one of them goes away meanwhile.
+    line = ["docker", "ps", "--all", "--quiet", "--no-trunc"]
+    for label in (f"project={project_name(checkout)}", "oneoff=False"):
+        line += ["--filter", f"label=com.docker.compose.{label}"]
+    listed = run(line, timeout=_ASK_TIMEOUT_S)
     if not listed.ok:
-        raise StackError(f"docker compose ps failed: {listed.last_line}")
+        raise StackError(f"docker ps failed: {listed.last_line}")
     ids = listed.out.split()
     if not ids:
         return []
@@ -189,11 +280,15 @@ def _container(item: dict[str, Any]) -> Container:
         exit_code=state["ExitCode"],
         health=state.get("Health", {}).get("Status", ""),
         restarts=item["RestartCount"],
+        started=_time(state["StartedAt"]),
         finished=_time(state["FinishedAt"]),
     )
 
 
 def _time(text: str) -> datetime | None:
-    # Nanoseconds are more than the standard library reads; whole seconds are enough.
-    moment = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    return moment if moment.year > 1 else None
+    # Up to nanoseconds, which are more than the standard library reads.
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    moment = datetime.strptime(whole[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    digits = re.match(r"\d{0,6}", fraction)
+    micro = int((digits[0] if digits else "").ljust(6, "0"))
+    return moment.replace(microsecond=micro) if moment.year > 1 else None

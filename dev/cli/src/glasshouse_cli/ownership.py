@@ -22,12 +22,13 @@ from glasshouse_cli.process import run
 from glasshouse_cli.project import Project, User
 
 _TIMEOUT_S = 120.0
-_PRIVATE = 0o600
-_SHARED_WITH_GROUP = 0o640
-# Prints the number of each file that it cannot read, and why.
+# Of a file and a folder: for its owner alone, and for a group, too.
+_MODES = {False: (0o600, 0o640), True: (0o700, 0o750)}
+# Prints each of its arguments, a folder's number and a file in it, that it cannot read, and why.
 _LOOK = (
-    'for f in /given/*; do n=${f##*/}; if [ ! -f "$f" ]; then echo "$n missing"; '
-    'elif [ ! -r "$f" ]; then echo "$n denied"; fi; done; echo looked'
+    'for f; do if [ ! -x "/given/${f%%/*}" ]; then echo "$f denied"; '
+    'elif [ ! -f "/given/$f" ]; then echo "$f missing"; '
+    'elif [ ! -r "/given/$f" ]; then echo "$f denied"; fi; done; echo looked'
 )
 
 
@@ -38,19 +39,27 @@ def let_all_read(paths: Iterable[Path]) -> None:
     """
     for top in paths:
         for path in (top, *(top.rglob("*") if top.is_dir() else ())):
-            if path.is_symlink() or not path.exists():
-                continue
-            mode = stat.S_IMODE(path.stat().st_mode)
-            # A program stays one.
-            wanted = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
-            if wanted == mode:
-                continue
-            try:
-                path.chmod(wanted)
-            except OSError as error:
-                raise StackError(
-                    f"{path} cannot be read by the containers' user: `chmod -R a+rX {top}`"
-                ) from error
+            if not path.is_symlink() and path.exists():
+                _let_read(path, top)
+
+
+def let_enter(folder: Path) -> None:
+    """Let everybody list a folder, and change nothing of what is in it."""
+    _let_read(folder, folder)
+
+
+def _let_read(path: Path, top: Path) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    # A program stays one.
+    wanted = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
+    if wanted == mode:
+        return
+    try:
+        path.chmod(wanted)
+    except OSError as error:
+        raise StackError(
+            f"{path} cannot be read by the containers' user: `chmod -R a+rX {top}`"
+        ) from error
 
 
 def settings_files(checkout: Project, sources: Sequence[str], facts: Facts) -> None:
@@ -62,10 +71,10 @@ def settings_files(checkout: Project, sources: Sequence[str], facts: Facts) -> N
         let_all_read(checkout.root / source for source in sources)
 
 
-def secret_files(
+def secret_folders(
     paths: Sequence[Path], user: User, facts: Facts, where: Endpoint, image: str
 ) -> None:
-    """Let the containers, and nobody else, read the secret files.
+    """Let the containers, and nobody else, read the files in these folders.
 
     image: one with a shell and `chgrp`. Raises StackError when they cannot be read.
     """
@@ -98,31 +107,34 @@ def secret_files(
 
 
 def is_private(path: Path) -> bool:
-    """Whether only its owner may use the file, and the containers by a group of theirs."""
+    """Whether only its owner may use the file or folder, and containers by a group of theirs."""
     found = path.stat()
     mode = stat.S_IMODE(found.st_mode)
-    if mode == _PRIVATE:
+    alone, shared = _MODES[stat.S_ISDIR(found.st_mode)]
+    if mode == alone:
         return True
-    return mode == _SHARED_WITH_GROUP and found.st_gid not in {os.getegid(), *os.getgroups()}
+    return mode == shared and found.st_gid not in {os.getegid(), *os.getgroups()}
 
 
-def _look(paths: Sequence[Path], user: User, image: str) -> dict[Path, str]:
-    """What a container as `user` cannot read: "missing" or "denied" by path."""
+def _look(folders: Sequence[Path], user: User, image: str) -> dict[Path, str]:
+    """The files that a container as `user` cannot read: "missing" or "denied" by path."""
+    files = {
+        f"{number}/{path.name}": path
+        for number, folder in enumerate(folders)
+        for path in sorted(folder.iterdir())
+    }
+    options = (f"--user={user.uid}:{user.gid}", "--entrypoint=sh")
     answer = run(
-        [
-            *_container(paths),
-            *(f"--user={user.uid}:{user.gid}", "--entrypoint=sh", image, "-c", _LOOK),
-        ],
-        timeout=_TIMEOUT_S,
+        [*_container(folders), *options, image, "-c", _LOOK, "look", *files], timeout=_TIMEOUT_S
     )
     if "looked" not in answer.out.split():
-        raise StackError(_refused(paths, answer.last_line))
-    found = re.findall(r"^(\d+) (missing|denied)$", answer.out, re.MULTILINE)
-    return {paths[int(number)]: fault for number, fault in found}
+        raise StackError(_refused(folders, answer.last_line))
+    found = re.findall(r"^(\d+/\S+) (missing|denied)$", answer.out, re.MULTILINE)
+    return {files[name]: fault for name, fault in found}
 
 
 def _give(paths: Sequence[Path], user: User, facts: Facts, image: str) -> None:
-    """Give the files to the group of the containers; their owner stays, and can change them."""
+    """Give all to the group of the containers; their owner stays, and can change them."""
     options = ["--user=0:0", "--cap-add=CHOWN"]
     gid = user.gid
     if facts.remaps_users and not facts.rootless:
@@ -131,11 +143,12 @@ def _give(paths: Sequence[Path], user: User, facts: Facts, image: str) -> None:
         options += ["--userns=host", "--cap-add=DAC_OVERRIDE"]
     targets = [f"/given/{number}" for number in range(len(paths))]
     command = [*_container(paths, access="rw"), *options, "--entrypoint=chgrp", image]
-    answer = run([*command, str(gid), *targets], timeout=_TIMEOUT_S)
+    answer = run([*command, "-R", str(gid), *targets], timeout=_TIMEOUT_S)
     if not answer.ok:
         raise StackError(f"the secrets cannot be given to the containers: {answer.last_line}")
-    for path in paths:
-        path.chmod(_SHARED_WITH_GROUP)
+    for folder in paths:
+        for path in (folder, *folder.iterdir()):
+            path.chmod(_MODES[path.is_dir()][1])
 
 
 def _mapped(gid: int, image: str) -> int:
@@ -155,14 +168,14 @@ def _mapped(gid: int, image: str) -> int:
 def _container(paths: Sequence[Path], *, access: str = "ro") -> list[str]:
     line = ["docker", "run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL"]
     line += ["--log-driver=none", "--label=dev.glasshouse.part=stack"]
-    # One by one, as compose mounts them; `z` is SELinux's label, which compose gives no secret.
+    # One by one, as compose mounts them, with SELinux's label.
     line += [f"--volume={path}:/given/{number}:{access},z" for number, path in enumerate(paths)]
     return line
 
 
 def _refused(paths: Sequence[Path], fault: str) -> str:
     if "mounts denied" in fault.lower() or "not shared" in fault.lower():
-        folder = paths[0].parent
+        folder = paths[0]
         return (
             f"the engine may not use {folder}: share it (Docker Desktop: Settings > Resources > "
             "File sharing), or move the checkout below your home folder"

@@ -74,6 +74,7 @@ def preview(
     backends = Backends(
         prometheus=checkout.url("PROMETHEUS_PORT"),
         loki=checkout.url("LOKI_PORT"),
+        tempo=checkout.url("TEMPO_PORT"),
         auth=Operator(checkout),
     )
     try:

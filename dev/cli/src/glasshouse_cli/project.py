@@ -107,7 +107,13 @@ def container_user() -> User:
 def run_environment() -> dict[str, str]:
     """The variables the compose file wants from whoever runs it."""
     user = container_user()
-    return {"GLASSHOUSE_UID": str(user.uid), "GLASSHOUSE_GID": str(user.gid)}
+    return {
+        "GLASSHOUSE_UID": str(user.uid),
+        "GLASSHOUSE_GID": str(user.gid),
+        # Secrets and images are made before compose starts.
+        "GLASSHOUSE_SETUP": "volumes",
+        "OWN_IMAGES": "never",
+    }
 
 
 def _find_root() -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from glasshouse.keyring import key_id, keys_of
-from glasshouse_cli import compose, secrets
+from glasshouse_cli import compose, handing, secrets
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
 from glasshouse_cli.project import Project
@@ -38,9 +38,9 @@ def rotate(checkout: Project, name: str, say: Say) -> None:
     path = _path(checkout, name)
     with _locked(path) as keys:
         new = _new_key(keys)
-        _write(path, [keys[0], new, *keys[1:]])
+        _write_all(checkout, name, [keys[0], new, *keys[1:]])
         time.sleep(SETTLED_AFTER_S)
-        _write(path, [new, *keys])
+        _write_all(checkout, name, [new, *keys])
         say(f"{name}: a new key is in use, {len(keys)} of before still accepted")
         time.sleep(SETTLED_AFTER_S)
     _follow(checkout, name, say)
@@ -55,7 +55,7 @@ def drop_previous(checkout: Project, name: str, say: Say) -> None:
     if name == "data_key":
         _reseal(checkout, say)
     with _locked(path) as keys:
-        _write(path, keys[:1])
+        _write_all(checkout, name, keys[:1])
     say(f"{name}: {len(keys) - 1} previous keys dropped")
 
 
@@ -116,9 +116,14 @@ def _locked(path: Path) -> Iterator[list[str]]:
         yield keys
 
 
+def _write_all(checkout: Project, name: str, keys: Sequence[str]) -> None:
+    state = checkout.state
+    for path in (state / "secrets" / name, *handing.copies(state, name)):
+        _write(path, keys)
+
+
 def _write(path: Path, keys: Sequence[str]) -> None:
-    # In place, in one write: a container sees the file that was mounted at its start, not another
-    # one of the same name.
+    # In place, in one write: a container reads it at any time.
     text = "".join(f"{key}\n" for key in keys).encode()
     handle = os.open(path, os.O_WRONLY)
     try:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from glasshouse_cli import compose
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_atomically
+from glasshouse_cli.own import folder as own_folder
 from glasshouse_cli.project import Project
 
 SECTIONS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Rehearsed")
@@ -149,7 +150,8 @@ def write(checkout: Project) -> Path:
 
 
 def _paths(checkout: Project) -> list[Path]:
-    return sorted(path for path in folder(checkout).glob("*.md") if path.stem != "README")
+    ours = (path for path in folder(checkout).glob("*.md") if path.stem != "README")
+    return sorted(ours) + own_folder.of(checkout).files("runbooks")
 
 
 def _query(found: re.Match[str]) -> Query:

@@ -104,6 +104,11 @@ def load(path: Path) -> Slos:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise StackError(f"{path} cannot be read: {error}") from error
+    return read(document, str(path))
+
+
+def read(document: object, path: str) -> Slos:
+    """Return what the content of such a file says. path: its name, for faults."""
     if not isinstance(document, dict):
         raise StackError(f"{path}: must be a mapping")
     missing = {field.name for field in fields(Slos)} ^ set(document)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from glasshouse_cli import (
     alerting,
     certificates,
     compose,
     engine,
+    handing,
     images,
     ownership,
+    parts,
     plugin,
     ports,
+    profiles,
     readiness,
     runbooks,
     secrets,
 )
-from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.engine import capacity, endpoint, facts, proxies
@@ -32,6 +32,8 @@ from glasshouse_cli.engine.facts import Facts
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.limits import check as limits
 from glasshouse_cli.operator import Operator
+from glasshouse_cli.own import command as own_files
+from glasshouse_cli.parts import Part
 from glasshouse_cli.process import run, run_logged
 from glasshouse_cli.project import Project, container_user
 
@@ -41,26 +43,17 @@ _LOOK_EVERY_S = 2.0
 _LOG_LINES = 15
 _LOG_READ = 500
 # Its image has a shell and the tools of Debian.
-_TOOLS = "BACKEND_IMAGE"
+_TOOLS = "CLI_IMAGE"
 # The clocks of engine and command are the same; its times are cut to whole seconds.
 _CLOCK_SLACK = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """A component that answers: its address and the seconds from the start until it did."""
-
-    component: Component
-    url: str
-    seconds: float
-
-
-def up(checkout: Project, terminal: Terminal) -> list[Started]:
+def up(checkout: Project, terminal: Terminal) -> list[Part]:
     """Limits, engine, images, secrets, containers; returns once every component is ready.
 
     Raises StackError with one line and the log that explains it.
     """
-    wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    wanted = compose.ports(checkout)
     limits.ensure(checkout.root)
     checkout.prepare()
     plugin.ensure(checkout, terminal)
@@ -72,6 +65,7 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
     tags = images.resolve(compose.image_variables(checkout), checkout=checkout, terminal=terminal)
     if capacity.free_disk_bytes(found) is None:
         capacity.check_disk(capacity.ask_free_disk_bytes(tags[_TOOLS]), found, where)
+    own_files.ensure(checkout, tags, terminal)
     _check_password(checkout)
     has_roles = secrets.has(checkout.state, "database_owner_password")
     secrets.ensure(checkout.state, container_user())
@@ -79,21 +73,17 @@ def up(checkout: Project, terminal: Terminal) -> list[Started]:
         certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
     alerting.ensure(checkout)
     runbooks.write(checkout)
+    profiles.write_rules(checkout)
     _hand_over(checkout, found, where, tags[_TOOLS])
-    if not compose.has_grafana(checkout):
+    if profiles.GRAFANA not in compose.active_profiles(checkout) and _wants_grafana(checkout):
         terminal.say("Grafana's image cannot be had here: the stack starts without it")
     if not has_roles and engine.has_volume(_database_volume(checkout)):
         _make_roles(checkout, terminal)
     return _start(checkout, terminal)
 
 
-def active_components(checkout: Project) -> list[Component]:
-    """The components that run here: Grafana only where its image could be had."""
-    return [
-        component
-        for component in COMPONENTS
-        if component.profile is None or compose.has_grafana(checkout)
-    ]
+def _wants_grafana(checkout: Project) -> bool:
+    return profiles.GRAFANA in profiles.asked_for(checkout)
 
 
 def check_engine(checkout: Project, found: Facts, where: Endpoint) -> None:
@@ -106,17 +96,10 @@ def check_engine(checkout: Project, found: Facts, where: Endpoint) -> None:
 def _hand_over(checkout: Project, found: Facts, where: Endpoint, image: str) -> None:
     """Let the containers read what they are given of this machine."""
     ownership.settings_files(checkout, compose.mounted(checkout), found)
-    ownership.secret_files(_private_files(checkout), container_user(), found, where, image)
-
-
-def _private_files(checkout: Project) -> list[Path]:
-    found = [checkout.state / "secrets" / name for name in compose.secrets(checkout)]
-    found = [path for path in found if path.is_file()]
-    found += (checkout.state / "alertmanager" / "credentials").iterdir()
-    if certificates.asked_for(checkout):
-        made = certificates.of(checkout.state)
-        found += [path for path in made.folder.iterdir() if path != made.authority_key]
-    return sorted(found)
+    user = container_user()
+    folders = handing.hand_out(checkout.state, compose.secrets(checkout), user)
+    folders.append(checkout.state / "alertmanager" / "credentials")
+    ownership.secret_folders(folders, user, found, where, image)
 
 
 def _check_password(checkout: Project) -> None:
@@ -156,22 +139,24 @@ def distinct_lines(lines: Sequence[str], limit: int) -> list[str]:
     return list(seen.values())[-limit:]
 
 
-def _start(checkout: Project, terminal: Terminal) -> list[Started]:
+def _start(checkout: Project, terminal: Terminal) -> list[Part]:
     log = checkout.logs / "up.log"
-    wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    wanted = compose.ports(checkout)
     log.unlink(missing_ok=True)
     watch = _Watch(checkout)
     line = compose.command(checkout, "up", "--detach", "--remove-orphans")
-    urls = {
-        component.name: checkout.url(component.variable)
-        for component in active_components(checkout)
-    }
+    environment = {compose.CONFIGURATION: compose.configuration(checkout)}
+    components = compose.active_components(checkout)
+    urls = {component.service: checkout.url(component.variable) for component in components}
     probes = {
-        component.name: urls[component.name] + component.ready
-        for component in active_components(checkout)
+        component.service: urls[component.service] + component.ready for component in components
     }
+    answers: dict[str, str] = {}
+    began, clock = datetime.now(tz=UTC), time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool, terminal.step("starting the stack") as step:
-        starting = pool.submit(run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S)
+        starting = pool.submit(
+            run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S, env=environment
+        )
 
         def look() -> None:
             if starting.done() and starting.result() != 0:
@@ -183,20 +168,39 @@ def _start(checkout: Project, terminal: Terminal) -> list[Started]:
 
         def show(states: Mapping[str, str]) -> None:
             step.note("waiting for " + ", ".join(states))
+            answers.update(states)
 
-        ready = readiness.wait(
-            probes,
-            deadline=_READY_TIMEOUT_S,
-            auth=Operator(checkout),
-            on_change=show,
-            give_up=look,
-        )
+        def wait(services: Iterable[str]) -> dict[str, float]:
+            before = time.monotonic() - clock
+            ready = readiness.wait(
+                {service: probes[service] for service in services},
+                deadline=_READY_TIMEOUT_S,
+                auth=Operator(checkout),
+                on_change=show,
+                give_up=look,
+            )
+            return {service: before + seconds for service, seconds in ready.items()}
+
+        ready = wait(probes)
         starting.result()  # worker and migrations publish no port: compose waits for them
         look()
-    return [
-        Started(component=component, url=urls[component.name], seconds=ready[component.name])
-        for component in active_components(checkout)
-    ]
+        containers = compose.containers(checkout)
+        # What answered may have been a container that was about to be replaced.
+        ready |= wait(
+            one.service
+            for one in containers
+            if one.service in probes
+            and one.started
+            and (one.started - began).total_seconds() > ready[one.service]
+        )
+    return parts.of(
+        containers,
+        began,
+        urls=urls,
+        ready=ready,
+        answers=answers,
+        dependencies=compose.dependencies(checkout),
+    )
 
 
 class _Watch:

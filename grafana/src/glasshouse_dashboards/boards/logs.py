@@ -26,12 +26,11 @@ def build() -> Dashboard:
                 "Lines by severity",
                 "Errors and warnings should be few, and alike over time.",
                 "short",
-                "{{severity_text}}",
-                q.BY_LEVEL,
+                {"{{severity_text}}": q.BY_LEVEL},
             )
         )
         .with_panel(
-            log_rate("Lines by service", "Who speaks.", "short", "{{service_name}}", q.BY_SERVICE)
+            log_rate("Lines by service", "Who speaks.", "short", {"{{service_name}}": q.BY_SERVICE})
         )
         .with_row(row("Cause: errors"))
         .with_panel(

@@ -25,7 +25,16 @@ def build() -> Dashboard:
         base_dashboard(
             "start",
             "Is everything healthy? If not, where to look next.",
-            down=["slos", "api", "payments", "automation", "notifications", "jobs", "pipeline"],
+            down=[
+                "slos",
+                "services",
+                "api",
+                "payments",
+                "automation",
+                "notifications",
+                "jobs",
+                "pipeline",
+            ],
             runbooks=["ApiDown", "BackendSilent", "HealthCheckFailing", "ErrorRateAboveBaseline"],
         )
         .with_row(row("Symptom: are users affected?"))

@@ -19,6 +19,7 @@ class Backends:
 
     prometheus: str
     loki: str
+    tempo: str
     auth: httpx.Auth | None = None
 
 
@@ -45,31 +46,81 @@ class Line:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """One trace that a search found. ``at`` in Unix seconds, ``took`` in seconds."""
+
+    at: float
+    took: float
+    id: str
+    service: str
+    name: str
+
+
 class Reader:
-    """Reads Prometheus and Loki. Raises httpx.HTTPError for what cannot be asked."""
+    """Reads Prometheus, Loki and Tempo. Raises httpx.HTTPError for what cannot be asked."""
 
     def __init__(self, http: httpx.Client, backends: Backends, time_range: TimeRange) -> None:
         self._http = http
         self._backends = backends
-        self._time_range = time_range
+        self.time_range = time_range
 
     def series(self, target: Mapping[str, Any], query: str) -> list[Series]:
         """Return what a Prometheus target has, without what is no number."""
         if target.get("range"):
-            window = {
-                "start": self._time_range.start,
-                "end": self._time_range.end,
-                "step": self._time_range.step,
-            }
-            found = self._ask(f"{self._backends.prometheus}/api/v1/query_range", query, window)
+            url = f"{self._backends.prometheus}/api/v1/query_range"
+            found = self._ask(url, query, self._window())
         else:
-            moment = {"time": self._time_range.end}
+            moment = {"time": self.time_range.end}
             found = self._ask(f"{self._backends.prometheus}/api/v1/query", query, moment)
         return _series(found, target.get("legendFormat", ""))
 
     def log_series(self, target: Mapping[str, Any], query: str) -> list[Series]:
         """Return the numbers that LogQL computes."""
         return _series(self._loki(query), target.get("legendFormat", ""))
+
+    def span_series(self, query: str) -> list[Series]:
+        """Return the numbers that TraceQL computes."""
+        window = self._window()
+        answer = self._get(f"{self._backends.tempo}/api/metrics/query_range", q=query, **window)
+        made: list[Series] = []
+        for one in answer.get("series", []):
+            labels = {
+                label["key"]: str(next(iter(label["value"].values()), "none"))
+                for label in one["labels"]
+            }
+            points = [
+                (int(sample["timestampMs"]) / 1000, float(sample.get("value", 0)))
+                for sample in one.get("samples", [])
+            ]
+            if points:
+                times, values = (list(column) for column in zip(*points, strict=True))
+                name = ", ".join(labels.values())
+                made.append(Series(name=name, labels=labels, times=times, values=values))
+        return sorted(made, key=lambda series: series.name)
+
+    def traces(self, query: str, limit: int) -> list[Trace]:
+        """Return the traces that TraceQL selects, the newest first."""
+        moments = {"start": int(self.time_range.start), "end": int(self.time_range.end)}
+        answer = self._get(f"{self._backends.tempo}/api/search", q=query, limit=limit, **moments)
+        found = [
+            Trace(
+                at=int(one["startTimeUnixNano"]) / 10**9,
+                took=one.get("durationMs", 0) / 1000,
+                id=one["traceID"],
+                service=one.get("rootServiceName", ""),
+                name=one.get("rootTraceName", ""),
+            )
+            for one in answer.get("traces", [])
+        ]
+        return sorted(found, key=lambda trace: trace.at, reverse=True)
+
+    def label_values(self, query: str) -> list[str]:
+        """Return what a variable's label_values() query returns."""
+        selector, label = query.removeprefix("label_values(").removesuffix(")").rsplit(",", 1)
+        moments = {"start": self.time_range.start, "end": self.time_range.end}
+        url = f"{self._backends.prometheus}/api/v1/label/{label.strip()}/values"
+        return self._get(url, **{"match[]": selector}, **moments)["data"]
 
     def lines(self, query: str) -> list[Line]:
         """Return log lines, the newest first."""
@@ -82,27 +133,35 @@ class Reader:
 
     def marks(self, query: str) -> list[Series]:
         """Return when an annotation's query had series."""
-        window = {
-            "start": self._time_range.start,
-            "end": self._time_range.end,
-            "step": self._time_range.step,
-        }
-        found = self._ask(f"{self._backends.prometheus}/api/v1/query_range", query, window)
-        return _series(found, "")
+        url = f"{self._backends.prometheus}/api/v1/query_range"
+        return _series(self._ask(url, query, self._window()), "")
 
     def _loki(self, query: str) -> list[Any]:
         window: dict[str, float] = {
-            "start": int(self._time_range.start * 10**9),
-            "end": int(self._time_range.end * 10**9),
-            "step": max(self._time_range.step, 15),
+            "start": int(self.time_range.start * 10**9),
+            "end": int(self.time_range.end * 10**9),
+            "step": max(self.time_range.step, 15),
             "limit": _LINES,
         }
         return self._ask(f"{self._backends.loki}/loki/api/v1/query_range", query, window)
 
+    def _window(self) -> dict[str, float]:
+        return {
+            "start": self.time_range.start,
+            "end": self.time_range.end,
+            "step": self.time_range.step,
+        }
+
     def _ask(self, url: str, query: str, window: Mapping[str, float]) -> list[Any]:
-        answer = self._http.get(url, params={"query": query, **window})
+        # As a form, as Grafana does: the longest query is more than an address may hold.
+        answer = self._http.post(url, data={"query": query, **window})
         answer.raise_for_status()
         return answer.json()["data"]["result"]
+
+    def _get(self, url: str, **parameters: str | float) -> dict[str, Any]:
+        answer = self._http.get(url, params=parameters)
+        answer.raise_for_status()
+        return answer.json()
 
 
 def _series(result: list[Any], legend: str) -> list[Series]:

@@ -13,9 +13,16 @@ from typing import Any, Final
 
 import httpx
 
-from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, variables
+from glasshouse_dashboards.expand import (
+    TimeRange,
+    dashboards,
+    expand,
+    panels,
+    query_of,
+    variables,
+)
 from glasshouse_dashboards.preview import draw, units
-from glasshouse_dashboards.preview.data import Backends, Line, Reader, Series
+from glasshouse_dashboards.preview.data import Backends, Line, Reader, Series, Trace
 
 _TABLE_ROWS: Final = 12
 _EMPTY: Final = '<p class="empty">'  # no text of others has a quote once it is escaped
@@ -53,24 +60,49 @@ def write(folder: Path, out: Path, backends: Backends, *, minutes: int) -> dict[
 def _render_panel(
     board: Mapping[str, Any], panel: Mapping[str, Any], reader: Reader, time_range: TimeRange
 ) -> str:
-    values = variables(board)
-    queries = [(target, expand(target["expr"], values, time_range)) for target in panel["targets"]]
-    loki = panel["datasource"]["uid"] == "loki"
+    values = _chosen(board, reader)
+    queries = [(one, expand(query_of(one), values, time_range)) for one in panel["targets"]]
+    source = panel["datasource"]["uid"]
     if panel["type"] == "logs":
         lines = [line for _, query in queries for line in reader.lines(query)]
         return _render_box(panel, _render_logs(lines) if lines else _render_empty(panel))
-    ask = reader.log_series if loki else reader.series
-    series = [one for target, query in queries for one in ask(target, query)]
+    if source == "tempo" and panel["type"] == "table":
+        found = [trace for one, query in queries for trace in reader.traces(query, one["limit"])]
+        return _render_box(panel, _render_traces(found) if found else _render_empty(panel))
+    answers = [
+        (
+            target["refId"],
+            reader.span_series(query)
+            if source == "tempo"
+            else reader.log_series(target, query)
+            if source == "loki"
+            else reader.series(target, query),
+        )
+        for target, query in queries
+    ]
+    series = [one for _, found in answers for one in found]
     if not series:
         return _render_box(panel, _render_empty(panel))
     if panel["type"] == "table":
-        return _render_box(panel, _render_table(panel, series))
-    marks = (
-        {mark["iconColor"]: reader.marks(mark["expr"]) for mark in board["annotations"]["list"]}
+        return _render_box(panel, _render_table(panel, answers))
+    marks = {
+        mark["iconColor"]: reader.marks(expand(mark["expr"], values, time_range))
+        for mark in board["annotations"]["list"]
         if panel["type"] == "timeseries"
-        else {}
-    )
+    }
     return _render_box(panel, draw.panel_data(panel, series, time_range, marks))
+
+
+def _chosen(board: Mapping[str, Any], reader: Reader) -> dict[str, str]:
+    """Return the values of a dashboard's variables, each one that exists, as Grafana does."""
+    values = variables(board)
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query" and not variable.get("includeAll"):
+            query = expand(variable["query"]["query"], values, reader.time_range)
+            known = reader.label_values(query)
+            if known and values[variable["name"]] not in known:
+                values[variable["name"]] = known[0]
+    return values
 
 
 def _render_empty(panel: Mapping[str, Any]) -> str:
@@ -78,30 +110,66 @@ def _render_empty(panel: Mapping[str, Any]) -> str:
     return f"{_EMPTY}{html.escape(reason)}</p>"
 
 
-def _render_table(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
-    defaults = panel["fieldConfig"]["defaults"]
+def _render_table(panel: Mapping[str, Any], answers: Sequence[tuple[str, Sequence[Series]]]) -> str:
     [order] = [one["options"] for one in panel["transformations"] if one["id"] == "organize"]
     names = {
         label: order["renameByName"][label]
         for label in sorted(order["indexByName"], key=order["indexByName"].__getitem__)
     }
     head = "".join(f"<th>{html.escape(title)}</th>" for title in names.values())
-    shown = sorted(series, key=lambda one: -one.last)[:_TABLE_ROWS]
+    rows = _rows(answers, merged=any(one["id"] == "merge" for one in panel["transformations"]))
     body = "".join(
         "<tr>"
-        + "".join(f"<td>{html.escape(_cell_text(one, label, defaults))}</td>" for label in names)
+        + "".join(_render_cell(panel, row.get(name, ""), title) for name, title in names.items())
         + "</tr>"
-        for one in shown
+        for row in rows[:_TABLE_ROWS]
     )
-    more = len(series) - len(shown)
-    note = f'<p class="more">and {more} more</p>' if more else ""
+    more = len(rows) - _TABLE_ROWS
+    note = f'<p class="more">and {more} more</p>' if more > 0 else ""
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table>{note}</div>'
 
 
-def _cell_text(one: Series, label: str, defaults: Mapping[str, Any]) -> str:
-    if label != "Value":
-        return one.labels.get(label, "")
-    return units.text(one.last, defaults["unit"], defaults.get("decimals"))
+def _rows(
+    answers: Sequence[tuple[str, Sequence[Series]]], *, merged: bool
+) -> list[dict[str, str | float]]:
+    """Return the rows, largest numbers first; ``merged``, with one row for each set of labels."""
+    rows: dict[tuple[object, ...], dict[str, str | float]] = {}
+    for reference, found in answers:
+        for index, one in enumerate(sorted(found, key=lambda one: -one.last)):
+            place = tuple(sorted(one.labels.items())) if merged else (index,)
+            row = rows.setdefault(place, dict(one.labels))
+            row[f"Value #{reference}" if merged else "Value"] = one.last
+    return list(rows.values())
+
+
+def _render_cell(panel: Mapping[str, Any], value: str | float, title: str) -> str:
+    if isinstance(value, str):
+        return f"<td>{html.escape(value)}</td>"
+    defaults = panel["fieldConfig"]["defaults"]
+    own = {
+        one["id"]: one["value"]
+        for override in panel["fieldConfig"].get("overrides", [])
+        if override["matcher"]["options"] == title
+        for one in override["properties"]
+    }
+    style = ""
+    if "custom.cellOptions" in own:
+        style = f' style="color:{draw.COLORS[draw.threshold(own, value)]}"'
+    shown = units.text(value, own.get("unit", defaults["unit"]), defaults.get("decimals"))
+    return f"<td{style}>{html.escape(shown)}</td>"
+
+
+def _render_traces(found: Sequence[Trace]) -> str:
+    head = "".join(f"<th>{title}</th>" for title in ("Start", "Service", "Name", "Duration"))
+    body = "".join(
+        f"<tr><td>{datetime.fromtimestamp(one.at, tz=UTC):%H:%M:%S}</td>"
+        f"<td>{html.escape(one.service)}</td><td>{html.escape(one.name)}</td>"
+        f"<td>{units.text(one.took, 's') if one.took else 'under 1 ms'}</td></tr>"
+        for one in found[:_TABLE_ROWS]
+    )
+    more = len(found) - _TABLE_ROWS
+    note = f'<p class="more">and {more} more</p>' if more > 0 else ""
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table>{note}</div>'
 
 
 def _render_logs(lines: Iterable[Line]) -> str:

@@ -1,9 +1,11 @@
 """`Redactor`: the engine for Python values."""
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,7 +15,7 @@ from glasshouse.redaction import policy
 from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.counting import count_cut, count_value
 from glasshouse.redaction.engine import Engine
-from glasshouse.redaction.errors import PolicyError, UnknownRuleError
+from glasshouse.redaction.errors import OwnKeyError, PolicyError, UnknownRuleError
 from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE
 from glasshouse.redaction.parts import (
@@ -28,6 +30,9 @@ from glasshouse.redaction.parts import (
 _logger: Final = logging.getLogger(__name__)
 POLICY_VARIABLE: Final = "GLASSHOUSE_REDACTION_POLICY"
 DISABLED_VARIABLE: Final = "GLASSHOUSE_REDACTION_DISABLE"
+OWN_KEYS_VARIABLE: Final = "GLASSHOUSE_REDACTION_OWN_KEYS"
+# As the Collector's `own_keys`: a card under such a name is stored, so other names are refused.
+_OWN_KEY: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*_id")
 SHORTEST_KEY: Final = 16
 # Lists and maps in each other; what lies deeper is replaced whole.
 MOST_LEVELS: Final = 32
@@ -63,23 +68,29 @@ class Redactor:
         key: bytes | Callable[[], bytes],
         disable: Sequence[str] = (),
         mask_private_ips: bool = False,
+        own_keys: Sequence[str] = (),
         unchecked: Callable[[], None] | None = None,
     ) -> "Redactor":
         """Read the policy at ``path``, by default the one that comes with this package.
 
         ``key`` is the secret of the pseudonyms, 16 bytes or more, or a function that returns the
         one to use, called for each pseudonym. ``disable`` names rules and
-        entities that are not looked for. ``unchecked`` is called each time that something becomes
-        ``[unchecked]``.
+        entities that are not looked for. ``own_keys`` are names of ids, such as ``booking_id``,
+        that are no card or number of a person, beside those of the policy. ``unchecked`` is called
+        each time that something becomes ``[unchecked]``.
 
         Raises:
-            PolicyError: the policy or the key is unusable; names file, line and rule.
+            PolicyError: the policy, the key or a name is unusable; names file, line and rule.
         """
         length = len(key if isinstance(key, bytes) else key())
         if length < SHORTEST_KEY:
             raise PolicyError(f"the HMAC key has {length} bytes, it needs {SHORTEST_KEY}")
         file = path or policy.packaged_policy()
         rules = policy.load(file, disable)
+        if own_keys:
+            for name in own_keys:
+                _check_own_key(name, rules.exempt_numbers.unless)
+            rules = dataclasses.replace(rules, own_keys=rules.own_keys | frozenset(own_keys))
         if slow := [rule.name for rule in rules.rules if rule.is_tried_on_all]:
             _logger.warning(
                 "policy %s: tried on every text, which is slow: %s", file, ", ".join(slow)
@@ -91,7 +102,8 @@ class Redactor:
         """Return the redactor of this process, made once.
 
         ``GLASSHOUSE_REDACTION_POLICY`` is the path of another policy,
-        ``GLASSHOUSE_REDACTION_DISABLE`` names rules to leave out, with commas. The key is that of
+        ``GLASSHOUSE_REDACTION_DISABLE`` names rules to leave out, with commas,
+        ``GLASSHOUSE_REDACTION_OWN_KEYS`` ids of one's own. The key is that of
         `glasshouse.user_pseudonym`. What becomes ``[unchecked]`` is counted in the metric
         ``glasshouse.redaction.unchecked``.
 
@@ -276,9 +288,24 @@ def _default() -> Redactor:
             Path(path) if path else None,
             key=current_hmac_key,
             disable=[name.strip() for name in disabled.split(",") if name.strip()],
+            own_keys=_own_keys(),
             unchecked=count_value,
         )
     except UnknownRuleError as error:
         raise UnknownRuleError(f"{DISABLED_VARIABLE}: {error}") from None
+    except OwnKeyError as error:
+        raise OwnKeyError(f"{OWN_KEYS_VARIABLE}: {error}") from None
     except PolicyError as error:
         raise PolicyError(f"{POLICY_VARIABLE}: {error}" if path else str(error)) from None
+
+
+def _own_keys() -> list[str]:
+    return [one.strip() for one in os.environ.get(OWN_KEYS_VARIABLE, "").split(",") if one.strip()]
+
+
+def _check_own_key(name: str, people: Set[str]) -> None:
+    """Refuse what is not the name of an id, or has a word about people's numbers in it."""
+    if not _OWN_KEY.fullmatch(name):
+        raise OwnKeyError(f"{name!r} is not the name of an id, such as booking_id of booking.id")
+    if found := sorted(people.intersection(name.split("_"))):
+        raise OwnKeyError(f"{name!r} has the word {found[0]}: numbers of people stand under it")

@@ -12,8 +12,18 @@ from typing import Literal
 
 import httpx
 
-from glasshouse_cli import certificates, compose, engine, host, plugin, ports, readiness, secrets
-from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES
+from glasshouse_cli import (
+    certificates,
+    compose,
+    engine,
+    host,
+    plugin,
+    ports,
+    profiles,
+    readiness,
+    secrets,
+)
+from glasshouse_cli.components import COMPONENTS
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.engine import Facts, capacity, facts
 from glasshouse_cli.errors import StackError
@@ -76,7 +86,7 @@ def _memory(found: Facts) -> Check:
 
 def _disk(checkout: Project, found: Facts) -> Check:
     free = capacity.free_disk_bytes(found)
-    if free is None and (image := compose.image(checkout, "BACKEND_IMAGE")):
+    if free is None and (image := compose.image(checkout, "CLI_IMAGE")):
         free = capacity.ask_free_disk_bytes(image)
     if free is None:
         text = "only the engine knows it, and there is no image yet to ask with"
@@ -89,7 +99,7 @@ def _disk(checkout: Project, found: Facts) -> Check:
 def port_clashes(checkout: Project) -> Iterator[Check]:
     """Ports that another program holds."""
     try:
-        wanted = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+        wanted = compose.ports(checkout)
     except StackError as error:
         yield _failed("ports", str(error), "edit .env")
         return
@@ -102,13 +112,14 @@ def port_clashes(checkout: Project) -> Iterator[Check]:
 
 def components(checkout: Project) -> Iterator[Check]:
     """Readiness of each component, from outside."""
-    grafana = compose.has_grafana(checkout)
+    active = compose.active_components(checkout)
+    asked = profiles.asked_for(checkout)
     with readiness.client(Operator(checkout)) as http:
         for component in COMPONENTS:
-            if component.profile is not None and not grafana:
-                yield Check(
-                    name=component.name, status="skipped", detail="its image cannot be had here"
-                )
+            if component not in active:
+                off = f"{profiles.VARIABLE} is without {component.profile}"
+                detail = "its image cannot be had here" if component.profile in asked else off
+                yield Check(name=component.name, status="skipped", detail=detail)
                 continue
             url = checkout.url(component.variable)
             state = readiness.probe(http, url + component.ready)

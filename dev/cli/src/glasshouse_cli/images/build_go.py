@@ -58,7 +58,7 @@ def compile_programs(
     Raises StackError when Go is missing or too old, or a program does not compile.
     """
     options = recipe.options
-    module = recipe.root / options["module"] if "module" in options else recipe.folder
+    module = _module(recipe)
     _check_toolchain(recipe, module)
     target.mkdir(parents=True)
     # The options change nothing but what is linked, so packages come from the cache.
@@ -109,6 +109,20 @@ def _overlay(recipe: Recipe, module: Path, work: Path) -> list[str]:
         modfile.write_text(f"{text}\nreplace {name} => {json.dumps(str(copy))}\n", encoding="utf-8")
         shutil.copyfile(module / "go.sum", work / "go.sum")
     return [f"-modfile={modfile}"]
+
+
+def has_toolchain(recipe: Recipe) -> bool:
+    """Whether this machine's Go compiles the recipe's programs."""
+    try:
+        _check_toolchain(recipe, _module(recipe))
+    except StackError:
+        return False
+    return True
+
+
+def _module(recipe: Recipe) -> Path:
+    options = recipe.options
+    return recipe.root / options["module"] if "module" in options else recipe.folder
 
 
 def _check_toolchain(recipe: Recipe, module: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import httpx
@@ -26,6 +27,7 @@ _ACCEPT: Final = ", ".join(
     )
 )
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
+_OWN: Final = re.compile(r"^OWN_IMAGES=\S*$", re.MULTILINE)
 _LINE: Final = re.compile(r"^(?P<variable>\w+_IMAGE)=(?P<image>\S+)$", re.MULTILINE)
 
 
@@ -105,29 +107,32 @@ def images_in(env: str, variables: Iterable[str]) -> dict[str, str]:
 
 
 def pin(
-    file: Path, variables: Iterable[str], *, transport: httpx.BaseTransport | None = None
+    file: Path,
+    variables: Iterable[str],
+    *,
+    released: Mapping[str, str] = MappingProxyType({}),
+    transport: httpx.BaseTransport | None = None,
 ) -> dict[str, str]:
     """Write the digest of each image into the file; return variable -> image that changed.
 
-    All or nothing: when one registry does not answer the file stays as it was, and StackError
-    is raised.
+    released: images of ours by variable, as name:tag, to be pulled from now on (OWN_IMAGES). All or
+    nothing: when one registry does not answer the file stays as it was, and StackError is raised.
     """
     text = file.read_text(encoding="utf-8")
     changed: dict[str, str] = {}
-    for variable, image in images_in(text, variables).items():
+    for variable, image in images_in(text, [*variables, *released]).items():
+        image = released.get(variable, image)
         pinned = f"{Name.parse(image).text}@{digest_of(image, transport=transport)}"
         if pinned != image:
             changed[variable] = pinned
     if changed:
-        write_atomically(
-            file,
-            _LINE.sub(
-                lambda found: (
-                    f"{found['variable']}={changed.get(found['variable'], found['image'])}"
-                ),
-                text,
-            ),
+        pinned = _LINE.sub(
+            lambda found: f"{found['variable']}={changed.get(found['variable'], found['image'])}",
+            text,
         )
+        if released:
+            pinned = _OWN.sub("OWN_IMAGES=missing", pinned)
+        write_atomically(file, pinned)
     return changed
 
 

@@ -28,7 +28,8 @@ class Recipe:
 
     variable: its name in `.env`, None for what is no image. builder: one of BUILDERS.
     upstream: whether the name in `.env` is somebody's published image. base: the variable
-    of the image it starts from. options: the builder's own section.
+    of the image it starts from. stage: whether it is there to build others in, and nothing
+    starts it. options: the builder's own section.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Recipe:
     upstream: bool
     version: str
     base: str | None
+    stage: bool
     inputs: tuple[str, ...]
     options: Mapping[str, Any]
 
@@ -86,6 +88,7 @@ def load(root: Path, name: str) -> Recipe:
         upstream=data.get("upstream", True),
         version=str(data.get("version", "")),
         base=data.get("base"),
+        stage=data.get("stage", False),
         inputs=tuple(data.get("inputs", ())),
         options=data.get(builder, {}),
     )
@@ -99,14 +102,16 @@ def load_all(root: Path) -> list[Recipe]:
 
 
 def select(recipes: Iterable[Recipe], names: Iterable[str]) -> list[Recipe]:
-    """The recipes called `names` (folder or variable), with their bases; all if none given.
+    """The recipes called `names` (folder or variable), with their bases.
+
+    Without names all but those that others are built in.
 
     Raises StackError for an unknown name.
     """
     recipes = list(recipes)
     wanted = set(names)
     if not wanted:
-        return recipes
+        return [recipe for recipe in recipes if not recipe.stage]
     known = {key for recipe in recipes for key in (recipe.name, recipe.variable)}
     if unknown := sorted(wanted - known):
         choice = ", ".join(recipe.name for recipe in recipes)

@@ -22,8 +22,14 @@ _REFUSED = (
         r"manifest unknown|manifest for .* not found|not found|name unknown",
         "there is none of this name: correct {variable} in .env",
     ),
+    (r"unexpected HTTP status: 5\d\d", "it has a fault of its own: try again later"),
 )
-_PROXY = re.compile(r"proxyconnect|Proxy Authentication Required|407|Bad Gateway from proxy")
+# The last: a proxy's answer in the registry's place stands there without its number.
+_PROXY = re.compile(
+    r"proxyconnect|Proxy Authentication Required|407|Bad Gateway from proxy"
+    r'|": (?:Forbidden|Not Found|Bad Gateway|Service Unavailable|Gateway Timeout)$',
+    re.MULTILINE,
+)
 _AUTHORITY = re.compile(
     r"x509:|certificate signed by unknown authority|failed to verify certificate"
 )

@@ -20,7 +20,7 @@ from glasshouse_cli.console import Step, Terminal
 from glasshouse_cli.engine import Facts, endpoint, facts, provider, proxies
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_variables
-from glasshouse_cli.images import build_debian, build_go, build_python
+from glasshouse_cli.images import build_debian, build_docker, build_go, build_python
 from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.recipe import Recipe
 from glasshouse_cli.images.refusal import Remedies
@@ -30,6 +30,8 @@ from glasshouse_cli.project import Project
 
 _STAGE = {"go": build_go.stage, "debian": build_debian.stage, "python": build_python.stage}
 _DOCKER_BUILD_TIMEOUT_S = 900.0
+# The image that has Go.
+_GO = "GO_IMAGE"
 _BUILD_DISK_BYTES = 15 * 1024**3
 _LOCK_WAIT_S = 3600.0
 # What Dockerfiles copy.
@@ -123,25 +125,47 @@ class _Getter:
         base_tag = self._tags[recipe.base] if recipe.base else ""
         ours = recipe.tag(base_tag)
         log = self._checkout.logs / f"{recipe.name}.log"
-        if recipe.upstream and engine.image_size(published) is not None:
+        released = recipe.upstream or self._checkout.settings.get("OWN_IMAGES") == "missing"
+        if released and engine.image_size(published) is not None:
             return "present", published
         buildable = recipe.builder != "none"
         if buildable and not self._rebuild and engine.image_size(ours) is not None:
             return "present", ours
         log.unlink(missing_ok=True)
-        if recipe.upstream and not self._rebuild and self._registry.reachable:
-            with self._terminal.step(f"pulling {published}") as step:
-                if self._registry.pull(published, log, step.note, variable):
-                    return "pulled", published
-            self._explain()
+        if released and not self._rebuild and self._pull(published, log, variable):
+            return "pulled", published
         if not buildable:
             return "left out", published
         self._check_disk(recipe)
+        in_engine = self._builds_in_engine(recipe, log)
         with self._terminal.step(f"building {recipe.name}") as step:
-            self._build(recipe, ours, base_tag, log, step)
+            if in_engine:
+                build_docker.build(self._checkout, recipe, ours, log, step.note)
+            else:
+                self._build(recipe, ours, base_tag, log, step)
             seconds = step.seconds
         self._terminal.say(f"built {recipe.name} in {seconds:.0f} s")
         return "built", ours
+
+    def _pull(self, published: str, log: Path, variable: str) -> bool:
+        if not self._registry.reachable:
+            return False
+        with self._terminal.step(f"pulling {published}") as step:
+            if self._registry.pull(published, log, step.note, variable):
+                return True
+        self._explain()
+        return False
+
+    def _builds_in_engine(self, recipe: Recipe, log: Path) -> bool:
+        """Whether an image of ours is compiled in Go's own: where it is here, or no Go is."""
+        if recipe.upstream or recipe.builder != "go":
+            return False
+        image = self._checkout.settings.get(_GO, "")
+        if image and engine.image_size(image) is not None:
+            return True
+        if build_go.has_toolchain(recipe):
+            return False
+        return bool(image) and self._pull(image, log, _GO)
 
     def _explain(self) -> None:
         """Say why the pull failed. Raises StackError when a build would fail of it, too."""

@@ -134,6 +134,7 @@ class Metric:
     value: Attribute | None
     maximum: float | None
     buckets: tuple[float, ...]
+    place: Place
 
     @property
     def prometheus_name(self) -> str:

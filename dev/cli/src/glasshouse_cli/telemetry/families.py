@@ -34,8 +34,17 @@ _Dumper.add_representer(list, _scalars)
 
 def document(catalogue: Catalogue) -> str:
     """Return the file's text."""
-    made = [_family(metric) for metric in catalogue.metrics]
-    return _HEAD + yaml.dump(made, Dumper=_Dumper, sort_keys=False, width=100)
+    return _HEAD + dump(families(catalogue))
+
+
+def families(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Return what the connector is to count, one entry a metric."""
+    return [_family(metric) for metric in catalogue.metrics]
+
+
+def dump(document: Any) -> str:
+    """Return YAML in the form of the file: lists of plain values in one line."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100)
 
 
 def _family(metric: Metric) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from enum import StrEnum
 
 def module(catalogue: Catalogue) -> str:
     """Return the module's text."""
-    return _HEAD + "".join(f"\n\n{_enum(one)}" for one in catalogue.enums)
+    return _HEAD + "".join(f"\n\n{enum(one)}" for one in catalogue.enums)
 
 
-def _enum(attribute: Attribute) -> str:
+def enum(attribute: Attribute) -> str:
+    """Return the class of one field that has members."""
     members = "".join(
         f"    {one.id.upper()} = {json.dumps(one.value)}\n" for one in attribute.members
     )

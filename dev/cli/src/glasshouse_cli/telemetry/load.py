@@ -74,15 +74,62 @@ def load(root: Path) -> Catalogue:
     ]
     if not groups:
         raise StackError(f"{FOLDER}/ has no groups: restore it, `git checkout {FOLDER}`")
+    return _catalogue(groups, {})
+
+
+def load_own(root: Path, names: Sequence[str], ours: Catalogue) -> Catalogue:
+    """Return the catalogue of a user's own files: their domains beside ours.
+
+    names: the files, from `root`, or absolute. Fields of `ours` that belong to no domain, such as
+    error.type, may be used in it. Raises StackError with file, line and what to do.
+    """
+    groups = [group for name in names for group in _groups(read(root, name))]
+    theirs = {event.domain for event in ours.events}
+    shared = {name: one for name, one in ours.attributes.items() if one.domain not in theirs}
+    found = _catalogue(groups, shared)
+    for place, domain in _domains(found):
+        if domain in theirs:
+            raise place.fault(f"{domain} is a domain of the stack itself: choose another")
+    for event in found.events:
+        for field in event.fields:
+            if field.attribute.domain != event.domain and field.attribute.id not in shared:
+                raise event.place.fault(
+                    f"the event {event.name} has {field.attribute.id}, a field of another domain: "
+                    f"define one that begins with {event.domain}."
+                )
+    taken = {metric.prometheus_name for metric in ours.metrics}
+    for metric in found.metrics:
+        if metric.prometheus_name in taken:
+            raise metric.place.fault(
+                f"the metric {metric.name} is {metric.prometheus_name} in Prometheus, as another "
+                "one is: rename it"
+            )
+        taken.add(metric.prometheus_name)
+    return found
+
+
+def _domains(catalogue: Catalogue) -> list[tuple[Place, str]]:
+    own = [(one.place, one.domain) for one in catalogue.attributes.values()]
+    return [*own, *((one.place, one.domain) for one in catalogue.events)]
+
+
+def _catalogue(groups: Sequence[Located], shared: Mapping[str, Attribute]) -> Catalogue:
+    """Check what the groups say. shared: fields defined elsewhere that they may refer to."""
     _refuse_twice("group", [(group.text("a group", "id"), group.at("id")) for group in groups])
     attributes = _attributes([one for one in groups if one["type"] == "attribute_group"])
+    for name in sorted(attributes.keys() & shared.keys()):
+        raise attributes[name].place.fault(
+            f"the attribute {name} is there already: delete this one"
+        )
+    defined, attributes = attributes, {**shared, **attributes}
     events = [_event(one, attributes) for one in groups if one["type"] == "event"]
     _refuse_twice("event", [(event.name, event.place) for event in events])
     by_name = {event.name: event for event in events}
     metrics = [one for one in groups if one["type"] == "metric"]
     _refuse_twice("metric", [(m.text("a metric", "metric_name"), m.place) for m in metrics])
+    used = {field.attribute.id for event in events for field in event.fields}
     return Catalogue(
-        attributes=attributes,
+        attributes=defined | {name: shared[name] for name in sorted(used & shared.keys())},
         events=tuple(events),
         metrics=tuple(_metric(one, attributes, by_name) for one in metrics),
     )
@@ -325,6 +372,7 @@ def _metric(
         value=value,
         maximum=maximum,
         buckets=buckets,
+        place=group.at("metric_name"),
     )
 
 

@@ -48,10 +48,10 @@ exporter: what is in its buffer when the process is killed is lost.
 """
 
 
-def document(catalogue: Catalogue) -> str:
-    """Return the page's text."""
+def document(catalogue: Catalogue, head: str = _HEAD) -> str:
+    """Return the page's text. head: what stands before the domains."""
     domains = dict.fromkeys(event.domain for event in catalogue.events)
-    return _HEAD + "".join(_domain(catalogue, one) for one in domains)
+    return head + "".join(_domain(catalogue, one) for one in domains)
 
 
 def _domain(catalogue: Catalogue, domain: str) -> str:

@@ -1,0 +1,1 @@
+"""A user's own dashboards, rules, events and Collector parts, in a folder beside ours."""

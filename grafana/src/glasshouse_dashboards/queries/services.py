@@ -1,0 +1,85 @@
+"""All services that send anything, by the variables `environment` and `service`."""
+
+from typing import Final
+
+from glasshouse_dashboards.queries import conventions
+from glasshouse_dashboards.queries.shared import RANGE, RATE
+
+# Not the Collector, which is scraped.
+ENVIRONMENTS: Final = 'label_values(target_info{job!="collector"}, deployment_environment_name)'
+SERVICES: Final = (
+    'label_values(target_info{job!="collector",deployment_environment_name=~"$environment"}, '
+    "service_name)"
+)
+ENVIRONMENT: Final = 'deployment_environment_name=~"$environment"'
+# A span without the attribute matches no pattern, not even one for everything.
+SPANS_ENVIRONMENT: Final = (
+    '(resource.deployment.environment.name=~"$environment" || "$environment" = ".*")'
+)
+_CHOSEN: Final = f'service_name=~"$service",{ENVIRONMENT}'
+_SPANS: Final = f'resource.service.name=~"$service" && {SPANS_ENVIRONMENT}'
+_SERVED: Final = conventions.served(_CHOSEN)
+_MADE: Final = conventions.made(_CHOSEN)
+_DATABASE: Final = conventions.database(_CHOSEN)
+_BY: Final = ["service_name"]
+STARTS: Final = 'service_name=~"$service",job!="collector"'
+
+_SENDERS: Final = f'last_over_time(target_info{{{_CHOSEN},job!="collector"}}{RANGE})'
+COUNT: Final = f"count(group by (service_name) ({_SENDERS}))"
+REQUESTS: Final = f"sum({_SERVED.total(RANGE)})"
+FAILED: Final = f"max({_SERVED.failed_share(RANGE)})"
+SLOWEST: Final = f"max({_SERVED.quantile(95, RANGE, _BY)})"
+
+RATE_NOW: Final = _SERVED.total(RANGE)
+FAILED_NOW: Final = _SERVED.failed_share(RANGE)
+P95_NOW: Final = _SERVED.quantile(95, RANGE, _BY)
+RATES: Final = {"{{service_name}}": _SERVED.total(RATE)}
+ERRORS: Final = {"{{service_name}}": _SERVED.failed_share(RATE)}
+DURATION: Final = {"{{service_name}}": _SERVED.quantile(95, RATE, _BY)}
+
+_CALLS: Final = "client, server, connection_type"
+
+
+def calls_between(chosen: str) -> dict[str, str]:
+    """Return how often, how badly and how slowly services call, as Tempo's service map has it."""
+    total = f"sum by ({_CALLS}) (rate(traces_service_graph_request_total{{{chosen}}}{RANGE}))"
+    failed = (
+        f"sum by ({_CALLS}) (rate(traces_service_graph_request_failed_total{{{chosen}}}{RANGE}))"
+    )
+    # As who calls sees it; a caller without spans sees nothing.
+    ends = " or ".join(
+        f"rate(traces_service_graph_request_{end}_seconds_bucket{{{chosen},{which}}}{RANGE})"
+        for end, which in (("client", 'client!="user"'), ("server", 'client="user"'))
+    )
+    return {
+        "rate": f"{total} > 0",
+        "failed": f"(({failed}) or 0 * ({total})) / (({total}) > 0)",
+        "p95": f"histogram_quantile(0.95, sum by (le, {_CALLS}) ({ends})) >= 0",
+    }
+
+
+_EITHER_END: Final = [calls_between(f'{end}=~"$service"') for end in ("client", "server")]
+CALLS: Final = {
+    name: " or ".join(f"({one[name]})" for one in _EITHER_END) for name in _EITHER_END[0]
+}
+PEERS: Final = {
+    "{{service_name}} → {{server_address}}": _MADE.quantile(
+        95, RATE, ["service_name", "server_address"]
+    )
+}
+DATABASES: Final = {
+    "{{service_name}} → {{db_system_name}}": _DATABASE.quantile(
+        95, RATE, ["service_name", "db_system_name"]
+    )
+}
+SPANS: Final = f"{{{_SPANS}}} | rate() by (resource.service.name)"
+LINES: Final = f"topk(20, sum by (service_name) (rate({{{_CHOSEN}}}[$__auto])))"
+SENDERS: Final = (
+    "group by (service_name, service_version, deployment_environment_name, "
+    f"telemetry_sdk_language, telemetry_sdk_version) ({_SENDERS})"
+)
+OLD: Final = (
+    "count by (service_name, __name__) (last_over_time("
+    '{__name__=~"(http|rpc)_(server|client)_duration_milliseconds_count",'
+    f"{_CHOSEN}}}{RANGE}))"
+)
