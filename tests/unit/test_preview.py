@@ -1,4 +1,4 @@
-"""The preview shows what is sent as text, and runs its own script alone."""
+"""The preview shows what is sent as text, and runs its own scripts alone."""
 
 import base64
 import hashlib

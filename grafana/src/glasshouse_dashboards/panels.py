@@ -1,5 +1,6 @@
 """What all panels share, so that a dashboard's module says only what it shows."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -36,28 +37,29 @@ _GRAPH_HEIGHT: Final = 8
 _STAT_HEIGHT: Final = 4
 _TRACES: Final = 20
 
+GOOD: Final = "green"
+WARNING: Final = "orange"
+BAD: Final = "red"
+NEUTRAL: Final = "blue"
+# The colour of a state, wherever a line or an area stands for it: by the name in the legend. What
+# stands on one graph has different ones.
+STATES: Final = {
+    BAD: "failed|errors?|server errors|ERROR|error|5[0-9]{2}",
+    WARNING: "retried|waited|too slow|refused|set aside|WARN|warn|4[0-9]{2}",
+    GOOD: "confirmed|completed|delivered|succeeded|2[0-9]{2}",
+    NEUTRAL: "submitted|requested|queued|INFO|info|3[0-9]{2}",
+    "light-blue": "created|DEBUG|debug",
+    "purple": "aborted|FATAL|fatal",
+}
 # Without it Grafana writes 100.0% for 99.95%, which is not the same promise.
 _SHARE_DECIMALS: Final = 2
 # Whole numbers with their last digit: as "short" Grafana writes 1 K for 1164.
 _COUNTED: Final = {"short": "locale"}
-# A state has one colour on every dashboard. By their order in a legend, as Grafana does it, what
-# failed was green on one and yellow on the next. Severities are as in Grafana's own list of lines.
-_STATES: Final = {
-    "green": "confirmed|completed|delivered|succeeded|info",
-    "red": "failed|server errors|error|errors",
-    "orange": "retried|set aside|waited|refused|too slow|warn|warning",
-    "purple": "aborted|fatal|critical",
-    "blue": "submitted|requested|queued|debug",
-    "light-blue": "created|trace",
-}
-_STATUS_CODES: Final = {"green": "2..", "red": "5..", "orange": "4..", "blue": "1..|3.."}
-# The legends whose names are states.
-_STATE_LEGENDS: Final = ("{{state}}", "{{status}}", "{{outcome}}", "{{severity_text}}")
-_CODE_LEGEND: Final = "{{http_response_status_code}}"
-
-GOOD: Final = "green"
-WARNING: Final = "orange"
-BAD: Final = "red"
+# Legends whose lines are states: these labels, or one of the names above.
+_STATEFUL: Final = re.compile(
+    r"\{\{(state|status|outcome|severity_text|\w*status_code)\}\}|"
+    + "|".join(rf"(?:{names})$" for names in STATES.values())
+)
 
 
 class Thresholds(NamedTuple):
@@ -143,22 +145,16 @@ def time_series(
         # While all is 0 Grafana's axis would end at 10000%.
         end = 1 if thresholds is None or thresholds.falling else thresholds.bad
         panel = panel.decimals(_SHARE_DECIMALS).axis_soft_max(end)
-    return _with_colors_of_states(panel, queries)
+    return _with_state_colors(panel, queries)
 
 
-def _with_colors_of_states(panel: timeseries.Panel, legends: Iterable[str]) -> timeseries.Panel:
-    """Give each state its colour, and the codes of a class of statuses shades of one."""
-    legends = set(legends)
-    colors: dict[str, tuple[str, str]] = {}
-    if legends & {*_STATE_LEGENDS, *"|".join(_STATES.values()).split("|")}:
-        colors |= {pattern: (color, "fixed") for color, pattern in _STATES.items()}
-    if _CODE_LEGEND in legends:
-        colors |= {pattern: (color, "shades") for color, pattern in _STATUS_CODES.items()}
-    for pattern, (color, mode) in colors.items():
-        value = {"mode": mode, "fixedColor": color}
-        panel = panel.override_by_regexp(
-            f"/^({pattern})$/i", [DynamicConfigValue(id_val="color", value=value)]
-        )
+def _with_state_colors(panel: timeseries.Panel, legends: Iterable[str]) -> timeseries.Panel:
+    found = [legend for legend in legends if _STATEFUL.match(legend)]
+    # 200 and 202 are two lines of one class.
+    mode = "shades" if any("status_code" in legend for legend in found) else "fixed"
+    for color, names in STATES.items() if found else ():
+        value = DynamicConfigValue(id_val="color", value={"mode": mode, "fixedColor": color})
+        panel = panel.override_by_regexp(f"/^({names})$/", [value])
     return panel
 
 
@@ -424,7 +420,7 @@ def log_rate(
         panel = panel.with_target(
             loki.Dataquery().ref_id(reference).expr(query).legend_format(legend).query_type("range")
         )
-    return _with_colors_of_states(panel, queries)
+    return _with_state_colors(panel, queries)
 
 
 def row(title: str) -> dashboards.Row:

@@ -85,14 +85,11 @@ def _render_panel(
         return _render_box(panel, _render_empty(panel))
     if panel["type"] == "table":
         return _render_box(panel, _render_table(panel, answers))
-    marks = (
-        {
-            mark["iconColor"]: reader.marks(expand(mark["expr"], values, time_range))
-            for mark in board["annotations"]["list"]
-        }
+    marks = {
+        mark["iconColor"]: reader.marks(expand(mark["expr"], values, time_range))
+        for mark in board["annotations"]["list"]
         if panel["type"] == "timeseries"
-        else {}
-    )
+    }
     return _render_box(panel, draw.panel_data(panel, series, time_range, marks))
 
 
