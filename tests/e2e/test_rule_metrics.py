@@ -20,6 +20,7 @@ ONLY_AFTER = {
     "redaction:hits:increase10m": "redaction masked something",
     "service:given_up:increase10m": "a service gave telemetry up",
     "errors:increase5m": "an error",
+    "stack:without_backend": "a start without the profile demo",
     "errors:ratio_rate5m": "a request or a job in the last 5 minutes",
 }
 

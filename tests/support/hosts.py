@@ -155,6 +155,7 @@ def make(
         made.answer("compose version --short", "2.40.3\n")
         made.answer("ps --filter")
         made.answer("ps --all --filter")
+        made.answer("ps --all --quiet")
         made.runs()
     monkeypatch.setenv("PATH", str(programs))
     for variable in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "COMPOSE_PROJECT_NAME"):
