@@ -86,11 +86,11 @@ class Calls:
         for form in self.forms:
             series = form.metric if form.native else f"{form.metric}_count"
             each = [
-                self._rate(series, window, label) for label in (form.errors if errors else [""])
+                self._rate(form, series, window, label)
+                for label in (form.errors if errors else [""])
             ]
             total = self._sum(form, " or ".join(each), by)
-            counted = f"histogram_count({total})" if form.native else total
-            parts.append(self._unless(form, counted, window))
+            parts.append(f"histogram_count({total})" if form.native else total)
         return " or ".join(parts)
 
     def total(self, window: str, *, errors: bool = False) -> str:
@@ -121,17 +121,22 @@ class Calls:
         for form in self.forms:
             series = form.metric if form.native else f"{form.metric}_bucket"
             labels = by if form.native else ["le", *by]
-            rated = self._rate(series, window, form.answered if answered else "")
+            rated = self._rate(form, series, window, form.answered if answered else "")
             shaped = function.replace(" * PER", f" * {form.per_second}" * (form.per_second > 1))
             value = f"{shaped}{self._sum(form, rated, labels)})"
             if form.per_second > 1 and shaped == function:
                 value = f"{value} / {form.per_second}"
-            parts.append(self._unless(form, value, window))
+            parts.append(value)
         # Without calls it is not a number.
         return f"({' or '.join(parts)}) >= 0"
 
-    def _rate(self, metric: str, window: str, label: str) -> str:
-        return f"rate({self._series(metric, label)}{window})"
+    def _rate(self, form: _Form, metric: str, window: str, label: str) -> str:
+        rated = f"rate({self._series(metric, label)}{window})"
+        if not form.unless:
+            return rated
+        # Before anything is summed up: the sum need not have the name of the service.
+        stable = self._series(f"{form.unless}(_count)?")
+        return f"({rated} unless on (service_name) present_over_time({stable}{window}))"
 
     def _series(self, metric: str, label: str = "") -> str:
         more = f",{label}" if label else ""
@@ -143,12 +148,6 @@ class Calls:
                 if label in _RENAMED:
                     vector = f'label_replace({vector},"{label}","$1","{_RENAMED[label]}","(.+)")'
         return f"sum by ({', '.join(by)}) ({vector})"
-
-    def _unless(self, form: _Form, vector: str, window: str) -> str:
-        if not form.unless:
-            return vector
-        stable = self._series(f"{form.unless}(_count)?")
-        return f"({vector} unless on (service_name) present_over_time({stable}{window}))"
 
 
 def served(chosen: str) -> Calls:
