@@ -49,6 +49,6 @@ func TestTheWatchLooksAgainAfterARest(t *testing.T) {
 				t.Fatal("a call still arrives")
 			}
 		}
-		time.Sleep(2 * watchInterval) // it comes to rest, or does not: the next round tells
+		time.Sleep(2 * watchInterval) // it comes to rest, or does not: the next round shows it
 	}
 }

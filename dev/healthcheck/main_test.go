@@ -278,7 +278,7 @@ func (r *rig) watched(answers ...int) (looks int, slept []time.Duration, err err
 
 func TestACheckOfAHealthyProgramStays(t *testing.T) {
 	r := newRig(t)
-	// Who waits for the program hears at once that it is healthy.
+	// Who waits for the program receives at once that it is healthy.
 	if looks, _, err := r.watched(200); looks != 1 || err != nil {
 		t.Fatalf("the first check: %d looks, %v", looks, err)
 	}
