@@ -117,6 +117,32 @@ def test_secrets_are_read_by_the_checkouts_owner_and_copies_by_the_containers(
 
 
 @needs_root
+@pytest.mark.parametrize(("owner", "refused"), [(1000, True), (0, False), (10001, False)])
+def test_a_checkout_that_containers_cannot_read_is_named(
+    owner: int, refused: bool, here: Project, volumes: Path, tmp_path: Path
+) -> None:
+    private = tmp_path / "checkout"
+    private.mkdir()
+    for name in (".env", "docker-compose.yml", "alertmanager", "runbooks"):
+        (private / name).symlink_to(ROOT / name)
+    (private / ".env").unlink()
+    (private / ".env").write_bytes((ROOT / ".env").read_bytes())
+    (private / ".env").chmod(0o600)
+    os.chown(private / ".env", owner, owner)
+    checkout = replace(here, root=private)
+    if not refused:
+        setup.setup(checkout, volumes, INSIDE, lambda _: None)
+        return
+    with pytest.raises(StackError) as caught:
+        setup.setup(checkout, volumes, INSIDE, lambda _: None)
+    assert str(caught.value) == (
+        "containers run as user 10001, who may not read .env of the checkout: "
+        "`chmod -R o+rX .` there, or `make up`, which sees to it"
+    )
+    assert not here.state.exists()
+
+
+@needs_root
 def test_the_second_start_changes_nothing(
     here: Project, volumes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ made there, by the same code, as root of the container, who may give files away.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ def setup(checkout: Project, volumes: Path, environment: Mapping[str, str], say:
     if part not in (ALL, VOLUMES):
         raise StackError(f"GLASSHOUSE_SETUP must be {ALL} or {VOLUMES}, not {part!r}")
     if part == ALL:
+        _check_readable(checkout.root, user)
         owner = _owner(checkout.root / ".env", user)
         _take(checkout.state, owner)
         secrets.ensure(checkout.state, owner)
@@ -49,6 +51,18 @@ def setup(checkout: Project, volumes: Path, environment: Mapping[str, str], say:
     for volume in sorted(volumes.iterdir()):
         if _give(volume, user):
             say(f"{volume.name}: given to user {user.uid}")
+
+
+def _check_readable(root: Path, user: User) -> None:
+    """Say here that the others cannot read the checkout: they would only start again and again."""
+    for path in (root / ".env", root / "docker-compose.yml", root / "alertmanager"):
+        found = path.stat()
+        # A virtual machine shows every file as the reader's own, here root's.
+        if found.st_uid not in (0, user.uid) and not found.st_mode & stat.S_IROTH:
+            raise StackError(
+                f"containers run as user {user.uid}, who may not read {path.name} of the checkout: "
+                "`chmod -R o+rX .` there, or `make up`, which sees to it"
+            )
 
 
 def _given(checkout: Project) -> Project:
