@@ -142,6 +142,13 @@ def test_a_checkout_that_containers_cannot_read_is_named(
     assert not here.state.exists()
 
 
+def test_tls_is_not_left_out_in_silence(here: Project, volumes: Path) -> None:
+    with_tls = replace(here, settings={**here.settings, "OTLP_TLS": "mutual"})
+    with pytest.raises(StackError, match=r"OTLP_TLS=mutual: only `make up` starts with TLS"):
+        setup.setup(with_tls, volumes, INSIDE, lambda _: None)
+    assert not here.state.exists()
+
+
 @needs_root
 def test_the_second_start_changes_nothing(
     here: Project, volumes: Path, monkeypatch: pytest.MonkeyPatch

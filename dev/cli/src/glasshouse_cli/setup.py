@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from glasshouse_cli import alerting, compose, handing, profiles, runbooks, secrets
+from glasshouse_cli import alerting, certificates, compose, handing, profiles, runbooks, secrets
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project, User
 
@@ -39,6 +39,10 @@ def setup(checkout: Project, volumes: Path, environment: Mapping[str, str], say:
         raise StackError(f"GLASSHOUSE_SETUP must be {ALL} or {VOLUMES}, not {part!r}")
     if part == ALL:
         _check_readable(checkout.root, user)
+        if certificates.asked_for(checkout):
+            raise StackError(
+                "OTLP_TLS=mutual: only `make up` starts with TLS, and makes what it needs"
+            )
         owner = _owner(checkout.root / ".env", user)
         _take(checkout.state, owner)
         secrets.ensure(checkout.state, owner)
