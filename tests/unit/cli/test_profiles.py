@@ -27,8 +27,8 @@ DEMO = {"BACKEND_IMAGE", "POSTGRES_IMAGE", "SANDBOX_IMAGE", "VALKEY_IMAGE"}
 def with_profiles(tmp_path: Path, text: str, *, grafana: bool = True) -> Project:
     checkout = project.load(ROOT)
     state = {"GLASSHOUSE_STATE": str(tmp_path), "COMPOSE_PROFILES": text}
-    if grafana:
-        (tmp_path / "images.env").write_text("GRAFANA_IMAGE=grafana/grafana:1\n")
+    found = "GRAFANA_IMAGE=grafana/grafana:1\n" if grafana else "LOKI_IMAGE=loki:1\n"
+    (tmp_path / "images.env").write_text(found)
     return replace(checkout, settings={**checkout.settings, **state})
 
 
@@ -62,6 +62,12 @@ def test_grafana_is_left_out_where_its_image_cannot_be_had(tmp_path: Path) -> No
     assert compose.active_profiles(with_profiles(tmp_path, "grafana", grafana=False)) == [
         "telemetry"
     ]
+
+
+def test_what_plain_compose_started_is_known_without_a_search_for_images(tmp_path: Path) -> None:
+    checkout = with_profiles(tmp_path, "demo,grafana")
+    (tmp_path / "images.env").unlink()
+    assert compose.active_profiles(checkout) == ["demo", "grafana"]
 
 
 def test_an_unknown_profile_is_one_line(tmp_path: Path) -> None:

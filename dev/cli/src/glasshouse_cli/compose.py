@@ -188,8 +188,11 @@ def image(checkout: Project, variable: str) -> str | None:
 
 
 def has_grafana(checkout: Project) -> bool:
-    """Whether Grafana's image could be had; without it the stack starts without Grafana."""
-    return bool(image(checkout, "GRAFANA_IMAGE"))
+    """Whether Grafana's image could be had; without it the stack starts without Grafana.
+
+    Where `make up` never looked for images, compose did, which starts all that is asked for.
+    """
+    return not checkout.images_env.is_file() or bool(image(checkout, "GRAFANA_IMAGE"))
 
 
 def containers(checkout: Project) -> list[Container]:
