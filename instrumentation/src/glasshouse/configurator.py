@@ -14,7 +14,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import delivery, edge, forks, guard, sampling, settings, shutdown
+from glasshouse import buckets, delivery, edge, forks, guard, sampling, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -72,16 +72,17 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             )
         except Exception as error:
             raise settings.explain(error) from error
-        _buffer_metrics()
+        _prepare_metrics()
         install_propagation(hosts, trust=trust)
         sampling.install(hosts)
         _bound_shutdown()
         type(self).is_done = True
 
 
-def _buffer_metrics() -> None:
+def _prepare_metrics() -> None:
     provider = get_meter_provider()
     if isinstance(provider, MeterProvider):
+        buckets.install(provider, os.environ)
         # The SDK shows a provider's readers to nobody.
         for reader in vars(provider)["_metric_readers"]:
             delivery.buffer_reader(reader)
