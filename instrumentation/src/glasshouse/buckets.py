@@ -15,8 +15,8 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 _AGGREGATION: Final = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
 _EXPONENTIAL: Final = "base2_exponential_bucket_histogram"
 _CALL: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-# In seconds, by the metric: https://opentelemetry.io/docs/specs/semconv/db/database-metrics/ and, of
-# messaging and RPC, the pages beside it.
+# In seconds, by the metric: https://opentelemetry.io/docs/specs/semconv/db/database-metrics/
+# and, of messaging and RPC, the pages beside it.
 BOUNDARIES: Final[Mapping[str, tuple[float, ...]]] = {
     "db.client.operation.duration": (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
     "messaging.client.operation.duration": _CALL,
@@ -36,7 +36,7 @@ def install(provider: MeterProvider, environment: Mapping[str, str]) -> None:
     # The SDK takes views with a provider alone, which its own configurator makes without any.
     config = vars(provider).get("_sdk_config")
     if config is None:
-        return  # a version that keeps it elsewhere: its buckets are coarse, and nothing else is wrong
+        return  # a version that keeps it elsewhere: coarse buckets, and nothing else
     config.views = (
         *config.views,
         *(
