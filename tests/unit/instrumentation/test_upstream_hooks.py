@@ -106,6 +106,7 @@ REACHED = {
     "_proxy_to_logger",
     "_reader_storages",
     "_regexp",
+    "_sdk_config",
     "_set_collect_callback",
     "_update_resource",
 }
