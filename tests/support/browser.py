@@ -10,20 +10,10 @@ from typing import Any, Final
 
 import pytest
 
+from glasshouse_cli.preview import FLAGS
 from support.http_server import Handler, serving
 
 TIMEOUT_S: Final = 240
-_FLAGS: Final = (
-    "--headless",
-    "--no-sandbox",  # root in a container cannot make one, and the pages are ours
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--dump-dom",  # and end, once all is loaded
-)
 # Pages may run no script but their own: each is read from outside, in a frame of the wanted size.
 # The image is loaded when the answer is there, so that the browser does not end before.
 _OUTSIDE: Final = """<!doctype html><meta charset="utf-8"><body style="margin:0">
@@ -82,7 +72,8 @@ def look(page: str, script: str, *, width: int, height: int = 900, dark: bool = 
     with tempfile.TemporaryDirectory() as profile, serving(Pages) as url:
         command = [
             path,
-            *_FLAGS,
+            *FLAGS,
+            "--dump-dom",  # and end, once all is loaded
             f"--blink-settings=preferredColorScheme={0 if dark else 1}",  # 0 is dark, 1 is light
             f"--user-data-dir={profile}",
             f"--window-size={max(width, 500)},{height}",

@@ -251,25 +251,28 @@ def table(
         .with_target(
             prometheus.Dataquery().ref_id("A").expr(query).instant().format(PromQueryFormat.TABLE)
         )
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="filterFieldsByName", options={"include": {"names": list(columns)}}
-            )
-        )
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="organize",
-                options={
-                    "excludeByName": {},
-                    "indexByName": {label: index for index, label in enumerate(columns)},
-                    "renameByName": dict(columns),
-                },
-            )
-        )
+        .transformations(_columns(columns))
         .override_by_name(
             columns.get("Value", "Value"), [DynamicConfigValue(id_val="unit", value=unit)]
         )
     )
+
+
+def _columns(headings: Mapping[str, str]) -> list[DataTransformerConfig]:
+    """Show these fields alone, in this order, under their headings."""
+    return [
+        DataTransformerConfig(
+            id_val="filterFieldsByName", options={"include": {"names": list(headings)}}
+        ),
+        DataTransformerConfig(
+            id_val="organize",
+            options={
+                "excludeByName": {},
+                "indexByName": {name: index for index, name in enumerate(headings)},
+                "renameByName": dict(headings),
+            },
+        ),
+    ]
 
 
 class Column(NamedTuple):
@@ -307,22 +310,7 @@ def merged_table(
         .height(_GRAPH_HEIGHT)
         .span(span)
         .datasource(PROMETHEUS)
-        .with_transformation(DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="filterFieldsByName", options={"include": {"names": list(headings)}}
-            )
-        )
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="organize",
-                options={
-                    "excludeByName": {},
-                    "indexByName": {name: index for index, name in enumerate(headings)},
-                    "renameByName": headings,
-                },
-            )
-        )
+        .transformations([DataTransformerConfig(id_val="merge", options={}), *_columns(headings)])
     )
     for name, column in values.items():
         panel = panel.with_target(

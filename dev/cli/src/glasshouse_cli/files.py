@@ -28,3 +28,17 @@ def write_variables(path: Path, head: str, values: Mapping[str, str]) -> None:
     """Write VAR=value lines under a comment line `head`."""
     lines = [f"# {head}", *(f"{key}={values[key]}" for key in sorted(values))]
     write_atomically(path, "\n".join(lines) + "\n")
+
+
+def write_in_place(path: Path, content: bytes) -> None:
+    """Write the file itself, in one go: a container that has it mounted sees no other of its name.
+
+    A file that is missing is made, for its owner alone.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(handle, content, 0)
+        os.ftruncate(handle, len(content))
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -13,6 +13,7 @@ from typing import Final
 
 from glasshouse_cli import ownership
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.files import write_in_place
 from glasshouse_cli.project import User
 
 _FOLDER: Final = Path("secrets", "for")
@@ -81,19 +82,12 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, value: bytes) -> None:
-    """In place: a container that runs sees this file, not another one of the same name."""
     try:
         if path.read_bytes() == value:
             return
     except FileNotFoundError:
         pass
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, _FILE)
-    try:
-        os.pwrite(handle, value, 0)
-        os.ftruncate(handle, len(value))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_in_place(path, value)
 
 
 def _give(path: Path, owner: int, user: User, modes: tuple[int, int]) -> None:

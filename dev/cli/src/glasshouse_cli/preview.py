@@ -26,16 +26,16 @@ _PICTURES: Final = (("start", "light", 890), ("payments", "dark", 890))
 _WIDTH: Final = 1440
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 _BROWSER_TIMEOUT_S: Final = 60
-_FLAGS: Final = (
+# Tests that look at a page start the browser in the same way.
+FLAGS: Final = (
     "--headless",
-    "--no-sandbox",  # root in a container cannot make one, and the page is ours
+    "--no-sandbox",  # root in a container cannot make one, and the pages are ours
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--hide-scrollbars",
 )
 DRAWING_TIMEOUT_S: Final = 60
 # Its image is loaded when every panel in sight is drawn: a graph has a canvas, others something.
@@ -102,7 +102,8 @@ def take_pictures(page: Path, folder: Path, terminal: Terminal) -> None:
             subprocess.run(  # noqa: S603 - a fixed command
                 [
                     browser,
-                    *_FLAGS,
+                    *FLAGS,
+                    "--hide-scrollbars",
                     f"--user-data-dir={profile}",
                     f"--window-size={_WIDTH},{height}",
                     f"--screenshot={picture}",

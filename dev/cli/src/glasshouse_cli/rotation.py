@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from glasshouse.keyring import key_id, keys_of
 from glasshouse_cli import compose, handing, secrets
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.files import write_in_place
 from glasshouse_cli.process import run
 from glasshouse_cli.project import Project
 
@@ -118,17 +118,7 @@ def _locked(path: Path) -> Iterator[list[str]]:
 
 def _write_all(checkout: Project, name: str, keys: Sequence[str]) -> None:
     state = checkout.state
-    for path in (state / "secrets" / name, *handing.copies(state, name)):
-        _write(path, keys)
-
-
-def _write(path: Path, keys: Sequence[str]) -> None:
-    # In place, in one write: a container reads it at any time.
     text = "".join(f"{key}\n" for key in keys).encode()
-    handle = os.open(path, os.O_WRONLY)
-    try:
-        os.pwrite(handle, text, 0)
-        os.ftruncate(handle, len(text))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # In place, in one write: a container reads it at any time.
+    for path in (state / "secrets" / name, *handing.copies(state, name)):
+        write_in_place(path, text)
