@@ -26,7 +26,7 @@ _PICTURES: Final = (("start", "light", 890), ("payments", "dark", 890))
 _WIDTH: Final = 1440
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 _BROWSER_TIMEOUT_S: Final = 60
-# Tests that look at a page start the browser in the same way.
+# Tests that read a page start the browser in the same way.
 FLAGS: Final = (
     "--headless",
     "--no-sandbox",  # root in a container cannot make one, and the pages are ours
