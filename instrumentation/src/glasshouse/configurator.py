@@ -59,6 +59,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             raise settings.explain(error) from error
         warn_of_random_key()
         guard.install()
+        buckets.install()
         if version is not None:
             kwargs.setdefault("resource_attributes", {}).setdefault(ATTRIBUTE, version)
         try:
@@ -82,7 +83,6 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
 def _prepare_metrics() -> None:
     provider = get_meter_provider()
     if isinstance(provider, MeterProvider):
-        buckets.install(provider, os.environ)
         # The SDK shows a provider's readers to nobody.
         for reader in vars(provider)["_metric_readers"]:
             delivery.buffer_reader(reader)

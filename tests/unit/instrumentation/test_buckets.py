@@ -1,67 +1,176 @@
-"""Durations whose instrumentation names no buckets get those of the semantic conventions."""
+"""Histograms whose creator names no buckets get those of their metric or of their unit."""
 
+import ast
+import importlib.util
+import io
 import json
+import math
+import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
+import opentelemetry.instrumentation
 import pytest
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import (
+    ConsoleMetricExporter,
     ExponentialHistogramDataPoint,
     HistogramDataPoint,
     InMemoryMetricReader,
+    PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
+from opentelemetry.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+    View,
+)
 
 from glasshouse import buckets
 
 DATABASE = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
-CHOSEN = {
-    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "base2_exponential_bucket_histogram"
-}
+SDK = (0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)
+SECONDS = buckets.OF_UNITS["s"]
+
+
+@pytest.fixture(autouse=True)
+def installed() -> None:
+    buckets.install()
 
 
 def recorded(
-    reader: InMemoryMetricReader, environment: dict[str, str], name: str
+    name: str,
+    unit: str,
+    advice: Sequence[float] | None = None,
+    *,
+    value: float = 0.003,
+    reader: InMemoryMetricReader | None = None,
+    views: Sequence[View] = (),
 ) -> HistogramDataPoint | ExponentialHistogramDataPoint:
-    provider = MeterProvider([reader], shutdown_on_exit=False)
-    buckets.install(provider, environment)
+    used = reader or InMemoryMetricReader()
+    provider = MeterProvider([used], views=views, shutdown_on_exit=False)
     meter = provider.get_meter("test")
-    meter.create_histogram(name, unit="s", explicit_bucket_boundaries_advisory=[7.0]).record(0.003)
-    found = reader.get_metrics_data()
+    meter.create_histogram(name, unit, explicit_bucket_boundaries_advisory=advice).record(value)
+    found = used.get_metrics_data()
     assert found is not None
-    [point] = found.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    [metric] = found.resource_metrics[0].scope_metrics[0].metrics
+    [point] = metric.data.data_points
     assert isinstance(point, HistogramDataPoint | ExponentialHistogramDataPoint)
     return point
 
 
+def bounds(*args: Any, **more: Any) -> tuple[float, ...]:
+    point = recorded(*args, **more)
+    assert isinstance(point, HistogramDataPoint)
+    return tuple(point.explicit_bounds)
+
+
 def test_a_database_call_falls_into_a_bucket_of_its_size() -> None:
-    point = recorded(InMemoryMetricReader(), {}, "db.client.operation.duration")
+    point = recorded("db.client.operation.duration", "s")
     assert isinstance(point, HistogramDataPoint)
     assert tuple(point.explicit_bounds) == DATABASE
     assert list(point.bucket_counts) == [0, 1, *[0] * 8]
 
 
+@pytest.mark.parametrize(
+    ("name", "unit", "expected"),
+    [
+        ("db.client.connection.wait_time", "s", SECONDS),
+        ("shop.checkout", "s", SECONDS),
+        ("shop.checkout", "By", buckets.OF_UNITS["By"]),
+        ("shop.checkout", "us", buckets.OF_UNITS["us"]),
+        ("shop.checkout", "ms", SDK),
+        ("shop.checkout", "{item}", SDK),
+        ("shop.checkout", "", SDK),
+    ],
+)
+def test_what_says_nothing_gets_the_buckets_of_its_unit(
+    name: str, unit: str, expected: tuple[float, ...]
+) -> None:
+    assert bounds(name, unit) == expected
+
+
+def test_the_conventions_say_more_than_an_instrumentation() -> None:
+    assert bounds("db.client.operation.duration", "s", [7.0]) == DATABASE
+
+
 def test_others_keep_the_buckets_that_they_name() -> None:
-    point = recorded(InMemoryMetricReader(), {}, "shop.checkout.duration")
-    assert isinstance(point, HistogramDataPoint)
-    assert tuple(point.explicit_bounds) == (7.0,)
+    assert bounds("shop.checkout.duration", "s", [7.0]) == (7.0,)
+    chosen = View(
+        instrument_name="shop.*", aggregation=ExplicitBucketHistogramAggregation([1.0, 2.0])
+    )
+    assert bounds("shop.checkout.duration", "s", views=[chosen]) == (1.0, 2.0)
+
+
+def test_a_view_that_says_nothing_of_buckets_leaves_ours() -> None:
+    renamed = View(instrument_name="shop.checkout", name="shop.bought")
+    assert bounds("shop.checkout", "s", views=[renamed]) == SECONDS
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (ExplicitBucketHistogramAggregation(), SECONDS),
+        (ExplicitBucketHistogramAggregation([3.0]), (3.0,)),
+        (ExplicitBucketHistogramAggregation(record_min_max=False), SDK),
+    ],
+)
+def test_a_reader_keeps_what_was_chosen_for_it(
+    chosen: ExplicitBucketHistogramAggregation, expected: tuple[float, ...]
+) -> None:
+    reader = InMemoryMetricReader(preferred_aggregation={Histogram: chosen})
+    assert bounds("shop.checkout", "s", reader=reader) == expected
 
 
 def test_exponential_histograms_that_were_chosen_stay() -> None:
     reader = InMemoryMetricReader(
         preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()}
     )
-    point = recorded(reader, CHOSEN, "db.client.operation.duration")
+    point = recorded("db.client.operation.duration", "s", reader=reader)
     assert isinstance(point, ExponentialHistogramDataPoint)
 
 
-@pytest.mark.parametrize("name", buckets.BOUNDARIES)
-def test_boundaries_rise_and_begin_below_what_is_fast(name: str) -> None:
-    limits = buckets.BOUNDARIES[name]
+def test_a_reader_of_an_exporter_has_them_too() -> None:
+    reader = PeriodicExportingMetricReader(
+        ConsoleMetricExporter(out=io.StringIO()), export_interval_millis=math.inf
+    )
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    kinds = list(vars(reader)["_instrument_class_aggregation"].items())
+    fitted = [kind for kind, what in kinds if isinstance(what, buckets.FittingBuckets)]
+    assert [kind.__name__ for kind in fitted] == ["_Histogram"]
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("name", [*buckets.OF_METRICS, *buckets.OF_UNITS])
+def test_boundaries_rise(name: str) -> None:
+    limits = {**buckets.OF_METRICS, **buckets.OF_UNITS}[name]
     assert list(limits) == sorted(set(limits))
-    assert limits[0] <= 0.005
-    assert limits[-1] == 10
+    assert len(limits) <= 20
+
+
+def histograms() -> Iterator[tuple[str, str, str]]:
+    """Yield place, name and unit of each histogram that an installed instrumentation makes."""
+    for found in pkgutil.walk_packages(
+        opentelemetry.instrumentation.__path__, "opentelemetry.instrumentation."
+    ):
+        spec = importlib.util.find_spec(found.name)
+        if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+            continue
+        for node in ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func).rpartition(".")[2]
+            if called == "create_histogram":
+                words = {one.arg: ast.unparse(one.value) for one in node.keywords}
+                yield found.name, words.get("name", "?"), words.get("unit", "?")
+
+
+def test_every_unit_that_instrumentations_use_is_known() -> None:
+    found = {unit.strip("'\"") for _, _, unit in histograms()}
+    assert "s" in found, "the sources were read"
+    assert found <= {*buckets.OF_UNITS, "ms"}, f"units without buckets: {found}"
 
 
 # As a service is set up: the provider is the distro's, the metric an instrumentation's.

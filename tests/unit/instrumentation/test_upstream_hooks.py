@@ -34,6 +34,7 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -81,15 +82,19 @@ IMPORTED = {
 REACHED = {
     "_ASYNC_CALLING_STACK",
     "_add_search_attributes",
+    "_advisory",
     "_batch_processor",
     "_bootstrap",
+    "_boundaries",
     "_context",
     "_core",
+    "_create_aggregation",
     "_endpoint",
     "_export_lock",
     "_exporter",
     "_handler_id",
     "_headers",
+    "_instrument_class_aggregation",
     "_instrument_view_instrument_matches",
     "_logger_provider",
     "_measurement_consumer",
@@ -105,13 +110,14 @@ REACHED = {
     "_processors",
     "_proxy_to_logger",
     "_reader_storages",
+    "_record_min_max",
     "_regexp",
-    "_sdk_config",
     "_set_collect_callback",
     "_update_resource",
 }
 # Private methods of upstream's classes that ours replace.
 OVERRIDDEN = {
+    (Aggregation, "_create_aggregation"),
     (OpenTelemetryDistro, "_configure"),
     (_OTelSDKConfigurator, "_configure"),
     (SpanProcessor, "_on_ending"),
