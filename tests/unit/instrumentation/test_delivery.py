@@ -106,7 +106,7 @@ def script(sink: Sink, console: Path, **variables: str) -> Iterator[Script]:
         )
     started = Script(process=process, console=console)
     try:
-        until(lambda: (started.lines("ready") or None, "no line"), what="it runs", deadline_s=120)
+        until(lambda: (started.lines("ready") or None, "no line"), what="it runs")
         yield started
     finally:
         process.kill()

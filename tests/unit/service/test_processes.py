@@ -26,7 +26,7 @@ from support import deployed, postgres, processes, sandbox
 from support.callers import AUTHORIZATION
 from support.ports import free
 from support.processes import Backend, Process
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 SECRET = "provider-secret"
 ADDRESS = {
@@ -52,7 +52,7 @@ class Running:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    def ended(self, path: str, states: set[str], deadline_s: float = 60) -> dict[str, Any]:
+    def ended(self, path: str, states: set[str], deadline_s: float = PATIENCE_S) -> dict[str, Any]:
         """Ask the other API until the thing is in one of ``states``."""
 
         def probe() -> tuple[dict[str, Any] | None, object]:
@@ -195,7 +195,7 @@ def test_a_payment_that_lost_its_job_is_swept_up_once(running: Running) -> None:
     for slot in (1, 2):
         defer_by_clock(running, "sweep_payments", slot)
     # It is older than its time-out allows, but whoever is late asks the chain once.
-    body = running.ended(f"/payments/{row['id']}", {"confirmed", "failed"}, deadline_s=70)
+    body = running.ended(f"/payments/{row['id']}", {"confirmed", "failed"})
     assert body["submittedAt"] is not None
     emitted = running.events_of("transactionId", row["id"], 2)
     assert [one["event"] for one in emitted] == ["payment.submitted", f"payment.{body['state']}"]
@@ -463,7 +463,6 @@ def test_each_kind_of_job_ends_once_though_its_worker_is_killed(running: Running
                 rows,
             ),
             what=f"{job} has ended",
-            deadline_s=40,
         )
         ends = [(row["outcome"], row["error_class"]) for row in rows]
         assert ends[0] == ("retried", "WorkerLost"), job
@@ -552,7 +551,6 @@ def test_every_event_has_exactly_the_attributes_of_the_contract(running: Running
             "no scheduled job yet",
         ),
         what="a job of the clock",
-        deadline_s=70,
     )
     events = running.backend.events()
     assert {one["event"] for one in events} == CONTRACT.keys()
