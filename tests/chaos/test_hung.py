@@ -40,7 +40,7 @@ print(status)
 
 def inspect(ids: Sequence[str]) -> list[dict[str, Any]]:
     command = ["docker", "inspect", *ids]
-    answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    answer = subprocess.run(command, capture_output=True, check=True, timeout=240)
     return json.loads(answer.stdout)
 
 
@@ -80,7 +80,7 @@ def test_whatever_hangs_is_started_again(project: Project, ids: dict[str, str]) 
         [one] = inspect([ids[name]])
         command = ["docker", "run", "--rm", f"--user={one['Config']['User']}"]
         command += [f"--pid=container:{ids[name]}", "--network=none", image, "python3", "-c", HANG]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip()
 
@@ -102,7 +102,7 @@ def test_whatever_hangs_is_started_again(project: Project, ids: dict[str, str]) 
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=240,
         )
         assert "healthcheck: " in logs.stderr + logs.stdout, name
 

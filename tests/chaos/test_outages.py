@@ -77,7 +77,7 @@ def assert_each_once(http: httpx.Client, stack: Stack, signal: Signal, word: str
             return None, repr(error)
         return (stored if len(stored) >= COUNT else None), f"{len(stored)} of {COUNT}"
 
-    stored = until(probe, what=f"all {COUNT} in {signal.backend}", deadline_s=90)
+    stored = until(probe, what=f"all {COUNT} in {signal.backend}")
     assert sorted(stored, key=int) == [str(number) for number in range(COUNT)]
 
 

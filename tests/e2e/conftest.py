@@ -57,7 +57,7 @@ def demo(stack: Stack) -> Demo:
     # Not in pounds: another test counts those.
     command += ["--duration", "16", "--rate", "20", "--currencies", "EUR,JPY,USD"]
     began = time.time()
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     return Demo(began=began, code=ran.returncode, output=ran.stdout, errors=ran.stderr)
 
 

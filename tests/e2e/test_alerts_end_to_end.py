@@ -41,7 +41,7 @@ def outside(http: httpx.Client, stack: Stack) -> Iterator[str]:
             return None, repr(error)
         return answer.is_success or None, answer.status_code
 
-    until(answers, what="the API answers", deadline_s=180)
+    until(answers, what="the API answers")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def payments(stack: Stack) -> Iterator[threading.Event]:
     end = threading.Event()
 
     def keep_paying() -> None:
-        with httpx.Client(timeout=10, trust_env=False) as client:
+        with httpx.Client(timeout=240, trust_env=False) as client:
             while not end.wait(PAYMENT_EVERY_S):
                 pay(client, stack, "USD", f"alerts-{secrets.token_hex(8)}")
 
@@ -58,7 +58,7 @@ def payments(stack: Stack) -> Iterator[threading.Event]:
     thread.start()
     yield end
     end.set()
-    thread.join(30)
+    thread.join(240)
 
 
 def set_fault(http: httpx.Client, sandbox: str, service: str) -> None:
@@ -79,7 +79,7 @@ def send_text(http: httpx.Client, stack: Stack) -> None:
 
 
 def wait_received(
-    http: httpx.Client, sandbox: str, name: str, status: str, since: datetime, deadline_s: float
+    http: httpx.Client, sandbox: str, name: str, status: str, since: datetime
 ) -> dict[str, Any]:
     """Wait until the receiver has an alert that began (or ended) after ``since``."""
     when = {"firing": "startsAt", "resolved": "endsAt"}[status]
@@ -95,7 +95,7 @@ def wait_received(
         ]
         return (found[-1] if found else None), seen[-3:]
 
-    return until(probe, what=f"{name} {status} at the receiver", deadline_s=deadline_s)
+    return until(probe, what=f"{name} {status} at the receiver")
 
 
 def wait_quiet(http: httpx.Client, stack: Stack) -> None:
@@ -104,7 +104,7 @@ def wait_quiet(http: httpx.Client, stack: Stack) -> None:
         active = {alert["labels"]["alertname"] for alert in alerts} & set(CAUSED)
         return (None if active else True), active
 
-    until(probe, what="none of these alerts is active", deadline_s=90)
+    until(probe, what="none of these alerts is active")
 
 
 def test_three_faults_are_notified_and_their_ends_too(
@@ -117,8 +117,8 @@ def test_three_faults_are_notified_and_their_ends_too(
     for _ in range(TEXT_MESSAGES):
         send_text(http, stack)
 
-    outage = wait_received(http, outside, "PaymentOutage", "firing", began, 60)
-    failures = wait_received(http, outside, "NotificationFailures", "firing", began, 60)
+    outage = wait_received(http, outside, "PaymentOutage", "firing", began)
+    failures = wait_received(http, outside, "NotificationFailures", "firing", began)
     assert outage["labels"] == {
         "alertname": "PaymentOutage",
         "severity": "page",
@@ -136,17 +136,17 @@ def test_three_faults_are_notified_and_their_ends_too(
 
     cleared = datetime.now(tz=UTC)
     http.delete(f"{outside}/faults").raise_for_status()
-    wait_received(http, outside, "PaymentOutage", "resolved", cleared, 60)
+    wait_received(http, outside, "PaymentOutage", "resolved", cleared)
     payments.set()
 
     killed = datetime.now(tz=UTC)
     stack.docker("kill", "worker")
-    wait_received(http, outside, "WorkerHeartbeatLost", "firing", killed, 90)
-    wait_received(http, outside, "NotificationFailures", "resolved", cleared, 60)
+    wait_received(http, outside, "WorkerHeartbeatLost", "firing", killed)
+    wait_received(http, outside, "NotificationFailures", "resolved", cleared)
 
     started = datetime.now(tz=UTC)
     stack.docker("start", "worker")
-    wait_received(http, outside, "WorkerHeartbeatLost", "resolved", started, 60)
+    wait_received(http, outside, "WorkerHeartbeatLost", "resolved", started)
 
 
 def test_a_dead_api_is_notified_as_that_and_not_as_a_dead_worker(
@@ -155,7 +155,7 @@ def test_a_dead_api_is_notified_as_that_and_not_as_a_dead_worker(
     wait_quiet(http, stack)
     killed = datetime.now(tz=UTC)
     stack.docker("kill", "api")
-    down = wait_received(http, outside, "ApiDown", "firing", killed, 90)
+    down = wait_received(http, outside, "ApiDown", "firing", killed)
     assert down["labels"] == {
         "alertname": "ApiDown",
         "severity": "page",
@@ -169,7 +169,7 @@ def test_a_dead_api_is_notified_as_that_and_not_as_a_dead_worker(
         found = backends.prometheus_query(http, stack.url("prometheus"), age)
         return (True if found and found[0]["value"] > AGED_S else None), found
 
-    until(aged, what=f"the API's last report is {AGED_S} s old", deadline_s=120)
+    until(aged, what=f"the API's last report is {AGED_S} s old")
     alerts = http.get(f"{stack.url('prometheus')}/api/v1/alerts").json()["data"]["alerts"]
     names = {alert["labels"]["alertname"] for alert in alerts}
     assert "ApiDown" in names
@@ -177,4 +177,4 @@ def test_a_dead_api_is_notified_as_that_and_not_as_a_dead_worker(
 
     started = datetime.now(tz=UTC)
     stack.docker("start", "api")
-    wait_received(http, outside, "ApiDown", "resolved", started, 90)
+    wait_received(http, outside, "ApiDown", "resolved", started)

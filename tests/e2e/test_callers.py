@@ -15,8 +15,8 @@ from support.waiting import until
 GOOD = {"userId": "user-of-callers", "amount": "5.00", "currency": "EUR"}
 # What one address has without a key: STRANGER_RATE and STRANGER_BURST.
 STRANGERS_RATE, STRANGERS_BURST = 10, 40
-# Over the burst.
-MANY = 200
+# Over the burst, also where only a few more are answered in a second than are allowed in it.
+MANY = 2000
 
 
 @pytest.fixture
@@ -49,9 +49,11 @@ def test_another_host_is_refused(http: httpx.Client, stack: Stack) -> None:
 def test_too_many_are_sent_away_for_a_while_and_callers_are_not(
     http: httpx.Client, stack: Stack
 ) -> None:
-    answers = [http.get(f"{stack.api}/nowhere") for _ in range(MANY)]
-    assert {answer.status_code for answer in answers} == {401, 429}
-    refused = next(answer for answer in answers if answer.status_code == 429)
+    let_in = 0
+    while (refused := http.get(f"{stack.api}/nowhere")).status_code == 401 and let_in < MANY:
+        let_in += 1
+    assert let_in > 0
+    assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.json()["type"] == "urn:glasshouse:problem:rate-limited"
     answer = http.post(f"{stack.api}/payments", json=GOOD, headers=stack.caller)
@@ -71,7 +73,7 @@ def test_a_stranger_s_context_is_a_link_of_a_trace_of_its_own(
         found = backends.tempo_search(http, stack.url("tempo"), query)
         return (found[0] if found else None), found
 
-    found = until(probe, what="the stranger's trace", deadline_s=60)
+    found = until(probe, what="the stranger's trace")
     assert found != trace_id
     [span] = [
         span

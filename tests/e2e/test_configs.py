@@ -31,7 +31,7 @@ def check(
         ["docker", "run", *options, tag, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

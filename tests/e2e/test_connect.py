@@ -147,7 +147,7 @@ def test_a_service_in_a_container_with_the_snippet_is_taken(
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
     finally:
-        subprocess.run([*line, "down"], env=kept, capture_output=True, timeout=120, check=False)
+        subprocess.run([*line, "down"], env=kept, capture_output=True, timeout=240, check=False)
 
     code, document = connect(
         project, "--service", name, "--signal", "logs", "--timeout", str(WAIT_S)
@@ -161,7 +161,7 @@ def test_a_service_in_a_container_with_the_snippet_is_taken(
         found = [line for line in lines if line.startswith("from a container of [email:")]
         return (True if found else None), lines
 
-    until(stored, what="what the container logged, redacted", deadline_s=60)
+    until(stored, what="what the container logged, redacted")
 
 
 def test_why_a_service_without_the_token_does_not_arrive_is_said(

@@ -104,7 +104,7 @@ def stored_in(
         lacking = {name: missing(found) for name, found in stored.items() if missing(found)}
         return (None if lacking else stored), f"rows missing: {lacking}"
 
-    return until(probe, what="every row in every backend", deadline_s=60)
+    return until(probe, what="every row in every backend")
 
 
 @pytest.mark.parametrize("backend", ["loki", "tempo", "prometheus"])

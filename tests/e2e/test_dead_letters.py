@@ -32,7 +32,7 @@ def letters(project: Project, *arguments: str) -> Any:
         env=dict(os.environ),  # which names the stack and its ports
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -51,7 +51,7 @@ def wait_for_point(project: Project, since: datetime) -> dict[str, Any]:
         new = found and datetime.fromisoformat(found[0]["oldest"]) >= since
         return found[0] if new else None, found
 
-    return until(probe, what="one late point is set aside", deadline_s=60)
+    return until(probe, what="one late point is set aside")
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_log_record_is_replayed_into_loki(project: Project, stack: Stack, http
         [*place.take[:-1], APPEND, f"{place.folder}/logs.jsonl"],
         input=json.dumps(line).encode() + b"\n",
         check=True,
-        timeout=60,
+        timeout=240,
     )
     [listed] = letters(project, "--signal=logs")["letters"]
     assert (listed["reason"], listed["source"], listed["items"]) == ("by_hand", "tests", 1)

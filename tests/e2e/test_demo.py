@@ -38,7 +38,7 @@ def test_every_kind_of_event_is_in_loki(http: httpx.Client, stack: Stack, demo: 
         found = {item["metric"]["event"] for item in series}
         return (found if expected <= found else None), found
 
-    until(probe, what="every kind of event", deadline_s=60)
+    until(probe, what="every kind of event")
 
 
 @pytest.mark.parametrize("metric", COUNTED)
@@ -50,7 +50,7 @@ def test_every_kind_is_counted(http: httpx.Client, stack: Stack, demo: Any, metr
         found = {item["labels"].get(label, "") for item in series}
         return (found if expected <= found else None), found
 
-    until(probe, what=f"{metric} by {label}", deadline_s=60)
+    until(probe, what=f"{metric} by {label}")
 
 
 def test_the_sandbox_is_healthy_again(http: httpx.Client, stack: Stack, demo: Any) -> None:

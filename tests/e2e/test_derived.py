@@ -39,7 +39,7 @@ def test_the_first_failure_in_a_currency_is_an_increase(http: httpx.Client, stac
         values = [item["value"] for item in found if item["value"] > 0]
         return (values or None), found
 
-    [increase] = until(probe, what="increase() sees the first failure", deadline_s=60)
+    [increase] = until(probe, what="increase() sees the first failure")
     # Prometheus extrapolates to the whole minute; without the 0 before it, it would be none.
     assert increase >= 1
 
@@ -72,7 +72,7 @@ def test_two_collectors_side_by_side_keep_their_own_series(
             counted = {item["labels"]["instance"]: item["value"] for item in found}
             return (counted if sum(counted.values()) >= 7 else None), counted
 
-        counted = until(probe, what="both Collectors have counted", deadline_s=60)
+        counted = until(probe, what="both Collectors have counted")
     assert counted == {"collector:8889": 3, f"{name}:8889": 4}
 
 
@@ -120,7 +120,7 @@ def test_a_delay_leads_to_its_trace(http: httpx.Client, stack: Stack) -> None:
         ours = [one for one in found if float(one["value"]) == 42.5]
         return (ours[0]["labels"]["trace_id"] if ours else None), found
 
-    assert until(probe, what="Prometheus has the exemplar", deadline_s=60) == trace
+    assert until(probe, what="Prometheus has the exemplar") == trace
 
     def spans() -> tuple[list[str] | None, object]:
         names = [span["name"] for span in backends.tempo_spans(http, stack.url("tempo"), trace)]

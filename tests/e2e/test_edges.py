@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support import backends
 from support.stack import Stack
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
+CHECK_TIMEOUT_S = 2.0  # backend.operations.health
 ALL_HEALTHY = {"postgres": "ok", "redis": "ok", "smtp": "ok", "worker": "ok"}
 JOBS = {
     "confirm_payment",
@@ -31,7 +32,11 @@ def health(http: httpx.Client, stack: Stack) -> tuple[int, dict[str, str]]:
 
 
 def wait_for_health(
-    http: httpx.Client, stack: Stack, status: int, checks: dict[str, str], deadline_s: float = 60
+    http: httpx.Client,
+    stack: Stack,
+    status: int,
+    checks: dict[str, str],
+    deadline_s: float = PATIENCE_S,
 ) -> None:
     def probe() -> tuple[bool | None, object]:
         state = health(http, stack)
@@ -56,39 +61,49 @@ def test_internal_endpoints_refuse_without_the_right_token(
 
 def test_ready_with_every_migration_and_dependency(http: httpx.Client, stack: Stack) -> None:
     wait_for_health(http, stack, 200, ALL_HEALTHY)
-    answer = http.get(f"{stack.api}/readyz", headers=stack.internal)
-    body = answer.json()
-    assert (answer.status_code, body["status"], body["migrationsMissing"]) == (200, "ok", [])
+
+    def ready() -> tuple[dict[str, Any] | None, object]:
+        # A check may take too long on a busy machine, once.
+        answer = http.get(f"{stack.api}/readyz", headers=stack.internal)
+        return (answer.json() if answer.is_success else None), answer.text
+
+    body = until(ready, what="/readyz answers 200")
+    assert (body["status"], body["migrationsMissing"]) == ("ok", [])
     statuses = {name: check["status"] for name, check in body["checks"].items()}
     assert statuses == {"postgres": "ok", "redis": "ok", "smtp": "ok"}
-    assert body["checks"]["redis"]["durationSeconds"] < 2
+    assert 0 < body["checks"]["redis"]["durationSeconds"] < CHECK_TIMEOUT_S
     # Of the image, which is built from this workspace.
     assert body["version"] == version("glasshouse-backend")
 
 
 def test_details_of_health_need_the_token(http: httpx.Client, stack: Stack) -> None:
-    detailed = http.get(f"{stack.api}/healthz", headers=stack.internal).json()["checks"]
-    assert 0 <= detailed["worker"]["heartbeatAgeSeconds"] < 15
+    def heartbeat() -> tuple[bool | None, object]:
+        checks = http.get(f"{stack.api}/healthz", headers=stack.internal).json()["checks"]
+        return (0 <= checks["worker"]["heartbeatAgeSeconds"] < 15) or None, checks
+
+    until(heartbeat, what="a worker's heartbeat of less than 15 s ago")
     assert "heartbeatAgeSeconds" not in http.get(f"{stack.api}/healthz").text
 
 
 def test_the_same_metrics_can_be_scraped_as_are_pushed(http: httpx.Client, stack: Stack) -> None:
     http.get(f"{stack.api}/payments/tx_{0:032x}", headers=stack.caller)
-    answer = http.get(f"{stack.api}/metrics", headers=stack.internal)
-    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    samples = [
-        sample
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    ]
-    scraped = {sample.name for sample in samples}
-    [smtp] = [
-        sample.value
-        for sample in samples
-        if sample.name == "health_check_status" and sample.labels == {"check": "smtp"}
-    ]
-    assert smtp == 1
-    assert "http_server_request_duration_seconds_count" in scraped
+
+    def counted() -> tuple[set[str] | None, object]:
+        # A request is counted after its answer, and a check may fail once on a busy machine.
+        answer = http.get(f"{stack.api}/metrics", headers=stack.internal)
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        families = text_string_to_metric_families(answer.text)
+        samples = [sample for family in families for sample in family.samples]
+        names = {sample.name for sample in samples}
+        [smtp] = [
+            sample.value
+            for sample in samples
+            if sample.name == "health_check_status" and sample.labels == {"check": "smtp"}
+        ]
+        whole = smtp == 1 and "http_server_request_duration_seconds_count" in names
+        return (names if whole else None), (smtp, names)
+
+    scraped = until(counted, what="a good check and a counted request on the page")
 
     def probe() -> tuple[bool | None, object]:
         query = 'count by (__name__) ({service_name="backend-api"})'
@@ -96,7 +111,7 @@ def test_the_same_metrics_can_be_scraped_as_are_pushed(http: httpx.Client, stack
         pushed = {item["labels"]["__name__"] for item in series}
         return {"health_check_status", "jobs_backlog"} <= pushed & scraped or None, pushed
 
-    until(probe, what="scraped and pushed names meet", deadline_s=60)
+    until(probe, what="scraped and pushed names meet")
 
 
 def test_jobs_and_workers_are_reported(http: httpx.Client, stack: Stack) -> None:
@@ -104,13 +119,14 @@ def test_jobs_and_workers_are_reported(http: httpx.Client, stack: Stack) -> None
         body = http.get(f"{stack.api}/jobs/status", headers=stack.internal).json()
         jobs = {job["job"]: job for job in body["jobs"]}
         # The sweeper runs every minute.
-        return (body if jobs["sweep_payments"]["lastSuccess"] else None), jobs["sweep_payments"]
+        swept, states = jobs["sweep_payments"], {one["state"] for one in body["workers"]}
+        whole = swept["lastSuccess"] and "alive" in states
+        return (body if whole else None), (swept, states)
 
-    body = until(probe, what="the sweeper has succeeded", deadline_s=75)
+    body = until(probe, what="the sweeper has succeeded, by a worker that is alive")
     jobs = {job["job"]: job for job in body["jobs"]}
     assert jobs.keys() == JOBS
     assert jobs["sweep_payments"]["nextRun"] > jobs["sweep_payments"]["lastSuccess"]
-    assert "alive" in {worker["state"] for worker in body["workers"]}
     page = http.get(
         f"{stack.api}/jobs/status", headers={**stack.internal, "Accept": "text/html"}
     ).text
@@ -155,7 +171,7 @@ def test_health_names_what_is_unavailable_and_the_gauge_follows(
             name: float(status == "ok") for name, status in checks.items()
         } or None, seen
 
-    until(gauge, what="the gauge shows the same", deadline_s=60)
+    until(gauge, what="the gauge shows the same")
 
 
 def test_health_is_healthy_again_after_that(http: httpx.Client, stack: Stack) -> None:
@@ -179,7 +195,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         answer, _, _ = stack.compose.exec_in_container(command, "postgres")
         return (answer if answer.strip() == "failed" else None), answer
 
-    until(status, what="the job has failed", deadline_s=60)
+    until(status, what="the job has failed")
 
     def reports() -> tuple[list[dict[str, Any]] | None, object]:
         envelopes = http.get(f"{stack.url('sandbox')}/received/sentry").json()
@@ -187,7 +203,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         found = [one for one in payloads if _last_error(one) == "TypeError"]
         return found or None, payloads
 
-    [event] = until(reports, what="the report", deadline_s=60)
+    [event] = until(reports, what="the report")
     assert canary not in json.dumps(event)
     assert event["tags"]["service"] == "backend-worker"
     trace_id = event["contexts"]["trace"]["trace_id"]
@@ -196,7 +212,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         names = [span["name"] for span in backends.tempo_spans(http, stack.url("tempo"), trace_id)]
         return (names if "process confirm_payment" in names else None), names
 
-    until(trace, what="the report's trace in Tempo", deadline_s=60)
+    until(trace, what="the report's trace in Tempo")
 
     def logged() -> tuple[str | None, object]:
         query = f'{{service_name="backend-worker"}} | trace_id="{trace_id}"'
@@ -204,7 +220,7 @@ def test_a_failed_job_is_one_report_without_what_it_failed_on(
         return (lines if "unexpected keyword argument" in lines else None), lines
 
     # The sentinel: the same message has arrived in Loki, and on the console.
-    assert canary not in until(logged, what="the failure in Loki", deadline_s=60)
+    assert canary not in until(logged, what="the failure in Loki")
     console = "".join(stack.compose.get_logs("worker"))
     assert "unexpected keyword argument" in console
     assert canary not in console

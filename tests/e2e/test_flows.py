@@ -67,7 +67,7 @@ def events(
         found = {one["event"] for one in labels}
         return (labels if expected <= found else None), found
 
-    found = until(probe, what="the events in Loki", deadline_s=60)
+    found = until(probe, what="the events in Loki")
     assert {one["event"] for one in found} == expected
     assert {one["request_id"] for one in found} == {followed.request_id}
     return found
@@ -83,7 +83,7 @@ def counted_after(http: httpx.Client, stack: Stack, query: str, before: float) -
         now = counted(http, stack, query)
         return (True if now > before else None), now
 
-    until(probe, what=f"{query} has risen", deadline_s=60)
+    until(probe, what=f"{query} has risen")
 
 
 def test_an_automation_run_is_followed(http: httpx.Client, stack: Stack) -> None:
@@ -168,7 +168,7 @@ def test_a_scheduled_job_is_linked_to_its_deferral(http: httpx.Client, stack: St
                     return span, None
         return None, "no sweep yet"
 
-    span = until(probe, what="a sweep", deadline_s=75)
+    span = until(probe, what="a sweep")
     assert not span.get("parentSpanId")
     [link] = span["links"]
     assert link["traceId"] != span["traceId"]
@@ -184,7 +184,7 @@ def test_what_the_clock_sets_off_is_followed_by_its_correlation_id(
         return (found[-1] if found else None), found
 
     # It runs each minute.
-    finished = until(probe, what="a job of the clock has ended", deadline_s=180)
+    finished = until(probe, what="a job of the clock has ended")
     correlation = finished["correlation_id"]
     assert re.fullmatch("[0-9a-f]{32}", correlation)
     assert "request_id" not in finished
@@ -200,4 +200,4 @@ def test_what_the_clock_sets_off_is_followed_by_its_correlation_id(
         wanted = {"send sweep_payments", "process sweep_payments"}
         return (names if wanted <= names else None), names
 
-    until(traced, what="its deferral and its run are found by the id", deadline_s=120)
+    until(traced, what="its deferral and its run are found by the id")

@@ -62,7 +62,7 @@ def amtool(project: Project, docker: None, tmp_path: Path) -> Iterator[Amtool]:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=True,
     )
     container = started.stdout.strip()
@@ -73,7 +73,7 @@ def amtool(project: Project, docker: None, tmp_path: Path) -> Iterator[Amtool]:
             ["docker", "exec", container, "amtool", url, *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 
@@ -87,11 +87,11 @@ def amtool(project: Project, docker: None, tmp_path: Path) -> Iterator[Amtool]:
         return ran.returncode == 0 or None, ran.stderr
 
     try:
-        until(answers, what="Alertmanager answers", deadline_s=120)
+        until(answers, what="Alertmanager answers")
         yield checked
     finally:
         subprocess.run(
-            ["docker", "rm", "--force", container], capture_output=True, timeout=120, check=False
+            ["docker", "rm", "--force", container], capture_output=True, timeout=240, check=False
         )
 
 

@@ -30,4 +30,4 @@ def test_a_metric_has_the_name_and_labels_that_queries_use(
         found = backends.prometheus_query(http, stack.url("prometheus"), query)
         return (True if found else None), found
 
-    until(probe, what=query, deadline_s=60)
+    until(probe, what=query)

@@ -13,8 +13,10 @@ import pytest
 from glasshouse_cli import images
 from glasshouse_cli.components import PORT_VARIABLES
 from glasshouse_cli.project import Project
+from support import backends
 from support.inside import Inside
 from support.stack import Stack
+from support.waiting import until
 
 # Enough for an answer on a slow machine; what is cut off says nothing at all.
 TIMEOUT_S = 5.0
@@ -70,7 +72,7 @@ class Looked:
         found: list[str] = []
         for name in self.inspected["NetworkSettings"]["Networks"]:
             command = ["docker", "network", "inspect", name]
-            answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+            answer = subprocess.run(command, capture_output=True, check=True, timeout=240)
             [network] = json.loads(answer.stdout)
             found += [one["Gateway"] for one in network["IPAM"]["Config"] if "Gateway" in one]
         return found
@@ -86,7 +88,7 @@ def containers(project: Project, stack: Stack) -> dict[str, Looked]:
     found: dict[str, Looked] = {}
     for one in stack.compose.get_containers():
         command = ["docker", "inspect", str(one.ID)]
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=240)
         [inspected] = json.loads(answer.stdout)
         service = str(one.Service)
         inside = Inside(container=inspected["Id"], image=image)
@@ -167,7 +169,7 @@ def test_the_others_have_only_networks_that_lead_nowhere(containers: dict[str, L
     for service in REACHES.keys() - GOES_OUT:
         for name in containers[service].inspected["NetworkSettings"]["Networks"]:
             command = ["docker", "network", "inspect", name]
-            answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+            answer = subprocess.run(command, capture_output=True, check=True, timeout=240)
             [network] = json.loads(answer.stdout)
             # Published ports need a network that is not internal. Without masquerading no answer
             # from outside finds back into it.
@@ -198,11 +200,13 @@ def name_servers() -> list[str]:
 
 def test_the_collector_still_hands_on(http: httpx.Client, stack: Stack) -> None:
     # The other half of the matrix: what is allowed is used.
-    answer = http.get(
-        f"{stack.url('prometheus')}/api/v1/query",
-        params={"query": 'up{job=~"collector|loki|tempo|alertmanager"}'},
-    )
-    series = answer.raise_for_status().json()["data"]["result"]
-    assert {one["metric"]["job"]: one["value"][1] for one in series} == dict.fromkeys(
-        ("collector", "loki", "tempo", "alertmanager"), "1"
-    )
+    wanted = dict.fromkeys(("collector", "loki", "tempo", "alertmanager"), 1.0)
+
+    def probe() -> tuple[bool | None, object]:
+        # One scrape may be too late.
+        query = 'up{job=~"collector|loki|tempo|alertmanager"}'
+        series = backends.prometheus_query(http, stack.url("prometheus"), query)
+        found = {one["labels"]["job"]: one["value"] for one in series}
+        return (found == wanted) or None, found
+
+    until(probe, what="each of them is scraped")

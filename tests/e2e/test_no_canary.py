@@ -36,7 +36,7 @@ def wait_for_sentinel(http: httpx.Client, stack: Stack, word: str) -> None:
         }
         return (True if all(found.values()) else None), found
 
-    until(probe, what=f"the sentinel {word}", deadline_s=60)
+    until(probe, what=f"the sentinel {word}")
 
 
 def test_what_is_sent_by_otlp_is_stored_redacted(
@@ -60,7 +60,7 @@ def test_what_is_sent_by_otlp_is_stored_redacted(
         )
         return (series or None), series
 
-    until(gauge, what="the sentinel in Prometheus", deadline_s=60)
+    until(gauge, what="the sentinel in Prometheus")
     # Once, and all of it: the other tests have filled the backends, too.
     stored = everything(http, stack, made)
     assert {name for name, text in stored.items() if canary.word not in text} == set()
@@ -141,7 +141,7 @@ def test_what_comes_through_the_api_stays_out_of_backends_and_container_logs(
         missing = [name for name in ("api's log", "worker's log") if canary.word not in logs[name]]
         return (None if missing else logs), f"the sentinel is missing in {missing}"
 
-    logs = until(written, what="the sentinel in both logs", deadline_s=60)
+    logs = until(written, what="the sentinel in both logs")
     stored = everything(http, stack, made) | logs
     places = ("loki", "tempo", "api's log", "worker's log")
     assert [name for name in places if canary.word not in stored[name]] == []

@@ -25,8 +25,8 @@ from support.waiting import until
 
 INSTRUMENT = Path(sys.executable).with_name("opentelemetry-instrument")
 UVICORN = Path(sys.executable).with_name("uvicorn")
-STARTED_WITHIN_S = 120
-ARRIVED_WITHIN_S = 90
+STARTED_WITHIN_S = 240
+ARRIVED_WITHIN_S = 240
 CARD = "4111111111111111"
 
 
@@ -61,7 +61,7 @@ def service(
 
         def answers() -> tuple[bool | None, object]:
             with contextlib.suppress(httpx.TransportError):
-                return httpx.get(f"{address}/docs").is_success or None, "no success"
+                return call("GET", f"{address}/docs").is_success or None, "no success"
             return None, (folder / "console").read_text(encoding="utf-8")[-2000:]
 
         try:
@@ -84,15 +84,22 @@ def bookings(service: str) -> list[str]:
         (4, "web"),
         (5, "kiosk"),
     ):
-        answer = httpx.post(
+        answer = call(
+            "POST",
             f"{service}/bookings",
-            params={"guest": "jane@example.com", "nights": nights, "channel": channel},
+            guest="jane@example.com",
+            nights=str(nights),
+            channel=channel,
         )
         assert answer.status_code == (201 if nights < 30 else 409)
         made += [answer.json()["id"]] if nights < 30 else []
     for booking, refund in zip(made, (80.5, 19.99), strict=False):
-        httpx.delete(f"{service}/bookings/{booking}", params={"refund": refund}).raise_for_status()
+        call("DELETE", f"{service}/bookings/{booking}", refund=str(refund)).raise_for_status()
     return made
+
+
+def call(method: str, url: str, **parameters: str) -> httpx.Response:
+    return httpx.request(method, url, params=parameters, timeout=240, trust_env=False)
 
 
 def values(http: httpx.Client, stack: Stack, query: str, *labels: str) -> dict[Any, float]:
@@ -151,7 +158,7 @@ def test_every_panel_of_its_dashboard_has_data(http: httpx.Client, stack: Stack)
             return found or None, query
 
         # The rules of the longest windows are evaluated every two minutes.
-        until(probe, what=panel["title"], deadline_s=150)
+        until(probe, what=panel["title"])
 
 
 def test_its_rules_are_evaluated_and_its_pages_served(http: httpx.Client, stack: Stack) -> None:
@@ -165,12 +172,11 @@ def test_its_rules_are_evaluated_and_its_pages_served(http: httpx.Client, stack:
         ]
         return (None if any(health == "unknown" for _, _, health, _ in found) else found), found
 
-    evaluated = until(probe, what="own rules are evaluated", deadline_s=90)
+    evaluated = until(probe, what="own rules are evaluated")
     alerts = [name for _, name, _, _ in evaluated if name[0].isupper()]
     assert sorted(alerts) == ["BookingBudgetBurn"] * 4 + ["BookingFailures"]
     assert {(health, error) for _, _, health, error in evaluated} == {("ok", None)}
-    budget = values(http, stack, 'slo:error_budget:ratio{slo="booking-completion"}')
-    assert budget == {(): 0.01}
+    settled(http, stack, 'slo:error_budget:ratio{slo="booking-completion"}', {(): 0.01})
     for name in ("BookingFailures", "BookingBudgetBurn"):
         page = http.get(f"{stack.url('prometheus')}/user/{name}.md")
         assert page.text.startswith(f"# {name}\n")

@@ -10,7 +10,7 @@ import httpx
 
 from support import backends, plain_sender
 from support.stack import Stack
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 README = Path(__file__).parents[2] / "README.md"
 REQUEST_ID = "readme-0001"
@@ -52,14 +52,14 @@ def test_every_command_finds_the_payment(stack: Stack) -> None:
                 ["bash", "-euo", "pipefail", "-c", command],
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=240,
                 check=False,
             )
             missing = [text for text in expected if text not in ran.stdout]
             return (True if not missing else None), (missing, ran.stdout, ran.stderr)
 
         # Only the first one changes anything, and it answers at once.
-        until(probe, what=f"command {number + 1}", deadline_s=0 if number == 0 else 60)
+        until(probe, what=f"command {number + 1}", deadline_s=0 if number == 0 else PATIENCE_S)
 
 
 def test_a_service_with_the_three_lines_is_stored(http: httpx.Client, stack: Stack) -> None:
@@ -83,4 +83,4 @@ def test_a_service_with_the_three_lines_is_stored(http: httpx.Client, stack: Sta
         redacted = any(re.fullmatch(r"a book was sold to \[email:\w+\]", line) for line in lines)
         return redacted or None, lines
 
-    until(stored, what="its log, redacted", deadline_s=60)
+    until(stored, what="its log, redacted")

@@ -26,7 +26,6 @@ AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 BUILT_WITHIN_S = 900
 # One compiled with Go, one with Python's packages.
 SERVICES = {"healthcheck": "glasshouse/healthcheck", "sandbox": "glasshouse/sandbox"}
-pytestmark = pytest.mark.timeout(1800)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def test_the_stack_has_every_metric_that_a_rule_reads(http: httpx.Client, stack:
         return (None if missing else True), missing
 
     # A scheduled job runs once a minute; before its first success there is no time of it.
-    until(probe, what="metrics that rules read", deadline_s=90)
+    until(probe, what="metrics that rules read")
 
 
 # A rule selects them by an expression for their names; that they exist is seen here alone.
@@ -87,7 +87,7 @@ def test_each_service_counts_what_it_delivers(name: str, http: httpx.Client, sta
         services = {one["metric"].get("service_name") for one in answer.json()["data"]["result"]}
         return (True if {"backend-api", "backend-worker"} <= services else None), services
 
-    until(probe, what=name, deadline_s=90)
+    until(probe, what=name)
 
 
 def test_no_rule_fails_when_it_is_evaluated(http: httpx.Client, stack: Stack) -> None:
@@ -97,7 +97,7 @@ def test_no_rule_fails_when_it_is_evaluated(http: httpx.Client, stack: Stack) ->
         pending = [rule["name"] for rule in found if rule["health"] == "unknown"]
         return (None if pending else found), pending
 
-    evaluated = until(probe, what="every rule is evaluated", deadline_s=60)
+    evaluated = until(probe, what="every rule is evaluated")
     assert len(evaluated) > 70
     assert {
         rule["name"]: rule.get("lastError") for rule in evaluated if rule["health"] != "ok"

@@ -59,7 +59,7 @@ def service_map(http: httpx.Client, stack: Stack) -> None:
             sender.spans([{**otlp.span("GET /early"), "kind": 2}])
             return None, "no service map"
 
-        until(probe, what="the service map", deadline_s=150)
+        until(probe, what="the service map")
 
 
 @pytest.fixture(scope="module")
@@ -369,7 +369,7 @@ def flask(
             OTEL_METRIC_EXPORT_INTERVAL="1000",
             WAREHOUSE_URL=warehouse,
         ) as program,
-        httpx.Client(base_url=program.url, trust_env=False, timeout=60) as client,
+        httpx.Client(base_url=program.url, trust_env=False, timeout=240) as client,
     ):
         ask_orders(client, 1)
         until(lambda: exported(1), what="its first export")

@@ -65,7 +65,7 @@ def test_a_record_goes_through_the_whole_stack(stack: StackContainers) -> None:
         [str(INSTRUMENT), sys.executable, "-c", program],
         env={**os.environ, **stack.environment, "OTEL_SERVICE_NAME": service},
         check=True,
-        timeout=120,
+        timeout=240,
     )
     [line] = stack.loki.query(f'{{service_name="{service}"}} |= "bought"')
     assert line["line"].startswith("bought by [email:")
@@ -205,7 +205,7 @@ def test_without_an_engine_the_error_is_one_line() -> None:
         env={**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -235,7 +235,7 @@ def test_the_readme_s_example_runs(stack: StackContainers) -> None:
             [str(INSTRUMENT), sys.executable, "-c", program],
             env={**os.environ, **environment, "OTEL_SERVICE_NAME": "shop"},
             check=True,
-            timeout=120,
+            timeout=240,
         )
 
     def running() -> contextlib.nullcontext[StackContainers]:

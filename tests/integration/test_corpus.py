@@ -44,7 +44,7 @@ def stored_rows(rig: Rig) -> Stored:
         lacking = missing(stored)
         return (None if lacking else stored), f"rows missing: {lacking}"
 
-    return until(probe, what="every row on every surface", deadline_s=240)
+    return until(probe, what="every row on every surface")
 
 
 def test_the_corpus_is_whole() -> None:

@@ -130,7 +130,7 @@ def derived(redacting_rig: Rig) -> str:
         counted += sum(samples(text, "jobs_total").values())
         return (text if counted >= total else None), f"{counted} of {total} events"
 
-    return until(probe, what="every event is counted", deadline_s=60)
+    return until(probe, what="every event is counted")
 
 
 def test_payments_are_counted_exactly(derived: str) -> None:

@@ -87,7 +87,7 @@ def push(registry: str, docker_engine: None) -> Iterator[Callable[[str], str]]:
     yield pushed
     for one in ids:
         subprocess.run(
-            ["docker", "rmi", "--force", one], capture_output=True, timeout=60, check=False
+            ["docker", "rmi", "--force", one], capture_output=True, timeout=240, check=False
         )
 
 

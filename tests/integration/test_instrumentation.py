@@ -130,7 +130,7 @@ def test_an_unusable_setting_stops_the_process_with_one_line(
         env={**os.environ, "OTEL_PYTHON_DISTRO": "glasshouse", variable: value},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert ended.returncode == 2

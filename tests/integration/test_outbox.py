@@ -56,7 +56,7 @@ def test_what_a_killed_worker_had_sent_counts_once(scene: Scene, redacting_rig: 
         """The Collector has it; its answer does not arrive."""
         headers = {"Content-Type": "application/x-protobuf"}
         url = f"{rig.endpoint}{request.path}"
-        httpx.post(url, content=request.body, headers=headers, timeout=60).raise_for_status()
+        httpx.post(url, content=request.body, headers=headers, timeout=240).raise_for_status()
         may_answer.wait(180)
         return 200
 

@@ -50,7 +50,7 @@ def stored_texts(rig: Rig, canary: Canary) -> dict[str, str]:
         missing = {surface.name for surface in surfaces.SURFACES} - set(stored)
         return (None if missing else stored), f"missing: {missing}"
 
-    return until(probe, what="the canary on every surface", deadline_s=60)
+    return until(probe, what="the canary on every surface")
 
 
 @pytest.mark.parametrize("surface", surfaces.SURFACES, ids=lambda surface: surface.name)

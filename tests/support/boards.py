@@ -12,7 +12,7 @@ from glasshouse_dashboards.__main__ import FOLDER
 from glasshouse_dashboards.expand import TimeRange, dashboards, expand, panels, query_of, variables
 from support.grafana import ask
 from support.stack import Stack
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 WINDOW_S = 900
 DEADLINE_S = 150
@@ -110,7 +110,7 @@ class Asking:
         return panel(self.uid, title)["fieldConfig"]["defaults"]["noValue"]
 
 
-def eventually(check: Callable[[], None], *, what: str, deadline_s: float = DEADLINE_S) -> None:
+def eventually(check: Callable[[], None], *, what: str, deadline_s: float = PATIENCE_S) -> None:
     """Call ``check`` until it raises nothing; fail with the last error.
 
     Also a row or a number that is not there yet is waited for.

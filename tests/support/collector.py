@@ -58,7 +58,7 @@ class Rig(otlp.Stored):
         self.sink.halt()
 
     def derived_text(self) -> str:
-        return httpx.get(self.derived, timeout=30).text
+        return httpx.get(self.derived, timeout=60).text
 
 
 def for_corpus(config: str) -> str:
@@ -129,7 +129,7 @@ def in_stack(
         # The engine publishes ports of the first network only, and this one has no way out.
         command = ["docker", "network", "connect", f"{project}_backends"]
         running = collector.get_wrapped_container().id
-        subprocess.run([*command, str(running)], check=True, timeout=60)
+        subprocess.run([*command, str(running)], check=True, timeout=240)
         yield collector.endpoint
 
 
@@ -158,7 +158,7 @@ def refusal(*, image: str, config: str, folder: Path, mounts: Mapping[Path, str]
         [*command, image, "--config=/etc/otelcol/config.yaml"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert ended.returncode != 0, "it has started, and stopped without an error"

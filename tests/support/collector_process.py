@@ -20,7 +20,7 @@ BACKENDS = ("TEMPO_ENDPOINT", "LOKI_ENDPOINT", "PROMETHEUS_ENDPOINT")
 KEY = "glasshouse-test-key-0123456789abcdef"
 TOKEN = "glasshouse-test-token-0123456789abcdef"
 BUILT_WITHIN_S = 580  # without anything in Go's build cache; else a second
-STARTED_WITHIN_S = 60
+STARTED_WITHIN_S = 240
 _LISTENER = re.compile(r"^0\.0\.0\.0:(\d+)$")
 _GRPC, _OTLP, _DERIVED, _HEALTH = "4317", "4318", "8889", "13133"
 
@@ -112,7 +112,7 @@ class Collector:
 
     def counts(self, name: str) -> dict[str, float]:
         """Return the series of a derived metric that are not zero, by their labels as text."""
-        text = httpx.get(f"{self.derived}/metrics", timeout=10, trust_env=False).text
+        text = httpx.get(f"{self.derived}/metrics", timeout=60, trust_env=False).text
         found = re.findall(rf"^{name}\{{(.*)\}} (\S+)", text, re.MULTILINE)
         return {labels: float(number) for labels, number in found if float(number)}
 
@@ -178,7 +178,7 @@ def validate(program: Path, at: Place, config: str) -> tuple[int, str]:
         env=environment(**dict.fromkeys(BACKENDS, "http://127.0.0.1:1")),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return ended.returncode, ended.stdout + ended.stderr

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from support import otlp
+from support import otlp, ports
 from support.http_server import Handler, serving
 
 MESSAGES = {
@@ -98,7 +98,10 @@ class Sink(otlp.Stored):
             def do_POST(self) -> None:
                 sink.receive(self)
 
-        port = int(self.url.rpartition(":")[2]) if self.url else 0
+        if not self.url:
+            # Kept, so that nobody else listens there while it is gone.
+            self.url = f"http://127.0.0.1:{ports.free(['sink'])['sink']}"
+        port = int(self.url.rpartition(":")[2])
         self.is_here = True
         self.url = self._server.enter_context(serving(Receiver, port))
 

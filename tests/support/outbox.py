@@ -62,7 +62,7 @@ class Writer:
             assert self.popen.poll() is None, self.console.read_text(encoding="utf-8")
             return (found if len(found) >= count else None), self.lines()[-3:]
 
-        return until(probe, what=f"{count} lines with {key}", deadline_s=180)
+        return until(probe, what=f"{count} lines with {key}")
 
     def kill(self) -> None:
         self.popen.kill()
@@ -127,7 +127,7 @@ class Scene:
             left = len(self.waiting())
             return (None if left else True), f"{left} wait"
 
-        until(probe, what="the outbox is empty", deadline_s=180)
+        until(probe, what="the outbox is empty")
 
 
 @contextlib.contextmanager

@@ -29,4 +29,4 @@ def wait_confirmed(http: httpx.Client, stack: Stack, transaction: str) -> dict[s
         body = answer.json()
         return (body if body.get("state") == "confirmed" else None), body
 
-    return until(probe, what=f"payment {transaction} is confirmed", deadline_s=60)
+    return until(probe, what=f"payment {transaction} is confirmed")

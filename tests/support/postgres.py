@@ -39,13 +39,13 @@ def installed(folder: Path, *, superuser: str = "backend", port: int = 0) -> Ite
     home = Path(tempfile.mkdtemp(prefix="pg-"))
     if user:
         shutil.chown(home, **user)
-    run: dict[str, Any] = {**user, "check": True, "timeout": 60, "cwd": home}
+    run: dict[str, Any] = {**user, "check": True, "timeout": 300, "cwd": home}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     data = home / "data"
     address = f"127.0.0.1 -c port={port}" if port else ""
     options = f"-c listen_addresses={address} -c unix_socket_directories={home} -c fsync=off"
     options += " -c dynamic_shared_memory_type=mmap"
-    control = [folder / "pg_ctl", "-D", data, "-w"]
+    control = [folder / "pg_ctl", "-D", data, "-w", "-t", "240"]
     try:
         initdb = [folder / "initdb", "-D", data, "-U", superuser, "-A", "trust", "-E", "UTF8"]
         subprocess.run([*initdb, "--auth-host=scram-sha-256"], **run, **quiet)
@@ -87,7 +87,7 @@ def contained(image: str) -> Iterator[str]:
                 return None, str(error)
             return True, None
 
-        until(probe, what="Postgres is ready", deadline_s=60)
+        until(probe, what="Postgres is ready")
         yield conninfo
 
 

@@ -19,8 +19,8 @@ from support.ports import free
 from support.waiting import until
 
 INSTRUMENT = Path(sys.executable).with_name("opentelemetry-instrument")
-STARTED_WITHIN_S = 180
-STOPPED_WITHIN_S = 60
+STARTED_WITHIN_S = 240
+STOPPED_WITHIN_S = 240
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Backend:
         def probe() -> tuple[bool | None, object]:
             assert process.popen.poll() is None, process.console.read_text(encoding="utf-8")
             try:
-                answer = httpx.get(f"{url}/livez", timeout=10, trust_env=False)
+                answer = httpx.get(f"{url}/livez", timeout=60, trust_env=False)
             except httpx.HTTPError as error:
                 return None, repr(error)
             return (True if answer.is_success else None), answer.status_code
@@ -116,11 +116,12 @@ class Backend:
     def fault(self, service: str, **fault: Any) -> None:
         """Switch a fault of a fake service on; without a mode, off."""
         body = {"mode": "none", **fault}
-        httpx.put(f"{self.outside}/faults/{service}", json=body, trust_env=False).raise_for_status()
+        url = f"{self.outside}/faults/{service}"
+        httpx.put(url, json=body, timeout=60, trust_env=False).raise_for_status()
 
     def received(self, service: str) -> list[dict[str, Any]]:
         """Return what a fake service received."""
-        answer = httpx.get(f"{self.outside}/received/{service}", trust_env=False)
+        answer = httpx.get(f"{self.outside}/received/{service}", timeout=60, trust_env=False)
         return answer.raise_for_status().json()
 
 

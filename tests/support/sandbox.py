@@ -11,7 +11,7 @@ import uvicorn
 from glasshouse_fakes.app import create_app, create_services
 from glasshouse_fakes.settings import Settings
 
-STARTED_WITHIN_S = 60
+STARTED_WITHIN_S = 240
 
 
 @contextlib.contextmanager

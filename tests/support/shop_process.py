@@ -46,7 +46,7 @@ class Shop:
     console: Path
 
     def order(self, name: str) -> httpx.Response:
-        return httpx.get(f"{self.url}/orders/{name}", timeout=30, trust_env=False)
+        return httpx.get(f"{self.url}/orders/{name}", timeout=120, trust_env=False)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.console.read_text(encoding="utf-8").splitlines()]
@@ -55,7 +55,7 @@ class Shop:
         """Send SIGTERM; return the seconds until the process has ended."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=240)
         return time.monotonic() - started
 
 
@@ -82,9 +82,9 @@ def running(variables: dict[str, str], console: Path) -> Iterator[Shop]:
         return True, "answered"
 
     try:
-        until(answers, what="the shop answers", deadline_s=120)
+        until(answers, what="the shop answers")
         yield started
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)

@@ -32,7 +32,7 @@ from support.ports import free
 
 # Two checkouts may run their tests on one machine at the same time.
 PROJECT_NAME = os.environ.get("GLASSHOUSE_TESTS_NAME") or "glasshouse-tests"
-READY_WITHIN_S = 90
+READY_WITHIN_S = 300
 # Alerts fire and resolve this many times sooner: 5 minutes of a rule are 15 seconds here.
 SPEED = 20
 SCRAPED_EVERY = "5s"
@@ -95,7 +95,7 @@ class Stack:
         """Run one docker command, such as "stop" or "kill", on a service's container."""
         container = str(self.compose.get_container(service, include_all=True).ID)
         subprocess.run(
-            ["docker", command, container], check=True, timeout=60, stdout=subprocess.DEVNULL
+            ["docker", command, container], check=True, timeout=240, stdout=subprocess.DEVNULL
         )
 
     def wait_ready(self, services: Iterable[str]) -> None:

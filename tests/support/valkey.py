@@ -56,5 +56,5 @@ def _ready(host: str, port: int) -> str:
         # It wants the password first.
         return (True if answer.startswith(b"-NOAUTH") else None), answer
 
-    until(probe, what="Valkey answers", deadline_s=60)
+    until(probe, what="Valkey answers")
     return f"redis://:{PASSWORD}@{host}:{port}/0"

@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 _TEXT, _CLOSE = 0x1, 0x8
-_TIME_OUT_S = 60
+_TIME_OUT_S = 240
 
 
 class WebSocket:

@@ -84,7 +84,7 @@ def test_what_a_block_sends_arrives_with_the_vendors_header(name: str, tmp_path:
                 )
                 return complete or None, (seen.keys(), bodies)
 
-            until(arrived, what="all signals arrive", deadline_s=120)
+            until(arrived, what="all signals arrive")
         requests: dict[str, list[Request]] = {}
         for request in vendor.requests:
             requests.setdefault(request.path, []).append(request)

@@ -14,7 +14,7 @@ from support.oddities.harness import Harness, Outcome
 from support.oddities.neighbour import Neighbour
 from support.oddities.table import all_rows
 
-FOUND_WITHIN_S = 60
+FOUND_WITHIN_S = 240
 _LINES = pytest.StashKey[list[str]]()
 
 

@@ -42,7 +42,7 @@ def test_a_neighbour_loses_nothing_meanwhile(outcome: Outcome, harness: Harness)
         missing = {name: sorted(expected - numbers)[:10] for name, numbers in found.items()}
         return (None if any(missing.values()) else True), missing
 
-    until(probe, what=f"all {neighbour.sent} of the neighbour's", deadline_s=60)
+    until(probe, what=f"all {neighbour.sent} of the neighbour's")
 
 
 def test_what_the_exporters_set_aside_is_counted(outcome: Outcome, harness: Harness) -> None:

@@ -23,7 +23,7 @@ SEED = int(os.environ.get("GLASSHOUSE_FUZZ_SEED") or time.time())
 GOOD_EVERY = 25
 LONGEST_BYTES = 20_000
 MIB = 2**20
-FOUND_WITHIN_S = 60
+FOUND_WITHIN_S = 240
 MEMORY_LIMIT = "{{.HostConfig.Memory}}"
 SAME_PROCESS = "{{.State.StartedAt}} {{.RestartCount}} {{.State.Running}}"
 

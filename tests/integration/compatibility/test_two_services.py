@@ -39,4 +39,4 @@ def test_delta_beside_cumulative_costs_no_sample_and_adds_up(harness: Harness) -
         whole = seen["cumulative"] == every and seen["delta"][-1:] == [POINTS]
         return whole or None, seen
 
-    until(probe, what=f"{POINTS} samples, and {POINTS} counted by delta", deadline_s=30)
+    until(probe, what=f"{POINTS} samples, and {POINTS} counted by delta")

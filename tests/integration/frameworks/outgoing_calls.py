@@ -101,7 +101,7 @@ def with_urllib(url: str) -> None:
 CLIENTS = {
     "aiohttp": with_aiohttp,
     "httpx": lambda url: httpx.get(url, follow_redirects=True, trust_env=False),
-    "requests": lambda url: requests.get(url, timeout=60),
+    "requests": lambda url: requests.get(url, timeout=240),
     "urllib": with_urllib,
     "urllib3": lambda url: urllib3.PoolManager().request("GET", url),
 }
@@ -181,8 +181,8 @@ def over_celery() -> None:
         last[:] = [str(request_id()), str(correlation_id())]
 
     with start_worker(app, perform_ping_check=False, pool="solo", loglevel=logging.ERROR):
-        in_request("celery in a request", lambda: note.delay().get(timeout=60))
-        note.delay().get(timeout=60)
+        in_request("celery in a request", lambda: note.delay().get(timeout=240))
+        note.delay().get(timeout=240)
         arrived["celery outside"] = [*last]
 
 

@@ -31,7 +31,7 @@ def test_three_lines_record_a_flask_service(tmp_path: Path) -> None:
         with frameworks.running(
             command, tmp_path, endpoint=None, ready="/orders/first", **variables
         ) as program:
-            answer = httpx.get(f"{program.url}/orders/second", timeout=60, trust_env=False)
+            answer = httpx.get(f"{program.url}/orders/second", timeout=240, trust_env=False)
             assert answer.json() == {"order": "second"}
             program.stop()
         served = {

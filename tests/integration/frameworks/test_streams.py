@@ -26,7 +26,7 @@ class Running:
     sink: Sink
 
     def get(self, method: str, path: str) -> httpx.Response:
-        return httpx.request(method, self.url + path, timeout=60, trust_env=False)
+        return httpx.request(method, self.url + path, timeout=240, trust_env=False)
 
     def record(self, body: str) -> Log:
         """Return the one log record with this body, when it has arrived."""
@@ -143,7 +143,7 @@ def test_a_mounted_service_is_one_server_with_the_one_around_it(
 def test_a_client_that_goes_away_leaves_a_whole_span(service: Running, recorded: Cells) -> None:
     with recorded.checking("client that goes", "trace and ids", section=SECTION):
         path = "/lines?pause=60"
-        with httpx.stream("GET", service.url + path, timeout=60, trust_env=False) as answer:
+        with httpx.stream("GET", service.url + path, timeout=240, trust_env=False) as answer:
             assert next(answer.iter_text()) == "1\n"
             expected = answer.headers["X-Request-ID"]
 

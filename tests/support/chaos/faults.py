@@ -166,7 +166,7 @@ def _wait_refused(rig: Rig, reason: str) -> None:
         found = any(number for labels, number in refused.items() if reason in labels)
         return found or None, refused
 
-    until(probe, what=f"a request is refused: {reason}", deadline_s=60)
+    until(probe, what=f"a request is refused: {reason}")
 
 
 def _load(rig: Rig, **kind: Any) -> Load:

@@ -111,12 +111,12 @@ class Rig:
             assert self.popen is not None
             assert self.popen.poll() is None, self.log[-4000:]
             try:
-                answer = httpx.get(self.at.url("13133"), timeout=10, trust_env=False)
+                answer = httpx.get(self.at.url("13133"), timeout=60, trust_env=False)
             except httpx.HTTPError as error:
                 return None, repr(error)
             return answer.is_success or None, answer.text
 
-        until(probe, what="the Collector is healthy", deadline_s=60)
+        until(probe, what="the Collector is healthy")
 
     def stop(self) -> int:
         """Ask it to end; return its exit code."""
@@ -136,7 +136,7 @@ class Rig:
 
     def own_metric(self, name: str) -> dict[str, float]:
         """Return the series of one of the Collector's own metrics, by their labels as text."""
-        text = httpx.get(self.at.url("8888") + "/metrics", timeout=10, trust_env=False).text
+        text = httpx.get(self.at.url("8888") + "/metrics", timeout=60, trust_env=False).text
         found: dict[str, float] = {}
         for line in text.splitlines():
             if line.startswith((f"{name}{{", f"{name} ")):
@@ -146,7 +146,7 @@ class Rig:
 
     def counted(self) -> dict[str, float]:
         """Return how many of the load's events are counted, and their amount."""
-        text = httpx.get(self.at.url("8889") + "/metrics", timeout=10, trust_env=False).text
+        text = httpx.get(self.at.url("8889") + "/metrics", timeout=60, trust_env=False).text
         found = {"events": 0.0, "amount": 0.0}
         names = {"payments_total": "events", "payments_amount_total": "amount"}
         for line in text.splitlines():

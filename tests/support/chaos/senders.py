@@ -180,7 +180,7 @@ def emitting(rig: Rig, name: str, *, events: bool = True) -> Iterator[Emitting]:
         return bool(started.emitted()) or None, text
 
     try:
-        until(emits, what="the process emits", deadline_s=120)
+        until(emits, what="the process emits")
         yield started
     finally:
         if process.poll() is None:

@@ -28,7 +28,7 @@ MEMORY = "otelcol_process_memory_rss_bytes"
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
-STARTED_WITHIN_S = 30
+STARTED_WITHIN_S = 240
 
 # What became of an item and why -> how often.
 Reasons = Counter[tuple[str, str]]
@@ -41,7 +41,7 @@ class Counters:
     """
 
     def __init__(self, url: str, neighbour: str) -> None:
-        self._client = httpx.Client(timeout=10, trust_env=False)
+        self._client = httpx.Client(timeout=60, trust_env=False)
         self._url = url
         self._neighbour = neighbour
         self._last: Reasons = Counter()

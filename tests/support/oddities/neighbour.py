@@ -10,7 +10,7 @@ import httpx
 from support import otlp
 
 INTERVAL_S = 0.1
-GIVE_UP_AFTER_S = 60
+GIVE_UP_AFTER_S = 240
 # What an exporter sends again.
 _RETRYABLE = {408, 429, 502, 503, 504}
 CUMULATIVE, DELTA = 2, 1

@@ -11,7 +11,7 @@ import httpx
 from support.oddities.rows import GRPC, JSON
 
 # Slower than any answer that a bounded Collector gives.
-TIMEOUT_S = 20
+TIMEOUT_S = 120
 
 _METHODS = {
     "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",

@@ -12,8 +12,8 @@ from support.registry import folder
 from support.registry.namespace import Namespace
 from support.waiting import until
 
-_STARTED_WITHIN_S = 60
-_ASKED_WITHIN_S = 60
+_STARTED_WITHIN_S = 240
+_ASKED_WITHIN_S = 240
 
 
 @dataclass(frozen=True, kw_only=True)

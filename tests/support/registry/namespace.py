@@ -11,7 +11,7 @@ from typing import IO, Any, Self, TypeVar
 
 _HOLDER = Path(__file__).with_name("holder.py")
 _CLONE_NEWNET = 0x40000000
-_ENDED_WITHIN_S = 60
+_ENDED_WITHIN_S = 240
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from support.registry.namespace import Namespace
 from support.waiting import until
 
 PACKAGE = "docker-registry"
-_ENDED_WITHIN_S = 30
+_ENDED_WITHIN_S = 120
 
 
 def program(log: Path) -> str:
@@ -70,7 +70,7 @@ def running(
     def ask() -> httpx.Response:
         scheme = "https" if certificate else "http"
         # Whether it can be trusted is what the engine is to find out.
-        return httpx.get(f"{scheme}://{name}/v2/", timeout=5, trust_env=False, verify=False)  # noqa: S501
+        return httpx.get(f"{scheme}://{name}/v2/", timeout=60, trust_env=False, verify=False)  # noqa: S501
 
     def answers() -> tuple[bool | None, object]:
         assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]

@@ -419,7 +419,7 @@ def test_what_is_put_off_is_sent_in_the_end(
     def answer(path: str, body: bytes) -> tuple[int, dict[str, str]]:
         if len(receiver.seen) > 3:
             return 200, {}
-        at = datetime.now(tz=UTC) + timedelta(seconds=2)
+        at = datetime.now(tz=UTC) + timedelta(seconds=20)
         after = format_datetime(at, usegmt=True) if header == "date" else header
         return status, {} if after is None else {"Retry-After": after}
 
@@ -432,7 +432,7 @@ def test_what_is_put_off_is_sent_in_the_end(
     if header is None:
         assert pauses == [0.5, 1.0, 2.0]
     elif header == "date":
-        assert all(0 <= pause <= 2 for pause in pauses)
+        assert all(0 <= pause <= 20 for pause in pauses)
         assert max(pauses) > 0.5
     else:
         assert pauses == [max(float(header), 0.1)] * 3
@@ -516,23 +516,26 @@ def test_who_answers_something_else_is_no_collector(folder: Path, receiver: Rece
 
 def killed_after(count: int, folder: Path, receiver: Receiver) -> None:
     """Run the command and kill it, with no time to clean up, at its request number `count`."""
-    enough = threading.Event()
+    enough, killed = threading.Event(), threading.Event()
     start = len(receiver.seen)
     plain = receiver.answer
 
     def answer(path: str, body: bytes) -> tuple[int, dict[str, str]]:
         if len(receiver.seen) - start >= count:
             enough.set()
+            killed.wait(240)
         return plain(path, body)
 
     receiver.answer = answer
     command = [*COMMAND, "--replay", f"--folder={folder}", f"--endpoint={receiver.url}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         try:
-            assert enough.wait(30)
+            assert enough.wait(240)
         finally:
             child.send_signal(signals.SIGKILL)
-        assert child.wait(10) == -signals.SIGKILL
+            code = child.wait(240)
+            killed.set()
+        assert code == -signals.SIGKILL
     receiver.answer = plain
 
 
@@ -606,9 +609,9 @@ def test_ctrl_c_ends_it_cleanly(folder: Path, receiver: Receiver):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as child:
-        assert enough.wait(30)
+        assert enough.wait(240)
         os.killpg(child.pid, signals.SIGINT)
-        out, err = child.communicate(timeout=30)
+        out, err = child.communicate(timeout=240)
 
     assert child.returncode == 130, err
     assert "Traceback" not in out + err
@@ -747,7 +750,7 @@ def test_a_line_that_is_being_written_is_waited_for(folder: Path, monkeypatch: p
     os.write(writer, b"two\n")
     assert reader.is_alive()
     os.close(writer)
-    reader.join(timeout=10)
+    reader.join(timeout=240)
 
     assert "one" in out[0]
     assert "two" in out[0]
@@ -1030,7 +1033,7 @@ def test_a_terminal_shows_a_bar(folder: Path, receiver: Receiver, no_color: str)
         check=True,
     )
     os.close(theirs)
-    reader.join(timeout=10)
+    reader.join(timeout=240)
     os.close(ours)
 
     text = shown.decode()

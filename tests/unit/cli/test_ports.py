@@ -7,6 +7,7 @@ import pytest
 
 from glasshouse_cli import ports
 from glasshouse_cli.compose import parse_ports
+from support import ports as kept
 
 
 @pytest.fixture
@@ -18,8 +19,7 @@ def taken() -> Iterator[int]:
 
 @pytest.fixture
 def free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return kept.free(["free"])["free"]
 
 
 def test_a_taken_port_names_variable_holder_and_remedy(taken: int):

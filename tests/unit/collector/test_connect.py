@@ -135,7 +135,7 @@ def test_a_service_with_the_variables_is_taken(running: Running, sink: Sink) -> 
         found = arrived(sink)
         return found == ALL or None, (found, written)
 
-    until(probe, what="all three signals arrive", deadline_s=60)
+    until(probe, what="all three signals arrive")
 
 
 @pytest.mark.parametrize("running", ["token", "none", "tls"], indirect=True)
@@ -162,7 +162,7 @@ def test_the_variables_of_grpc_are_taken(running: Running, sink: Sink) -> None:
     def probe() -> tuple[bool | None, object]:
         return sink.bodies() == ["over gRPC"] or None, sink.bodies()
 
-    until(probe, what="the record arrives", deadline_s=60)
+    until(probe, what="the record arrives")
 
 
 class Scraped(Stored):
@@ -202,7 +202,7 @@ def test_without_the_token_the_collector_counts_what_connect_reads(
         found = arrived(sink)
         return found == ALL or None, found
 
-    until(probe, what="what has the token arrives", deadline_s=60)
+    until(probe, what="what has the token arrives")
     assert len(sink.log_records()) == 1
 
 
@@ -227,7 +227,7 @@ def test_a_record_that_is_too_old_is_counted_under_its_service(running: Running)
         found = counters.since(known=("backend-api",), service=None)
         return found or None, found
 
-    [found] = until(probe, what="it is counted", deadline_s=60)
+    [found] = until(probe, what="it is counted")
     assert (found.where, found.service, found.count) == ("records", "shop", 1)
     assert found.detail == "the Collector set aside 1 record (metrics) of shop: late"
     assert counters.since(known=("shop",), service=None) == []

@@ -38,7 +38,7 @@ from glasshouse.delivery import (
     session,
 )
 from glasshouse.errors import ConfigurationError
-from support import otlp_sink, shop_process
+from support import otlp_sink, shop_process, timing
 from support.backends import attribute
 from support.otlp_sink import Fault, Request, Sink
 from support.waiting import until
@@ -106,7 +106,7 @@ def script(sink: Sink, console: Path, **variables: str) -> Iterator[Script]:
         )
     started = Script(process=process, console=console)
     try:
-        until(lambda: (started.lines("ready") or None, "no line"), what="it runs", deadline_s=120)
+        until(lambda: (started.lines("ready") or None, "no line"), what="it runs")
         yield started
     finally:
         process.kill()
@@ -216,12 +216,18 @@ def test_a_collector_that_never_answers_delays_the_end_by_4_seconds(
     sink: Sink, tmp_path: Path
 ) -> None:
     sink.fault = lambda _: Fault()
-    with script(sink, tmp_path / "console") as running:
-        running.log(5)
-        until(lambda: (bool(sink.refused) or None, "no try"), what="an export hangs")
-        # Beside the deadline, for the interpreter's own end on a busy machine.
-        assert running.end() < shutdown.DEADLINE_SECONDS + 8
-    assert running.lines("The process ends before its telemetry is delivered")
+
+    def seconds() -> float:
+        before = len(sink.refused)
+        with script(sink, tmp_path / "console") as running:
+            running.log(5)
+            until(lambda: (len(sink.refused) > before or None, "no try"), what="an export hangs")
+            took = running.end()
+        assert running.lines("The process ends before its telemetry is delivered")
+        return took
+
+    # Beside the deadline, for the interpreter's own end on a busy machine.
+    timing.assert_within(shutdown.DEADLINE_SECONDS + 8, seconds, what="the end")
 
 
 def lost(sink: Sink, item: str) -> dict[str, int]:
@@ -332,7 +338,7 @@ def test_a_flush_waits_no_longer_than_asked() -> None:
 
 def test_what_is_too_old_is_given_up(counts: list[tuple[str, int, str]]) -> None:
     exporter = Scripted(result=SpanExportResult.FAILURE)
-    buffered = BufferedSpanExporter(exporter, Bounds(age_s=0.3))
+    buffered = BufferedSpanExporter(exporter, Bounds(age_s=1))
     buffered.export(spans("a", "b"))
     lost = ("span.exported", 2, "expired")
     until(lambda: (lost in counts or None, counts), what="the loss is counted")
@@ -396,7 +402,7 @@ def test_an_exporter_that_raises_costs_its_batch_alone(counts: list[tuple[str, i
 
 def otlp(sink: Sink, **bounds: Any) -> BufferedSpanExporter:
     arguments = exporter_arguments()[OTLPSpanExporter]
-    exporter = OTLPSpanExporter(endpoint=f"{sink.url}/v1/traces", timeout=1, **arguments)
+    exporter = OTLPSpanExporter(endpoint=f"{sink.url}/v1/traces", timeout=60, **arguments)
     return BufferedSpanExporter(exporter, Bounds(**bounds))
 
 
@@ -438,11 +444,10 @@ def test_a_server_s_wish_to_wait_is_respected(sink: Sink) -> None:
     buffered = otlp(sink)
     buffered.export(spans("a"))
     until(lambda: (bool(sink.refused) or None, "none"), what="a try is refused")
-    refused = time.monotonic()
     sink.fault = otlp_sink.no_fault
     assert buffered.force_flush(60_000)
-    # From when the request was seen here, a little before its answer.
-    assert time.monotonic() - refused > 1.5
+    # From one request to the next; the first came a little before its answer.
+    assert sink.requests[0].at - sink.refused[0].at > 1.5
     buffered.shutdown()
     assert names(sink) == ["a"]
 

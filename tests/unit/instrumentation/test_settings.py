@@ -114,7 +114,6 @@ def rounds() -> list[dict[str, str]]:
 
 
 @pytest.mark.slow  # two dozen starts
-@pytest.mark.timeout(1800)
 def test_whatever_is_taken_starts_and_all_signals_arrive(folder: Path) -> None:
     switched = [({name: value}, off) for (name, value), off in SWITCHES.items()]
     expected = [(variables, frozenset[str]()) for variables in rounds()] + switched

@@ -82,9 +82,7 @@ class Script:
             )
 
     def __enter__(self) -> "Script":
-        until(
-            lambda: ("ready" in self.console or None, self.console), what="it runs", deadline_s=120
-        )
+        until(lambda: ("ready" in self.console or None, self.console), what="it runs")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,7 +109,7 @@ def wait_for(sink: Sink, *events: str) -> None:
         found = [body for body in sink.bodies() if body.startswith("event")]
         return found == list(events) or None, (found, len(sink.refused))
 
-    until(probe, what=f"{events} arrive", deadline_s=120)
+    until(probe, what=f"{events} arrive")
 
 
 def test_each_signal_carries_it_and_nothing_shows_it(
@@ -161,7 +159,6 @@ def test_a_change_is_seen_and_costs_nothing(
                 len(sink.refused),
             ),
             what="the event is refused",
-            deadline_s=120,
         )
         if how == "in place":
             file.write_text(f"{SECOND}\n{FIRST}\n", encoding="utf-8")
@@ -184,7 +181,6 @@ def test_a_refusal_says_what_to_do(sink: Sink, tmp_path: Path) -> None:
         until(
             lambda: ("given up" in script.console or None, script.console),
             what="the line about it",
-            deadline_s=120,
         )
         [line] = [one for one in script.console.splitlines() if "given up" in one]
     assert '"error.type":"401"' in line

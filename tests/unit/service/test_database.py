@@ -106,8 +106,9 @@ async def test_who_debugs_sees_who_waited_for_a_connection(
         await pool.wait()
         caplog.clear()
         await _pid(pool)
-        unhindered = len(waits())
         async with pool.connection(), pool.connection():
+            # On a busy machine these may have waited, too.
+            unhindered = len(waits())
             third = asyncio.create_task(_pid(pool))
             await asyncio.wait([third], timeout=20 * database.NOTED_WAIT_S)
             assert not third.done()

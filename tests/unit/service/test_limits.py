@@ -110,20 +110,22 @@ async def test_all_processes_take_from_one_bucket(shared: Callable[[], SharedBuc
 
 async def test_the_shared_bucket_fills_by_its_rate(shared: Callable[[], SharedBuckets]):
     buckets = shared()
-    assert await buckets.take("k", 50, 1) == 0
-    wait = await buckets.take("k", 50, 1)
-    assert 0 < wait <= 0.02
-    end = time.monotonic() + 60
-    while await buckets.take("k", 50, 1):
+    assert await buckets.take("k", 2, 1) == 0
+    end = time.monotonic() + 240
+    # A slow machine may be so late that it is full again.
+    while wait := await buckets.take("k", 2, 1):
+        assert 0 < wait <= 0.5
         assert time.monotonic() < end
+        await asyncio.sleep(0.01)
 
 
 async def test_a_bucket_that_nobody_uses_is_gone(shared: Callable[[], SharedBuckets], url: str):
-    await shared().take("k", 10, 1)
+    # A hundred seconds a token: it is there when it is looked at.
+    await shared().take("k", 0.01, 1)
     client = limits.client(url)
     keys = await client.keys("*")
     assert keys == [b"glasshouse:rate:k"]
-    assert 0 < await client.pttl(keys[0]) <= 1100
+    assert 0 < await client.pttl(keys[0]) <= 101_000
     await client.aclose()
 
 

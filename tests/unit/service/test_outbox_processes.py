@@ -42,7 +42,6 @@ def until_arrived(sink: Sink, count: int) -> None:
     until(
         lambda: ((True if len(arrived(sink)) >= count else None), len(arrived(sink))),
         what=f"{count} records arrived",
-        deadline_s=120,
     )
 
 
