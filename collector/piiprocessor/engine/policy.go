@@ -118,6 +118,7 @@ type ruleEntry struct {
 	Rescan           bool      `yaml:"rescan"`
 	SuppressOnIDKeys bool      `yaml:"suppress_on_id_keys"`
 	OnlyOwnKeys      bool      `yaml:"only_own_keys"`
+	NotInIDs         bool      `yaml:"not_in_ids"`
 	Validate         string    `yaml:"validate"`
 	Checks           []string  `yaml:"checks"`
 	Mask             string    `yaml:"mask"`
@@ -144,7 +145,7 @@ func decodeStrictly(node *yaml.Node, into any, known string) error {
 
 const (
 	ruleFields = " name entity builtin triggers pattern not_preceded_by not_preceded_by_digit_and " +
-		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys only_own_keys suppress_beside_id_words validate checks mask replacement in_lists "
+		"not_followed_by not_followed_by_and_digit context_words context_directly rescan suppress_on_id_keys only_own_keys not_in_ids suppress_beside_id_words validate checks mask replacement in_lists "
 	keyFields = " name exact prefix suffix anywhere glued behind not_behind min_length except_values require_blank text query line require_digit_in_prose overrides_except require_token mask "
 )
 
@@ -421,6 +422,7 @@ func (l *loader) finish() *Engine {
 		r.place = i
 		// An address is never taken for a time, and addresses are many.
 		r.avoidsTimes = r.suppressOnIDKeys && !addressValidators[r.validatorName]
+		r.notInIDs = r.notInIDs || r.avoidsTimes
 	}
 	for _, r := range e.tokenRows {
 		e.masks[strings.Trim(r.masked, "[]")] = true
@@ -496,6 +498,7 @@ func compileRule(node *yaml.Node, checks map[string]*check) (*rule, error) {
 	r := &rule{
 		name: entry.Name, entity: entry.Entity, rescan: entry.Rescan, suppressOnIDKeys: entry.SuppressOnIDKeys, onlyOwnKeys: entry.OnlyOwnKeys,
 		contextDirectly: entry.ContextDirectly, mask: entry.Mask, digest: digestOf(&entry), inLists: entry.InLists,
+		notInIDs: entry.NotInIDs,
 	}
 	if r.mask == "" {
 		r.mask = r.name

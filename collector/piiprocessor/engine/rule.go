@@ -49,6 +49,7 @@ type rule struct {
 	contextDirectly           bool
 	rescan, suppressOnIDKeys  bool
 	onlyOwnKeys               bool
+	notInIDs                  bool // its pattern sees no ids, see withoutIDs
 	inLists                   bool
 	besideIDWords             idWordHits
 	avoidsTimes               bool
@@ -72,8 +73,12 @@ func (e *Engine) find(edits []edit, r *rule, k *keyInfo, s string, h *Hits) []ed
 	if r.find != nil {
 		return e.findByHand(edits, r, k, s, h)
 	}
+	seen := s
+	if r.notInIDs {
+		seen = withoutIDs(s)
+	}
 	for pos := 0; pos < len(s); {
-		m := r.pattern.FindStringSubmatchIndex(s[pos:])
+		m := r.pattern.FindStringSubmatchIndex(seen[pos:])
 		if m == nil {
 			break
 		}

@@ -14,7 +14,7 @@ import (
 // and words complaints alike.
 var fieldTypes = map[string]func(node *yaml.Node) (*yaml.Node, string){
 	"text": isSwitch, "query": isSwitch, "line": isSwitch, "require_digit_in_prose": isSwitch, "overrides_except": isSwitch,
-	"rescan": isSwitch, "suppress_on_id_keys": isSwitch, "only_own_keys": isSwitch,
+	"rescan": isSwitch, "suppress_on_id_keys": isSwitch, "only_own_keys": isSwitch, "not_in_ids": isSwitch,
 	"name": isText, "mask": isText, "entity": isText, "builtin": isText, "pattern": isText, "validate": isText, "replacement": isText,
 	"not_preceded_by": isText, "not_preceded_by_digit_and": isText, "not_followed_by": isText, "not_followed_by_and_digit": isText,
 	"exact": areTexts, "suffix": areTexts, "anywhere": areTexts, "context_words": areTexts,

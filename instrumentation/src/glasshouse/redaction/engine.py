@@ -15,6 +15,7 @@ from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.emails import EmailPattern
 from glasshouse.redaction.fold import fold
 from glasshouse.redaction.forms import is_not_words
+from glasshouse.redaction.ids import without_ids
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
@@ -247,7 +248,7 @@ class Engine:
         edits: list[Edit] = []
         pos = 0
         size = len(text)
-        search = _search(rule, text)
+        search = _search(rule, without_ids(text) if rule.not_in_ids else text)
         while pos < size:
             match = search(pos)
             if match is None:

@@ -62,7 +62,7 @@ _RULE_FIELDS: Final = frozenset(
     | {"context_words"}
     | {"not_preceded_by", "not_preceded_by_digit_and", "not_followed_by"}
     | {"not_followed_by_and_digit", "suppress_on_id_keys", "only_own_keys"}
-    | {"mask", "replacement", "in_lists"}
+    | {"not_in_ids", "mask", "replacement", "in_lists"}
     | {"context_directly", "suppress_beside_id_words"}
 )
 _RENAMED: Final = {
@@ -143,6 +143,8 @@ class Rule:
     rescan: bool
     suppress_on_id_keys: bool
     only_own_keys: bool
+    not_in_ids: bool
+    """Whether its pattern sees no ids: see `ids`."""
     suppress_beside_id_words: IdWordHits
     validate: str
     checks: tuple[Check, ...]
@@ -492,6 +494,7 @@ class _Reader:
             rescan=bool(entry.get("rescan")),
             suppress_on_id_keys=bool(entry.get("suppress_on_id_keys")),
             only_own_keys=bool(entry.get("only_own_keys")),
+            not_in_ids=_not_in_ids(entry),
             suppress_beside_id_words=_beside_id_words(entry, complain),
             validate=validate,
             checks=tuple(self._checks[one] for one in entry.get("checks", ())),
@@ -566,6 +569,12 @@ def _case_forms(word: str) -> tuple[bytes, ...]:
     upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in word)
     forms = (word, upper, upper[0] + word[1:])
     return tuple(dict.fromkeys(form.encode().lower() for form in forms))
+
+
+def _not_in_ids(entry: Mapping[str, Any]) -> bool:
+    """Return whether a rule says so, or is one of numbers that an id can hold by chance."""
+    numbers = bool(entry.get("suppress_on_id_keys")) and entry.get("validate") not in ADDRESSES
+    return numbers or bool(entry.get("not_in_ids"))
 
 
 def _beside_id_words(entry: Mapping[str, Any], complain: Any) -> IdWordHits:

@@ -11,7 +11,7 @@ import yaml
 
 _SWITCHES: Final = frozenset(
     {"text", "query", "line", "require_digit_in_prose", "overrides_except"}
-    | {"rescan", "suppress_on_id_keys", "only_own_keys"}
+    | {"rescan", "suppress_on_id_keys", "only_own_keys", "not_in_ids"}
 )
 _TEXTS: Final = frozenset(
     {"name", "mask", "entity", "builtin", "pattern", "validate", "replacement"}

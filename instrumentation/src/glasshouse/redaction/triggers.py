@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
+from glasshouse.redaction.ids import without_ids
 from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.late import late_property
 from glasshouse.redaction.needs import COUNTED, FOLDS_TO_ASCII, Count, Literal
@@ -46,11 +47,14 @@ class Triggers:
         self._skip_hex_ids = shipped
         self._all = (1 << len(rules)) - 1
         self._suppressed_on_ids = self._only_own = self._pairs = self._tokens = 0
+        self._not_in_ids = 0
         for place, rule in enumerate(rules):
             if rule.suppress_on_id_keys:
                 self._suppressed_on_ids |= 1 << place
             if rule.only_own_keys:
                 self._only_own |= 1 << place
+            if rule.not_in_ids:
+                self._not_in_ids |= 1 << place
             if rule.builtin == "pairs":
                 self._pairs |= 1 << place
             elif rule.builtin:
@@ -70,7 +74,12 @@ class Triggers:
         of_an_id = _HEX_DIGITS <= len(text) <= _LONGEST_HEX_ID
         if of_an_id and self._skip_hex_ids and self._is_hex_id(text):
             return 0
-        possible = self._possible(text)
+        possible = self._possible(text, self._all)
+        blanked = text
+        if possible & self._not_in_ids:
+            blanked = without_ids(text)
+            if blanked is not text:
+                possible &= ~self._not_in_ids | self._possible(blanked, self._not_in_ids)
         if key.exempt:
             spared = self._suppressed_on_ids
             if len(text) < key.own_from:
@@ -84,7 +93,9 @@ class Triggers:
             possible &= ~self._tokens
         if possible & self._grouped:
             for group in self._groups:
-                if possible & group.bits and not group.matches(text):
+                if possible & group.bits and not group.matches(
+                    blanked if group.not_in_ids else text
+                ):
                     possible &= ~group.bits
         return possible
 
@@ -111,9 +122,9 @@ class Triggers:
                 return False
         return True
 
-    def _possible(self, text: bytes) -> int:
+    def _possible(self, text: bytes, among: int) -> int:
         if not text.isascii() and any(c in text for c in FOLDS_TO_ASCII):
-            return self._all
+            return among
         words = text.translate(_WORDS_AS_A)
         counts = (
             len(text.translate(None, NOT_DIGITS)),
@@ -133,6 +144,7 @@ class Triggers:
             if len(self._known) < _MOST_KNOWN:
                 self._known[counts] = known
         possible, counted = known
+        possible &= among
         if possible & self._literals.bits & ~counted:
             possible &= self._literals.kept(text, possible, counted)
         return possible
@@ -312,8 +324,9 @@ def _as_pattern(literal: Literal) -> str:
 class _Group:
     """Some rules, and one search for whether any of their patterns matches."""
 
-    def __init__(self, rules: Sequence[tuple[int, Any]]) -> None:
+    def __init__(self, rules: Sequence[tuple[int, Any]], *, not_in_ids: bool) -> None:
         self.bits = _all_of(bit for bit, _ in rules)
+        self.not_in_ids = not_in_ids
         self._patterns = [pattern for _, pattern in rules]
         self._united: Any = None
 
@@ -332,20 +345,21 @@ def _groups(rules: Sequence[Rule]) -> list[_Group]:
     A rule that looks again within what it matched is one that often matches in vain, and would
     have all others of its group tried as often.
     """
-    kinds: dict[tuple[bool, bool], list[tuple[int, Any]]] = {}
+    kinds: dict[tuple[bool, bool, bool], list[tuple[int, Any]]] = {}
     groups: list[_Group] = []
     for place, rule in enumerate(rules):
         if rule.pattern is None or rule.rescan:
             continue
         member = (1 << place, rule.pattern)
         if not hasattr(rule.pattern, "pattern"):
-            groups.append(_Group([member]))
+            groups.append(_Group([member], not_in_ids=rule.not_in_ids))
         else:
-            kind = (bool(rule.needs.any_of), bool(rule.context_words))
+            kind = (rule.not_in_ids, bool(rule.needs.any_of), bool(rule.context_words))
             kinds.setdefault(kind, []).append(member)
-    for members in kinds.values():
+    for kind, members in kinds.items():
         groups += [
-            _Group(members[start : start + _GROUP]) for start in range(0, len(members), _GROUP)
+            _Group(members[start : start + _GROUP], not_in_ids=kind[0])
+            for start in range(0, len(members), _GROUP)
         ]
     return groups
 
