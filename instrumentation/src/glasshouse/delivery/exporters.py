@@ -21,12 +21,21 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from glasshouse import shutdown
-from glasshouse.delivery.attempts import Attempts
+from glasshouse.delivery.attempts import NOT_ENCODABLE, Attempts
 from glasshouse.delivery.bounds import Bounds, bounds_from
 from glasshouse.delivery.counting import Counts
-from glasshouse.delivery.kinds import LOGS, METRICS, TRACES, Kind
+from glasshouse.delivery.kinds import (
+    ENCODED_LOGS,
+    ENCODED_TRACES,
+    LOGS,
+    METRICS,
+    TRACES,
+    Kind,
+)
 from glasshouse.delivery.reporting import Reporter
 from glasshouse.delivery.sender import Sender
+from glasshouse.encoding.encoders import Logs, Spans
+from glasshouse.encoding.upstream import takes_encoded
 
 # What the end of the process needs beside the delivery, in seconds.
 _MARGIN_S: Final = 0.3
@@ -48,6 +57,14 @@ def _sender(kind: Kind, exporter: Any, succeeded: Any, bounds: Bounds | None) ->
     )
 
 
+def _put(sender: Sender, encoder: Spans | Logs | None, batch: Sequence[Any]) -> bool:
+    if encoder is None:
+        return sender.put(batch)
+    encoded, failed = encoder.encode(batch)
+    sender.refuse(failed, NOT_ENCODABLE)
+    return sender.put(encoded) if len(encoded) else True
+
+
 def _close(sender: Sender) -> None:
     sender.close(max(0.0, shutdown.remaining() - _MARGIN_S))
 
@@ -57,10 +74,12 @@ class BufferedSpanExporter(SpanExporter):
 
     def __init__(self, exporter: SpanExporter, bounds: Bounds | None = None) -> None:
         self._exporter = exporter
-        self._sender = _sender(TRACES, exporter, SpanExportResult.SUCCESS, bounds)
+        self._encoder = Spans() if takes_encoded(exporter) else None
+        kind = ENCODED_TRACES if self._encoder else TRACES
+        self._sender = _sender(kind, exporter, SpanExportResult.SUCCESS, bounds)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        taken = self._sender.put(spans)
+        taken = _put(self._sender, self._encoder, spans)
         return SpanExportResult.SUCCESS if taken else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
@@ -76,10 +95,12 @@ class BufferedLogExporter(LogRecordExporter):
 
     def __init__(self, exporter: LogRecordExporter, bounds: Bounds | None = None) -> None:
         self._exporter = exporter
-        self._sender = _sender(LOGS, exporter, LogRecordExportResult.SUCCESS, bounds)
+        self._encoder = Logs() if takes_encoded(exporter) else None
+        kind = ENCODED_LOGS if self._encoder else LOGS
+        self._sender = _sender(kind, exporter, LogRecordExportResult.SUCCESS, bounds)
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        taken = self._sender.put(batch)
+        taken = _put(self._sender, self._encoder, batch)
         return LogRecordExportResult.SUCCESS if taken else LogRecordExportResult.FAILURE
 
     def shutdown(self) -> None:

@@ -1,10 +1,12 @@
 """What the buffer has to know of spans, log records and metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricsData
+
+from glasshouse.encoding.batches import Batch
 
 # Rough sizes in bytes: what an item takes beside its texts, and a value that is no text.
 _ITEM: Final = 200
@@ -94,6 +96,10 @@ def _never(newer: Any, older: Any) -> bool:
     return False
 
 
+def _encoded_size(batch: Batch) -> int:
+    return batch.size
+
+
 def _joined(batches: Sequence[Sequence[Any]]) -> list[Any]:
     return [item for batch in batches for item in batch]
 
@@ -114,6 +120,9 @@ LOGS: Final = Kind(
     join=_joined,
     replaces=_never,
 )
+# The same, encoded already.
+ENCODED_TRACES: Final = replace(TRACES, size=_encoded_size, join=Batch.joined)
+ENCODED_LOGS: Final = replace(LOGS, size=_encoded_size, join=Batch.joined)
 METRICS: Final = Kind(
     signal="metrics",
     item="metric_data_point",

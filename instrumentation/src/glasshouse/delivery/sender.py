@@ -134,6 +134,12 @@ class Sender:
         self._lose(full, BUFFER_FULL)
         return True
 
+    def refuse(self, count: int, reason: str) -> None:
+        """Count items that cannot be put."""
+        self._lose(count, reason, was_taken=False)
+        if count:
+            self._reporter.failing(self._kind.signal, reason, is_kept=False)
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that came in so far is done with; return whether it is."""
         state = self._state

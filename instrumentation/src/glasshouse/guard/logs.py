@@ -44,6 +44,17 @@ class RedactedLogRecord(LogRecord):
         return _RAW not in vars(self)
 
 
+_UNTOUCHED: Final = frozenset({*_PLAIN, _RAW})
+
+
+def raw_of(log: object) -> LogRecord | None:
+    """Return what a copy is made of; None where it was made or written to, or is no such copy."""
+    if type(log) is not RedactedLogRecord:
+        return None
+    own = vars(log)
+    return own.get(_RAW) if own.keys() == _UNTOUCHED else None
+
+
 def redacted(record: ReadWriteLogRecord) -> ReadWriteLogRecord:
     """Return a copy of a record that may leave."""
     # Not by its constructor, which reads all attributes.

@@ -58,6 +58,11 @@ class RedactedSpan(ReadableSpan):
         return self._dropped[2]
 
 
+def raw_of(span: object) -> ReadableSpan | None:
+    """Return what a copy is made of; None where it was made, or is no such copy."""
+    return vars(span).get(_RAW) if type(span) is RedactedSpan else None
+
+
 def redacted(span: ReadableSpan) -> ReadableSpan:
     """Return the copy of a span that may leave, the same each time."""
     if isinstance(span, RedactedSpan):

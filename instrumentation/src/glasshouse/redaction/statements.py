@@ -9,7 +9,7 @@ from typing import Any, Final
 
 # Where instrumentations put a statement: the stable conventions, then the old ones.
 TEXTS: Final = ("db.query.text", "db.statement")
-_SYSTEMS: Final = ("db.system.name", "db.system")
+SYSTEMS: Final = ("db.system.name", "db.system")
 # Their instrumentations put placeholders in place of values themselves, or record none.
 _NO_SQL: Final = frozenset(
     {"dynamodb", "elasticsearch", "memcached", "mongodb", "opensearch", "redis", "valkey"}
@@ -76,7 +76,7 @@ def with_statements(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in TEXTS:
         statement = attributes.get(name)
         if isinstance(statement, str):
-            system = next((str(attributes[key]) for key in _SYSTEMS if key in attributes), "")
+            system = next((str(attributes[key]) for key in SYSTEMS if key in attributes), "")
             if system not in _NO_SQL:
                 changed[name] = without_values(statement, system)
     return {**attributes, **changed} if changed else attributes

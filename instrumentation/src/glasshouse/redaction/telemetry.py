@@ -81,11 +81,11 @@ class TelemetryRedactor:
             self._unchecked(signal)
             return marker(item)
 
-    def _attributes(self, attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    def attributes(self, attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """Return the same object where nothing is found."""
         if not attributes:
             return attributes
-        items = _plain(attributes).items()
+        items = plain(attributes).items()
         unknown = [
             (key, value)
             for key, value in items
@@ -94,7 +94,7 @@ class TelemetryRedactor:
         ]
         changed: dict[str, tuple[str, Any]] = {}
         for key, value in unknown:
-            name, new = repair.text(self._redactor.name(key)), self._attribute(key, value)
+            name, new = self.name(key), self.attribute(key, value)
             if new is not value or name is not key:
                 changed[key] = (name, new)
             elif type(value) is str and type(key) is str and len(value) <= _LONGEST_KNOWN:
@@ -108,19 +108,28 @@ class TelemetryRedactor:
             self._known = set()
         self._known.add((key, value))
 
-    def _attribute(self, key: str, value: Any) -> Any:
+    def name(self, key: str) -> str:
+        return repair.text(self._redactor.name(key))
+
+    def attribute(self, key: str, value: Any) -> Any:
         new = repair.attribute(self._redactor.value(value, key))
         # A list is copied even where nothing is found.
         return value if type(new) is type(value) and new == value else new
 
-    def _text(self, text: str | None) -> str | None:
+    def body(self, body: Any) -> Any:
+        # Not cleaned by the SDK, as attributes are: it may hold itself.
+        if not isinstance(body, str):
+            body = Reader().plain(body)
+        return repair.attribute(self._redactor.value(body))
+
+    def text(self, text: str | None) -> str | None:
         return repair.text(self._redactor.text(repair.text(text))) if text else text
 
     def _resource(self, resource: Resource) -> Resource:
         known = self._resources.get(id(resource))
         if known is not None and known[0] is resource:
             return known[1]
-        attributes = self._attributes(resource.attributes)
+        attributes = self.attributes(resource.attributes)
         redacted = resource
         if attributes is not resource.attributes:
             redacted = Resource(dict(attributes or {}), resource.schema_url)
@@ -136,10 +145,10 @@ class TelemetryRedactor:
         if known is not None and known[0] is scope:
             return known[1]
         redacted = InstrumentationScope(
-            self._text(scope.name) or "",
-            self._text(scope.version),
-            self._text(scope.schema_url),
-            self._attributes(scope.attributes),
+            self.text(scope.name) or "",
+            self.text(scope.version),
+            self.text(scope.schema_url),
+            self.attributes(scope.attributes),
         )
         # Scopes are compared by what they say.
         redacted = scope if redacted == scope else redacted
@@ -148,7 +157,7 @@ class TelemetryRedactor:
         self._scopes[id(scope)] = (scope, redacted)
         return redacted
 
-    def _context(self, context: SpanContext | None) -> SpanContext | None:
+    def context(self, context: SpanContext | None) -> SpanContext | None:
         if context is None or not context.trace_state:
             return context
         kept = {
@@ -168,10 +177,12 @@ class TelemetryRedactor:
 
     def _span(self, span: ReadableSpan) -> ReadableSpan:
         before, state = span.attributes, span.status
-        name, description = self._text(span.name) or "", self._text(state.description)
+        name, description = self.text(span.name) or "", self.text(state.description)
         start, end = repair.moment(span.start_time), repair.moment(span.end_time)
-        attributes = self._attributes(with_statements(before) if before else before)
-        context, parent = self._context(span.context), self._context(span.parent)
+        # A time that cannot be repaired would make the span last for decades.
+        start, end = start or end, end or start
+        attributes = self.attributes(with_statements(before) if before else before)
+        context, parent = self.context(span.context), self.context(span.parent)
         resource, scope = self._resource(span.resource), self._scope(span.instrumentation_scope)
         events = [self._event(event) for event in span.events]
         links = [self._link(link) for link in span.links]
@@ -198,23 +209,22 @@ class TelemetryRedactor:
             links=links,
             kind=span.kind,
             status=Status(state.status_code, description),
-            # A time that cannot be repaired would make the span last for decades.
-            start_time=start or end,
-            end_time=end or start,
+            start_time=start,
+            end_time=end,
             instrumentation_scope=scope,
         )
 
     def _event(self, event: Event) -> Event:
         return Event(
-            self._text(event.name) or "",
-            self._attributes(event.attributes),
+            self.text(event.name) or "",
+            self.attributes(event.attributes),
             # The SDK's own default is the present, too late here.
             repair.moment(event.timestamp) or 0,
         )
 
     def _link(self, link: Link) -> Link:
-        context = self._context(link.context)
-        return Link(context or link.context, self._attributes(link.attributes))
+        context = self.context(link.context)
+        return Link(context or link.context, self.attributes(link.attributes))
 
     def _span_marker(self, span: ReadableSpan) -> ReadableSpan:
         context = span.context
@@ -244,14 +254,10 @@ class TelemetryRedactor:
 
     def _log(self, log: LogRecord) -> LogRecord:
         log = copy.copy(log)
-        body = log.body
-        # Not cleaned by the SDK, as attributes are: it may hold itself.
-        if not isinstance(body, str):
-            body = Reader().plain(body)
-        log.body = repair.attribute(self._redactor.value(body))
-        log.attributes = self._attributes(log.attributes)
-        log.event_name = self._text(log.event_name)
-        log.severity_text = self._text(log.severity_text)
+        log.body = self.body(log.body)
+        log.attributes = self.attributes(log.attributes)
+        log.event_name = self.text(log.event_name)
+        log.severity_text = self.text(log.severity_text)
         log.timestamp = repair.moment(log.timestamp)
         log.observed_timestamp = repair.moment(log.observed_timestamp) or 0
         # The exporter would take its text from the exception itself.
@@ -295,14 +301,14 @@ class TelemetryRedactor:
         points = self._kept(self._point, metric.data.data_points)
         return dataclasses.replace(
             metric,
-            name=self._text(metric.name),
-            description=self._text(metric.description),
-            unit=self._text(metric.unit),
+            name=self.text(metric.name),
+            description=self.text(metric.description),
+            unit=self.text(metric.unit),
             data=dataclasses.replace(metric.data, data_points=points),
         )
 
     def _point(self, point: Any) -> Any:
-        changes: dict[str, Any] = {"attributes": self._attributes(point.attributes)}
+        changes: dict[str, Any] = {"attributes": self.attributes(point.attributes)}
         for name in ("value", "sum", "min", "max"):
             measured = getattr(point, name, None)
             if (fitting := repair.number(measured)) is not measured:
@@ -313,14 +319,14 @@ class TelemetryRedactor:
                 dataclasses.replace(
                     one,
                     value=repair.number(one.value),
-                    filtered_attributes=self._attributes(one.filtered_attributes),
+                    filtered_attributes=self.attributes(one.filtered_attributes),
                 )
                 for one in exemplars
             ]
         return dataclasses.replace(point, **changes)
 
 
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy. The SDK's attributes have a way to copy much faster than item by item."""
     copied = getattr(attributes, "copy", None)
     plain = copied() if callable(copied) else None

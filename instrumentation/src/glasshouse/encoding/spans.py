@@ -1,0 +1,167 @@
+"""Spans as messages `Span` of OTLP.
+
+https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode
+
+from glasshouse.encoding.attributes import Attributes, Texts
+from glasshouse.encoding.memory import Memory
+from glasshouse.encoding.origins import Origin, Origins
+from glasshouse.encoding.wire import count, fixed64, sized
+from glasshouse.redaction import repair
+from glasshouse.redaction.statements import SYSTEMS, TEXTS, with_statements
+from glasshouse.redaction.telemetry import TelemetryRedactor, plain
+
+_KINDS: Final = {
+    SpanKind.INTERNAL: b"\x30\x01",
+    SpanKind.SERVER: b"\x30\x02",
+    SpanKind.CLIENT: b"\x30\x03",
+    SpanKind.PRODUCER: b"\x30\x04",
+    SpanKind.CONSUMER: b"\x30\x05",
+}
+_CODES: Final = {StatusCode.UNSET: b"", StatusCode.OK: b"\x18\x01", StatusCode.ERROR: b"\x18\x02"}
+_UNSET: Final = b"\x7a\x00"
+# Whether the parent is in another process is known; is it so.
+_HERE: Final = b"\x00\x01\x00\x00"
+_REMOTE: Final = b"\x00\x03\x00\x00"
+_QUERY, _STATEMENT = TEXTS
+_LONGEST_STATEMENTS: Final = 2048
+_MOST_STATEMENTS: Final = 256
+
+
+@functools.cache
+def _has_fields(kind: type[Any]) -> bool:
+    return kind.__module__ == "opentelemetry.sdk.trace" or kind.__module__.startswith("glasshouse.")
+
+
+def _held(span: Any) -> tuple[Any, Any, Any]:
+    """Return attributes, events and links. Their properties copy all of them each time."""
+    kind: type[Any] = type(span)
+    if _has_fields(kind):
+        return span._attributes, span._events, span._links
+    return span.attributes, span.events, span.links
+
+
+class SpanEncoder:
+    """Redacts and encodes spans at once.
+
+    redactor: None for spans that have been redacted already.
+    """
+
+    def __init__(self, redactor: TelemetryRedactor | None) -> None:
+        self._redactor = redactor
+        self._origins = Origins(redactor, "traces")
+        self._attributes = Attributes(b"\x4a", redactor)
+        self._of_events = Attributes(b"\x1a", redactor)
+        self._of_links = Attributes(b"\x22", redactor)
+        self._texts = Texts(None if redactor is None else redactor.text)
+        self._clean_statements = Memory(_MOST_STATEMENTS, _MOST_STATEMENTS * _LONGEST_STATEMENTS)
+
+    def encode(self, span: Any) -> tuple[Origin, bytes]:
+        """Return where a span comes from, and itself as a field of a `ScopeSpans`.
+
+        Raises:
+            Exception: it cannot be encoded.
+        """
+        origin = self._origins.origin(span.resource, span.instrumentation_scope)
+        context, parent = span.get_span_context(), span.parent
+        out = [
+            b"\x0a\x10",
+            context.trace_id.to_bytes(16, "big"),
+            b"\x12\x08",
+            context.span_id.to_bytes(8, "big"),
+        ]
+        if context.trace_state:
+            out.append(b"\x1a" + sized(self._state(context)))
+        flags = _HERE
+        if parent:
+            out += (b"\x22\x08", parent.span_id.to_bytes(8, "big"))
+            flags = _REMOTE if parent.is_remote else _HERE
+        if name := span.name:
+            out += (b"\x2a", self._texts.sized(name))
+        out.append(_KINDS[span.kind])
+        self._times(out, span.start_time, span.end_time)
+        attributes, events, links = _held(span)
+        if attributes:
+            self._attributes.extend(out, self._with_statements(plain(attributes)))
+        if events:
+            out += [b"\x5a" + sized(self._event(event)) for event in events]
+        if links:
+            out += [b"\x6a" + sized(self._link(link)) for link in links]
+        if dropped := span.dropped_attributes:
+            out += (b"\x50", count(dropped))
+        if dropped := span.dropped_events:
+            out += (b"\x60", count(dropped))
+        if dropped := span.dropped_links:
+            out += (b"\x70", count(dropped))
+        out += (self._status(span.status), b"\x85\x01", flags)
+        return origin, b"\x12" + sized(b"".join(out))
+
+    def _times(self, out: list[bytes], start: Any, end: Any) -> None:
+        if self._redactor is not None:
+            start, end = repair.moment(start), repair.moment(end)
+            # A time that cannot be repaired would make the span last for decades.
+            start, end = start or end, end or start
+        if start:
+            out += (b"\x39", fixed64(start))
+        if end:
+            out += (b"\x41", fixed64(end))
+
+    def _with_statements(self, attributes: dict[str, Any]) -> Mapping[str, Any]:
+        """Return attributes whose statements have no values."""
+        if self._redactor is None or (_QUERY not in attributes and _STATEMENT not in attributes):
+            return attributes
+        said = tuple([attributes.get(name, "") for name in (*SYSTEMS, *TEXTS)])
+        is_plain = all(type(one) is str for one in said)
+        if is_plain and self._clean_statements.get(said) is not None:
+            return attributes
+        stripped = with_statements(attributes)
+        size = sum(map(len, said)) if is_plain else _LONGEST_STATEMENTS
+        is_clean = all(stripped.get(name) == attributes.get(name) for name in TEXTS)
+        if is_clean and size < _LONGEST_STATEMENTS:
+            self._clean_statements.put(said, b"clean", size)
+        return stripped
+
+    def _event(self, event: Any) -> bytes:
+        moment = event.timestamp
+        if self._redactor is not None:
+            moment = repair.moment(moment)
+        out = [b"\x09", fixed64(moment or 0)]
+        if name := event.name:
+            out += (b"\x12", self._texts.sized(name))
+        self._of_events.extend(out, event.attributes)
+        if dropped := event.dropped_attributes:
+            out += (b"\x20", count(dropped))
+        return b"".join(out)
+
+    def _link(self, link: Link) -> bytes:
+        context = link.context
+        out = [
+            b"\x0a\x10",
+            context.trace_id.to_bytes(16, "big"),
+            b"\x12\x08",
+            context.span_id.to_bytes(8, "big"),
+        ]
+        self._of_links.extend(out, link.attributes)
+        if dropped := link.dropped_attributes:
+            out += (b"\x28", count(dropped))
+        out += (b"\x35", _REMOTE if context.is_remote else _HERE)
+        return b"".join(out)
+
+    def _state(self, context: SpanContext) -> bytes:
+        kept = context if self._redactor is None else self._redactor.context(context)
+        items = kept.trace_state.items() if kept else ()
+        return ",".join([f"{key}={value}" for key, value in items]).encode()
+
+    def _status(self, status: Any) -> bytes:
+        if status is None and self._redactor is None:
+            return b""
+        code = _CODES[status.status_code]
+        if not (description := status.description):
+            return _UNSET if not code else b"\x7a" + sized(code)
+        return b"\x7a" + sized(b"\x12" + self._texts.sized(description) + code)
