@@ -6,10 +6,10 @@ import os
 import threading
 from typing import Final
 
-from opentelemetry._logs import NoOpLogger, get_logger
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from glasshouse.capture.counting import count_lost
+from glasshouse.capture.loggers import emit
 from glasshouse.capture.talkative import is_talkative
 from glasshouse.capture.translate import level_of, translate
 
@@ -60,9 +60,7 @@ def export(record: logging.LogRecord) -> None:
         name = str(record.name)
         if not _is_wanted(name, record):
             return
-        logger = get_logger(name)
-        if not isinstance(logger, NoOpLogger):
-            logger.emit(translate(record, with_code=_settings.with_code))
+        emit(name, lambda: translate(record, with_code=_settings.with_code))
     except Exception:  # noqa: BLE001 (a log call never raises into the application)
         count_lost()
     finally:
