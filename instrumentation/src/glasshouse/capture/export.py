@@ -29,9 +29,9 @@ def _is_about_an_export(name: str) -> bool:
     if library == _OF_THE_SDK:
         return True
     # Applications suppress instrumentation, too; what they log then is theirs.
-    return not is_instrumentation_enabled() and (
+    return (
         library in _CLIENTS or threading.current_thread().name.startswith(_THREADS)
-    )
+    ) and not is_instrumentation_enabled()
 
 
 def _was_exported_elsewhere(record: logging.LogRecord) -> bool:

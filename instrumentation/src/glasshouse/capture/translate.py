@@ -61,23 +61,25 @@ def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecor
     Args:
         with_code: also say where the call stands, in ``code.*``.
     """
-    reader = Reader()
+    reader: Reader | None = None
     attributes: dict[str, Any] = {}
     for name, value in tuple(vars(record).items()):
         if name not in RESERVED:
-            named = name if type(name) is str and name else reader.name(name)
-            attributes[named] = value if type(value) in _PLAIN else reader.plain(value)
+            if type(name) is not str or not name or type(value) not in _PLAIN:
+                reader = reader or Reader()
+                attributes[reader.name(name)] = reader.plain(value)
+            else:
+                attributes[name] = value
     event_name = None
-    for name in _EVENT_NAMES:
-        found = attributes.pop(name, None)
-        if event_name is None and found is not None:
-            event_name = str(found)
+    if attributes:
+        names = [attributes.pop(name, None) for name in _EVENT_NAMES]
+        event_name = next((str(name) for name in names if name is not None), None)
     if with_code:
         attributes[code_attributes.CODE_FILE_PATH] = record.pathname
         attributes[code_attributes.CODE_FUNCTION_NAME] = record.funcName
         attributes[code_attributes.CODE_LINE_NUMBER] = record.lineno
     if record.exc_info is not None or record.exc_text:
-        attributes |= _exception(record, reader)
+        attributes |= _exception(record, reader or Reader())
     level = str(record.levelname)
     context = get_current()
     span = get_current_span(context).get_span_context()
@@ -102,7 +104,7 @@ def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecor
 
 def _nanoseconds(created: Any) -> int:
     """Return 0, which means unknown, for what is no time."""
-    if not isinstance(created, int | float) or not math.isfinite(created) or created < 0:
+    if not isinstance(created, (int, float)) or not math.isfinite(created) or created < 0:
         return 0
     return int(created * _A_SECOND)
 

@@ -92,7 +92,15 @@ class LogGuard(LogRecordProcessor):
             if len(self._scopes) >= _MOST_SCOPES:
                 self._scopes = {}
             self._scopes[id(scope)] = known
-        processor.queue(ReadableLogRecord(log, last[1], known[1], record.limits))
+        # Not by its constructor, which takes as long as all of the above.
+        made = ReadableLogRecord.__new__(ReadableLogRecord)
+        vars(made).update(
+            log_record=log,
+            resource=last[1],
+            instrumentation_scope=known[1],
+            limits=record.limits,
+        )
+        processor.queue(made)
 
     def _on_emit(self, record: ReadWriteLogRecord) -> None:
         own = redacted(record)
