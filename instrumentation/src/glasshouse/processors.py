@@ -32,7 +32,7 @@ class IdsLogRecordProcessor(Trusted, LogRecordProcessor):
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         record = log_record.log_record
-        if not TraceFlags(record.trace_flags or 0).sampled:
+        if not (record.trace_flags or 0) & TraceFlags.SAMPLED:
             record.trace_id, record.span_id = INVALID_TRACE_ID, INVALID_SPAN_ID
         ids = attributes_of(record.context)
         if ids:

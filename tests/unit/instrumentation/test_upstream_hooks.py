@@ -10,6 +10,7 @@ import inspect
 import logging
 import pkgutil
 import re
+import unittest.mock
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,7 @@ from typing import Any
 
 import procrastinate.worker
 import pytest
+from opentelemetry._logs import LogRecord
 from opentelemetry.distro import OpenTelemetryDistro
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -25,7 +27,8 @@ from opentelemetry.instrumentation import auto_instrumentation
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, ReadWriteLogRecord
+from opentelemetry.sdk._logs._internal import SynchronousMultiLogRecordProcessor
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
@@ -40,6 +43,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import glasshouse
 from glasshouse import guard
+from glasshouse.capture.translate import translate
 from glasshouse.delivery import exporter_arguments
 from glasshouse.distro import _LOADER
 from glasshouse.forks import INSTANCE, forget_counts, keep_given_instance
@@ -52,6 +56,7 @@ SOURCES = Path(glasshouse.__file__).parent
 IMPORTED = {
     "opentelemetry._logs": {
         "LogRecord",
+        "LoggerProvider",
         "NoOpLogger",
         "SeverityNumber",
         "get_logger",
@@ -59,6 +64,7 @@ IMPORTED = {
         "set_logger_provider",
     },
     "opentelemetry.exporter.otlp.proto.common._log_encoder": {"encode_logs"},
+    "opentelemetry._logs._internal": {"ProxyLogger"},
     "opentelemetry.exporter.otlp.proto.http._log_exporter": {"OTLPLogExporter"},
     "opentelemetry.sdk._configuration": {"_OTelSDKConfigurator"},
     "opentelemetry.sdk._logs": {
@@ -99,6 +105,7 @@ REACHED = {
     "_instrument_class_aggregation",
     "_instrument_view_instrument_matches",
     "_links",
+    "_log_record_limits",
     "_logger_provider",
     "_measurement_consumer",
     "_metric_readers",
@@ -299,6 +306,19 @@ def test_a_provider_s_resource_can_be_changed(monkeypatch: pytest.MonkeyPatch) -
     finally:
         for provider in providers:
             provider.shutdown()
+
+
+def test_records_that_skip_their_constructors_have_all_its_fields() -> None:
+    plain = logging.makeLogRecord({"msg": "Paid", "levelno": 20})
+    assert vars(translate(plain)).keys() == vars(LogRecord(body="Paid")).keys()
+    provider, found = LoggerProvider(), list[Any]()
+    with unittest.mock.patch.object(SynchronousMultiLogRecordProcessor, "on_emit") as on_emit:
+        made = ReadWriteLogRecord(LogRecord(body="Paid"))
+        provider.get_logger("shop").emit(LogRecord(body="Paid"))
+        found.append(on_emit.call_args.args[0])
+    provider.shutdown()
+    assert vars(found[0]).keys() == vars(made).keys()
+    assert vars(found[0]).keys() == {"log_record", "resource", "instrumentation_scope", "limits"}
 
 
 def test_an_expression_of_re2_searches_through_what_is_put_in() -> None:

@@ -6,15 +6,21 @@ to go on to root, whose handlers are none of its making. Plain Python writes it 
 
 import logging
 import sys
-from collections.abc import Iterator
 from typing import Any, cast
 
 
 def written_twice(own: logging.Handler, record: logging.LogRecord) -> bool:
     """Return whether ``record`` gets to another handler that writes to the console, too."""
-    reached = list(_reached(record.name))
-    others = [handler for handler in reached if handler is not own and _writes(handler, record)]
-    return own in reached and bool(others) and _has_a_message(record)
+    is_reached = is_elsewhere = False
+    logger: logging.Logger | None = logging.getLogger(record.name)
+    while logger is not None:
+        for handler in logger.handlers:
+            if handler is own:
+                is_reached = True
+            elif not is_elsewhere:
+                is_elsewhere = _writes(handler, record)
+        logger = logger.parent if logger.propagate else None
+    return is_reached and is_elsewhere and _has_a_message(record)
 
 
 def _has_a_message(record: logging.LogRecord) -> bool:
@@ -30,11 +36,3 @@ def _writes(handler: logging.Handler, record: logging.LogRecord) -> bool:
         return False
     stream = cast("logging.StreamHandler[Any]", handler).stream
     return stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
-
-
-def _reached(name: str) -> Iterator[logging.Handler]:
-    """Yield the handlers that a record of this logger gets to, its own first."""
-    logger: logging.Logger | None = logging.getLogger(name)
-    while logger is not None:
-        yield from logger.handlers
-        logger = logger.parent if logger.propagate else None

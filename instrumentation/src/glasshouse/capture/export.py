@@ -6,10 +6,10 @@ import os
 import threading
 from typing import Final
 
-from opentelemetry._logs import NoOpLogger, get_logger
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from glasshouse.capture.counting import count_lost
+from glasshouse.capture.loggers import emit
 from glasshouse.capture.talkative import is_talkative
 from glasshouse.capture.translate import level_of, translate
 
@@ -29,9 +29,9 @@ def _is_about_an_export(name: str) -> bool:
     if library == _OF_THE_SDK:
         return True
     # Applications suppress instrumentation, too; what they log then is theirs.
-    return not is_instrumentation_enabled() and (
+    return (
         library in _CLIENTS or threading.current_thread().name.startswith(_THREADS)
-    )
+    ) and not is_instrumentation_enabled()
 
 
 def _was_exported_elsewhere(record: logging.LogRecord) -> bool:
@@ -60,9 +60,7 @@ def export(record: logging.LogRecord) -> None:
         name = str(record.name)
         if not _is_wanted(name, record):
             return
-        logger = get_logger(name)
-        if not isinstance(logger, NoOpLogger):
-            logger.emit(translate(record, with_code=_settings.with_code))
+        emit(name, lambda: translate(record, with_code=_settings.with_code))
     except Exception:  # noqa: BLE001 (a log call never raises into the application)
         count_lost()
     finally:

@@ -4,14 +4,17 @@ The mapping is the one of OpenTelemetry's own handler: severity by number, the m
 what `extra` holds as attributes, an exception in ``exception.*``.
 """
 
+import functools
 import logging
 import math
 import traceback
+from time import time_ns
 from typing import Any, Final
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import get_current
 from opentelemetry.semconv.attributes import code_attributes, exception_attributes
+from opentelemetry.trace import get_current_span
 
 from glasshouse.redaction.plain import UNREADABLE, Reader
 
@@ -22,6 +25,8 @@ _EVENT_NAMES: Final = ("otel.event.name", "event.name")
 _SEVERITY_TEXTS: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _HIGHEST: Final = logging.CRITICAL + 3
 _A_SECOND: Final = 10**9
+# Those that need no reading.
+_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
 
 
 def level_of(record: logging.LogRecord) -> int:
@@ -30,6 +35,7 @@ def level_of(record: logging.LogRecord) -> int:
     return level if isinstance(level, int) else logging.NOTSET
 
 
+@functools.lru_cache(maxsize=256)
 def severity(level: int) -> SeverityNumber:
     """Return the number of a level: DEBUG, INFO, WARNING, ERROR and CRITICAL, with steps between.
 
@@ -55,33 +61,50 @@ def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecor
     Args:
         with_code: also say where the call stands, in ``code.*``.
     """
-    reader = Reader()
-    attributes: dict[str, Any] = {
-        reader.name(name): reader.plain(value)
-        for name, value in tuple(vars(record).items())
-        if name not in RESERVED
-    }
-    names = [attributes.pop(name, None) for name in _EVENT_NAMES]
+    reader: Reader | None = None
+    attributes: dict[str, Any] = {}
+    for name, value in tuple(vars(record).items()):
+        if name not in RESERVED:
+            if type(name) is not str or not name or type(value) not in _PLAIN:
+                reader = reader or Reader()
+                attributes[reader.name(name)] = reader.plain(value)
+            else:
+                attributes[name] = value
+    event_name = None
+    if attributes:
+        names = [attributes.pop(name, None) for name in _EVENT_NAMES]
+        event_name = next((str(name) for name in names if name is not None), None)
     if with_code:
         attributes[code_attributes.CODE_FILE_PATH] = record.pathname
         attributes[code_attributes.CODE_FUNCTION_NAME] = record.funcName
         attributes[code_attributes.CODE_LINE_NUMBER] = record.lineno
-    attributes |= _exception(record, reader)
+    if record.exc_info is not None or record.exc_text:
+        attributes |= _exception(record, reader or Reader())
     level = str(record.levelname)
-    return LogRecord(
+    context = get_current()
+    span = get_current_span(context).get_span_context()
+    # Not by its constructor, which looks all of this up again.
+    log = LogRecord.__new__(LogRecord)
+    vars(log).update(
         timestamp=_nanoseconds(record.created),
-        context=get_current(),
+        observed_timestamp=time_ns(),
+        context=context,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        trace_flags=span.trace_flags,
         severity_text=_SEVERITY_TEXTS.get(level, level),
         severity_number=severity(level_of(record)),
         body=message(record),
         attributes=attributes,
-        event_name=next((str(name) for name in names if name is not None), None),
+        event_name=event_name,
+        exception=None,
     )
+    return log
 
 
 def _nanoseconds(created: Any) -> int:
     """Return 0, which means unknown, for what is no time."""
-    if not isinstance(created, int | float) or not math.isfinite(created) or created < 0:
+    if not isinstance(created, (int, float)) or not math.isfinite(created) or created < 0:
         return 0
     return int(created * _A_SECOND)
 

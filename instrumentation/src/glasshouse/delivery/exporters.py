@@ -36,6 +36,7 @@ from glasshouse.delivery.reporting import Reporter
 from glasshouse.delivery.sender import Sender
 from glasshouse.encoding.encoders import Logs, Spans
 from glasshouse.encoding.upstream import takes_encoded
+from glasshouse.guard.trusted import Queueing
 
 # What the end of the process needs beside the delivery, in seconds.
 _MARGIN_S: Final = 0.3
@@ -153,12 +154,15 @@ class DeliveringSpanProcessor(BatchSpanProcessor):
         return self._delivery.force_flush(_millis(timeout_millis))
 
 
-class DeliveringLogRecordProcessor(BatchLogRecordProcessor):
+class DeliveringLogRecordProcessor(Queueing, BatchLogRecordProcessor):
     """As above, for log records."""
 
     def __init__(self, exporter: LogRecordExporter) -> None:
         super().__init__(exporter)
         self._delivery = exporter
+
+    def queue(self, record: ReadableLogRecord) -> None:
+        self._batch_processor.emit(record)
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         if not super().force_flush(_millis(timeout_millis)):

@@ -8,12 +8,17 @@ import copy
 from typing import Any, Final
 
 from opentelemetry._logs import LogRecord
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk.resources import Resource
 
 from glasshouse.guard.safely import safely
+from glasshouse.guard.trusted import Queueing
 from glasshouse.redaction.process import telemetry_redactor
 
 _RAW: Final = "_glasshouse_raw"
+_NONE: Final = Context()
+_MOST_SCOPES: Final = 1024
 # Known without redaction, and asked for on the application's thread.
 _PLAIN: Final = ("trace_id", "span_id", "trace_flags", "severity_number", "context")
 
@@ -23,9 +28,10 @@ class RedactedLogRecord(LogRecord):
 
     def __init__(self, log: LogRecord) -> None:
         # Not the base class': its fields are missing until one of them is read.
-        own = vars(self)
-        known = vars(log)
-        own.update({name: known[name] for name in _PLAIN if name in known})
+        known, own = vars(log), vars(self)
+        for name in _PLAIN:
+            if name in known:
+                own[name] = known[name]
         own[_RAW] = log
 
     def __getattr__(self, name: str) -> Any:
@@ -72,9 +78,40 @@ class LogGuard(LogRecordProcessor):
 
     def __init__(self, inner: LogRecordProcessor) -> None:
         self.inner = inner
+        self._queueing = inner if isinstance(inner, Queueing) else None
+        # The last resource, and scopes by their identity: each with what may leave of it.
+        self._resource: tuple[Any, Any] = (None, None)
+        self._scopes: dict[int, tuple[Any, Any]] = {}
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        safely(self.inner, self._on_emit, log_record)
+        if self._queueing is None:
+            safely(self.inner, self._on_emit, log_record)
+        else:
+            safely(self.inner, self._queue, log_record, self._queueing)
+
+    def _queue(self, record: ReadWriteLogRecord, processor: Queueing) -> None:
+        """Queue what the SDK's batch processor would: no reference to the context is kept."""
+        log = RedactedLogRecord(record.log_record)
+        log.context = _NONE
+        resource, last = record.resource or Resource.create({}), self._resource
+        if last[0] is not resource:
+            last = self._resource = resource, telemetry_redactor().resource(resource, "logs")
+        scope = record.instrumentation_scope
+        known = self._scopes.get(id(scope))
+        if known is None or known[0] is not scope:
+            known = scope, telemetry_redactor().scope(scope, "logs")
+            if len(self._scopes) >= _MOST_SCOPES:
+                self._scopes = {}
+            self._scopes[id(scope)] = known
+        # Not by its constructor, which takes as long as all of the above.
+        made = ReadableLogRecord.__new__(ReadableLogRecord)
+        vars(made).update(
+            log_record=log,
+            resource=last[1],
+            instrumentation_scope=known[1],
+            limits=record.limits,
+        )
+        processor.queue(made)
 
     def _on_emit(self, record: ReadWriteLogRecord) -> None:
         own = redacted(record)

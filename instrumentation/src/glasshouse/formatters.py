@@ -1,0 +1,259 @@
+"""The forms of a console line: JSON, JSON as Google's Cloud Logging reads it, and text.
+
+All that a caller may have put in is redacted, as much of it as the calling thread has the time for.
+"""
+
+import datetime
+import functools
+import json
+import logging
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from opentelemetry import trace
+
+from glasshouse.capture.translate import RESERVED
+from glasshouse.context import current_ids
+from glasshouse.events import EVENT_ATTRIBUTE, EVENT_NAME_ATTRIBUTE, field_name
+from glasshouse.redaction import Redactor
+
+_GOOGLE: Final = "logging.googleapis.com/"
+# What Cloud Logging takes out of a line to make the entry's own fields of it, beside those above.
+_READ_BY_GOOGLE: Final = frozenset(
+    ("severity", "time", "timestamp", "timestampSeconds", "timestampNanos", "httpRequest")
+)
+
+_SEVERITIES: Final = (
+    (logging.CRITICAL, "CRITICAL"),
+    (logging.ERROR, "ERROR"),
+    (logging.WARNING, "WARNING"),
+    (logging.INFO, "INFO"),
+    (logging.DEBUG, "DEBUG"),
+)
+
+# What a terminal takes for a command, or what turns the direction of text; the tab is neither.
+_WIDE_CONTROL: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(f"[\\x00-\\x08\\x0a-\\x1f]|{_WIDE_CONTROL.pattern}")
+_SHORT: Final = {"\r": "\\r", "\n": "\\n"}
+_ENCODER: Final = json.JSONEncoder(
+    default=str, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
+
+# Characters, and fields, of a record that needs no bounds; and what a number counts for.
+_LONGEST_SHORT: Final = 512
+_MOST_FIELDS: Final = 64
+_NUMBER: Final = 16
+_NUMBERS: Final = frozenset((int, float))
+# The year 9999 ends.
+_LAST_SECOND: Final = 253_402_300_799.0
+
+
+class JsonFormatter(logging.Formatter):
+    """Write a record as one JSON object: the fixed keys first, the event's fields after.
+
+    Everything that a caller may have put in is redacted, as much of it as the calling thread has
+    the time for.
+    """
+
+    def __init__(self, service: str, redactor: Redactor | None = None) -> None:
+        super().__init__()
+        self._service = service
+        self._redactor = redactor or Redactor.default()
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {**self.head(record)}
+        message = record.getMessage()
+        fields = _fields(record)
+        redactor = self._redactor
+        # The bounds cost more than what is short and ordinary.
+        if record.exc_info or not _is_short(message, fields):
+            redactor = redactor.for_caller()
+        line["message"] = redactor.text(message)
+        line["logger"] = record.name
+        line["service"] = self._service
+        line.update(_ids())
+        line.update(self.span())
+        for key, value in fields.items():
+            # A field cannot pass for one of the fixed keys.
+            name = redactor.name(key)
+            taken = name in line or self.is_reserved(name)
+            line[f"{name}_" if taken else name] = redactor.value(value, key)
+        if record.exc_info:
+            line["exception"] = redactor.text(self.formatException(record.exc_info))
+        return _dump(line)
+
+    def head(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return time and level, by their keys."""
+        return {"timestamp": _moment(record), "level": record.levelname.lower()}
+
+    def span(self) -> dict[str, Any]:
+        """Return what names the current span, by its keys."""
+        return _span()
+
+    def is_reserved(self, name: str) -> bool:
+        """Return whether a field may not have this name, though no fixed key has it now."""
+        return False
+
+
+class GcpFormatter(JsonFormatter):
+    """Write a record as one JSON object whose fixed keys are those that Cloud Logging reads.
+
+    On Cloud Run, GKE and wherever Google's agent takes lines from standard output. ``project`` is
+    the id of the project in whose Cloud Trace the traces are, if any.
+    """
+
+    def __init__(
+        self, service: str, redactor: Redactor | None = None, project: str | None = None
+    ) -> None:
+        super().__init__(service, redactor)
+        self._project = project
+
+    def head(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return time and severity. A level between two of Google's is the lower one."""
+        severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "DEFAULT")
+        return {"severity": severity, "time": _moment(record)}
+
+    def span(self) -> dict[str, Any]:
+        """Return the trace by its name in the project, else by its bare id."""
+        found = _span()
+        if not found:
+            return {}
+        trace_id = found["traceId"]
+        prefix = f"projects/{self._project}/traces/" if self._project else ""
+        return {
+            f"{_GOOGLE}trace": f"{prefix}{trace_id}",
+            f"{_GOOGLE}spanId": found["spanId"],
+            f"{_GOOGLE}trace_sampled": True,
+        }
+
+    def is_reserved(self, name: str) -> bool:
+        return name in _READ_BY_GOOGLE or name.startswith(_GOOGLE)
+
+
+class TextFormatter(logging.Formatter):
+    """Write a record as one line for people, with its fields at the end; redacted as in JSON."""
+
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        self._redactor = redactor or Redactor.default()
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Of all of it: the base class adds the exception's text at the end.
+        return self._redactor.for_caller().text(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        found = self._redactor.for_caller().value(_fields(record))
+        fields = {**found, **_ids(), **_span()}
+        line = " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
+        # One record, one line: a text with a line break could pass for another record, and what
+        # moves a terminal's cursor could hide one.
+        return _encodable(_CONTROL.sub(_escape, line))
+
+
+def _is_short(message: Any, fields: dict[str, Any]) -> bool:
+    """Return whether all that is to be redacted is of the most common kinds, and little."""
+    if type(message) is not str or len(fields) > _MOST_FIELDS:
+        return False
+    size = len(message)
+    for key, value in fields.items():
+        if type(key) is not str:
+            return False
+        size += len(key)
+        if type(value) is str:
+            size += len(value)
+        elif type(value) in _NUMBERS:
+            size += _NUMBER
+        elif value is not None and type(value) is not bool:
+            return False
+    return size <= _LONGEST_SHORT
+
+
+def _encoder() -> Callable[[dict[str, Any]], str]:
+    """Return what `_ENCODER.encode` does, without what that sets up for each text."""
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _ENCODER.encode
+    # No circles are looked for: a redacted value holds none.
+    write: Any = json.encoder.encode_basestring
+    encode: Any = make(None, str, write, None, ":", ",", False, False, False)
+    return lambda line: "".join(encode(line, 0))
+
+
+_encode: Final = _encoder()
+
+
+def _dump(line: dict[str, Any]) -> str:
+    try:
+        text = _encode(line)
+    except (TypeError, ValueError, RecursionError):
+        # Keys that are no text, numbers that are none, circles.
+        text = _ENCODER.encode({key: _plain(value) for key, value in line.items()})
+    return _encodable(text)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def _encodable(text: str) -> str:
+    """Write half a surrogate pair as its escape, which is JSON, too.
+
+    Likewise what a terminal may take for a command beyond ASCII: JSON's encoder leaves it.
+    """
+    if text.isascii():
+        return text
+    text = _WIDE_CONTROL.sub(_escape, text)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}"
+
+
+def _moment(record: logging.LogRecord) -> str:
+    created: Any = record.created
+    if type(created) is not float or not 0 <= created < _LAST_SECOND:
+        moment = datetime.datetime.fromtimestamp(created, tz=datetime.UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    part, whole = math.modf(created)
+    # To the nearest microsecond and then down, as above.
+    micros = round(part * 1_000_000)
+    if micros == 1_000_000:
+        whole, micros = whole + 1, 0
+    return f"{_second(whole)}.{micros // 1000:03d}Z"
+
+
+@functools.lru_cache(maxsize=8)
+def _second(whole: float) -> str:
+    return datetime.datetime.fromtimestamp(whole, tz=datetime.UTC).isoformat()[:19]
+
+
+def _ids() -> dict[str, str]:
+    ids = current_ids()
+    if not ids:
+        return {}
+    if ids.request:
+        return {"correlationId": ids.correlation, "requestId": ids.request}
+    return {"correlationId": ids.correlation}
+
+
+def _span() -> dict[str, str]:
+    span = trace.get_current_span().get_span_context()
+    # The trace of a span that is not sampled does not exist.
+    if span.trace_flags & trace.TraceFlags.SAMPLED and span.is_valid:
+        return {
+            "traceId": trace.format_trace_id(span.trace_id),
+            "spanId": trace.format_span_id(span.span_id),
+        }
+    return {}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    extra = {key: value for key, value in vars(record).items() if key not in RESERVED}
+    event = extra.pop(EVENT_NAME_ATTRIBUTE, None)
+    if event is None:
+        return extra
+    extra.pop(EVENT_ATTRIBUTE, None)
+    return {"event": event, **{field_name(event, key): value for key, value in extra.items()}}
