@@ -175,7 +175,8 @@ class HostPropagator(TextMapPropagator):
 
 def _is_w3c(propagator: TextMapPropagator) -> bool:
     """Return whether it reads the headers ``traceparent``, ``tracestate`` and ``baggage`` alone."""
-    kinds = [type(each) for each in getattr(propagator, "_propagators", ())]
+    inner: Iterable[object] = getattr(propagator, "_propagators", ())
+    kinds = [type(each) for each in inner]
     return type(propagator) is CompositePropagator and kinds in (
         [TraceContextTextMapPropagator],
         [TraceContextTextMapPropagator, W3CBaggagePropagator],

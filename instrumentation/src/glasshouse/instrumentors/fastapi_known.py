@@ -1,11 +1,13 @@
-"""Whether FastAPI's telemetry is the code that `glasshouse.instrumentors.fastapi_requests` replaces.
+"""Whether FastAPI's telemetry is the code that we know.
 
-That module does what FastAPI's private code does. A release that changes this code is left to
-record by itself, until somebody has compared the two and added its digest here.
+`glasshouse.instrumentors.fastapi_requests` does what FastAPI's private code does. A release that
+changes this code is left to record by itself, until somebody has compared the two and added its
+digest here.
 """
 
 import hashlib
 import importlib
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,23 +20,42 @@ KNOWN_CALL: Final = frozenset({"98e92d3073419c3690d5cb905213576aaf01b9b8d63bd3ee
 _CALL: Final = b"    async def __call__("
 _NEXT: Final = b"\n    def "
 
+_logger = logging.getLogger("glasshouse")
+
 
 def telemetry_module() -> Any:
-    """Return FastAPI's module that records requests, if it is known; else ``None``."""
+    """Return FastAPI's module that records requests, if it is known; else ``None``.
+
+    One that records, and is not known, gets a line in the log.
+    """
     try:
-        applications = importlib.import_module("fastapi.applications")
+        applications: Any = importlib.import_module("fastapi.applications")
         module: Any = importlib.import_module("fastapi.telemetry._asgi")
-        known = (
-            _digest(Path(str(module.__file__)).read_bytes()) in KNOWN_TELEMETRY
-            and _digest(_call(Path(str(applications.__file__)).read_bytes())) in KNOWN_CALL
-        )
-    except (ImportError, OSError):
-        # No FastAPI, one without telemetry, or one without its source.
+    except ImportError:
+        # No FastAPI, or one without telemetry.
         return None
-    untouched = _is_own(module.NativeTelemetry.__call__, module.__name__) and _is_own(
-        applications.FastAPI.__call__, applications.__name__
+    if _is_known(module, applications):
+        return module
+    _logger.info(
+        "FastAPI %s: requests are recorded by FastAPI itself: its telemetry is not the known one",
+        module.__version__,
     )
-    return module if known and untouched else None
+    return None
+
+
+def _is_known(module: Any, applications: Any) -> bool:
+    try:
+        telemetry = Path(str(module.__file__)).read_bytes()
+        call = _call(Path(str(applications.__file__)).read_bytes())
+    except OSError:
+        # Installed without its source.
+        return False
+    return (
+        _digest(telemetry) in KNOWN_TELEMETRY
+        and _digest(call) in KNOWN_CALL
+        and _is_own(module.NativeTelemetry.__call__, module.__name__)
+        and _is_own(applications.FastAPI.__call__, applications.__name__)
+    )
 
 
 def _call(source: bytes) -> bytes:

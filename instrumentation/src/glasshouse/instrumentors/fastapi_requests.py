@@ -90,10 +90,11 @@ class FastAPIRequests:
         if app.middleware_stack is None or _TELEMETRY in scope:
             # FastAPI builds its stack within the first request, and records no request twice.
             return None
-        found: tuple[_Setting, Recorder | None] | None = vars(app).get(_STATE)
+        own: dict[str, Any] = app.__dict__
+        found: tuple[_Setting, Recorder | None] | None = own.get(_STATE)
         if found is None or not found[0].holds(app):
             setting = _Setting(app)
-            found = vars(app)[_STATE] = setting, self._new(app, setting)
+            found = own[_STATE] = setting, self._new(app, setting)
         return found[1]
 
     def _new(self, app: Any, setting: _Setting) -> "Recorder | None":
@@ -163,7 +164,7 @@ class Recorder:
         if app.root_path:
             scope["root_path"] = app.root_path
         scope["app"] = app
-        headers = scope["headers"]
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
         if type(headers) is not list:
             headers = scope["headers"] = list(headers)
         host, request, correlation, carries = _read(headers)
