@@ -26,6 +26,9 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUESTS: Final = ("http", "websocket")
+_REQUEST_ID: Final = REQUEST_ID_HEADER.lower().encode()
+_CORRELATION_ID: Final = CORRELATION_ID_HEADER.lower().encode()
+_OURS: Final = (_REQUEST_ID, _CORRELATION_ID)
 # The messages that carry a response's headers.
 ANSWERS: Final = (
     "http.response.start",
@@ -108,8 +111,7 @@ def _header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:
 
 def with_id_headers(headers: Iterable[tuple[bytes, bytes]], ids: Ids) -> list[tuple[bytes, bytes]]:
     """Return a response's headers with the ids, in place of those that are there."""
-    ours = {
-        REQUEST_ID_HEADER.lower().encode(): ids.request.encode(),
-        CORRELATION_ID_HEADER.lower().encode(): ids.correlation.encode(),
-    }
-    return [*((key, value) for key, value in headers if key.lower() not in ours), *ours.items()]
+    kept = [(key, value) for key, value in headers if key.lower() not in _OURS]
+    kept.append((_REQUEST_ID, ids.request.encode()))
+    kept.append((_CORRELATION_ID, ids.correlation.encode()))
+    return kept

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import (
     CarrierT,
     Getter,
@@ -27,6 +29,7 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, format_trace_id
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from glasshouse import edge
 from glasshouse.context import (
@@ -87,6 +90,7 @@ class HostPropagator(TextMapPropagator):
         self._hosts = hosts
         self._ids = ids
         self._trust = trust
+        self._is_w3c = _is_w3c(inner)
 
     def extract(
         self,
@@ -108,6 +112,15 @@ class HostPropagator(TextMapPropagator):
         with contextlib.suppress(Exception):
             taken = _with_incoming_ids(carrier, taken, getter, outer)
         return edge.settled(taken)
+
+    def context_of_ids(self, ids: Ids) -> Context | None:
+        """Return what an HTTP request is served in that brings neither trace context nor baggage.
+
+        ``None``: more than its headers decides, so ask `extract`.
+        """
+        known = edge.trust_in(None)
+        trusted = self._trust if known is None else known
+        return with_ids(ids, Context()) if trusted and self._is_w3c else None
 
     def _is_trusted(
         self, carrier: CarrierT, context: Context | None, getter: Getter[CarrierT]
@@ -158,6 +171,16 @@ class HostPropagator(TextMapPropagator):
         if isinstance(carrier, MutableMapping):
             headers = cast("MutableMapping[Any, Any]", carrier)
             withdraw(headers, self.fields, trace.get_current_span(context))
+
+
+def _is_w3c(propagator: TextMapPropagator) -> bool:
+    """Return whether it reads the headers ``traceparent``, ``tracestate`` and ``baggage`` alone."""
+    inner: Iterable[object] = getattr(propagator, "_propagators", ())
+    kinds = [type(each) for each in inner]
+    return type(propagator) is CompositePropagator and kinds in (
+        [TraceContextTextMapPropagator],
+        [TraceContextTextMapPropagator, W3CBaggagePropagator],
+    )
 
 
 def withdraw(

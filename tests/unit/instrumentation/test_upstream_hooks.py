@@ -19,12 +19,14 @@ from typing import Any
 import procrastinate.worker
 import pytest
 from opentelemetry._logs import LogRecord
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.distro import OpenTelemetryDistro
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation import auto_instrumentation
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk._logs import LoggerProvider, ReadWriteLogRecord
@@ -40,6 +42,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import glasshouse
 from glasshouse import guard
@@ -54,6 +57,7 @@ SOURCES = Path(glasshouse.__file__).parent
 
 # Private modules and names that are imported.
 IMPORTED = {
+    "opentelemetry": {"_logs"},
     "opentelemetry._logs": {
         "LogRecord",
         "LoggerProvider",
@@ -88,6 +92,11 @@ IMPORTED = {
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
     "_ASYNC_CALLING_STACK",
+    "_HEADERS_GETTER",
+    "_REQUEST_TELEMETRY_KEY",
+    "_RequestTelemetry",
+    "_SCHEMA_URL",
+    "_SENSITIVE_QUERY_PARAMETERS",
     "_add_search_attributes",
     "_advisory",
     "_batch_processor",
@@ -98,17 +107,23 @@ REACHED = {
     "_create_aggregation",
     "_endpoint",
     "_events",
+    "_exception_type",
+    "_exceptions",
     "_export_lock",
     "_exporter",
+    "_get_tracer",
     "_handler_id",
     "_headers",
     "_instrument_class_aggregation",
     "_instrument_view_instrument_matches",
     "_links",
     "_log_record_limits",
+    "_known_methods",
+    "_legacy_otel",
     "_logger_provider",
     "_measurement_consumer",
     "_metric_readers",
+    "_native_telemetry",
     "_on_ending",
     "_opentelemetry_logger_configurator",
     "_opentelemetry_meter_configurator",
@@ -118,11 +133,15 @@ REACHED = {
     "_process_event",
     "_process_job",
     "_processors",
+    "_propagators",
     "_proxy_to_logger",
     "_reader_storages",
     "_record_min_max",
     "_regexp",
+    "_sdk_config",
+    "_server_attributes",
     "_set_collect_callback",
+    "_unconfigured",
     "_update_resource",
 }
 # Private methods of upstream's classes that ours replace.
@@ -135,7 +154,7 @@ OVERRIDDEN = {
     (BaseInstrumentor, "_uninstrument"),
 }
 # Private names of our own that look like upstream's: keys, not attributes.
-OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw"}
+OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw", "_glasshouse_requests"}
 OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
 # The end of OpenTelemetry's variables that choose an exporter's session.
 OWN |= {"_CREDENTIAL_PROVIDER"}
@@ -266,6 +285,11 @@ def test_the_loader_logs_under_the_name_that_is_quietened() -> None:
     loader = importlib.import_module(_LOADER)
     assert loader.__package__ == auto_instrumentation.__name__
     assert loader._logger is logging.getLogger(_LOADER)
+
+
+def test_the_composite_of_propagators_shows_which() -> None:
+    inner = [TraceContextTextMapPropagator(), W3CBaggagePropagator()]
+    assert CompositePropagator(inner)._propagators == inner
 
 
 def test_the_worker_processes_each_job_by_the_wrapped_method() -> None:

@@ -1,0 +1,333 @@
+"""Records a FastAPI application's requests as its own telemetry does, in one coroutine.
+
+FastAPI's telemetry, `RequestContextMiddleware` and the propagator each read the headers, and each
+enters a context of its own: a third of what a small request costs. Here the headers are read once,
+one context is entered and one ``send`` is wrapped. Spans, metrics and events are the same, under
+FastAPI's name and version: its routes, validation and operation spans work on the same object.
+
+An application with an option that is not carried here is left to FastAPI, and so are websockets.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from opentelemetry import _logs, metrics, propagate, trace
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
+
+from glasshouse.asgi import Message, Receive, Scope, Send, with_id_headers
+from glasshouse.context import Ids, attributes_of, current_ids, ids_of_request, with_ids
+from glasshouse.propagation import HostPropagator
+
+# What FastAPI's telemetry is configured by; a name that is not here has a meaning unknown here.
+_OPTIONS: Final = frozenset(
+    {
+        "auto_configure",
+        "exclude",
+        "logger_provider",
+        "logs",
+        "meter_provider",
+        "metrics",
+        "operation_spans",
+        "tracer_provider",
+        "tracing",
+    }
+)
+_STATE: Final = "_glasshouse_requests"
+_TELEMETRY: Final = "fastapi.telemetry"
+# Answers of `FastAPIRequests._why_left`: nothing is recorded, so nothing is said.
+_OFF: Final = ""
+# A stranger who invents names of hosts does not fill the memory.
+_MOST_HOSTS: Final = 256
+# The key under which a context holds its span.
+[_SPAN] = trace.set_span_in_context(INVALID_SPAN, Context())
+
+_logger = logging.getLogger("glasshouse")
+Application = Callable[[Any, Scope, Receive, Send], Awaitable[None]]
+
+
+class _Setting:
+    """What an application is recorded by; with another of any of these it is decided anew."""
+
+    def __init__(self, app: Any) -> None:
+        self.stack = app.middleware_stack
+        self.native = app._native_telemetry
+        self.config: dict[str, Any] = self.native.config
+        self.tracers = self.config["tracer_provider"] or trace.get_tracer_provider()
+        self.meters = self.config["meter_provider"] or metrics.get_meter_provider()
+        self.loggers = self.config["logger_provider"] or _logs.get_logger_provider()
+
+    def holds(self, app: Any) -> bool:
+        config = self.config
+        return (
+            self.stack is app.middleware_stack
+            and self.native is app._native_telemetry
+            and self.tracers is (config["tracer_provider"] or trace.get_tracer_provider())
+            and self.meters is (config["meter_provider"] or metrics.get_meter_provider())
+            and self.loggers is (config["logger_provider"] or _logs.get_logger_provider())
+        )
+
+
+class FastAPIRequests:
+    """Finds the recorder of each application.
+
+    telemetry: FastAPI's module that records requests.
+    starlette: the class whose ``__call__`` FastAPI's is around; run: that method.
+    """
+
+    def __init__(self, telemetry: Any, starlette: type, run: Application) -> None:
+        self._telemetry = telemetry
+        self._starlette = starlette
+        self._run = run
+        self._said: set[str] = set()
+
+    def recorder_of(self, app: Any, scope: Scope) -> "Recorder | None":
+        """Return what records the HTTP requests of ``app``; ``None``: FastAPI does, if anybody."""
+        if app.middleware_stack is None or _TELEMETRY in scope:
+            # FastAPI builds its stack within the first request, and records no request twice.
+            return None
+        own: dict[str, Any] = app.__dict__
+        found: tuple[_Setting, Recorder | None] | None = own.get(_STATE)
+        if found is None or not found[0].holds(app):
+            setting = _Setting(app)
+            found = own[_STATE] = setting, self._new(app, setting)
+        return found[1]
+
+    def _new(self, app: Any, setting: _Setting) -> "Recorder | None":
+        reason = self._why_left(app, setting)
+        if reason is None:
+            return Recorder(self._telemetry, self._run, setting)
+        line = f"{type(app).__qualname__}: requests are recorded by FastAPI itself: {reason}"
+        if reason != _OFF and line not in self._said:
+            self._said.add(line)
+            _logger.info(line)
+        return None
+
+    def _why_left(self, app: Any, setting: _Setting) -> str | None:
+        config = setting.config
+        if type(setting.native) is not self._telemetry.NativeTelemetry:
+            return "its telemetry was replaced"
+        order = type(app).__mro__
+        own = next(cls for cls in order if cls.__module__ == "fastapi.applications")
+        below = order[order.index(own) + 1 :]
+        if next(cls for cls in below if "__call__" in vars(cls)) is not self._starlette:
+            return "a class between FastAPI and Starlette has a __call__ of its own"
+        if unknown := set(config) - _OPTIONS:
+            return f"telemetry has {', '.join(sorted(unknown))}"
+        if config["exclude"] is not None:
+            return "telemetry has exclude"
+        if not config["tracing"]:
+            return "telemetry has tracing off"
+        if self._telemetry._legacy_otel(setting.stack):
+            return "opentelemetry-instrumentation-asgi is among its middleware"
+        if not is_on(self._telemetry, setting.tracers, trace.NoOpTracerProvider):
+            return _OFF
+        return None
+
+
+def is_on(telemetry: Any, provider: Any, off: type) -> bool:
+    """Return whether FastAPI takes a provider for one that records."""
+    return not telemetry._unconfigured(provider) and not isinstance(provider, off)
+
+
+class Recorder:
+    """Records the requests of one application."""
+
+    def __init__(self, telemetry: Any, run: Application, setting: _Setting) -> None:
+        native, config = setting.native, setting.config
+        self._telemetry = telemetry
+        self._run = run
+        self._request_key: str = telemetry._REQUEST_TELEMETRY_KEY
+        self._methods: frozenset[str] = native._known_methods
+        self._tracer: Any = native._get_tracer(provider=setting.tracers)
+        self._operations: Any = self._tracer if config["operation_spans"] else None
+        self._logger: Any = None
+        if config["logs"] and is_on(telemetry, setting.loggers, _logs.NoOpLoggerProvider):
+            self._logger = _logs.get_logger(
+                "fastapi",
+                telemetry.__version__,
+                config["logger_provider"],
+                schema_url=telemetry._SCHEMA_URL,
+            )
+        self._duration: Any = None
+        self._active: Any = None
+        if config["metrics"] and is_on(telemetry, setting.meters, metrics.NoOpMeterProvider):
+            self._duration, self._active = native._instruments()
+        self._servers: dict[tuple[bytes, Any], dict[str, Any]] = {}
+
+    async def serve(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one HTTP request of ``app`` as FastAPI does, and record it."""
+        if app.root_path:
+            scope["root_path"] = app.root_path
+        scope["app"] = app
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if type(headers) is not list:
+            headers = scope["headers"] = list(headers)
+        host, request, correlation, carries = _read(headers)
+        ids = ids_of_request(request, correlation, current_ids())
+        outer = trace.get_current_span()
+        if outer.is_recording():
+            # Somebody records around this application, and has not read the headers.
+            outer.set_attributes(attributes_of(with_ids(ids, Context())))
+
+        original = scope.get("method", "")
+        method = original if original in self._methods else "_OTHER"
+        span_method = "HTTP" if method == "_OTHER" else method
+        counted = {"url.scheme": scope.get("scheme", "http"), "http.request.method": method}
+        attributes: dict[str, Any] = counted.copy()
+        if version := scope.get("http_version"):
+            attributes["network.protocol.version"] = version
+        active = self._active
+        if active is not None:
+            active.add(1, counted)
+        started = perf_counter()
+        parent = self._parent(scope, ids, carries)
+        began = {**attributes, **self._server(scope, host), "url.path": scope["path"]}
+        if scope.get("query_string"):
+            began["url.query"] = self._query(scope["query_string"])
+        if original != method:
+            began["http.request.method_original"] = original
+        # Processors and samplers may read the current context, too.
+        token = otel_context.attach(parent)
+        try:
+            span = self._tracer.start_span(
+                span_method, context=parent, kind=SpanKind.SERVER, attributes=began
+            )
+        except BaseException:
+            otel_context.detach(token)
+            raise
+        record = self._telemetry._RequestTelemetry(
+            span=span,
+            span_method=span_method,
+            tracer=self._operations,
+            logger=self._logger,
+            _mount_prefix=scope.get("app_root_path", scope.get("root_path", "")).rstrip("/"),
+        )
+        scope[_TELEMETRY] = record
+        finished = trailers = disconnected = False
+
+        def finish(error: BaseException | None = None) -> None:
+            nonlocal finished
+            if finished:
+                return
+            finished = True
+            status = record.status_code
+            if record.route is not None:
+                attributes["http.route"] = record.route
+            if status is not None:
+                attributes["http.response.status_code"] = status
+            failed = error is not None or status is None or status >= 500
+            if failed:
+                seen = record._exceptions
+                failure = error or (seen[-1] if seen else None)
+                attributes["error.type"] = (
+                    self._telemetry._exception_type(failure)
+                    if failure
+                    else str(status or "incomplete_response")
+                )
+            span.set_attributes(attributes)
+            if failed:
+                span.set_status(StatusCode.ERROR)
+            # While the span is current, for the exemplar.
+            if self._duration is not None:
+                self._duration.record(max(0, perf_counter() - started), attributes)
+            if active is not None:
+                active.add(-1, counted)
+            span.end()
+
+        async def wrapped_send(message: Message) -> None:
+            nonlocal trailers
+            kind = message["type"]
+            if kind == "http.response.start":
+                record.status_code = message["status"]
+                trailers = message.get("trailers", False)
+                message["headers"] = with_id_headers(message.get("headers") or (), ids)
+            await send(message)
+            if (
+                (
+                    kind == "http.response.body"
+                    and not trailers
+                    and not message.get("more_body", False)
+                )
+                or (kind == "http.response.trailers" and not message.get("more_trailers", False))
+                or kind == "http.response.pathsend"
+            ):
+                finish()
+
+        async def wrapped_receive() -> Message:
+            nonlocal disconnected
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                disconnected = True
+            return message
+
+        # Left together with `parent`.
+        otel_context.attach(Context({**parent, self._request_key: record, _SPAN: span}))
+        try:
+            await self._run(app, scope, wrapped_receive, wrapped_send)
+        except BaseException as error:
+            self._telemetry._exception(scope=scope, exc=error)
+            finish(error)
+            raise
+        finally:
+            if not finished:
+                finish(
+                    ConnectionError("Client disconnected")
+                    if disconnected
+                    else RuntimeError("Incomplete ASGI response")
+                )
+            record.data = None
+            record._exceptions.clear()
+            otel_context.detach(token)
+            scope.pop(_TELEMETRY, None)
+
+    def _parent(self, scope: Scope, ids: Ids, carries: bool) -> Context:
+        propagator = propagate.get_global_textmap()
+        if not carries and isinstance(propagator, HostPropagator):
+            known = propagator.context_of_ids(ids)
+            if known is not None:
+                return known
+        token = otel_context.attach(with_ids(ids))
+        try:
+            return propagate.extract(
+                self._telemetry.Headers(scope=scope), getter=self._telemetry._HEADERS_GETTER
+            )
+        finally:
+            otel_context.detach(token)
+
+    def _server(self, scope: Scope, host: bytes | None) -> dict[str, Any]:
+        if host is None:
+            return self._telemetry._server_attributes(scope)
+        key = host, scope.get("scheme")
+        found = self._servers.get(key)
+        if found is None:
+            if len(self._servers) >= _MOST_HOSTS:
+                self._servers.clear()
+            found = self._servers[key] = self._telemetry._server_attributes(scope)
+        return found
+
+    def _query(self, query: bytes) -> str:
+        hidden = self._telemetry._SENSITIVE_QUERY_PARAMETERS
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        return urlencode([(key, "REDACTED" if key in hidden else value) for key, value in pairs])
+
+
+def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, str, str, bool]:
+    """Return the host, the request and the correlation id, and whether a context came in."""
+    host = None
+    request = correlation = None
+    carries = False
+    for name, value in headers:
+        if name == b"host":
+            host = value if host is None else host
+        elif name == b"traceparent" or name == b"baggage":
+            carries = True
+        elif len(name) == 12 and request is None and name.lower() == b"x-request-id":
+            request = value.decode("latin-1")
+        elif len(name) == 16 and correlation is None and name.lower() == b"x-correlation-id":
+            correlation = value.decode("latin-1")
+    return host, request or "", correlation or "", carries
