@@ -65,6 +65,10 @@ IMPORTED = {
         "ReadWriteLogRecord",
         "ReadableLogRecord",
     },
+    "opentelemetry.sdk._logs._internal": {
+        "ConcurrentMultiLogRecordProcessor",
+        "SynchronousMultiLogRecordProcessor",
+    },
     "opentelemetry.sdk._logs.export": {
         "BatchLogRecordProcessor",
         "InMemoryLogRecordExporter",
@@ -72,28 +76,46 @@ IMPORTED = {
         "LogRecordExporter",
         "SimpleLogRecordProcessor",
     },
-    "opentelemetry.sdk._logs._internal": {
-        "ConcurrentMultiLogRecordProcessor",
-        "SynchronousMultiLogRecordProcessor",
+    "opentelemetry.sdk.metrics._internal": {"_view_instrument_match"},
+    "opentelemetry.sdk.metrics._internal.aggregation": {
+        "_DropAggregation",
+        "_ExplicitBucketHistogramAggregation",
+        "_LastValueAggregation",
+        "_SumAggregation",
     },
+    "opentelemetry.sdk.metrics._internal.instrument": {
+        "_Counter",
+        "_Gauge",
+        "_Histogram",
+        "_UpDownCounter",
+    },
+    "opentelemetry.sdk.metrics._internal.measurement_consumer": {"SynchronousMeasurementConsumer"},
+    "opentelemetry.sdk.trace": {"_Span"},
+    "opentelemetry.trace.propagation": {"_SPAN_KEY"},
 }
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
     "_ASYNC_CALLING_STACK",
     "_add_search_attributes",
+    "_attribute_keys",
+    "_attributes_aggregation",
     "_batch_processor",
     "_bootstrap",
+    "_boundaries",
     "_context",
     "_core",
     "_endpoint",
     "_export_lock",
     "_exporter",
     "_handler_id",
+    "_hash_attributes",
     "_headers",
     "_instrument_view_instrument_matches",
     "_logger_provider",
+    "_max",
     "_measurement_consumer",
     "_metric_readers",
+    "_min",
     "_on_ending",
     "_opentelemetry_logger_configurator",
     "_opentelemetry_meter_configurator",
@@ -105,10 +127,14 @@ REACHED = {
     "_processors",
     "_proxy_to_logger",
     "_reader_storages",
+    "_record_min_max",
     "_regexp",
+    "_reservoir",
+    "_reset_on_collect",
     "_sdk_config",
     "_set_collect_callback",
     "_update_resource",
+    "_view",
 }
 # Private methods of upstream's classes that ours replace.
 OVERRIDDEN = {
@@ -120,7 +146,7 @@ OVERRIDDEN = {
 }
 # Private names of our own that look like upstream's: keys, not attributes.
 OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw"}
-OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
+OWN |= {"_glasshouse_bound", "_id", "_inner", "_otel", "_otel_carrier", "_token"}
 # The end of OpenTelemetry's variables that choose an exporter's session.
 OWN |= {"_CREDENTIAL_PROVIDER"}
 # The end of an attribute of events, after its domain.
