@@ -8,6 +8,7 @@ kinds of aggregation, and readers that have changed.
 # The instruments show their readers to nobody.
 # pyright: reportPrivateUsage=false
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable
@@ -132,7 +133,11 @@ def _first(
     if not all(map(_is_plain, own.items())):
         # Such a key is never asked for again, or it is worth no memory.
         return
-    streams = streams_of(instrument, storages, own) if bound.usable else None
+    streams = None
+    if bound.usable:
+        # What the SDK would fail with at its next collection must not reach the application here.
+        with contextlib.suppress(Exception):
+            streams = streams_of(instrument, storages, own)
     if len(bound.known) >= _MOST_SETS:
         bound.known.clear()
     bound.known[key] = None if streams is None else (own, streams)
