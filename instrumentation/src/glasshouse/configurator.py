@@ -14,7 +14,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import buckets, delivery, edge, forks, guard, sampling, settings, shutdown
+from glasshouse import buckets, delivery, edge, forks, guard, light, sampling, settings, shutdown
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -53,6 +53,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
             version = service_version()
             delivery.bounds_from()
             delivery.token_from()
+            quick = light.is_light()
             Redactor.default()
             configure_logging()
         except Exception as error:
@@ -60,6 +61,8 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         warn_of_random_key()
         guard.install()
         buckets.install()
+        if quick and light.fits():
+            light.install()
         if version is not None:
             kwargs.setdefault("resource_attributes", {}).setdefault(ATTRIBUTE, version)
         try:

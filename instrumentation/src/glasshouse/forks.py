@@ -56,6 +56,8 @@ def forget_counts(provider: MeterProvider) -> None:
         _put(storage, "_lock", threading.RLock())
         _put(storage, "_instrument_view_instrument_matches", {})
         _put(reader, "_export_lock", threading.Lock())
+    # The light instruments hold sums for as long as this mapping is the same one.
+    _put(consumer, "_reader_storages", dict(storages))
 
 
 def _put(owner: Any, name: str, value: Any) -> None:

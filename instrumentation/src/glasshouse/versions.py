@@ -27,6 +27,11 @@ def tested() -> dict[str, str]:
     return {name: f"{oldest} to {newest}" for name, (oldest, newest) in _TESTED.items()}
 
 
+def is_tested(name: str) -> bool:
+    """Return whether the installed version of one of these packages is in the tested range."""
+    return _is_tested(name, _installed(name))
+
+
 def warning() -> str | None:
     """Return a line that names what is outside the tested range; ``None`` if nothing is."""
     outside = [

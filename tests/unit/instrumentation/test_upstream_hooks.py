@@ -38,8 +38,8 @@ from opentelemetry.sdk.metrics.export import (
     MetricReader,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.metrics.view import Aggregation
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -77,6 +77,10 @@ IMPORTED = {
         "ReadWriteLogRecord",
         "ReadableLogRecord",
     },
+    "opentelemetry.sdk._logs._internal": {
+        "ConcurrentMultiLogRecordProcessor",
+        "SynchronousMultiLogRecordProcessor",
+    },
     "opentelemetry.sdk._logs.export": {
         "BatchLogRecordProcessor",
         "InMemoryLogRecordExporter",
@@ -84,10 +88,22 @@ IMPORTED = {
         "LogRecordExporter",
         "SimpleLogRecordProcessor",
     },
-    "opentelemetry.sdk._logs._internal": {
-        "ConcurrentMultiLogRecordProcessor",
-        "SynchronousMultiLogRecordProcessor",
+    "opentelemetry.sdk.metrics._internal": {"_view_instrument_match"},
+    "opentelemetry.sdk.metrics._internal.aggregation": {
+        "_DropAggregation",
+        "_ExplicitBucketHistogramAggregation",
+        "_LastValueAggregation",
+        "_SumAggregation",
     },
+    "opentelemetry.sdk.metrics._internal.instrument": {
+        "_Counter",
+        "_Gauge",
+        "_Histogram",
+        "_UpDownCounter",
+    },
+    "opentelemetry.sdk.metrics._internal.measurement_consumer": {"SynchronousMeasurementConsumer"},
+    "opentelemetry.sdk.trace": {"_Span"},
+    "opentelemetry.trace.propagation": {"_SPAN_KEY"},
 }
 # Private attributes of upstream's objects, reached by name.
 REACHED = {
@@ -99,6 +115,8 @@ REACHED = {
     "_SENSITIVE_QUERY_PARAMETERS",
     "_add_search_attributes",
     "_advisory",
+    "_attribute_keys",
+    "_attributes_aggregation",
     "_batch_processor",
     "_bootstrap",
     "_boundaries",
@@ -113,6 +131,7 @@ REACHED = {
     "_exporter",
     "_get_tracer",
     "_handler_id",
+    "_hash_attributes",
     "_headers",
     "_instrument_class_aggregation",
     "_instrument_view_instrument_matches",
@@ -121,9 +140,11 @@ REACHED = {
     "_known_methods",
     "_legacy_otel",
     "_logger_provider",
+    "_max",
     "_measurement_consumer",
     "_metric_readers",
     "_native_telemetry",
+    "_min",
     "_on_ending",
     "_opentelemetry_logger_configurator",
     "_opentelemetry_meter_configurator",
@@ -138,11 +159,14 @@ REACHED = {
     "_reader_storages",
     "_record_min_max",
     "_regexp",
+    "_reservoir",
+    "_reset_on_collect",
     "_sdk_config",
     "_server_attributes",
     "_set_collect_callback",
     "_unconfigured",
     "_update_resource",
+    "_view",
 }
 # Private methods of upstream's classes that ours replace.
 OVERRIDDEN = {
@@ -155,7 +179,7 @@ OVERRIDDEN = {
 }
 # Private names of our own that look like upstream's: keys, not attributes.
 OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw", "_glasshouse_requests"}
-OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
+OWN |= {"_glasshouse_bound", "_id", "_inner", "_otel", "_otel_carrier", "_token"}
 # The end of OpenTelemetry's variables that choose an exporter's session.
 OWN |= {"_CREDENTIAL_PROVIDER"}
 # The end of an attribute of events, after its domain.

@@ -1,0 +1,179 @@
+"""The recording methods of the SDK's synchronous instruments, without what they do each time anew.
+
+A set of attributes that was seen before, with plain values, goes straight to its aggregations. All
+else goes the SDK's way: the first measurement of a set, values to clean, amounts to refuse, other
+kinds of aggregation, and readers that have changed.
+"""
+
+# The instruments show their readers to nobody.
+# pyright: reportPrivateUsage=false
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable
+from time import time_ns
+from typing import Any, Final, cast
+
+from opentelemetry import trace
+from opentelemetry.context import Context, get_current
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    AlwaysOnExemplarFilter,
+    TraceBasedExemplarFilter,
+)
+from opentelemetry.sdk.metrics._internal.instrument import (
+    _Counter,
+    _Gauge,
+    _Histogram,
+    _UpDownCounter,
+)
+from opentelemetry.sdk.metrics._internal.measurement_consumer import SynchronousMeasurementConsumer
+from opentelemetry.sdk.trace import _Span
+from opentelemetry.trace import INVALID_SPAN, TraceFlags
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from glasshouse.light.streams import Stream, streams_of
+
+# Values that neither version of the SDK changes, and that are equal to none of another of these
+# classes, once the class is compared, too.
+_PLAIN: Final = frozenset({str, bool, int, float})
+# Beyond it a whole number is no float, and the SDK raises.
+_LARGEST: Final = 1e308
+# Sets of attributes of one instrument. More begin anew.
+_MOST_SETS: Final = 4096
+_SAMPLED: Final = TraceFlags.SAMPLED
+_DICT: Final[Any] = dict
+
+Recording = Callable[..., None]
+# The attributes, and what adds to their aggregations; nothing where the SDK is to do it.
+_Known = tuple[dict[str, Any], list[Stream]] | None
+_UNSEEN: Final[Any] = object()
+
+
+class _Bound:
+    """What is known of an instrument for as long as its readers stay the same."""
+
+    __slots__ = ("always", "known", "never", "storages", "usable")
+
+    def __init__(self, consumer: Any, storages: Any) -> None:
+        self.storages = storages
+        self.known: dict[tuple[Any, ...], _Known] = {}
+        sampling = type(cast("object", consumer._sdk_config.exemplar_filter))
+        self.always = sampling is AlwaysOnExemplarFilter
+        self.never = sampling is AlwaysOffExemplarFilter
+        plain = self.always or self.never or sampling is TraceBasedExemplarFilter
+        self.usable = plain and type(consumer) is SynchronousMeasurementConsumer
+
+
+def _light(original: Recording, least: float) -> Recording:
+    """Return a method that does what ``original`` does with amounts from ``least`` on."""
+
+    @functools.wraps(original)
+    def record(
+        self: Any, amount: float, attributes: Any = None, context: Context | None = None
+    ) -> None:
+        kind = type(amount)
+        if (kind is not float and kind is not int) or not least <= amount <= _LARGEST:
+            return original(self, amount, attributes, context)
+        if attributes is None:
+            key: tuple[Any, ...] = ()
+        elif type(attributes) is _DICT:
+            values = attributes.values()
+            key = (*attributes, *values, *map(type, values))
+        else:
+            return original(self, amount, attributes, context)
+        bound: _Bound | None = self._glasshouse_bound
+        if bound is None or bound.storages is not self._measurement_consumer._reader_storages:
+            return _first(original, self, amount, attributes, context, key)
+        try:
+            known = bound.known.get(key, _UNSEEN)
+        except Exception:  # noqa: BLE001 (hashing an object of the application)
+            known = None
+        if known is _UNSEEN:
+            return _first(original, self, amount, attributes, context, key)
+        config = self._meter_config
+        if known is None or not (config is None or config.is_enabled):
+            return original(self, amount, attributes, context)
+        seen = None
+        if not bound.never:
+            span = (context or get_current()).get(_SPAN_KEY)
+            if type(span) is _Span:
+                spanned: Any = span._context
+            elif span is None or (span := trace.get_current_span(context or None)) is INVALID_SPAN:
+                spanned = None
+            else:
+                spanned = span.get_span_context()
+            if bound.always or (spanned is not None and spanned.trace_flags & _SAMPLED):
+                seen = (amount, time_ns(), known[0], spanned)
+        for add in known[1]:
+            add(amount, seen)
+        return None
+
+    return record
+
+
+def _first(
+    original: Recording,
+    instrument: Any,
+    amount: float,
+    attributes: Any,
+    context: Context | None,
+    key: tuple[Any, ...],
+) -> None:
+    original(instrument, amount, attributes, context)
+    if not instrument._is_enabled():
+        return
+    consumer = instrument._measurement_consumer
+    storages = consumer._reader_storages
+    bound: _Bound | None = instrument._glasshouse_bound
+    if bound is None or bound.storages is not storages:
+        bound = instrument._glasshouse_bound = _Bound(consumer, storages)
+    own: dict[str, Any] = dict(attributes or {})
+    if not all(map(_is_plain, own.items())):
+        # Such a key is never asked for again, or it is worth no memory.
+        return
+    streams = None
+    if bound.usable:
+        # What the SDK would fail with at its next collection must not reach the application here.
+        with contextlib.suppress(Exception):
+            streams = streams_of(instrument, storages, own)
+    if len(bound.known) >= _MOST_SETS:
+        bound.known.clear()
+    bound.known[key] = None if streams is None else (own, streams)
+
+
+def _is_plain(item: tuple[Any, Any]) -> bool:
+    key, value = item
+    # 0.0 and -0.0 are equal, and yet different values.
+    return type(key) is str and key != "" and type(value) in _PLAIN and not _is_zero(value)
+
+
+def _is_zero(value: object) -> bool:
+    return type(value) is float and value == 0
+
+
+_lock: Final = threading.Lock()
+_KINDS: Final[tuple[tuple[type, str, float], ...]] = (
+    (_Histogram, "record", 0),
+    (_Counter, "add", 0),
+    (_UpDownCounter, "add", -_LARGEST),
+    (_Gauge, "set", -_LARGEST),
+)
+
+
+def install() -> None:
+    """Give all instruments of this process the light methods. Safe to call twice."""
+    with _lock:
+        for kind, name, least in _KINDS:
+            if name not in vars(kind):
+                setattr(kind, "_glasshouse_bound", None)  # noqa: B010 (no attribute of upstream)
+                setattr(kind, name, _light(getattr(kind, name), least))
+
+
+def uninstall() -> None:
+    """Give the instruments the SDK's own methods back."""
+    with _lock:
+        for kind, name, _ in _KINDS:
+            if name in vars(kind):
+                delattr(kind, name)
