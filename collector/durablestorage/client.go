@@ -15,13 +15,18 @@ import (
 // quietFor is how long a failure is not logged again.
 const quietFor = 10 * time.Second
 
+// noteWithin is for how long a note may wait for a request to be written with.
+const noteWithin = 200 * time.Millisecond
+
 // client stands before one file.
 //
-// A queue reads on when its storage cannot note that it has done so, and then drops what it read
-// (persistent_queue.go, getNextItem, 0.161.0). On a full disk every request that leaves the queue
-// would be lost like that. So what a queue notes about itself, and what it has settled, is kept here
-// until the disk takes it. A process that is killed meanwhile finds an older note, and delivers
-// again. A new request that the disk does not take is refused, as it should be.
+// A queue notes each request that it hands out and each that is settled. Nobody is told that these
+// notes are on disk: who is killed before finds an older one, and delivers again. So they are kept
+// here and written with the next request, or soon when none comes.
+//
+// The same keeps what a full disk would cost: a queue reads on when its storage cannot note that it
+// has done so, and then drops what it read (persistent_queue.go, getNextItem, 0.161.0). Notes wait
+// until the disk takes them. A new request that the disk does not take is refused, as it should be.
 type client struct {
 	storage.Client
 	logger *zap.Logger
@@ -31,7 +36,14 @@ type client struct {
 	// state is the queue's newest state, deleted what is settled, where the disk does not know yet.
 	state   []byte
 	deleted []string
+	timer   *time.Timer
+	closed  bool
 	logged  time.Time
+	recent  recent
+}
+
+func newClient(inner storage.Client, logger *zap.Logger, clock func() time.Time) *client {
+	return &client{Client: inner, logger: logger, clock: clock, recent: recent{most: mostRecent}}
 }
 
 // Get returns what is stored under a key.
@@ -53,20 +65,26 @@ func (c *client) Delete(ctx context.Context, key string) error {
 	return c.Batch(ctx, storage.DeleteOperation(key))
 }
 
-// Batch runs operations in one transaction.
+// Batch runs operations in one transaction. Those that are only notes wait for the next one.
 func (c *client) Batch(ctx context.Context, operations ...*storage.Operation) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	reads, onlyNotes := notes(operations)
+	if onlyNotes && c.recent.answer(reads) {
+		c.keep(operations)
+		return nil
+	}
 	held := c.held()
 	err := c.Client.Batch(ctx, append(held, operations...)...)
 	if err == nil {
 		c.state, c.deleted = nil, nil
+		c.recent.note(operations)
 		return nil
 	}
-	reads, ok := c.keep(operations)
-	if !ok {
+	if !onlyNotes {
 		return err
 	}
+	c.keep(operations)
 	c.log(err)
 	if len(reads) == 0 {
 		return nil
@@ -79,12 +97,44 @@ func (c *client) Batch(ctx context.Context, operations ...*storage.Operation) er
 func (c *client) Close(ctx context.Context) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if held := c.held(); len(held) > 0 {
-		if err := c.Client.Batch(ctx, held...); err != nil {
-			c.log(err)
-		}
+	c.closed = true
+	if c.timer != nil {
+		c.timer.Stop()
 	}
+	c.write(ctx)
 	return c.Client.Close(ctx)
+}
+
+// write writes what is held, where there is anything.
+func (c *client) write(ctx context.Context) {
+	held := c.held()
+	if len(held) == 0 {
+		return
+	}
+	if err := c.Client.Batch(ctx, held...); err != nil {
+		c.log(err)
+		return
+	}
+	c.state, c.deleted = nil, nil
+}
+
+// writeLater makes sure that what is held is written, also when no request comes.
+func (c *client) writeLater() {
+	if c.timer != nil || c.closed {
+		return
+	}
+	c.timer = time.AfterFunc(noteWithin, func() {
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.timer = nil
+		if c.closed {
+			return
+		}
+		c.write(context.Background())
+		if len(c.held()) > 0 {
+			c.writeLater()
+		}
+	})
 }
 
 func (c *client) held() []*storage.Operation {
@@ -98,9 +148,9 @@ func (c *client) held() []*storage.Operation {
 	return operations
 }
 
-// keep holds operations that a queue does not survive the failure of. It returns those that read;
-// false when there are others, which have to fail.
-func (c *client) keep(operations []*storage.Operation) (reads []*storage.Operation, ok bool) {
+// notes tells whether operations are what a queue notes about itself, and does not survive the
+// failure of. It returns those that read.
+func notes(operations []*storage.Operation) (reads []*storage.Operation, only bool) {
 	for _, one := range operations {
 		_, isItem := itemIndex(one.Key)
 		switch {
@@ -112,16 +162,22 @@ func (c *client) keep(operations []*storage.Operation) (reads []*storage.Operati
 			return nil, false
 		}
 	}
+	return reads, true
+}
+
+// keep holds notes.
+func (c *client) keep(operations []*storage.Operation) {
 	for _, one := range operations {
 		switch one.Type {
 		case storage.Set:
 			c.state = one.Value
 		case storage.Delete:
 			c.deleted = append(c.deleted, one.Key)
+			c.recent.drop(one.Key)
 		case storage.Get:
 		}
 	}
-	return reads, true
+	c.writeLater()
 }
 
 func (c *client) log(err error) {

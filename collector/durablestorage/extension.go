@@ -78,7 +78,7 @@ func (d *durableStorage) GetClient(
 		return nil, err
 	}
 	logger := d.logger.With(zap.String("of", id.String()), zap.String("name", name))
-	c := &client{Client: inner, logger: logger, clock: d.clock}
+	c := newClient(inner, logger, d.clock)
 	put, err := requeue(ctx, c)
 	if err != nil {
 		// exporterhelper tries in its own way. It reads what is there, and loses it only when it is

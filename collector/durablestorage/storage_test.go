@@ -414,7 +414,7 @@ func (d *disk) Batch(_ context.Context, operations ...*storage.Operation) error 
 func (d *disk) Close(context.Context) error { d.closed = true; return nil }
 
 func over(d *disk) *client {
-	return &client{Client: d, logger: zap.NewNop(), clock: time.Now}
+	return newClient(d, zap.NewNop(), time.Now)
 }
 
 func TestAFullDiskCostsNothingThatIsQueued(t *testing.T) {
@@ -442,11 +442,188 @@ func TestAFullDiskCostsNothingThatIsQueued(t *testing.T) {
 	if value, err := c.Get(ctx, "1"); err != nil || string(value) != "second" {
 		t.Errorf("%q, %v", value, err)
 	}
-	// All that waited is on disk now.
+	// All that waited is on disk with the next request.
+	fatal(t, c.Batch(ctx, write(queueState{readIndex: 1, writeIndex: 3}), storage.SetOperation("2", []byte("third"))))
 	state, ok := decodeQueue(d.data[metadataKey])
 	if !ok || state.readIndex != 1 || len(state.dispatched) != 0 || d.data["0"] != nil {
 		t.Errorf("state %+v, keys %v", state, slices.Sorted(maps.Keys(d.data)))
 	}
+	fatal(t, c.Close(ctx))
+}
+
+// aQueue is what a queue of exporterhelper asks of its storage.
+type aQueue struct {
+	t     *testing.T
+	c     *client
+	state queueState
+}
+
+func (q *aQueue) put(value string) {
+	q.t.Helper()
+	q.state.writeIndex++
+	fatal(q.t, q.c.Batch(context.Background(), storage.SetOperation(metadataKey, q.state.encode()),
+		storage.SetOperation(itemKey(q.state.writeIndex-1), []byte(value))))
+}
+
+func (q *aQueue) read() (index uint64, value string) {
+	q.t.Helper()
+	index = q.state.readIndex
+	q.state.readIndex++
+	q.state.dispatched = append(q.state.dispatched, index)
+	read := storage.GetOperation(itemKey(index))
+	fatal(q.t, q.c.Batch(context.Background(), storage.SetOperation(metadataKey, q.state.encode()), read))
+	return index, string(read.Value)
+}
+
+func (q *aQueue) settle(index uint64) {
+	q.t.Helper()
+	q.state.dispatched = slices.DeleteFunc(q.state.dispatched, func(one uint64) bool { return one == index })
+	fatal(q.t, q.c.Batch(context.Background(), storage.SetOperation(metadataKey, q.state.encode()),
+		storage.DeleteOperation(itemKey(index))))
+}
+
+func TestARequestIsWrittenBeforeItIsTakenAndItsNotesWithTheNext(t *testing.T) {
+	d := &disk{data: map[string][]byte{}}
+	q := &aQueue{t: t, c: over(d)}
+	for i := range 10 {
+		want := fmt.Sprint("request ", i)
+		q.put(want)
+		if got := string(d.data[itemKey(uint64(i))]); got != want {
+			t.Fatalf("%q is on disk when %q was taken", got, want)
+		}
+		if d.transactions != i+1 {
+			t.Errorf("%d requests cost %d transactions", i+1, d.transactions)
+		}
+		index, value := q.read()
+		if value != want {
+			t.Errorf("%q was read, not %q", value, want)
+		}
+		q.settle(index)
+	}
+	if keys := slices.Sorted(maps.Keys(d.data)); !slices.Equal(keys, []string{"9", metadataKey}) {
+		t.Errorf("on disk are %v: what is settled goes with the next request", keys)
+	}
+	fatal(t, q.c.Close(context.Background()))
+	if keys := slices.Sorted(maps.Keys(d.data)); !slices.Equal(keys, []string{metadataKey}) {
+		t.Errorf("at the end there are %v", keys)
+	}
+}
+
+func TestNotesAreWrittenAlsoWhenNoRequestComes(t *testing.T) {
+	d := &disk{data: map[string][]byte{}}
+	q := &aQueue{t: t, c: over(d)}
+	q.put("request")
+	index, _ := q.read()
+	q.settle(index)
+	isWritten := func() bool {
+		q.c.mutex.Lock()
+		defer q.c.mutex.Unlock()
+		return d.data["0"] == nil
+	}
+	for end := time.Now().Add(time.Minute); !isWritten(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("what is settled is on disk still")
+		}
+	}
+	if state, ok := decodeQueue(d.data[metadataKey]); !ok || state.readIndex != 1 || state.held() != 0 {
+		t.Errorf("the state is %+v", state)
+	}
+	fatal(t, q.c.Close(context.Background()))
+}
+
+func TestNotesWaitForAFullDisk(t *testing.T) {
+	d := &disk{data: map[string][]byte{}}
+	q := &aQueue{t: t, c: over(d)}
+	q.put("request")
+	d.full = true
+	index, _ := q.read()
+	q.settle(index)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		q.c.mutex.Lock()
+		tried := !q.c.logged.IsZero()
+		if tried {
+			d.full = false
+		}
+		isWritten := d.data["0"] == nil
+		q.c.mutex.Unlock()
+		if isWritten {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("what is settled is on disk still")
+		}
+	}
+	fatal(t, q.c.Close(context.Background()))
+}
+
+// TestWhoIsKilledDeliversAgain leaves the storage as a kill does at any point.
+func TestWhoIsKilledDeliversAgain(t *testing.T) {
+	for steps := range 4 {
+		d := &disk{data: map[string][]byte{}}
+		q := &aQueue{t: t, c: over(d)}
+		q.put("first")
+		q.put("second")
+		var index uint64
+		for step := range steps {
+			switch step {
+			case 0:
+				index, _ = q.read()
+			case 1:
+				q.settle(index)
+			case 2:
+				q.put("third") // with all notes
+			}
+		}
+		d.closed = true // from here on nothing is written
+		left := maps.Clone(d.data)
+		q.c.mutex.Lock()
+		q.c.closed = true
+		q.c.mutex.Unlock()
+
+		after := &disk{data: left}
+		c := over(after)
+		_, err := requeue(context.Background(), c)
+		fatal(t, err)
+		state, ok := decodeQueue(after.data[metadataKey])
+		if !ok {
+			t.Fatal("no state")
+		}
+		var got []string
+		for i := state.readIndex; i < state.writeIndex; i++ {
+			got = append(got, string(after.data[itemKey(i)]))
+		}
+		want := []string{"first", "second"}
+		if steps == 3 {
+			want = []string{"second", "third"}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("after %d steps %v are delivered, not %v", steps, got, want)
+		}
+		fatal(t, c.Close(context.Background()))
+	}
+}
+
+func TestWhatIsHeldOfAQueueIsBounded(t *testing.T) {
+	d := &disk{data: map[string][]byte{}}
+	q := &aQueue{t: t, c: over(d)}
+	q.c.recent.most = 100
+	for i := range 50 {
+		q.put(fmt.Sprintf("request %02d", i))
+	}
+	if held := q.c.recent.bytes; held > 100 || held == 0 {
+		t.Errorf("%d bytes are held", held)
+	}
+	for i := range 50 { // the oldest from memory, the others from the disk
+		index, value := q.read()
+		if want := fmt.Sprintf("request %02d", i); value != want {
+			t.Errorf("%q was read, not %q", value, want)
+		}
+		q.settle(index)
+	}
+	if q.c.recent.bytes != 0 || len(q.c.recent.values) != 0 {
+		t.Errorf("%d bytes are held of nothing", q.c.recent.bytes)
+	}
+	fatal(t, q.c.Close(context.Background()))
 }
 
 func TestWhatWaitsIsWrittenAtTheEnd(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 )
@@ -38,7 +39,7 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	inner, err := exporterhelper.NewTraces(ctx, set, cfg, p.push, options(config, address, p.start)...)
+	inner, err := xexporterhelper.NewTracesRequest(ctx, set, converter(&p.signal), p.push, options(config, address, p)...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Con
 	if err != nil {
 		return nil, err
 	}
-	inner, err := exporterhelper.NewMetrics(ctx, set, cfg, p.push, options(config, address, p.start)...)
+	inner, err := xexporterhelper.NewMetricsRequest(ctx, set, converter(&p.signal), p.push, options(config, address, p)...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,22 +65,23 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	inner, err := exporterhelper.NewLogs(ctx, set, cfg, p.push, options(config, address, p.start)...)
+	inner, err := xexporterhelper.NewLogsRequest(ctx, set, converter(&p.signal), p.push, options(config, address, p)...)
 	if err != nil {
 		return nil, err
 	}
 	return stoppableLogs{inner, p.stop}, nil
 }
 
-func options(config *Config, address *url.URL, start component.StartFunc) []exporterhelper.Option {
+func options[T any](config *Config, address *url.URL, p *pusher[T]) []exporterhelper.Option {
 	made := []exporterhelper.Option{
-		exporterhelper.WithStart(start),
+		exporterhelper.WithStart(p.start),
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		// The client's own timeout bounds each request. A bound here would end a batch that is
 		// being halved.
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
 		exporterhelper.WithRetry(config.RetryConfig),
-		exporterhelper.WithQueue(config.QueueConfig),
+		xexporterhelper.WithQueueBatch(config.QueueConfig,
+			xexporterhelper.QueueBatchSettings{Encoding: encoding[T]{&p.signal}}),
 	}
 	// The labels that the stock exporter's metrics have.
 	labels := []attribute.KeyValue{semconv.ServerAddress(address.Hostname())}

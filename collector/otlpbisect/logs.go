@@ -6,7 +6,6 @@ package otlpbisect
 import (
 	"context"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 
@@ -17,11 +16,11 @@ func logs() signal[plog.Logs] {
 	return signal[plog.Logs]{
 		name:     "logs",
 		count:    plog.Logs.LogRecordCount,
+		items:    path{{1}, {2}, {2}},
+		decode:   (&plog.ProtoUnmarshaler{}).UnmarshalLogs,
 		encode:   func(data plog.Logs) ([]byte, error) { return plogotlp.NewExportRequestFromLogs(data).MarshalProto() },
 		rejected: rejectedLogs,
 		part:     partLogs,
-		join:     joinLogs,
-		carry:    consumererror.NewLogs,
 		keep: func(ctx context.Context, store deadletter.Store, reason, source string, data plog.Logs) error {
 			return store.PutLogs(ctx, reason, source, data)
 		},
@@ -74,12 +73,4 @@ func partLogs(data plog.Logs, from, to int) plog.Logs {
 // within returns which of the next items, that begin at a place, lie from one place to another.
 func within(at, items, from, to int) (first, last int) {
 	return max(0, from-at), min(items, to-at)
-}
-
-func joinLogs(parts []plog.Logs) plog.Logs {
-	whole := plog.NewLogs()
-	for _, part := range parts {
-		part.ResourceLogs().MoveAndAppendTo(whole.ResourceLogs())
-	}
-	return whole
 }

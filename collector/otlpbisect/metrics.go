@@ -6,7 +6,6 @@ package otlpbisect
 import (
 	"context"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 
@@ -15,15 +14,15 @@ import (
 
 func metrics() signal[pmetric.Metrics] {
 	return signal[pmetric.Metrics]{
-		name:  "metrics",
-		count: countPoints,
+		name:   "metrics",
+		count:  countPoints,
+		items:  path{{1}, {2}, {2}, {5, 7, 9, 10, 11}, {1}},
+		decode: (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics,
 		encode: func(data pmetric.Metrics) ([]byte, error) {
 			return pmetricotlp.NewExportRequestFromMetrics(data).MarshalProto()
 		},
 		rejected: rejectedMetrics,
 		part:     partMetrics,
-		join:     joinMetrics,
-		carry:    consumererror.NewMetrics,
 		keep: func(ctx context.Context, store deadletter.Store, reason, source string, data pmetric.Metrics) error {
 			return store.PutMetrics(ctx, reason, source, data)
 		},
@@ -133,12 +132,4 @@ func partPoints[P interface{ CopyTo(P) }, S pointSlice[P]](from, to S, first, la
 	for i := first; i < last; i++ {
 		from.At(i).CopyTo(to.AppendEmpty())
 	}
-}
-
-func joinMetrics(parts []pmetric.Metrics) pmetric.Metrics {
-	whole := pmetric.NewMetrics()
-	for _, part := range parts {
-		part.ResourceMetrics().MoveAndAppendTo(whole.ResourceMetrics())
-	}
-	return whole
 }

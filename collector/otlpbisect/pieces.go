@@ -8,10 +8,14 @@ import (
 	"time"
 )
 
-// piece is a part of a batch.
+// piece is a part of a batch. It has bytes or data, or both: it is decoded when it has to be parted,
+// and encoded anew when it is a part.
 type piece[T any] struct {
-	data  T
-	items int // 0 until counted
+	bytes   []byte
+	data    T
+	decoded bool
+	whole   bool // cannot be decoded, and so not be parted
+	items   int  // 0 until counted
 
 	next     time.Time     // when it may be sent
 	interval time.Duration // of the last wait
@@ -55,6 +59,7 @@ func (p *pieces[T]) halve(i int, signal *signal[T]) {
 	middle := one.items / 2
 	left := piece[T]{interval: one.interval, since: one.since}
 	right := left
+	left.decoded, right.decoded = true, true
 	left.items, left.data = middle, signal.part(one.data, 0, middle)
 	right.items, right.data = one.items-middle, signal.part(one.data, middle, one.items)
 	p.all = slices.Replace(p.all, i, i+1, left, right)

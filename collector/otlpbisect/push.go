@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.uber.org/zap"
 
 	"glasshouse.example/collector/deadletter"
@@ -122,8 +123,8 @@ func (p *pusher[T]) stopped() bool {
 
 // push delivers a batch. What is refused alone is set aside. What nobody said anything about is
 // returned with the error, for the helper to go on with.
-func (p *pusher[T]) push(ctx context.Context, data T) error {
-	batch := pieces[T]{all: []piece[T]{{data: data}}, splits: p.config.MaxSplits}
+func (p *pusher[T]) push(ctx context.Context, sent xexporterhelper.Request) error {
+	batch := pieces[T]{all: []piece[T]{{bytes: sent.(*request[T]).bytes}}, splits: p.config.MaxSplits}
 	for len(batch.all) > 0 {
 		i := batch.soonest()
 		one := &batch.all[i]
@@ -192,7 +193,7 @@ func (p *pusher[T]) decide(batch *pieces[T], one *piece[T], got answer) decision
 		return leave
 	}
 	p.count(one)
-	mayHalve := one.items > 1 && batch.splits > 0
+	mayHalve := one.items > 1 && !one.whole && batch.splits > 0
 	if got.verdict == refused {
 		if mayHalve {
 			return split
@@ -234,11 +235,11 @@ func (p *pusher[T]) endless(one *piece[T], got answer, waited time.Duration) boo
 
 // send makes one request of a piece, unless it is too large to be one.
 func (p *pusher[T]) send(ctx context.Context, one *piece[T]) answer {
-	request, err := p.signal.encode(one.data)
+	request, err := p.encoded(one)
 	if err != nil {
 		return answer{verdict: refused, status: statusEncode}
 	}
-	if most := p.config.MaxRequestBytes; most > 0 && len(request) > most && p.count(one) > 1 {
+	if most := p.config.MaxRequestBytes; most > 0 && len(request) > most && p.count(one) > 1 && !one.whole {
 		return answer{verdict: tooLarge}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -247,10 +248,29 @@ func (p *pusher[T]) send(ctx context.Context, one *piece[T]) answer {
 	return p.sender.send(ctx, request)
 }
 
-func (p *pusher[T]) count(one *piece[T]) int {
-	if one.items == 0 {
-		one.items = p.signal.count(one.data)
+// encoded returns the message of a piece.
+func (p *pusher[T]) encoded(one *piece[T]) ([]byte, error) {
+	if one.bytes != nil || !one.decoded {
+		return one.bytes, nil
 	}
+	return p.signal.encode(one.data)
+}
+
+// count decodes a piece to see how many items it has. Where that fails it stays in one.
+func (p *pusher[T]) count(one *piece[T]) int {
+	if one.items > 0 || one.whole {
+		return one.items
+	}
+	if !one.decoded {
+		data, err := p.signal.decode(one.bytes)
+		if err != nil {
+			items, _ := p.signal.items.count(one.bytes)
+			one.whole, one.items = true, max(1, items)
+			return one.items
+		}
+		one.data, one.decoded = data, true
+	}
+	one.items = p.signal.count(one.data)
 	return one.items
 }
 
@@ -315,13 +335,16 @@ func (p *pusher[T]) wait(ctx context.Context, until time.Time) error {
 
 // left is the error that carries what has not been settled, and no more.
 func (p *pusher[T]) left(batch *pieces[T], err error) error {
-	if len(batch.all) == 1 {
-		return p.signal.carry(err, batch.all[0].data)
+	if len(batch.all) == 1 && batch.all[0].bytes != nil {
+		return &unsettled{err, batch.all[0].bytes}
 	}
-	// More than one piece are copies, which may be moved.
-	data := make([]T, len(batch.all))
+	var left []byte
 	for i := range batch.all {
-		data[i] = batch.all[i].data
+		message, failed := p.encoded(&batch.all[i])
+		if failed != nil {
+			return err // all of it comes again
+		}
+		left = append(left, message...)
 	}
-	return p.signal.carry(err, p.signal.join(data))
+	return &unsettled{err, left}
 }

@@ -5,12 +5,16 @@ package otlpbisect
 
 import (
 	"context"
+	"errors"
 
 	"go.uber.org/zap"
 )
 
 // reasonMaxSplits marks dead letters of which only some records were refused.
 const reasonMaxSplits = "max_splits"
+
+// errDamaged is of a batch that came out of the queue and cannot be decoded.
+var errDamaged = errors.New("they cannot be decoded; the queue's file was damaged")
 
 // mostQuoted is how much of a backend's words a debug line has.
 const mostQuoted = 512
@@ -85,7 +89,11 @@ func (p *pusher[T]) refuse(ctx context.Context, one *piece[T], got answer) {
 	if one.items > 1 {
 		reason = reasonMaxSplits
 	}
-	if err := p.signal.keep(ctx, p.store, reason, p.source, one.data); err != nil {
+	err := errDamaged
+	if !one.whole {
+		err = p.signal.keep(ctx, p.store, reason, p.source, one.data)
+	}
+	if err != nil {
 		if p.lines.lost.now(p.clock()) {
 			p.logger.Error("The backend refused records. They are lost: the dead letters cannot take them",
 				append(about, zap.Error(err))...)

@@ -13,16 +13,15 @@ import (
 type signal[T any] struct {
 	name string
 	// count is the number of items, which is what can be parted.
-	count  func(T) int
+	count func(T) int
+	// items leads to what the Collector counts: log records, spans, data points.
+	items  path
 	encode func(T) ([]byte, error)
+	decode func([]byte) (T, error)
 	// rejected reads an answer: how many items were not taken, and why, in the backend's words.
 	rejected func(body []byte, json bool) (int64, string, error)
 	// part copies the items from one place to before another, in their order, each with its
 	// resource and scope. What holds no item is left out.
 	part func(data T, from, to int) T
-	// join moves all to one.
-	join func([]T) T
-	// carry is an error that makes the helper go on with the data alone.
-	carry func(error, T) error
-	keep  func(ctx context.Context, store deadletter.Store, reason, source string, data T) error
+	keep func(ctx context.Context, store deadletter.Store, reason, source string, data T) error
 }

@@ -62,7 +62,16 @@ func partsAreTheWhole[T any](t *testing.T, random *rand.Rand, signal signal[T], 
 	if !slices.Equal(got, want) {
 		t.Errorf("%s: the parts are not the whole: %q", signal.name, difference(got, want))
 	}
-	if joined := items(t, signal.join(parts)); !slices.Equal(joined, want) {
+	requests := make([]*request[T], len(parts))
+	for i, part := range parts {
+		encoded, err := signal.encode(part)
+		fatal(t, err)
+		requests[i], err = newRequest(&signal, encoded)
+		fatal(t, err)
+	}
+	whole, err := signal.decode(join(requests).bytes)
+	fatal(t, err)
+	if joined := items(t, whole); !slices.Equal(joined, want) {
 		t.Errorf("%s: joined they are not the whole", signal.name)
 	}
 }

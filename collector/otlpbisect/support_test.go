@@ -60,7 +60,6 @@ type trial[T any] struct {
 		MarshalProto() ([]byte, error)
 		MarshalJSON() ([]byte, error)
 	}
-	unsettled func(error) (T, bool)
 }
 
 func logTrial() trial[plog.Logs] {
@@ -106,13 +105,6 @@ func logTrial() trial[plog.Logs] {
 			response.PartialSuccess().SetRejectedLogRecords(rejected)
 			response.PartialSuccess().SetErrorMessage(words)
 			return response
-		},
-		unsettled: func(err error) (plog.Logs, bool) {
-			found, ok := errors.AsType[consumererror.Logs](err)
-			if !ok {
-				return plog.Logs{}, false
-			}
-			return found.Data(), true
 		},
 	}
 }
@@ -160,13 +152,6 @@ func traceTrial() trial[ptrace.Traces] {
 			response.PartialSuccess().SetRejectedSpans(rejected)
 			response.PartialSuccess().SetErrorMessage(words)
 			return response
-		},
-		unsettled: func(err error) (ptrace.Traces, bool) {
-			found, ok := errors.AsType[consumererror.Traces](err)
-			if !ok {
-				return ptrace.Traces{}, false
-			}
-			return found.Data(), true
 		},
 	}
 }
@@ -225,13 +210,6 @@ func metricTrial() trial[pmetric.Metrics] {
 			response.PartialSuccess().SetRejectedDataPoints(rejected)
 			response.PartialSuccess().SetErrorMessage(words)
 			return response
-		},
-		unsettled: func(err error) (pmetric.Metrics, bool) {
-			found, ok := errors.AsType[consumererror.Metrics](err)
-			if !ok {
-				return pmetric.Metrics{}, false
-			}
-			return found.Data(), true
 		},
 	}
 }
@@ -489,6 +467,25 @@ func assemble[T any](
 	fatal(t, made.start(t.Context(), host{letterID: r.letters}))
 	r.pusher = made
 	return r
+}
+
+// push pushes data as the helper does: encoded.
+func (r *rig[T]) push(ctx context.Context, data T) error {
+	one, err := converter(&r.pusher.signal)(ctx, data)
+	if err != nil {
+		return err
+	}
+	return r.pusher.push(ctx, one)
+}
+
+// unsettled returns what an error carries.
+func (r *rig[T]) unsettled(err error) (data T, ok bool) {
+	rest, ok := errors.AsType[*unsettled](err)
+	if !ok {
+		return data, false
+	}
+	data, err = r.pusher.signal.decode(rest.left)
+	return data, err == nil
 }
 
 // send pushes names and pushes again what is left, as the helper does, so many times.

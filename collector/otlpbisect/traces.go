@@ -6,7 +6,6 @@ package otlpbisect
 import (
 	"context"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
@@ -15,15 +14,15 @@ import (
 
 func traces() signal[ptrace.Traces] {
 	return signal[ptrace.Traces]{
-		name:  "traces",
-		count: ptrace.Traces.SpanCount,
+		name:   "traces",
+		count:  ptrace.Traces.SpanCount,
+		items:  path{{1}, {2}, {2}},
+		decode: (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces,
 		encode: func(data ptrace.Traces) ([]byte, error) {
 			return ptraceotlp.NewExportRequestFromTraces(data).MarshalProto()
 		},
 		rejected: rejectedTraces,
 		part:     partTraces,
-		join:     joinTraces,
-		carry:    consumererror.NewTraces,
 		keep: func(ctx context.Context, store deadletter.Store, reason, source string, data ptrace.Traces) error {
 			return store.PutTraces(ctx, reason, source, data)
 		},
@@ -71,12 +70,4 @@ func partTraces(data ptrace.Traces, from, to int) ptrace.Traces {
 		}
 	}
 	return made
-}
-
-func joinTraces(parts []ptrace.Traces) ptrace.Traces {
-	whole := ptrace.NewTraces()
-	for _, part := range parts {
-		part.ResourceSpans().MoveAndAppendTo(whole.ResourceSpans())
-	}
-	return whole
 }

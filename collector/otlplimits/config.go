@@ -46,6 +46,9 @@ type Config struct {
 	// MaxConcurrent is how many gRPC calls may be open, over all connections. Logs, traces and metrics
 	// have an eighth each to themselves.
 	MaxConcurrent int `mapstructure:"max_concurrent"`
+	// LeastGarbageMiB is how much garbage may pile up before it is collected, where less than that is
+	// alive. 0 is as Go does it: as much as is alive.
+	LeastGarbageMiB int `mapstructure:"least_garbage_mib"`
 	// ReadTimeout is how long a gRPC message may take to arrive. HTTP has the receiver's own.
 	ReadTimeout time.Duration `mapstructure:"read_timeout"`
 	// HandshakeTimeout is how long a gRPC connection may take to begin: TLS and HTTP/2's first
@@ -93,6 +96,9 @@ func (c *Config) Validate() error {
 		if key.value < 1 || key.value > key.most {
 			return fmt.Errorf("%s: is %d, must be 1 to %d", key.name, key.value, key.most)
 		}
+	}
+	if c.LeastGarbageMiB < 0 || c.LeastGarbageMiB > mostMiB {
+		return fmt.Errorf("least_garbage_mib: is %d, must be 0 (as Go does it) to %d", c.LeastGarbageMiB, mostMiB)
 	}
 	if c.MaxDecodedMiB < c.MaxRequestMiB {
 		return fmt.Errorf("max_decoded_mib: is %d, must not be less than max_request_mib, %d",

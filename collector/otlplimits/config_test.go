@@ -24,6 +24,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"max_decoded_mib":       {"max_decoded_mib": 0},
 		"max_decoded_mib:":      {"max_decoded_mib": 19},
 		"max_in_flight_mib":     {"max_in_flight_mib": 127},
+		"least_garbage_mib":     {"least_garbage_mib": -1},
 		"max_concurrent":        {"max_concurrent": 0},
 		"read_timeout":          {"read_timeout": "0s"},
 		"handshake_timeout":     {"handshake_timeout": "0s"},

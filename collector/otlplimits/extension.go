@@ -29,6 +29,7 @@ type limits struct {
 	memory     *memoryBudget
 	calls      *calls
 	watch      watch
+	garbage    garbage
 	pool       *countingPool
 	telemetry  *telemetry
 	paths      map[string]messageID
@@ -56,6 +57,7 @@ func newLimits(set extension.Settings, cfg *Config) (*limits, error) {
 		memory:     memory,
 		calls:      calls,
 		watch:      watch{calls: calls},
+		garbage:    garbage{least: uint64(cfg.LeastGarbageMiB) * mib},
 		pool:       newCountingPool(memory, mem.DefaultBufferPool(), calls.endOldest),
 		telemetry:  telemetry,
 		paths:      cfg.paths(),
@@ -70,12 +72,14 @@ func (l *limits) Start(_ context.Context, host component.Host) error {
 		return err
 	}
 	l.watch.start()
+	l.garbage.start()
 	return nil
 }
 
 // Shutdown ends that. Requests in flight go on: receivers end before extensions.
 func (l *limits) Shutdown(context.Context) error {
 	l.watch.end()
+	l.garbage.end()
 	return nil
 }
 

@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from glasshouse_bench import admission, catch, compare, corpus, report, speed, surfaces, unseen
+from glasshouse_bench import (
+    admission,
+    catch,
+    compare,
+    corpus,
+    deployed,
+    report,
+    sized,
+    speed,
+    surfaces,
+    unseen,
+)
 from glasshouse_bench import picture as drawing
 from glasshouse_bench.unseen import report as unseen_report
 from glasshouse_bench.unseen.probes import judge
@@ -199,6 +210,59 @@ def admission_speed(
             measured = ", ".join(f"{part} {us:.2f}" for part, us in parts.items())
             wanted = f"admission: at most {admission.TARGET_US:.0f} wanted"
             terminal.say(f"{name}, {signal}, added µs a record: {measured} ({wanted})")
+
+
+@app.command("pipeline-speed")
+def pipeline_speed(
+    collector: Annotated[Path, typer.Argument(help="the program built from collector/")],
+    base: Annotated[Path | None, typer.Option(help="another checkout, measured in turn")] = None,
+    base_collector: Annotated[Path | None, typer.Option(help="the program built from it")] = None,
+    candidate: Annotated[list[str] | None, typer.Option(help="none, stock or ours")] = None,
+    size: Annotated[list[str] | None, typer.Option(help="small, usual, large or spans")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="records in one request")] = 500,
+    records: Annotated[int, typer.Option(min=1, help="for each figure")] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1, help="of which the median counts")] = 3,
+    core: Annotated[int | None, typer.Option(help="pin the Collector to it")] = None,
+    soak: Annotated[float, typer.Option(help="seconds at a steady rate, in place of all")] = 0,
+    rate: Annotated[int, typer.Option(min=1, help="records a second of --soak")] = 5_000,
+    as_script: AsScript = False,
+) -> None:
+    """Measure the Collector as it is deployed, from end to end, beside the stock one and none."""
+    terminal = Terminal(quiet=as_script)
+    root, program = project.load().root, collector.resolve()
+    if soak:
+        for seconds, sent, us, rss in deployed.soak(root, program, rate, soak, batch, core):
+            terminal.say(f"{seconds:.0f} s: {sent:,} records, {us:.2f} µs each, {rss:.0f} MiB")
+        return
+    chosen = candidate or list(deployed.CANDIDATES)
+    for name in chosen:
+        if name not in deployed.CANDIDATES:
+            raise StackError(f"--candidate {name}: must be one of {', '.join(deployed.CANDIDATES)}")
+    checkouts = {name: (root, program, name) for name in chosen}
+    if base or base_collector:
+        base_root = (base or root).resolve()
+        checkouts[deployed.BASE] = (base_root, (base_collector or program).resolve(), "ours")
+    costs = deployed.run(
+        checkouts, size or list(sized.SIZES), batch, records, rounds, core, terminal.say
+    )
+    summaries = deployed.summaries(costs)
+    if as_script:
+        terminal.json({"costs": [one.as_dict() for one in summaries]})
+        return
+    table = plain_table(
+        "records", "in a request", "candidate", "CPU µs a record", "least", "most", "resident MiB"
+    )
+    for one in sorted(summaries, key=lambda one: one.size):
+        table.add_row(
+            one.size,
+            f"{one.batch}",
+            one.candidate,
+            f"{one.median_us:.2f}",
+            f"{one.least_us:.2f}",
+            f"{one.most_us:.2f}",
+            f"{one.rss_mib:.0f}",
+        )
+    terminal.table(table)
 
 
 def main() -> None:

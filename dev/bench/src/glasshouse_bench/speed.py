@@ -90,7 +90,8 @@ class _Sink(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def _sink() -> Iterator[str]:
+def sink() -> Iterator[str]:
+    """Yield the address of a backend that takes everything and keeps nothing."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Sink)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -163,14 +164,17 @@ def _keep_in_memory(document: dict[str, Any]) -> None:
     document["service"]["extensions"] = list(document["extensions"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Collector:
+class Running:
+    """A Collector under test. ``otlp``: where to send; ``metrics``: its own."""
+
     pid: int
     otlp: str
     metrics: str
@@ -180,6 +184,13 @@ class _Collector:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def rss_mib(self) -> float:
+        """Return its resident memory."""
+        [line] = re.findall(
+            r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text(), re.M
+        )
+        return int(line) / 1024
+
     def sent(self, http: httpx.Client) -> float:
         """Return how many records have left it."""
         text = http.get(self.metrics).text
@@ -188,42 +199,62 @@ class _Collector:
 
 
 @contextlib.contextmanager
-def _running(binary: Path, document: dict[str, Any], sink: str) -> Iterator[_Collector]:
+def work_folder() -> Iterator[Path]:
+    """Yield a folder that is there until the end of the block."""
     with tempfile.TemporaryDirectory(prefix="glasshouse-bench-") as folder:
-        work = Path(folder)
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def process(
+    binary: Path,
+    document: dict[str, Any],
+    work: Path,
+    variables: Mapping[str, str],
+    health: str,
+    core: int | None,
+) -> Iterator[int]:
+    """Run a Collector with ``GOMAXPROCS=1``, on one core or on any; yield its pid once healthy."""
+    (work / "config.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    log = work / "log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(  # noqa: S603  # our own program
+            ["/usr/bin/env", *pinned, str(binary), f"--config={work / 'config.yaml'}"],
+            env=os.environ | variables | {"GOMAXPROCS": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait(lambda: _answers(health), READY_S, child, log)
+        yield child.pid
+    finally:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+@contextlib.contextmanager
+def _running(binary: Path, document: dict[str, Any], sink_url: str) -> Iterator[Running]:
+    with work_folder() as work:
         (work / "queue").mkdir()
-        (work / "config.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-        ports = {name: _free_port() for name in ("OTLP", "HEALTH", "METRICS")}
-        environment = os.environ | {
+        ports = {name: free_port() for name in ("OTLP", "HEALTH", "METRICS")}
+        variables = {
             **{f"BENCH_{name}_PORT": str(port) for name, port in ports.items()},
             "BENCH_QUEUE": str(work / "queue"),
-            "BENCH_SINK": sink,
+            "BENCH_SINK": sink_url,
             "BENCH_HMAC_KEY": secrets.token_hex(16),
-            "GOMAXPROCS": "1",
         }
-        log = work / "log"
-        with log.open("wb") as output:
-            command = [str(binary), f"--config={work / 'config.yaml'}"]
-            child = subprocess.Popen(  # noqa: S603  # our own program
-                ["/usr/bin/env", "taskset", "-c", str(COLLECTOR_CORE), *command],
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            _wait(lambda: _answers(f"http://127.0.0.1:{ports['HEALTH']}"), READY_S, child, log)
-            yield _Collector(
-                pid=child.pid,
+        health = f"http://127.0.0.1:{ports['HEALTH']}"
+        with process(binary, document, work, variables, health, COLLECTOR_CORE) as pid:
+            yield Running(
+                pid=pid,
                 otlp=f"http://127.0.0.1:{ports['OTLP']}",
                 metrics=f"http://127.0.0.1:{ports['METRICS']}/metrics",
             )
-        finally:
-            child.send_signal(signal.SIGTERM)
-            try:
-                child.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
 
 
 def _answers(url: str) -> bool:
@@ -254,7 +285,8 @@ def _send_for(http: httpx.Client, url: str, requests: list[bytes], seconds: floa
     return sent
 
 
-def _drain(collector: _Collector, http: httpx.Client, expected: float) -> None:
+def drain(collector: Running, http: httpx.Client, expected: float) -> None:
+    """Return when ``expected`` records have left."""
     end = time.monotonic() + DRAIN_S
     while collector.sent(http) < expected:
         if time.monotonic() > end:
@@ -274,19 +306,19 @@ def measure(
     figures: list[Figure] = []
     headers = {"Content-Type": "application/x-protobuf"}
     with (
-        _sink() as sink,
-        _running(binary, document, sink) as collector,
+        sink() as address,
+        _running(binary, document, address) as collector,
         httpx.Client(timeout=60, headers=headers, trust_env=False) as http,
     ):
         total = 0
         for one in SIGNALS:
             url = f"{collector.otlp}/v1/{one}"
             total += _send_for(http, url, requests[one], WARM_UP_S)
-            _drain(collector, http, total)
+            drain(collector, http, total)
             cpu, wall = collector.cpu_s(), time.monotonic()
             records = _send_for(http, url, requests[one], seconds)
             total += records
-            _drain(collector, http, total)
+            drain(collector, http, total)
             figures.append(
                 Figure(
                     pipeline=pipeline,
