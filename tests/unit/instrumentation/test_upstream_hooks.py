@@ -136,6 +136,7 @@ REACHED = {
     "_instrument_class_aggregation",
     "_instrument_view_instrument_matches",
     "_links",
+    "_is_enabled",
     "_log_record_limits",
     "_known_methods",
     "_legacy_otel",
