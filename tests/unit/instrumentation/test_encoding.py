@@ -395,7 +395,7 @@ def compared(ours: Any, message: Any, reference: Callable[[], Any], original: An
     return True
 
 
-@pytest.mark.parametrize("seed", [random.SystemRandom().randrange(2**31)])
+@pytest.mark.parametrize("seed", [random.SystemRandom().randrange(2**31)], ids=["fresh"])
 def test_spans_of_every_shape_say_the_same(seed: int) -> None:
     draw, encoder = Draw(seed), Spans()
     encoded = 0
@@ -410,7 +410,7 @@ def test_spans_of_every_shape_say_the_same(seed: int) -> None:
     assert ROUNDS * 0.5 < encoded < ROUNDS
 
 
-@pytest.mark.parametrize("seed", [random.SystemRandom().randrange(2**31)])
+@pytest.mark.parametrize("seed", [random.SystemRandom().randrange(2**31)], ids=["fresh"])
 def test_log_records_of_every_shape_say_the_same(seed: int) -> None:
     draw, encoder = Draw(seed), Logs()
     encoded = 0

@@ -434,7 +434,9 @@ FEW = {
 
 
 @pytest.mark.parametrize(
-    "sampler", [ALWAYS_ON, ALWAYS_OFF, ParentBased(ALWAYS_OFF), ParentBased(ALWAYS_ON)], ids=str
+    "sampler",
+    [ALWAYS_ON, ALWAYS_OFF, ParentBased(ALWAYS_OFF), ParentBased(ALWAYS_ON)],
+    ids=["on", "off", "parent, else off", "parent, else on"],
 )
 @pytest.mark.parametrize("build", ["plain", "around", "edge"])
 def test_a_sampler_decides_the_same(build: str, sampler: Sampler) -> None:
