@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support import otlp
 from support.collector import Rig
 from support.waiting import until
+from support.words import fresh
 
 SENDERS = 16
 REQUESTS = 400
@@ -172,7 +173,7 @@ def test_an_invalid_number_costs_one_measurement_and_no_count(redacting_rig: Rig
 
 
 def test_ten_thousand_currencies_are_bounded(redacting_rig: Rig) -> None:
-    names = ["X" + secrets.token_hex(6) for _ in range(10_000)]
+    names = [fresh("X") for _ in range(10_000)]
     sender = otlp.Sender(redacting_rig.endpoint, otlp.BELIEVED)
     for start in range(0, len(names), 1000):
         sender.logs(

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from support.backends import attribute
 from support.collector import Rig
 from support.shop_process import Shop
 from support.waiting import until
+from support.words import fresh
 
 # The deadline is 4 s; a dead Collector held the process for 13.
 EXIT_WITHIN_S = 10.0
@@ -45,7 +45,7 @@ def sent_about(rig: Rig, word: str) -> dict[str, bool]:
 def test_the_tail_of_all_three_signals_survives_sigterm(
     redacting_rig: Rig, secrets_folder: Path, tmp_path: Path
 ) -> None:
-    rig, word = redacting_rig, "last" + secrets.token_hex(6)
+    rig, word = redacting_rig, fresh("last")
     with running_shop(rig.endpoint, tmp_path / "console", secrets_folder) as running:
         answer = running.order(word)
         running.stop()
@@ -69,14 +69,14 @@ def test_the_stock_distro_loses_that_tail(
     redacting_rig: Rig, secrets_folder: Path, tmp_path: Path
 ) -> None:
     """The control: were it not lost, the test above would prove nothing."""
-    rig, word = redacting_rig, "lost" + secrets.token_hex(6)
+    rig, word = redacting_rig, fresh("lost")
     with running_shop(
         rig.endpoint, tmp_path / "console", secrets_folder, distro="distro"
     ) as running:
         running.order(word)
         running.stop()
     # The sentinel: what is sent after the process has ended has arrived.
-    sentinel = "after" + secrets.token_hex(6)
+    sentinel = fresh("after")
     with running_shop(rig.endpoint, tmp_path / "console2", secrets_folder) as running:
         running.order(sentinel)
         running.stop()
