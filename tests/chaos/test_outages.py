@@ -1,6 +1,5 @@
 """A component is unavailable for a while, and nothing is lost or doubled."""
 
-import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pytest
 from support import backends, otlp
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 COUNT = 200
 BATCHES = 10
@@ -85,7 +85,7 @@ def assert_each_once(http: httpx.Client, stack: Stack, signal: Signal, word: str
 def test_a_stopped_backend_loses_nothing_and_holds_up_no_other(
     http: httpx.Client, stack: Stack, signal: Signal
 ) -> None:
-    word = "outage" + secrets.token_hex(6)
+    word = fresh("outage")
     stack.docker("stop", signal.backend)
     try:
         send_all(stack, signal, word)
@@ -102,7 +102,7 @@ def test_a_stopped_backend_loses_nothing_and_holds_up_no_other(
 def test_a_killed_collector_still_delivers_what_it_had_accepted(
     http: httpx.Client, stack: Stack
 ) -> None:
-    word = "killed" + secrets.token_hex(6)
+    word = fresh("killed")
     logs = SIGNALS[0]
     # With Loki away everything accepted is in the queue, on disk or about to be.
     stack.docker("stop", logs.backend)

@@ -3,7 +3,6 @@
 The stack runs the committed rules with windows and waits `support.stack.SPEED` times shorter.
 """
 
-import secrets
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from support import backends
 from support.payments import pay
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 CAUSED = ("ApiDown", "PaymentOutage", "NotificationFailures", "WorkerHeartbeatLost")
 TEXT_MESSAGES = 5
@@ -52,7 +52,7 @@ def payments(stack: Stack) -> Iterator[threading.Event]:
     def keep_paying() -> None:
         with httpx.Client(timeout=240, trust_env=False) as client:
             while not end.wait(PAYMENT_EVERY_S):
-                pay(client, stack, "USD", f"alerts-{secrets.token_hex(8)}")
+                pay(client, stack, "USD", fresh("alerts-"))
 
     thread = threading.Thread(target=keep_paying)
     thread.start()

@@ -11,6 +11,7 @@ from backend.platform import people
 from backend.platform.encryption import Encryptor
 from glasshouse.keyring import KeyFile
 from support.stack import Stack
+from support.words import fresh
 
 USER = "user-of-bad-input"  # no other test pays as this one
 GOOD: dict[str, Any] = {"userId": USER, "amount": "5.00", "currency": "EUR"}
@@ -60,7 +61,7 @@ def rows(stack: Stack, request_id: str) -> tuple[int, int]:
 def test_a_bad_payment_is_a_problem_and_no_row(
     http: httpx.Client, stack: Stack, body: bytes | dict[str, Any], status: int
 ) -> None:
-    request_id = "bad-" + secrets.token_hex(8)
+    request_id = fresh("bad-")
     payments, _ = rows(stack, request_id)
     headers = {
         **stack.caller,
@@ -92,7 +93,7 @@ def test_what_is_not_there_is_a_problem(
 
 
 def test_one_key_makes_one_payment(http: httpx.Client, stack: Stack) -> None:
-    request_id = "one-" + secrets.token_hex(8)
+    request_id = fresh("one-")
     payments, _ = rows(stack, request_id)
     headers = {
         **stack.caller,

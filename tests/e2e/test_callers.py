@@ -11,6 +11,7 @@ import pytest
 from support import backends
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 GOOD = {"userId": "user-of-callers", "amount": "5.00", "currency": "EUR"}
 # What one address has without a key: STRANGER_RATE and STRANGER_BURST.
@@ -64,7 +65,7 @@ def test_too_many_are_sent_away_for_a_while_and_callers_are_not(
 def test_a_stranger_s_context_is_a_link_of_a_trace_of_its_own(
     http: httpx.Client, stack: Stack
 ) -> None:
-    request_id, trace_id = "edge-" + secrets.token_hex(8), secrets.token_hex(16)
+    request_id, trace_id = fresh("edge-"), secrets.token_hex(16)
     headers = {"X-Request-ID": request_id, "traceparent": f"00-{trace_id}-{'ab' * 8}-00"}
     assert http.get(f"{stack.api}/nowhere", headers=headers).status_code in (401, 429)
     query = f'{{span.request.id="{request_id}"}}'

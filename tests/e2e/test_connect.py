@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from glasshouse_cli.project import Project, run_environment
 from support import backends, plain_sender
 from support.stack import PROJECT_NAME, Stack
 from support.waiting import until
+from support.words import fresh
 
 COMMAND = [sys.executable, "-c", "from glasshouse_cli.cli import main; main()", "connect"]
 # A signal may take some time on a busy machine; the command ends as soon as it has all.
@@ -32,7 +32,7 @@ IN_CONTAINER = "import logging; logging.warning('from a container of reader@exam
 @pytest.fixture
 def name() -> str:
     """A service that nobody has seen before."""
-    return f"books-{secrets.token_hex(4)}"
+    return fresh("books-")
 
 
 def connect(project: Project, *arguments: str) -> tuple[int, Any]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from glasshouse_cli.project import Project
 from support import backends, otlp
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 COMMAND = [sys.executable, "-c", "from glasshouse_cli.cli import main; main()", "dead-letters"]
 DAYS_3 = 3 * 86400 * 10**9
@@ -81,7 +81,7 @@ def test_a_late_point_is_kept_and_comes_back(project: Project, stack: Stack):
 
 @pytest.mark.usefixtures("no_letters")
 def test_a_log_record_is_replayed_into_loki(project: Project, stack: Stack, http: httpx.Client):
-    word = f"sentinel{secrets.token_hex(8)}"
+    word = fresh("sentinel")
     resource = {"attributes": otlp.attributes({"service.name": SERVICE})}
     scopes = [{"scope": {"name": "tests"}, "logRecords": [otlp.log(f"{word} kept")]}]
     line = {

@@ -1,7 +1,6 @@
 """What surrounds the domain, in the running stack: health, internal endpoints, error reports."""
 
 import json
-import secrets
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
@@ -13,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support import backends
 from support.stack import Stack
 from support.waiting import PATIENCE_S, until
+from support.words import fresh
 
 CHECK_TIMEOUT_S = 2.0  # backend.operations.health
 ALL_HEALTHY = {"postgres": "ok", "redis": "ok", "smtp": "ok", "worker": "ok"}
@@ -181,7 +181,7 @@ def test_health_is_healthy_again_after_that(http: httpx.Client, stack: Stack) ->
 def test_a_failed_job_is_one_report_without_what_it_failed_on(
     http: httpx.Client, stack: Stack
 ) -> None:
-    canary = f"zoe.{secrets.token_hex(6)}@mail.example"
+    canary = f"zoe.{fresh()}@mail.example"
     # An argument that the task does not know: Python's own message repeats its name.
     arguments = json.dumps({"payment_id": "tx_none", canary: 1})
     into = "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"

@@ -1,7 +1,6 @@
 """One automation run and one notification per channel, through trace, logs and metrics."""
 
 import re
-import secrets
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ from support.backends import attribute
 from support.following import Followed, follow
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 ADDRESS = {
     "email": "zoe.kessler@mail.example",
@@ -25,7 +25,7 @@ def request(
     http: httpx.Client, stack: Stack, path: str, body: dict[str, Any], key: str
 ) -> Followed:
     """Make a request, wait for the end of its work and for its whole trace."""
-    request_id = "flow-" + secrets.token_hex(8)
+    request_id = fresh("flow-")
     headers = {**stack.caller, "X-Request-ID": request_id}
     answer = http.post(f"{stack.api}{path}", json=body, headers=headers)
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
@@ -115,7 +115,7 @@ def test_an_automation_run_is_followed(http: httpx.Client, stack: Stack) -> None
 def test_a_notification_is_followed(http: httpx.Client, stack: Stack, channel: str) -> None:
     query = f'notifications_total{{channel="{channel}",status="delivered"}}'
     before = counted(http, stack, query)
-    name = "Zoe " + secrets.token_hex(6)
+    name = fresh("Zoe ")
     body = {
         "userId": "flow",
         "channel": channel,

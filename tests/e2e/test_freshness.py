@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from support import backends, otlp, timing
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 # Names of jobs that are counted for themselves are few.
 FIRST_ATTEMPTS = 4
@@ -37,9 +37,7 @@ def assert_fresh(
 
     attempt: sends something with a word, and returns how long it took to be found.
     """
-    timing.assert_within(
-        bound_s, lambda: attempt("fresh" + secrets.token_hex(6)), what=what, attempts=attempts
-    )
+    timing.assert_within(bound_s, lambda: attempt(fresh("fresh")), what=what, attempts=attempts)
 
 
 @pytest.fixture

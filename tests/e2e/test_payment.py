@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import re
-import secrets
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ from support.following import Followed, follow
 from support.payments import pay, wait_confirmed
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 CONCURRENT = 50
 
@@ -24,7 +24,7 @@ by_name = Followed.named
 @pytest.fixture(scope="module")
 def followed(http: httpx.Client, stack: Stack) -> Followed:
     """A confirmed payment and its whole trace."""
-    request_id = "follow-" + secrets.token_hex(8)
+    request_id = fresh("follow-")
     transaction = pay(http, stack, "EUR", request_id)
     body = wait_confirmed(http, stack, transaction)
     assert body["amount"] == "19.99"
@@ -117,7 +117,7 @@ def test_fifty_concurrent_payments_are_counted_exactly(http: httpx.Client, stack
     before = {query: counted(query) for query in [*queries.values(), amount, delays]}
 
     with concurrent.futures.ThreadPoolExecutor(CONCURRENT) as pool:
-        ids = [f"many-{secrets.token_hex(8)}" for _ in range(CONCURRENT)]
+        ids = [fresh("many-") for _ in range(CONCURRENT)]
         transactions = list(pool.map(lambda id_: pay(http, stack, "GBP", id_), ids))
     assert len(set(transactions)) == CONCURRENT
     for transaction in transactions:

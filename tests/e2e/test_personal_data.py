@@ -21,6 +21,7 @@ from glasshouse_cli import rotation
 from support import backends
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 # What the role of the API must not be able to do. The same statements work for who may.
 REFUSED = (
@@ -134,7 +135,7 @@ class Load:
 def load(stack: Stack) -> Iterator[Load]:
     load = Load(
         stack,
-        user=f"rotated-{secrets.token_hex(6)}",
+        user=fresh("rotated-"),
         phone=f"+49151{secrets.randbelow(10**8):08d}",
     )
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -265,7 +266,7 @@ def pay_and_wait(http: httpx.Client, stack: Stack, user: str) -> str:
 
 
 def test_a_person_is_erased_from_rows_and_from_loki(http: httpx.Client, stack: Stack) -> None:
-    gone, stays = (f"{name}-{secrets.token_hex(6)}" for name in ("gone", "stays"))
+    gone, stays = (f"{name}-{fresh()}" for name in ("gone", "stays"))
     transactions = {user: pay_and_wait(http, stack, user) for user in (gone, stays)}
     [key, *_] = KeyFile(stack.state / "secrets" / "hmac_key").keys
 

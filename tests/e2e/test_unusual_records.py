@@ -27,6 +27,7 @@ from support import backends, otlp
 from support.otlp import Sender
 from support.stack import SPEED, Stack
 from support.waiting import until
+from support.words import fresh
 
 HOUR_NS = 3600 * 10**9
 DAY_NS = 24 * HOUR_NS
@@ -48,7 +49,7 @@ class Run:
     """Names of this run, and when it began."""
 
     def __init__(self) -> None:
-        self.id = secrets.token_hex(4)
+        self.id = fresh()
         self.began = datetime.now(tz=UTC)
 
     def service(self, what: str) -> str:

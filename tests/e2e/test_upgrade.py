@@ -23,6 +23,7 @@ from support.ports import free
 from support.stack import PROJECT_NAME, Stack
 from support.versions import Version
 from support.waiting import until
+from support.words import fresh
 
 NAME = f"{PROJECT_NAME}-upgrade"
 BACKENDS = ("loki", "tempo", "prometheus")
@@ -132,7 +133,7 @@ def finished(word: str) -> dict[str, Any]:
 
 def make_data(http: httpx.Client, stack: Stack, version: Version) -> Before:
     """Give the running stack something of everything it keeps; return what, once it is stopped."""
-    word = "upgrade" + secrets.token_hex(6)
+    word = fresh("upgrade")
     made = [pay(http, stack, currency, f"{word}-{currency}") for currency in CURRENCIES]
     payments = {one: wait_confirmed(http, stack, one) for one in made}
     run = http.post(

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from glasshouse.testing.polling import until
 from glasshouse_cli import images
 from glasshouse_cli.project import Project
 from support import otlp
+from support.words import fresh
 
 INSTRUMENT = Path(sys.executable).parent / "opentelemetry-instrument"
 LABELS = {LABEL: "tests"}
@@ -51,7 +51,7 @@ def stack() -> Iterator[StackContainers]:
 
 
 def test_a_record_goes_through_the_whole_stack(stack: StackContainers) -> None:
-    service = f"shop-{secrets.token_hex(4)}"
+    service = fresh("shop-")
     program = "\n".join(
         (
             "import logging",
@@ -78,7 +78,7 @@ def test_a_record_goes_through_the_whole_stack(stack: StackContainers) -> None:
 
 
 def test_the_collector_redacts_what_comes_from_elsewhere(stack: StackContainers) -> None:
-    word = "w" + secrets.token_hex(6)
+    word = fresh("w")
     with otlp.Sender(stack.endpoint, "elsewhere") as sender:
         sender.logs([otlp.log(f"{word} for {PERSONAL}")])
     [line] = stack.loki.query(f'{{service_name="elsewhere"}} |= "{word}"')

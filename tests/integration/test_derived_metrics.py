@@ -3,6 +3,8 @@
 import concurrent.futures
 import secrets
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support import otlp
 from support.collector import Rig
 from support.waiting import until
+from support.words import fresh
 
 SENDERS = 16
 REQUESTS = 400
@@ -23,6 +26,7 @@ AMOUNT = Decimal("19.99")
 DELAY = 1.4111111111111111
 
 Labels = frozenset[tuple[str, str]]
+Start = Callable[[str], AbstractContextManager[Rig]]
 
 
 def samples(text: str, name: str) -> dict[Labels, float]:
@@ -94,22 +98,34 @@ def expected_payments() -> Counter[Labels]:
     return counted
 
 
-def test_known_series_stand_at_zero_before_the_first_event(redacting_rig: Rig) -> None:
-    """So that increase() sees the first one. Runs before anything is counted."""
-    text = redacting_rig.derived_text()
+def test_known_series_stand_at_zero_before_the_first_event(at_first: str) -> None:
+    """So that increase() sees the first one."""
     states = ("created", "submitted", "confirmed", "failed")
-    assert all_samples(text, "payments_total") == {
+    assert all_samples(at_first, "payments_total") == {
         frozenset({("currency", currency), ("state", state)}): 0.0
         for currency in ("EUR", "GBP", "JPY", "USD")
         for state in states
     }
-    notifications = all_samples(text, "notifications_total")
+    notifications = all_samples(at_first, "notifications_total")
     assert set(notifications.values()) == {0.0}
     assert len(notifications) == 9  # three channels, three statuses
 
 
 @pytest.fixture(scope="module")
-def derived(redacting_rig: Rig) -> str:
+def redacting_rig(collector_config: str, start: Start) -> Iterator[Rig]:
+    """A Collector of this module's own: others count on the session's."""
+    with start(collector_config) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def at_first(redacting_rig: Rig) -> str:
+    """The metrics before anything is counted."""
+    return redacting_rig.derived_text()
+
+
+@pytest.fixture(scope="module")
+def derived(redacting_rig: Rig, at_first: str) -> str:
     """Send everything at once; return the metrics when the last job was counted."""
 
     def post(request: int) -> None:
@@ -154,6 +170,7 @@ def test_histogram_counts_equal_the_events(derived: str) -> None:
     assert sums == pytest.approx({labels: count * DELAY for labels, count in confirmed.items()})
 
 
+@pytest.mark.usefixtures("derived")
 def test_an_invalid_number_costs_one_measurement_and_no_count(redacting_rig: Rig) -> None:
     currency = {"payment.currency": "SEK"}
     bad, good = currency | {"payment.amount": "a lot"}, currency | {"payment.amount": "5.00"}
@@ -171,8 +188,9 @@ def test_an_invalid_number_costs_one_measurement_and_no_count(redacting_rig: Rig
     assert samples(text, "payments_amount_total")[labels] == 10.0
 
 
+@pytest.mark.usefixtures("derived")
 def test_ten_thousand_currencies_are_bounded(redacting_rig: Rig) -> None:
-    names = ["X" + secrets.token_hex(6) for _ in range(10_000)]
+    names = [fresh("X") for _ in range(10_000)]
     sender = otlp.Sender(redacting_rig.endpoint, otlp.BELIEVED)
     for start in range(0, len(names), 1000):
         sender.logs(
@@ -196,6 +214,7 @@ def test_ten_thousand_currencies_are_bounded(redacting_rig: Rig) -> None:
     assert found[frozenset({("currency", "other"), ("state", "submitted")})] >= len(names) - 10
 
 
+@pytest.mark.usefixtures("derived")
 def test_a_histogram_leads_to_a_trace(redacting_rig: Rig) -> None:
     trace = secrets.token_hex(16)
     record = otlp.log(

@@ -3,7 +3,6 @@
 The expected numbers are counted from the recording (tests/data/otlp), not read from a dashboard.
 """
 
-import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,8 +11,9 @@ import pytest
 
 from support import recorded
 from support.boards import Asking
+from support.words import fresh
 
-RUN = secrets.token_hex(4)
+RUN = fresh()
 SHOP, PAYMENTS = f"shop-{RUN}", f"payments-{RUN}"
 DATABASE = "10.0.0.7"  # as the recording has it
 RATE_S = 60  # $__rate_interval on a quarter of an hour

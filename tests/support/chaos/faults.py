@@ -24,6 +24,7 @@ from support.chaos.load import running as loaded
 from support.chaos.rig import Rig
 from support.otlp_sink import no_fault
 from support.waiting import until
+from support.words import fresh
 
 # How much later than usual other records may come while a backend is gone.
 OTHERS_DELAY_S = 2.0
@@ -174,7 +175,7 @@ def _load(rig: Rig, **kind: Any) -> Load:
         endpoint=lambda: rig.otlp,
         headers=rig.sender,
         ledger=rig.ledger,
-        run=f"{random.getrandbits(24):x}",
+        run=fresh(),
         grpc=lambda: rig.grpc,
         **kind,
     )

@@ -19,6 +19,7 @@ from support.oddities.sending import Sender
 from support.oddities.table import all_rows
 from support.oddities.trial import new_run
 from support.waiting import until
+from support.words import fresh
 
 # A row for less than this is no whole round, which takes about a minute: it sends so many at least,
 # those first that may be refused whole, and of the others any.
@@ -167,7 +168,7 @@ def emitting(rig: Rig, name: str, *, events: bool = True) -> Iterator[Emitting]:
         GLASSHOUSE_OTLP_TOKEN_FILE=str(folder / "otlp_token"),
         GLASSHOUSE_HMAC_KEY_FILE=str(folder / "hmac_key"),
     )
-    run = f"{random.getrandbits(24):x}"
+    run = fresh()
     command = [str(shop_process.INSTRUMENT), sys.executable, emitter.__file__, str(written), run]
     command += EMITTED if events else EMITTED[:-1]
     with console.open("wb") as output:

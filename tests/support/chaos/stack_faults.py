@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import signal
 import threading
 import time
@@ -27,6 +26,7 @@ from support.chaos.load import running as loaded
 from support.chaos.stored import Reader
 from support.stack import Stack
 from support.waiting import until
+from support.words import fresh
 
 ROOT = Path(__file__).parents[3]
 ENGINE_PID = Path("/var/run/docker.pid")
@@ -348,7 +348,7 @@ def run(fault: StackFault, stack: Stack, seconds: float) -> Result:
         load = Load(
             endpoint=lambda: stack.otlp,
             ledger=ledger,
-            run="c" + secrets.token_hex(4),
+            run=fresh("c"),
             rate=2,
             batch=4,
             headers=stack.sender,

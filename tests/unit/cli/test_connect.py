@@ -940,7 +940,7 @@ def test_an_answer_that_is_none_is_named_and_ends_nothing(root: Path, answer: by
         def do_GET(self) -> None:
             self.answer(answer)
 
-    with http_server.serving(Odd) as url, httpx.Client(trust_env=False) as http:
+    with http_server.serving(Odd) as url, httpx.Client(timeout=240, trust_env=False) as http:
         stored = Stored(http, dict.fromkeys(Signal, url))
         for signal in (Signal.LOGS, Signal.METRICS):
             with pytest.raises(Unanswered, match=r"\w+ at \S+: an answer that cannot be read"):

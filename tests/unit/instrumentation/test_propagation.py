@@ -59,7 +59,7 @@ def call(provider: TracerProvider, host: str, port: int) -> set[str]:
     try:
         with (
             provider.get_tracer("test").start_as_current_span("GET /", kind=SpanKind.SERVER),
-            httpx.Client(trust_env=False) as client,
+            httpx.Client(timeout=240, trust_env=False) as client,
         ):
             return HEADERS & client.get(f"http://{host}:{port}/").json().keys()
     finally:
@@ -253,7 +253,7 @@ def test_a_redirect_takes_no_context_to_a_host_that_is_not_listed(
     try:
         with (
             provider.get_tracer("test").start_as_current_span("GET /", kind=SpanKind.SERVER),
-            httpx.Client(trust_env=False, follow_redirects=True) as client,
+            httpx.Client(timeout=240, trust_env=False, follow_redirects=True) as client,
         ):
             assert HEADERS & client.get(f"{redirecting}/").json().keys() == arrived
     finally:
@@ -263,12 +263,12 @@ def test_a_redirect_takes_no_context_to_a_host_that_is_not_listed(
 def with_requests(url: str, headers: dict[str, str]) -> dict[str, str]:
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, headers=headers, timeout=30).json()
+        return session.get(url, headers=headers, timeout=240).json()
 
 
 def with_urllib(url: str, headers: dict[str, str]) -> dict[str, str]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(url, headers=headers), timeout=30) as answer:  # noqa: S310
+    with opener.open(urllib.request.Request(url, headers=headers), timeout=240) as answer:  # noqa: S310
         return json.load(answer)
 
 
@@ -332,7 +332,7 @@ CALLER = """
 import sys, httpx
 from opentelemetry import trace
 with trace.get_tracer("test").start_as_current_span("request"):
-    print(httpx.get(sys.argv[1], trust_env=False).text)
+    print(httpx.get(sys.argv[1], timeout=240, trust_env=False).text)
 """
 
 

@@ -228,7 +228,9 @@ def test_a_request_has_nothing_of_the_one_before_on_its_connection() -> None:
         until(lambda: (server.started or None, "starting"), what="the server is up")
         # Over what uvicorn buffers, so that it stops reading and goes on in the request's context.
         body = b"x" * (1 << 20)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=240, trust_env=False
+        ) as client:
             answers = [client.post("/", content=body) for _ in range(3)]
     finally:
         server.should_exit = True

@@ -62,7 +62,7 @@ def call(
     tracer = provider.get_tracer("test")
     with (
         tracer.start_as_current_span("GET /", kind=SpanKind.SERVER) as span,
-        httpx.Client(trust_env=False) as client,
+        httpx.Client(timeout=240, trust_env=False) as client,
     ):
         arrived = client.get(f"{echo}/").json()
         arrived["our trace"] = f"{span.get_span_context().trace_id:032x}"

@@ -42,7 +42,9 @@ def demo(*arguments: str) -> subprocess.Popen[str]:
 
 
 def modes(sandbox: str) -> dict[str, str]:
-    faults: dict[str, dict[str, Any]] = httpx.get(f"{sandbox}/faults", trust_env=False).json()
+    faults: dict[str, dict[str, Any]] = httpx.get(
+        f"{sandbox}/faults", timeout=240, trust_env=False
+    ).json()
     return {part: fault["mode"] for part, fault in faults.items() if fault["mode"] != "none"}
 
 

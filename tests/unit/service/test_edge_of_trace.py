@@ -57,7 +57,9 @@ def post(api: str, key: str, request: str, flags: str) -> int:
         "X-Request-ID": request,
         "traceparent": f"00-{TRACE}-{SPAN}-{flags}",
     }
-    answer = httpx.post(f"{api}/payments", json=PAYMENT, headers=headers, trust_env=False)
+    answer = httpx.post(
+        f"{api}/payments", json=PAYMENT, headers=headers, timeout=240, trust_env=False
+    )
     return answer.status_code
 
 

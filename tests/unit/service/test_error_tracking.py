@@ -51,7 +51,7 @@ def run(*arguments: str, code: int = 0) -> dict[str, Any]:
 
 def received(outside: str) -> list[dict[str, Any]]:
     """Return the events that arrived, and forget them."""
-    with httpx.Client(base_url=outside, trust_env=False) as client:
+    with httpx.Client(base_url=outside, timeout=240, trust_env=False) as client:
         envelopes = client.get("/received/sentry").json()
         client.delete("/received")
     assert {envelope["project"] for envelope in envelopes} <= {"7"}

@@ -120,7 +120,7 @@ async def test_the_shared_bucket_fills_by_its_rate(shared: Callable[[], SharedBu
 
 
 async def test_a_bucket_that_nobody_uses_is_gone(shared: Callable[[], SharedBuckets], url: str):
-    # A hundred seconds a token: it is there when it is looked at.
+    # A hundred seconds a token: it is still there when its keys are read.
     await shared().take("k", 0.01, 1)
     client = limits.client(url)
     keys = await client.keys("*")

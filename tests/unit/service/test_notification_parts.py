@@ -93,7 +93,9 @@ def mail_server(tmp_path: Path):
     settings = Settings(smtp_port=port, smtp_username="backend", smtp_password="right")
     with sandbox.running(settings) as outside:
         ca_file = tmp_path / "ca.pem"
-        ca_file.write_text(httpx.get(f"{outside}/smtp/certificate", trust_env=False).text)
+        ca_file.write_text(
+            httpx.get(f"{outside}/smtp/certificate", timeout=240, trust_env=False).text
+        )
 
         def server(**changes: object) -> MailServer:
             fields: dict[str, object] = {
@@ -111,7 +113,7 @@ def mail_server(tmp_path: Path):
 
 
 def arrived(outside: str) -> list[object]:
-    return httpx.get(f"{outside}/received/smtp", trust_env=False).json()
+    return httpx.get(f"{outside}/received/smtp", timeout=240, trust_env=False).json()
 
 
 async def test_mail_goes_over_starttls_with_login(mail_server):

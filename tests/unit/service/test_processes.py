@@ -27,6 +27,7 @@ from support.callers import AUTHORIZATION
 from support.ports import free
 from support.processes import Backend, Process
 from support.waiting import PATIENCE_S, until
+from support.words import fresh
 
 SECRET = "provider-secret"
 # Of a payment: longer than a slow machine takes for one that the chain has mined.
@@ -217,7 +218,7 @@ def test_a_payment_that_lost_its_job_is_swept_up_once(running: Running) -> None:
     ],
 )
 def test_each_strategy_runs_to_its_end(running: Running, strategy: str, steps: list[str]) -> None:
-    user = f"user-{secrets.token_hex(4)}"
+    user = fresh("user-")
     made = running.post("/automation/runs", {"userId": user, "strategy": strategy})
     assert made["state"] == "requested"
     assert made["requestId"]
@@ -296,7 +297,7 @@ def test_a_completed_run_notifies_its_person(running: Running) -> None:
 
 @pytest.mark.parametrize("channel", ["email", "sms", "push"])
 def test_a_notification_arrives_once(running: Running, channel: str) -> None:
-    name = f"Zoe {secrets.token_hex(6)}"
+    name = f"Zoe {fresh()}"
     made = running.post("/notifications", message(channel, data={"name": name}))
     assert made["state"] == "queued"
     body = running.ended(f"/notifications/{made['notificationId']}", {"delivered", "failed"})
@@ -336,7 +337,7 @@ def test_a_refused_notification_fails_at_once(running: Running, channel: str) ->
 def test_a_lost_reply_is_tried_again_and_received_once(running: Running, channel: str) -> None:
     part = "smtp" if channel == "email" else channel
     running.backend.fault(part, mode="lost_reply")
-    name = f"Zoe {secrets.token_hex(6)}"
+    name = f"Zoe {fresh()}"
     made = running.post("/notifications", message(channel, data={"name": name}))
     until(
         lambda: (
@@ -423,8 +424,8 @@ def workers(running: Running) -> list[Process]:
 @pytest.mark.slow
 def test_each_kind_of_job_ends_once_though_its_worker_is_killed(running: Running) -> None:
     """kill -9 in the middle of all of them; new workers go on."""
-    user, slot = f"user-{secrets.token_hex(6)}", 1_700_000_000
-    name = f"Zoe {secrets.token_hex(6)}"
+    user, slot = fresh("user-"), 1_700_000_000
+    name = f"Zoe {fresh()}"
     running.backend.fault("chain", **SLOW)
     running.backend.fault("sms", mode="slow", delay=8)
     subjects = {

@@ -79,7 +79,7 @@ def api(empty: DatabaseSettings, tmp_path: Path) -> Iterator[str]:
 def answers(url: str, process: subprocess.Popen[bytes]) -> tuple[bool | None, object]:
     assert process.poll() is None, "the API ended"
     try:
-        response = httpx.get(f"{url}/healthz", trust_env=False)
+        response = httpx.get(f"{url}/healthz", timeout=240, trust_env=False)
     except httpx.TransportError as error:
         return None, repr(error)
     return response.is_success or None, response.text
@@ -109,5 +109,5 @@ def test_schemathesis_finds_nothing(api: str, tmp_path: Path):
     count = re.search(r"(\d+) generated, \d+ passed", ended.stdout)
     assert count, ended.stdout[-2000:]
     assert int(count[1]) > 300
-    paths = httpx.get(f"{api}/openapi.json", trust_env=False).json()["paths"]
+    paths = httpx.get(f"{api}/openapi.json", timeout=240, trust_env=False).json()["paths"]
     assert f"Tested: {sum(map(len, paths.values()))}\n" in ended.stdout
