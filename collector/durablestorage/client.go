@@ -20,9 +20,9 @@ const noteWithin = 200 * time.Millisecond
 
 // client stands before one file.
 //
-// A queue notes each request that it hands out and each that is settled. Nobody is told that these
-// notes are on disk: who is killed before finds an older one, and delivers again. So they are kept
-// here and written with the next request, or soon when none comes.
+// A queue notes each request that it hands out and each that is settled. Nobody waits for these notes
+// to be on disk: who is killed before finds an older one, and delivers again. So they are kept here
+// and written with the next request, or soon when none comes.
 //
 // The same keeps what a full disk would cost: a queue reads on when its storage cannot note that it
 // has done so, and then drops what it read (persistent_queue.go, getNextItem, 0.161.0). Notes wait
@@ -148,7 +148,7 @@ func (c *client) held() []*storage.Operation {
 	return operations
 }
 
-// notes tells whether operations are what a queue notes about itself, and does not survive the
+// notes reports whether operations are what a queue notes about itself, and does not survive the
 // failure of. It returns those that read.
 func notes(operations []*storage.Operation) (reads []*storage.Operation, only bool) {
 	for _, one := range operations {

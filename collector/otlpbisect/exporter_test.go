@@ -26,7 +26,6 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/extension"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -367,29 +366,4 @@ func TestASilentBackendIsNotWaitedForLongerThanTheTimeout(t *testing.T) {
 	fatal(t, r.push(t.Context(), r.make(numbered(4, 2))))
 	r.expectRefused(t, map[string]int64{statusNoAnswer: 1})
 	expectSame(t, "dead letters", r.letters.names[statusNoAnswer], []string{"bad-00002"})
-}
-
-// TestBatchesByBytesAreNoWayOut shows why max_request_bytes is there: the helper's batches, when
-// they are bounded by bytes, drop all that stands behind a record that is too large. When this
-// fails the helper has been fixed, and a batch may be bounded by bytes.
-func TestBatchesByBytesAreNoWayOut(t *testing.T) {
-	var got atomic.Int64
-	queue := exporterhelper.NewDefaultQueueConfig()
-	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{
-		FlushTimeout: time.Second, Sizer: exporterhelper.RequestSizerTypeBytes, MaxSize: 20_000,
-	})
-	set, _ := testSettings(componenttest.NewTelemetry())
-	made, err := exporterhelper.NewLogs(t.Context(), set, &Config{}, func(_ context.Context, data plog.Logs) error {
-		got.Add(int64(data.LogRecordCount()))
-		return nil
-	}, exporterhelper.WithQueue(configoptional.Some(queue)))
-	fatal(t, err)
-	fatal(t, made.Start(t.Context(), componenttest.NewNopHost()))
-	names := numbered(1000)
-	names[600] = strings.Repeat("x", 30_000)
-	fatal(t, made.ConsumeLogs(t.Context(), logTrial().make(names)))
-	fatal(t, made.Shutdown(t.Context()))
-	if got.Load() > 600 {
-		t.Errorf("%d of 1000 got through", got.Load())
-	}
 }

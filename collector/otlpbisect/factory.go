@@ -13,9 +13,13 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 )
@@ -43,7 +47,7 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	return stoppableTraces{inner, p.stop}, nil
+	return stoppableTraces{inner, p.stop, gathering(config, p, inner.ConsumeTraces)}, nil
 }
 
 func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
@@ -56,7 +60,7 @@ func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Con
 	if err != nil {
 		return nil, err
 	}
-	return stoppableMetrics{inner, p.stop}, nil
+	return stoppableMetrics{inner, p.stop, gathering(config, p, inner.ConsumeMetrics)}, nil
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
@@ -69,7 +73,31 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	return stoppableLogs{inner, p.stop}, nil
+	return stoppableLogs{inner, p.stop, gathering(config, p, inner.ConsumeLogs)}, nil
+}
+
+// gathered is the key of a request in the context of a call that has no data.
+type gathered struct{}
+
+// gathering returns what takes data: consume, or what goes together before it.
+func gathering[T any](
+	config *Config, p *pusher[T], consume func(context.Context, T) error,
+) func(context.Context, T) error {
+	var nothing T
+	together := newGather(config, func(ctx context.Context, one *request[T]) error {
+		return consume(context.WithValue(ctx, gathered{}, one), nothing)
+	})
+	if together == nil {
+		return consume
+	}
+	convert := converter(&p.signal)
+	return func(ctx context.Context, data T) error {
+		one, err := convert(ctx, data)
+		if err != nil {
+			return consumererror.NewPermanent(err)
+		}
+		return together.send(ctx, one.(*request[T]))
+	}
 }
 
 func options[T any](config *Config, address *url.URL, p *pusher[T]) []exporterhelper.Option {
@@ -107,15 +135,18 @@ func signalURL(config *Config, own, name string) (*url.URL, error) {
 type (
 	stoppableTraces struct {
 		exporter.Traces
-		stop func()
+		stop    func()
+		consume func(context.Context, ptrace.Traces) error
 	}
 	stoppableMetrics struct {
 		exporter.Metrics
-		stop func()
+		stop    func()
+		consume func(context.Context, pmetric.Metrics) error
 	}
 	stoppableLogs struct {
 		exporter.Logs
-		stop func()
+		stop    func()
+		consume func(context.Context, plog.Logs) error
 	}
 )
 
@@ -132,4 +163,19 @@ func (s stoppableMetrics) Shutdown(ctx context.Context) error {
 func (s stoppableLogs) Shutdown(ctx context.Context) error {
 	s.stop()
 	return s.Logs.Shutdown(ctx)
+}
+
+// ConsumeLogs puts them into the queue.
+func (s stoppableLogs) ConsumeLogs(ctx context.Context, data plog.Logs) error {
+	return s.consume(ctx, data)
+}
+
+// ConsumeTraces puts them into the queue.
+func (s stoppableTraces) ConsumeTraces(ctx context.Context, data ptrace.Traces) error {
+	return s.consume(ctx, data)
+}
+
+// ConsumeMetrics puts them into the queue.
+func (s stoppableMetrics) ConsumeMetrics(ctx context.Context, data pmetric.Metrics) error {
+	return s.consume(ctx, data)
 }

@@ -30,9 +30,12 @@ func newRequest[T any](signal *signal[T], encoded []byte) (*request[T], error) {
 	return &request[T]{signal: signal, bytes: encoded, items: items}, nil
 }
 
-// converter returns what encodes the data of one call.
+// converter returns what encodes the data of one call, unless it is encoded already.
 func converter[T any](signal *signal[T]) xexporterhelper.RequestConverterFunc[T] {
-	return func(_ context.Context, data T) (xexporterhelper.Request, error) {
+	return func(ctx context.Context, data T) (xexporterhelper.Request, error) {
+		if one, is := ctx.Value(gathered{}).(*request[T]); is {
+			return one, nil
+		}
 		encoded, err := signal.encode(data)
 		if err != nil {
 			return nil, err

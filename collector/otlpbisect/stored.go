@@ -63,7 +63,7 @@ func (e encoding[T]) Unmarshal(stored []byte) (context.Context, xexporterhelper.
 	return ctx, one, nil
 }
 
-// isVersioned tells the format from a message alone, whose first field is no fixed32.
+// isVersioned distinguishes the format from a message alone, whose first field is no fixed32.
 func isVersioned(stored []byte) bool {
 	field, kind, n := protowire.ConsumeTag(stored)
 	return n > 0 && field == fieldVersion && kind == protowire.Fixed32Type && len(stored) >= n+4 &&

@@ -318,6 +318,16 @@ func serve[T any](t testing.TB, trial trial[T], say func(names []string, size in
 	return b
 }
 
+// refusing is the address of a backend that refuses whatever comes.
+func refusing(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 func (b *backend) seen() (stored []string, requests int) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()

@@ -13,10 +13,16 @@ from glasshouse_bench.speed import Figure
 from support import deployed
 from support.deployed import ROOT
 
+DEPLOYED_COMPRESSION = "${env:BACKEND_COMPRESSION:-none}"
+
 
 @pytest.mark.parametrize(
     ("pipeline", "storage", "compression"),
-    [("deployed", "durable_storage", "gzip"), ("lean", None, "gzip"), ("bare", None, "none")],
+    [
+        ("deployed", "durable_storage", DEPLOYED_COMPRESSION),
+        ("lean", None, DEPLOYED_COMPRESSION),
+        ("bare", None, "none"),
+    ],
 )
 def test_a_pipeline_has_the_parts_it_is_named_for(
     pipeline: str, storage: str | None, compression: str

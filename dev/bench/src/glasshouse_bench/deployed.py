@@ -12,7 +12,7 @@ import re
 import statistics
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -227,7 +227,7 @@ def run(
     records: int,
     rounds: int,
     core: int | None,
-    say: Any,
+    say: Callable[[str], None],
 ) -> list[Cost]:
     """Measure each candidate with each size, in turn, ``rounds`` times.
 
