@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench-service bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench performance bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -162,8 +162,11 @@ rules: venv ## Generate rules from prometheus/slos.yaml
 telemetry: venv ## Generate code and docs from the events and metrics in telemetry/
 	@$(RUN) glasshouse telemetry
 
-bench-service: venv ## Measure the API's requests a second, telemetry off and on
-	@PYTHONPATH=tests $(RUN) python dev/bench/service.py
+bench: venv ## Measure what telemetry costs the API, beside none and others: CPU time a request
+	@$(RUN) glasshouse-bench overhead $(ARGS)
+
+performance: venv ## Write docs/performance.md and its pictures from the last result of make bench
+	@$(RUN) glasshouse-bench overhead-page $(ARGS)
 
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)

@@ -24,13 +24,18 @@ from glasshouse_bench import (
     unseen,
 )
 from glasshouse_bench import picture as drawing
+from glasshouse_bench.overhead.command import overhead, overhead_page
 from glasshouse_bench.unseen import report as unseen_report
 from glasshouse_bench.unseen.probes import judge
 from glasshouse_cli import engine, images, project
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.errors import StackError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measures redaction.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Measures redaction and telemetry."
+)
+app.command("overhead")(overhead)
+app.command("overhead-page")(overhead_page)
 
 AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
 
@@ -272,3 +277,7 @@ def main() -> None:
     except StackError as error:
         Terminal().error(str(error), error.log)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""`glasshouse-bench overhead`: the command behind `make bench`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glasshouse_bench.overhead import (
+    cpu,
+    database,
+    environments,
+    imports,
+    machine,
+    measure,
+    page,
+    report,
+    results,
+    rounds,
+)
+from glasshouse_bench.overhead.environments import Environment
+from glasshouse_bench.overhead.load import BY_NAME, LOADS, Load
+from glasshouse_bench.overhead.variants import (
+    SERVERS,
+    VARIANTS,
+    Server,
+    Variant,
+    parse_all,
+    parse_servers,
+)
+from glasshouse_cli import project
+from glasshouse_cli.console import Terminal
+from glasshouse_cli.errors import StackError
+
+ROUNDS = 7
+IMPORT_PAIRS = 15
+# Of `--quick`: enough to see that all works, and what a lost order of magnitude looks like.
+QUICK = {"variants": "off,glasshouse", "loads": "trivial,log", "rounds": 2, "share": 0.2}
+
+
+def overhead(
+    variants: Annotated[
+        str | None,
+        typer.Option(
+            help=f"names with commas, of {', '.join(VARIANTS)}; one more "
+            "beside: glasshouse+NAME=VALUE"
+        ),
+    ] = None,
+    servers: Annotated[
+        str | None, typer.Option(help=f"names with commas, of {', '.join(SERVERS)}")
+    ] = None,
+    loads: Annotated[
+        str | None, typer.Option(help=f"names with commas, of {', '.join(BY_NAME)}")
+    ] = None,
+    turns: Annotated[
+        int | None, typer.Option("--rounds", min=1, max=100, help=f"by default {ROUNDS}")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="begin no round that would end later")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="the result file to write")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with what --output has")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="a minute, in this environment: for tests")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="with the last committed result, or --against")
+    ] = False,
+    against: Annotated[Path | None, typer.Option(help="the result to compare with")] = None,
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Measure what telemetry costs a service: CPU time a request, beside none and beside others."""
+    terminal = Terminal(quiet=as_script)
+    cpu.require()
+    root = project.load().root
+    chosen = parse_all(variants or (QUICK["variants"] if quick else ",".join(VARIANTS)))
+    before = _before(root, against) if compare or against else None
+    found = _environments(
+        terminal, root, chosen, servers, is_here=quick, is_strict=bool(variants or quick)
+    )
+    ran = parse_servers(servers or ",".join(_served(found, SERVERS) if quick else SERVERS))
+    kept = [one for one in chosen if one.name in found]
+    for one in kept:
+        environments.check(found[one.name], one, ran.values())
+    plan = rounds.Plan(
+        variants=kept,
+        servers=ran,
+        rounds=turns or (QUICK["rounds"] if quick else ROUNDS),
+        size=measure.Size(
+            loads=_loads(loads or (QUICK["loads"] if quick else ",".join(BY_NAME))),
+            share=QUICK["share"] if quick else 1.0,
+        ),
+        kinds=("words", "addresses") if quick else measure.ALL_KINDS,
+    )
+    path = output or root / ".glasshouse" / "bench" / "overhead.json"
+    document = _document(root, plan, found, path if resume else None)
+    _measure(terminal, plan, found, document, path, minutes)
+    if as_script:
+        terminal.json(document)
+        return
+    report.show(terminal, document, before)
+    terminal.say(f"written: {path}")
+
+
+def _before(root: Path, against: Path | None) -> results.Document:
+    return results.read(against or results.latest(root))
+
+
+def _loads(text: str) -> Sequence[Load]:
+    names = [one.strip() for one in text.split(",") if one.strip()]
+    unknown = [one for one in names if one not in BY_NAME]
+    if unknown or not names:
+        what = f"no load {unknown[0]!r}" if unknown else "no load is named"
+        raise StackError(f"--loads: {what}: choose of {', '.join(BY_NAME)}")
+    return [one for one in LOADS if one.name in names]
+
+
+def _environments(
+    terminal: Terminal,
+    root: Path,
+    chosen: Sequence[Variant],
+    servers: str | None,
+    *,
+    is_here: bool,
+    is_strict: bool,
+) -> dict[str, Environment]:
+    """Return the environment of each variant, without those that need not be had."""
+    if is_here:
+        return dict.fromkeys((one.name for one in chosen), environments.current())
+    made: dict[str, Environment] = {}
+    found: dict[str, Environment] = {}
+    for one in chosen:
+        try:
+            if one.environment not in made:
+                terminal.say(f"installing what {one.name} is measured with")
+                made[one.environment] = environments.make(root, one.environment)
+            environments.check(made[one.environment], one, SERVERS.values() if not servers else ())
+        except StackError as error:
+            if is_strict or one.environment == "servers":
+                raise
+            terminal.say(f"left out: {one.name}: {error}")
+            continue
+        found[one.name] = made[one.environment]
+    return found
+
+
+def _served(found: dict[str, Environment], servers: dict[str, Server]) -> list[str]:
+    """Return the servers for which all is installed everywhere."""
+    return [
+        name
+        for name, server in servers.items()
+        if not any(one.lacks(server.needs) for one in found.values())
+    ]
+
+
+def _document(
+    root: Path, plan: rounds.Plan, found: dict[str, Environment], resumed: Path | None
+) -> results.Document:
+    settings = {
+        "variants": {one.name: one.title for one in plan.variants},
+        "servers": {name: server.title for name, server in plan.servers.items()},
+        "loads": {one.name: one.title for one in plan.size.loads},
+        "rounds": plan.rounds,
+        "requests": {one.name: plan.size.requests(one) for one in plan.size.loads},
+        "settle_s": plan.size.settle_s,
+    }
+    source = machine.commit(root)
+    if resumed and resumed.is_file():
+        document = results.read(resumed)
+        # More rounds may be asked for than before; anything else is another measurement.
+        same = {**document["settings"], "rounds": plan.rounds} == settings
+        if not same or document["source"] != source or document["machine"] != machine.describe():
+            raise StackError(
+                f"--resume: {resumed} is of another commit, machine or choice: leave --resume out "
+                "to measure anew"
+            )
+        document["settings"] = settings
+        return document
+    return {
+        "schema": results.SCHEMA,
+        "measured": machine.now(),
+        "source": source,
+        "machine": machine.describe(),
+        "load_average": {"before": machine.load_average(), "after": None},
+        "versions": {one.name: found[one.name].shown() for one in plan.variants},
+        "settings": settings,
+        "imports": None,
+        "runs": [],
+    }
+
+
+def _measure(
+    terminal: Terminal,
+    plan: rounds.Plan,
+    found: dict[str, Environment],
+    document: results.Document,
+    path: Path,
+    minutes: float | None,
+) -> None:
+    seconds = rounds.remaining_s(plan, document)
+    terminal.say(f"about {max(1, round(seconds / 60))} minutes; what is done is kept in {path}")
+    ends_at = time.monotonic() + minutes * 60 if minutes else None
+
+    def save() -> None:
+        document["load_average"]["after"] = machine.load_average()
+        results.write(path, document)
+
+    save()
+    with terminal.step("measuring") as step:
+        if document["imports"] is None:
+            step.note("imports")
+            python = found[plan.variants[0].name].programs / "python"
+            document["imports"] = imports.measure(python, IMPORT_PAIRS if plan.rounds > 2 else 3)
+        with _postgres(plan, document) as postgres:
+            is_whole = asyncio.run(
+                rounds.run(
+                    plan, found, postgres, document, note=step.note, save=save, ends_at=ends_at
+                )
+            )
+    if not is_whole:
+        terminal.say("--minutes are over: --resume goes on")
+
+
+@contextlib.contextmanager
+def _postgres(plan: rounds.Plan, document: results.Document) -> Iterator[str | None]:
+    if not plan.size.needs_payments or not rounds.remaining_s(plan, document):
+        yield None
+        return
+    with database.running(database.programs()) as server:
+        database.prepare(server)
+        yield server
+
+
+def overhead_page(
+    result: Annotated[
+        Path | None, typer.Argument(help="by default the last one in dev/bench/results")
+    ] = None,
+) -> None:
+    """Write docs/performance.md and its pictures from a result."""
+    terminal = Terminal()
+    root = project.load().root
+    for path in page.write(root, results.read(result or results.latest(root))):
+        terminal.say(f"written: {path.relative_to(root)}")

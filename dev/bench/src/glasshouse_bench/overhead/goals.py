@@ -1,0 +1,108 @@
+"""Which goals a result meets, and by how much it misses the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glasshouse_bench.overhead import figures
+from glasshouse_bench.overhead.results import Document
+from glasshouse_bench.overhead.variants import BASE
+
+OURS = "glasshouse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """One goal under one server, which is None where it has nothing to do with servers.
+
+    ``measured`` as it is shown; ``is_met`` of the median, or of the worst where it is a bound.
+    """
+
+    what: str
+    server: str | None
+    wanted: str
+    measured: str
+    is_met: bool
+
+
+def judged(document: Document) -> list[Goal]:
+    """Return the goals that the result has a figure for."""
+    found: list[Goal] = []
+    for server, title in document["settings"]["servers"].items():
+        found += _ratios(document, server, title)
+        found += _stops(document, server, title)
+        found += _memory(document, server, title)
+    imported = (document["imports"] or {}).get(OURS)
+    if imported:
+        found.append(
+            Goal(
+                what="import of glasshouse, CPU time",
+                server=None,
+                wanted=f"under {figures.MOST_IMPORT_MS:.0f} ms",
+                measured=f"{imported['median_ms']:.0f} ms",
+                is_met=imported["median_ms"] < figures.MOST_IMPORT_MS,
+            )
+        )
+    return found
+
+
+def _ratios(document: Document, server: str, title: str) -> list[Goal]:
+    found: list[Goal] = []
+    for load, what in document["settings"]["loads"].items():
+        cell = figures.cell(document, server, OURS, load)
+        if cell and cell.ratio:
+            goal, ratio = figures.GOALS[load], cell.ratio
+            found.append(
+                Goal(
+                    what=what,
+                    server=title,
+                    wanted=f"{goal:.2f}",
+                    measured=f"{ratio.median:.2f} ({ratio.least:.2f} to {ratio.most:.2f})",
+                    is_met=ratio.median >= goal,
+                )
+            )
+    return found
+
+
+def _stops(document: Document, server: str, title: str) -> list[Goal]:
+    found: list[Goal] = []
+    batch = figures.batch_ms(document, server, OURS)
+    if batch:
+        found.append(
+            Goal(
+                what="export of one batch of spans, longest hold of the interpreter",
+                server=title,
+                wanted=f"under {figures.MOST_BATCH_MS:.0f} ms",
+                measured=f"{batch.median:.1f} ms (at most {batch.most:.1f})",
+                is_met=batch.most < figures.MOST_BATCH_MS,
+            )
+        )
+    lines = figures.line_ms(document, server, OURS)
+    if lines:
+        kind = max(lines, key=lambda one: lines[one])
+        found.append(
+            Goal(
+                what="one long log line, longest stop of the event loop",
+                server=title,
+                wanted=f"at most {figures.MOST_STOP_MS:.0f} ms",
+                measured=f"{lines[kind]:.1f} ms ({kind})",
+                is_met=lines[kind] <= figures.MOST_STOP_MS,
+            )
+        )
+    return found
+
+
+def _memory(document: Document, server: str, title: str) -> list[Goal]:
+    ours, base = (figures.memory(document, server, one) for one in (OURS, BASE))
+    if not ours or not base:
+        return []
+    more = ours.median - base.median
+    return [
+        Goal(
+            what="memory beyond that without telemetry",
+            server=title,
+            wanted=f"at most {figures.MOST_MEMORY_MB:.0f} MB",
+            measured=f"{more:.0f} MB",
+            is_met=more <= figures.MOST_MEMORY_MB,
+        )
+    ]

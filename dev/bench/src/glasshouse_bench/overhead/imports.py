@@ -1,0 +1,60 @@
+"""How long importing the distro takes: fresh interpreters, in turn with empty ones."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glasshouse_cli.errors import StackError
+
+# What is measured, and the program that does it.
+PROGRAMS = {
+    "nothing": "pass",
+    "glasshouse": "import glasshouse",
+    # What `opentelemetry-instrument` loads of it before the service.
+    "glasshouse.distro and glasshouse.configurator": (
+        "import glasshouse.distro, glasshouse.configurator"
+    ),
+    "opentelemetry.sdk": "import opentelemetry.sdk.trace, opentelemetry.sdk.metrics",
+    "fastapi": "import fastapi",
+}
+
+
+def measure(python: Path, pairs: int) -> dict[str, Any]:
+    """Return the CPU milliseconds of each import beyond those of an empty program."""
+    for code in PROGRAMS.values():
+        cpu_ms(python, code)  # writes the compiled files, once
+    rounds = [{name: cpu_ms(python, code) for name, code in PROGRAMS.items()} for _ in range(pairs)]
+    return {
+        name: summary([one[name] - one["nothing"] for one in rounds])
+        for name in PROGRAMS
+        if name != "nothing"
+    }
+
+
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """Return median, least and most."""
+    return {
+        "median_ms": round(statistics.median(values), 1),
+        "least_ms": round(min(values), 1),
+        "most_ms": round(max(values), 1),
+        "pairs": len(values),
+    }
+
+
+def cpu_ms(python: Path, code: str) -> float:
+    """Run a program; return the CPU time that it used, user's and system's.
+
+    Raises:
+        StackError: it fails.
+    """
+    child = os.posix_spawn(python, [str(python), "-c", code], os.environ)
+    _, status, used = os.wait4(child, 0)
+    if status:
+        raise StackError(
+            f"{python} -c {code!r} fails: run make bench, which installs what it needs"
+        )
+    return (used.ru_utime + used.ru_stime) * 1000

@@ -1,0 +1,137 @@
+"""What stops the event loop: asked of the process itself, while nothing else runs in it.
+
+Times are CPU times of threads, so that another process on the machine adds nothing to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from opentelemetry import trace
+
+TICK_S = 0.001
+TICK_NS = 1_000_000
+_TASKS = Path("/proc/self/task")
+# What a thread does when it only wakes up is no work.
+IDLE_NS = 100_000
+WATCHED_S = 1.5
+# One unit of each kind of text; a line repeats it up to its size.
+KINDS = {
+    "words": "an ordinary line about nothing ",
+    "ids": "0123456789abcdef0123456789abcdef ",
+    "addresses": "a@b.co ",
+    "wide addresses": "é a@b.co ",
+    "numbers": "4111 1111 ",
+    "pairs": "key=value ",
+    "json": '{"name": {"value": [1, "two"]}} ',
+}
+
+
+class Tick(NamedTuple):
+    """Between two turns of the loop, in ns: how late the second was, and the CPU time used.
+
+    ``waited``: for how long other threads could have run and had no core.
+    """
+
+    late: int
+    mine: int
+    others: int
+    waited: int = 0
+
+
+def waited_ns() -> int:
+    """Return for how long the threads but this one have waited for a core, all in all."""
+    own = str(threading.get_native_id())
+    total = 0
+    for task in _TASKS.iterdir():
+        # One may end meanwhile.
+        with contextlib.suppress(OSError):
+            if task.name != own:
+                total += int((task / "schedstat").read_bytes().split()[1])
+    return total
+
+
+async def ticks(seconds: float) -> list[Tick]:
+    """Wake up every millisecond; return what lay between."""
+    found: list[Tick] = []
+    end = time.monotonic() + seconds
+    before = _counters()
+    while time.monotonic() < end:
+        await asyncio.sleep(TICK_S)
+        now = _counters()
+        wall, mine, process, waited = (new - old for new, old in zip(now, before, strict=True))
+        late = max(0, wall - TICK_NS)
+        found.append(Tick(late, mine, max(0, process - mine), max(0, waited)))
+        before = now
+    return found
+
+
+def _counters() -> tuple[int, int, int, int]:
+    return time.monotonic_ns(), time.thread_time_ns(), time.process_time_ns(), waited_ns()
+
+
+def stop_ns(found: list[Tick]) -> int:
+    """Return the longest time that this process kept its loop from its turn."""
+    return max((min(one.late, one.mine + one.others) for one in found), default=0)
+
+
+def burst_ns(found: list[Tick]) -> int:
+    """Return the most CPU time that other threads took without a pause between.
+
+    A thread that another process keeps from its core makes no pause. The kernel counts for how long
+    that was when it runs again.
+    """
+    longest = running = idle = waited = 0
+    for one in found:
+        waited += one.waited
+        if one.others <= IDLE_NS:
+            idle += one.late + TICK_NS
+            continue
+        if idle > waited + TICK_NS // 2:
+            running = 0
+        running += one.others
+        longest = max(longest, running)
+        idle = waited = 0
+    return longest
+
+
+async def hold(spans: int) -> dict[str, Any]:
+    """End ``spans`` spans at once; watch what their export does to the loop."""
+    tracer = trace.get_tracer("bench")
+    for number in range(spans):
+        attributes = {
+            "http.request.method": "GET",
+            "http.route": "/payments/{id}",
+            "url.path": f"/payments/tx_{uuid.uuid4().hex}",
+            "http.response.status_code": 200,
+            "server.address": "localhost",
+            "bench.number": number,
+        }
+        with tracer.start_as_current_span("GET /payments/{id}", attributes=attributes):
+            pass
+    found = await ticks(WATCHED_S)
+    return {"stop_ms": stop_ns(found) / 1e6, "burst_ms": burst_ns(found) / 1e6}
+
+
+def text_of(kind: str, size: int) -> str:
+    """Return a text of ``size`` bytes at most, of one of `KINDS`."""
+    unit = KINDS[kind]
+    return unit * (size // len(unit.encode()))
+
+
+async def line(logger: logging.Logger, kind: str, size: int) -> dict[str, Any]:
+    """Log one long line; watch what it does to the loop, then and later."""
+    text = text_of(kind, size)
+    watching = asyncio.create_task(ticks(WATCHED_S))
+    await asyncio.sleep(5 * TICK_S)
+    started = time.thread_time_ns()
+    logger.info("%s", text)
+    caller = time.thread_time_ns() - started
+    return {"stop_ms": stop_ns(await watching) / 1e6, "caller_ms": caller / 1e6}

@@ -1,0 +1,136 @@
+"""All processes of a run, in turn: each round has every variant under every server once."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glasshouse_bench.overhead import database, measure, process, sink
+from glasshouse_bench.overhead.environments import Environment
+from glasshouse_bench.overhead.results import Document
+from glasshouse_bench.overhead.variants import Server, Variant
+
+# What a process takes beside its loads, for the estimate before one was measured.
+START_S = 4.0
+STOPS_S = measure.HOLDS * 2.0 + len(measure.ALL_KINDS) * 3.0
+# Requests a second, of all loads and variants on a quiet machine.
+PER_S = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to measure. ``kinds``: of long log lines, in the first round only."""
+
+    variants: Sequence[Variant]
+    servers: Mapping[str, Server]
+    rounds: int
+    size: measure.Size
+    kinds: Sequence[str]
+
+    def cells(self) -> Iterator[tuple[int, str, Variant]]:
+        """Yield each round's processes, in another order each time.
+
+        What runs after another could find the machine warm; so none always comes first.
+        """
+        for turn in range(self.rounds):
+            shift = turn % len(self.variants)
+            for server in self.servers:
+                for variant in [*self.variants[shift:], *self.variants[:shift]]:
+                    yield turn, server, variant
+
+    def seconds(self, turn: int) -> float:
+        """Return about how long one process of a round takes."""
+        counts = [self.size.requests(one) for one in self.size.loads]
+        sent = sum(counts) * (1 + 1 / measure.WARM_UP_SHARE)
+        watched = STOPS_S if self.kinds and turn == 0 else 0
+        return START_S + sent / PER_S + (len(counts) + 1) * self.size.settle_s + watched
+
+
+def remaining_s(plan: Plan, document: Document) -> float:
+    """Return about how long what is not measured yet takes."""
+    known = _done(document)
+    return sum(
+        plan.seconds(turn)
+        for turn, server, variant in plan.cells()
+        if (turn, server, variant.name) not in known
+    )
+
+
+def _done(document: Document) -> set[tuple[int, str, str]]:
+    return {(one["round"], one["server"], one["variant"]) for one in document["runs"]}
+
+
+async def run(
+    plan: Plan,
+    environments: Mapping[str, Environment],
+    postgres: str | None,
+    document: Document,
+    *,
+    note: Callable[[str], None],
+    save: Callable[[], None],
+    ends_at: float | None = None,
+) -> bool:
+    """Add what is not there yet to ``document``, and ``save`` it after each process.
+
+    Returns whether all is there. No round begins that would not end by ``ends_at``, a time of
+    `time.monotonic`, but for the first.
+    """
+    known = _done(document)
+    took: list[float] = []
+    estimated: list[float] = []
+    current = -1
+    for turn, server, variant in plan.cells():
+        if (turn, server, variant.name) in known:
+            continue
+        if turn != current:
+            current = turn
+            per_round = len(plan.servers) * len(plan.variants)
+            expected = per_round * (sum(took) / len(took) if took else 0)
+            if ends_at is not None and took and time.monotonic() + expected > ends_at:
+                return False
+        pace = sum(took) / sum(estimated) if took else 1.0
+        left = max(1, round(remaining_s(plan, document) * pace / 60))
+        where = f"round {turn + 1} of {plan.rounds}, {plan.servers[server].title}: {variant.name}"
+        note(f"{where}; about {left} min left")
+        started = time.monotonic()
+        found = await one(plan, variant, server, turn, environments[variant.name], postgres)
+        took.append(time.monotonic() - started)
+        estimated.append(plan.seconds(turn))
+        document["runs"].append(found)
+        save()
+    return True
+
+
+async def one(
+    plan: Plan,
+    variant: Variant,
+    server: str,
+    turn: int,
+    environment: Environment,
+    postgres: str | None,
+) -> dict[str, Any]:
+    """Measure one fresh process."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        fresh = await asyncio.to_thread(database.fresh, postgres) if postgres else None
+        async with (
+            sink.running() as (taking, port),
+            process.running(
+                variant,
+                plan.servers[server],
+                environment,
+                Path(folder),
+                sink=port,
+                database=fresh,
+            ) as api,
+        ):
+            found = await measure.run(api, taking, plan.size)
+            if turn == 0 and plan.kinds:
+                found["stops"] = await measure.stops(
+                    api, is_traced=variant.speaks_otlp, kinds=plan.kinds
+                )
+    return {"round": turn, "server": server, "variant": variant.name, **found}

@@ -1,0 +1,115 @@
+"""What stops an event loop is found, and by whom: CPU time, not what else the machine does."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from glasshouse_bench.overhead import cpu, probes
+from glasshouse_bench.overhead.probes import Tick
+from glasshouse_cli.errors import StackError
+
+MS = 1_000_000
+# A busy machine may take so long to give a thread 50 ms.
+WATCHED_S = 1.5
+
+
+def spin(milliseconds: float) -> None:
+    """Use CPU time of this thread."""
+    end = time.thread_time_ns() + milliseconds * MS
+    while time.thread_time_ns() < end:
+        pass
+
+
+def test_a_stop_is_what_was_late_and_used_by_this_process() -> None:
+    found = [
+        Tick(late=9 * MS, mine=1 * MS, others=2 * MS),  # another process had the core
+        Tick(late=4 * MS, mine=0, others=8 * MS),  # beside the loop, on another core
+        Tick(late=0, mine=7 * MS, others=0),
+    ]
+    assert probes.stop_ns(found) == 4 * MS
+    assert probes.stop_ns([]) == 0
+
+
+def test_a_burst_ends_with_a_pause() -> None:
+    others = (2, 3, 0, 1, 1, 1, 0.05, 4)
+    found = [Tick(late=0, mine=0, others=int(one * MS)) for one in others]
+    assert probes.burst_ns(found) == 5 * MS
+    assert probes.burst_ns(found[3:6]) == 3 * MS
+    assert probes.burst_ns([]) == 0
+    # It could have run, and had no core.
+    found[2] = found[2]._replace(waited=3 * MS)
+    assert probes.burst_ns(found) == 8 * MS
+
+
+async def during(work: Callable[[], object]) -> tuple[int, int]:
+    """The longest stop and burst while ``work`` is done on the loop."""
+    watching = asyncio.create_task(probes.ticks(WATCHED_S))
+    await asyncio.sleep(0.01)
+    work()
+    found = await watching
+    return probes.stop_ns(found), probes.burst_ns(found)
+
+
+async def test_the_loop_s_own_work_is_a_stop_and_sleep_is_none() -> None:
+    own, of_others = await during(lambda: spin(50))
+    assert own >= 40 * MS
+    assert of_others < 25 * MS
+    asleep, _ = await during(lambda: time.sleep(0.05))
+    assert asleep < own / 2
+
+
+async def test_another_thread_s_work_is_a_burst_on_a_busy_machine_too() -> None:
+    thread = threading.Thread(target=spin, args=(50,))
+    _, burst = await during(thread.start)
+    thread.join()
+    assert burst >= 40 * MS
+
+
+@pytest.mark.parametrize("kind", probes.KINDS)
+def test_a_text_fills_its_size_to_the_last_unit(kind: str) -> None:
+    unit = len(probes.KINDS[kind].encode())
+    size = len(probes.text_of(kind, 1000).encode())
+    assert 1000 - unit < size <= 1000
+
+
+async def test_a_long_line_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="bench")
+    found = await probes.line(logging.getLogger("bench"), "ids", 330)
+    assert [one.getMessage() for one in caplog.records] == [probes.text_of("ids", 330)]
+    assert set(found) == {"stop_ms", "caller_ms"}
+    assert found["caller_ms"] > 0
+
+
+def test_the_time_of_a_thread_that_has_ended_counts() -> None:
+    program = (
+        "import sys, threading, time\n"
+        "def spin():\n"
+        "    end = time.thread_time() + 0.2\n"
+        "    while time.thread_time() < end: pass\n"
+        "one = threading.Thread(target=spin); one.start(); one.join()\n"
+        "print(time.process_time_ns(), flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        own = int(child.stdout.readline())
+        used, main = cpu.used_ns(child.pid), cpu.main_thread_ns(child.pid)
+        assert cpu.resident_bytes(child.pid) > 1_000_000
+        child.communicate(b"")
+    assert own <= used
+    assert used - main >= 190 * MS
+
+
+def test_another_system_than_linux_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu.require()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(StackError, match="is read from Linux, not darwin"):
+        cpu.require()
