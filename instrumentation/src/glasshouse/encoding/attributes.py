@@ -60,7 +60,7 @@ class Attributes:
         texts, integers = self._texts.young, self._integers.young
         for pair in attributes.items():
             key, value = pair
-            kind: type[Any] = type(value)
+            kind: Any = type(value)
             found = None
             # A text of another class may pass for one that is remembered.
             if type(key) is str:
