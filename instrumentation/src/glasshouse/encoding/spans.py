@@ -41,8 +41,7 @@ def _has_fields(kind: type[Any]) -> bool:
 
 def _held(span: Any) -> tuple[Any, Any, Any]:
     """Return attributes, events and links. Their properties copy all of them each time."""
-    kind: Any = type(span)
-    if _has_fields(kind):
+    if _has_fields(span.__class__):
         return span._attributes, span._events, span._links
     return span.attributes, span.events, span.links
 
