@@ -5,6 +5,7 @@ Run by the newest and the oldest release that `instrumentation/pyproject.toml` a
 """
 
 import ast
+import contextlib
 import importlib
 import inspect
 import logging
@@ -383,3 +384,27 @@ def test_exporters_take_what_makes_their_outcome_known() -> None:
     }
     for exporter, given in arguments.items():
         assert set(given) <= set(inspect.signature(exporter.__init__).parameters)
+
+
+@pytest.mark.parametrize(
+    ("exporter", "encode"),
+    [(OTLPSpanExporter, "encode_spans"), (OTLPLogExporter, "encode_logs")],
+)
+def test_an_exporter_sends_what_its_module_s_function_encodes(
+    exporter: type[Any], encode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def encoding(batch: object) -> object:
+        asked.append(batch)
+        raise KeyError
+
+    made = exporter(endpoint="http://127.0.0.1:1", timeout=0.1)
+    monkeypatch.setattr(importlib.import_module(exporter.__module__), encode, encoding)
+    batch: list[object] = []
+    with contextlib.suppress(KeyError):
+        made.export(batch)
+    assert asked == [batch]
+    assert asked[0] is batch
+    source = inspect.getsource(exporter.export)
+    assert re.search(rf"{encode}\(\w+\)\.Serialize(Partial)?ToString\(\)", source)

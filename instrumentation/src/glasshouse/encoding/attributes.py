@@ -55,12 +55,12 @@ class Attributes:
         """
         if not given:
             return
-        attributes: dict[str, Any] = cast(Any, given) if type(given) is dict else plain(given)
+        attributes: dict[str, object] = cast(Any, given) if type(given) is dict else plain(given)
         start = len(out)
         texts, integers = self._texts.young, self._integers.young
         for pair in attributes.items():
             key, value = pair
-            kind: type[Any] = type(value)
+            kind = type(value)
             found = None
             # A text of another class may pass for one that is remembered.
             if type(key) is str:

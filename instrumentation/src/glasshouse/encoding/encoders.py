@@ -40,7 +40,9 @@ class Spans:
             return self._as_they_are.encode(span)
         if self._redacting is None:
             self._redacting = SpanEncoder(telemetry_redactor())
-        return self._redacting.encode(raw)
+        found = self._redacting.encode(raw)
+        spans.done_with(span)
+        return found
 
 
 class Logs:

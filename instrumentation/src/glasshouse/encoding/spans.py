@@ -41,8 +41,7 @@ def _has_fields(kind: type[Any]) -> bool:
 
 def _held(span: Any) -> tuple[Any, Any, Any]:
     """Return attributes, events and links. Their properties copy all of them each time."""
-    kind: type[Any] = type(span)
-    if _has_fields(kind):
+    if _has_fields(span.__class__):
         return span._attributes, span._events, span._links
     return span.attributes, span.events, span.links
 
@@ -99,7 +98,11 @@ class SpanEncoder:
             out += (b"\x60", count(dropped))
         if dropped := span.dropped_links:
             out += (b"\x70", count(dropped))
-        out += (self._status(span.status), b"\x85\x01", flags)
+        status = span.status
+        # The redactor refuses a span without one.
+        if status is not None or self._redactor is not None:
+            out.append(self._status(status))
+        out += (b"\x85\x01", flags)
         return origin, b"\x12" + sized(b"".join(out))
 
     def _times(self, out: list[bytes], start: Any, end: Any) -> None:
@@ -159,8 +162,6 @@ class SpanEncoder:
         return ",".join([f"{key}={value}" for key, value in items]).encode()
 
     def _status(self, status: Any) -> bytes:
-        if status is None and self._redactor is None:
-            return b""
         code = _CODES[status.status_code]
         if not (description := status.description):
             return _UNSET if not code else b"\x7a" + sized(code)

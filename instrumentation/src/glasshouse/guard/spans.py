@@ -63,6 +63,12 @@ def raw_of(span: object) -> ReadableSpan | None:
     return vars(span).get(_RAW) if type(span) is RedactedSpan else None
 
 
+def done_with(copy: ReadableSpan) -> None:
+    """Let a span forget its copy: two that hold each other wait for the garbage collector."""
+    raw = vars(copy).get(_RAW)
+    getattr(raw, "__dict__", {}).pop(_COPY, None)
+
+
 def redacted(span: ReadableSpan) -> ReadableSpan:
     """Return the copy of a span that may leave, the same each time."""
     if isinstance(span, RedactedSpan):
