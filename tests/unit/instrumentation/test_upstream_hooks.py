@@ -92,18 +92,23 @@ REACHED = {
     "_add_search_attributes",
     "_batch_processor",
     "_bootstrap",
+    "_commenter_enabled",
     "_context",
     "_core",
+    "_db_api_integration",
+    "_duration_histogram",
     "_endpoint",
     "_exception_type",
     "_exceptions",
     "_export_lock",
     "_exporter",
+    "_get_metric_attributes",
     "_get_tracer",
     "_handler_id",
     "_headers",
     "_instrument_view_instrument_matches",
     "_known_methods",
+    "_leading_comment_remover",
     "_legacy_otel",
     "_logger_provider",
     "_measurement_consumer",
@@ -122,9 +127,15 @@ REACHED = {
     "_proxy_to_logger",
     "_reader_storages",
     "_regexp",
+    "_report_new",
+    "_returned_rows_histogram",
     "_sdk_config",
+    "_sem_conv_opt_in_mode_db",
     "_server_attributes",
     "_set_collect_callback",
+    "_set_db_name",
+    "_set_db_statement",
+    "_set_db_system",
     "_unconfigured",
     "_update_resource",
 }
@@ -138,6 +149,7 @@ OVERRIDDEN = {
 }
 # Private names of our own that look like upstream's: keys, not attributes.
 OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw", "_glasshouse_requests"}
+OWN |= {"_glasshouse_statements"}
 OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
 # The end of OpenTelemetry's variables that choose an exporter's session.
 OWN |= {"_CREDENTIAL_PROVIDER"}
