@@ -5,11 +5,11 @@ changes this code is left to record by itself, until somebody has compared the t
 digest here.
 """
 
-import hashlib
 import importlib
 import logging
-from pathlib import Path
 from typing import Any, Final
+
+from glasshouse.instrumentors.known import digest, is_own
 
 # SHA-256 of `fastapi/telemetry/_asgi.py` and of `FastAPI.__call__`, as FastAPI 0.143 to 0.165 have
 # them.
@@ -18,7 +18,7 @@ KNOWN_TELEMETRY: Final = frozenset(
 )
 KNOWN_CALL: Final = frozenset({"98e92d3073419c3690d5cb905213576aaf01b9b8d63bd3eea1945f84cd9001aa"})
 _CALL: Final = b"    async def __call__("
-_NEXT: Final = b"\n    def "
+_NEXT: Final = b"    def add_api_route("
 
 _logger = logging.getLogger("glasshouse")
 
@@ -44,34 +44,9 @@ def telemetry_module() -> Any:
 
 
 def _is_known(module: Any, applications: Any) -> bool:
-    try:
-        telemetry = Path(str(module.__file__)).read_bytes()
-        call = _call(Path(str(applications.__file__)).read_bytes())
-    except OSError:
-        # Installed without its source.
-        return False
     return (
-        _digest(telemetry) in KNOWN_TELEMETRY
-        and _digest(call) in KNOWN_CALL
-        and _is_own(module.NativeTelemetry.__call__, module.__name__)
-        and _is_own(applications.FastAPI.__call__, applications.__name__)
-    )
-
-
-def _call(source: bytes) -> bytes:
-    start = source.find(_CALL)
-    return source[start : source.find(_NEXT, start) + 1]
-
-
-def _digest(source: bytes) -> str:
-    return hashlib.sha256(source).hexdigest()
-
-
-def _is_own(function: Any, module: str) -> bool:
-    """Return whether nobody has put another function in its place."""
-    code = getattr(function, "__code__", None)
-    return (
-        code is not None
-        and not hasattr(function, "__wrapped__")
-        and getattr(function, "__globals__", {}).get("__name__") == module
+        digest(module) in KNOWN_TELEMETRY
+        and digest(applications, _CALL, _NEXT) in KNOWN_CALL
+        and is_own(module.NativeTelemetry.__call__, module.__name__)
+        and is_own(applications.FastAPI.__call__, applications.__name__)
     )

@@ -12,6 +12,7 @@ from wrapt import wrap_function_wrapper
 
 from glasshouse.instrumentors import grpc, redirects, streams, wsgi
 from glasshouse.instrumentors.django import when_middleware_loads
+from glasshouse.instrumentors.psycopg_statements import statements
 from glasshouse.instrumentors.threads import ThreadsInstrumentor
 from glasshouse.propagation import HostPropagator, Hosts
 from glasshouse.response_ids import IdsResponsePropagator
@@ -123,6 +124,7 @@ _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
     "fastapi": _fix_asgi,
     "flask": _fix_flask,
     "grpc_aio_client": lambda _hosts: grpc.after_aio_client(),
+    "psycopg": lambda _hosts: statements.install(),
     "pyramid": lambda _hosts: wsgi.record_paths(),
     "redis": _fix_redis,
     "requests": redirects.guard_requests,
