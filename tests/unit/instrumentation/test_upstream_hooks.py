@@ -5,6 +5,7 @@ Run by the newest and the oldest release that `instrumentation/pyproject.toml` a
 """
 
 import ast
+import contextlib
 import importlib
 import inspect
 import logging
@@ -34,7 +35,7 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import glasshouse
@@ -91,6 +92,7 @@ IMPORTED = {
     },
     "opentelemetry.sdk.metrics._internal.measurement_consumer": {"SynchronousMeasurementConsumer"},
     "opentelemetry.sdk.trace": {"_Span"},
+    "opentelemetry.sdk.trace._tracer_metrics": {"NoOpTracerMetrics"},
     "opentelemetry.trace.propagation": {"_SPAN_KEY"},
 }
 # Private attributes of upstream's objects, reached by name.
@@ -104,22 +106,37 @@ REACHED = {
     "_boundaries",
     "_context",
     "_core",
+    "_decision",
+    "_end_time",
     "_endpoint",
+    "_events",
     "_export_lock",
     "_exporter",
     "_handler_id",
     "_hash_attributes",
     "_headers",
+    "_immutable",
     "_instrument_view_instrument_matches",
+    "_instrumentation_info",
+    "_instrumentation_scope",
+    "_is_enabled",
+    "_kind",
+    "_limits",
+    "_links",
+    "_local_parent_not_sampled",
+    "_local_parent_sampled",
     "_logger_provider",
     "_max",
     "_measurement_consumer",
     "_metric_readers",
     "_min",
+    "_name",
+    "_new_links",
     "_on_ending",
     "_opentelemetry_logger_configurator",
     "_opentelemetry_meter_configurator",
     "_opentelemetry_tracer_configurator",
+    "_parent",
     "_preferred_aggregation",
     "_preferred_temporality",
     "_process_event",
@@ -127,12 +144,25 @@ REACHED = {
     "_processors",
     "_proxy_to_logger",
     "_reader_storages",
+    "_record_end_metrics",
+    "_record_exception",
     "_record_min_max",
     "_regexp",
+    "_remote_parent_not_sampled",
+    "_remote_parent_sampled",
     "_reservoir",
     "_reset_on_collect",
+    "_root",
+    "_sampler",
     "_sdk_config",
     "_set_collect_callback",
+    "_set_items",
+    "_set_status_on_exception",
+    "_span_limits",
+    "_span_processor",
+    "_span_processors",
+    "_start_time",
+    "_status",
     "_update_resource",
     "_view",
 }
@@ -141,12 +171,24 @@ OVERRIDDEN = {
     (OpenTelemetryDistro, "_configure"),
     (_OTelSDKConfigurator, "_configure"),
     (SpanProcessor, "_on_ending"),
+    (Span, "_add_event"),
+    (Span, "_add_link"),
+    (contextlib.ContextDecorator, "_recreate_cm"),
     (BaseInstrumentor, "_instrument"),
     (BaseInstrumentor, "_uninstrument"),
 }
 # Private names of our own that look like upstream's: keys, not attributes.
 OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw"}
-OWN |= {"_glasshouse_bound", "_id", "_inner", "_otel", "_otel_carrier", "_token"}
+OWN |= {
+    "_glasshouse_bound",
+    "_glasshouse_decide",
+    "_glasshouse_line",
+    "_id",
+    "_inner",
+    "_otel",
+    "_otel_carrier",
+    "_token",
+}
 # The end of OpenTelemetry's variables that choose an exporter's session.
 OWN |= {"_CREDENTIAL_PROVIDER"}
 # The end of an attribute of events, after its domain.
