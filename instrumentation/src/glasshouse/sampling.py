@@ -25,10 +25,10 @@ class OutgoingSampler(Sampler):
     """
 
     def __init__(self, inner: Sampler, hosts: Hosts) -> None:
-        self._inner = inner
+        self.inner = inner
         # A message goes to the service's own broker, which need not be on the list.
         calls = {SpanKind.CLIENT} if hosts.names else set[SpanKind]()
-        self._recorded = calls | {SpanKind.PRODUCER}
+        self.recorded = calls | {SpanKind.PRODUCER}
 
     def should_sample(
         self,
@@ -40,15 +40,15 @@ class OutgoingSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        result = self._inner.should_sample(
+        result = self.inner.should_sample(
             parent_context, trace_id, name, kind, attributes, links, trace_state
         )
-        if result.decision is not Decision.DROP or kind not in self._recorded:
+        if result.decision is not Decision.DROP or kind not in self.recorded:
             return result
         return SamplingResult(Decision.RECORD_ONLY, attributes, result.trace_state)
 
     def get_description(self) -> str:
-        return self._inner.get_description()
+        return self.inner.get_description()
 
 
 def wrap(inner: Sampler, hosts: Hosts) -> Sampler:

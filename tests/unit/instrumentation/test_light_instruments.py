@@ -40,7 +40,7 @@ from glasshouse.light import exemplars, instruments
 from glasshouse.light.exemplars import LightReservoir
 
 SEED = 20_261_127
-PROGRAMS = 60
+PROGRAMS = 40
 STEPS = 60
 # Whatever a measurement may be given.
 AMOUNTS: list[Any] = [0, 1, 3, 0.5, 7.25, 1e9, -1, -2.5, -0.0, True, 10**400, Decimal("1.5")]

@@ -41,7 +41,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -104,6 +104,7 @@ IMPORTED = {
     },
     "opentelemetry.sdk.metrics._internal.measurement_consumer": {"SynchronousMeasurementConsumer"},
     "opentelemetry.sdk.trace": {"_Span"},
+    "opentelemetry.sdk.trace._tracer_metrics": {"NoOpTracerMetrics"},
     "opentelemetry.trace.propagation": {"_SPAN_KEY"},
 }
 # Private attributes of upstream's objects, reached by name.
@@ -126,7 +127,9 @@ REACHED = {
     "_core",
     "_create_aggregation",
     "_db_api_integration",
+    "_decision",
     "_duration_histogram",
+    "_end_time",
     "_endpoint",
     "_events",
     "_exception_type",
@@ -138,24 +141,34 @@ REACHED = {
     "_handler_id",
     "_hash_attributes",
     "_headers",
+    "_immutable",
     "_instrument_class_aggregation",
     "_instrument_view_instrument_matches",
+    "_instrumentation_info",
+    "_instrumentation_scope",
     "_is_enabled",
+    "_kind",
     "_known_methods",
     "_leading_comment_remover",
     "_legacy_otel",
+    "_limits",
     "_links",
+    "_local_parent_not_sampled",
+    "_local_parent_sampled",
     "_log_record_limits",
     "_logger_provider",
     "_max",
     "_measurement_consumer",
     "_metric_readers",
     "_min",
+    "_name",
     "_native_telemetry",
+    "_new_links",
     "_on_ending",
     "_opentelemetry_logger_configurator",
     "_opentelemetry_meter_configurator",
     "_opentelemetry_tracer_configurator",
+    "_parent",
     "_preferred_aggregation",
     "_preferred_temporality",
     "_process_event",
@@ -164,12 +177,18 @@ REACHED = {
     "_propagators",
     "_proxy_to_logger",
     "_reader_storages",
+    "_record_end_metrics",
+    "_record_exception",
     "_record_min_max",
     "_regexp",
+    "_remote_parent_not_sampled",
+    "_remote_parent_sampled",
     "_report_new",
     "_reservoir",
     "_reset_on_collect",
     "_returned_rows_histogram",
+    "_root",
+    "_sampler",
     "_sdk_config",
     "_sem_conv_opt_in_mode_db",
     "_server_attributes",
@@ -177,6 +196,13 @@ REACHED = {
     "_set_db_name",
     "_set_db_statement",
     "_set_db_system",
+    "_set_items",
+    "_set_status_on_exception",
+    "_span_limits",
+    "_span_processor",
+    "_span_processors",
+    "_start_time",
+    "_status",
     "_unconfigured",
     "_update_resource",
     "_view",
@@ -187,6 +213,9 @@ OVERRIDDEN = {
     (OpenTelemetryDistro, "_configure"),
     (_OTelSDKConfigurator, "_configure"),
     (SpanProcessor, "_on_ending"),
+    (Span, "_add_event"),
+    (Span, "_add_link"),
+    (contextlib.ContextDecorator, "_recreate_cm"),
     (BaseInstrumentor, "_instrument"),
     (BaseInstrumentor, "_uninstrument"),
 }
@@ -195,6 +224,17 @@ OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw", "_glasshouse_requests"
 OWN |= {"_glasshouse_bound", "_id", "_inner", "_otel", "_otel_carrier", "_token"}
 OWN |= {"_glasshouse_statements"}
 OWN |= {"_id", "_inner", "_otel", "_otel_carrier", "_token"}
+OWN = {"_dropped", "_glasshouse_copy", "_glasshouse_raw"}
+OWN |= {
+    "_glasshouse_bound",
+    "_glasshouse_decide",
+    "_glasshouse_line",
+    "_id",
+    "_inner",
+    "_otel",
+    "_otel_carrier",
+    "_token",
+}
 # The end of OpenTelemetry's variables that choose an exporter's session.
 OWN |= {"_CREDENTIAL_PROVIDER"}
 # The end of an attribute of events, after its domain.

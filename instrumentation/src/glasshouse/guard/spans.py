@@ -120,16 +120,16 @@ class SpanGuard(SpanProcessor):
         self.inner = inner
         kind = type(inner)
         starts = getattr(kind, "on_start", None) is not SpanProcessor.on_start
-        self._sees_starts = starts and kind not in _EXPORTING
+        self.sees_starts = starts and kind not in _EXPORTING
         ending = getattr(SpanProcessor, "_on_ending", None)
-        self._sees_endings = getattr(kind, "_on_ending", None) is not ending
+        self.sees_endings = getattr(kind, "_on_ending", None) is not ending
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        if self._sees_starts:
+        if self.sees_starts:
             safely(self.inner, self.inner.on_start, LiveSpan(span), parent_context)
 
     def _on_ending(self, span: Span) -> None:
-        if self._sees_endings:
+        if self.sees_endings:
             safely(self.inner, getattr(self.inner, "_on_ending"), LiveSpan(span))  # noqa: B009 (experimental upstream)
 
     def on_end(self, span: ReadableSpan) -> None:

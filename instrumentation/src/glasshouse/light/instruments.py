@@ -29,10 +29,10 @@ from opentelemetry.sdk.metrics._internal.instrument import (
     _UpDownCounter,
 )
 from opentelemetry.sdk.metrics._internal.measurement_consumer import SynchronousMeasurementConsumer
-from opentelemetry.sdk.trace import _Span
 from opentelemetry.trace import INVALID_SPAN, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from glasshouse.light.spans import LightSpan
 from glasshouse.light.streams import Stream, streams_of
 
 # Values that neither version of the SDK changes, and that are equal to none of another of these
@@ -98,7 +98,7 @@ def _light(original: Recording, least: float) -> Recording:
         seen = None
         if not bound.never:
             span = (context or get_current()).get(_SPAN_KEY)
-            if type(span) is _Span:
+            if type(span) is LightSpan:
                 spanned: Any = span._context
             elif span is None or (span := trace.get_current_span(context or None)) is INVALID_SPAN:
                 spanned = None

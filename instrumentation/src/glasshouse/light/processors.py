@@ -1,0 +1,109 @@
+"""Which processors have something to do when a span starts or ends."""
+
+# The SDK's list of processors shows what it holds to nobody.
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+
+from glasshouse import edge
+from glasshouse.context import (
+    _KEY,
+    CORRELATION_ID_ATTRIBUTE,
+    REQUEST_ID_ATTRIBUTE,
+    Ids,
+    attributes_of,
+)
+from glasshouse.guard.spans import SpanGuard
+from glasshouse.processors import IdsSpanProcessor
+
+_LINE: Final = "_glasshouse_line"
+# What these classes do when a span starts is nothing.
+_IDLE_STARTS: Final[tuple[Any, ...]] = tuple(
+    kind.on_start for kind in (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
+)
+_IDLE_ENDING: Final[Any] = getattr(SpanProcessor, "_on_ending", None)
+_IDLE_END: Final[Any] = SpanProcessor.on_end
+
+
+class Line:
+    """The calls that a span makes, in the order of the processors."""
+
+    __slots__ = ("endings", "ends", "of", "starts")
+
+    def __init__(self, processors: tuple[SpanProcessor, ...]) -> None:
+        self.of = processors
+        self.starts = [found for one in processors if (found := _start_of(one))]
+        self.endings = [one._on_ending for one in processors if _has_ending(one)]
+        self.ends = [one.on_end for one in processors if _has_end(one)]
+
+
+def line_of(processor: Any) -> Line | None:
+    """Return the calls of the SDK's usual list of processors; ``None`` for another one."""
+    if type(processor) is not SynchronousMultiSpanProcessor:
+        return None
+    known = vars(processor)
+    line: Line | None = known.get(_LINE)
+    processors = processor._span_processors
+    if line is None or line.of is not processors:
+        line = known[_LINE] = Line(processors)
+    return line
+
+
+def _start_of(processor: SpanProcessor) -> Callable[[Any, Context | None], object] | None:
+    if type(processor) is IdsSpanProcessor:
+        return stamp
+    if type(processor) is SpanGuard and not processor.sees_starts:
+        return None
+    if not _replaced(processor, "on_start") and _of_class(processor, "on_start") in _IDLE_STARTS:
+        return None
+    on_start = processor.on_start
+    # By name, as the SDK does: a processor may take its context by name alone.
+    return lambda span, context: on_start(span, parent_context=context)
+
+
+def _has_ending(processor: SpanProcessor) -> bool:
+    if type(processor) is SpanGuard:
+        return processor.sees_endings
+    if not hasattr(processor, "_on_ending"):
+        return False
+    return (
+        _replaced(processor, "_on_ending") or _of_class(processor, "_on_ending") is not _IDLE_ENDING
+    )
+
+
+def _has_end(processor: SpanProcessor) -> bool:
+    if type(processor) is IdsSpanProcessor:
+        return False
+    return _replaced(processor, "on_end") or _of_class(processor, "on_end") is not _IDLE_END
+
+
+def _of_class(processor: SpanProcessor, name: str) -> Any:
+    return getattr(type(processor), name, None)
+
+
+def _replaced(processor: SpanProcessor, name: str) -> bool:
+    return name in getattr(processor, "__dict__", {})
+
+
+def stamp(span: Any, parent_context: Context | None) -> None:
+    """Do as IdsSpanProcessor does."""
+    ids: Any = (get_current() if parent_context is None else parent_context).get(_KEY)
+    if ids.__class__ is Ids:
+        own = span._attributes
+        most, known = own.maxlen, own._dict
+        if own.max_value_len is None and (most is None or len(known) + 2 <= most):
+            with span._lock:
+                if ids.request:
+                    known.pop(REQUEST_ID_ATTRIBUTE, None)
+                    known[REQUEST_ID_ATTRIBUTE] = ids.request
+                known.pop(CORRELATION_ID_ATTRIBUTE, None)
+                known[CORRELATION_ID_ATTRIBUTE] = ids.correlation
+        else:
+            span.set_attributes(attributes_of(parent_context))
+    if span._parent is None:
+        edge.link_root(span, parent_context)

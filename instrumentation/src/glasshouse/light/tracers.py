@@ -1,0 +1,159 @@
+"""The SDK's tracer, whose spans are light."""
+
+# The methods below stand in the SDK's own tracer.
+# pyright: reportPrivateUsage=false
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Tracer
+from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.trace import (
+    DEFAULT_TRACE_STATE,
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+)
+
+from glasshouse.light import decisions, spans
+from glasshouse.light.current import CurrentSpan
+
+_DECIDE: Final = "_glasshouse_decide"
+_DICT: Final[Any] = dict
+# By 1 for sampled and 2 for a random id. They cannot be changed, so that all spans share them.
+_FLAGS: Final = tuple(TraceFlags(flags) for flags in range(4))
+_SAMPLED: Final = Decision.RECORD_AND_SAMPLE
+_DROP: Final = Decision.DROP
+_tuple: Final[Any] = tuple[Any, ...].__new__
+
+
+def _light(original: Callable[..., Span]) -> Callable[..., Span]:
+    @functools.wraps(original)
+    def start_span(
+        self: Any,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> Span:
+        parent: Any = trace.get_current_span(context).get_span_context()
+        if type(parent) is not SpanContext or not self._tracer_config.is_enabled:
+            return original(
+                self,
+                name,
+                context,
+                kind,
+                attributes,
+                links,
+                start_time,
+                record_exception,
+                set_status_on_exception,
+            )
+        ids = self.id_generator
+        trace_id, _, is_remote, parent_flags, state, is_valid = parent
+        if is_valid:
+            flags = parent_flags & 2
+            # As the constants of `decisions` say.
+            place = (4 if is_remote else 2) if parent_flags & 1 else (3 if is_remote else 1)
+        else:
+            parent, state, place = None, DEFAULT_TRACE_STATE, 0
+            trace_id = ids.generate_trace_id()
+            flags = 2 if ids.is_trace_id_random() else 0
+
+        decide = _decide_of(self)
+        if decide is not None and (attributes is None or type(attributes) is _DICT):
+            decision = decide(place, trace_id, kind)
+        else:
+            result = self.sampler.should_sample(
+                context, trace_id, name, kind, attributes, links or ()
+            )
+            decision, attributes, state = result.decision, result.attributes, result.trace_state
+        if decision is _SAMPLED:
+            flags += 1
+        span_id = ids.generate_span_id()
+        if type(ids) is RandomIdGenerator and state is not None:
+            # Ids of this kind are valid, and so is a trace's id that was taken over.
+            own = _tuple(SpanContext, (trace_id, span_id, False, _FLAGS[flags], state, True))
+        else:
+            own = SpanContext(trace_id, span_id, False, _FLAGS[flags], state)
+
+        metrics = self._tracer_metrics
+        ended = None
+        if type(metrics) is not NoOpTracerMetrics:
+            ended = metrics.start_span(parent, decision)
+        if decision is _DROP:
+            return NonRecordingSpan(context=own)
+        span = spans.made(self, name, own, parent, kind, attributes, links, ended)
+        if not record_exception:
+            span._record_exception = False
+        if not set_status_on_exception:
+            span._set_status_on_exception = False
+        spans.start(span, start_time, context)
+        return span
+
+    return start_span
+
+
+def _decide_of(tracer: Any) -> decisions.Decide | None:
+    known = tracer.__dict__.get(_DECIDE)
+    sampler = tracer.sampler
+    if known is None or known[0] is not sampler:
+        known = tracer.__dict__[_DECIDE] = (sampler, decisions.of(sampler))
+    return known[1]
+
+
+def start_as_current_span(
+    self: Tracer,
+    name: str,
+    context: Context | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    attributes: Any = None,
+    links: Sequence[Link] | None = (),
+    start_time: int | None = None,
+    record_exception: bool = True,
+    set_status_on_exception: bool = True,
+    end_on_exit: bool = True,
+) -> CurrentSpan:
+    """See `opentelemetry.trace.Tracer.start_as_current_span`."""
+    return CurrentSpan(
+        self,
+        (name, context, kind, attributes, links, start_time),
+        record_exception,
+        set_status_on_exception,
+        end_on_exit,
+    )
+
+
+_lock: Final = threading.Lock()
+_originals: Final[dict[str, Any]] = {}
+
+
+def install() -> None:
+    """Let all tracers of this process make light spans. Safe to call twice."""
+    with _lock:
+        if not _originals:
+            names = ("start_span", "start_as_current_span")
+            _originals.update({name: vars(Tracer)[name] for name in names})
+            Tracer.start_span = _light(Tracer.start_span)
+            Tracer.start_as_current_span = start_as_current_span  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def uninstall() -> None:
+    """Give the tracers the SDK's own methods back. Spans that were made stay as they are."""
+    with _lock:
+        for name, original in _originals.items():
+            setattr(Tracer, name, original)
+        _originals.clear()
