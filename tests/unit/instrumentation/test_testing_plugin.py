@@ -213,7 +213,9 @@ class Project:
     def run(
         self, *arguments: str, start: tuple[str, ...] = (), plugins: bool = False, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        environ = {**os.environ, **variables, "PYTHONPATH": str(self.folder)}
+        # What is said to the run that this test is in is not said to the project's.
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
+        environ = {**kept, **variables, "PYTHONPATH": str(self.folder)}
         chosen = ["-p", "no:faker", "-p", "no:locust", *ASYNCIO]
         if not plugins:
             environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

@@ -3,6 +3,7 @@
 The texts are synthetic, new in each run; the seed is printed, and `REDACTION_SEED` repeats a run.
 """
 
+import math
 import os
 import random
 import re
@@ -84,8 +85,10 @@ def test_ordinary_numbers_are_kept(redactor: Redactor, kind: str) -> None:
     taken = [value for value, carrier in texts if found(redactor, value, carrier)]
     share = 100 * len(taken) / COUNT
     sys.stdout.write(f"{kind}: {share:.2f} % taken for an id, seed {SEED}\n")
-    # A share of most is allowed for; four more are chance.
-    assert len(taken) <= COUNT * most / 100 + 4, f"seed {SEED}: {taken[:5]}"
+    # A share of most is allowed for; four more, and as much again as two deviations, are chance:
+    # with four alone one run in a thousand had more.
+    allowed = COUNT * most / 100
+    assert len(taken) <= allowed + 4 + 2 * math.sqrt(allowed), f"seed {SEED}: {taken[:5]}"
 
 
 @pytest.mark.parametrize("locale", SELF_CHECKED)
