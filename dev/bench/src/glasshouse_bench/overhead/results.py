@@ -43,7 +43,7 @@ def write(path: Path, document: Document) -> None:
     beside = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(document, indent=1, ensure_ascii=False)
         beside.write_text(f"{text}\n", encoding="utf-8")
         os.replace(beside, path)
     except OSError as error:

@@ -17,7 +17,7 @@ from glasshouse_bench.overhead.variants import Server, Variant
 
 # What a process takes beside its loads, for the estimate before one was measured.
 START_S = 4.0
-STOPS_S = measure.HOLDS * 2.0 + len(measure.ALL_KINDS) * 3.0
+STOPS_S = measure.HOLDS * 4.0 + len(measure.ALL_KINDS) * 2.0
 # Requests a second, of all loads and variants on a quiet machine.
 PER_S = 600
 
