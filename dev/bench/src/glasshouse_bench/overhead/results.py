@@ -50,6 +50,25 @@ def write(path: Path, document: Document) -> None:
         raise StackError(f"--output: {path} cannot be written: {error.strerror}") from None
 
 
+def resumed(path: Path, settings: Document, source: Document, machine: Document) -> Document:
+    """Return a result that goes on with what is in ``path``, for other rounds, too.
+
+    Raises:
+        StackError: it is of another commit, machine or choice.
+    """
+    document = read(path)
+    known = {**document["settings"], "rounds": settings["rounds"]}
+    # The order, too, in which processes take turns.
+    same = json.dumps(known) == json.dumps(settings)
+    if not same or document["source"] != source or document["machine"] != machine:
+        raise StackError(
+            f"--resume: {path} is of another commit, machine or choice: leave --resume out to "
+            "measure anew"
+        )
+    document["settings"] = settings
+    return document
+
+
 def latest(root: Path) -> Path:
     """Return the committed result that was measured last.
 
