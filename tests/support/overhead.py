@@ -29,14 +29,17 @@ def run(
     }
     if turn == 0:
         burst = 4.0 if server == "h11" else 6.0
-        batches = [{"burst_ms": burst + one / 10, "stop_ms": 1.0} for one in range(3)]
+        batches = {
+            paths: [{"burst_ms": burst + more + one / 10, "stop_ms": 1.0} for one in range(3)]
+            for paths, more in (("known", 0), ("new", 3))
+        }
         lines = {
             "words": {"stop_ms": 1.0, "caller_ms": 2.0},
             "json": {"stop_ms": 7.5, "caller_ms": 3.0},
         }
         found["stops"] = {
             "batch_spans": 512,
-            "batches": [] if variant == "off" else batches,
+            "batches": {} if variant == "off" else batches,
             "line_bytes": 262144,
             "lines": lines,
         }

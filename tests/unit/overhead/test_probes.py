@@ -15,8 +15,8 @@ from glasshouse_bench.overhead.probes import Tick
 from glasshouse_cli.errors import StackError
 
 MS = 1_000_000
-# A busy machine may take so long to give a thread 50 ms.
-WATCHED_S = 1.5
+# A busy machine may take so long to give a thread 100 ms.
+WATCHED_S = 2.0
 
 
 def spin(milliseconds: float) -> None:
@@ -65,10 +65,11 @@ async def test_the_loop_s_own_work_is_a_stop_and_sleep_is_none() -> None:
 
 
 async def test_another_thread_s_work_is_a_burst_on_a_busy_machine_too() -> None:
-    thread = threading.Thread(target=spin, args=(50,))
+    thread = threading.Thread(target=spin, args=(100,))
     _, burst = await during(thread.start)
     thread.join()
-    assert burst >= 40 * MS
+    # Far more than one turn of the loop, after which the thread has to hand over.
+    assert burst >= 30 * MS
 
 
 @pytest.mark.parametrize("kind", probes.KINDS)

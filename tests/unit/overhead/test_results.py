@@ -51,3 +51,21 @@ def test_the_latest_is_the_one_that_was_measured_last(tmp_path: Path) -> None:
         path = tmp_path / results.FOLDER / f"{name}.json"
         results.write(path, overhead.document(measured=f"{day}T00:00:00Z"))
     assert results.latest(tmp_path).name == "a.json"
+
+
+def test_a_result_goes_on_only_as_it_began(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    known = overhead.document()
+    results.write(path, known)
+    settings, source, machine = known["settings"], known["source"], known["machine"]
+    more = {**settings, "rounds": 9}
+    assert results.resumed(path, more, source, machine) == overhead.document(settings=more)
+    others = [
+        ({**settings, "loads": {"post": "POST /payments"}}, source, machine),
+        ({**settings, "variants": dict(reversed(settings["variants"].items()))}, source, machine),
+        (settings, {"commit": "another", "changed": False}, machine),
+        (settings, source, {**machine, "cores": 64}),
+    ]
+    for other in others:
+        with pytest.raises(StackError, match="is of another commit, machine or choice"):
+            results.resumed(path, *other)

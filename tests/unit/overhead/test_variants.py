@@ -89,6 +89,35 @@ def test_an_environment_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     )
 
 
+def test_only_what_nobody_asked_for_by_name_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def make(_: Path, name: str) -> Environment:
+        made.append(name)
+        if name == "ddtrace":
+            raise StackError("no network")
+        versions = {"httptools": "1", "uvloop": "1", "sentry-sdk": "1"}
+        return Environment(Path("/there") / name / "bin", versions)
+
+    monkeypatch.setattr(environments, "make", make)
+    said: list[str] = []
+    chosen = [VARIANTS[one] for one in ("off", "glasshouse", "ddtrace", "sentry", "logfire")]
+    found = environments.gather(ROOT, chosen, SERVERS.values(), said.append, is_strict=False)
+    assert {name: one.programs.parent.name for name, one in found.items()} == {
+        "off": "servers",
+        "glasshouse": "servers",
+        "sentry": "servers",
+    }
+    assert made == ["servers", "ddtrace", "logfire"]
+    assert [one for one in said if one.startswith("left out")] == [
+        "left out: ddtrace: no network",
+        "left out: logfire: /there/logfire lacks logfire, which logfire is measured with: run make "
+        "bench, or choose other --variants and --servers",
+    ]
+    with pytest.raises(StackError, match="no network"):
+        environments.gather(ROOT, chosen, SERVERS.values(), said.append, is_strict=True)
+
+
 def test_the_present_environment_is_listed() -> None:
     found = environments.current()
     assert found.programs == Path(sys.executable).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +29,6 @@ from glasshouse_bench.overhead.variants import (
     SERVERS,
     VARIANTS,
     Server,
-    Variant,
     parse_all,
     parse_servers,
 )
@@ -39,8 +38,12 @@ from glasshouse_cli.errors import StackError
 
 ROUNDS = 7
 IMPORT_PAIRS = 15
-# Of `--quick`: enough to see that all works, and what a lost order of magnitude looks like.
-QUICK = {"variants": "off,glasshouse", "loads": "trivial,log", "rounds": 2, "share": 0.2}
+# Of `--quick`: enough to see that all works, and that nothing costs ten times what it did.
+QUICK_VARIANTS = "off,glasshouse"
+QUICK_LOADS = "trivial,log"
+QUICK_KINDS = ("words", "addresses")
+QUICK_ROUNDS = 2
+QUICK_SHARE = 0.2
 
 
 def overhead(
@@ -78,24 +81,25 @@ def overhead(
     terminal = Terminal(quiet=as_script)
     cpu.require()
     root = project.load().root
-    chosen = parse_all(variants or (QUICK["variants"] if quick else ",".join(VARIANTS)))
-    before = _before(root, against) if compare or against else None
-    found = _environments(
-        terminal, root, chosen, servers, is_here=quick, is_strict=bool(variants or quick)
-    )
-    ran = parse_servers(servers or ",".join(_served(found, SERVERS) if quick else SERVERS))
+    chosen = parse_all(variants or (QUICK_VARIANTS if quick else ",".join(VARIANTS)))
+    loaded = _loads(loads or (QUICK_LOADS if quick else ",".join(BY_NAME)))
+    named = parse_servers(servers) if servers else None
+    before = results.read(against or results.latest(root)) if compare or against else None
+    if quick:
+        found = dict.fromkeys((one.name for one in chosen), environments.current())
+    else:
+        wanted = (named or SERVERS).values()
+        found = environments.gather(root, chosen, wanted, terminal.say, is_strict=bool(variants))
+    ran = named or (_served(found) if quick else SERVERS)
     kept = [one for one in chosen if one.name in found]
     for one in kept:
         environments.check(found[one.name], one, ran.values())
     plan = rounds.Plan(
         variants=kept,
         servers=ran,
-        rounds=turns or (QUICK["rounds"] if quick else ROUNDS),
-        size=measure.Size(
-            loads=_loads(loads or (QUICK["loads"] if quick else ",".join(BY_NAME))),
-            share=QUICK["share"] if quick else 1.0,
-        ),
-        kinds=("words", "addresses") if quick else measure.ALL_KINDS,
+        rounds=turns or (QUICK_ROUNDS if quick else ROUNDS),
+        size=measure.Size(loads=loaded, share=QUICK_SHARE if quick else 1.0),
+        kinds=QUICK_KINDS if quick else measure.ALL_KINDS,
     )
     path = output or root / ".glasshouse" / "bench" / "overhead.json"
     document = _document(root, plan, found, path if resume else None)
@@ -107,10 +111,6 @@ def overhead(
     terminal.say(f"written: {path}")
 
 
-def _before(root: Path, against: Path | None) -> results.Document:
-    return results.read(against or results.latest(root))
-
-
 def _loads(text: str) -> Sequence[Load]:
     names = [one.strip() for one in text.split(",") if one.strip()]
     unknown = [one for one in names if one not in BY_NAME]
@@ -120,46 +120,17 @@ def _loads(text: str) -> Sequence[Load]:
     return [one for one in LOADS if one.name in names]
 
 
-def _environments(
-    terminal: Terminal,
-    root: Path,
-    chosen: Sequence[Variant],
-    servers: str | None,
-    *,
-    is_here: bool,
-    is_strict: bool,
-) -> dict[str, Environment]:
-    """Return the environment of each variant, without those that need not be had."""
-    if is_here:
-        return dict.fromkeys((one.name for one in chosen), environments.current())
-    made: dict[str, Environment] = {}
-    found: dict[str, Environment] = {}
-    for one in chosen:
-        try:
-            if one.environment not in made:
-                terminal.say(f"installing what {one.name} is measured with")
-                made[one.environment] = environments.make(root, one.environment)
-            environments.check(made[one.environment], one, SERVERS.values() if not servers else ())
-        except StackError as error:
-            if is_strict or one.environment == "servers":
-                raise
-            terminal.say(f"left out: {one.name}: {error}")
-            continue
-        found[one.name] = made[one.environment]
-    return found
-
-
-def _served(found: dict[str, Environment], servers: dict[str, Server]) -> list[str]:
-    """Return the servers for which all is installed everywhere."""
-    return [
-        name
-        for name, server in servers.items()
+def _served(found: Mapping[str, Environment]) -> dict[str, Server]:
+    """Return the servers for which all is installed in every environment."""
+    return {
+        name: server
+        for name, server in SERVERS.items()
         if not any(one.lacks(server.needs) for one in found.values())
-    ]
+    }
 
 
 def _document(
-    root: Path, plan: rounds.Plan, found: dict[str, Environment], resumed: Path | None
+    root: Path, plan: rounds.Plan, found: Mapping[str, Environment], resumed: Path | None
 ) -> results.Document:
     settings = {
         "variants": {one.name: one.title for one in plan.variants},
@@ -169,23 +140,14 @@ def _document(
         "requests": {one.name: plan.size.requests(one) for one in plan.size.loads},
         "settle_s": plan.size.settle_s,
     }
-    source = machine.commit(root)
+    source, described = machine.commit(root), machine.describe()
     if resumed and resumed.is_file():
-        document = results.read(resumed)
-        # More rounds may be asked for than before; anything else is another measurement.
-        same = {**document["settings"], "rounds": plan.rounds} == settings
-        if not same or document["source"] != source or document["machine"] != machine.describe():
-            raise StackError(
-                f"--resume: {resumed} is of another commit, machine or choice: leave --resume out "
-                "to measure anew"
-            )
-        document["settings"] = settings
-        return document
+        return results.resumed(resumed, settings, source, described)
     return {
         "schema": results.SCHEMA,
         "measured": machine.now(),
         "source": source,
-        "machine": machine.describe(),
+        "machine": described,
         "load_average": {"before": machine.load_average(), "after": None},
         "versions": {one.name: found[one.name].shown() for one in plan.variants},
         "settings": settings,
@@ -197,7 +159,7 @@ def _document(
 def _measure(
     terminal: Terminal,
     plan: rounds.Plan,
-    found: dict[str, Environment],
+    found: Mapping[str, Environment],
     document: results.Document,
     path: Path,
     minutes: float | None,

@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from glasshouse_bench.overhead.variants import Server, Variant
+from glasshouse_bench.overhead.variants import OURS, Server, Variant
 from glasshouse_cli.errors import StackError
 
 FOLDER = ".venv-bench"
@@ -89,6 +89,39 @@ def make(root: Path, name: str) -> Environment:
                 f"{FOLDER}/{name} cannot be made: {reason}: leave it out of --variants"
             )
     return _read(folder / "bin")
+
+
+def gather(
+    root: Path,
+    variants: Iterable[Variant],
+    servers: Iterable[Server],
+    say: Callable[[str], None],
+    *,
+    is_strict: bool,
+) -> dict[str, Environment]:
+    """Make what the variants need; return the environment of each by its name.
+
+    Unless ``is_strict``, one of others that cannot be had is left out with one line.
+
+    Raises:
+        StackError: one that is needed cannot be had.
+    """
+    wanted = list(servers)
+    made: dict[str, Environment] = {}
+    found: dict[str, Environment] = {}
+    for one in variants:
+        try:
+            if one.environment not in made:
+                say(f"installing what {one.name} is measured with")
+                made[one.environment] = make(root, one.environment)
+            check(made[one.environment], one, wanted)
+        except StackError as error:
+            if is_strict or one.environment == OURS:
+                raise
+            say(f"left out: {one.name}: {error}")
+            continue
+        found[one.name] = made[one.environment]
+    return found
 
 
 def check(environment: Environment, variant: Variant, servers: Iterable[Server]) -> None:

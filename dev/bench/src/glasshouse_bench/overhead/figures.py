@@ -103,10 +103,16 @@ def start(document: Document, server: str, variant: str) -> Spread | None:
     return spread(found) if found else None
 
 
-def batch_ms(document: Document, server: str, variant: str) -> Spread | None:
-    """Return the CPU milliseconds of the thread that exports one full batch of spans."""
+def batch_ms(
+    document: Document, server: str, variant: str, paths: str, what: str = "burst_ms"
+) -> Spread | None:
+    """Return milliseconds of the export of one full batch of spans with known or new ``paths``.
+
+    ``what``: ``burst_ms``, the CPU time of the exporting thread without a pause; ``stop_ms``, how
+    long the loop was kept from its turn meanwhile.
+    """
     found = _stops(document, server, variant)
-    values = [batch["burst_ms"] for one in found for batch in one["batches"]]
+    values = [batch[what] for one in found for batch in one["batches"].get(paths, ())]
     return spread(values) if values else None
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from glasshouse_cli.errors import StackError
 
-CONNECTIONS = 32
+CONNECTIONS = 16
 # Of the trivial requests: a service has few routes and names that come again.
 NAMES = 50
 _BODY = json.dumps({"userId": "bench", "amount": "12.34", "currency": "EUR"}).encode()

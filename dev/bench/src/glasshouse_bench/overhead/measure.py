@@ -93,11 +93,13 @@ async def _settle(sink: Sink, size: Size) -> dict[str, int]:
 
 async def stops(api: Api, *, is_traced: bool, kinds: Sequence[str]) -> dict[str, Any]:
     """Ask the process what stops its event loop. ``is_traced``: it exports OpenTelemetry spans."""
-    holds = [await _ask(api, "hold", spans=BATCH) for _ in range(HOLDS if is_traced else 0)]
+    batches: dict[str, list[dict[str, Any]]] = {}
+    for paths in probes.PATHS if is_traced else ():
+        batches[paths] = [await _ask(api, "hold", spans=BATCH, paths=paths) for _ in range(HOLDS)]
     lines = {kind: await _ask(api, "line", kind=kind, size=LINE_BYTES) for kind in kinds}
     return {
         "batch_spans": BATCH,
-        "batches": holds,
+        "batches": batches,
         "line_bytes": LINE_BYTES,
         "lines": lines,
     }

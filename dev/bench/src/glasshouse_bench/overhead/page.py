@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from glasshouse_bench.overhead import charts, figures, goals
+from glasshouse_bench.overhead.probes import PATHS
 from glasshouse_bench.overhead.report import ratio
 from glasshouse_bench.overhead.results import Document
 from glasshouse_cli.errors import StackError
@@ -151,16 +152,16 @@ def _counts(sent: dict[str, float]) -> str:
 def _stops(document: Document, server: str) -> str:
     rows: list[list[str]] = []
     for name in figures.names(document, "variants"):
-        batch = figures.batch_ms(document, server, name)
-        lines = figures.line_ms(document, server, name)
-        rows.append(
-            [
-                name,
-                f"{batch.median:.1f} ({batch.least:.1f} to {batch.most:.1f})" if batch else "-",
-                f"{max(lines.values()):.1f}" if lines else "-",
-            ]
-        )
-    return _table(["", "a batch of 512 spans", "the worst long log line"], rows)
+        found = [
+            figures.batch_ms(document, server, name, paths, what)
+            for paths in PATHS
+            for what in ("burst_ms", "stop_ms")
+        ]
+        if any(found):
+            shown = (f"{one.median:.1f} (at most {one.most:.1f})" if one else "-" for one in found)
+            rows.append([name, *shown])
+    head = [f"{paths} paths, {what}" for paths in PATHS for what in ("thread", "loop")]
+    return _table(["", *head], rows)
 
 
 def _lines(document: Document, server: str) -> str:

@@ -22,6 +22,7 @@ _TASKS = Path("/proc/self/task")
 # What a thread does when it only wakes up is no work.
 IDLE_NS = 100_000
 WATCHED_S = 1.5
+PATHS = ("known", "new")
 # One unit of each kind of text; a line repeats it up to its size.
 KINDS = {
     "words": "an ordinary line about nothing ",
@@ -102,14 +103,18 @@ def burst_ns(found: list[Tick]) -> int:
     return longest
 
 
-async def hold(spans: int) -> dict[str, Any]:
-    """End ``spans`` spans at once; watch what their export does to the loop."""
+async def hold(spans: int, paths: str) -> dict[str, Any]:
+    """End ``spans`` spans at once; watch what their export does to the loop.
+
+    ``paths``: of `PATHS`, whether each span has one that was never seen.
+    """
     tracer = trace.get_tracer("bench")
     for number in range(spans):
+        path = "/payments" if paths == "known" else f"/payments/tx_{uuid.uuid4().hex}"
         attributes = {
             "http.request.method": "GET",
             "http.route": "/payments/{id}",
-            "url.path": f"/payments/tx_{uuid.uuid4().hex}",
+            "url.path": path,
             "http.response.status_code": 200,
             "server.address": "localhost",
             "bench.number": number,

@@ -47,12 +47,12 @@ def ratio(found: Spread) -> str:
 
 def _others(terminal: Terminal, document: Document, server: str) -> None:
     table = plain_table(
-        "variant", "memory MB", "start, CPU ms", "batch of spans, ms", "long log line, ms"
+        "variant", "memory MB", "start, CPU ms", "batch of new spans, ms", "long log line, ms"
     )
     for variant in figures.names(document, "variants"):
         memory = figures.memory(document, server, variant)
         start = figures.start(document, server, variant)
-        batch = figures.batch_ms(document, server, variant)
+        batch = figures.batch_ms(document, server, variant, "new")
         lines = figures.line_ms(document, server, variant)
         worst = max(lines, key=lambda kind: lines[kind], default=None)
         table.add_row(

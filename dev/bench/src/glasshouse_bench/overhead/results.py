@@ -43,11 +43,30 @@ def write(path: Path, document: Document) -> None:
     beside = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(document, indent=1, ensure_ascii=False)
         beside.write_text(f"{text}\n", encoding="utf-8")
         os.replace(beside, path)
     except OSError as error:
         raise StackError(f"--output: {path} cannot be written: {error.strerror}") from None
+
+
+def resumed(path: Path, settings: Document, source: Document, machine: Document) -> Document:
+    """Return a result that goes on with what is in ``path``, for other rounds, too.
+
+    Raises:
+        StackError: it is of another commit, machine or choice.
+    """
+    document = read(path)
+    known = {**document["settings"], "rounds": settings["rounds"]}
+    # The order, too, in which processes take turns.
+    same = json.dumps(known) == json.dumps(settings)
+    if not same or document["source"] != source or document["machine"] != machine:
+        raise StackError(
+            f"--resume: {path} is of another commit, machine or choice: leave --resume out to "
+            "measure anew"
+        )
+    document["settings"] = settings
+    return document
 
 
 def latest(root: Path) -> Path:

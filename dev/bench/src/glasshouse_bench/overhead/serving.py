@@ -44,8 +44,8 @@ def trivial_app() -> FastAPI:
         _logger.info("Said hello", extra={"guest": name, "guests": 1})
         return {"hello": name}
 
-    async def hold(spans: int) -> dict[str, Any]:
-        return await probes.hold(spans)
+    async def hold(spans: int, paths: str) -> dict[str, Any]:
+        return await probes.hold(spans, paths)
 
     async def line(kind: str, size: int) -> dict[str, Any]:
         return await probes.line(_logger, kind, size)

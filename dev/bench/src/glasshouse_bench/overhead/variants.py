@@ -31,6 +31,10 @@ SERVERS = {
 }
 
 
+# The environment of the service, and of what is in it anyway.
+OURS = "servers"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Variant:
     """One way to run the service.
@@ -43,7 +47,7 @@ class Variant:
 
     name: str
     title: str
-    environment: str = "servers"
+    environment: str = OURS
     launcher: tuple[str, ...] = ()
     tracer: str | None = None
     needs: tuple[str, ...] = ()
@@ -60,7 +64,7 @@ _OTLP = {
     "OTEL_BLRP_SCHEDULE_DELAY": "500",
 }
 # Ours are installed beside: not one of them may run where others are measured.
-_OURS = "celery_worker,loguru,procrastinate,request_context,structlog,threading"
+_OUR_OWN = "celery_worker,loguru,procrastinate,request_context,structlog,threading"
 
 VARIANTS = {
     one.name: one
@@ -86,7 +90,7 @@ VARIANTS = {
                 **_OTLP,
                 "OTEL_PYTHON_DISTRO": "distro",
                 "OTEL_PYTHON_CONFIGURATOR": "configurator",
-                "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": _OURS,
+                "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": _OUR_OWN,
                 "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
                 "OTEL_TRACES_EXPORTER": "otlp",
                 "OTEL_METRICS_EXPORTER": "otlp",
