@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glasshouse.logs import JsonFormatter, TextFormatter
-from glasshouse.redaction import Redactor
+from glasshouse.redaction import Redactor, bounded, budget
 from glasshouse.redaction import redactor as of_redactor
 from glasshouse.redaction.bounded import CUT, MARGIN
 from glasshouse.redaction.redactor import CALLER_CHARACTERS
@@ -79,3 +79,72 @@ def test_any_value_ends_soon(redactor: Redactor, cuts: list[None], value: Any) -
     assert time.thread_time() - started < 5  # the whole of the last takes minutes
     assert CUT in shown
     assert len(cuts) == 1
+
+
+# Each costs much for its length: hits, candidates that are none, values in values, escapes.
+HOSTILE = {
+    "emails": "é a@b.co ",
+    "emails of ascii": "a@b.co ",
+    "at signs": "é@é.",
+    "digits": "4 ",
+    "parts of cards": "4111 1111 ",
+    "cards": "4111 1111 1111 1111 ",
+    "phones": "+49 30 1234567 ",
+    "addresses": "203.0.113.7 ",
+    "pairs": "password=hunter2x ",
+    "pair literals": 'password="a\n',
+    "tokens": "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB ",
+    "encoded": "eyJhIjoxfQAAAAAAAAAAAAAA ",
+    "escapes": "\\u00e9",
+    "ibans": "DE89370400440532013000 ",
+    "uuids": "123e4567-e89b-12d3-a456-426614174000 ",
+    "json": '{"a": [1, {"b": "c@d.ee"}]}, ',
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_text_is_given_up_after_so_many_candidates(
+    redactor: Redactor, cuts: list[None], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    text = f"[{HOSTILE[kind] * (CALLER_CHARACTERS // len(HOSTILE[kind]) - 1)}0]"
+    asked: list[int] = []
+
+    def late(_: budget.Budget, candidates: int) -> None:
+        asked.append(candidates)
+        if sum(asked) > budget.FREE:
+            raise budget.OutOfTimeError
+
+    monkeypatch.setattr(budget.Budget, "asked", late)
+    assert redactor.for_caller().text(text).endswith(CUT)
+    # It was asked for soon, and not again once it had said no to the text and to its beginning.
+    assert sum(asked) <= budget.FREE + 2
+    assert len(cuts) == 1
+
+
+def test_a_record_that_is_out_of_time_has_its_beginning(
+    redactor: Redactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{'word ' * MARGIN}{'a@b.co ' * 1000}"
+    monkeypatch.setattr(bounded, "MOST_S", 0.0)
+    monkeypatch.setattr(bounded, "MOST_AGAIN_S", 1000.0)
+    shown = redactor.for_caller().text(text)
+    assert shown.startswith("word word")
+    assert shown.endswith(CUT)
+
+
+def test_an_ordinary_record_is_whole_however_slow_the_machine(
+    redactor: Redactor, cuts: list[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_S", -1.0)
+    text = f"order 17 of {CARD} by jane@example.com, password=hunter2x"
+    fields = {"a": text, "b": ["x", "y@example.com", 7], "c": ""}
+    assert redactor.for_caller().value(fields) == redactor.value(fields)
+    assert cuts == []
+
+
+def test_the_bound_is_no_failure(redactor: Redactor) -> None:
+    """Nothing becomes ``[unchecked]`` for it, and the next record has a budget of its own."""
+    shown = redactor.for_caller().text("4 " * (CALLER_CHARACTERS // 2))
+    assert shown.endswith(CUT)
+    assert "[unchecked]" not in shown
+    assert redactor.for_caller().text(CARD) == "[card:1111]"

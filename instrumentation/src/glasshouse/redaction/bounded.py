@@ -1,16 +1,21 @@
 """Redaction for a thread that must not wait, such as an event loop's.
 
-What a text costs grows with its length, so a record gets a number of characters; what is longer is
-cut. The exporters, on threads of their own, send all of it.
+What a text costs grows with its length and with what is in it, so a record gets a number of
+characters and an amount of processor time; what needs more is cut. The exporters, on threads of
+their own, send all of it.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.engine import LONGEST_CACHED_KEY
 from glasshouse.redaction.json_text import looks_like_json
 from glasshouse.redaction.redactor import Redactor
+
+Redacted = TypeVar("Redacted")
 
 CUT: Final = "[cut]"
 # The end of what was checked is not shown: something sensitive may have been cut in two there.
@@ -19,6 +24,10 @@ MARGIN: Final = 1 << 10
 _FREE_NAMES: Final = 256
 # What a value costs that is no text.
 _EACH: Final = 16
+# Processor time for all of a record; and for its beginning, once that was not enough.
+MOST_S: Final = 0.0025
+MOST_AGAIN_S: Final = 0.0005
+_BEGINNING: Final = 2 * MARGIN
 
 
 class BoundedRedactor(Redactor):
@@ -29,20 +38,25 @@ class BoundedRedactor(Redactor):
         self._left = characters
         self._names = _FREE_NAMES
         self._cut: Callable[[], None] | None = cut
+        self._budget = budget.Budget(MOST_S)
 
     def name(self, key: str) -> str:
         if self._names and len(key) <= LONGEST_CACHED_KEY:
             self._names -= 1
         elif not self._pays(len(key)):
             return self._marked()
-        return super().name(key)
+        redacted = self._timed(partial(super().name, key))
+        return self._marked() if redacted is None else redacted
 
     def _value(self, key: str, value: Any, level: int, *, within: bool = False) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, bytes | bytearray | memoryview):
             size = len(cast(bytes, value))
-            return super()._value(key, value, level) if self._pays(size) else self._marked()
+            if not self._pays(size):
+                return self._marked()
+            redacted = self._timed(partial(super()._value, key, value, level))
+            return self._marked() if redacted is None else redacted
         if not self._pays(_EACH):
             return self._marked()
         return super()._value(key, value, level, within=within)
@@ -51,17 +65,36 @@ class BoundedRedactor(Redactor):
         # Read together they cost once more; what stands by itself is no option's value.
         if are_arguments(items) and not self._pays(sum(map(len, items))):
             return [self._marked()]
-        return super()._arguments(items)
+        redacted = self._timed(partial(super()._arguments, items))
+        return [self._marked()] if redacted is None else redacted
 
     def _string(self, key: str, text: str) -> str:
+        if not text:
+            return text
         left = self._left
         if self._pays(len(text)):
-            return super()._string(key, text)
+            redacted = self._timed(partial(super()._string, key, text))
+            if redacted is not None:
+                return redacted
+            left, self._budget.left = min(len(text), _BEGINNING), MOST_AGAIN_S
         # A part of a JSON document is none, and names that count there do not count elsewhere.
         if left <= MARGIN or looks_like_json(text.encode("utf-8", "replace")):
+            self._budget.left = 0.0
             return self._marked()
-        redacted = super()._string(key, text[:left])
-        return redacted[: max(0, len(redacted) - MARGIN)] + self._marked()
+        beginning = self._timed(partial(super()._string, key, text[:left])) or ""
+        self._budget.left = 0.0
+        return beginning[: max(0, len(beginning) - MARGIN)] + self._marked()
+
+    def _timed(self, redact: Callable[[], Redacted]) -> Redacted | None:
+        """Return what is made within the time that is left; ``None`` where that is too little."""
+        if not self._budget.is_spent:
+            try:
+                with self._budget.spending():
+                    return redact()
+            except budget.OutOfTimeError:
+                pass
+        self._left = self._names = 0
+        return None
 
     def _pays(self, characters: int) -> bool:
         enough = characters <= self._left

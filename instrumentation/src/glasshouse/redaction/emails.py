@@ -11,6 +11,7 @@ import unicodedata
 from functools import cache
 from typing import Final, NamedTuple
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, are_digits, only_digits
 
 EMAIL: Final = (
@@ -79,6 +80,7 @@ class EmailReader:
         low = self._character(pos) if self._wide else pos
         grammar = _grammar(wide=self._wide)
         for found in grammar.host.finditer(text, low):
+            budget.ask()
             at = found.start()
             if at <= low:
                 continue
@@ -146,8 +148,13 @@ class _Grammar(NamedTuple):
     odd: re.Pattern[str]
 
 
-@cache
 def _grammar(*, wide: bool) -> _Grammar:
+    with budget.free():
+        return _made_grammar(wide=wide)
+
+
+@cache
+def _made_grammar(*, wide: bool) -> _Grammar:
     if wide:
         # `re` has no \p{M}; letters and numbers are its \w without the underscore.
         marks = "".join(_ranges("M"))

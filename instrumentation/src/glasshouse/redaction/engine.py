@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from glasshouse.redaction import times
+from glasshouse.redaction import budget, times
 from glasshouse.redaction.arguments import joined, mask
 from glasshouse.redaction.ascii import DIGITS, are_digits, only_digits
 from glasshouse.redaction.context import Context
@@ -69,6 +69,10 @@ class Engine:
         self._list_rules = sum(
             1 << place for place, rule in enumerate(policy.rules) if rule.in_lists
         )
+
+    def pseudonym_secret(self) -> bytes:
+        """Return the secret that pseudonyms are made with at present."""
+        return self._pseudonyms.secret
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)
@@ -191,6 +195,7 @@ class Engine:
         while wanted:
             bit = wanted & -wanted
             wanted ^= bit
+            budget.ask(0)
             rule = self._policy.rules[bit.bit_length() - 1]
             seen = text if view is None else view.text
             edits = self._edits(rule, key, seen, count)
@@ -253,6 +258,7 @@ class Engine:
             match = search(pos)
             if match is None:
                 break
+            budget.ask()
             start, end = match.start(), match.end()
             for group, value in enumerate(match.groups(), 1):
                 if value is not None:

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import ALNUM
 from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.folding import FOLDED, GONE, STOPS
@@ -167,6 +168,7 @@ def fold(text: bytes) -> View | None:
         at = start.start()
         if at < kept:
             continue
+        budget.ask()
         found = _ATOMS.get(text[at], _raw)(text, at)
         if found is None:
             continue

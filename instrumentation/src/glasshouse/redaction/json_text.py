@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.keys import NO_KEY, KeyInfo
 from glasshouse.redaction.parts import (
     KIND,
@@ -144,6 +145,7 @@ class Walk:
 
     def _check(self, at: int, level: int) -> int:
         """Return the end of the value at ``at``, which must be valid."""
+        budget.ask()
         first = self._text[at : at + 1]
         if first in (b"{", b"["):
             if level + 1 > self._max_depth:
@@ -180,6 +182,7 @@ class Walk:
 
     def _value(self, at: int, key: KeyInfo, *, within: bool = False) -> int:
         """Treat the value at ``at``, which is valid; return its end."""
+        budget.ask()
         text = self._text
         first = text[at : at + 1]
         if first in (b"{", b"["):

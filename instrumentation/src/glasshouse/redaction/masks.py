@@ -26,9 +26,12 @@ class Pseudonyms:
     def __init__(self, key: bytes | Callable[[], bytes]) -> None:
         self._key = key
 
+    @property
+    def secret(self) -> bytes:
+        return self._key if isinstance(self._key, bytes) else self._key()
+
     def of(self, text: bytes) -> bytes:
-        key = self._key if isinstance(self._key, bytes) else self._key()
-        return pseudonym(key, text).encode()
+        return pseudonym(self.secret, text).encode()
 
     def of_user(self, text: bytes) -> bytes:
         return b"[user:" + self.of(text) + b"]"

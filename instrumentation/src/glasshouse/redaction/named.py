@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.keys import SecretNames, in_plain_text, spares
 from glasshouse.redaction.masks import Masks
@@ -23,6 +24,7 @@ def find_named(rule: Rule, names: SecretNames, masks: Masks, text: bytes) -> lis
         match = rule.pattern.search(text, pos)
         if match is None:
             break
+        budget.ask()
         name_start, name_end = match.span(rule.name_group)
         if name_start < 0:
             pos = match.end()  # another way of the pattern, that has no name

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.keys import SecretNames, spares
 from glasshouse.redaction.late import late_property
@@ -54,7 +55,7 @@ SHORT_WORD: Final = 4
 
 
 # One search holds the interpreter: it reads so much of a text, and again at what it ended in.
-_STRETCH: Final = 64 << 10
+_STRETCH: Final = 8 << 10
 _AHEAD: Final = 16
 
 
@@ -63,6 +64,7 @@ def _next_anchor(text: bytes, pos: int) -> re.Match[bytes] | None:
         found = _ANCHOR.search(text, pos, pos + _STRETCH)
         if found is not None and found.end() + _AHEAD < pos + _STRETCH:
             return found
+        budget.ask(0)
         pos += _STRETCH - 2 * _AHEAD
     return _ANCHOR.search(text, pos)
 
@@ -123,6 +125,7 @@ class Pairs:
             found = _next_anchor(text, pos)
             if found is None:
                 break
+            budget.ask()
             at, pos = found.start(), found.end()
             match text[at]:
                 case 0x0A:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import re2  # pyright: ignore[reportMissingTypeStubs]  # it has no types
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.late import late_property
 from glasshouse.redaction.matching import Watched
 
@@ -28,7 +29,8 @@ def compile_pattern(pattern: str) -> Any:
     options.log_errors = False
     options.max_mem = MEMORY
     try:
-        compiled = _re2.compile(pattern, options)
+        with budget.free():
+            compiled = _re2.compile(pattern, options)
         # Compiled before, it is the same object.
         if not isinstance(compiled._regexp, Watched):
             compiled._regexp = Watched(compiled._regexp)

@@ -26,6 +26,7 @@ from glasshouse.redaction.parts import (
     holds_value,
     is_secret_member,
 )
+from glasshouse.redaction.remembered import Hits, Remembered, is_lone_id
 
 _logger: Final = logging.getLogger(__name__)
 POLICY_VARIABLE: Final = "GLASSHOUSE_REDACTION_POLICY"
@@ -38,8 +39,9 @@ SHORTEST_KEY: Final = 16
 MOST_LEVELS: Final = 32
 # Of one log record, for all that is in it.
 CALLER_CHARACTERS: Final = 32 << 10
-# Clean texts are remembered: the same few are most of what a service says.
+# Clean texts, and texts in which something was found.
 MOST_REMEMBERED: Final = 8192
+MOST_HITS_REMEMBERED: Final = 2048
 LONGEST_REMEMBERED: Final = 512
 
 
@@ -58,7 +60,8 @@ class Redactor:
         self._engine = engine
         self._unchecked = unchecked
         self._count = self._counted  # bound once: it goes along with every text
-        self._clean: set[tuple[str, str]] = set()
+        self._clean: Remembered[tuple[str, str], bool] = Remembered(MOST_REMEMBERED)
+        self._hits = Hits(MOST_HITS_REMEMBERED, engine.pseudonym_secret)
 
     @classmethod
     def load(
@@ -157,21 +160,34 @@ class Redactor:
                 self._unchecked()
 
     def _string(self, key: str, text: str) -> str:
-        if (key, text) in self._clean:
+        if self._clean.get((key, text)):
             return text
         try:
-            info = self._engine.key_info(key)
-            raw = text.encode("utf-8", "replace")
-            changed = self._engine.string(info, raw, self._count)
+            return self._searched(key, text)
         except Exception:  # noqa: BLE001 (a defect of ours must not reach the application)
             return self._marker()
-        if changed is not None:
-            return changed.decode("utf-8", "replace")
-        if len(text) <= LONGEST_REMEMBERED:
-            if len(self._clean) >= MOST_REMEMBERED:
-                self._clean = set()
-            self._clean.add((key, text))
-        return text
+
+    def _searched(self, key: str, text: str) -> str:
+        info = self._engine.key_info(key)
+        remembered = len(text) <= LONGEST_REMEMBERED and not is_lone_id(text)
+        # What goes whole costs nothing, and its hash would only be one more copy of a secret.
+        hits = remembered and info.secret is None and not info.user
+        mark, secret = b"", b""
+        if hits:
+            mark = self._hits.mark(key, text)
+            if (known := self._hits.get(mark)) is not None:
+                return known
+            secret = self._engine.pseudonym_secret()
+        changed = self._engine.string(info, text.encode("utf-8", "replace"), self._count)
+        if changed is None:
+            if remembered:
+                self._clean.put((key, text), True)
+            return text
+        redacted = changed.decode("utf-8", "replace")
+        # What could not be checked is counted each time.
+        if hits and UNCHECKED not in redacted:
+            self._hits.put(mark, redacted, secret)
+        return redacted
 
     def _value(self, key: str, value: Any, level: int, *, within: bool = False) -> Any:
         if value is None or isinstance(value, bool):

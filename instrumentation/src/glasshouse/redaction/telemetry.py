@@ -20,6 +20,7 @@ from glasshouse.redaction import repair
 from glasshouse.redaction.masks import UNCHECKED
 from glasshouse.redaction.plain import Reader
 from glasshouse.redaction.redactor import Redactor
+from glasshouse.redaction.remembered import Remembered, is_lone_id
 from glasshouse.redaction.statements import with_statements
 
 # Called with the signal of each record that could not be checked.
@@ -41,7 +42,7 @@ class TelemetryRedactor:
         self._unchecked = unchecked
         self._resources: dict[int, tuple[Resource, Resource]] = {}
         self._scopes: dict[int, tuple[InstrumentationScope, InstrumentationScope]] = {}
-        self._known: set[tuple[str, str]] = set()
+        self._known: Remembered[tuple[str, str], bool] = Remembered(_MOST_KNOWN)
 
     def span(self, span: ReadableSpan) -> ReadableSpan:
         return self._guarded("traces", self._span, self._span_marker, span)
@@ -90,7 +91,7 @@ class TelemetryRedactor:
             (key, value)
             for key, value in items
             # A text of another class may pass for one that is known.
-            if type(value) is not str or type(key) is not str or (key, value) not in self._known
+            if type(value) is not str or type(key) is not str or not self._known.get((key, value))
         ]
         changed: dict[str, tuple[str, Any]] = {}
         for key, value in unknown:
@@ -104,9 +105,8 @@ class TelemetryRedactor:
         return dict(changed.get(key, (key, value)) for key, value in items)
 
     def _remember(self, key: str, value: str) -> None:
-        if len(self._known) >= _MOST_KNOWN:
-            self._known = set()
-        self._known.add((key, value))
+        if not is_lone_id(value):
+            self._known.put((key, value), True)
 
     def name(self, key: str) -> str:
         return repair.text(self._redactor.name(key))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, Final, NamedTuple
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import ALNUM, DIGITS, LOWER, UPPER
 from glasshouse.redaction.edits import Edit
 from glasshouse.redaction.masks import Masks
@@ -99,6 +100,7 @@ class VendorTokens:
             candidate = self._any.search(text, pos)
             if candidate is None:
                 break
+            budget.ask()
             at = candidate.start()
             best: _Found | None = None
             for found in self._at(masks, text, at):
