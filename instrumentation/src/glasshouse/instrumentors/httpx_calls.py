@@ -12,8 +12,14 @@ from typing import Any, Final
 
 from glasshouse.instrumentors.known import digest
 
-# SHA-256 of `opentelemetry/instrumentation/httpx/__init__.py`, as 0.66b0 to 0.66b2 have it.
-KNOWN: Final = frozenset({"1c37df2bd7602a60db56f4565c213b7c9d9bea0176f23e9e6522d57a0be8b933"})
+# SHA-256 of `opentelemetry/instrumentation/httpx/__init__.py`, as 0.65b0 and 0.66b0 to 0.66b2 have
+# it.
+KNOWN: Final = frozenset(
+    {
+        "7b4010a61319027a567011f780e883234eca0c5ad1acd6e81c06cc1ae8589014",
+        "1c37df2bd7602a60db56f4565c213b7c9d9bea0176f23e9e6522d57a0be8b933",
+    }
+)
 
 _logger = logging.getLogger("glasshouse")
 
