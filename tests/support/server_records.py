@@ -112,11 +112,16 @@ class Recorded:
                             "value": getattr(point, "value", None),
                             "count": getattr(point, "count", None),
                             "bounds": getattr(point, "explicit_bounds", None),
-                            "exemplars": [
-                                (one.trace_id, one.span_id, one.filtered_attributes)
-                                for one in point.exemplars
-                            ],
+                            "exemplars": _exemplars(point),
                         }
+
+
+def _exemplars(point: Any) -> list[tuple[Any, ...]]:
+    found = sorted(point.exemplars, key=lambda one: one.time_unix_nano)
+    if hasattr(point, "explicit_bounds"):
+        # The last of each bucket is kept, and how long a thing took chooses the bucket.
+        found = found[-1:]
+    return [(one.trace_id, one.span_id, one.filtered_attributes) for one in found]
 
 
 def _scope(scope: Any) -> tuple[Any, ...]:

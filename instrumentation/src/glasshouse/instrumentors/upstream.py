@@ -10,7 +10,7 @@ from opentelemetry.instrumentation.instrumentor import (
 )
 from wrapt import wrap_function_wrapper
 
-from glasshouse.instrumentors import grpc, redirects, streams, wsgi
+from glasshouse.instrumentors import grpc, httpx_calls, redirects, streams, wsgi
 from glasshouse.instrumentors.django import when_middleware_loads
 from glasshouse.instrumentors.psycopg_statements import statements
 from glasshouse.instrumentors.threads import ThreadsInstrumentor
@@ -124,6 +124,8 @@ _FIXES: Final[dict[str, Callable[[Hosts], None]]] = {
     "fastapi": _fix_asgi,
     "flask": _fix_flask,
     "grpc_aio_client": lambda _hosts: grpc.after_aio_client(),
+    "httpx": lambda _hosts: httpx_calls.spare(),
+    "httpx2": lambda _hosts: httpx_calls.spare(),
     "psycopg": lambda _hosts: statements.install(),
     "pyramid": lambda _hosts: wsgi.record_paths(),
     "redis": _fix_redis,
