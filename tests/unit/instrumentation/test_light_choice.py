@@ -1,10 +1,12 @@
 """Who gets the light parts: everybody, but for a word or an SDK that they do not know."""
 
-import logging
+import functools
 import subprocess
 import sys
 
 import pytest
+from opentelemetry.sdk.metrics._internal.instrument import _Histogram
+from opentelemetry.sdk.trace import Tracer
 
 from glasshouse import light, versions
 from glasshouse.errors import ConfigurationError
@@ -30,16 +32,35 @@ def test_another_word_is_refused_in_one_line() -> None:
         light.is_light({"GLASSHOUSE_SDK": "fast"})
 
 
-def test_an_unknown_release_gets_its_own_ways_and_one_line(
+def reasons(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    return [(record.message, vars(record)["reason"]) for record in caplog.records]
+
+
+SLOWER = "Spans and measurements take upstream's own ways, which are slower"
+
+
+def test_an_unknown_release_keeps_its_own_ways_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert light.fits()
     monkeypatch.setattr(versions, "version", lambda _: "1.45.3")
-    with caplog.at_level(logging.WARNING, "glasshouse.light"):
+    assert not light.fits()
+    assert reasons(caplog) == [(SLOWER, "opentelemetry-sdk 1.45.3 is not a tested release")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "shown"),
+    [(Tracer, "start_span", "Tracer.start_span"), (_Histogram, "record", "_Histogram.record")],
+)
+def test_what_another_package_has_replaced_stays_replaced(
+    kind: type, name: str, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        original = getattr(kind, name)
+        patch.setattr(kind, name, functools.wraps(original)(lambda *args: original(*args)))
         assert not light.fits()
-    assert [record.message for record in caplog.records] == [
-        "The SDK's own spans and instruments are used, which are slower: this release is not known"
-    ]
+    assert reasons(caplog) == [(SLOWER, f"another package has replaced {shown}")]
+    assert light.fits()
 
 
 @pytest.mark.parametrize(("word", "expected"), [("light", "True"), ("full", "False")])

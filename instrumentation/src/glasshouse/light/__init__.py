@@ -4,7 +4,7 @@ The classes stay: spans, tracers and instruments are the SDK's, or kinds of them
 processors, readers and views of others work as before. Whatever is not plain goes the SDK's way.
 """
 
-from glasshouse.light.choice import fits, is_light
-from glasshouse.light.parts import install, uninstall
+from glasshouse.light.choice import is_light
+from glasshouse.light.parts import fits, install, uninstall
 
 __all__ = ["fits", "install", "is_light", "uninstall"]

@@ -41,7 +41,7 @@ _PLAIN: Final = frozenset({str, bool, int, float})
 # Beyond it a whole number is no float, and the SDK raises.
 _LARGEST: Final = 1e308
 # Sets of attributes of one instrument. More begin anew.
-_MOST_SETS: Final = 4096
+_MOST_SETS: Final = 2048
 _SAMPLED: Final = TraceFlags.SAMPLED
 _DICT: Final[Any] = dict
 
@@ -160,6 +160,11 @@ _KINDS: Final[tuple[tuple[type, str, float], ...]] = (
     (_UpDownCounter, "add", -_LARGEST),
     (_Gauge, "set", -_LARGEST),
 )
+
+
+def methods() -> list[tuple[type, str]]:
+    """Return the methods that are replaced: a class and a name each."""
+    return [(kind, name) for kind, name, _ in _KINDS]
 
 
 def install() -> None:

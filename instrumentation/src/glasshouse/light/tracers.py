@@ -139,14 +139,19 @@ def start_as_current_span(
 
 _lock: Final = threading.Lock()
 _originals: Final[dict[str, Any]] = {}
+_METHODS: Final = ("start_span", "start_as_current_span")
+
+
+def methods() -> list[tuple[type, str]]:
+    """Return the methods that are replaced: a class and a name each."""
+    return [(Tracer, name) for name in _METHODS]
 
 
 def install() -> None:
     """Let all tracers of this process make light spans. Safe to call twice."""
     with _lock:
         if not _originals:
-            names = ("start_span", "start_as_current_span")
-            _originals.update({name: vars(Tracer)[name] for name in names})
+            _originals.update({name: vars(Tracer)[name] for name in _METHODS})
             Tracer.start_span = _light(Tracer.start_span)
             Tracer.start_as_current_span = start_as_current_span  # pyright: ignore[reportAttributeAccessIssue]
 
