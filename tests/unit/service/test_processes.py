@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,11 +104,15 @@ def running(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
             api.close()
 
 
+def no_faults(running: Running) -> None:
+    for part in ("chain", "smtp", "sms", "push"):
+        running.backend.fault(part)
+
+
 @pytest.fixture(autouse=True)
 def all_healthy(running: Running) -> Iterator[None]:
     yield
-    for part in ("chain", "smtp", "sms", "push"):
-        running.backend.fault(part)
+    no_faults(running)
 
 
 def payment(**changes: Any) -> dict[str, Any]:
@@ -559,6 +563,29 @@ CONTRACT: dict[str, tuple[set[str], set[str]]] = {
 }
 
 
+# What the tests above do to make an event, by the one that it ends with.
+MADE_BY: dict[str, Callable[[Running], None]] = {
+    "payment.confirmed": test_a_confirmed_payment_notifies_its_person,
+    "payment.failed": test_a_failed_payment_notifies_its_person,
+    "automation.run.completed": test_a_completed_run_notifies_its_person,
+    "automation.run.failed": test_a_run_without_the_chain_fails_after_its_attempts,
+    "notification.delivered": lambda running: test_a_notification_arrives_once(running, "sms"),
+    "notification.failed": lambda running: test_a_refused_notification_fails_at_once(
+        running, "sms"
+    ),
+}
+
+
+@pytest.fixture
+def of_each_kind(running: Running) -> None:
+    """Events of each kind; those are made that another process's tests have made."""
+    for name, make in MADE_BY.items():
+        if name not in {one["event"] for one in running.backend.events()}:
+            make(running)
+            no_faults(running)
+
+
+@pytest.mark.usefixtures("of_each_kind")
 def test_every_event_has_exactly_the_attributes_of_the_contract(running: Running) -> None:
     """Of all events that the tests above made; the sweeper's clock made those with a schedule."""
     until(
@@ -584,6 +611,7 @@ def test_every_event_has_exactly_the_attributes_of_the_contract(running: Running
     )
 
 
+@pytest.mark.usefixtures("of_each_kind")
 def test_what_the_collector_counts_is_what_the_service_sends(running: Running) -> None:
     """Every name in the deployed configuration, of an event and of an attribute, is really sent."""
     counted = deployed.counted_events(deployed.load())
@@ -595,6 +623,7 @@ def test_what_the_collector_counts_is_what_the_service_sends(running: Running) -
         assert read <= one.keys(), (name, read - one.keys())
 
 
+@pytest.mark.usefixtures("of_each_kind")
 def test_no_address_and_no_text_is_in_any_log(running: Running) -> None:
     console = running.backend.console()
     assert "notification.delivered" in console  # what is searched is there
