@@ -224,7 +224,7 @@ class Engine:
     def _edits(
         self, rule: Rule, key: KeyInfo, text: bytes, count: Count, most: int = sys.maxsize
     ) -> list[Edit]:
-        """Return what a rule finds; of more than ``most``, enough to tell."""
+        """Return what a rule finds; of more than ``most`` one more at least."""
         if rule.name_group:
             edits = find_named(rule, self._secrets, self._masks, text)
             for _ in edits:

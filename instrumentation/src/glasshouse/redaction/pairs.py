@@ -111,7 +111,7 @@ class Pairs:
     ) -> list[Edit]:
         """Return what takes the place of the values of secret names, from left to right.
 
-        With ``query`` the text is the query of a URL. Of more than ``most``, enough to tell.
+        With ``query`` the text is the query of a URL. Of more than ``most`` it returns one more at least.
         """
         edits: list[Edit] = []
         values = Values(self._masks)

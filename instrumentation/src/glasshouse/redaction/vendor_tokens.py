@@ -98,7 +98,7 @@ class VendorTokens:
     ) -> list[Edit]:
         """Return what takes the place of vendors' tokens, from left to right.
 
-        Of more than ``most``, enough to tell.
+        Of more than ``most`` it returns one more at least.
         """
         edits: list[Edit] = []
         begin = pos = 0
