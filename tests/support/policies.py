@@ -182,6 +182,7 @@ def at_random(generator: random.Random) -> tuple[Document, dict[str, Any]]:
         "min_number_digits": generator.choice((1, 7, 12)),
         "max_whole_float": generator.choice((10**9, 2**53)),
         "max_passes": generator.choice((2, 4, 8)),
+        "max_hits": generator.choice((1, 2, 2000)),
         "max_json_depth": generator.choice((2, 64)),
     }
     entities = sorted({rule["entity"] for rule in patterns(document)})

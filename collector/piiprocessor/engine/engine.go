@@ -272,7 +272,12 @@ func (e *Engine) text(k *keyInfo, s string, h *Hits, depth int) (string, bool) {
 			if !wanted.has(i) || r.skips(k, s) {
 				continue
 			}
-			if edits = e.find(edits[:0], r, k, seen.text, h); len(edits) > 0 {
+			edits = e.find(edits[:0], r, k, seen.text, h)
+			if len(edits) > e.limits.maxHits {
+				e.hit(h, e.uncheckedRule)
+				return Unchecked, true
+			}
+			if len(edits) > 0 {
 				if r.pairs {
 					edits = seen.unbroken(edits)
 				}

@@ -15,6 +15,7 @@ import (
 // limits are the numbers of a policy; the meaning of each is in rules.yaml, beside it.
 type limits struct {
 	maxBytes, maxJSONDepth, maxNestedJSON, maxPasses int
+	maxHits                                          int
 	contextBefore, contextAfter                      int // characters
 	minNumberDigits                                  int
 	maxWholeFloat                                    float64
@@ -32,11 +33,15 @@ var limitRanges = []limitRange{
 	{"max_json_depth", 1, 256},
 	{"max_nested_json", 0, 16},
 	{"max_passes", 2, 16},
+	{"max_hits", 1, 1 << 30},
 	{"context_before", 0, 1024},
 	{"context_after", 0, 1024},
 	{"min_number_digits", 1, 18},
 	{"max_whole_float", 1, 1 << 53},
 }
+
+// defaultLimits are those that a policy of before does not have.
+var defaultLimits = map[string]int64{"max_hits": 2000}
 
 var wholeNumber = regexp.MustCompile(`^[0-9]{1,18}$`)
 
@@ -55,14 +60,19 @@ func readLimits(node *yaml.Node) (l limits, line int, err error) {
 		found[key.Value] = n
 	}
 	for _, r := range limitRanges {
-		if _, there := found[r.name]; !there {
+		if _, there := found[r.name]; there {
+			continue
+		}
+		value, known := defaultLimits[r.name]
+		if !known {
 			return l, node.Line, fmt.Errorf("limits: %s is missing", r.name)
 		}
+		found[r.name] = value
 	}
 	return limits{
 		maxBytes: int(found["max_bytes"]), maxJSONDepth: int(found["max_json_depth"]), maxNestedJSON: int(found["max_nested_json"]),
 		maxPasses: int(found["max_passes"]), contextBefore: int(found["context_before"]), contextAfter: int(found["context_after"]),
-		minNumberDigits: int(found["min_number_digits"]), maxWholeFloat: float64(found["max_whole_float"]),
+		maxHits: int(found["max_hits"]), minNumberDigits: int(found["min_number_digits"]), maxWholeFloat: float64(found["max_whole_float"]),
 		leastNumber: leastOf(int(found["min_number_digits"])),
 	}, 0, nil
 }

@@ -4,6 +4,7 @@ Texts are bytes of UTF-8 in here, so that places in them mean the same in both e
 """
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -35,6 +36,10 @@ _CONTINUATION: Final = frozenset(range(0x80, 0xC0))
 
 # Called with the name of each rule that matched.
 Count = Callable[[str], None]
+
+
+class _TooManyHitsError(Exception):
+    """One rule finds more in a text than the policy allows."""
 
 
 def _ignore(rule: str) -> None:
@@ -155,11 +160,15 @@ class Engine:
         if key.whole is not None and are_digits(text):
             key = key.whole
         result: bytes | None = None
-        for _ in range(limits.max_passes):
-            changed = self._one_pass(key, text, count)
-            if changed is None:
-                return result
-            text = result = changed
+        try:
+            for _ in range(limits.max_passes):
+                changed = self._one_pass(key, text, count)
+                if changed is None:
+                    return result
+                text = result = changed
+        except _TooManyHitsError:
+            count(UNCHECKED_RULE)
+            return UNCHECKED.encode()
         count("unsettled")
         return result
 
@@ -190,6 +199,7 @@ class Engine:
 
     def _one_pass(self, key: KeyInfo, text: bytes, count: Count) -> bytes | None:
         result: bytes | None = None
+        most = self._policy.limits.max_hits
         view = fold(text)
         wanted = self._triggers.of(text if view is None else view.text, key)
         while wanted:
@@ -198,7 +208,9 @@ class Engine:
             budget.ask(0)
             rule = self._policy.rules[bit.bit_length() - 1]
             seen = text if view is None else view.text
-            edits = self._edits(rule, key, seen, count)
+            edits = self._edits(rule, key, seen, count, most)
+            if len(edits) > most:
+                raise _TooManyHitsError
             if view is not None and rule.builtin == "pairs":
                 edits = view.unbroken(edits)
             if edits:
@@ -209,7 +221,10 @@ class Engine:
                 wanted = self._triggers.of(seen, key) & ~((bit << 1) - 1)
         return result
 
-    def _edits(self, rule: Rule, key: KeyInfo, text: bytes, count: Count) -> list[Edit]:
+    def _edits(
+        self, rule: Rule, key: KeyInfo, text: bytes, count: Count, most: int = sys.maxsize
+    ) -> list[Edit]:
+        """Return what a rule finds; of more than ``most`` one more at least."""
         if rule.name_group:
             edits = find_named(rule, self._secrets, self._masks, text)
             for _ in edits:
@@ -218,10 +233,10 @@ class Engine:
         if rule.builtin == "pairs":
             if not self._pairs.may_be_in(text, query=key.query):
                 return []
-            return self._pairs.find(text, count, query=key.query)
+            return self._pairs.find(text, count, query=key.query, most=most)
         if rule.builtin:
-            return self._tokens.find(self._masks, text, count)
-        return self._find(rule, key, text, count)
+            return self._tokens.find(self._masks, text, count, most)
+        return self._find(rule, key, text, count, most)
 
     def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:
         def on_string(key: KeyInfo, content: bytes) -> bytes | None:
@@ -249,12 +264,12 @@ class Engine:
         )
         return walk.run()
 
-    def _find(self, rule: Rule, key: KeyInfo, text: bytes, count: Count) -> list[Edit]:
+    def _find(self, rule: Rule, key: KeyInfo, text: bytes, count: Count, most: int) -> list[Edit]:
         edits: list[Edit] = []
         pos = 0
         size = len(text)
         search = _search(rule, without_ids(text) if rule.not_in_ids else text)
-        while pos < size:
+        while pos < size and len(edits) <= most:
             match = search(pos)
             if match is None:
                 break

@@ -12,11 +12,14 @@ _RANGES: Final = {
     "max_json_depth": (1, 256),
     "max_nested_json": (0, 16),
     "max_passes": (2, 16),
+    "max_hits": (1, 1 << 30),
     "context_before": (0, 1024),
     "context_after": (0, 1024),
     "min_number_digits": (1, 18),
     "max_whole_float": (1, 2**53),
 }
+# Those that a policy of before does not have.
+_DEFAULTS: Final = {"max_hits": 2000}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,7 @@ class Limits:
     max_json_depth: int
     max_nested_json: int
     max_passes: int
+    max_hits: int
     context_before: int
     context_after: int
     min_number_digits: int
@@ -49,7 +53,7 @@ def read_limits(node: yaml.Node | None) -> Limits:
     """
     if not isinstance(node, yaml.MappingNode):
         raise LimitError(0 if node is None else _line(node), "is missing or no map")
-    found: dict[str, int] = {}
+    found = dict[str, int]()
     for key, value in node.value:
         name = str(key.value)
         if name not in _RANGES:
@@ -63,6 +67,7 @@ def read_limits(node: yaml.Node | None) -> Limits:
                 _line(key), f'{name} is "{text}", must be a whole number from {least} to {most}'
             )
         found[name] = int(text)
+    found = _DEFAULTS | found
     for name in _RANGES:
         if name not in found:
             raise LimitError(_line(node), f"{name} is missing")

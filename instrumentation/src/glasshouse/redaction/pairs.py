@@ -5,6 +5,7 @@ value, ``pair_lines`` finds pairs without a sign between.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -100,10 +101,17 @@ class Pairs:
             return False
         return self._queried.search(text) is not None
 
-    def find(self, text: bytes, hit: Callable[[str], None], *, query: bool = False) -> list[Edit]:
+    def find(
+        self,
+        text: bytes,
+        hit: Callable[[str], None],
+        *,
+        query: bool = False,
+        most: int = sys.maxsize,
+    ) -> list[Edit]:
         """Return what takes the place of the values of secret names, from left to right.
 
-        With ``query`` the text is the query of a URL.
+        With ``query`` the text is the query of a URL. Of more than ``most`` it returns one more at least.
         """
         edits: list[Edit] = []
         values = Values(self._masks)
@@ -121,7 +129,7 @@ class Pairs:
             return end
 
         pos = self._line(text, 0, take)
-        while pos < len(text):
+        while pos < len(text) and len(edits) <= most:
             found = _next_anchor(text, pos)
             if found is None:
                 break

@@ -1,6 +1,7 @@
 """Vendors' tokens in a text, by the rows of the policy's table."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, Final, NamedTuple
@@ -92,11 +93,16 @@ class VendorTokens:
             and self._any.search(text) is not None
         )
 
-    def find(self, masks: Masks, text: bytes, hit: Callable[[str], None]) -> list[Edit]:
-        """Return what takes the place of vendors' tokens, from left to right."""
+    def find(
+        self, masks: Masks, text: bytes, hit: Callable[[str], None], most: int = sys.maxsize
+    ) -> list[Edit]:
+        """Return what takes the place of vendors' tokens, from left to right.
+
+        Of more than ``most`` it returns one more at least.
+        """
         edits: list[Edit] = []
         begin = pos = 0
-        while pos < len(text):
+        while pos < len(text) and len(edits) <= most:
             candidate = self._any.search(text, pos)
             if candidate is None:
                 break
