@@ -173,7 +173,7 @@ STATES = (
 
 
 class Draw:
-    """Draws values; odd ones as well unless it is told not to."""
+    """Draws values, odd ones as well."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311  # no secret
@@ -318,7 +318,8 @@ class Draw:
             event_name=self.one(None, "payment.confirmed", *TEXTS),
             exception=self.one(None, ValueError("jane@example.com")),
         )
-        log.trace_id, log.span_id = self.number(128), self.number(64)
+        log.trace_id = self.one(0, self.number(128), self.number(128))
+        log.span_id = self.one(0, self.number(64), self.number(64))
         log.trace_flags = TraceFlags(self.one(0, 1, 255))
         limits = LogRecordLimits(max_attributes=self.one(1, 128))
         record = ReadWriteLogRecord(log, self.resource(), self.scope(), limits)

@@ -1,4 +1,4 @@
-"""Who gets records that are encoded, and that such an exporter sends them as it was told to."""
+"""Who gets records that are encoded, and that such an exporter keeps to its own settings."""
 
 import importlib
 from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ class Own(SpanExporter):
 
 
 class Deriving(OTLPSpanExporter):
-    """Somebody's own: it may look at what it is given."""
+    """Somebody's own: it may read what it is given."""
 
     seen: tuple[Any, ...] = ()
 

@@ -16,7 +16,7 @@ DEFAULT_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """The bounds of one signal's buffer. size: estimated bytes."""
+    """The bounds of one signal's buffer. size: bytes, estimated for what is not encoded yet."""
 
     size: int = DEFAULT_BYTES
     age_s: float = DEFAULT_SECONDS

@@ -8,7 +8,7 @@ class Memory:
     """Two generations: what is asked for lives on, the rest goes when the younger is full.
 
     entries, size: the most of one generation; size is characters and bytes.
-    young: the younger one, for a fast look; `get` looks into both. It is replaced, not emptied, so
+    young: the younger one, for fast access; `get` asks both. It is replaced, not emptied, so
     another thread may go on reading one that it holds.
     """
 
