@@ -94,6 +94,7 @@ REACHED = {
     "_endpoint",
     "_export_lock",
     "_exporter",
+    "_get_running_loop",
     "_handler_id",
     "_headers",
     "_instrument_view_instrument_matches",
