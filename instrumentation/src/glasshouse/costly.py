@@ -7,7 +7,7 @@ from glasshouse.formatters import Parts
 
 # In microseconds, of one line: a part of what a loop may be stopped for.
 _MOST: Final = 1_500.0
-# What is longer is not looked at.
+# What is longer always is.
 _LONGEST: Final = 4_096
 # Microseconds, rather too many: of a character, and of those that make the engine look closer.
 _EACH: Final = 0.15

@@ -123,6 +123,19 @@ def test_what_waits_is_bounded(
     assert len(lines(handler)) == 4
 
 
+def test_what_waits_is_written_at_the_end(
+    logger: logging.Logger,
+    handler: ConsoleHandler,
+    made: list[tuple[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handler, "_is_running", lambda: True)
+    in_loop(lambda: logger.info(LONG))
+    assert lines(handler) == []
+    console.flush_at_end()
+    assert len(lines(handler)) == 1
+
+
 def test_a_line_that_cannot_be_made_becomes_a_marker(
     handler: ConsoleHandler, made: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
