@@ -14,7 +14,18 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from glasshouse import buckets, delivery, edge, forks, guard, light, sampling, settings, shutdown
+from glasshouse import (
+    buckets,
+    console,
+    delivery,
+    edge,
+    forks,
+    guard,
+    light,
+    sampling,
+    settings,
+    shutdown,
+)
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -104,6 +115,9 @@ def _bound_shutdown() -> None:
     forks.install(providers)
     # Metrics last: they report what became of the rest.
     shutdown.install(
-        [one.shutdown for one in providers if not isinstance(one, MeterProvider)],
+        [
+            console.flush_at_end,
+            *(one.shutdown for one in providers if not isinstance(one, MeterProvider)),
+        ],
         [one.shutdown for one in providers if isinstance(one, MeterProvider)],
     )

@@ -10,7 +10,7 @@ import logging
 import math
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
 
@@ -50,6 +50,15 @@ _NUMBERS: Final = frozenset((int, float))
 _LAST_SECOND: Final = 253_402_300_799.0
 
 
+class Parts(NamedTuple):
+    """What a line of JSON is made of: its fixed keys, and what has to be redacted."""
+
+    head: dict[str, Any]
+    message: str
+    fields: dict[str, Any]
+    exception: str | None
+
+
 class JsonFormatter(logging.Formatter):
     """Write a record as one JSON object: the fixed keys first, the event's fields after.
 
@@ -63,25 +72,36 @@ class JsonFormatter(logging.Formatter):
         self._redactor = redactor or Redactor.default()
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {**self.head(record)}
+        return self.line(self.parts(record))
+
+    def parts(self, record: logging.LogRecord) -> Parts:
+        """Return what a line is made of, as it is at this moment and on this thread."""
+        head = {**self.head(record)}
         message = record.getMessage()
-        fields = _fields(record)
+        head["message"] = None  # redacted later, in its place
+        head["logger"] = record.name
+        head["service"] = self._service
+        head.update(_ids())
+        head.update(self.span())
+        exception = self.formatException(record.exc_info) if record.exc_info else None
+        return Parts(head, message, _fields(record), exception)
+
+    def line(self, parts: Parts) -> str:
+        """Return the line that these parts make."""
+        head, message, fields, exception = parts
+        line = {**head}
         redactor = self._redactor
         # The bounds cost more than what is short and ordinary.
-        if record.exc_info or not _is_short(message, fields):
+        if not is_short(parts):
             redactor = redactor.for_caller()
         line["message"] = redactor.text(message)
-        line["logger"] = record.name
-        line["service"] = self._service
-        line.update(_ids())
-        line.update(self.span())
         for key, value in fields.items():
             # A field cannot pass for one of the fixed keys.
             name = redactor.name(key)
             taken = name in line or self.is_reserved(name)
             line[f"{name}_" if taken else name] = redactor.value(value, key)
-        if record.exc_info:
-            line["exception"] = redactor.text(self.formatException(record.exc_info))
+        if exception is not None:
+            line["exception"] = redactor.text(exception)
         return _dump(line)
 
     def head(self, record: logging.LogRecord) -> dict[str, Any]:
@@ -152,9 +172,11 @@ class TextFormatter(logging.Formatter):
         return _encodable(_CONTROL.sub(_escape, line))
 
 
-def _is_short(message: Any, fields: dict[str, Any]) -> bool:
+def is_short(parts: Parts) -> bool:
     """Return whether all that is to be redacted is of the most common kinds, and little."""
-    if type(message) is not str or len(fields) > _MOST_FIELDS:
+    _, message, fields, exception = parts
+    # Whatever `getMessage` is made to return.
+    if exception is not None or type(message) is not str or len(fields) > _MOST_FIELDS:  # pyright: ignore[reportUnnecessaryComparison]
         return False
     size = len(message)
     for key, value in fields.items():

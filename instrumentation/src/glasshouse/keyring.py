@@ -36,7 +36,8 @@ def key_id(key: bytes) -> str:
 
 def pseudonym(key: bytes, text: bytes) -> str:
     """Return the 16 hex digits that stand for ``text``: the key's id, and 14 of HMAC-SHA256."""
-    digest = hmac.new(key, text, hashlib.sha256).hexdigest()
+    # In one call, which takes half as long as an object's.
+    digest = hmac.digest(key, text, "sha256").hex()
     return key_id(key) + digest[: PSEUDONYM_LENGTH - _ID_LENGTH]
 
 

@@ -1,6 +1,5 @@
 """Console logs: one JSON object a line (or text for people), in one shape for all libraries."""
 
-import codecs
 import contextlib
 import logging
 import os
@@ -12,12 +11,10 @@ from typing import Any, Final
 
 from glasshouse import capture, uncaught
 from glasshouse.capture import talkative
-from glasshouse.capture.consoles import written_twice
-from glasshouse.capture.handlers import Redacting
+from glasshouse.console import ConsoleHandler
 from glasshouse.errors import ConfigurationError
 from glasshouse.formatters import GcpFormatter, JsonFormatter, TextFormatter
 from glasshouse.redaction import Redactor
-from glasshouse.redaction.plain import UNREADABLE
 from glasshouse.settings import service_name
 
 LEVEL_VARIABLE: Final = "LOG_LEVEL"
@@ -45,49 +42,6 @@ def _without_color_message(record: logging.LogRecord) -> bool:
     """Drop uvicorn's second copy of its message, made for coloured terminals."""
     vars(record).pop("color_message", None)
     return True
-
-
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Write what an encoding lacks as JSON does, which people can read, too."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
-    pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
-    return "".join(f"\\u{pair}" for pair in pairs), error.end
-
-
-_ESCAPED: Final = "glasshouse.escaped"
-codecs.register_error(_ESCAPED, _escaped)
-
-
-class _ConsoleHandler(Redacting, logging.StreamHandler[Any]):
-    """Marks our handler, so that configuring twice adds nothing."""
-
-    def filter(self, record: logging.LogRecord) -> Any:
-        """Leave out what another handler writes to the console, in a form of its own."""
-        return not written_twice(self, record) and super().filter(record)
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return a line that the stream's encoding can carry."""
-        line = super().format(record)
-        if line.isascii():
-            return line
-        encoding = getattr(self.stream, "encoding", None) or "utf-8"
-        return line.encode(encoding, _ESCAPED).decode(encoding)
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Write a marker in place of a record that cannot be written.
-
-        The standard library would print the message and its arguments as they are.
-        """
-        error = sys.exc_info()[0]
-        values = {"name": record.name, "levelno": record.levelno, "levelname": record.levelname}
-        marker = logging.makeLogRecord({**values, "created": record.created, "msg": UNREADABLE})
-        vars(marker)["error.type"] = error.__qualname__ if error else "unknown"
-        # The stream itself may be gone.
-        with contextlib.suppress(Exception):
-            self.stream.write(self.format(marker) + self.terminator)
-            self.flush()
 
 
 class _Watch:
@@ -169,9 +123,9 @@ def configure_logging(environ: Mapping[str, str] = os.environ) -> None:
     level = _choice(LEVEL_VARIABLE, {LEVEL_VARIABLE: "INFO", **environ}, _LEVELS)
     style = _choice(FORMAT_VARIABLE, environ, _FORMATS)
     root = logging.getLogger()
-    if any(isinstance(handler, _ConsoleHandler) for handler in root.handlers):
+    if any(isinstance(handler, ConsoleHandler) for handler in root.handlers):
         return
-    handler = _ConsoleHandler(sys.stdout)
+    handler = ConsoleHandler(sys.stdout)
     service = service_name(environ)
     redactor = Redactor.default()
     handler.setFormatter(_formatter(style, service, redactor, environ))

@@ -113,6 +113,11 @@ class BoundedShutdown:
             time.sleep(_POLL_SECONDS)
 
 
+def is_installed() -> bool:
+    """Return whether something is done before this process ends, however it does."""
+    return bool(_installed)
+
+
 def remaining() -> float:
     """Return the seconds that a shutdown of this process may still take."""
     return _installed[-1].remaining() if _installed else DEADLINE_SECONDS

@@ -140,6 +140,7 @@ REACHED = {
     "_exporter",
     "_extract_parameters",
     "_get_metric_attributes",
+    "_get_running_loop",
     "_get_tracer",
     "_handler_id",
     "_hash_attributes",
