@@ -186,6 +186,12 @@ class Run:
         hosts = Hosts(rng.choice(((), ("orders.internal",))))
         samplers: list[Sampler] = [ALWAYS_ON, ALWAYS_OFF, DEFAULT_ON, Marking()]
         samplers += [ParentBased(TraceIdRatioBased(0.5)), TraceIdRatioBased(0.5)]
+        samplers += [
+            ParentBased(ALWAYS_ON, remote_parent_sampled=ALWAYS_OFF),
+            ParentBased(ALWAYS_ON, remote_parent_not_sampled=ALWAYS_ON),
+            ParentBased(ALWAYS_ON, local_parent_sampled=ALWAYS_OFF),
+            ParentBased(ALWAYS_ON, local_parent_not_sampled=ALWAYS_ON),
+        ]
         samplers += [OutgoingSampler(one, hosts) for one in samplers]
         several = [None, None, SynchronousMultiSpanProcessor(), ConcurrentMultiSpanProcessor(1)]
         provider = TracerProvider(
@@ -385,6 +391,15 @@ def test_a_light_span_is_a_span_of_the_sdk() -> None:
     assert [isinstance(one, ReadableSpan) for one in kept.spans()] == [True]
     tracers.uninstall()
     assert type(kept.tracer.start_span("two")) is not LightSpan
+
+
+def test_the_attributes_of_an_ended_span_cannot_be_changed() -> None:
+    kept = Kept()
+    kept.tracer.start_span("one", attributes={"a": 1}).end()
+    own: Any = vars(kept.spans()[0])["_attributes"]
+    with pytest.raises(TypeError):
+        own["b"] = 2
+    assert dict(own) == {"a": 1}
 
 
 def test_a_processor_that_is_added_later_is_called() -> None:
