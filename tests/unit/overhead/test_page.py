@@ -78,6 +78,18 @@ def test_a_result_of_changed_code_says_so() -> None:
     assert "commit 0123456789ab, with changes.\n" in measured
 
 
+def test_a_result_of_a_busy_machine_or_few_rounds_is_shown_with_a_doubt() -> None:
+    document = overhead.document(load_average={"before": [0.9, 6.25, 3.0], "after": [9, 9, 9]})
+    document["runs"] = [one for one in document["runs"] if one["round"] == 0]
+    goals = page.parts(document)["goals"].splitlines()
+    assert goals[0] == (
+        "**Measured on a busy machine: a load of 6.2 on 2 cores before it began. Ratios are some "
+        "tenths off; measure again on a quiet one.**"
+    )
+    assert goals[2] == "**Measured in 1 of 3 rounds that a spread needs.**"
+    assert goals[4].endswith("goals are met.")
+
+
 @pytest.mark.parametrize("theme", charts.THEMES)
 def test_a_bar_is_as_long_as_its_ratio(theme: str) -> None:
     text = charts.draw(overhead.document(), "h11", charts.THEMES[theme])

@@ -10,6 +10,7 @@ import pytest
 from glasshouse_bench.overhead import load, measure, rounds
 from glasshouse_bench.overhead.environments import Environment
 from glasshouse_bench.overhead.variants import SERVERS, VARIANTS
+from glasshouse_cli.errors import StackError
 from support import overhead
 
 HERE = Environment(Path("/nowhere"), {})
@@ -81,6 +82,28 @@ async def test_a_run_goes_on_where_it_ended(measured: list[tuple[int, str, str]]
         for server in SERVERS
         for name in overhead.VARIANTS
     }
+
+
+async def test_a_process_that_fails_is_measured_once_more(
+    measured: list[tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+    whole = rounds.one
+
+    async def one(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        # One fault, and later two in a row.
+        if calls in {3, 6, 7}:
+            raise StackError("the API answers 503")
+        return await whole(*arguments)
+
+    monkeypatch.setattr(rounds, "one", one)
+    document = overhead.document(runs=[])
+    with pytest.raises(StackError, match="answers 503"):
+        await go(document, 3)
+    # The first fault cost nothing; what was measured before the others is kept.
+    assert len(document["runs"]) == len(measured) == 4
 
 
 async def test_no_round_begins_that_would_end_late(measured: list[tuple[int, str, str]]) -> None:

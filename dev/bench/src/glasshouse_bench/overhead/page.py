@@ -14,6 +14,9 @@ from glasshouse_cli.errors import StackError
 
 PAGE = Path("docs") / "performance.md"
 PICTURES = Path("docs") / "pictures"
+# Above and below which a result is shown with a doubt.
+MOST_LOAD = 1.0
+LEAST_ROUNDS = 3
 
 
 def rendered(page: str, document: Document) -> str:
@@ -100,7 +103,23 @@ def _goals(document: Document) -> str:
     ]
     met = sum(one.is_met for one in found)
     head = ["goal", "server", "wanted", "measured", ""]
-    return f"{met} of {len(found)} goals are met.\n\n{_table(head, rows)}"
+    doubts = "".join(f"**{one}**\n\n" for one in _doubts(document))
+    return f"{doubts}{met} of {len(found)} goals are met.\n\n{_table(head, rows)}"
+
+
+def _doubts(document: Document) -> list[str]:
+    """Return why the figures are less sure than they look."""
+    found: list[str] = []
+    busy = max(document["load_average"]["before"][:2])
+    if busy > MOST_LOAD:
+        found.append(
+            f"Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
+            "cores before it began. Ratios are some tenths off; measure again on a quiet one."
+        )
+    rounds = {one["round"] for one in document["runs"]}
+    if len(rounds) < LEAST_ROUNDS:
+        found.append(f"Measured in {len(rounds)} of {LEAST_ROUNDS} rounds that a spread needs.")
+    return found
 
 
 def _ratios(document: Document, server: str) -> str:
