@@ -13,7 +13,7 @@ from rich.console import Console
 from backend.api import jobs_page
 from backend.api.jobs_page import Links
 from backend.jobs.status import JobStatus, WorkerStatus
-from glasshouse.logs import GcpFormatter, JsonFormatter, TextFormatter
+from glasshouse.formatters import GcpFormatter, JsonFormatter, TextFormatter
 from glasshouse_cli.console import Terminal, plain_table
 
 HARMLESS = "harmless"

@@ -15,7 +15,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from glasshouse.context import Ids, with_ids
 from glasshouse.errors import ConfigurationError
-from glasshouse.logs import GcpFormatter, JsonFormatter, TextFormatter, configure_logging
+from glasshouse.formatters import GcpFormatter, JsonFormatter, TextFormatter
+from glasshouse.logs import configure_logging
 
 
 def record(**extra: object) -> logging.LogRecord:

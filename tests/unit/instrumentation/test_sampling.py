@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import SpanKind, TraceFlags
 
 from glasshouse.context import Ids, with_ids
-from glasshouse.logs import JsonFormatter
+from glasshouse.formatters import JsonFormatter
 from glasshouse.processors import IdsLogRecordProcessor
 from glasshouse.propagation import Hosts, install
 from glasshouse.redaction import Redactor

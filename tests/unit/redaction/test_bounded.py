@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glasshouse.logs import JsonFormatter, TextFormatter
+from glasshouse.formatters import JsonFormatter, TextFormatter
 from glasshouse.redaction import Redactor, bounded, budget
 from glasshouse.redaction import redactor as of_redactor
 from glasshouse.redaction.bounded import CUT, MARGIN

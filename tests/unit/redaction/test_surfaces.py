@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceState
 
-from glasshouse.logs import JsonFormatter, TextFormatter
+from glasshouse.formatters import JsonFormatter, TextFormatter
 from glasshouse.redaction import Redactor
 from glasshouse.redaction.masks import UNCHECKED
 from glasshouse.redaction.telemetry import TelemetryRedactor

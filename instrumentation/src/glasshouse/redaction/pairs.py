@@ -111,7 +111,8 @@ class Pairs:
     ) -> list[Edit]:
         """Return what takes the place of the values of secret names, from left to right.
 
-        With ``query`` the text is the query of a URL. Of more than ``most`` it returns one more at least.
+        With ``query`` the text is the query of a URL. Of more than ``most`` it returns at least one
+        more.
         """
         edits: list[Edit] = []
         values = Values(self._masks)
