@@ -514,7 +514,7 @@ def test_a_decorated_function_has_a_span_for_each_call() -> None:
     assert plain_step(2) == 0
 
     async def at_once() -> list[str]:
-        return await asyncio.gather(awaited_step(), awaited_step())
+        return list(await asyncio.gather(awaited_step(), awaited_step()))
 
     assert asyncio.run(at_once()) == ["done", "done"]
     assert [span.name for span in kept.spans()] == ["plain"] * 3 + ["awaited"] * 2
