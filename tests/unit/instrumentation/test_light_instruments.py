@@ -242,6 +242,39 @@ def test_the_second_measurement_of_a_set_makes_no_measurement_object(
     assert counts(reader) == {"{'route': '/a'}": 3}
 
 
+def test_a_narrow_view_is_no_reason_for_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    instruments.install()
+    reader = InMemoryMetricReader()
+    view = View(instrument_name="plain", attribute_keys={"route"})
+    provider = MeterProvider([reader], shutdown_on_exit=False, views=[view])
+    histogram = recorded_twice(provider, route="/a", status=200)
+    monkeypatch.setattr(
+        histogram._measurement_consumer, "consume_measurement", lambda _: pytest.fail("long way")
+    )
+    histogram.record(0.5, {"route": "/a", "status": 200})
+    assert counts(reader) == {"{'route': '/a'}": 3}
+
+
+def test_an_exemplar_has_the_zero_that_was_given() -> None:
+    instruments.install()
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(
+        [reader],
+        exemplar_filter=AlwaysOnExemplarFilter(),
+        shutdown_on_exit=False,
+        views=[View(instrument_name="plain", attribute_keys=set())],
+    )
+    histogram: Any = provider.get_meter("test").create_histogram("plain")
+    for amount, zero in ((1, 0.0), (1, 0.0), (20, -0.0)):
+        histogram.record(amount, {"zero": zero})
+    found: Any = reader.get_metrics_data()
+    [point] = found.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert [repr(one.filtered_attributes) for one in point.exemplars] == [
+        "{'zero': 0.0}",
+        "{'zero': -0.0}",
+    ]
+
+
 def test_its_reservoir_is_the_light_one(
     light: tuple[MeterProvider, InMemoryMetricReader],
 ) -> None:

@@ -50,12 +50,13 @@ from opentelemetry.trace import (
     StatusCode,
     TraceFlags,
     TraceState,
+    format_span_id,
 )
 
 from glasshouse import edge
 from glasshouse.context import Ids, with_ids
 from glasshouse.guard.spans import SpanGuard
-from glasshouse.light import tracers
+from glasshouse.light import decisions, tracers
 from glasshouse.light.spans import LightSpan
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.propagation import Hosts
@@ -175,6 +176,22 @@ def shown(span: ReadableSpan) -> object:
     )
 
 
+def every_sampler(hosts: Hosts) -> list[Sampler]:
+    plain: list[Sampler] = [
+        ALWAYS_ON,
+        ALWAYS_OFF,
+        DEFAULT_ON,
+        Marking(),
+        TraceIdRatioBased(0.5),
+        ParentBased(TraceIdRatioBased(0.5)),
+        ParentBased(ALWAYS_ON, remote_parent_sampled=ALWAYS_OFF),
+        ParentBased(ALWAYS_ON, remote_parent_not_sampled=ALWAYS_ON),
+        ParentBased(ALWAYS_ON, local_parent_sampled=ALWAYS_OFF),
+        ParentBased(ALWAYS_ON, local_parent_not_sampled=ALWAYS_ON),
+    ]
+    return [*plain, *(OutgoingSampler(one, hosts) for one in plain)]
+
+
 class Run:
     """One program of calls, of which the same seed makes the same."""
 
@@ -184,15 +201,7 @@ class Run:
         self._exporter = InMemorySpanExporter()
         self._reader = InMemoryMetricReader()
         hosts = Hosts(rng.choice(((), ("orders.internal",))))
-        samplers: list[Sampler] = [ALWAYS_ON, ALWAYS_OFF, DEFAULT_ON, Marking()]
-        samplers += [ParentBased(TraceIdRatioBased(0.5)), TraceIdRatioBased(0.5)]
-        samplers += [
-            ParentBased(ALWAYS_ON, remote_parent_sampled=ALWAYS_OFF),
-            ParentBased(ALWAYS_ON, remote_parent_not_sampled=ALWAYS_ON),
-            ParentBased(ALWAYS_ON, local_parent_sampled=ALWAYS_OFF),
-            ParentBased(ALWAYS_ON, local_parent_not_sampled=ALWAYS_ON),
-        ]
-        samplers += [OutgoingSampler(one, hosts) for one in samplers]
+        samplers = every_sampler(hosts)
         several = [None, None, SynchronousMultiSpanProcessor(), ConcurrentMultiSpanProcessor(1)]
         provider = TracerProvider(
             sampler=rng.choice(samplers),
@@ -349,6 +358,30 @@ def _own_ways() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
     tracers.uninstall()
 
 
+@pytest.mark.parametrize("hosts", [(), ("orders.internal",)])
+def test_each_sampler_decides_as_it_does_itself(hosts: tuple[str, ...]) -> None:
+    known = 0
+    parents = {
+        decisions.NO_PARENT: INVALID_SPAN_CONTEXT,
+        decisions.LOCAL_NOT_SAMPLED: SpanContext(1, 1, False, TraceFlags(0)),
+        decisions.LOCAL_SAMPLED: SpanContext(1, 1, False, TraceFlags(1)),
+        decisions.REMOTE_NOT_SAMPLED: SpanContext(1, 1, True, TraceFlags(0)),
+        decisions.REMOTE_SAMPLED: SpanContext(1, 1, True, TraceFlags(1)),
+    }
+    for sampler in every_sampler(Hosts(hosts)):
+        decide = decisions.of(sampler)
+        if decide is None:
+            continue
+        for place, parent in parents.items():
+            context = trace.set_span_in_context(NonRecordingSpan(parent), Context())
+            for kind in (*SpanKind, None):
+                for trace_id in (1, 2**63 - 1, 2**63, 2**64 - 1, 2**128 - 1):
+                    known += 1
+                    expected = sampler.should_sample(context, trace_id, "name", kind)
+                    assert decide(place, trace_id, kind) is expected.decision
+    assert known == 18 * 5 * 6 * 5
+
+
 @pytest.mark.parametrize("number", range(PROGRAMS))
 def test_any_program_exports_the_same(
     number: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -479,8 +512,13 @@ def test_a_decorated_function_has_a_span_for_each_call() -> None:
         return "done"
 
     assert plain_step(2) == 0
-    assert asyncio.run(awaited_step()) == "done"
-    assert [span.name for span in kept.spans()] == ["plain"] * 3 + ["awaited"]
+
+    async def at_once() -> list[str]:
+        return list(await asyncio.gather(awaited_step(), awaited_step()))
+
+    assert asyncio.run(at_once()) == ["done", "done"]
+    assert [span.name for span in kept.spans()] == ["plain"] * 3 + ["awaited"] * 2
+    assert len({format_span_id(span.context.span_id) for span in kept.spans() if span.context}) == 5
     inner, middle, outer = kept.spans()[:3]
     assert (inner.parent, middle.parent, outer.parent) == (middle.context, outer.context, None)
 
