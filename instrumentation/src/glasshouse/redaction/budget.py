@@ -52,7 +52,7 @@ class Budget:
         self._asked += candidates
         if self._asked < self._read_at:
             return
-        self._read_at = self._asked + candidates * _BETWEEN
+        self._read_at = self._asked + (_BETWEEN if candidates else 0)
         if time.thread_time() > self._until:
             raise OutOfTimeError
 

@@ -25,14 +25,16 @@ from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import KeyRule
 from glasshouse.redaction.tokens import has_digit
 
+# The class of first characters lets the search run over all others at once.
 _ANCHOR: Final = re.compile(
-    rb"[=:\n]"
-    rb"|(?<=[A-Za-z0-9_])[({](?=[bBrRfFuU]{0,2}[\"'`])"
-    rb"|(?<=[A-Za-z0-9_\"'`]),(?=[ ]{0,3}(?:<<|[bBrRfFuU]{0,2})[\"'`])"
-    rb"|(?<=[A-Za-z0-9_.\-\x80-\xff\"'`] )[\"']"
-    rb"|(?<= )-(?=>? )|(?<=<)-(?= )"
-    rb"| (?=(?:was|to) )|(?<=[oO][rR][dD]|[sS][wW][dD]|[oO][dD][eE]|[aA][sS][eE]) (?=[^ ])"
-    rb"|PASS |AUTH "
+    rb"[=:\n({,\"' \-PA](?:(?<=[=:\n])"
+    rb"|(?<=[A-Za-z0-9_][({])(?=[bBrRfFuU]{0,2}[\"'`])"
+    rb"|(?<=[A-Za-z0-9_\"'`],)(?=[ ]{0,3}(?:<<|[bBrRfFuU]{0,2})[\"'`])"
+    rb"|(?<=[A-Za-z0-9_.\-\x80-\xff\"'`] [\"'])"
+    rb"|(?<= -)(?=>? )|(?<=<-)(?= )"
+    rb"|(?<= )(?=(?:was|to) )"
+    rb"|(?<=(?:[oO][rR][dD]|[sS][wW][dD]|[oO][dD][eE]|[aA][sS][eE]) )(?=[^ ])"
+    rb"|(?<=P)ASS |(?<=A)UTH )"
 )
 _OPERATOR: Final = re.compile(rb"===?|=>|=|:{1,3}=|::|:")
 _ASSIGNED: Final = frozenset((b":=", b"::=", b":::="))
@@ -58,6 +60,8 @@ SHORT_WORD: Final = 4
 # One search holds the interpreter: it reads so much of a text, and again at what it ended in.
 _STRETCH: Final = 8 << 10
 _AHEAD: Final = 16
+# As many candidates take as long.
+_STRETCH_COUNTS: Final = 2
 
 
 def _next_anchor(text: bytes, pos: int) -> re.Match[bytes] | None:
@@ -65,7 +69,7 @@ def _next_anchor(text: bytes, pos: int) -> re.Match[bytes] | None:
         found = _ANCHOR.search(text, pos, pos + _STRETCH)
         if found is not None and found.end() + _AHEAD < pos + _STRETCH:
             return found
-        budget.ask(0)
+        budget.ask(_STRETCH_COUNTS)
         pos += _STRETCH - 2 * _AHEAD
     return _ANCHOR.search(text, pos)
 
@@ -111,8 +115,8 @@ class Pairs:
     ) -> list[Edit]:
         """Return what takes the place of the values of secret names, from left to right.
 
-        With ``query`` the text is the query of a URL. Of more than ``most`` it returns at least one
-        more.
+        With ``query`` the text is the query of a URL. Of more than ``most`` it returns one more at
+        least.
         """
         edits: list[Edit] = []
         values = Values(self._masks)
