@@ -243,7 +243,7 @@ func TestManySendersAtOnceLoseAndDoubleNothing(t *testing.T) {
 					}
 					mutex.Lock()
 					if stored[name] > 0 {
-						t.Errorf("%s is stored, and its sender hears %v", name, err)
+						t.Errorf("%s is stored, and its sender receives %v", name, err)
 					}
 					mutex.Unlock()
 					if i%7 == 3 {
