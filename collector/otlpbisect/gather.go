@@ -11,7 +11,7 @@ import (
 )
 
 // shareOfQueue is the part of a queue that requests which are joined may fill: one that is larger than
-// what is ever free would wait without end.
+// what is ever free would wait indefinitely.
 const shareOfQueue = 8
 
 // gather writes what several senders bring at once to the queue as one request: a write with its two
