@@ -142,6 +142,7 @@ def shop(recorded: Recorded, seen: list[Any], kind: type[FastAPI] = FastAPI, **o
                 body,
                 {"type": "http.response.trailers", "headers": []},
             ],
+            "untrailed": [{**start, "trailers": True}, body],
             "path": [start, {"type": "http.response.pathsend", "path": "/tmp/file"}],  # noqa: S108
             "hint": [{"type": "http.response.debug", "info": {}}, start, body],
             "twice": [start, body, body],
@@ -285,7 +286,8 @@ REQUESTS: dict[str, Exchange] = {
     **{
         f"raw {how}": Exchange(http(f"/raw/{how}"))
         for how in (
-            "silent", "begun", "unended", "trailers", "path", "hint", "twice", "late", "gone",
+            "silent", "begun", "unended", "trailers", "untrailed", "path", "hint", "twice", "late",
+            "gone",
         )
     },
     "inner": Exchange(http("/inner/part/3")),
