@@ -20,6 +20,7 @@ from glasshouse import shutdown
 from glasshouse.capture.consoles import written_twice
 from glasshouse.capture.handlers import Redacting
 from glasshouse.costly import frozen, is_costly
+from glasshouse.event_loops import is_on_loop
 from glasshouse.formatters import GcpFormatter, JsonFormatter, is_short
 from glasshouse.redaction.plain import UNREADABLE
 
@@ -41,12 +42,6 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 _ESCAPED: Final = "glasshouse.escaped"
 codecs.register_error(_ESCAPED, _escaped)
-
-
-def _is_on_loop() -> bool:
-    # Not imported for this: a service without it has no loop.
-    running: Any = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", None)
-    return running is not None and running() is not None
 
 
 class _Waiting:
@@ -105,7 +100,7 @@ class ConsoleHandler(Redacting, logging.StreamHandler[Any]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's line, or let it wait."""
-        if not self._waiting and not (_is_on_loop() and shutdown.is_installed()):
+        if not self._waiting and not (is_on_loop() and shutdown.is_installed()):
             super().emit(record)
             return
         try:

@@ -1,5 +1,6 @@
 """Mutual TLS on both OTLP ports, with the certificates that `glasshouse certificates` makes."""
 
+import contextlib
 import os
 import ssl
 import subprocess
@@ -91,9 +92,10 @@ def test_only_who_shows_a_certificate_of_the_authority_gets_in(
         with pytest.raises(httpx.TransportError):
             post(collector, shown, ours, **collector.sender)
         assert call(collector, shown, ours, **collector.sender) == "UNAVAILABLE"
-    # In clear text there is nobody.
-    plain = httpx.post(f"{collector.otlp}/v1/logs", json={}, trust_env=False, timeout=60)
-    assert plain.status_code == httpx.codes.BAD_REQUEST
+    # In clear text there is nobody; the answer may be lost with the connection.
+    with contextlib.suppress(httpx.ReadError):
+        plain = httpx.post(f"{collector.otlp}/v1/logs", json={}, trust_env=False, timeout=60)
+        assert plain.status_code == httpx.codes.BAD_REQUEST
     # And who has the certificate has to show the token all the same.
     assert post(collector, ours, ours) == httpx.codes.UNAUTHORIZED
     assert call(collector, ours, ours) == "UNAUTHENTICATED"

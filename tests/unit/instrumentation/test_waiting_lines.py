@@ -168,7 +168,8 @@ def test_others_formatters_are_asked_on_the_calling_thread(
     logger: logging.Logger, handler: ConsoleHandler, made: list[tuple[str, int]]
 ) -> None:
     handler.setFormatter(TextFormatter())
-    in_loop(lambda: logger.info(LONG))
+    # Costly by its length, and nothing that the time on a loop would be too short for.
+    in_loop(lambda: logger.info("%s %s", CARD, "word " * 2000))
     assert handler.stream.getvalue().count("[card:1111]") == 1
     assert made == []
 

@@ -1,5 +1,6 @@
 """What a log call costs the thread that makes it is bounded."""
 
+import asyncio
 import json
 import logging
 import time
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from glasshouse import event_loops
 from glasshouse.formatters import JsonFormatter, TextFormatter
 from glasshouse.redaction import Redactor, bounded, budget
 from glasshouse.redaction import redactor as of_redactor
@@ -21,6 +23,11 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     counted: list[None] = []
     monkeypatch.setattr(of_redactor, "count_cut", lambda: counted.append(None))
     return counted
+
+
+@pytest.fixture(autouse=True)
+def on_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "is_on_loop", lambda: True)
 
 
 def record(message: str, **fields: Any) -> logging.LogRecord:
@@ -151,3 +158,22 @@ def test_the_bound_is_no_failure(redactor: Redactor) -> None:
     assert shown.endswith(CUT)
     assert "[unchecked]" not in shown
     assert redactor.for_caller().text(CARD) == "[card:1111]"
+
+
+def test_only_an_event_loop_has_so_little_time(
+    redactor: Redactor, cuts: list[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "is_on_loop", event_loops.is_on_loop)
+    monkeypatch.setattr(bounded, "MOST_S", -1.0)
+    monkeypatch.setattr(bounded, "MOST_ELSEWHERE_S", 1000.0)
+    text = f"{'a@b.co ' * 200}{CARD}"
+
+    async def on_loop() -> str:
+        inside = await asyncio.to_thread(lambda: redactor.for_caller().text(text))
+        assert inside == redactor.text(text)
+        return redactor.for_caller().text(text)
+
+    assert redactor.for_caller().text(text) == redactor.text(text)
+    assert cuts == []
+    assert asyncio.run(on_loop()).endswith(CUT)
+    assert cuts == [None]

@@ -1,4 +1,4 @@
-"""Redaction for a thread that must not wait, such as an event loop's.
+"""Redaction for a thread that must not wait, an event loop's above all.
 
 What a text costs grows with its length and with what is in it, so a record gets a number of
 characters and an amount of processor time; what needs more is cut. The exporters, on threads of
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
+from glasshouse.event_loops import is_on_loop
 from glasshouse.redaction import budget
 from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.engine import LONGEST_CACHED_KEY
@@ -24,9 +25,11 @@ MARGIN: Final = 1 << 10
 _FREE_NAMES: Final = 256
 # What a value costs that is no text.
 _EACH: Final = 16
-# Processor time for all of a record; and for its beginning, once that was not enough.
+# Processor time for all of a record on an event loop's thread; and for its beginning, once that was
+# not enough. Other threads keep nobody but their own request waiting.
 MOST_S: Final = 0.0025
 MOST_AGAIN_S: Final = 0.0005
+MOST_ELSEWHERE_S: Final = 0.25
 _BEGINNING: Final = 2 * MARGIN
 
 
@@ -38,7 +41,7 @@ class BoundedRedactor(Redactor):
         self._left = characters
         self._names = _FREE_NAMES
         self._cut: Callable[[], None] | None = cut
-        self._budget = budget.Budget(MOST_S)
+        self._budget = budget.Budget(MOST_S if is_on_loop() else MOST_ELSEWHERE_S)
 
     def name(self, key: str) -> str:
         if self._names and len(key) <= LONGEST_CACHED_KEY:
