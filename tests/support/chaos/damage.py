@@ -15,7 +15,7 @@ PAGE = 4096
 HEADER = struct.Struct("=QHHI")
 LEAF = 0x02
 # A text as protobuf has it in a value: its length, then itself. Here one that is an id of the load.
-TEXT = re.compile(rb"\x0a(.)(?=[0-9a-f]+-[a-z]\d+-\d)", re.DOTALL)
+TEXT = re.compile(rb"\x0a(.)(?=[0-9a-z]+-[a-z]\d+-\d)", re.DOTALL)
 
 
 def note(rig: Rig, backend: str, damage: Callable[[Path], None]) -> None:
