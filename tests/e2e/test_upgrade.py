@@ -29,6 +29,8 @@ NAME = f"{PROJECT_NAME}-upgrade"
 BACKENDS = ("loki", "tempo", "prometheus")
 # A machine that has just started a stack is slow to deliver a queue.
 DELIVERED_WITHIN_S = 240
+# The time-out of a scrape, whose samples are of its start.
+SCRAPE_S = 10
 DAYS_3 = 3 * 86400 * 10**9
 # What has ended changes no more, so its rows are compared whole.
 ENDED = {
@@ -104,6 +106,20 @@ def samples(http: httpx.Client, stack: Stack, at: float) -> dict[str, str]:
     }
 
 
+def settled_samples(http: httpx.Client, stack: Stack, at: float) -> dict[str, str]:
+    """Return the samples of a moment once they stay: a scrape may take until its time-out."""
+    seen: list[tuple[float, dict[str, str]]] = []
+
+    def probe() -> tuple[dict[str, str] | None, object]:
+        found = samples(http, stack, at)
+        if not seen or seen[0][1] != found:
+            seen[:] = [(time.monotonic(), found)]
+        has_stayed = time.monotonic() - seen[0][0] > SCRAPE_S
+        return (found if found and has_stayed else None), len(found)
+
+    return until(probe, what="the samples of one moment stay")
+
+
 def lines(http: httpx.Client, stack: Stack) -> Counter[tuple[str, str]]:
     found = backends.loki_lines(http, stack.url("loki"), '{service_name=~".+"}')
     return Counter((json.dumps(one["labels"], sort_keys=True), one["line"]) for one in found)
@@ -169,9 +185,8 @@ def make_data(http: httpx.Client, stack: Stack, version: Version) -> Before:
         stop("api")
         stored = lines(http, stack)
         assert sum(word in text for _, text in stored) >= 20
-        # What is of that moment is there: a scrape is given 10 s, and the services have ended.
-        at = time.time() - 30
-        values = samples(http, stack, at)
+        at = time.time() - 5
+        values = settled_samples(http, stack, at)
 
         # From here on the Collector has to keep what it takes.
         stop(*BACKENDS)
