@@ -165,7 +165,6 @@ def test_only_an_event_loop_has_so_little_time(
 ) -> None:
     monkeypatch.setattr(bounded, "is_on_loop", event_loops.is_on_loop)
     monkeypatch.setattr(bounded, "MOST_S", -1.0)
-    monkeypatch.setattr(bounded, "MOST_ELSEWHERE_S", 1000.0)
     text = f"{'a@b.co ' * 200}{CARD}"
 
     async def on_loop() -> str:

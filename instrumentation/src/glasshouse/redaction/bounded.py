@@ -5,6 +5,7 @@ characters and an amount of processor time; what needs more is cut. The exporter
 their own, send all of it.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -26,10 +27,9 @@ _FREE_NAMES: Final = 256
 # What a value costs that is no text.
 _EACH: Final = 16
 # Processor time for all of a record on an event loop's thread; and for its beginning, once that was
-# not enough. Other threads keep nobody but their own request waiting.
+# not enough. Other threads keep nobody but their own request waiting: the characters are bound enough.
 MOST_S: Final = 0.0025
 MOST_AGAIN_S: Final = 0.0005
-MOST_ELSEWHERE_S: Final = 0.25
 _BEGINNING: Final = 2 * MARGIN
 
 
@@ -41,7 +41,7 @@ class BoundedRedactor(Redactor):
         self._left = characters
         self._names = _FREE_NAMES
         self._cut: Callable[[], None] | None = cut
-        self._budget = budget.Budget(MOST_S if is_on_loop() else MOST_ELSEWHERE_S)
+        self._budget = budget.Budget(MOST_S if is_on_loop() else math.inf)
 
     def name(self, key: str) -> str:
         if self._names and len(key) <= LONGEST_CACHED_KEY:
