@@ -27,7 +27,7 @@ _FREE_NAMES: Final = 256
 # What a value costs that is no text.
 _EACH: Final = 16
 # Processor time for all of a record on an event loop's thread; and for its beginning, once that was
-# not enough. Other threads keep nobody but their own request waiting: the characters are bound enough.
+# not enough. Other threads keep nobody but their own request waiting: there, characters suffice.
 MOST_S: Final = 0.0025
 MOST_AGAIN_S: Final = 0.0005
 _BEGINNING: Final = 2 * MARGIN

@@ -10,8 +10,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-# So many candidates have an ordinary record at the most: it is never cut, however slow the machine.
-FREE: Final = 48
+# So many candidates has an ordinary record at the most, such as an exception with a traceback in
+# frames: it is never cut, however slow the machine.
+FREE: Final = 400
 # So many pass between two readings of the clock, which costs more than to ask.
 _BETWEEN: Final = 8
 
