@@ -51,7 +51,8 @@ def outcomes(
     redactor: Redactor,
 ) -> dict[str, Outcome]:
     probes = [
-        *people.probes(seed, each=6),
+        # So many that three deviations stay above the bars.
+        *people.probes(seed, each=12),
         *wrappings.probes(),
         *logs.probes(dict(logs.samples(ROOT))),
     ]
