@@ -36,12 +36,14 @@ def test_a_step_is_as_wide_as_grafana_makes_it(range_s: int, width: int, step: i
 def test_each_query_of_a_dashboard_is_asked_once(board: dict[str, object]) -> None:
     asked = list(grafana.requests(board, 30 * DAY_S, prometheus.END))
     shown = [
-        (panel["title"], target["refId"])
-        for panel in expand.panels(board)
+        (title, target["refId"])
+        for title, panel in grafana.named(board)
         for target in panel["targets"]
     ]
     of_panels = [one for one in asked if not one.panel.startswith(("variable: ", "mark: "))]
     assert [(one.panel, one.ref) for one in of_panels] == shown
+    assert len(set(shown)) == len(shown)
+    assert len(grafana.named(board)) == len(list(expand.panels(board)))
     assert len([one for one in asked if one.panel.startswith("mark: ")]) == 2
     for one in asked:
         assert "$" not in re.sub(r'"\$\d"', "", one.query), one.query

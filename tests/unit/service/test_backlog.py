@@ -16,8 +16,6 @@ ROWS = 20_000
 MANY = ROWS // 10
 
 
-
-
 @pytest.fixture(scope="module")
 def conninfo(server: str) -> str:
     settings = postgres.new_database(server)
@@ -29,7 +27,7 @@ def conninfo(server: str) -> str:
 
 def test_no_statement_reads_a_large_table_whole(conninfo: str) -> None:
     found = backlog.measure(conninfo, ROWS, repeats=1)
-    assert len(found) > 60
+    assert len(found) > 50
     assert {one.name for one in found} > backlog.WHOLE.keys()
     whole = [(one.name, one.scans) for one in found if one.scans and one.name not in backlog.WHOLE]
     assert whole == []
@@ -41,13 +39,13 @@ def test_the_gauges_look_no_job_up_by_itself(conninfo: str) -> None:
     assert found["job_status"].turns < MANY
 
 
-def test_a_plan_that_looks_each_job_up_is_noticed(conninfo: str) -> None:
+def test_what_looks_each_job_up_or_reads_a_table_whole_is_noticed(conninfo: str) -> None:
     looked_up = """
         SELECT count(event.at) FROM procrastinate_jobs AS job
         CROSS JOIN LATERAL (
             SELECT at FROM procrastinate_events WHERE job_id = job.id ORDER BY id LIMIT 1
         ) AS event
     """
-    found = backlog.ask(conninfo, "looked up", looked_up)
-    assert found.turns >= ROWS
-    assert [scan.table for scan in found.scans] == ["procrastinate_jobs"]
+    assert backlog.ask(conninfo, "looked up", looked_up).turns >= ROWS
+    whole = backlog.ask(conninfo, "whole", "SELECT * FROM payments WHERE amount = 1")
+    assert [scan.table for scan in whole.scans] == ["payments"]

@@ -66,6 +66,16 @@ class Request:
     label: str = ""
 
 
+def named(board: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the panels that show data by their titles; of one title, with what they are, too."""
+    found = list(expand.panels(board))
+    titles = [panel["title"] for panel in found]
+    return [
+        (title if titles.count(title) == 1 else f"{title}, as {panel['type']}", panel)
+        for title, panel in zip(titles, found, strict=True)
+    ]
+
+
 def step_s(range_s: int, width_px: int) -> int:
     """Return the seconds between two points of a graph."""
     wanted = range_s * 1000 / width_px
@@ -91,7 +101,7 @@ def requests(board: Mapping[str, Any], range_s: int, end: int) -> Iterator[Reque
             yield _ranged(
                 board, f"mark: {mark['name']}", "A", "prometheus", query, range_s, end, step
             )
-    for panel in expand.panels(board):
+    for title, panel in named(board):
         step = step_s(range_s, width_px(panel["gridPos"]["w"]))
         for target in panel["targets"]:
             query = _filled(expand.query_of(target), values, range_s, end, step)
@@ -99,7 +109,7 @@ def requests(board: Mapping[str, Any], range_s: int, end: int) -> Iterator[Reque
             if target.get("instant"):
                 yield Request(
                     board=board["uid"],
-                    panel=panel["title"],
+                    panel=title,
                     ref=target["refId"],
                     source=source,
                     kind="instant",
@@ -108,9 +118,7 @@ def requests(board: Mapping[str, Any], range_s: int, end: int) -> Iterator[Reque
                     end=end,
                 )
             else:
-                yield _ranged(
-                    board, panel["title"], target["refId"], source, query, range_s, end, step
-                )
+                yield _ranged(board, title, target["refId"], source, query, range_s, end, step)
 
 
 def _filled(query: str, values: Mapping[str, str], range_s: int, end: int, step: int) -> str:
