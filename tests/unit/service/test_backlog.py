@@ -25,8 +25,8 @@ def conninfo(server: str) -> str:
     return made
 
 
-def test_no_statement_reads_a_large_table_whole(conninfo: str) -> None:
-    found = backlog.measure(conninfo, ROWS, repeats=1)
+def test_every_statement_has_an_index_to_take(conninfo: str) -> None:
+    found = backlog.measure(conninfo, ROWS, repeats=1, unwilling=True)
     assert len(found) > 50
     assert {one.name for one in found} > backlog.WHOLE.keys()
     whole = [(one.name, one.scans) for one in found if one.scans and one.name not in backlog.WHOLE]

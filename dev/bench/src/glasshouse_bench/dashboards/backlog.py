@@ -14,6 +14,7 @@ from typing import Any, Final, LiteralString, cast
 
 import psycopg
 from psycopg import errors
+from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from backend.jobs.queue import JOBS
@@ -95,8 +96,8 @@ WHOLE: Final[Mapping[str, str]] = {
     "outbox_gauges": "counts what waits: the events themselves, which are few while they are taken",
     "report_payments": "adds up the last day: of all rows here the half",
     "report_notifications": "likewise",
-    "forget_sessions": "deletes a batch of the oldest: with sessions of one age it is any",
-    "forget_contacts": "likewise",
+    "forget_sessions": "a batch without a run, of any age that is over",
+    "forget_contacts": "a batch of a tenth of them; there is an index for fewer",
 }
 
 
@@ -124,7 +125,11 @@ class Statement:
 
 def fill(conninfo: str, rows: int = ROWS, seed: float = 0.19) -> None:
     """Fill an empty database of the service with ``rows`` waiting jobs and what belongs to them."""
-    text = resources.files(__package__).joinpath("backlog.sql").read_text(encoding="utf-8")
+    text = (
+        resources.files("glasshouse_bench.dashboards")
+        .joinpath("backlog.sql")
+        .read_text(encoding="utf-8")
+    )
     _, *parts = _HEADING.split(text)
     with psycopg.connect(conninfo) as connection:
         for body in parts[1::2]:
@@ -172,9 +177,17 @@ def _values(name: str, statement: str, rows: int) -> dict[str, Any]:
     return values
 
 
-def measure(conninfo: str, rows: int = ROWS, repeats: int = REPEATS) -> list[Statement]:
-    """Ask each statement; return how long it took on the server, and what it read whole."""
+def measure(
+    conninfo: str, rows: int = ROWS, repeats: int = REPEATS, *, unwilling: bool = False
+) -> list[Statement]:
+    """Ask each statement; return how long it took on the server, and what it read whole.
+
+    ``unwilling``: a table is read whole only where no index would do, however small it is.
+    """
     with psycopg.connect(conninfo) as connection:
+        if unwilling:
+            connection.execute("SET enable_seqscan = off")
+            connection.commit()
         sizes = _sizes(connection)
         return [
             _measured(connection, sizes, name, statement, values, repeats)
@@ -204,8 +217,8 @@ def _measured(
     values: dict[str, Any],
     repeats: int,
 ) -> Statement:
-    explain = psycopg.sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ")
-    asked = explain + (psycopg.sql.SQL(statement) if isinstance(statement, str) else statement)
+    explain = SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ")
+    asked = explain + SQL(statement)
     times: list[float] = []
     plan: dict[str, Any] = {}
     for _ in range(repeats):

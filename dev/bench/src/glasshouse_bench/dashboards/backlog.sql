@@ -1,5 +1,5 @@
 -- A backlog of %(rows)s waiting jobs, and what belongs to them, as the service would have left it.
--- Beside it the same number of each that ended, over 30 days. Values are made up; `seed` chooses.
+-- Beside it the same number of each that ended, over 30 days. Values are synthetic; `seed` chooses.
 
 -- name: seed
 SELECT setseed(%(seed)s);

@@ -1,4 +1,4 @@
-// Writes blocks of Prometheus' storage with made-up values, a few hundred million samples a minute.
+// Writes blocks of Prometheus' storage with synthetic values, a few hundred million samples a minute.
 // promtool reads text and takes an hour for what is written here in two minutes.
 //
 // Reads series from standard input, one JSON object a line, as `series.py` describes them; built

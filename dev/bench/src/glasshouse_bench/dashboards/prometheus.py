@@ -1,4 +1,4 @@
-"""A Prometheus of the stack's version over a month of made-up data, within the stack's bounds."""
+"""A Prometheus of the stack's version over a month of synthetic data, within the stack's bounds."""
 
 from __future__ import annotations
 

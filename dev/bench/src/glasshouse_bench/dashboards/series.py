@@ -1,4 +1,4 @@
-"""The series that the stack writes, as far as dashboards or rules read them, with made-up values.
+"""The series that the stack writes, as far as dashboards or rules read them, with synthetic values.
 
 Names and labels of what is counted of events come from `collector/event_families.yaml`, those of
 recorded series and alerts from `prometheus/rules`; those of instrumentations and of the Collector,
