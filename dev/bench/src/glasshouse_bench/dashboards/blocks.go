@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 // Writes blocks of Prometheus' storage with synthetic values, a few hundred million samples a minute.
 // promtool reads text and takes an hour for what is written here in two minutes.
 //
