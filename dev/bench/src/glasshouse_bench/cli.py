@@ -24,6 +24,7 @@ from glasshouse_bench import (
     unseen,
 )
 from glasshouse_bench import picture as drawing
+from glasshouse_bench.dashboards.command import dashboards
 from glasshouse_bench.overhead.command import overhead, overhead_page
 from glasshouse_bench.unseen import report as unseen_report
 from glasshouse_bench.unseen.probes import judge
@@ -35,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Measures redaction and telemetry."
 )
 app.command("overhead")(overhead)
+app.command("dashboards")(dashboards)
 app.command("overhead-page")(overhead_page)
 
 AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]

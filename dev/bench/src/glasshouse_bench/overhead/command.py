@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from glasshouse_bench.dashboards import page as dashboards_page
 from glasshouse_bench.overhead import (
     cpu,
     database,
@@ -208,3 +209,4 @@ def overhead_page(
     root = project.load().root
     for path in page.write(root, results.read(result or results.latest(root))):
         terminal.say(f"written: {path.relative_to(root)}")
+    dashboards_page.write(root)
