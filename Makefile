@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench performance bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules policy telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench performance bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -158,6 +158,9 @@ dashboards: venv ## Generate grafana/dashboards/*.json from grafana/src
 
 rules: venv ## Generate rules from prometheus/slos.yaml
 	@$(RUN) glasshouse rules
+
+policy: venv ## Give the Python package its copy of redaction/rules.yaml, and what follows from it
+	@$(RUN) python dev/checks/policy_copy.py
 
 telemetry: venv ## Generate code and docs from the events and metrics in telemetry/
 	@$(RUN) glasshouse telemetry
