@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules policy telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench performance bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-switches test-python test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules policy telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench performance bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,15 @@ chaos: engine ## Stop, pause, slow, kill, fill and damage each part under load; 
 
 test-race: ## Run the Go tests under the race detector
 	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly ./...); done
+
+test-switches: venv ## Run the distro's tests with each way it can go; two minutes with ARGS=--short
+	@$(RUN) python dev/checks/switches.py $(ARGS)
+
+test-python: $(STAMP) ## Run the distro's tests under another Python: VERSION=3.12 or a path; PYTHONS of uv are found
+	@test -n "$(VERSION)" || { echo "error: which Python? make test-python VERSION=3.13" >&2; exit 1; }
+	@UV_PYTHON=$(VERSION) UV_PROJECT_ENVIRONMENT=.venv-python $(UV) sync --frozen --quiet
+	@.venv-python/bin/python --version
+	@.venv-python/bin/python -m pytest tests/unit/instrumentation tests/unit/redaction tests/unit/test_shipping.py $(ARGS)
 
 test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it allows, or RELEASE=newest
 	@UV_PROJECT_ENVIRONMENT=.venv-upstream $(UV) sync --frozen --quiet

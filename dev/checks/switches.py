@@ -1,0 +1,104 @@
+"""Run the tests of correctness with each way that the distro can go (tests/support/switches.py).
+
+    python dev/checks/switches.py                    # all suites with each switch
+    python dev/checks/switches.py --short            # of each the files that stand for it
+    python dev/checks/switches.py --only sdk-light   # one of them; names with commas
+    python dev/checks/switches.py --json             # the table for scripts
+
+Exit code 1: a test failed, or a switch ran none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support import switches  # noqa: E402  (found by the line above)
+from support.switches import Switch  # noqa: E402
+
+# Everything that says what a record has to hold, whichever way it goes.
+SUITES = ("tests/unit/instrumentation", "tests/unit/redaction")
+_ABSENT = "is not installed"
+
+
+def run(switch: Switch, short: bool, arguments: Sequence[str]) -> dict[str, Any]:
+    """Run the suites with one switch; return its row."""
+    row: dict[str, Any] = {"switch": switch.name, "title": switch.title}
+    if not switch.is_there:
+        return {**row, "outcome": f"{switch.needs} {_ABSENT}"}
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "junit.xml"
+        command = [sys.executable, "-m", "pytest", *(switch.short if short else SUITES)]
+        command += ["-m", "not slow", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        ran = subprocess.run(  # noqa: S603  (our own command)
+            [*command, *arguments],
+            cwd=ROOT,
+            env={**os.environ, switches.VARIABLE: switch.name},
+            stdout=sys.stderr,
+            check=False,
+        )
+        counts = read(report) if report.is_file() else {}
+    passed = counts.get("passed", 0)
+    outcome = "passed" if ran.returncode == 0 and passed else "failed"
+    return {**row, **counts, "outcome": outcome, "seconds": round(time.monotonic() - started, 1)}
+
+
+def read(report: Path) -> dict[str, Any]:
+    """Return how many tests ended how, and the names of those that failed."""
+    suite = ElementTree.parse(report).getroot().find("testsuite")  # noqa: S314  (we wrote it)
+    if suite is None:
+        return {}
+    failed = [
+        f"{case.get('classname')}::{case.get('name')}"
+        for case in suite.iter("testcase")
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+    skipped = int(suite.get("skipped", 0))
+    total = int(suite.get("tests", 0))
+    return {"passed": total - skipped - len(failed), "skipped": skipped, "failed": failed}
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the rows as people read them."""
+    lines = [f"{'switch':<27}{'outcome':<12}{'passed':>8}{'failed':>8}{'skipped':>9}{'s':>9}"]
+    for row in rows:
+        counts = [row.get("passed", "-"), len(row.get("failed", ())), row.get("skipped", "-")]
+        numbers = f"{counts[0]:>8}{counts[1]:>8}{counts[2]:>9}{row.get('seconds', '-'):>9}"
+        lines.append(f"{row['switch']:<27}{row['outcome']:<12}{numbers}")
+        lines += [f"    {name}" for name in row.get("failed", ())]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--short", action="store_true", help="two minutes of all")
+    parser.add_argument("--only", default="", help="names of switches, with commas")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    options, arguments = parser.parse_known_args()
+    only = [name.strip() for name in options.only.split(",") if name.strip()]
+    known = [one.name for one in switches.SWITCHES]
+    if unknown := [name for name in only if name not in known]:
+        parser.error(f"--only: there is no switch {unknown[0]!r}: choose of {', '.join(known)}")
+    chosen = [one for one in switches.SWITCHES if not only or one.name in only]
+    rows = [run(one, options.short, arguments) for one in chosen]
+    text = json.dumps(rows, indent=1) if options.json else table(rows)
+    sys.stdout.write(f"{text}\n")
+    return any(row["outcome"] == "failed" for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
