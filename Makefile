@@ -86,7 +86,7 @@ test-race: ## Run the Go tests under the race detector
 	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly ./...); done
 
 test-switches: venv ## Run the distro's tests with each way it can go; two minutes with ARGS=--short
-	@$(RUN) python dev/checks/switches.py $(ARGS)
+	@PYTHONPATH=tests $(RUN) python -m support.switching $(ARGS)
 
 test-python: $(STAMP) ## Run the distro's tests under another Python: VERSION=3.12 or a path; PYTHONS of uv are found
 	@test -n "$(VERSION)" || { echo "error: which Python? make test-python VERSION=3.13" >&2; exit 1; }

@@ -1,8 +1,8 @@
 """Ways that the distro can go, each of which every test of correctness has to pass with.
 
-`GLASSHOUSE_TESTS_SWITCH` names the one that a run of tests goes: `make test-switches` runs the suites
-with each. It holds for the processes that tests start, by variables, and for this one, by what
-`apply` puts in place.
+`GLASSHOUSE_TESTS_SWITCH` names the one that a run of tests goes: `make test-switches` runs the
+suites with each. It holds for the processes that tests start, by variables, and for this one, by
+what `apply` puts in place.
 """
 
 import importlib

@@ -1,12 +1,8 @@
 """The tests go the way that `make test-switches` names; else a green table would say nothing."""
 
-import importlib
-import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -14,7 +10,7 @@ from opentelemetry.sdk.trace import Tracer
 
 from glasshouse.delivery import BufferedSpanExporter
 from glasshouse.instrumentors import fastapi_known
-from support import shop_process, switches
+from support import shop_process, switches, switching
 from support.deployed import ROOT
 
 
@@ -79,16 +75,6 @@ def test_an_unknown_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         switches.chosen()
 
 
-def runner() -> ModuleType:
-    path = ROOT / "dev" / "checks" / "switches.py"
-    spec = importlib.util.spec_from_file_location("check_switches", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_a_report_is_counted(tmp_path: Path) -> None:
     report = tmp_path / "junit.xml"
     report.write_text(
@@ -98,8 +84,8 @@ def test_a_report_is_counted(tmp_path: Path) -> None:
         '<testcase classname="a.b" name="f"><error/></testcase></testsuite></testsuites>',
         encoding="utf-8",
     )
-    found: dict[str, Any] = runner().read(report)
+    found = switching.read(report)
     assert found == {"passed": 1, "skipped": 1, "failed": ["a.b::d", "a.b::f"]}
-    shown: str = runner().table([{"switch": "x", "outcome": "failed", "seconds": 1.0, **found}])
+    shown = switching.table([{"switch": "x", "outcome": "failed", "seconds": 1.0, **found}])
     assert shown.splitlines()[1].split() == ["x", "failed", "1", "2", "1", "1.0"]
     assert [line.strip() for line in shown.splitlines()[2:]] == ["a.b::d", "a.b::f"]

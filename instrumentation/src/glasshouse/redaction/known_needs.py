@@ -7,7 +7,7 @@ in the file is derived as ever: it only takes longer.
 import json
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from glasshouse.redaction.needs import Count, Literal, Needs
 
@@ -25,10 +25,10 @@ class KnownNeeds:
         """Read the file of this package. Without one nothing is known."""
         try:
             text = (files("glasshouse.redaction") / FILE).read_text(encoding="utf-8")
-            rows = json.loads(text)
+            rows: Any = json.loads(text)
         except (OSError, ValueError):
             rows = None
-        return cls(rows if isinstance(rows, dict) else {})
+        return cls(cast("dict[str, Any]", rows) if isinstance(rows, dict) else {})
 
     def of(self, pattern: str, validator: str) -> tuple[Needs, int] | None:
         """Return what `derive` returns; ``None`` where the file does not have it."""

@@ -1,9 +1,9 @@
-"""Run the tests of correctness with each way that the distro can go (tests/support/switches.py).
+"""Run the tests of correctness with each way that the distro can go: `make test-switches`.
 
-    python dev/checks/switches.py                    # all suites with each switch
-    python dev/checks/switches.py --short            # of each the files that stand for it
-    python dev/checks/switches.py --only sdk-light   # one of them; names with commas
-    python dev/checks/switches.py --json             # the table for scripts
+    make test-switches                              # all suites with each switch
+    make test-switches ARGS=--short                 # of each the files that stand for it
+    make test-switches ARGS="--only sdk-light"      # one of them; names with commas
+    make test-switches ARGS=--json                  # the table for scripts
 
 Exit code 1: a test failed, or a switch ran none.
 """
@@ -22,12 +22,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from support import switches
+from support.switches import Switch
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from support import switches  # noqa: E402  (found by the line above)
-from support.switches import Switch  # noqa: E402
-
 # Everything that says what a record has to hold, whichever way it goes.
 SUITES = ("tests/unit/instrumentation", "tests/unit/redaction")
 _ABSENT = "is not installed"
@@ -43,7 +41,7 @@ def run(switch: Switch, short: bool, arguments: Sequence[str]) -> dict[str, Any]
         report = Path(folder) / "junit.xml"
         command = [sys.executable, "-m", "pytest", *(switch.short if short else SUITES)]
         command += ["-m", "not slow", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
-        ran = subprocess.run(  # noqa: S603  (our own command)
+        ran = subprocess.run(
             [*command, *arguments],
             cwd=ROOT,
             env={**os.environ, switches.VARIABLE: switch.name},
@@ -84,7 +82,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def main() -> int:
     """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        description="Run the tests with each way that the distro can go."
+    )
     parser.add_argument("--short", action="store_true", help="two minutes of all")
     parser.add_argument("--only", default="", help="names of switches, with commas")
     parser.add_argument("--json", action="store_true", help="for scripts")
