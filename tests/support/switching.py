@@ -3,6 +3,7 @@
     make test-switches                              # all suites with each switch
     make test-switches ARGS=--short                 # of each the files that stand for it
     make test-switches ARGS="--only sdk-light"      # one of them; names with commas
+    make test-switches ARGS="--sdk FOLDER"          # and the SDK's own tests, of its checkout
     make test-switches ARGS=--json                  # the table for scripts
 
 Exit code 1: a test failed, or a switch ran none.
@@ -20,9 +21,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
-from support import switches
+from support import sdk_tests, switches
+from support.reports import read
 from support.switches import Switch
 
 ROOT = Path(__file__).parents[2]
@@ -48,25 +49,10 @@ def run(switch: Switch, short: bool, arguments: Sequence[str]) -> dict[str, Any]
             stdout=sys.stderr,
             check=False,
         )
-        counts = read(report) if report.is_file() else {}
-    passed = counts.get("passed", 0)
+        counts = read(report)
+    passed = counts["passed"]
     outcome = "passed" if ran.returncode == 0 and passed else "failed"
     return {**row, **counts, "outcome": outcome, "seconds": round(time.monotonic() - started, 1)}
-
-
-def read(report: Path) -> dict[str, Any]:
-    """Return how many tests ended how, and the names of those that failed."""
-    suite = ElementTree.parse(report).getroot().find("testsuite")  # noqa: S314  (we wrote it)
-    if suite is None:
-        return {}
-    failed = [
-        f"{case.get('classname')}::{case.get('name')}"
-        for case in suite.iter("testcase")
-        if case.find("failure") is not None or case.find("error") is not None
-    ]
-    skipped = int(suite.get("skipped", 0))
-    total = int(suite.get("tests", 0))
-    return {"passed": total - skipped - len(failed), "skipped": skipped, "failed": failed}
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -88,6 +74,9 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="two minutes of all")
     parser.add_argument("--only", default="", help="names of switches, with commas")
     parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument(
+        "--sdk", type=Path, help="a checkout of opentelemetry-python, whose tests run, too"
+    )
     options, arguments = parser.parse_known_args()
     only = [name.strip() for name in options.only.split(",") if name.strip()]
     known = [one.name for one in switches.SWITCHES]
@@ -95,6 +84,11 @@ def main() -> int:
         parser.error(f"--only: there is no switch {unknown[0]!r}: choose of {', '.join(known)}")
     chosen = [one for one in switches.SWITCHES if not only or one.name in only]
     rows = [run(one, options.short, arguments) for one in chosen]
+    if options.sdk:
+        try:
+            rows.append(sdk_tests.run(options.sdk))
+        except ValueError as error:
+            parser.error(str(error))
     text = json.dumps(rows, indent=1) if options.json else table(rows)
     sys.stdout.write(f"{text}\n")
     return any(row["outcome"] == "failed" for row in rows)
