@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,15 @@ chaos: engine ## Stop, pause, slow, kill, fill and damage each part under load; 
 
 test-race: ## Run the Go tests under the race detector
 	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly ./...); done
+
+test-switches: venv ## Run the distro's tests with each way it can go; two minutes with ARGS=--short
+	@PYTHONPATH=tests $(RUN) python -m support.switching $(ARGS)
+
+test-python: $(STAMP) ## Run the distro's tests under another Python: VERSION=3.12 or a path; PYTHONS of uv are found
+	@test -n "$(VERSION)" || { echo "error: which Python? make test-python VERSION=3.13" >&2; exit 1; }
+	@UV_PYTHON=$(VERSION) UV_PROJECT_ENVIRONMENT=.venv-python $(UV) sync --frozen --quiet
+	@.venv-python/bin/python --version
+	@.venv-python/bin/python -m pytest tests/unit/instrumentation tests/unit/redaction tests/unit/test_shipping.py $(ARGS)
 
 test-upstream: venv ## Test the distro with the oldest OpenTelemetry that it allows, or RELEASE=newest
 	@UV_PROJECT_ENVIRONMENT=.venv-upstream $(UV) sync --frozen --quiet
@@ -158,6 +167,9 @@ dashboards: venv ## Generate grafana/dashboards/*.json from grafana/src
 
 rules: venv ## Generate rules from prometheus/slos.yaml
 	@$(RUN) glasshouse rules
+
+policy: venv ## Give the Python package its copy of redaction/rules.yaml, and what follows from it
+	@$(RUN) python dev/checks/policy_copy.py
 
 telemetry: venv ## Generate code and docs from the events and metrics in telemetry/
 	@$(RUN) glasshouse telemetry

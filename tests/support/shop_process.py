@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from support import ports, shop
+from support import ports, shop, switches
 from support.waiting import until
 
 INSTRUMENT = Path(sys.executable).with_name("opentelemetry-instrument")
@@ -34,7 +34,7 @@ def environment(endpoint: str, *, distro: str = "glasshouse", **changes: str) ->
     if distro != "glasshouse":
         made["OTEL_PYTHON_CONFIGURATOR"] = "configurator"
         made["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
-    return {**made, **changes}
+    return {**made, **switches.variables(), **changes}
 
 
 @dataclass(frozen=True, kw_only=True)

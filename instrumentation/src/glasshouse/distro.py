@@ -1,11 +1,10 @@
 """The OpenTelemetry distro: defaults, and which instrumentations run."""
 
-import contextlib
 import logging
 import os
 import re
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, PackageNotFoundError, metadata, version
+from importlib.metadata import EntryPoint, metadata
 from typing import Any, Final
 
 from opentelemetry.distro import OpenTelemetryDistro
@@ -19,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from glasshouse import versions
 from glasshouse.errors import ConfigurationError
-from glasshouse.installed import entry_points
+from glasshouse.installed import entry_points, version_of
 from glasshouse.instrumentors.upstream import answer_with_ids, instrument
 from glasshouse.propagation import hosts_from
 
@@ -85,6 +84,8 @@ _UNHINTED: Final = frozenset(
 )
 # Of which there is nothing to say at the start.
 _ABSENT: Final = "its library is not installed"
+# Of a requirement: https://packaging.python.org/en/latest/specifications/name-normalization/
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _EXTRA: Final = re.compile(r"""extra == ['"]([\w-]+)['"]""")
 
 _logger = logging.getLogger("glasshouse")
@@ -206,16 +207,10 @@ def _disabled() -> frozenset[str]:
 
 
 def _fastapi_records_itself() -> bool:
-    found = _version("fastapi")
+    found = version_of("fastapi")
     return found is not None and Requirement(f"fastapi>={_FASTAPI_OWN}").specifier.contains(
         found, prereleases=True
     )
-
-
-def _version(distribution: str) -> str | None:
-    with contextlib.suppress(PackageNotFoundError):
-        return version(distribution)
-    return None
 
 
 def announce() -> None:
@@ -259,37 +254,41 @@ def _plain(requirement: str) -> str:
 def _available() -> Iterator[str]:
     """Yield a hint for each library that is here without its instrumentation."""
     libraries: list[dict[str, str]] = bootstrap_gen.libraries
-    pairs = [
-        (Requirement(each["library"]), Requirement(each["instrumentation"])) for each in libraries
-    ]
-    recorded = {library.name for library, package in pairs if _version(package.name)}
+    # By name first: a requirement is parsed where there is something to say.
+    pairs = [(each, _named(each["library"]), _named(each["instrumentation"])) for each in libraries]
+    recorded = {library for _, library, package in pairs if version_of(package)}
     ours = {entry.name for entry in entry_points(group=_GROUP) if _is_ours(entry)}
     hinted: set[str] = set()
-    for library, package in pairs:
-        found = _version(library.name)
-        if found is None or _version(package.name) or library.name in _UNHINTED | hinted | ours:
+    for each, library, package in pairs:
+        if library in _UNHINTED | hinted | ours or version_of(package):
             continue
-        if not library.specifier.contains(found, prereleases=True):
+        found = version_of(library)
+        if found is None:
             continue
-        if library.name in ("fastapi", "starlette") and _fastapi_records_itself():
+        if not Requirement(each["library"]).specifier.contains(found, prereleases=True):
             continue
-        hinted.add(library.name)
+        if library in ("fastapi", "starlette") and _fastapi_records_itself():
+            continue
+        hinted.add(library)
         state = (
-            "is recorded in part"
-            if library.name in recorded
-            else "is here, its instrumentation is not"
+            "is recorded in part" if library in recorded else "is here, its instrumentation is not"
         )
-        yield f"{library.name} {state}: pip install {_installable(package.name)}"
+        yield f"{library} {state}: pip install {_installable(package)}"
+
+
+def _named(requirement: str) -> str:
+    found = _NAME.match(requirement.strip())
+    return found[0] if found else ""
 
 
 def _installable(package: str) -> str:
     """Return our extra that brings ``package`` along, where there is one, else itself."""
+    wanted = canonicalize_name(package)
     for line in metadata("glasshouse").get_all("Requires-Dist") or ():
-        required = Requirement(line)
-        extra = _EXTRA.search(str(required.marker or ""))
-        # A service wants the part that it lacks, not every one.
-        if extra is None or extra[1] == "all":
+        if canonicalize_name(_named(line)) != wanted:
             continue
-        if canonicalize_name(required.name) == canonicalize_name(package):
+        extra = _EXTRA.search(line)
+        # A service wants the part that it lacks, not every one.
+        if extra is not None and extra[1] != "all":
             return f"glasshouse[{extra[1]}]"
     return package

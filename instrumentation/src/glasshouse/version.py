@@ -9,7 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import (
+    PackageNotFoundError,
+    distributions,
+    packages_distributions,
+    version,
+)
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import Final
 
@@ -92,5 +98,24 @@ def _version_of_module(module: str) -> str | None:
     for entry in entry_points(group="console_scripts"):
         if entry.module.partition(".")[0] == module and entry.dist is not None:
             return entry.dist.version
+    if not _is_installed(module):
+        return None
     names = packages_distributions().get(module, [])
     return version(names[0]) if len(set(names)) == 1 else None
+
+
+def _is_installed(module: str) -> bool:
+    """Return whether a module may belong to a distribution: one of bare files lies beside none.
+
+    To ask each distribution what it holds reads two files of each.
+    """
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    if spec is None:
+        return False
+    # The folders of a package, or the file of a module.
+    places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
+    folders = {str(distribution.locate_file("")) for distribution in distributions()}
+    return any(os.path.dirname(os.path.abspath(place)) in folders for place in places)

@@ -5,10 +5,11 @@ one belongs to 0.66b1 of the other.
 """
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from packaging.version import InvalidVersion, Version
+
+from glasshouse.installed import version_of
 
 # The oldest and the newest that `make test-upstream` has passed with.
 _TESTED: Final[Mapping[str, tuple[str, str]]] = {
@@ -45,10 +46,7 @@ def warning() -> str | None:
 
 
 def _installed(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+    return version_of(name) or "not installed"
 
 
 def _is_tested(name: str, there: str) -> bool:

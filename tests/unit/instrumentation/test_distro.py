@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.metadata import EntryPoint, PackageNotFoundError
+from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,7 +30,7 @@ class Found:
         self._versions: dict[str, str] = {}
         self._conflicts: dict[str, DependencyConflict] = {}
         monkeypatch.setattr(distro, "entry_points", self._find)
-        monkeypatch.setattr(distro, "version", self._version)
+        monkeypatch.setattr(distro, "version_of", self._version)
         monkeypatch.setattr(distro, "get_dist_dependency_conflicts", self._conflict)
 
     def add(
@@ -50,11 +50,8 @@ class Found:
     def _find(self, *, group: str, name: str | None = None) -> list[EntryPoint]:
         return [each for each in self._entries if name in (None, each.name)]
 
-    def _version(self, name: str) -> str:
-        try:
-            return self._versions[name]
-        except KeyError:
-            raise PackageNotFoundError(name) from None
+    def _version(self, name: str) -> str | None:
+        return self._versions.get(name)
 
     def _conflict(self, dist: Any) -> DependencyConflict | None:
         return self._conflicts.get(dist.name)
@@ -314,7 +311,7 @@ def test_versions_that_were_not_tested_get_a_warning(
     made: GlasshouseDistro,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(versions, "version", lambda _: "9.9.9")
+    monkeypatch.setattr(versions, "version_of", lambda _: "9.9.9")
     with caplog.at_level(logging.INFO, "glasshouse"):
         distro.announce()
     line, warning = caplog.records

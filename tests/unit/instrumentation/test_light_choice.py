@@ -43,7 +43,7 @@ def test_an_unknown_release_keeps_its_own_ways_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert light.fits()
-    monkeypatch.setattr(versions, "version", lambda _: "1.45.3")
+    monkeypatch.setattr(versions, "version_of", lambda _: "1.45.3")
     assert not light.fits()
     assert reasons(caplog) == [(SLOWER, "opentelemetry-sdk 1.45.3 is not a tested release")]
 

@@ -24,7 +24,7 @@ def uv() -> str:
 def test_the_copy_in_the_package_is_the_policy() -> None:
     # A symlink breaks on Windows and in source distributions.
     assert not (ROOT / COPY).is_symlink()
-    assert (ROOT / COPY).read_bytes() == POLICY.read_bytes(), f"run: cp redaction/rules.yaml {COPY}"
+    assert (ROOT / COPY).read_bytes() == POLICY.read_bytes(), "run: make policy"
 
 
 def test_the_editable_install_finds_it() -> None:

@@ -42,7 +42,7 @@ def test_what_is_installed_here_was_tested() -> None:
 @pytest.mark.parametrize("there", ["1.43.0", "1.45.3", "2.0.0", "no version"])
 def test_a_warning_names_what_was_not_tested(monkeypatch: pytest.MonkeyPatch, there: str) -> None:
     monkeypatch.setattr(
-        versions, "version", lambda name: there if name == "opentelemetry-sdk" else "0.66b1"
+        versions, "version_of", lambda name: there if name == "opentelemetry-sdk" else "0.66b1"
     )
     assert versions.warning() == (
         f"Not tested with opentelemetry-sdk {there} (tested with 1.44.0 to 1.45.2):"

@@ -5,20 +5,17 @@ import importlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from glasshouse.delivery.kinds import Kind
-from glasshouse.delivery.session import Answer, OneTrySession
 from glasshouse.delivery.token import Metadata
+
+if TYPE_CHECKING:
+    from glasshouse.delivery.session import Answer, OneTrySession
 
 # What a later try may change: https://opentelemetry.io/docs/specs/otlp/#failures
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
@@ -39,10 +36,14 @@ _GRPC: Final = (
     "opentelemetry.exporter.otlp.proto.grpc._log_exporter:OTLPLogExporter",
     "opentelemetry.exporter.otlp.proto.grpc.metric_exporter:OTLPMetricExporter",
 )
-_RESPONSES: Final[dict[str, tuple[Callable[[], Any], str]]] = {
-    "traces": (ExportTraceServiceResponse, "rejected_spans"),
-    "logs": (ExportLogsServiceResponse, "rejected_log_records"),
-    "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
+_COLLECTOR: Final = "opentelemetry.proto.collector"
+_RESPONSES: Final = {
+    "traces": (f"{_COLLECTOR}.trace.v1.trace_service_pb2:ExportTraceServiceResponse", "spans"),
+    "logs": (f"{_COLLECTOR}.logs.v1.logs_service_pb2:ExportLogsServiceResponse", "log_records"),
+    "metrics": (
+        f"{_COLLECTOR}.metrics.v1.metrics_service_pb2:ExportMetricsServiceResponse",
+        "data_points",
+    ),
 }
 
 
@@ -64,31 +65,58 @@ class Outcome:
 
 
 @functools.cache
-def _sessions() -> dict[type[Any], OneTrySession]:
+def _sessions() -> "dict[type[Any], OneTrySession]":
     return {}
 
 
-def exporter_arguments() -> dict[type[Any], dict[str, Any]]:
+class _ExporterArguments(Mapping[type[Any], dict[str, Any]]):
+    """Arguments that are made when an exporter is asked for.
+
+    Whatever would be imported to name its class here would be imported whichever is chosen.
+    """
+
+    def __getitem__(self, exporter: type[Any]) -> dict[str, Any]:
+        path = f"{exporter.__module__}:{exporter.__qualname__}"
+        if path not in (*_HTTP, *_GRPC):
+            raise KeyError(exporter)
+        made: dict[str, Any] = {"meter_provider": NoOpMeterProvider()}
+        # Somebody's own session, with credentials, is chosen by a variable of this form.
+        is_given = any(name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ)
+        if path in _HTTP and not is_given:
+            # Upstream's exporter has imported what this imports.
+            from glasshouse.delivery.session import OneTrySession
+
+            if exporter not in _sessions():
+                _sessions()[exporter] = OneTrySession()
+            made["session"] = _sessions()[exporter]
+        return made
+
+    def __iter__(self) -> Iterator[type[Any]]:
+        for path in (*_HTTP, *_GRPC):
+            try:
+                yield _found(path)
+            except ImportError:
+                continue
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def exporter_arguments() -> Mapping[type[Any], dict[str, Any]]:
     """Return the arguments for the constructors of OpenTelemetry's own exporters, by class.
 
-    With them an exporter reports how a try went, and does not count what is counted here.
-
-    Raises:
-        ConfigurationError: the file of the token is unusable.
+    With them an exporter reports how a try went, and does not count what is counted here. To read
+    those of one over HTTP raises ConfigurationError where the file of the token is unusable.
     """
-    made: dict[type[Any], dict[str, Any]] = {}
-    # Somebody's own session, with credentials, is chosen by a variable of this form.
-    is_given = any(name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ)
-    for path in (*_HTTP, *_GRPC):
-        module, name = path.split(":")
-        try:
-            exporter = getattr(importlib.import_module(module), name)
-        except ImportError:
-            continue
-        made[exporter] = {"meter_provider": NoOpMeterProvider()}
-        if path in _HTTP and not is_given:
-            made[exporter]["session"] = _sessions().setdefault(exporter, OneTrySession())
-    return made
+    return _ExporterArguments()
+
+
+def _found(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 class Attempts:
@@ -133,7 +161,7 @@ class Attempts:
     def _has_token(self) -> bool:
         return self._session is not None and self._session.has_token
 
-    def _judged(self, answer: Answer, *, succeeded: bool) -> Outcome:
+    def _judged(self, answer: "Answer", *, succeeded: bool) -> Outcome:
         if succeeded:
             return Outcome(rejected=_rejected(self._kind, answer.body))
         if answer.status is None:
@@ -150,10 +178,11 @@ def _rejected(kind: Kind, body: bytes) -> int:
     """Read how many items the receiver did not take, from an answer that is a success."""
     if not body:
         return 0
-    response, field = _RESPONSES[kind.signal]
+    response, items = _RESPONSES[kind.signal]
     try:
-        message = response()
+        # Imported before, by upstream's exporter.
+        message = _found(response)()
         message.ParseFromString(body)
-        return max(0, int(getattr(message.partial_success, field)))
+        return max(0, int(getattr(message.partial_success, f"rejected_{items}")))
     except Exception:  # noqa: BLE001  # somebody's own form of a success
         return 0

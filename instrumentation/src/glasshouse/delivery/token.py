@@ -5,13 +5,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import requests
-from requests.auth import AuthBase
-
 from glasshouse.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import requests
 
 TOKEN_FILE_VARIABLE: Final = "GLASSHOUSE_OTLP_TOKEN_FILE"  # noqa: S105 (a name)
 _HEADER: Final = "Authorization"
@@ -118,19 +118,19 @@ def _host(endpoint: str) -> str:
     return urlsplit(endpoint if "//" in endpoint else f"//{endpoint}").netloc.lower()
 
 
-class _Bearer(AuthBase):
+class _Bearer:  # requests takes any function
     """Puts the token on each request, unless a variable has given that header already."""
 
     def __init__(self, token: Token) -> None:
         self._token = token
 
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, r: "requests.PreparedRequest") -> "requests.PreparedRequest":
         if _is_for_collector(r.url or ""):
             r.headers.setdefault(_HEADER, self._token.header())
         return r
 
 
-def carry(session: requests.Session) -> Token | None:
+def carry(session: "requests.Session") -> Token | None:
     """Let each request of a session carry the token; return it, ``None`` where there is none.
 
     Raises:

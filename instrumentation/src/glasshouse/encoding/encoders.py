@@ -4,9 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-
 from glasshouse.encoding.batches import Batch
 from glasshouse.encoding.logs import LogEncoder
 from glasshouse.encoding.origins import Origin
@@ -87,13 +84,18 @@ def _encoded(batch: Sequence[Any], encode: Encode, slowly: Encode) -> tuple[Batc
     return Batch(origins, records), len(batch) - len(records)
 
 
+# Upstream's are imported with its exporter, before anything is encoded.
 def _span_by_upstream(span: Any) -> tuple[Origin, bytes]:
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
     resource = encode_spans([span]).resource_spans[0]
     scope = resource.scope_spans[0]
     return _origin(resource, scope), b"\x12" + sized(scope.spans[0].SerializePartialToString())
 
 
 def _log_by_upstream(record: Any) -> tuple[Origin, bytes]:
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+
     resource = encode_logs([record]).resource_logs[0]
     scope = resource.scope_logs[0]
     return _origin(resource, scope), b"\x12" + sized(scope.log_records[0].SerializeToString())
