@@ -70,18 +70,18 @@ OF_METRICS: Final[Mapping[str, Boundaries]] = MappingProxyType(
         "otel.sdk.metric_reader.collection.duration": _ONLY_THE_SUM,
     }
 )
-# From a header to 256 MiB, and from a page to 64 GiB.
-_BYTES: Final = tuple(4.0**step for step in range(3, 15))
+# From a header to 4 GiB, and from a page to 64 GiB.
+_BYTES: Final = tuple(4.0**step for step in range(3, 17))
 _KILOBYTES: Final = tuple(4.0**step for step in range(-2, 10))
 _MEGABYTES: Final = tuple(4.0**step for step in range(-4, 9))
 _GIGABYTES: Final = tuple(4.0**step for step in range(-6, 6))
-# By the unit, in the notation of UCUM, for all that say nothing. Seconds are those of a call and,
-# for what is a job rather than a call, up to an hour. Milliseconds keep the SDK's, which are theirs.
+# By the unit, in the notation of UCUM, for all that say nothing. Seconds are those of a wait, a
+# call and, for what is a job rather than a call, up to an hour. Milliseconds keep the SDK's.
 OF_UNITS: Final[Mapping[str, Boundaries]] = MappingProxyType(
     {
         "ns": tuple(limit * 10**9 for limit in (0.000001, 0.00001, 0.0001, 0.001, *_CALL)),
         "us": tuple(limit * 10**6 for limit in (0.00001, 0.0001, 0.001, *_CALL)),
-        "s": (*_CALL, 30, 60, 300, 900, 3600),
+        "s": (0.001, *_CALL, 30, 60, 300, 900, 3600),
         "min": (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1440),
         "h": (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 12, 24, 48, 72, 168),
         "d": (0.1, 0.25, 0.5, 1, 2, 3, 7, 14, 30, 60, 90, 180, 365),
