@@ -6,6 +6,7 @@ from dataclasses import dataclass
 # By what a name has in it, in the unit of the group: a small value, an ordinary one, a large one.
 # The first that fits counts.
 _SECONDS = [
+    (r"internal_duration", (0.00002, 0.002, 0.5)),  # of one processor
     (r"payment[._]confirmation_delay", (1, 20, 150)),
     (r"automation[._]run|pipeline[._]run", (1, 20, 900)),
     (r"job[._]duration|locust", (0.02, 0.3, 60)),
