@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench performance bench-python venv
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-pipeline-report bench-collector bench performance bench-python venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -167,6 +167,7 @@ bench: venv ## Measure what telemetry costs the API, beside none and others: CPU
 
 performance: venv ## Write docs/performance.md and its pictures from the last result of make bench
 	@$(RUN) glasshouse-bench overhead-page $(ARGS)
+	@$(RUN) glasshouse-bench pipeline-page
 
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)
@@ -180,6 +181,10 @@ bench-admission: venv bench-collector ## Measure the components that isolate rec
 bench-pipeline: venv ## Measure the Collector as it is deployed, from end to end, beside the stock one and none
 	@cd collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
 	@$(RUN) glasshouse-bench pipeline-speed collector/.otelcol $(ARGS)
+
+bench-pipeline-report: venv ## Measure the deployed Collector by sender, size and rate, and its memory over ten minutes
+	@cd collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
+	@$(RUN) glasshouse-bench pipeline-report collector/.otelcol $(ARGS)
 
 bench-collector:
 	@cd dev/bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
