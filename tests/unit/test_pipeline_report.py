@@ -125,10 +125,9 @@ def test_no_request_is_like_another(sender: str) -> None:
 
 
 def test_text_and_attributes_are_added() -> None:
-    plain, longer, more = (
-        Shaped("glasshouse", BATCH, **added).bytes_per_record
-        for added in ({}, {"text": 1024}, {"attributes": 24})
-    )
+    plain = Shaped("glasshouse", BATCH).bytes_per_record
+    longer = Shaped("glasshouse", BATCH, text=1024).bytes_per_record
+    more = Shaped("glasshouse", BATCH, attributes=24).bytes_per_record
     assert plain + 1000 < longer < plain + 1100
     [record, *_] = request("glasshouse", attributes=24).resource_logs[0].scope_logs[0].log_records
     assert len([one for one in record.attributes if one.key.startswith("app.detail_")]) == 24

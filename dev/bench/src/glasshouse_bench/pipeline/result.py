@@ -23,13 +23,17 @@ def read(path: Path) -> Document:
         StackError: there is none, or it is no result of this version.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StackError(f"{path}: no result can be read: {error.strerror}") from None
     except ValueError:
-        document = None
-    known = isinstance(document, dict) and (document.get("kind"), document.get("schema"))  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  # checked here
-    if known != (KIND, SCHEMA) or any(part not in document for part in _PARTS):
+        document = {}
+    wanted = {"kind": KIND, "schema": SCHEMA}
+    if (
+        not isinstance(document, dict)
+        or not wanted.items() <= document.items()  # pyright: ignore[reportUnknownMemberType]
+        or any(part not in document for part in _PARTS)
+    ):
         raise StackError(
             f"{path} is no result of this version: name a file that make bench-pipeline-report "
             "has written"
