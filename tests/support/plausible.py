@@ -1,4 +1,4 @@
-"""What a histogram's values may well be, and whether its boundaries can show them."""
+"""What a histogram's values may be, and whether its boundaries can show them."""
 
 import re
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ _FEWEST = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """Values that a histogram may well get, in its unit."""
+    """Values that a histogram may get, in its unit."""
 
     small: float
     ordinary: float
@@ -62,7 +62,7 @@ class Values:
 
 
 def values(name: str, unit: str) -> Values:
-    """Return what values may well come; raise KeyError for a unit that nobody thought of."""
+    """Return what values may come; raise KeyError for a unit that nobody thought of."""
     if unit in _COARSE:
         named, scale = [("", _COARSE[unit])], 1
     else:
