@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -182,6 +182,7 @@ bench-dashboards: venv ## Ask all that dashboards and rules ask, over 30 days, a
 
 performance: venv ## Write docs/performance.md and its pictures from the last result of make bench
 	@$(RUN) glasshouse-bench overhead-page $(ARGS)
+	@$(RUN) glasshouse-bench pipeline-page
 
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)
@@ -195,6 +196,10 @@ bench-admission: venv bench-collector ## Measure the components that isolate rec
 bench-pipeline: venv ## Measure the Collector as it is deployed, from end to end, beside the stock one and none
 	@cd collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
 	@$(RUN) glasshouse-bench pipeline-speed collector/.otelcol $(ARGS)
+
+bench-pipeline-report: venv ## Measure the deployed Collector by sender, size and rate, and its memory over ten minutes
+	@cd collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .
+	@$(RUN) glasshouse-bench pipeline-report collector/.otelcol $(ARGS)
 
 bench-collector:
 	@cd dev/bench/collector/distribution && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags="-s -w" -o ../.otelcol .

@@ -43,8 +43,9 @@ type traversal struct {
 	seen int
 
 	// plain has, by place in a map, the last key in which nothing was found: records of one kind
-	// have theirs in one order.
-	plain [32]string
+	// have theirs in one order. As many as admission passes on in one record: two places that shared
+	// one would each be looked up every time.
+	plain [256]string
 }
 
 func (t *traversal) reset(ctx context.Context) {

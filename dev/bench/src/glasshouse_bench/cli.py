@@ -26,6 +26,7 @@ from glasshouse_bench import (
 from glasshouse_bench import picture as drawing
 from glasshouse_bench.dashboards.command import dashboards
 from glasshouse_bench.overhead.command import overhead, overhead_page
+from glasshouse_bench.pipeline.command import pipeline_page, pipeline_report
 from glasshouse_bench.unseen import report as unseen_report
 from glasshouse_bench.unseen.probes import judge
 from glasshouse_cli import engine, images, project
@@ -38,6 +39,8 @@ app = typer.Typer(
 app.command("overhead")(overhead)
 app.command("dashboards")(dashboards)
 app.command("overhead-page")(overhead_page)
+app.command("pipeline-report")(pipeline_report)
+app.command("pipeline-page")(pipeline_page)
 
 AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
 
@@ -230,17 +233,11 @@ def pipeline_speed(
     records: Annotated[int, typer.Option(min=1, help="for each figure")] = 100_000,
     rounds: Annotated[int, typer.Option(min=1, help="of which the median counts")] = 3,
     core: Annotated[int | None, typer.Option(help="pin the Collector to it")] = None,
-    soak: Annotated[float, typer.Option(help="seconds at a steady rate, in place of all")] = 0,
-    rate: Annotated[int, typer.Option(min=1, help="records a second of --soak")] = 5_000,
     as_script: AsScript = False,
 ) -> None:
     """Measure the Collector as it is deployed, from end to end, beside the stock one and none."""
     terminal = Terminal(quiet=as_script)
     root, program = project.load().root, collector.resolve()
-    if soak:
-        for seconds, sent, us, rss in deployed.soak(root, program, rate, soak, batch, core):
-            terminal.say(f"{seconds:.0f} s: {sent:,} records, {us:.2f} µs each, {rss:.0f} MiB")
-        return
     chosen = candidate or list(deployed.CANDIDATES)
     for name in chosen:
         if name not in deployed.CANDIDATES:

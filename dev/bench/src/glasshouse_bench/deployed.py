@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import yaml
@@ -35,6 +35,14 @@ CANDIDATES = {
 BASE = "base"
 _LISTENER = re.compile(r"^0\.0\.0\.0:(\d+)$")
 _OTLP, _HEALTH, _METRICS = "4318", "13133", "8888"
+
+
+class Traffic(Protocol):
+    """What is sent. ``signal``: logs or traces."""
+
+    signal: str
+
+    def request(self) -> bytes: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +153,7 @@ def _plain(document: dict[str, Any], compression: str, storage: str | None) -> N
 
 
 @contextlib.contextmanager
-def _deployed(
-    root: Path, program: Path, candidate: str, core: int | None
-) -> Iterator[speed.Running]:
+def running(root: Path, program: Path, candidate: str, core: int | None) -> Iterator[speed.Running]:
     """Run one candidate of a checkout until the end of the block."""
     text = (root / "collector" / "config.yaml").read_text(encoding="utf-8")
     listeners = {a or b for a, b in re.findall(r"0\.0\.0\.0:(\d+)|port: (\d+)", text)}
@@ -168,11 +174,10 @@ def _deployed(
             )
 
 
-def _send(running: speed.Running, signal: str, traffic: Sized, requests: int) -> None:
-    """Send requests by all senders at once, each as fast as it is answered."""
-    url = f"{running.otlp}/v1/{signal}"
+def send(collector: speed.Running, signal: str, requests: Iterator[bytes]) -> None:
+    """Send requests on ``SENDERS`` connections at once, each as fast as it is answered."""
+    url = f"{collector.otlp}/v1/{signal}"
     failed: list[Exception] = []
-    left = iter(range(requests))
     lock = threading.Lock()
 
     def sender() -> None:
@@ -181,9 +186,9 @@ def _send(running: speed.Running, signal: str, traffic: Sized, requests: int) ->
             with httpx.Client(timeout=60, headers=headers, trust_env=False) as http:
                 while True:
                     with lock:
-                        if next(left, None) is None:
-                            return
-                        body = traffic.request()
+                        body = next(requests, None)
+                    if body is None:
+                        return
                     http.post(url, content=body).raise_for_status()
         except httpx.HTTPError as error:
             failed.append(error)
@@ -198,26 +203,41 @@ def _send(running: speed.Running, signal: str, traffic: Sized, requests: int) ->
 
 
 def _measure(
-    running: speed.Running, candidate: str, size: str, batch: int, records: int, total: float
+    collector: speed.Running, candidate: str, size: str, batch: int, records: int, total: float
 ) -> Cost:
-    traffic = Sized(size, batch)
+    cpu_s, wall_s, sent = burst(collector, Sized(size, batch), batch, records, total)
+    return Cost(
+        candidate=candidate,
+        size=size,
+        batch=batch,
+        records=sent,
+        cpu_s=cpu_s,
+        wall_s=wall_s,
+        rss_mib=collector.rss_mib(),
+    )
+
+
+def burst(
+    collector: speed.Running, traffic: Traffic, batch: int, records: int, total: float
+) -> tuple[float, float, int]:
+    """Send ``records`` as fast as they are taken, after a tenth as many uncounted ones.
+
+    Returns CPU seconds and seconds until the last has left, and how many were sent. ``total``
+    have left before.
+    """
     requests = max(1, records // batch)
+    warm = max(SENDERS, requests // 10)
     with httpx.Client(timeout=60, trust_env=False) as http:
-        warm = max(SENDERS, requests // 10)
-        _send(running, traffic.signal, traffic, warm)
-        speed.drain(running, http, total + warm * batch)
-        cpu, wall = running.cpu_s(), time.monotonic()
-        _send(running, traffic.signal, traffic, requests)
-        speed.drain(running, http, total + (warm + requests) * batch)
-        return Cost(
-            candidate=candidate,
-            size=size,
-            batch=batch,
-            records=requests * batch,
-            cpu_s=running.cpu_s() - cpu,
-            wall_s=time.monotonic() - wall,
-            rss_mib=running.rss_mib(),
-        )
+        send(collector, traffic.signal, _some(traffic, warm))
+        speed.drain(collector, http, total + warm * batch)
+        cpu, wall = collector.cpu_s(), time.monotonic()
+        send(collector, traffic.signal, _some(traffic, requests))
+        speed.drain(collector, http, total + (warm + requests) * batch)
+        return collector.cpu_s() - cpu, time.monotonic() - wall, requests * batch
+
+
+def _some(traffic: Traffic, requests: int) -> Iterator[bytes]:
+    return (traffic.request() for _ in range(requests))
 
 
 def run(
@@ -242,38 +262,13 @@ def run(
         for name, (root, program, kind) in checkouts.items():
             say(f"round {turn + 1} of {rounds}: measuring {name}")
             with (
-                _deployed(root, program, kind, core) as running,
+                running(root, program, kind, core) as collector,
                 httpx.Client(timeout=60, trust_env=False) as http,
             ):
                 for size in sizes:
-                    total = running.sent(http)
-                    costs.append(_measure(running, name, size, batch, records, total))
+                    total = collector.sent(http)
+                    costs.append(_measure(collector, name, size, batch, records, total))
     return costs
-
-
-def soak(
-    root: Path, program: Path, rate: int, seconds: float, batch: int, core: int | None
-) -> Iterator[tuple[float, int, float, float]]:
-    """Send ``rate`` records a second; every tenth of the time yield what has become of it.
-
-    Yields the seconds since the start, the records sent, CPU µs a record since the last and
-    resident memory in MiB.
-    """
-    traffic = Sized("usual", batch)
-    with _deployed(root, program, "ours", core) as running:
-        start, sent, last, cpu = time.monotonic(), 0, 0, running.cpu_s()
-        for step in range(1, 11):
-            while (now := time.monotonic() - start) < seconds * step / 10:
-                due = int(now * rate) - sent
-                if due < batch:
-                    time.sleep(min(0.05, batch / rate))
-                    continue
-                requests = min(due // batch, 3 * SENDERS)
-                _send(running, traffic.signal, traffic, requests)
-                sent += requests * batch
-            used = running.cpu_s()
-            yield now, sent, (used - cpu) / max(1, sent - last) * 1e6, running.rss_mib()
-            last, cpu = sent, used
 
 
 def summaries(costs: Iterable[Cost]) -> list[Summary]:

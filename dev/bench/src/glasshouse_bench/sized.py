@@ -34,18 +34,28 @@ class Sized:
 
     def __init__(self, size: str, batch: int) -> None:
         self.signal = "traces" if size == "spans" else "logs"
-        traffic = Traffic()
         if size == "spans":
+            traffic = Traffic()
             bodies = [traffic.spans(batch) for _ in range(_DIFFERENT)]
         else:
-            more, text = SIZES[size]
-            bodies = [_sized(traffic.logs(batch), more, text) for _ in range(_DIFFERENT)]
+            bodies = logs(batch, *SIZES[size])
         self._bodies = itertools.cycle(bodies)
         self._number = itertools.count(1)
 
     def request(self) -> bytes:
         """Return the next request; its events are new."""
-        return next(self._bodies).replace(_MARK, b"%016x" % next(self._number))
+        return numbered(next(self._bodies), next(self._number))
+
+
+def logs(batch: int, more: int | None, text: int) -> list[bytes]:
+    """Return requests that differ in all, of logs of one size: as in ``SIZES``."""
+    traffic = Traffic()
+    return [_sized(traffic.logs(batch), more, text) for _ in range(_DIFFERENT)]
+
+
+def numbered(request: bytes, number: int) -> bytes:
+    """Return a request with its events made new ones, by a number that no other has."""
+    return request.replace(_MARK, b"%016x" % number)
 
 
 def _sized(encoded: bytes, more: int | None, text: int) -> bytes:

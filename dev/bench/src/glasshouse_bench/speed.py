@@ -27,6 +27,7 @@ import httpx
 import yaml
 
 from glasshouse_bench import stock
+from glasshouse_bench.overhead import cpu
 from glasshouse_bench.traffic import Traffic
 from glasshouse_cli.errors import StackError
 
@@ -181,15 +182,11 @@ class Running:
 
     def cpu_s(self) -> float:
         """Return the user and system time it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu.used_ns(self.pid) / 1e9
 
     def rss_mib(self) -> float:
         """Return its resident memory."""
-        [line] = re.findall(
-            r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text(), re.M
-        )
-        return int(line) / 1024
+        return cpu.resident_bytes(self.pid) / 2**20
 
     def sent(self, http: httpx.Client) -> float:
         """Return how many records have left it."""
