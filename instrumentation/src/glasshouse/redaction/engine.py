@@ -148,6 +148,7 @@ class Engine:
         self, key: KeyInfo, text: bytes, count: Count = _ignore, depth: int = 0
     ) -> bytes | None:
         """Return a text redacted; ``None`` without a change."""
+        budget.step()
         limits = self._policy.limits
         if len(text) > limits.max_bytes:
             count(UNCHECKED_RULE)
@@ -281,9 +282,7 @@ class Engine:
                     break
             if rule.rescan and start == match.start() and not _may_start(rule, text, start):
                 # No start is good until the character before it is.
-                pos = start + 1
-                while pos < size and not _may_start(rule, text, pos):
-                    pos += 1
+                pos = _next_start(rule, text, start + 1)
                 continue
             found = self._check(rule, key, text, start, end)
             if found is None:
@@ -396,6 +395,15 @@ def _next_character(text: bytes, at: int) -> int:
 
 def _may_start(rule: Rule, text: bytes, at: int) -> bool:
     return at == 0 or text[at - 1] not in rule.not_preceded_by
+
+
+def _next_start(rule: Rule, text: bytes, at: int) -> int:
+    """Return the next place from ``at`` on before which the rule allows what stands there."""
+    for start, end in budget.stretches(len(text), at - 1):
+        found = rule.may_precede.search(text, start, end)
+        if found is not None:
+            return found.end()
+    return len(text)
 
 
 def _fits_before(rule: Rule, text: bytes, start: int) -> bool:

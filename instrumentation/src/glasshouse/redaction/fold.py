@@ -5,7 +5,7 @@ Escapes, encodings and look-alikes read as what they stand for. Go's engine does
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from glasshouse.redaction import budget
@@ -44,6 +44,8 @@ def _start() -> re.Pattern[bytes]:
 
 
 _START: Final = _start()
+# A character of UTF-8 has no more bytes, nor a sign with what makes it one.
+_LONGEST_START: Final = 4
 _ANSI: Final = rb"\[[0-9;:?]{0,32}[A-Za-z]"
 # A run of backslashes; a longer one is none.
 _ESCAPE: Final = re.compile(
@@ -164,8 +166,7 @@ def fold(text: bytes) -> View | None:
     out: list[bytes] = []
     atoms: list[tuple[int, int, int, int]] = []
     kept = size = 0
-    for start in _START.finditer(text):
-        at = start.start()
+    for at in _starts(text):
         if at < kept:
             continue
         budget.ask()
@@ -187,6 +188,18 @@ def fold(text: bytes) -> View | None:
     if not atoms:
         return None
     return View(b"".join((*out, text[kept:])), atoms)
+
+
+def _starts(text: bytes) -> Iterator[int]:
+    """Yield where atoms may begin."""
+    if len(text) <= budget.STRETCH:
+        yield from (found.start() for found in _START.finditer(text))
+        return
+    for start, end in budget.stretches(len(text)):
+        for found in _START.finditer(text, start, min(len(text), end + _LONGEST_START)):
+            if found.start() >= end:
+                break
+            yield found.start()
 
 
 _STOPS: Final = frozenset(stop.encode() for stop in STOPS)

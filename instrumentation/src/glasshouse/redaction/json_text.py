@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from glasshouse.redaction import budget
 from glasshouse.redaction.keys import NO_KEY, KeyInfo
+from glasshouse.redaction.long_match import LongMatch
 from glasshouse.redaction.parts import (
     KIND,
     SECRET,
@@ -19,8 +20,8 @@ _SPACE: Final = b" \t\r\n"
 _LAST_BLANK: Final = 0x20
 _SKIP: Final = re.compile(rb"[ \t\r\n]*")
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*|[0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_STRING: Final = re.compile(
-    rb'"([^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*)"'
+_STRING: Final = LongMatch(
+    r'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*"'
 )
 _WORD: Final = re.compile(rb"true|false|null")
 _ESCAPE: Final = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
@@ -46,7 +47,10 @@ def unescape(body: bytes) -> bytes:
     out: list[bytes] = []
     pos, size = 0, len(body)
     while pos < size:
-        found = _ESCAPE.search(body, pos)
+        budget.step()
+        # Not by a pattern, which would read slowly to the next one.
+        at = body.find(b"\\", pos)
+        found = _ESCAPE.match(body, at) if at >= 0 else None
         if found is None:
             break
         out.append(body[pos : found.start()])
@@ -70,12 +74,14 @@ def quote(text: bytes) -> bytes:
     """Write a JSON string."""
 
     def escaped(match: re.Match[bytes]) -> bytes:
+        budget.step()
         c = match.group()
         if c in (b'"', b"\\"):
             return b"\\" + c
         return _SHORT.get(c) or b"\\u00%02x" % c[0]
 
-    return b'"' + _TO_ESCAPE.sub(escaped, text) + b'"'
+    parts = (text[start:end] for start, end in budget.stretches(len(text)))
+    return b'"' + b"".join(_TO_ESCAPE.sub(escaped, part) for part in parts) + b'"'
 
 
 # What the walk asks of the engine: the value of a string under a key, of a number, of a name.
@@ -197,9 +203,9 @@ class Walk:
         if first == b'"':
             found = _STRING.match(text, at)
             assert found is not None  # noqa: S101 (checked by _check)
-            content = unescape(found[1])
-            changed = self._on_string(key, content) if content else None
             end = found.end()
+            content = unescape(text[at + 1 : end - 1])
+            changed = self._on_string(key, content) if content else None
         elif first in b"-0123456789":
             number = _NUMBER.match(text, at)
             assert number is not None  # noqa: S101 (checked by _check)
@@ -260,7 +266,8 @@ class Walk:
         """Return what the string at ``at`` holds, and its end."""
         found = _STRING.match(self._text, at)
         assert found is not None  # noqa: S101 (checked by _check)
-        return unescape(found[1]), found.end()
+        end = found.end()
+        return unescape(self._text[at + 1 : end - 1]), end
 
     def _end(self, at: int) -> int:
         return self._check(at, -len(self._text))

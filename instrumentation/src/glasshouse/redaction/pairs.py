@@ -101,7 +101,7 @@ class Pairs:
         """Return whether a word is in the text that any name of a pair must hold."""
         if not text.isascii() or self._anywhere.search(text) is not None:
             return True
-        if self._queried is None or not (query or _QUERY.search(text)):
+        if self._queried is None or not (query or budget.has_any(_QUERY, text)):
             return False
         return self._queried.search(text) is not None
 

@@ -24,7 +24,12 @@ def compile_pattern(pattern: str) -> Any:
     Raises:
         PatternError: says what is wrong.
     """
+    return _compiled(pattern, _re2.Options.Encoding.UTF8)
+
+
+def _compiled(pattern: str | bytes, encoding: Any) -> Any:
     options = _re2.Options()
+    options.encoding = encoding
     # It would write its complaints to the standard error stream.
     options.log_errors = False
     options.max_mem = MEMORY
@@ -38,6 +43,15 @@ def compile_pattern(pattern: str) -> Any:
     except _re2.error as error:
         text = error.args[0]
         raise PatternError(text.decode() if isinstance(text, bytes) else text) from None
+
+
+def compile_bytes(pattern: str) -> Any:
+    """Return a compiled pattern by which each byte is a character.
+
+    Raises:
+        PatternError: says what is wrong.
+    """
+    return _compiled(pattern.encode(), _re2.Options.Encoding.LATIN1)
 
 
 class LatePattern:

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
 from glasshouse.redaction.ids import without_ids
 from glasshouse.redaction.keys import KeyInfo
@@ -87,7 +88,7 @@ class Triggers:
             possible &= ~spared
         if possible & self._near.bits:
             possible &= self._near.kept(text, key.words, possible)
-        if possible & self._pairs and _PAIR_SIGNS.search(text) is None:
+        if possible & self._pairs and not budget.has_any(_PAIR_SIGNS, text):
             possible &= ~self._pairs
         if possible & self._tokens and not self._vendor_tokens.may_match(text):
             possible &= ~self._tokens
@@ -224,7 +225,7 @@ class _Literals:
     def kept(self, text: bytes, possible: int, counted: int) -> int:
         """Return all bits but those of the rules of which the text holds nothing."""
         found = ~self.bits | counted
-        if self._any_short is not None and self._any_short.search(text) is not None:
+        if self._any_short is not None and budget.has_any(self._any_short, text):
             for literal, bits in self._short:
                 if text.find(literal) >= 0:
                     found |= bits
