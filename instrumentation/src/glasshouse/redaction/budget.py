@@ -117,6 +117,12 @@ def share() -> None:
         here.since = now
 
 
+def share_after(size: int) -> None:
+    """Go on after so many bytes were read in one call of C."""
+    if size > STRETCH:
+        share()
+
+
 def stretches(size: int, start: int = 0) -> Iterator[tuple[int, int]]:
     """Yield the places of a long text, a stretch after the other; others get their turn between."""
     while size - start > STRETCH:

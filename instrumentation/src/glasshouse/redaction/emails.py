@@ -43,8 +43,8 @@ class Span(NamedTuple):
     def end(self, group: int = 0) -> int:
         return self.group[1] if group and self.group else self.finish
 
-    def groups(self) -> tuple[bool, ...]:
-        return (True,) if self.group else ()
+    def hit(self) -> tuple[int, int]:
+        return self.group or (self.begin, self.finish)
 
 
 class EmailPattern:
@@ -168,6 +168,12 @@ def _end_of(found: re.Match[str], grammar: _Grammar, text: str) -> int:
     return end
 
 
+def prepare() -> None:
+    """Compile what is otherwise compiled at its first use."""
+    for wide in (False, True):
+        _made_grammar(wide=wide)
+
+
 def _grammar(*, wide: bool) -> _Grammar:
     with budget.free():
         return _made_grammar(wide=wide)
@@ -250,8 +256,10 @@ def _address(text: bytes, start: int, end: int, *, private: bool) -> int | None:
     if text[at + 1] == 0x5B:
         return end if b"." in text[at:end] or b":" in text[at:end] else None
     labels = text[at + 1 : end].split(b".")
+    budget.share_after(end - at)
     if not all(labels):
         return None
+    budget.share_after(end - at)
     while True:
         last = labels[-1]
         kept = last.split(b"-")[0]
@@ -282,6 +290,7 @@ def _is_domain(local: bytes, labels: list[bytes], *, private: bool) -> bool:
     if last in _NO_DOMAINS or (not private and last in _PRIVATE_DOMAINS):
         return False
     host = b".".join(labels)
+    budget.share_after(len(host))
     if host[:1] == b"-" or host[-1:] == b"-" or b".-" in host or b"-." in host:
         return False
     # What Java prints for an object: a class, @ and the hash.

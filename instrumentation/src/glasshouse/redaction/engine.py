@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from glasshouse.redaction import budget, times
+from glasshouse.redaction import budget, emails, json_text, times
 from glasshouse.redaction.arguments import joined, mask
 from glasshouse.redaction.ascii import DIGITS, are_digits, only_digits
 from glasshouse.redaction.context import Context
@@ -22,6 +22,7 @@ from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, sp
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
 from glasshouse.redaction.named import find_named
 from glasshouse.redaction.pairs import Pairs
+from glasshouse.redaction.patterns import LatePattern
 from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
@@ -74,6 +75,19 @@ class Engine:
         self._list_rules = sum(
             1 << place for place, rule in enumerate(policy.rules) if rule.in_lists
         )
+
+    def prepare(self) -> None:
+        """Compile what is otherwise compiled at its first use, on whatever thread that is.
+
+        RE2 keeps the interpreter meanwhile, so that no thread of its own could do it unnoticed.
+        """
+        self._triggers.prepare()
+        self._pairs.prepare()
+        for rule in self._policy.rules:
+            if isinstance(rule.pattern, LatePattern):
+                rule.pattern.prepare()
+        emails.prepare()
+        json_text.prepare()
 
     def pseudonym_secret(self) -> bytes:
         """Return the secret that pseudonyms are made with at present."""
@@ -275,11 +289,7 @@ class Engine:
             if match is None:
                 break
             budget.ask()
-            start, end = match.start(), match.end()
-            for group, value in enumerate(match.groups(), 1):
-                if value is not None:
-                    start, end = match.start(group), match.end(group)
-                    break
+            start, end = match.hit()
             if rule.rescan and start == match.start() and not _may_start(rule, text, start):
                 # No start is good until the character before it is.
                 pos = _next_start(rule, text, start + 1)

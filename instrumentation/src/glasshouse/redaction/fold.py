@@ -80,10 +80,13 @@ _Found = tuple[bytes, int]
 class View:
     """``text`` is what the rules see. An atom is a stretch of the original that reads otherwise."""
 
-    def __init__(self, text: bytes, atoms: Sequence[tuple[int, int, int, int]]) -> None:
+    def __init__(
+        self, text: bytes, atoms: Sequence[tuple[int, int, int, int]], places: Sequence[int]
+    ) -> None:
         self.text = text
         self._atoms = atoms
-        self._places = [atom[0] for atom in atoms]
+        # Where they begin in the view.
+        self._places = places
 
     def back(self, edits: Sequence[Edit]) -> list[Edit]:
         """Turn places of the view into places of the text it was made of.
@@ -163,8 +166,9 @@ def fold(text: bytes) -> View | None:
         0x5C in text or 0x25 in text or 0x26 in text or 0x23 in text or 0x1B in text
     ):
         return None
-    out: list[bytes] = []
+    out = bytearray()
     atoms: list[tuple[int, int, int, int]] = []
+    places: list[int] = []
     kept = size = 0
     for at in _starts(text):
         if at < kept:
@@ -181,13 +185,16 @@ def fold(text: bytes) -> View | None:
         ):
             continue
         size += at - kept
-        out += (text[kept:at], read)
+        out += text[kept:at]
+        out += read
         atoms.append((size, len(read), at, end))
+        places.append(size)
         size += len(read)
         kept = end
     if not atoms:
         return None
-    return View(b"".join((*out, text[kept:])), atoms)
+    out += text[kept:]
+    return View(bytes(out), atoms, places)
 
 
 def _starts(text: bytes) -> Iterator[int]:
@@ -205,9 +212,9 @@ def _starts(text: bytes) -> Iterator[int]:
 _STOPS: Final = frozenset(stop.encode() for stop in STOPS)
 
 
-def _is_within_name(out: list[bytes], text: bytes, kept: int, at: int, end: int) -> bool:
+def _is_within_name(out: bytearray, text: bytes, kept: int, at: int, end: int) -> bool:
     """Return whether a full stop stands between ASCII letters or digits of the view."""
-    before = text[at - 1 : at] if at > kept else next((part for part in reversed(out) if part), b"")
+    before = text[at - 1 : at] if at > kept else out[-1:]
     after = text[end : end + 1]
     if after >= b"\x80":
         after = _RAW.get(_character(text, end), (b"", False))[0]

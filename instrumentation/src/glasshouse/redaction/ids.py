@@ -27,7 +27,9 @@ def without_ids(text: bytes) -> bytes:
     if len(text) < _HEX_DIGITS:
         return text
     words = b" " + text.translate(_WORDS_AS_A) + b" "
+    budget.share_after(len(text))
     found = _found(text, words, _HEX_SHAPE, _HEX)
+    budget.share_after(len(text))
     if text.find(b"-") >= 0:
         found += _found(text, words, _UUID_SHAPE, _UUID)
     if not found:

@@ -30,6 +30,11 @@ _TO_ESCAPE: Final = re.compile(rb'["\\\x00-\x1f]')
 _SHORT: Final = {b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t"}
 
 
+def prepare() -> None:
+    """Compile what is otherwise compiled at its first use."""
+    _STRING.prepare()
+
+
 class NotJsonError(Exception):
     """The text is no JSON, or nested too deeply."""
 
@@ -44,7 +49,7 @@ def unescape(body: bytes) -> bytes:
     """Decode the inside of a valid JSON string; a lone surrogate becomes U+FFFD."""
     if b"\\" not in body:
         return body
-    out: list[bytes] = []
+    out = bytearray()
     pos, size = 0, len(body)
     while pos < size:
         budget.step()
@@ -53,10 +58,10 @@ def unescape(body: bytes) -> bytes:
         found = _ESCAPE.match(body, at) if at >= 0 else None
         if found is None:
             break
-        out.append(body[pos : found.start()])
+        out += body[pos : found.start()]
         pos = found.end()
         if found[1] is None:
-            out.append(_SIMPLE[found[2]].encode() if found[2] in _SIMPLE else found[2])
+            out += _SIMPLE[found[2]].encode() if found[2] in _SIMPLE else found[2]
             continue
         code = int(found[1], 16)
         if 0xD800 <= code < 0xE000:
@@ -66,8 +71,9 @@ def unescape(body: bytes) -> bytes:
                 pos = low.end()
             else:
                 code = 0xFFFD
-        out.append(chr(code).encode())
-    return b"".join((*out, body[pos:]))
+        out += chr(code).encode()
+    out += body[pos:]
+    return bytes(out)
 
 
 def quote(text: bytes) -> bytes:

@@ -26,6 +26,9 @@ class LongMatch:
     def _long(self) -> Any:
         return compile_bytes(self._pattern)
 
+    def prepare(self) -> None:
+        _ = self._long
+
     def match(self, text: bytes, at: int) -> Any:
         """Return the match that begins at ``at``, or ``None``."""
         if len(text) - at <= _SHORT:

@@ -127,6 +127,7 @@ class Values:
 
     def at(self, text: bytes, i: int, name: Name) -> Value:
         """Read the value that begins at ``i``."""
+        budget.step()
         size = len(text)
         read = _READ.match(text, i, i + LOOK)
         if read is not None and _reads(read[1]):
@@ -237,6 +238,7 @@ class Values:
         if end < 0:
             return None
         whole = text[opening : end + 1]
+        budget.share_after(len(whole))
         if is_placeholder(whole):
             return Value(end + 1, end + 1)
         start, stop = opening + 1, end
