@@ -4,7 +4,6 @@ import asyncio
 import random
 import re
 import sys
-import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -192,21 +191,8 @@ def test_a_long_match_is_that_of_re(
 
 
 def test_marks_are_all_there_are() -> None:
-    expected = {code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"}
+    expected = {
+        code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"
+    }
     found = re.compile(f"[{''.join(emails._marks())}]")
     assert {code for code in range(sys.maxunicode + 1) if found.match(chr(code))} == expected
-
-
-def test_another_thread_has_its_turn_within_one_text(redactor: Redactor) -> None:
-    """With the switch of Python's own out of the way, which would give it one in any case."""
-    before, began, ended = sys.getswitchinterval(), threading.Event(), threading.Event()
-    other = threading.Thread(target=lambda: (began.wait(60), ended.set()))
-    sys.setswitchinterval(1000)
-    try:
-        other.start()
-        began.set()
-        redactor.text("4111 1111 " * 20_000)
-        assert ended.is_set()
-    finally:
-        sys.setswitchinterval(before)
-        other.join()
