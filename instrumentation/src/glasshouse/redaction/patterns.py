@@ -94,7 +94,7 @@ class Pattern:
 def compile_pattern(pattern: str, *, captures: bool = True) -> Pattern:
     """Return a compiled pattern; texts are bytes of UTF-8.
 
-    captures: whether it tells groups; without, it is smaller, and faster where it matches.
+    captures: whether it has groups; without, it is smaller, and faster where it matches.
 
     Raises:
         PatternError: says what is wrong.
