@@ -19,6 +19,7 @@ from typing import Any
 
 import procrastinate.worker
 import pytest
+import re2  # pyright: ignore[reportMissingTypeStubs]  # it has no types
 from opentelemetry._logs import LogRecord
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.distro import OpenTelemetryDistro
@@ -52,7 +53,6 @@ from glasshouse.delivery import exporter_arguments
 from glasshouse.distro import _LOADER
 from glasshouse.forks import INSTANCE, forget_counts, keep_given_instance
 from glasshouse.guard.endpoints import endpoint_of
-from glasshouse.redaction.patterns import compile_pattern
 
 SOURCES = Path(glasshouse.__file__).parent
 
@@ -416,7 +416,13 @@ def test_records_that_skip_their_constructors_have_all_its_fields() -> None:
 
 
 def test_an_expression_of_re2_searches_through_what_is_put_in() -> None:
-    assert vars(type(compile_pattern("a"))).keys() >= {"_regexp"}
+    assert vars(type(re2.compile("a"))).keys() >= {"_regexp"}
+    anchors = {"UNANCHORED", "ANCHOR_START", "ANCHOR_BOTH"}
+    assert vars(re2._Anchor).keys() >= anchors
+    assert re2.compile("(a)|b")._regexp.Match(re2._Anchor.UNANCHORED, b"xb", 0, 2) == [
+        (1, 2),
+        (-1, -1),
+    ]
 
 
 def test_exporters_take_what_makes_their_outcome_known() -> None:

@@ -1,20 +1,30 @@
 """A bound on the processor time that a record takes, for a thread that must not wait.
 
-The loops of the engine ask for it at each candidate. On all other threads there is none, and asking
-costs next to nothing.
+The loops of the engine ask for it at each candidate. On all other threads there is none; these hand
+the interpreter to others now and then, of which one may run an event loop. To let each other wait
+for Python's own 5 ms would stop a loop for that long at each of its system calls.
 """
 
+import re
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+
+from glasshouse.event_loops import is_on_loop
 
 # So many candidates has an ordinary record at the most, such as an exception with a traceback in
 # frames: it is never cut, however slow the machine.
 FREE: Final = 400
 # So many pass between two readings of the clock, which costs more than to ask.
 _BETWEEN: Final = 8
+# How much processor time to take before others get their turn, and how long to wait for them. A
+# wait of no length would be over before another thread wakes up.
+SLICE_S: Final = 0.0005
+_PAUSE_S: Final = 1e-6
+# Bytes that one call of C reads before it is asked again.
+STRETCH: Final = 32 << 10
 
 
 class OutOfTimeError(BaseException):
@@ -63,6 +73,9 @@ class Budget:
 
 class _OnThisThread(threading.local):
     budget: Budget | None = None
+    # Until the clock is read again; and what it was when others had their turn.
+    left = _BETWEEN
+    since = 0.0
 
 
 _on_this_thread: Final = _OnThisThread()
@@ -74,9 +87,57 @@ def ask(candidates: int = 1) -> None:
     Raises:
         OutOfTimeError: if this thread has a budget, and spent it.
     """
-    budget = _on_this_thread.budget
+    here = _on_this_thread
+    budget = here.budget
     if budget is not None:
         budget.asked(candidates)
+    elif here.left:
+        here.left -= 1
+    else:
+        share()
+
+
+def step() -> None:
+    """Go on with something that is no candidate, and takes less."""
+    here = _on_this_thread
+    if here.left:
+        here.left -= 1
+    else:
+        share()
+
+
+def share() -> None:
+    """Hand the interpreter over, if this thread has had it for a while and may wait."""
+    here = _on_this_thread
+    here.left = _BETWEEN
+    now = time.thread_time()
+    if now - here.since > SLICE_S:
+        if here.budget is None and not is_on_loop():
+            time.sleep(_PAUSE_S)
+        here.since = now
+
+
+def share_after(size: int) -> None:
+    """Go on after so many bytes were read in one call of C."""
+    if size > STRETCH:
+        share()
+
+
+def stretches(size: int, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield the places of a long text, a stretch after the other; others get their turn between."""
+    while size - start > STRETCH:
+        yield start, start + STRETCH
+        start += STRETCH
+        share()
+    yield start, size
+
+
+def has_any(one_of: re.Pattern[bytes], text: bytes) -> bool:
+    """Return whether a text has a character that this pattern matches, which is a class."""
+    search: Callable[..., Any] = one_of.search
+    if len(text) <= STRETCH:
+        return search(text) is not None
+    return any(search(text, start, end) is not None for start, end in stretches(len(text)))
 
 
 @contextmanager

@@ -6,9 +6,9 @@ it is.
 """
 
 import re
-import sys
 import unicodedata
 from functools import cache
+from itertools import chain
 from typing import Final, NamedTuple
 
 from glasshouse.redaction import budget
@@ -24,6 +24,8 @@ NEAR_EMAIL: Final = (
     r"[\p{L}\p{N}\p{M}_+-][\p{L}\p{N}\p{M}._+-]{0,63}@[\p{L}\p{N}\p{M}-]+(?:\.[\p{L}\p{N}\p{M}-]+)*"
 )
 _LONGEST_LOCAL: Final = 64
+# Characters that are read at once.
+_LONGEST_HOST: Final = 4096
 # Read only in a local part that ends with one of them.
 _ODD: Final = "!$*^{}~"
 
@@ -41,8 +43,8 @@ class Span(NamedTuple):
     def end(self, group: int = 0) -> int:
         return self.group[1] if group and self.group else self.finish
 
-    def groups(self) -> tuple[bool, ...]:
-        return (True,) if self.group else ()
+    def hit(self) -> tuple[int, int]:
+        return self.group or (self.begin, self.finish)
 
 
 class EmailPattern:
@@ -79,9 +81,14 @@ class EmailReader:
         text = self._text
         low = self._character(pos) if self._wide else pos
         grammar = _grammar(wide=self._wide)
-        for found in grammar.host.finditer(text, low):
+        after = low
+        while (at := text.find("@", after)) >= 0:
             budget.ask()
-            at = found.start()
+            found = grammar.host.match(text, at, at + _LONGEST_HOST)
+            if found is None:
+                after = at + 1
+                continue
+            end = after = _end_of(found, grammar, text)
             if at <= low:
                 continue
             last = text[at - 1]
@@ -89,11 +96,10 @@ class EmailReader:
             start = self._local(grammar, low, at, odd=odd)
             if start < 0:
                 continue
-            end = found.end()
             if self._near:
                 if odd or found[1]:
                     continue
-            elif not found[1] and "." not in found[0]:
+            elif not found[1] and text.find(".", at, end) < 0:
                 if odd or start == low or text[start - 1] != "<" or text[end : end + 1] != ">":
                     continue
                 return self._span(start - 1, end + 1, inner=True)
@@ -144,8 +150,28 @@ class _Grammar(NamedTuple):
     """``local`` and ``odd`` match a text that is written backwards."""
 
     host: re.Pattern[str]
+    more: re.Pattern[str]
+    """What goes on with a host that is longer than most."""
     local: re.Pattern[str]
     odd: re.Pattern[str]
+
+
+def _end_of(found: re.Match[str], grammar: _Grammar, text: str) -> int:
+    """Return where a host ends of which not all was read at once."""
+    end, limit = found.end(), found.start() + _LONGEST_HOST
+    # A dot counts if a label follows.
+    while not found[1] and limit - 1 <= end < len(text):
+        budget.share()
+        limit = end + _LONGEST_HOST
+        more = grammar.more.match(text, end, limit)
+        end = more.end() if more else end
+    return end
+
+
+def prepare() -> None:
+    """Compile what is otherwise compiled at its first use."""
+    for wide in (False, True):
+        _made_grammar(wide=wide)
 
 
 def _grammar(*, wide: bool) -> _Grammar:
@@ -157,23 +183,28 @@ def _grammar(*, wide: bool) -> _Grammar:
 def _made_grammar(*, wide: bool) -> _Grammar:
     if wide:
         # `re` has no \p{M}; letters and numbers are its \w without the underscore.
-        marks = "".join(_ranges("M"))
+        marks = "".join(_marks())
         label, word = rf"(?:[^\W_]|[-{marks}])", rf"[\w.+{marks}-]"
         odd = rf"[\w.+!$*^{{}}~{marks}-]"
     else:
         label, word, odd = "[0-9A-Za-z-]", r"[\w.+-]", r"[\w.+!$*^{}~-]"
     return _Grammar(
         re.compile(rf"@(?:{label}+(?:\.{label}+)*|{_LITERAL})"),
+        re.compile(rf"(?:\.?{label}+)*"),
         re.compile(word + "+"),
         re.compile(odd + "+"),
     )
 
 
-def _ranges(category: str) -> list[str]:
+# Nothing but ideographs, private and unassigned characters lies between and behind.
+_MAY_BE_MARKS: Final = (range(0x300, 0x20000), range(0xE0000, 0xE1000))
+
+
+def _marks() -> list[str]:
     ranges: list[str] = []
     first = last = -2
-    for code in range(sys.maxunicode + 1):
-        if unicodedata.category(chr(code))[0] != category:
+    for code in chain(*_MAY_BE_MARKS):
+        if unicodedata.category(chr(code))[0] != "M":
             continue
         if code != last + 1:
             if first >= 0:
@@ -225,8 +256,10 @@ def _address(text: bytes, start: int, end: int, *, private: bool) -> int | None:
     if text[at + 1] == 0x5B:
         return end if b"." in text[at:end] or b":" in text[at:end] else None
     labels = text[at + 1 : end].split(b".")
+    budget.share_after(end - at)
     if not all(labels):
         return None
+    budget.share_after(end - at)
     while True:
         last = labels[-1]
         kept = last.split(b"-")[0]
@@ -256,7 +289,9 @@ def _is_domain(local: bytes, labels: list[bytes], *, private: bool) -> bool:
         return False
     if last in _NO_DOMAINS or (not private and last in _PRIVATE_DOMAINS):
         return False
-    if any(label.startswith(b"-") or label.endswith(b"-") for label in labels):
+    host = b".".join(labels)
+    budget.share_after(len(host))
+    if host[:1] == b"-" or host[-1:] == b"-" or b".-" in host or b"-." in host:
         return False
     # What Java prints for an object: a class, @ and the hash.
     kind = local.rsplit(b".", 1)[-1]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from glasshouse.redaction import budget, times
+from glasshouse.redaction import budget, emails, json_text, times
 from glasshouse.redaction.arguments import joined, mask
 from glasshouse.redaction.ascii import DIGITS, are_digits, only_digits
 from glasshouse.redaction.context import Context
@@ -22,6 +22,7 @@ from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, sp
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
 from glasshouse.redaction.named import find_named
 from glasshouse.redaction.pairs import Pairs
+from glasshouse.redaction.patterns import LatePattern
 from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import Policy, Rule
 from glasshouse.redaction.tokens import decoded_text, looks_like_jwt
@@ -33,6 +34,19 @@ from glasshouse.redaction.vendor_tokens import VendorTokens
 MOST_KEYS: Final = 4096
 LONGEST_CACHED_KEY: Final = 256
 _CONTINUATION: Final = frozenset(range(0x80, 0xC0))
+
+# Such as most services log, and none of it the same to the looks before a pattern.
+_ORDINARY: Final = (
+    b"GET /payments/4711/items?page=2&sort=name HTTP/1.1",
+    b"https://shop.example.com/search?q=blue%20shoes&from=2026-11-25T10:11:12Z",
+    b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0",
+    b"SELECT id, name FROM orders WHERE state = $1 AND created > '2026-11-25' LIMIT 50",
+    b"order 4111222233 of customer 12345 took 12.5 ms: 3 items, phone number checked",
+    "Zahlung für Bestellung 1234567890 geprüft, 27,90 €, key: none".encode(),
+    b"mail to jane@example.com and 10.1.2.3, token=none",
+    "post an é@bücher.example".encode(),
+    b'{"name": "value", "count": 1234567, "list": [1, "two"]}',
+)
 
 # Called with the name of each rule that matched.
 Count = Callable[[str], None]
@@ -74,6 +88,22 @@ class Engine:
         self._list_rules = sum(
             1 << place for place, rule in enumerate(policy.rules) if rule.in_lists
         )
+
+    def prepare(self) -> None:
+        """Compile what is otherwise compiled at its first use, on whatever thread that is.
+
+        RE2 keeps the interpreter meanwhile, so that no thread of its own could do it unnoticed.
+        """
+        self._triggers.prepare()
+        self._pairs.prepare()
+        for rule in self._policy.rules:
+            if isinstance(rule.pattern, LatePattern):
+                rule.pattern.prepare()
+        emails.prepare()
+        json_text.prepare()
+        # RE2 makes half of a pattern, and its first states, in the first search.
+        for text in _ORDINARY:
+            self.text(NO_KEY, text)
 
     def pseudonym_secret(self) -> bytes:
         """Return the secret that pseudonyms are made with at present."""
@@ -148,6 +178,7 @@ class Engine:
         self, key: KeyInfo, text: bytes, count: Count = _ignore, depth: int = 0
     ) -> bytes | None:
         """Return a text redacted; ``None`` without a change."""
+        budget.step()
         limits = self._policy.limits
         if len(text) > limits.max_bytes:
             count(UNCHECKED_RULE)
@@ -274,16 +305,10 @@ class Engine:
             if match is None:
                 break
             budget.ask()
-            start, end = match.start(), match.end()
-            for group, value in enumerate(match.groups(), 1):
-                if value is not None:
-                    start, end = match.start(group), match.end(group)
-                    break
+            start, end = match.hit()
             if rule.rescan and start == match.start() and not _may_start(rule, text, start):
                 # No start is good until the character before it is.
-                pos = start + 1
-                while pos < size and not _may_start(rule, text, pos):
-                    pos += 1
+                pos = _next_start(rule, text, start + 1)
                 continue
             found = self._check(rule, key, text, start, end)
             if found is None:
@@ -396,6 +421,15 @@ def _next_character(text: bytes, at: int) -> int:
 
 def _may_start(rule: Rule, text: bytes, at: int) -> bool:
     return at == 0 or text[at - 1] not in rule.not_preceded_by
+
+
+def _next_start(rule: Rule, text: bytes, at: int) -> int:
+    """Return the next place from ``at`` on before which the rule allows what stands there."""
+    for start, end in budget.stretches(len(text), at - 1):
+        found = rule.may_precede.search(text, start, end)
+        if found is not None:
+            return found.end()
+    return len(text)
 
 
 def _fits_before(rule: Rule, text: bytes, start: int) -> bool:

@@ -5,7 +5,7 @@ Escapes, encodings and look-alikes read as what they stand for. Go's engine does
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from glasshouse.redaction import budget
@@ -44,6 +44,8 @@ def _start() -> re.Pattern[bytes]:
 
 
 _START: Final = _start()
+# A character of UTF-8 has no more bytes, nor a sign with what makes it one.
+_LONGEST_START: Final = 4
 _ANSI: Final = rb"\[[0-9;:?]{0,32}[A-Za-z]"
 # A run of backslashes; a longer one is none.
 _ESCAPE: Final = re.compile(
@@ -78,10 +80,13 @@ _Found = tuple[bytes, int]
 class View:
     """``text`` is what the rules see. An atom is a stretch of the original that reads otherwise."""
 
-    def __init__(self, text: bytes, atoms: Sequence[tuple[int, int, int, int]]) -> None:
+    def __init__(
+        self, text: bytes, atoms: Sequence[tuple[int, int, int, int]], places: Sequence[int]
+    ) -> None:
         self.text = text
         self._atoms = atoms
-        self._places = [atom[0] for atom in atoms]
+        # Where they begin in the view.
+        self._places = places
 
     def back(self, edits: Sequence[Edit]) -> list[Edit]:
         """Turn places of the view into places of the text it was made of.
@@ -161,11 +166,11 @@ def fold(text: bytes) -> View | None:
         0x5C in text or 0x25 in text or 0x26 in text or 0x23 in text or 0x1B in text
     ):
         return None
-    out: list[bytes] = []
+    out = bytearray()
     atoms: list[tuple[int, int, int, int]] = []
+    places: list[int] = []
     kept = size = 0
-    for start in _START.finditer(text):
-        at = start.start()
+    for at in _starts(text):
         if at < kept:
             continue
         budget.ask()
@@ -180,21 +185,36 @@ def fold(text: bytes) -> View | None:
         ):
             continue
         size += at - kept
-        out += (text[kept:at], read)
+        out += text[kept:at]
+        out += read
         atoms.append((size, len(read), at, end))
+        places.append(size)
         size += len(read)
         kept = end
     if not atoms:
         return None
-    return View(b"".join((*out, text[kept:])), atoms)
+    out += text[kept:]
+    return View(bytes(out), atoms, places)
+
+
+def _starts(text: bytes) -> Iterator[int]:
+    """Yield where atoms may begin."""
+    if len(text) <= budget.STRETCH:
+        yield from (found.start() for found in _START.finditer(text))
+        return
+    for start, end in budget.stretches(len(text)):
+        for found in _START.finditer(text, start, min(len(text), end + _LONGEST_START)):
+            if found.start() >= end:
+                break
+            yield found.start()
 
 
 _STOPS: Final = frozenset(stop.encode() for stop in STOPS)
 
 
-def _is_within_name(out: list[bytes], text: bytes, kept: int, at: int, end: int) -> bool:
+def _is_within_name(out: bytearray, text: bytes, kept: int, at: int, end: int) -> bool:
     """Return whether a full stop stands between ASCII letters or digits of the view."""
-    before = text[at - 1 : at] if at > kept else next((part for part in reversed(out) if part), b"")
+    before = text[at - 1 : at] if at > kept else out[-1:]
     after = text[end : end + 1]
     if after >= b"\x80":
         after = _RAW.get(_character(text, end), (b"", False))[0]

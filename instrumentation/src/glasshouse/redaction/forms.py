@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from glasshouse.redaction.ascii import DIGITS, LOWER
+from glasshouse.redaction.ascii import DIGITS, LOWER, characters
 
 # Letters in a case that words have: lower, UPPER, Capital, camelCase; blanks and marks between.
 # A part of more than 20 letters is random.
@@ -76,7 +76,7 @@ def is_not_path(value: bytes) -> bool:
 
 def is_lower_and_digit(value: bytes) -> bool:
     """Return whether a value is a password of any kind, and no method's name in capitals."""
-    found = set(value)
+    found = characters(value)
     return bool(found & LOWER and found & DIGITS)
 
 

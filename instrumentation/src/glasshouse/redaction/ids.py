@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import ALNUM
 
 _WORDS_AS_A: Final = bytes(0x41 if c in ALNUM else 0x20 for c in range(256))
@@ -26,13 +27,16 @@ def without_ids(text: bytes) -> bytes:
     if len(text) < _HEX_DIGITS:
         return text
     words = b" " + text.translate(_WORDS_AS_A) + b" "
+    budget.share_after(len(text))
     found = _found(text, words, _HEX_SHAPE, _HEX)
+    budget.share_after(len(text))
     if text.find(b"-") >= 0:
         found += _found(text, words, _UUID_SHAPE, _UUID)
     if not found:
         return text
     blanked = bytearray(text)
     for start, end in found:
+        budget.step()
         blanked[start:end] = _BLANK * (end - start)
     return bytes(blanked)
 
@@ -45,6 +49,7 @@ def _found(
     # The blank before the text makes a place in `words` that of the character behind it.
     at = words.find(shape)
     while at >= 0:
+        budget.step()
         end = at + size
         if form.fullmatch(text, at, end) and not text[at:end].replace(b"-", b"").isdigit():
             found.append((at, end))

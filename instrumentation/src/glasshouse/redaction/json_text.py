@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from glasshouse.redaction import budget
 from glasshouse.redaction.keys import NO_KEY, KeyInfo
+from glasshouse.redaction.long_match import LongMatch
 from glasshouse.redaction.parts import (
     KIND,
     SECRET,
@@ -19,14 +20,19 @@ _SPACE: Final = b" \t\r\n"
 _LAST_BLANK: Final = 0x20
 _SKIP: Final = re.compile(rb"[ \t\r\n]*")
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*|[0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_STRING: Final = re.compile(
-    rb'"([^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*)"'
+_STRING: Final = LongMatch(
+    r'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*"'
 )
 _WORD: Final = re.compile(rb"true|false|null")
 _ESCAPE: Final = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _SIMPLE: Final = {b"b": "\b", b"f": "\f", b"n": "\n", b"r": "\r", b"t": "\t"}
 _TO_ESCAPE: Final = re.compile(rb'["\\\x00-\x1f]')
 _SHORT: Final = {b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t"}
+
+
+def prepare() -> None:
+    """Compile what is otherwise compiled at its first use."""
+    _STRING.prepare()
 
 
 class NotJsonError(Exception):
@@ -43,16 +49,19 @@ def unescape(body: bytes) -> bytes:
     """Decode the inside of a valid JSON string; a lone surrogate becomes U+FFFD."""
     if b"\\" not in body:
         return body
-    out: list[bytes] = []
+    out = bytearray()
     pos, size = 0, len(body)
     while pos < size:
-        found = _ESCAPE.search(body, pos)
+        budget.step()
+        # Not by a pattern, which would read slowly to the next one.
+        at = body.find(b"\\", pos)
+        found = _ESCAPE.match(body, at) if at >= 0 else None
         if found is None:
             break
-        out.append(body[pos : found.start()])
+        out += body[pos : found.start()]
         pos = found.end()
         if found[1] is None:
-            out.append(_SIMPLE[found[2]].encode() if found[2] in _SIMPLE else found[2])
+            out += _SIMPLE[found[2]].encode() if found[2] in _SIMPLE else found[2]
             continue
         code = int(found[1], 16)
         if 0xD800 <= code < 0xE000:
@@ -62,20 +71,23 @@ def unescape(body: bytes) -> bytes:
                 pos = low.end()
             else:
                 code = 0xFFFD
-        out.append(chr(code).encode())
-    return b"".join((*out, body[pos:]))
+        out += chr(code).encode()
+    out += body[pos:]
+    return bytes(out)
 
 
 def quote(text: bytes) -> bytes:
     """Write a JSON string."""
 
     def escaped(match: re.Match[bytes]) -> bytes:
+        budget.step()
         c = match.group()
         if c in (b'"', b"\\"):
             return b"\\" + c
         return _SHORT.get(c) or b"\\u00%02x" % c[0]
 
-    return b'"' + _TO_ESCAPE.sub(escaped, text) + b'"'
+    parts = (text[start:end] for start, end in budget.stretches(len(text)))
+    return b'"' + b"".join(_TO_ESCAPE.sub(escaped, part) for part in parts) + b'"'
 
 
 # What the walk asks of the engine: the value of a string under a key, of a number, of a name.
@@ -197,9 +209,9 @@ class Walk:
         if first == b'"':
             found = _STRING.match(text, at)
             assert found is not None  # noqa: S101 (checked by _check)
-            content = unescape(found[1])
-            changed = self._on_string(key, content) if content else None
             end = found.end()
+            content = unescape(text[at + 1 : end - 1])
+            changed = self._on_string(key, content) if content else None
         elif first in b"-0123456789":
             number = _NUMBER.match(text, at)
             assert number is not None  # noqa: S101 (checked by _check)
@@ -260,7 +272,8 @@ class Walk:
         """Return what the string at ``at`` holds, and its end."""
         found = _STRING.match(self._text, at)
         assert found is not None  # noqa: S101 (checked by _check)
-        return unescape(found[1]), found.end()
+        end = found.end()
+        return unescape(self._text[at + 1 : end - 1]), end
 
     def _end(self, at: int) -> int:
         return self._check(at, -len(self._text))

@@ -52,8 +52,8 @@ def find_named(rule: Rule, names: SecretNames, masks: Masks, text: bytes) -> lis
 
 
 def _value(rule: Rule, match: Any) -> tuple[int, int]:
-    for group, found in enumerate(match.groups(), 1):
-        if found is not None and group != rule.name_group:
+    for group in range(1, rule.pattern.groups + 1):
+        if group != rule.name_group and match.start(group) >= 0:
             return match.span(group)
     return _NOTHING
 

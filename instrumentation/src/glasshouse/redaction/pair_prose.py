@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from glasshouse.redaction.ascii import ALNUM, LOWER, UPPER
+from glasshouse.redaction.ascii import ALNUM, LOWER, UPPER, characters
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_names import Name
 from glasshouse.redaction.pair_values import Value
@@ -30,6 +30,7 @@ LONGEST_NUMBER: Final = 4
 FEWEST_MIXED: Final = 6
 FEWEST_MIXED_CASE: Final = 16
 
+_OF_SECRETS: Final = ALNUM | frozenset(b"+/=_-")
 _CODE: Final = frozenset(
     (b"await", b"yield", b"return", b"lambda", b"async", b"function", b"typeof", b"not")
 )
@@ -60,11 +61,11 @@ def looks_secret(value: bytes) -> bool:
     """Return whether a value that stands in a sentence can be believed to be a secret."""
     if is_mixed(value):
         return len(value) >= FEWEST_MIXED and _VERSION.fullmatch(value) is None
-    found = set(value)
+    found = characters(value)
     return (
         len(value) >= FEWEST_MIXED_CASE
         and bool(found & UPPER and found & LOWER)
-        and all(c in ALNUM or c in b"+/=_-" for c in value)
+        and found <= _OF_SECRETS
     )
 
 

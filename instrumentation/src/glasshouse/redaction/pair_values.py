@@ -3,7 +3,9 @@
 import re
 from typing import Final, NamedTuple
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import ALNUM, DIGITS
+from glasshouse.redaction.long_match import LongMatch
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_names import MOST_BLANKS, Name
@@ -17,6 +19,7 @@ LONGEST_OVER_LINES: Final = 512
 MOST_LINES: Final = 8
 MOST_NESTED: Final = 16
 LOOK_BACK: Final = 256
+BACKSLASH: Final = 0x5C
 
 _BLANKS: Final = frozenset(b" \t")
 _QUOTES: Final = frozenset(b"\"'`")
@@ -75,11 +78,11 @@ _FORM_PAIR: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.\-\[\]%]{0,62}[=;]")
 _SPECIAL: Final = re.compile(rb"[\[\]{}()\"'\n]")
 # The rest of a literal that closes in its line.
 _LITERALS: Final = {
-    0x22: re.compile(rb'[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"'),
-    0x27: re.compile(rb"[^'\\\r\n]*(?:\\[^\r\n][^'\\\r\n]*)*'"),
+    0x22: LongMatch(r'[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"'),
+    0x27: LongMatch(r"[^'\\\r\n]*(?:\\[^\r\n][^'\\\r\n]*)*'"),
 }
-# A quote with the backslashes before it, or the end of a line.
-_STOPS: Final = {c: re.compile(rb"\\*%c|[\r\n]" % c) for c in b"\"'`"}
+# A quote, or the end of a line.
+_STOPS: Final = {c: re.compile(rb"[%c\r\n]" % c) for c in b"\"'`"}
 _INDENT: Final = re.compile(rb"[ \t]*")
 
 
@@ -124,6 +127,7 @@ class Values:
 
     def at(self, text: bytes, i: int, name: Name) -> Value:
         """Read the value that begins at ``i``."""
+        budget.step()
         size = len(text)
         read = _READ.match(text, i, i + LOOK)
         if read is not None and _reads(read[1]):
@@ -234,6 +238,7 @@ class Values:
         if end < 0:
             return None
         whole = text[opening : end + 1]
+        budget.share_after(len(whole))
         if is_placeholder(whole):
             return Value(end + 1, end + 1)
         start, stop = opening + 1, end
@@ -276,6 +281,7 @@ class Values:
                 end = closed + 1
         expected: list[int] = []
         while end < size:
+            budget.step()
             masked = self._masks.end(text, end)
             if masked >= 0:
                 end = masked
@@ -377,6 +383,7 @@ class Values:
             i += 2 if text[i : i + 2] == b"\r\n" else 1
         start = end = -1
         while i < size:
+            budget.step()
             blanks = _INDENT.match(text, i)
             first = blanks.end() if blanks else i
             stop = _line_end(text, first)
@@ -432,15 +439,33 @@ def _line_end(text: bytes, at: int) -> int:
     return found.end() if found else at
 
 
+def _next(one_of: re.Pattern[bytes], text: bytes, at: int) -> int:
+    """Return the next place of a character of a class, or -1."""
+    budget.step()
+    for start, end in budget.stretches(len(text), at):
+        found = one_of.search(text, start, end)
+        if found is not None:
+            return found.start()
+    return -1
+
+
+def _slashes_before(text: bytes, at: int, low: int) -> int:
+    """Return how many backslashes stand directly before a place, not before ``low``."""
+    if at == low or text[at - 1] != BACKSLASH:
+        return 0
+    before = text[low:at]
+    return len(before) - len(before.rstrip(b"\\"))
+
+
 def _closing_quote(text: bytes, start: int, quote: int, slashes: int) -> int:
     """Return the end of a value that began after a quote with so many backslashes before it."""
     lines, crossed, at = 0, -1, start
     stops = _STOPS[quote]
     while True:
-        found = stops.search(text, at)
-        if found is None:
+        begin = at
+        i = _next(stops, text, at)
+        if i < 0:
             return len(text) if crossed < 0 else crossed
-        i = found.end() - 1
         at = i + 1
         if text[i] in b"\r\n":
             if slashes > 0:
@@ -453,7 +478,7 @@ def _closing_quote(text: bytes, start: int, quote: int, slashes: int) -> int:
             continue
         if crossed >= 0 and i - start > LONGEST_OVER_LINES:
             return crossed
-        run = i - found.start()
+        run = _slashes_before(text, i, begin)
         if slashes > 0:
             if run <= slashes:
                 return i - run
@@ -479,11 +504,11 @@ def _closing_bracket(text: bytes, opening: int) -> tuple[int, bool]:
     lines = 0
     unclosed = b""  # the quotes that do not close in this line
     while True:
-        found = _SPECIAL.search(text, at)
-        if found is None:
+        place = _next(_SPECIAL, text, at)
+        if place < 0:
             return len(text), False
-        at = found.end()
-        c = text[at - 1]
+        at = place + 1
+        c = text[place]
         if c == 0x0A:
             lines += 1
             unclosed = b""

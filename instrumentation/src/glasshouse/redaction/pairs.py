@@ -55,6 +55,8 @@ _COMMANDS: Final = ("pass", "auth")
 _QUERY: Final = re.compile(rb"[?&;#]")
 LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
+# What may stand between the words of a name; of ASCII alone, which is a smaller program.
+_SIGNS: Final = "[\\x00-/:-@\\[-`{-\\x7f]*"
 
 
 # One search holds the interpreter: it reads so much of a text, and again at what it ended in.
@@ -97,11 +99,15 @@ class Pairs:
         entries = [entry for rule in self._keys if rule.query for entry in rule.entries]
         return _any_of(entries) if entries else None
 
+    def prepare(self) -> None:
+        """Compile what is otherwise compiled at its first use."""
+        _ = self._anywhere, self._queried
+
     def may_be_in(self, text: bytes, *, query: bool = False) -> bool:
         """Return whether a word is in the text that any name of a pair must hold."""
         if not text.isascii() or self._anywhere.search(text) is not None:
             return True
-        if self._queried is None or not (query or _QUERY.search(text)):
+        if self._queried is None or not (query or budget.has_any(_QUERY, text)):
             return False
         return self._queried.search(text) is not None
 
@@ -123,6 +129,7 @@ class Pairs:
 
         def take(name: Name, start: int, end: int) -> int:
             content = text[start:end]
+            budget.share_after(len(content))
             if (
                 start < end
                 and not self._masks.is_inside(text, start, end)
@@ -299,12 +306,12 @@ class Pairs:
 
 
 def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
-    """Compile what finds any spelling of the entries, and little else."""
+    """Compile what finds any spelling of the entries in texts of ASCII, and little else."""
     begun, capital, glued = set[str](), set[str](), set[str]()
     for place, name in entries:
         if not name.isascii():
             continue
-        body = "[^A-Za-z0-9]*".join(name.split("_"))
+        body = _SIGNS.join(name.split("_"))
         if place == "glued":
             glued.add(body)
             continue
@@ -315,7 +322,7 @@ def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
     ways = ["(?:^|[^A-Za-z])(?i:" + "|".join(sorted(begun)) + ")", *sorted(capital)]
     if glued:
         ways.append("(?i:" + "|".join(sorted(glued)) + ")")
-    return compile_pattern("|".join(ways))
+    return compile_pattern("|".join(ways), captures=False)
 
 
 def _normal(name: bytes) -> bytes:

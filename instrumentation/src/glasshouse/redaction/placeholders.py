@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from glasshouse.redaction.ascii import ALNUM, DIGITS
+from glasshouse.redaction.ascii import ALNUM, DIGITS, characters
 from glasshouse.redaction.names import normalise
 from glasshouse.redaction.pair_words import ALGORITHMS, SECRETIVE, SOURCES
 
@@ -60,7 +60,7 @@ _RESOLVERS: Final = frozenset(
 
 def is_mixed(text: bytes) -> bool:
     """Return whether a letter and a digit are in it."""
-    found = set(text)
+    found = characters(text)
     return bool(found & DIGITS) and bool(found & (ALNUM - DIGITS))
 
 

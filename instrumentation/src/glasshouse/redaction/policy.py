@@ -153,6 +153,11 @@ class Rule:
     replacement: Replacement
     in_lists: bool
 
+    @late_property
+    def may_precede(self) -> re.Pattern[bytes]:
+        """Matches any character but those of `not_preceded_by`."""
+        return re.compile(b"[^%b]" % re.escape(bytes(sorted(self.not_preceded_by))), re.DOTALL)
+
     @property
     def context_words(self) -> tuple[bytes, ...]:
         return self.context.words

@@ -125,6 +125,10 @@ class Redactor:
 
         return BoundedRedactor(self, count_cut, characters)
 
+    def prepare(self) -> None:
+        """Make now what is otherwise made at its first use, which takes longer than a text."""
+        self._engine.prepare()
+
     def text(self, text: str) -> str:
         """Return ``text`` without what is sensitive in it; the same object if there is nothing."""
         return self._string("", text)
@@ -300,7 +304,7 @@ def _default() -> Redactor:
     disabled = os.environ.get(DISABLED_VARIABLE, "")
     current_hmac_key()  # an unusable one is no fault of the policy
     try:
-        return Redactor.load(
+        redactor = Redactor.load(
             Path(path) if path else None,
             key=current_hmac_key,
             disable=[name.strip() for name in disabled.split(",") if name.strip()],
@@ -313,6 +317,8 @@ def _default() -> Redactor:
         raise OwnKeyError(f"{OWN_KEYS_VARIABLE}: {error}") from None
     except PolicyError as error:
         raise PolicyError(f"{POLICY_VARIABLE}: {error}" if path else str(error)) from None
+    redactor.prepare()
+    return redactor
 
 
 def _own_keys() -> list[str]:

@@ -5,7 +5,7 @@ import binascii
 import re
 from typing import Final
 
-from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER
+from glasshouse.redaction.ascii import DIGITS, LOWER, UPPER, characters
 
 # Words of one case each, with single signs between them, perhaps a short number at the end:
 # validation-error-12, protocol2.
@@ -14,6 +14,7 @@ _NUMBERED_WORDS: Final = re.compile(
     rb"((?:[-_./:|]?[0-9]{1,5})?)[.:]*"
 )
 _LONGEST_WORD: Final = 20
+_DIGITS: Final = bytes(DIGITS)
 
 
 def is_jwt(hit: bytes) -> bool:
@@ -80,15 +81,15 @@ def is_tokenish(hit: bytes) -> bool:
     words = _NUMBERED_WORDS.fullmatch(hit)
     if words and (words[1] or (words[2] and len(hit) < _LONGEST_WORD)):
         return False
-    found = set(hit)
+    found = characters(hit)
     if found & DIGITS:
         return True
-    inner_upper = bool(set(hit[1:]) & UPPER)
+    inner_upper = bool(characters(hit[1:]) & UPPER)
     return len(hit.decode()) >= _LONGEST_WORD or (bool(found & LOWER) and inner_upper)
 
 
 def has_digit(hit: bytes) -> bool:
-    return any(c in DIGITS for c in hit)
+    return len(hit.translate(None, _DIGITS)) != len(hit)
 
 
 def is_mac(hit: bytes) -> bool:

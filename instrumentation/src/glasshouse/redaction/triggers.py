@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
 from glasshouse.redaction.ids import without_ids
 from glasshouse.redaction.keys import KeyInfo
@@ -33,6 +34,9 @@ _WORD: Final = COUNTED.index("word")
 _PAIR_SIGNS: Final = re.compile(rb"[ \t\n=:({,]")
 # Beyond these a search costs more than to try all rules that a literal stands for.
 _MOST_SEARCHES: Final = 4
+# The upper bounds of a pattern's repeats; together more than so many make it heavy.
+_BOUNDS: Final = re.compile(r"\{[0-9]*,?([0-9]+)\}")
+_MOST_REPEATS: Final = 250
 # Up to here the longest word is found faster by splitting a text.
 _SHORT_TEXT: Final = 64
 # Sets of counts, and prefixes of ids, that are remembered.
@@ -69,6 +73,12 @@ class Triggers:
         # By the prefix of an id: strings that may be in it, and beginnings of tokens.
         self._in_ids: dict[bytes, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {}
 
+    def prepare(self) -> None:
+        """Compile what is otherwise compiled at its first use."""
+        self._near.prepare()
+        for group in self._groups:
+            _ = group.united
+
     def of(self, text: bytes, key: KeyInfo) -> int:
         """Return the bits of the rules that could match ``text`` under ``key``."""
         of_an_id = _HEX_DIGITS <= len(text) <= _LONGEST_HEX_ID
@@ -87,7 +97,7 @@ class Triggers:
             possible &= ~spared
         if possible & self._near.bits:
             possible &= self._near.kept(text, key.words, possible)
-        if possible & self._pairs and _PAIR_SIGNS.search(text) is None:
+        if possible & self._pairs and not budget.has_any(_PAIR_SIGNS, text):
             possible &= ~self._pairs
         if possible & self._tokens and not self._vendor_tokens.may_match(text):
             possible &= ~self._tokens
@@ -126,6 +136,7 @@ class Triggers:
         if not text.isascii() and any(c in text for c in FOLDS_TO_ASCII):
             return among
         words = text.translate(_WORDS_AS_A)
+        budget.share_after(len(text))
         counts = (
             len(text.translate(None, NOT_DIGITS)),
             text.count(b":"),
@@ -135,6 +146,7 @@ class Triggers:
             if len(text) <= _SHORT_TEXT
             else self._steps[_WORD].reached_by_runs(words),
         )
+        budget.share_after(len(text))
         known = self._known.get(counts)
         if known is None:
             possible = self._all
@@ -176,6 +188,7 @@ class _Steps:
         low, high = 0, len(self._runs)
         while low < high:
             middle = (low + high) // 2
+            budget.share_after(len(words))
             # `in` raises an error first, to see that this is no number.
             if words.find(self._runs[middle]) >= 0:
                 low = middle + 1
@@ -224,8 +237,9 @@ class _Literals:
     def kept(self, text: bytes, possible: int, counted: int) -> int:
         """Return all bits but those of the rules of which the text holds nothing."""
         found = ~self.bits | counted
-        if self._any_short is not None and self._any_short.search(text) is not None:
+        if self._any_short is not None and budget.has_any(self._any_short, text):
             for literal, bits in self._short:
+                budget.share_after(len(text))
                 if text.find(literal) >= 0:
                     found |= bits
         if possible & self._long & ~found and self._any_long is not None:
@@ -275,16 +289,26 @@ class _Near:
             if rule.context_words
         ]
         self.bits = _all_of(bit for bit, _ in self._beside)
+        # Those with so many of the words that to ask for any of them says as much.
+        most = len({word for _, words in self._beside for word in words}) / 3
+        self._many = _all_of(bit for bit, words in self._beside if len(words) > most)
 
     # Both at the first use: there are very many words.
     @late_property
     def _each(self) -> list[tuple[int, Any]]:
-        return [(bit, compile_pattern(_standing(words))) for bit, words in self._beside]
+        return [
+            (bit, compile_pattern(_standing(words), captures=False))
+            for bit, words in self._beside
+            if bit & ~self._many
+        ]
 
     @late_property
     def _any(self) -> Any:
         every = dict.fromkeys(word for _, words in self._beside for word in words)
-        return compile_pattern(_standing(list(every)))
+        return compile_pattern(_standing(list(every)), captures=False)
+
+    def prepare(self) -> None:
+        _ = self._each, self._any
 
     def kept(self, text: bytes, words: bytes, possible: int) -> int:
         """Return all bits but those of the rules of which no word is there."""
@@ -292,6 +316,7 @@ class _Near:
             text += b" " + words
         found = 0
         if self._any.search(text) is not None:
+            found = self._many
             for bit, each in self._each:
                 if bit & possible and each.search(text) is not None:
                     found |= bit
@@ -304,7 +329,8 @@ def _standing(listed: Sequence[bytes]) -> str:
     One that begins with a capital may begin behind a letter, and any may end before a capital.
     """
     anywhere, begins, capital = list[str](), list[str](), list[str]()
-    for word in map(bytes.decode, listed):
+    # In this order those with the same beginning become one.
+    for word in map(bytes.decode, sorted(listed)):
         end = "(?:[^a-z]|$)" if word[-1].isascii() and word[-1].isalpha() else ""
         if word[0].isascii() and word[0].isalpha():
             begins.append(f"(?i:{escaped(word)}){end}")
@@ -328,27 +354,28 @@ class _Group:
         self.bits = _all_of(bit for bit, _ in rules)
         self.not_in_ids = not_in_ids
         self._patterns = [pattern for _, pattern in rules]
-        self._united: Any = None
+
+    @late_property
+    def united(self) -> Any:
+        sources = [f"(?:{one.pattern})" for one in self._patterns if hasattr(one, "pattern")]
+        if not sources:
+            return self._patterns[0]
+        return compile_pattern("|".join(sources), captures=False)
 
     def matches(self, text: bytes) -> bool:
-        if self._united is None:
-            # At the first use: it takes a while.
-            first = self._patterns[0]
-            sources = [f"(?:{one.pattern})" for one in self._patterns if hasattr(one, "pattern")]
-            self._united = compile_pattern("|".join(sources)) if sources else first
-        return self._united.search(text) is not None
+        return self.united.search(text) is not None
 
 
 def _groups(rules: Sequence[Rule]) -> list[_Group]:
     """Put together what is likely to be possible for the same texts.
 
     A rule that looks again within what it matched is one that often matches in vain, and would
-    have all others of its group tried as often.
+    have all others of its group tried as often. One that is heavy would be compiled twice.
     """
     kinds: dict[tuple[bool, bool, bool], list[tuple[int, Any]]] = {}
     groups: list[_Group] = []
     for place, rule in enumerate(rules):
-        if rule.pattern is None or rule.rescan:
+        if rule.pattern is None or rule.rescan or _is_heavy(rule.pattern):
             continue
         member = (1 << place, rule.pattern)
         if not hasattr(rule.pattern, "pattern"):
@@ -362,6 +389,12 @@ def _groups(rules: Sequence[Rule]) -> list[_Group]:
             for start in range(0, len(members), _GROUP)
         ]
     return groups
+
+
+def _is_heavy(pattern: Any) -> bool:
+    """Return whether a pattern becomes a large program: RE2 writes repeats out."""
+    source = getattr(pattern, "pattern", "")
+    return sum(int(most) for most in _BOUNDS.findall(source)) > _MOST_REPEATS
 
 
 def _all_of(bits: Iterable[int]) -> int:
