@@ -19,7 +19,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 
-from glasshouse.asgi import Message, Receive, Scope, Send, with_id_headers
+from glasshouse.asgi import ANSWERS, Message, Receive, Scope, Send, with_id_headers
 from glasshouse.context import Ids, attributes_of, current_ids, ids_of_request, with_ids
 from glasshouse.propagation import HostPropagator
 
@@ -118,8 +118,6 @@ class FastAPIRequests:
             return "a class between FastAPI and Starlette has a __call__ of its own"
         if unknown := set(config) - _OPTIONS:
             return f"telemetry has {', '.join(sorted(unknown))}"
-        if config["exclude"] is not None:
-            return "telemetry has exclude"
         if not config["tracing"]:
             return "telemetry has tracing off"
         if self._telemetry._legacy_otel(setting.stack):
@@ -143,6 +141,7 @@ class Recorder:
         self._run = run
         self._request_key: str = telemetry._REQUEST_TELEMETRY_KEY
         self._methods: frozenset[str] = native._known_methods
+        self._exclude: Callable[[Scope], object] | None = config["exclude"]
         self._tracer: Any = native._get_tracer(provider=setting.tracers)
         self._operations: Any = self._tracer if config["operation_spans"] else None
         self._logger: Any = None
@@ -173,6 +172,14 @@ class Recorder:
         if outer.is_recording():
             # Somebody records around this application, and has not read the headers.
             outer.set_attributes(attributes_of(with_ids(ids, Context())))
+        if self._exclude is not None:
+            token = otel_context.attach(with_ids(ids))
+            try:
+                if self._exclude(scope):
+                    await self._pass(app, scope, receive, send, ids)
+                    return
+            finally:
+                otel_context.detach(token)
 
         original = scope.get("method", "")
         method = original if original in self._methods else "_OTHER"
@@ -282,6 +289,25 @@ class Recorder:
                 )
             record.data = None
             record._exceptions.clear()
+            otel_context.detach(token)
+            scope.pop(_TELEMETRY, None)
+
+    async def _pass(
+        self, app: Any, scope: Scope, receive: Receive, send: Send, ids: Ids
+    ) -> None:
+        """Run a request that the application excludes."""
+
+        async def send_with_ids(message: Message) -> None:
+            if message["type"] in ANSWERS:
+                message["headers"] = with_id_headers(message.get("headers") or (), ids)
+            await send(message)
+
+        # As FastAPI does: applications that are mounted in this one do not record it, either.
+        scope[_TELEMETRY] = None
+        token = otel_context.attach(otel_context.set_value(self._request_key, None))
+        try:
+            await self._run(app, scope, receive, send_with_ids)
+        finally:
             otel_context.detach(token)
             scope.pop(_TELEMETRY, None)
 
