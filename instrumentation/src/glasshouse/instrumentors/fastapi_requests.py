@@ -292,9 +292,7 @@ class Recorder:
             otel_context.detach(token)
             scope.pop(_TELEMETRY, None)
 
-    async def _pass(
-        self, app: Any, scope: Scope, receive: Receive, send: Send, ids: Ids
-    ) -> None:
+    async def _pass(self, app: Any, scope: Scope, receive: Receive, send: Send, ids: Ids) -> None:
         """Run a request that the application excludes."""
 
         async def send_with_ids(message: Message) -> None:
