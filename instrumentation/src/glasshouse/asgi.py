@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
 
@@ -17,6 +16,7 @@ from glasshouse.context import (
     ids_of_request,
     with_ids,
 )
+from glasshouse.runtime_context import attach, detach
 
 # ASGI's own types are shapeless dictionaries.
 Scope = MutableMapping[str, Any]
@@ -57,11 +57,11 @@ class EdgeMiddleware:
         if scope["type"] not in _REQUESTS:
             await self.app(scope, receive, send)
             return
-        token = otel_context.attach(edge.with_trust(self.trusts(scope), Context()))
+        token = attach(edge.with_trust(self.trusts(scope), Context()))
         try:
             await self.app(scope, receive, send)
         finally:
-            otel_context.detach(token)
+            detach(token)
 
 
 class RequestContextMiddleware:
@@ -92,13 +92,13 @@ class RequestContextMiddleware:
                 message["headers"] = with_id_headers(message.get("headers") or (), ids)
             await send(message)
 
-        token = otel_context.attach(with_ids(ids))
+        token = attach(with_ids(ids))
         try:
             # Where nothing has read the headers for it, the server span is older than its ids.
             trace.get_current_span().set_attributes(attributes_of())
             await self.app(scope, receive, send_with_ids)
         finally:
-            otel_context.detach(token)
+            detach(token)
 
 
 def _header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Tracer
-from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics
+from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics, TracerMetrics
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
@@ -24,7 +24,7 @@ from opentelemetry.trace import (
     TraceFlags,
 )
 
-from glasshouse.light import decisions, spans
+from glasshouse.light import counts, decisions, spans
 from glasshouse.light.current import CurrentSpan
 
 _DECIDE: Final = "_glasshouse_decide"
@@ -91,8 +91,11 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
             own = SpanContext(trace_id, span_id, False, _FLAGS[flags], state)
 
         metrics = self._tracer_metrics
+        kind_of_metrics = type(metrics)
         ended = None
-        if type(metrics) is not NoOpTracerMetrics:
+        if kind_of_metrics is TracerMetrics:
+            ended = counts.of(metrics).begin(place, decision)
+        elif kind_of_metrics is not NoOpTracerMetrics:
             ended = metrics.start_span(parent, decision)
         if decision is _DROP:
             return NonRecordingSpan(context=own)
