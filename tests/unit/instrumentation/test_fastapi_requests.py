@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from glasshouse import EdgeMiddleware, context
+from glasshouse import EdgeMiddleware, RequestContextMiddleware, context
 from glasshouse.instrumentors import fastapi_known
 from glasshouse.instrumentors.fastapi_requests import FastAPIRequests, Recorder
 from glasshouse.instrumentors.request_context import RequestContextInstrumentor
@@ -208,6 +208,12 @@ def _with_middleware(recorded: Recorded, seen: list[Any]) -> Any:
     return app
 
 
+def _with_ids_within(recorded: Recorded, seen: list[Any]) -> Any:
+    app = shop(recorded, seen)
+    app.add_middleware(RequestContextMiddleware)
+    return app
+
+
 def _under_a_root_path(recorded: Recorded, seen: list[Any]) -> Any:
     app = shop(recorded, seen)
     app.root_path = "/api/"
@@ -274,6 +280,7 @@ BUILDS: dict[str, Callable[[Recorded, list[Any]], Any]] = {
     "subclass": lambda *a: shop(*a, kind=Sub),
     "subclass that answers": lambda *a: shop(*a, kind=Answering),
     "middleware": _with_middleware,
+    "ids within": _with_ids_within,
     "around": _around,
     "edge": _at_the_edge,
     "exclude": _leaving_some_out,

@@ -22,7 +22,7 @@ from glasshouse.asgi import ANSWERS, Message, Receive, Scope, Send, with_id_head
 from glasshouse.context import Ids, attributes_of, current_ids, ids_of_request, with_ids
 from glasshouse.light.instruments import Measurements
 from glasshouse.propagation import HostPropagator
-from glasshouse.runtime_context import attach, detach, with_value
+from glasshouse.runtime_context import attach, detach, get_current, with_value
 
 # What FastAPI's telemetry is configured by; a name that is not here has a meaning unknown here.
 _OPTIONS: Final = frozenset(
@@ -172,7 +172,7 @@ class Recorder:
             headers = scope["headers"] = list(headers)
         host, request, correlation, carries = _read(headers)
         ids = ids_of_request(request, correlation, current_ids())
-        outer = trace.get_current_span()
+        outer = trace.get_current_span() if _SPAN in get_current() else INVALID_SPAN
         if outer.is_recording():
             # Somebody records around this application, and has not read the headers.
             outer.set_attributes(attributes_of(with_ids(ids, Context())))
