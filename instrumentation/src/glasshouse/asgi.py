@@ -114,11 +114,11 @@ def _is_stamped(span: trace.Span, ids: Ids) -> bool:
         return True
     if not isinstance(span, ReadableSpan):
         return False
-    held = getattr(span, "_attributes", None) or {}
-    return (
-        held.get(REQUEST_ID_ATTRIBUTE) == ids.request
-        and held.get(CORRELATION_ID_ATTRIBUTE) == ids.correlation
-    )
+    held: Any = getattr(span, "_attributes", None)
+    if not held:
+        return False
+    request, correlation = held.get(REQUEST_ID_ATTRIBUTE), held.get(CORRELATION_ID_ATTRIBUTE)
+    return bool(request == ids.request and correlation == ids.correlation)
 
 
 def _header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:

@@ -17,8 +17,8 @@ def _variable() -> ContextVar[Context] | None:
     runtime: Any = getattr(otel_context, "_RUNTIME_CONTEXT", None)
     if type(runtime) is not ContextVarsRuntimeContext:
         return None
-    found = getattr(cast("Any", runtime), "_current_context", None)
-    return found if isinstance(found, ContextVar) else None
+    found: Any = getattr(cast("object", runtime), "_current_context", None)
+    return cast("ContextVar[Context]", found) if isinstance(found, ContextVar) else None
 
 
 _found: Final = _variable()

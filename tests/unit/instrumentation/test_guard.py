@@ -36,6 +36,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Status, StatusCode
 
 from glasshouse import guard
+from glasshouse.guard.spans import SpanGuard
 from support.engines import FRESH_SEED
 
 EMAIL = "ines.faro@example.org"
@@ -181,7 +182,7 @@ def test_only_a_processor_that_does_something_is_shown_a_live_span(
 ) -> None:
     exporter = InMemorySpanExporter()
     processor = kind(exporter)
-    guarded = guard.spans.SpanGuard(processor)
+    guarded = SpanGuard(processor)
     assert (guarded.sees_starts, guarded.sees_endings) == (starts, endings)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(guarded)
@@ -194,7 +195,7 @@ def test_only_a_processor_that_does_something_is_shown_a_live_span(
 def test_a_method_of_the_object_itself_is_called() -> None:
     processor, seen = BatchSpanProcessor(InMemorySpanExporter()), list[Any]()
     processor.on_start = lambda *given, **_: seen.append(given)
-    guarded = guard.spans.SpanGuard(processor)
+    guarded = SpanGuard(processor)
     assert guarded.sees_starts
     guarded.on_start(TracerProvider(shutdown_on_exit=False).get_tracer("shop").start_span("one"))  # pyright: ignore[reportArgumentType]
     processor.shutdown()

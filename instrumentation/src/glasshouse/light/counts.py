@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace._tracer_metrics import TracerMetrics, parent_origin, sampling_result
 from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.semconv._incubating.attributes.otel_attributes import (
+from opentelemetry.semconv._incubating.attributes.otel_attributes import (  # pyright: ignore[reportMissingTypeStubs]
     OTEL_SPAN_PARENT_ORIGIN,
     OTEL_SPAN_SAMPLING_RESULT,
 )

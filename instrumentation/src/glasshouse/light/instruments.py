@@ -32,8 +32,9 @@ from opentelemetry.sdk.metrics._internal.measurement_consumer import Synchronous
 from opentelemetry.trace import INVALID_SPAN, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from glasshouse.light.exemplars import Seen
 from glasshouse.light.spans import LightSpan
-from glasshouse.light.streams import Seen, Stream, streams_of
+from glasshouse.light.streams import Stream, streams_of
 from glasshouse.runtime_context import get_current
 
 # Values that neither version of the SDK changes, and that are equal to none of another of these

@@ -98,7 +98,7 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
             own = SpanContext(trace_id, span_id, False, _FLAGS[flags], state)
 
         metrics = self._tracer_metrics
-        kind_of_metrics = type(metrics)
+        kind_of_metrics: Any = type(metrics)
         ended = None
         if kind_of_metrics is TracerMetrics:
             ended = counts.of(metrics).begin(place, decision)
