@@ -98,11 +98,10 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
             own = SpanContext(trace_id, span_id, False, _FLAGS[flags], state)
 
         metrics = self._tracer_metrics
-        kind_of_metrics: Any = type(metrics)
         ended = None
-        if kind_of_metrics is TracerMetrics:
+        if type(metrics) is TracerMetrics:
             ended = counts.of(metrics).begin(place, decision)
-        elif kind_of_metrics is not NoOpTracerMetrics:
+        elif type(metrics) is not NoOpTracerMetrics:
             ended = metrics.start_span(parent, decision)
         if decision is _DROP:
             return NonRecordingSpan(context=own)
