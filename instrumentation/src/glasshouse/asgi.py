@@ -3,13 +3,15 @@
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan
 
 from glasshouse import edge
 from glasshouse.context import (
+    CORRELATION_ID_ATTRIBUTE,
     CORRELATION_ID_HEADER,
+    REQUEST_ID_ATTRIBUTE,
     REQUEST_ID_HEADER,
     Ids,
     attributes_of,
@@ -17,6 +19,7 @@ from glasshouse.context import (
     ids_of_request,
     with_ids,
 )
+from glasshouse.runtime_context import attach, detach
 
 # ASGI's own types are shapeless dictionaries.
 Scope = MutableMapping[str, Any]
@@ -57,11 +60,11 @@ class EdgeMiddleware:
         if scope["type"] not in _REQUESTS:
             await self.app(scope, receive, send)
             return
-        token = otel_context.attach(edge.with_trust(self.trusts(scope), Context()))
+        token = attach(edge.with_trust(self.trusts(scope), Context()))
         try:
             await self.app(scope, receive, send)
         finally:
-            otel_context.detach(token)
+            detach(token)
 
 
 class RequestContextMiddleware:
@@ -81,10 +84,9 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         headers = scope.get("headers") or ()
+        present = current_ids()
         ids = ids_of_request(
-            _header(headers, REQUEST_ID_HEADER),
-            _header(headers, CORRELATION_ID_HEADER),
-            current_ids(),
+            _header(headers, REQUEST_ID_HEADER), _header(headers, CORRELATION_ID_HEADER), present
         )
 
         async def send_with_ids(message: Message) -> None:
@@ -92,13 +94,31 @@ class RequestContextMiddleware:
                 message["headers"] = with_id_headers(message.get("headers") or (), ids)
             await send(message)
 
-        token = otel_context.attach(with_ids(ids))
+        span = trace.get_current_span()
+        if ids == present and _is_stamped(span, ids):
+            # Whatever records the request has done the rest.
+            await self.app(scope, receive, send_with_ids)
+            return
+        token = attach(with_ids(ids))
         try:
             # Where nothing has read the headers for it, the server span is older than its ids.
-            trace.get_current_span().set_attributes(attributes_of())
+            span.set_attributes(attributes_of())
             await self.app(scope, receive, send_with_ids)
         finally:
-            otel_context.detach(token)
+            detach(token)
+
+
+def _is_stamped(span: trace.Span, ids: Ids) -> bool:
+    """Return whether a span is known to have the ids already, or takes none."""
+    if span is trace.INVALID_SPAN:
+        return True
+    if not isinstance(span, ReadableSpan):
+        return False
+    held: Any = getattr(span, "_attributes", None)
+    if not held:
+        return False
+    request, correlation = held.get(REQUEST_ID_ATTRIBUTE), held.get(CORRELATION_ID_ATTRIBUTE)
+    return bool(request == ids.request and correlation == ids.correlation)
 
 
 def _header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:

@@ -10,8 +10,9 @@ import secrets
 from collections.abc import Mapping, MutableMapping
 from typing import Final, NamedTuple
 
-from opentelemetry import context as otel_context
-from opentelemetry.context import Context
+from opentelemetry.context import Context, create_key
+
+from glasshouse.runtime_context import get_current, with_value
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 CORRELATION_ID_HEADER: Final = "X-Correlation-ID"
@@ -21,7 +22,7 @@ CORRELATION_ID_ATTRIBUTE: Final = "correlation.id"
 # Safe to log and to send back in a header, and never a bare number, which could be a card
 # or a phone number.
 _VALID_ID: Final = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_-]{8,64}", re.ASCII)
-_KEY: Final = otel_context.create_key("glasshouse.ids")
+_KEY: Final = create_key("glasshouse.ids")
 
 
 class Ids(NamedTuple):
@@ -46,20 +47,20 @@ def is_valid_id(value: str) -> bool:
 
 def current_ids(context: Context | None = None) -> Ids | None:
     """Return the ids in ``context``, by default in the current one, or ``None``."""
-    value = otel_context.get_value(_KEY, context)
+    value = (get_current() if context is None else context).get(_KEY)
     return value if isinstance(value, Ids) else None
 
 
 def with_ids(ids: Ids, context: Context | None = None) -> Context:
     """Return ``context``, by default the current one, with ``ids`` in it."""
-    return otel_context.set_value(_KEY, ids, context)
+    return with_value(_KEY, ids, context)
 
 
 def in_flow(context: Context | None = None) -> Context:
     """Return ``context``, by default the current one, with a flow of its own if it is in none."""
     if current_ids(context) is None:
         return with_ids(Ids("", new_id()), context)
-    return otel_context.get_current() if context is None else context
+    return get_current() if context is None else context
 
 
 def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:

@@ -11,17 +11,17 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, create_key
 from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import SpanContext
 
 from glasshouse.errors import ConfigurationError
+from glasshouse.runtime_context import get_current, with_value
 
 VARIABLE: Final = "GLASSHOUSE_TRUST_CALLERS"
-_TRUSTED: Final = otel_context.create_key("glasshouse.caller-is-trusted")
-_NAMED: Final = otel_context.create_key("glasshouse.span-named-by-stranger")
+_TRUSTED: Final = create_key("glasshouse.caller-is-trusted")
+_NAMED: Final = create_key("glasshouse.span-named-by-stranger")
 
 
 def trust_from(environ: Mapping[str, str] = os.environ) -> bool:
@@ -38,12 +38,12 @@ def trust_from(environ: Mapping[str, str] = os.environ) -> bool:
 
 def with_trust(trusted: bool, context: Context) -> Context:
     """Return ``context``, in which it is known whether the caller is trusted."""
-    return otel_context.set_value(_TRUSTED, trusted, context)
+    return with_value(_TRUSTED, trusted, context)
 
 
 def trust_in(context: Context | None) -> bool | None:
     """Return what is known of the caller; ``None``: nothing."""
-    value = otel_context.get_value(_TRUSTED, context)
+    value = (get_current() if context is None else context).get(_TRUSTED)
     return value if isinstance(value, bool) else None
 
 
@@ -54,17 +54,17 @@ def settled(context: Context) -> Context:
     """
     if trust_in(context) is None:
         return context
-    return otel_context.set_value(_TRUSTED, None, context)
+    return with_value(_TRUSTED, None, context)
 
 
 def naming(named: SpanContext, context: Context) -> Context:
     """Return ``context``, in which a new root is linked to the span that a stranger named."""
-    return otel_context.set_value(_NAMED, named, context) if named.is_valid else context
+    return with_value(_NAMED, named, context) if named.is_valid else context
 
 
 def link_root(span: Span, context: Context | None) -> None:
     """Link a span that has just begun to what a stranger named, if it is a root."""
-    named = otel_context.get_value(_NAMED, context)
+    named = (get_current() if context is None else context).get(_NAMED)
     if isinstance(named, SpanContext) and span.parent is None:
         span.add_link(named)
 

@@ -116,11 +116,14 @@ class HostPropagator(TextMapPropagator):
     def context_of_ids(self, ids: Ids) -> Context | None:
         """Return what an HTTP request is served in that brings neither trace context nor baggage.
 
-        ``None``: more than its headers decides, so ask `extract`.
+        ``None``: other headers may count, so ask `extract`.
         """
+        if not self._is_w3c:
+            return None
         known = edge.trust_in(None)
         trusted = self._trust if known is None else known
-        return with_ids(ids, Context()) if trusted and self._is_w3c else None
+        # A stranger's request keeps what is current, of which upstream's propagators keep nothing.
+        return with_ids(ids, Context() if trusted else edge.settled(otel_context.get_current()))
 
     def _is_trusted(
         self, carrier: CarrierT, context: Context | None, getter: Getter[CarrierT]

@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from glasshouse import EdgeMiddleware, context
+from glasshouse import EdgeMiddleware, RequestContextMiddleware, context
 from glasshouse.instrumentors import fastapi_known
 from glasshouse.instrumentors.fastapi_requests import FastAPIRequests, Recorder
 from glasshouse.instrumentors.request_context import RequestContextInstrumentor
@@ -208,10 +208,45 @@ def _with_middleware(recorded: Recorded, seen: list[Any]) -> Any:
     return app
 
 
+def _with_ids_within(recorded: Recorded, seen: list[Any]) -> Any:
+    app = shop(recorded, seen)
+    app.add_middleware(RequestContextMiddleware)
+    return app
+
+
 def _under_a_root_path(recorded: Recorded, seen: list[Any]) -> Any:
     app = shop(recorded, seen)
     app.root_path = "/api/"
     return app
+
+
+def _leaving_some_out(recorded: Recorded, seen: list[Any]) -> Any:
+    """Return an application that records every second request, and fails to decide on one."""
+    numbers = itertools.count()
+
+    def exclude(scope: Any) -> bool:
+        seen.append({**surroundings(), "mounted": scope.get("root_path"), "keys": sorted(scope)})
+        if scope["path"] == "/raw/hint":
+            raise Broken("while it decides")
+        # An application that is mounted here asks, too, but for what this one has left out.
+        return next(numbers) % 2 == 0
+
+    return shop(recorded, seen, telemetry={"exclude": exclude})
+
+
+def _leaving_some_out_within(recorded: Recorded, seen: list[Any]) -> Any:
+    """Return one that is served within a request that is recorded, in its context."""
+    outer, inner = shop(recorded, seen), _leaving_some_out(recorded, seen)
+
+    @outer.middleware("http")
+    async def serve_anew(request: Any, _next: Any) -> Any:
+        scope = dict(request.scope)
+        for one in ("fastapi.telemetry", "glasshouse.request_context"):
+            scope.pop(one, None)
+        await inner(scope, request.receive, request._send)
+        return PlainTextResponse("after")
+
+    return outer
 
 
 def _around(recorded: Recorded, seen: list[Any]) -> Any:
@@ -245,8 +280,11 @@ BUILDS: dict[str, Callable[[Recorded, list[Any]], Any]] = {
     "subclass": lambda *a: shop(*a, kind=Sub),
     "subclass that answers": lambda *a: shop(*a, kind=Answering),
     "middleware": _with_middleware,
+    "ids within": _with_ids_within,
     "around": _around,
     "edge": _at_the_edge,
+    "exclude": _leaving_some_out,
+    "exclude at the edge": lambda *a: EdgeMiddleware(_leaving_some_out(*a), lambda _: True),
 }
 PARENT = ("traceparent", f"00-{TRACE}-{SPAN}-01")
 UNSAMPLED = ("traceparent", f"00-{TRACE}-{SPAN}-00")
@@ -526,7 +564,6 @@ def test_the_providers_of_all_are_taken_where_an_application_names_none(
 
 
 LEFT = {
-    "exclude": ({"exclude": lambda scope: scope["path"].endswith("pencil")}, "exclude"),
     "no tracing": ({"tracing": False}, "tracing off"),
     "of the future": ({"sampling": 0.5}, "sampling"),
     "not set up": ({"tracer_provider": trace.ProxyTracerProvider()}, ""),
@@ -578,6 +615,11 @@ def test_upstreams_middleware_in_an_application_leaves_requests_to_it(
     assert assert_same(build, FEW) == []
     [line] = [one.message for one in caplog.records if one.name == "glasshouse"]
     assert line.endswith("opentelemetry-instrumentation-asgi is among its middleware")
+
+
+def test_what_is_left_out_knows_nothing_of_a_request_around_it() -> None:
+    served = assert_same(_leaving_some_out_within, FEW)
+    assert len(served) == 2 * len(FEW)
 
 
 def test_a_class_in_between_is_not_passed_over() -> None:

@@ -36,6 +36,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Status, StatusCode
 
 from glasshouse import guard
+from glasshouse.guard.spans import SpanGuard
 from support.engines import FRESH_SEED
 
 EMAIL = "ines.faro@example.org"
@@ -150,6 +151,55 @@ class Raising(SpanProcessor, LogRecordProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         raise RuntimeError("flush")
+
+
+class _Derived(BatchSpanProcessor):
+    """Delivers in a way of its own; what it does when a span starts is nothing."""
+
+
+class _Starting(BatchSpanProcessor):
+    def on_start(self, span: Span, parent_context: Any = None) -> None:
+        vars(self).setdefault("seen", []).append("start")
+
+
+class _Ending(SimpleSpanProcessor):
+    def _on_ending(self, span: Span) -> None:
+        vars(self).setdefault("seen", []).append("ending")
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts", "endings"),
+    [
+        (BatchSpanProcessor, False, False),
+        (SimpleSpanProcessor, False, False),
+        (_Derived, False, False),
+        (_Starting, True, False),
+        (_Ending, False, True),
+    ],
+)
+def test_only_a_processor_that_does_something_is_shown_a_live_span(
+    kind: Any, starts: bool, endings: bool
+) -> None:
+    exporter = InMemorySpanExporter()
+    processor = kind(exporter)
+    guarded = SpanGuard(processor)
+    assert (guarded.sees_starts, guarded.sees_endings) == (starts, endings)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(guarded)
+    provider.get_tracer("shop").start_span("one").end()
+    provider.shutdown()
+    assert len(exporter.get_finished_spans()) == 1
+    assert vars(processor).get("seen", []) == ["start"] * starts + ["ending"] * endings
+
+
+def test_a_method_of_the_object_itself_is_called() -> None:
+    processor, seen = BatchSpanProcessor(InMemorySpanExporter()), list[Any]()
+    processor.on_start = lambda *given, **_: seen.append(given)
+    guarded = SpanGuard(processor)
+    assert guarded.sees_starts
+    guarded.on_start(TracerProvider(shutdown_on_exit=False).get_tracer("shop").start_span("one"))  # pyright: ignore[reportArgumentType]
+    processor.shutdown()
+    assert len(seen) == 1
 
 
 def test_a_part_that_raises_costs_itself() -> None:

@@ -38,6 +38,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from glasshouse.forks import forget_counts
 from glasshouse.light import exemplars, instruments
 from glasshouse.light.exemplars import LightReservoir
+from glasshouse.light.instruments import Measurements
 
 SEED = 20_261_127
 PROGRAMS = 40
@@ -133,8 +134,9 @@ def plain(value: object) -> object:
 class Run:
     """One program of calls, of which the same seed makes the same."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, held: bool = False) -> None:
         self._random = random.Random(seed)  # noqa: S311 (a test's choice)
+        self._held: dict[Any, Measurements] | None = {} if held else None
         self.exported: list[object] = []
         delta = dict.fromkeys((Counter, Histogram, UpDownCounter), AggregationTemporality.DELTA)
         self._readers = [InMemoryMetricReader(), InMemoryMetricReader(delta)]
@@ -172,12 +174,28 @@ class Run:
         attributes = self._random.choice(ATTRIBUTES if odd else USUAL_ATTRIBUTES)
         amount = self._random.choice(AMOUNTS if odd else USUAL)
         own = dict(attributes) if isinstance(attributes, dict) else attributes
+        context = self._random.choice(self._contexts)
+        if self._held is not None:
+            recording = self._hold(recording, attributes, amount)
         try:
-            recording(amount, own, self._random.choice(self._contexts))
+            recording(amount, own, context)
         except Exception as error:  # noqa: BLE001 (compared)
             self.exported.append(type(error).__name__)
         if isinstance(own, dict) and COPIES:
             own["changed afterwards"] = 1
+
+    def _hold(self, recording: Any, attributes: Any, amount: Any) -> Callable[..., None]:
+        """Return what records the same by a set of attributes that is kept, if there may be one."""
+        assert self._held is not None
+        if recording.__name__ == "set" or type(attributes) is not dict:
+            return recording
+        if type(amount) not in (int, float):
+            return recording
+        place = recording.__self__, repr(attributes)
+        if place not in self._held:
+            self._held[place] = Measurements(recording.__self__, dict(attributes))
+        held = self._held[place]
+        return lambda amount, _own, context: held.add(amount, context)
 
     def _collect(self) -> None:
         for reader in self._readers:
@@ -201,6 +219,16 @@ def test_any_program_exports_the_same(number: int) -> None:
     expected = Run(SEED + number).go()
     instruments.install()
     assert Run(SEED + number).go() == expected
+
+
+@pytest.mark.parametrize("light", [True, False], ids=["light", "full"])
+@pytest.mark.parametrize("number", range(PROGRAMS))
+def test_what_is_kept_of_a_set_of_attributes_records_the_same(number: int, light: bool) -> None:
+    instruments.uninstall()
+    expected = Run(SEED + number).go()
+    if light:
+        instruments.install()
+    assert Run(SEED + number, held=True).go() == expected
 
 
 def recorded_twice(provider: MeterProvider, **attributes: Any) -> Any:
@@ -350,3 +378,26 @@ def test_a_meter_that_is_switched_off_records_nothing_more(
     provider._set_meter_configurator(meter_configurator=lambda _: off)
     histogram.record(0.5, {"route": "/a"})
     assert counts(reader) == {"{'route': '/a'}": 2}
+
+
+def test_what_is_kept_follows_a_fork_and_a_meter_that_is_switched_off(
+    light: tuple[MeterProvider, InMemoryMetricReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, reader = light
+    instrument: Any = provider.get_meter("test").create_histogram("plain")
+    kept = Measurements(instrument, {"route": "/a"})
+    kept.add(0.5)
+    with monkeypatch.context() as patch:
+        # The positive control of all below: the second one goes the short way.
+        patch.setattr(type(instrument), "record", None)
+        kept.add(0.5)
+    assert counts(reader) == {"{'route': '/a'}": 2}
+    forget_counts(provider)
+    kept.add(0.5)
+    kept.add(0.5)
+    kept.add(0.5)
+    assert counts(reader) == {"{'route': '/a'}": 3}
+    off = type(instrument._meter_config._config)(is_enabled=False)
+    provider._set_meter_configurator(meter_configurator=lambda _: off)
+    kept.add(0.5)
+    assert counts(reader) == {"{'route': '/a'}": 3}

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI, WebSocket
-from opentelemetry import propagate
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,7 +23,7 @@ from starlette.routing import Route
 
 from glasshouse import RequestContextMiddleware, correlation_id, request_id
 from glasshouse.asgi import ASGIApp
-from glasshouse.context import is_valid_id
+from glasshouse.context import Ids, current_ids, is_valid_id, with_ids
 from glasshouse.instrumentors.request_context import RequestContextInstrumentor
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.propagation import HostPropagator, Hosts
@@ -239,3 +240,52 @@ def test_a_request_has_nothing_of_the_one_before_on_its_connection() -> None:
     assert len({answer.headers["X-Request-ID"] for answer in answers}) == 3
     requests = [one for one in exporter.get_finished_spans() if one.kind is SpanKind.SERVER]
     assert [span.parent for span in requests] == [None] * 3
+
+
+KNOWN = Ids("request-0001", "correlation-0001")
+STAMPED = {"request.id": KNOWN.request, "correlation.id": KNOWN.correlation}
+
+
+@pytest.mark.parametrize(
+    ("held", "entered"),
+    [
+        (STAMPED, False),
+        ({}, True),
+        ({**STAMPED, "request.id": "request-0002"}, True),
+        ({"request.id": KNOWN.request}, True),
+        (None, False),
+    ],
+    ids=["stamped", "bare", "of another", "in part", "no span"],
+)
+async def test_below_a_layer_that_knows_the_ids_it_does_what_is_left(
+    held: dict[str, str] | None, entered: bool
+) -> None:
+    inside: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        inside.append((get_current(), current_ids()))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    sent: list[Any] = []
+    span: Any = None
+    around = with_ids(KNOWN, Context())
+    if held is not None:
+        tracer = TracerProvider(shutdown_on_exit=False).get_tracer("shop")
+        span = tracer.start_span("GET", attributes=held)
+        around = trace.set_span_in_context(span, around)
+    token = attach(around)
+    try:
+        scope = {"type": "http", "headers": []}
+        await RequestContextMiddleware(app)(scope, None, send)  # pyright: ignore[reportArgumentType]
+        assert get_current() is around
+    finally:
+        detach(token)
+    [(context, ids)] = inside
+    assert (context is not around) == entered
+    assert ids == KNOWN
+    assert dict(sent[0]["headers"])[b"x-request-id"] == KNOWN.request.encode()
+    if span is not None:
+        assert dict(span.attributes) == STAMPED

@@ -12,8 +12,9 @@ from glasshouse.redaction.process import telemetry_redactor
 
 _COPY: Final = "_glasshouse_copy"
 _RAW: Final = "_glasshouse_raw"
-# Their start does nothing.
-_EXPORTING: Final = (BatchSpanProcessor, SimpleSpanProcessor)
+# What these do when a span starts, or is about to end, is nothing; so it is with what derives from
+# them and does not say otherwise.
+_IDLE: Final = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
 
 
 class RedactedSpan(ReadableSpan):
@@ -113,16 +114,21 @@ class LiveSpan(ObjectProxy[Span]):
         return self._copy().to_json(*args, **kwargs)
 
 
+def _does(processor: SpanProcessor, name: str) -> bool:
+    """Return whether a processor's method of this name does anything."""
+    if name in getattr(processor, "__dict__", {}):
+        return True
+    found = getattr(type(processor), name, None)
+    return found not in [getattr(kind, name, None) for kind in _IDLE]
+
+
 class SpanGuard(SpanProcessor):
     """Hands on to ``inner`` what may leave."""
 
     def __init__(self, inner: SpanProcessor) -> None:
         self.inner = inner
-        kind = type(inner)
-        starts = getattr(kind, "on_start", None) is not SpanProcessor.on_start
-        self.sees_starts = starts and kind not in _EXPORTING
-        ending = getattr(SpanProcessor, "_on_ending", None)
-        self.sees_endings = getattr(kind, "_on_ending", None) is not ending
+        self.sees_starts = _does(inner, "on_start")
+        self.sees_endings = _does(inner, "_on_ending")
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         if self.sees_starts:

@@ -15,13 +15,14 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from opentelemetry import _logs, metrics, propagate, trace
-from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 
-from glasshouse.asgi import Message, Receive, Scope, Send, with_id_headers
+from glasshouse.asgi import ANSWERS, Message, Receive, Scope, Send, with_id_headers
 from glasshouse.context import Ids, attributes_of, current_ids, ids_of_request, with_ids
+from glasshouse.light.instruments import Measurements
 from glasshouse.propagation import HostPropagator
+from glasshouse.runtime_context import attach, detach, get_current, with_value
 
 # What FastAPI's telemetry is configured by; a name that is not here has a meaning unknown here.
 _OPTIONS: Final = frozenset(
@@ -43,6 +44,7 @@ _TELEMETRY: Final = "fastapi.telemetry"
 _OFF: Final = ""
 # A stranger who invents names of hosts does not fill the memory.
 _MOST_HOSTS: Final = 256
+_MOST_SETS: Final = 1024
 # The key under which a context holds its span.
 [_SPAN] = trace.set_span_in_context(INVALID_SPAN, Context())
 
@@ -118,8 +120,6 @@ class FastAPIRequests:
             return "a class between FastAPI and Starlette has a __call__ of its own"
         if unknown := set(config) - _OPTIONS:
             return f"telemetry has {', '.join(sorted(unknown))}"
-        if config["exclude"] is not None:
-            return "telemetry has exclude"
         if not config["tracing"]:
             return "telemetry has tracing off"
         if self._telemetry._legacy_otel(setting.stack):
@@ -143,6 +143,7 @@ class Recorder:
         self._run = run
         self._request_key: str = telemetry._REQUEST_TELEMETRY_KEY
         self._methods: frozenset[str] = native._known_methods
+        self._exclude: Callable[[Scope], object] | None = config["exclude"]
         self._tracer: Any = native._get_tracer(provider=setting.tracers)
         self._operations: Any = self._tracer if config["operation_spans"] else None
         self._logger: Any = None
@@ -157,6 +158,8 @@ class Recorder:
         self._active: Any = None
         if config["metrics"] and is_on(telemetry, setting.meters, metrics.NoOpMeterProvider):
             self._duration, self._active = native._instruments()
+        self._actives: dict[tuple[str, str], Measurements] = {}
+        self._durations: dict[tuple[Any, ...], Measurements] = {}
         self._servers: dict[tuple[bytes, Any], dict[str, Any]] = {}
 
     async def serve(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,10 +172,18 @@ class Recorder:
             headers = scope["headers"] = list(headers)
         host, request, correlation, carries = _read(headers)
         ids = ids_of_request(request, correlation, current_ids())
-        outer = trace.get_current_span()
+        outer = trace.get_current_span() if _SPAN in get_current() else INVALID_SPAN
         if outer.is_recording():
             # Somebody records around this application, and has not read the headers.
             outer.set_attributes(attributes_of(with_ids(ids, Context())))
+        if self._exclude is not None:
+            token = attach(with_ids(ids))
+            try:
+                if self._exclude(scope):
+                    await self._pass(app, scope, receive, send, ids)
+                    return
+            finally:
+                detach(token)
 
         original = scope.get("method", "")
         method = original if original in self._methods else "_OTHER"
@@ -181,9 +192,10 @@ class Recorder:
         attributes: dict[str, Any] = counted.copy()
         if version := scope.get("http_version"):
             attributes["network.protocol.version"] = version
-        active = self._active
-        if active is not None:
-            active.add(1, counted)
+        active = None
+        if self._active is not None:
+            active = _known(self._actives, (counted["url.scheme"], method), self._active, counted)
+            active.add(1)
         started = perf_counter()
         parent = self._parent(scope, ids, carries)
         began = {**attributes, **self._server(scope, host), "url.path": scope["path"]}
@@ -192,13 +204,13 @@ class Recorder:
         if original != method:
             began["http.request.method_original"] = original
         # Processors and samplers may read the current context, too.
-        token = otel_context.attach(parent)
+        token = attach(parent)
         try:
             span = self._tracer.start_span(
                 span_method, context=parent, kind=SpanKind.SERVER, attributes=began
             )
         except BaseException:
-            otel_context.detach(token)
+            detach(token)
             raise
         record = self._telemetry._RequestTelemetry(
             span=span,
@@ -234,9 +246,14 @@ class Recorder:
                 span.set_status(StatusCode.ERROR)
             # While the span is current, for the exemplar.
             if self._duration is not None:
-                self._duration.record(max(0, perf_counter() - started), attributes)
+                elapsed = max(0, perf_counter() - started)
+                if failed or type(status) is not int:
+                    self._duration.record(elapsed, attributes)
+                else:
+                    place = (*attributes, *attributes.values())
+                    _known(self._durations, place, self._duration, attributes).add(elapsed)
             if active is not None:
-                active.add(-1, counted)
+                active.add(-1)
             span.end()
 
         async def wrapped_send(message: Message) -> None:
@@ -266,7 +283,7 @@ class Recorder:
             return message
 
         # Left together with `parent`.
-        otel_context.attach(Context({**parent, self._request_key: record, _SPAN: span}))
+        attach(Context({**parent, self._request_key: record, _SPAN: span}))
         try:
             await self._run(app, scope, wrapped_receive, wrapped_send)
         except BaseException as error:
@@ -282,7 +299,24 @@ class Recorder:
                 )
             record.data = None
             record._exceptions.clear()
-            otel_context.detach(token)
+            detach(token)
+            scope.pop(_TELEMETRY, None)
+
+    async def _pass(self, app: Any, scope: Scope, receive: Receive, send: Send, ids: Ids) -> None:
+        """Run a request that the application excludes."""
+
+        async def send_with_ids(message: Message) -> None:
+            if message["type"] in ANSWERS:
+                message["headers"] = with_id_headers(message.get("headers") or (), ids)
+            await send(message)
+
+        # As FastAPI does: applications that are mounted in this one do not record it, either.
+        scope[_TELEMETRY] = None
+        token = attach(with_value(self._request_key, None))
+        try:
+            await self._run(app, scope, receive, send_with_ids)
+        finally:
+            detach(token)
             scope.pop(_TELEMETRY, None)
 
     def _parent(self, scope: Scope, ids: Ids, carries: bool) -> Context:
@@ -291,13 +325,13 @@ class Recorder:
             known = propagator.context_of_ids(ids)
             if known is not None:
                 return known
-        token = otel_context.attach(with_ids(ids))
+        token = attach(with_ids(ids))
         try:
             return propagate.extract(
                 self._telemetry.Headers(scope=scope), getter=self._telemetry._HEADERS_GETTER
             )
         finally:
-            otel_context.detach(token)
+            detach(token)
 
     def _server(self, scope: Scope, host: bytes | None) -> dict[str, Any]:
         if host is None:
@@ -314,6 +348,17 @@ class Recorder:
         hidden = self._telemetry._SENSITIVE_QUERY_PARAMETERS
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         return urlencode([(key, "REDACTED" if key in hidden else value) for key, value in pairs])
+
+
+def _known(
+    known: dict[Any, Measurements], key: Any, instrument: Any, attributes: dict[str, Any]
+) -> Measurements:
+    found = known.get(key)
+    if found is None:
+        if len(known) >= _MOST_SETS:
+            known.clear()
+        found = known[key] = Measurements(instrument, attributes)
+    return found
 
 
 def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, str, str, bool]:

@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from glasshouse.instrumentors.known import digest, is_own
+from glasshouse.light.instruments import Measurements
+from glasshouse.runtime_context import attach, detach, get_current
 
 # SHA-256 of `opentelemetry/instrumentation/dbapi/__init__.py` and `…/psycopg/__init__.py`, as
 # 0.66b0 to 0.66b2 have them.
@@ -28,6 +30,8 @@ KNOWN_PSYCOPG: Final = frozenset(
 )
 _PACKAGE: Final = "opentelemetry.instrumentation"
 _PLAN: Final = "_glasshouse_statements"
+# The key under which a context holds its span.
+[_SPAN] = trace.set_span_in_context(INVALID_SPAN, Context())
 # First words of statements: a word that is a secret of its own, say, does not fill the memory.
 _MOST_OPERATIONS: Final = 64
 
@@ -53,7 +57,7 @@ class _Connection:
         if semconv._report_new(mode):
             self._duration = integration._duration_histogram
             self._rows = integration._returned_rows_histogram
-        self._measured: dict[str, dict[str, Any]] = {}
+        self._measured: dict[str, tuple[Measurements, Measurements]] = {}
 
     def describe(self, span: Span, text: str) -> None:
         attributes = self._attributes.copy()
@@ -68,16 +72,24 @@ class _Connection:
         if self._duration is None:
             return
         elapsed = perf_counter() - started
-        attributes = self._measured.get(operation) if error is None else None
-        if attributes is None:
+        if error is not None:
             attributes = tracer._get_metric_attributes(operation, error)
-            if error is None and len(self._measured) < _MOST_OPERATIONS:
-                self._measured[operation] = attributes
-        self._duration.record(elapsed, attributes=attributes)
-        if error is None:
-            count = getattr(cursor, "rowcount", None)
-            if isinstance(count, int) and count >= 0:
-                self._rows.record(count, attributes=attributes)
+            self._duration.record(elapsed, attributes=attributes)
+            return
+        measured = self._measured.get(operation)
+        if measured is None:
+            attributes = tracer._get_metric_attributes(operation, None)
+            measured = (
+                Measurements(self._duration, attributes),
+                Measurements(self._rows, attributes),
+            )
+            if len(self._measured) < _MOST_OPERATIONS:
+                self._measured[operation] = measured
+        duration, rows = measured
+        duration.add(elapsed)
+        count = getattr(cursor, "rowcount", None)
+        if isinstance(count, int) and count >= 0:
+            rows.add(count)
 
 
 class _Statements:
@@ -184,7 +196,7 @@ def _sync(statements: _Statements, upstream: Callable[..., Any]) -> Callable[...
             return query_method(*args, **kwargs)
         call = operation, _, span = _begin(connection, self, cursor, args)
         try:
-            token = otel_context.attach(trace.set_span_in_context(span))
+            token = attach(Context({**get_current(), _SPAN: span}))
             try:
                 _describe(connection, self, cursor, args, call)
                 started = perf_counter()
@@ -197,7 +209,7 @@ def _sync(statements: _Statements, upstream: Callable[..., Any]) -> Callable[...
                 finally:
                     connection.measure(cursor, self, operation, started, error)
             finally:
-                otel_context.detach(token)
+                detach(token)
         except Exception as raised:
             _fail(span, raised)
             raise
@@ -224,7 +236,7 @@ def _async(
             return await query_method(*args, **kwargs)
         call = operation, _, span = _begin(connection, self, cursor, args)
         try:
-            token = otel_context.attach(trace.set_span_in_context(span))
+            token = attach(Context({**get_current(), _SPAN: span}))
             try:
                 _describe(connection, self, cursor, args, call)
                 started = perf_counter()
@@ -237,7 +249,7 @@ def _async(
                 finally:
                     connection.measure(cursor, self, operation, started, error)
             finally:
-                otel_context.detach(token)
+                detach(token)
         except Exception as raised:
             _fail(span, raised)
             raise

@@ -10,7 +10,6 @@ import functools
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.instrumentor import (
@@ -21,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from glasshouse.asgi import Receive, RequestContextMiddleware, Scope, Send
 from glasshouse.instrumentors.fastapi_known import telemetry_module
 from glasshouse.instrumentors.fastapi_requests import FastAPIRequests
+from glasshouse.runtime_context import attach, detach
 
 _METHOD: Final = "__call__"
 # In the scope: an application around this one has the ids, such as FastAPI's base class.
@@ -37,7 +37,7 @@ def _around(
             await application(self, scope, receive, send)
             return
         scope[_DONE] = True
-        token = otel_context.attach(Context()) if _is_stale() else None
+        token = attach(Context()) if _is_stale() else None
         try:
             if recorded is not None and scope["type"] == "http":
                 recorder = recorded.recorder_of(self, scope)
@@ -48,7 +48,7 @@ def _around(
             await RequestContextMiddleware(inner)(scope, receive, send)
         finally:
             if token is not None:
-                otel_context.detach(token)
+                detach(token)
 
     return call
 

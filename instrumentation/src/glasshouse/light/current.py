@@ -6,10 +6,11 @@ import inspect
 from types import TracebackType
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY  # pyright: ignore[reportPrivateUsage]
+
+from glasshouse.runtime_context import attach, detach, get_current
 
 # The class of contexts refuses to be changed, and this one is not shared yet.
 _put: Final = dict[str, object].__setitem__
@@ -37,10 +38,10 @@ class CurrentSpan(contextlib.ContextDecorator):
 
     def __enter__(self) -> Span:
         span = self._tracer.start_span(*self._given, self._record, self._set_status)
-        context = Context(otel_context.get_current())
+        context = Context(get_current())
         _put(context, _SPAN_KEY, span)
         self._span = span
-        self._token = otel_context.attach(context)
+        self._token = attach(context)
         return span
 
     def __exit__(
@@ -49,7 +50,7 @@ class CurrentSpan(contextlib.ContextDecorator):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        otel_context.detach(self._token)
+        detach(self._token)
         span = self._span
         try:
             # Others, such as a cancelled task, are no errors.

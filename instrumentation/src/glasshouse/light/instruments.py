@@ -16,7 +16,7 @@ from time import time_ns
 from typing import Any, Final, cast
 
 from opentelemetry import trace
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
     AlwaysOnExemplarFilter,
@@ -32,8 +32,10 @@ from opentelemetry.sdk.metrics._internal.measurement_consumer import Synchronous
 from opentelemetry.trace import INVALID_SPAN, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from glasshouse.light.exemplars import Seen
 from glasshouse.light.spans import LightSpan
 from glasshouse.light.streams import Stream, streams_of
+from glasshouse.runtime_context import get_current
 
 # Values that neither version of the SDK changes, and that are equal to none of another of these
 # classes, once the class is compared, too.
@@ -79,8 +81,7 @@ def _light(original: Recording, least: float) -> Recording:
         if attributes is None:
             key: tuple[Any, ...] = ()
         elif type(attributes) is _DICT:
-            values = attributes.values()
-            key = (*attributes, *values, *map(type, values))
+            key = _key_of(attributes)
         else:
             return original(self, amount, attributes, context)
         bound: _Bound | None = self._glasshouse_bound
@@ -97,20 +98,80 @@ def _light(original: Recording, least: float) -> Recording:
             return original(self, amount, attributes, context)
         seen = None
         if not bound.never:
-            span = (context or get_current()).get(_SPAN_KEY)
-            if type(span) is LightSpan:
-                spanned: Any = span._context
-            elif span is None or (span := trace.get_current_span(context or None)) is INVALID_SPAN:
-                spanned = None
-            else:
-                spanned = span.get_span_context()
-            if bound.always or (spanned is not None and spanned.trace_flags & _SAMPLED):
-                seen = (amount, time_ns(), known[0], spanned)
+            seen = _seen(bound, amount, known[0], context)
         for add in known[1]:
             add(amount, seen)
         return None
 
     return record
+
+
+def _seen(
+    bound: _Bound, amount: float, attributes: dict[str, Any], context: Context | None
+) -> Seen | None:
+    """Return what may become an exemplar: a measurement in a span that is sampled, say."""
+    span = (context or get_current()).get(_SPAN_KEY)
+    if type(span) is LightSpan:
+        spanned: Any = span._context
+        # The flags, without the property.
+        is_sampled = spanned[3] & _SAMPLED
+    elif span is None or (span := trace.get_current_span(context or None)) is INVALID_SPAN:
+        spanned, is_sampled = None, 0
+    else:
+        spanned = span.get_span_context()
+        is_sampled = spanned.trace_flags & _SAMPLED
+    if is_sampled or bound.always:
+        return amount, time_ns(), attributes, spanned
+    return None
+
+
+class Measurements:
+    """Those of one instrument with one set of attributes, which is not examined each time.
+
+    instrument: a histogram, counter or up-down-counter of any meter; one that is not light is
+    called as it is. attributes: must stay as they are.
+    """
+
+    def __init__(self, instrument: Any, attributes: dict[str, Any]) -> None:
+        self._instrument = instrument
+        self._name = "record" if hasattr(instrument, "record") else "add"
+        self._least = -_LARGEST if isinstance(instrument, _UpDownCounter) else 0
+        self._attributes = attributes
+        # What is known of the instrument, the attributes of exemplars, and the aggregations. Of one
+        # time, whatever other threads do.
+        self._known: tuple[_Bound, dict[str, Any], list[Stream]] | None = None
+
+    def add(self, amount: float, context: Context | None = None) -> None:
+        """Take one measurement, a plain number, as the instrument does."""
+        known = self._known
+        instrument = self._instrument
+        if (
+            known is None
+            or known[0].storages is not instrument._measurement_consumer._reader_storages
+            or not self._least <= amount <= _LARGEST
+            or not ((config := instrument._meter_config) is None or config.is_enabled)
+        ):
+            return self._add_first(amount, context)
+        bound, attributes, streams = known
+        seen = None
+        if not bound.never:
+            seen = _seen(bound, amount, attributes, context)
+        for add in streams:
+            add(amount, seen)
+        return None
+
+    def _add_first(self, amount: float, context: Context | None) -> None:
+        method: Recording = getattr(self._instrument, self._name)
+        method(amount, attributes=self._attributes, context=context)
+        bound: _Bound | None = getattr(self._instrument, "_glasshouse_bound", None)
+        if bound is not None and all(map(_is_plain, self._attributes.items())):
+            known = bound.known.get(_key_of(self._attributes))
+            self._known = None if known is None else (bound, *known)
+
+
+def _key_of(attributes: dict[str, Any]) -> tuple[Any, ...]:
+    values = attributes.values()
+    return (*attributes, *values, *map(type, values))
 
 
 def _first(

@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
@@ -20,6 +20,7 @@ from glasshouse.context import (
 )
 from glasshouse.guard.spans import SpanGuard
 from glasshouse.processors import IdsSpanProcessor
+from glasshouse.runtime_context import get_current
 
 _LINE: Final = "_glasshouse_line"
 # What these classes do when a span starts is nothing.

@@ -11,7 +11,7 @@ from typing import Any, Final
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Tracer
-from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics
+from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics, TracerMetrics
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
@@ -23,9 +23,11 @@ from opentelemetry.trace import (
     SpanKind,
     TraceFlags,
 )
+from opentelemetry.trace.propagation import _SPAN_KEY
 
-from glasshouse.light import decisions, spans
+from glasshouse.light import counts, decisions, spans
 from glasshouse.light.current import CurrentSpan
+from glasshouse.runtime_context import get_current
 
 _DECIDE: Final = "_glasshouse_decide"
 _DICT: Final[Any] = dict
@@ -49,7 +51,12 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> Span:
-        parent: Any = trace.get_current_span(context).get_span_context()
+        around = (get_current() if context is None else context).get(_SPAN_KEY)
+        parent: Any
+        if type(around) is spans.LightSpan:
+            parent = around.get_span_context()
+        else:
+            parent = trace.get_current_span(context).get_span_context()
         if type(parent) is not SpanContext or not self._tracer_config.is_enabled:
             return original(
                 self,
@@ -92,7 +99,9 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
 
         metrics = self._tracer_metrics
         ended = None
-        if type(metrics) is not NoOpTracerMetrics:
+        if type(metrics) is TracerMetrics:
+            ended = counts.of(metrics).begin(place, decision)
+        elif type(metrics) is not NoOpTracerMetrics:
             ended = metrics.start_span(parent, decision)
         if decision is _DROP:
             return NonRecordingSpan(context=own)

@@ -1,0 +1,74 @@
+"""The SDK's own counts of spans, without finding out for each span what it is counted under."""
+
+# What the tracer counts with shows its instruments to nobody.
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from opentelemetry.sdk.trace._tracer_metrics import TracerMetrics, parent_origin, sampling_result
+from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.semconv._incubating.attributes.otel_attributes import (  # pyright: ignore[reportMissingTypeStubs]
+    OTEL_SPAN_PARENT_ORIGIN,
+    OTEL_SPAN_SAMPLING_RESULT,
+)
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
+
+from glasshouse.light.instruments import Measurements
+
+_COUNTS: Final = "_glasshouse_counts"
+_LOCAL: Final = INVALID_SPAN_CONTEXT
+_REMOTE: Final = SpanContext(0, 0, is_remote=True)
+# By where the parent is, as the constants of `glasshouse.light.decisions` say.
+_PARENTS: Final = (None, _LOCAL, _LOCAL, _REMOTE, _REMOTE)
+_SAMPLED: Final = Decision.RECORD_AND_SAMPLE
+_DROP: Final = Decision.DROP
+
+
+class _Decided:
+    """Spans of one decision. ``started``: by where their parent is."""
+
+    __slots__ = ("end", "live", "started")
+
+    def __init__(self, metrics: TracerMetrics, decision: Decision) -> None:
+        result = {OTEL_SPAN_SAMPLING_RESULT: sampling_result(decision)}
+        self.started = [
+            Measurements(
+                metrics._started_spans, {OTEL_SPAN_PARENT_ORIGIN: parent_origin(parent), **result}
+            ).add
+            for parent in _PARENTS
+        ]
+        self.live = self.end = None
+        if decision.is_recording():
+            self.live = Measurements(metrics._live_spans, result).add
+            self.end = partial(self.live, -1)
+
+
+class Counts:
+    """Counts spans as a `TracerMetrics` does, with its instruments."""
+
+    def __init__(self, metrics: TracerMetrics) -> None:
+        self._sampled = _Decided(metrics, Decision.RECORD_AND_SAMPLE)
+        self._recorded = _Decided(metrics, Decision.RECORD_ONLY)
+        self._dropped = _Decided(metrics, Decision.DROP)
+
+    def begin(self, place: int, decision: Decision) -> Callable[[], None] | None:
+        """Count a span that begins; return what counts its end, if that is counted."""
+        if decision is _SAMPLED:
+            counted = self._sampled
+        else:
+            counted = self._dropped if decision is _DROP else self._recorded
+        counted.started[place](1)
+        if counted.live is not None:
+            counted.live(1)
+        return counted.end
+
+
+def of(metrics: TracerMetrics) -> Counts:
+    """Return what counts in place of a tracer's own metrics."""
+    own: dict[str, Any] = metrics.__dict__
+    found: Counts | None = own.get(_COUNTS)
+    if found is None:
+        found = own[_COUNTS] = Counts(metrics)
+    return found
