@@ -49,7 +49,7 @@ def test_a_burst_ends_with_a_pause() -> None:
 
 async def during(work: Callable[[], object]) -> tuple[int, int]:
     """The longest stop and burst while ``work`` is done on the loop."""
-    watching = asyncio.create_task(probes.ticks(WATCHED_S))
+    watching = asyncio.create_task(probes.ticks(WATCHED_S, waits=True))
     await asyncio.sleep(0.01)
     work()
     found = await watching
@@ -70,6 +70,15 @@ async def test_another_thread_s_work_is_a_burst_on_a_busy_machine_too() -> None:
     thread.join()
     # Far more than one turn of the loop, after which the thread has to hand over.
     assert burst >= 30 * MS
+
+
+async def test_to_watch_alone_asks_for_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[None] = []
+    monkeypatch.setattr(probes, "waited_ns", lambda: asked.append(None) or 0)
+    assert await probes.ticks(0.01)
+    assert not asked
+    assert await probes.ticks(0.01, waits=True)
+    assert asked
 
 
 @pytest.mark.parametrize("kind", probes.KINDS)
