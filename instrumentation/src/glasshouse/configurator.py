@@ -26,6 +26,7 @@ from glasshouse import (
     settings,
     shutdown,
 )
+from glasshouse.capture import shortcut
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -74,6 +75,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         buckets.install()
         if quick and light.fits():
             light.install()
+            shortcut.install()
         if version is not None:
             kwargs.setdefault("resource_attributes", {}).setdefault(ATTRIBUTE, version)
         try:
