@@ -20,6 +20,7 @@ from glasshouse import (
     delivery,
     edge,
     forks,
+    garbage,
     guard,
     light,
     sampling,
@@ -71,6 +72,7 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         except Exception as error:
             raise settings.explain(error) from error
         warn_of_random_key()
+        garbage.install()
         guard.install()
         buckets.install()
         if quick and light.fits():
