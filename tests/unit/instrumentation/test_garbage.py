@@ -1,4 +1,4 @@
-"""`GLASSHOUSE_GC`: Python's own collector, unless it is told to run seldom."""
+"""`GLASSHOUSE_GC`: Python's own collector, unless somebody asks for few collections."""
 
 import json
 import subprocess
