@@ -20,12 +20,14 @@ from glasshouse import (
     delivery,
     edge,
     forks,
+    garbage,
     guard,
     light,
     sampling,
     settings,
     shutdown,
 )
+from glasshouse.capture import shortcut
 from glasshouse.distro import check_allowed
 from glasshouse.errors import ConfigurationError
 from glasshouse.logs import configure_logging
@@ -70,10 +72,12 @@ class GlasshouseConfigurator(_OTelSDKConfigurator):
         except Exception as error:
             raise settings.explain(error) from error
         warn_of_random_key()
+        garbage.install()
         guard.install()
         buckets.install()
         if quick and light.fits():
             light.install()
+            shortcut.install()
         if version is not None:
             kwargs.setdefault("resource_attributes", {}).setdefault(ATTRIBUTE, version)
         try:

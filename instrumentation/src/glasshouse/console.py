@@ -21,7 +21,7 @@ from glasshouse.capture.consoles import written_twice
 from glasshouse.capture.handlers import Redacting
 from glasshouse.costly import frozen, is_costly
 from glasshouse.event_loops import is_on_loop
-from glasshouse.formatters import GcpFormatter, JsonFormatter, is_short
+from glasshouse.formatters import GcpFormatter, JsonFormatter
 from glasshouse.redaction.plain import UNREADABLE
 
 # Characters of the lines that wait. Beyond it whoever logs writes them.
@@ -120,7 +120,7 @@ class ConsoleHandler(Redacting, logging.StreamHandler[Any]):
         json: JsonFormatter = formatter  # pyright: ignore[reportAssignmentType]  # see above
         parts = json.parts(record)
         held = None
-        if self._waiting or (not is_short(parts) and is_costly(parts)):
+        if self._waiting or (not parts.short and is_costly(parts)):
             held = frozen(parts)
         if held is None:
             # What is the application's own may be read on this thread alone.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
+from opentelemetry.context import Context, get_current
 
 from glasshouse.capture.translate import RESERVED
 from glasshouse.context import current_ids
@@ -46,17 +47,22 @@ _LONGEST_SHORT: Final = 512
 _MOST_FIELDS: Final = 64
 _NUMBER: Final = 16
 _NUMBERS: Final = frozenset((int, float))
+_SAMPLED: Final = 1
 # The year 9999 ends.
 _LAST_SECOND: Final = 253_402_300_799.0
 
 
 class Parts(NamedTuple):
-    """What a line of JSON is made of: its fixed keys, and what has to be redacted."""
+    """What a line of JSON is made of: its fixed keys, and what has to be redacted.
+
+    short: all of that is of the most common kinds, and little.
+    """
 
     head: dict[str, Any]
     message: str
     fields: dict[str, Any]
     exception: str | None
+    short: bool = False
 
 
 class JsonFormatter(logging.Formatter):
@@ -76,23 +82,29 @@ class JsonFormatter(logging.Formatter):
 
     def parts(self, record: logging.LogRecord) -> Parts:
         """Return what a line is made of, as it is at this moment and on this thread."""
-        head = {**self.head(record)}
+        head = self.head(record)
         message = record.getMessage()
         head["message"] = None  # redacted later, in its place
         head["logger"] = record.name
         head["service"] = self._service
-        head.update(_ids())
-        head.update(self.span())
+        context = get_current()
+        _add_ids(head, context)
+        span = trace.get_current_span(context).get_span_context()
+        # The trace of a span that is not sampled does not exist.
+        if span.trace_flags & _SAMPLED and span.is_valid:
+            self.add_span(head, span)
         exception = self.formatException(record.exc_info) if record.exc_info else None
-        return Parts(head, message, _fields(record), exception)
+        fields = _fields(record)
+        short = exception is None and _is_short(message, fields)
+        return Parts(head, message, fields, exception, short)
 
     def line(self, parts: Parts) -> str:
         """Return the line that these parts make."""
-        head, message, fields, exception = parts
+        head, message, fields, exception, short = parts
         line = {**head}
         redactor = self._redactor
         # The bounds cost more than what is short and ordinary.
-        if not is_short(parts):
+        if not short:
             redactor = redactor.for_caller()
         line["message"] = redactor.text(message)
         for key, value in fields.items():
@@ -105,12 +117,13 @@ class JsonFormatter(logging.Formatter):
         return _dump(line)
 
     def head(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Return time and level, by their keys."""
+        """Return time and level, by their keys, in a map of its own."""
         return {"timestamp": _moment(record), "level": record.levelname.lower()}
 
-    def span(self) -> dict[str, Any]:
-        """Return what names the current span, by its keys."""
-        return _span()
+    def add_span(self, head: dict[str, Any], span: trace.SpanContext) -> None:
+        """Add what names a span, by its keys."""
+        head["traceId"] = trace.format_trace_id(span.trace_id)
+        head["spanId"] = trace.format_span_id(span.span_id)
 
     def is_reserved(self, name: str) -> bool:
         """Return whether a field may not have this name, though no fixed key has it now."""
@@ -135,18 +148,12 @@ class GcpFormatter(JsonFormatter):
         severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "DEFAULT")
         return {"severity": severity, "time": _moment(record)}
 
-    def span(self) -> dict[str, Any]:
-        """Return the trace by its name in the project, else by its bare id."""
-        found = _span()
-        if not found:
-            return {}
-        trace_id = found["traceId"]
+    def add_span(self, head: dict[str, Any], span: trace.SpanContext) -> None:
+        """Add the trace by its name in the project, else by its bare id."""
         prefix = f"projects/{self._project}/traces/" if self._project else ""
-        return {
-            f"{_GOOGLE}trace": f"{prefix}{trace_id}",
-            f"{_GOOGLE}spanId": found["spanId"],
-            f"{_GOOGLE}trace_sampled": True,
-        }
+        head[f"{_GOOGLE}trace"] = f"{prefix}{trace.format_trace_id(span.trace_id)}"
+        head[f"{_GOOGLE}spanId"] = trace.format_span_id(span.span_id)
+        head[f"{_GOOGLE}trace_sampled"] = True
 
     def is_reserved(self, name: str) -> bool:
         return name in _READ_BY_GOOGLE or name.startswith(_GOOGLE)
@@ -165,18 +172,23 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         found = self._redactor.for_caller().value(_fields(record))
-        fields = {**found, **_ids(), **_span()}
+        context = get_current()
+        named: dict[str, Any] = {}
+        _add_ids(named, context)
+        span = trace.get_current_span(context).get_span_context()
+        if span.trace_flags & _SAMPLED and span.is_valid:
+            named["traceId"] = trace.format_trace_id(span.trace_id)
+            named["spanId"] = trace.format_span_id(span.span_id)
+        fields = {**found, **named}
         line = " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
         # One record, one line: a text with a line break could pass for another record, and what
         # moves a terminal's cursor could hide one.
         return _encodable(_CONTROL.sub(_escape, line))
 
 
-def is_short(parts: Parts) -> bool:
-    """Return whether all that is to be redacted is of the most common kinds, and little."""
-    _, message, fields, exception = parts
+def _is_short(message: str, fields: dict[str, Any]) -> bool:
     # Whatever `getMessage` is made to return.
-    if exception is not None or type(message) is not str or len(fields) > _MOST_FIELDS:  # pyright: ignore[reportUnnecessaryComparison]
+    if type(message) is not str or len(fields) > _MOST_FIELDS:  # pyright: ignore[reportUnnecessaryComparison]
         return False
     size = len(message)
     for key, value in fields.items():
@@ -252,24 +264,11 @@ def _second(whole: float) -> str:
     return datetime.datetime.fromtimestamp(whole, tz=datetime.UTC).isoformat()[:19]
 
 
-def _ids() -> dict[str, str]:
-    ids = current_ids()
-    if not ids:
-        return {}
-    if ids.request:
-        return {"correlationId": ids.correlation, "requestId": ids.request}
-    return {"correlationId": ids.correlation}
-
-
-def _span() -> dict[str, str]:
-    span = trace.get_current_span().get_span_context()
-    # The trace of a span that is not sampled does not exist.
-    if span.trace_flags & trace.TraceFlags.SAMPLED and span.is_valid:
-        return {
-            "traceId": trace.format_trace_id(span.trace_id),
-            "spanId": trace.format_span_id(span.span_id),
-        }
-    return {}
+def _add_ids(head: dict[str, Any], context: Context) -> None:
+    if ids := current_ids(context):
+        head["correlationId"] = ids.correlation
+        if ids.request:
+            head["requestId"] = ids.request
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

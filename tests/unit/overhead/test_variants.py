@@ -41,6 +41,19 @@ def test_a_list_of_variants_begins_with_what_all_are_divided_by() -> None:
     assert (changed.launcher, changed.environment) == (("opentelemetry-instrument",), "servers")
 
 
+def test_variables_that_stand_alone_hold_for_all_variants() -> None:
+    found = variants.parse_all("glasshouse+LOG_LEVEL=ERROR,+GLASSHOUSE_GC=rare+A=b,stock")
+    assert [one.name for one in found] == ["off", "glasshouse+LOG_LEVEL=ERROR", "stock"]
+    for one in found:
+        assert one.variables["GLASSHOUSE_GC"] == "rare"
+        assert one.variables["A"] == "b"
+        assert one.title.endswith(", GLASSHOUSE_GC=rare A=b")
+    assert found[1].variables["LOG_LEVEL"] == "ERROR"
+    assert "LOG_LEVEL" not in found[0].variables
+    with pytest.raises(StackError, match="'gc' after off is not NAME=VALUE"):
+        variants.parse_all("+gc")
+
+
 def test_an_environment_has_the_versions_that_ours_has() -> None:
     names = {one.environment for one in VARIANTS.values()}
     assert names == {path.stem for path in (ROOT / environments.LOCKS).glob("*.txt")}

@@ -11,7 +11,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from glasshouse.capture.counting import count_lost
 from glasshouse.capture.loggers import emit
 from glasshouse.capture.talkative import is_talkative
-from glasshouse.capture.translate import level_of, translate
+from glasshouse.capture.translate import level_of
 
 _LEVEL: Final = "OTEL_PYTHON_LOG_HANDLER_LEVEL"
 _CODE: Final = "OTEL_PYTHON_LOG_CODE_ATTRIBUTES"
@@ -60,7 +60,7 @@ def export(record: logging.LogRecord) -> None:
         name = str(record.name)
         if not _is_wanted(name, record):
             return
-        emit(name, lambda: translate(record, with_code=_settings.with_code))
+        emit(name, record, with_code=_settings.with_code)
     except Exception:  # noqa: BLE001 (a log call never raises into the application)
         count_lost()
     finally:

@@ -9,7 +9,7 @@ import logging
 import math
 import traceback
 from time import time_ns
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import get_current
@@ -27,6 +27,8 @@ _HIGHEST: Final = logging.CRITICAL + 3
 _A_SECOND: Final = 10**9
 # Those that need no reading.
 _PLAIN: Final = frozenset((str, int, float, bool, type(None)))
+# What the SDK takes into its attributes without a change.
+_KEPT: Final = frozenset((*_PLAIN, bytes))
 
 
 def level_of(record: logging.LogRecord) -> int:
@@ -55,8 +57,19 @@ def message(record: logging.LogRecord) -> str:
         return UNREADABLE
 
 
-def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecord:
-    """Return the record for OTLP. Never raises for what the caller put into it.
+class Said(NamedTuple):
+    """What the caller put into a record beside its message.
+
+    is_plain: every attribute is one that the SDK takes as it is.
+    """
+
+    attributes: dict[str, Any]
+    event_name: str | None
+    is_plain: bool
+
+
+def said(record: logging.LogRecord, *, with_code: bool = False) -> Said:
+    """Read a record's attributes. Never raises for what the caller put into it.
 
     Args:
         with_code: also say where the call stands, in ``code.*``.
@@ -72,27 +85,40 @@ def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecor
                 attributes[name] = value
     event_name = None
     if attributes:
-        names = [attributes.pop(name, None) for name in _EVENT_NAMES]
-        event_name = next((str(name) for name in names if name is not None), None)
+        for key in _EVENT_NAMES:
+            named = attributes.pop(key, None)
+            if event_name is None and named is not None:
+                event_name = str(named)
     if with_code:
         attributes[code_attributes.CODE_FILE_PATH] = record.pathname
         attributes[code_attributes.CODE_FUNCTION_NAME] = record.funcName
         attributes[code_attributes.CODE_LINE_NUMBER] = record.lineno
     if record.exc_info is not None or record.exc_text:
         attributes |= _exception(record, reader or Reader())
-    level = str(record.levelname)
+    is_plain = (reader is None and not with_code) or all(
+        type(value) in _KEPT for value in attributes.values()
+    )
+    return Said(attributes, event_name, is_plain)
+
+
+def translate(record: logging.LogRecord, given: Said | None = None) -> LogRecord:
+    """Return the record for OTLP. Never raises for what the caller put into it.
+
+    given: what `said` returned, if it was asked before.
+    """
+    attributes, event_name, _ = given or said(record)
     context = get_current()
     span = get_current_span(context).get_span_context()
     # Not by its constructor, which looks all of this up again.
     log = LogRecord.__new__(LogRecord)
     vars(log).update(
-        timestamp=_nanoseconds(record.created),
+        timestamp=nanoseconds(record.created),
         observed_timestamp=time_ns(),
         context=context,
         trace_id=span.trace_id,
         span_id=span.span_id,
         trace_flags=span.trace_flags,
-        severity_text=_SEVERITY_TEXTS.get(level, level),
+        severity_text=severity_text(record),
         severity_number=severity(level_of(record)),
         body=message(record),
         attributes=attributes,
@@ -102,7 +128,13 @@ def translate(record: logging.LogRecord, *, with_code: bool = False) -> LogRecor
     return log
 
 
-def _nanoseconds(created: Any) -> int:
+def severity_text(record: logging.LogRecord) -> str:
+    """Return the name of a record's level as the data model of logs has it."""
+    level = str(record.levelname)
+    return _SEVERITY_TEXTS.get(level, level)
+
+
+def nanoseconds(created: Any) -> int:
     """Return 0, which means unknown, for what is no time."""
     if not isinstance(created, (int, float)) or not math.isfinite(created) or created < 0:
         return 0

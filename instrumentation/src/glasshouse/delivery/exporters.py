@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import (
@@ -36,6 +36,7 @@ from glasshouse.delivery.reporting import Reporter
 from glasshouse.delivery.sender import Sender
 from glasshouse.encoding.encoders import Logs, Spans
 from glasshouse.encoding.upstream import takes_encoded
+from glasshouse.guard.queued import QueuedLog
 from glasshouse.guard.trusted import Queueing
 
 # What the end of the process needs beside the delivery, in seconds.
@@ -97,6 +98,7 @@ class BufferedLogExporter(LogRecordExporter):
     def __init__(self, exporter: LogRecordExporter, bounds: Bounds | None = None) -> None:
         self._exporter = exporter
         self._encoder = Logs() if takes_encoded(exporter) else None
+        self.encodes = self._encoder is not None
         kind = ENCODED_LOGS if self._encoder else LOGS
         self._sender = _sender(kind, exporter, LogRecordExportResult.SUCCESS, bounds)
 
@@ -160,9 +162,11 @@ class DeliveringLogRecordProcessor(Queueing, BatchLogRecordProcessor):
     def __init__(self, exporter: LogRecordExporter) -> None:
         super().__init__(exporter)
         self._delivery = exporter
+        self.takes_queued = isinstance(exporter, BufferedLogExporter) and exporter.encodes
 
-    def queue(self, record: ReadableLogRecord) -> None:
-        self._batch_processor.emit(record)
+    def queue(self, record: ReadableLogRecord | QueuedLog) -> None:
+        # Its queue takes anything; what comes out goes to the exporter above.
+        self._batch_processor.emit(cast(Any, record))
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         if not super().force_flush(_millis(timeout_millis)):

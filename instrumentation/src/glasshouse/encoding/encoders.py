@@ -10,6 +10,7 @@ from glasshouse.encoding.origins import Origin
 from glasshouse.encoding.spans import SpanEncoder
 from glasshouse.encoding.wire import sized
 from glasshouse.guard import logs, spans
+from glasshouse.guard.queued import QueuedLog
 from glasshouse.redaction.process import telemetry_redactor
 
 # How long to hold the interpreter, and how long to leave it to others. A pause of no length would
@@ -54,8 +55,12 @@ class Logs:
         return _encoded(batch, self._one, _log_by_upstream)
 
     def _one(self, record: Any) -> tuple[Origin, bytes]:
-        log = record.log_record
-        raw = logs.raw_of(log)
+        if type(record) is QueuedLog:
+            log: Any = record
+            raw: Any = record
+        else:
+            log = record.log_record
+            raw = logs.raw_of(log)
         if raw is None:
             return self._as_they_are.encode(record, log, log)
         if self._redacting is None:
@@ -96,7 +101,8 @@ def _span_by_upstream(span: Any) -> tuple[Origin, bytes]:
 def _log_by_upstream(record: Any) -> tuple[Origin, bytes]:
     from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 
-    resource = encode_logs([record]).resource_logs[0]
+    readable = record.readable() if type(record) is QueuedLog else record
+    resource = encode_logs([readable]).resource_logs[0]
     scope = resource.scope_logs[0]
     return _origin(resource, scope), b"\x12" + sized(scope.log_records[0].SerializeToString())
 

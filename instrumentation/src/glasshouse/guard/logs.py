@@ -89,27 +89,28 @@ class LogGuard(LogRecordProcessor):
         else:
             safely(self.inner, self._queue, log_record, self._queueing)
 
-    def _queue(self, record: ReadWriteLogRecord, processor: Queueing) -> None:
-        """Queue what the SDK's batch processor would: no reference to the context is kept."""
-        log = RedactedLogRecord(record.log_record)
-        log.context = _NONE
-        resource, last = record.resource or Resource.create({}), self._resource
+    def origin(self, given: Resource | None, scope: Any) -> tuple[Resource, Any]:
+        """Return what may leave of a resource and a scope."""
+        resource, last = given or Resource.create({}), self._resource
         if last[0] is not resource:
             last = self._resource = resource, telemetry_redactor().resource(resource, "logs")
-        scope = record.instrumentation_scope
         known = self._scopes.get(id(scope))
         if known is None or known[0] is not scope:
             known = scope, telemetry_redactor().scope(scope, "logs")
             if len(self._scopes) >= _MOST_SCOPES:
                 self._scopes = {}
             self._scopes[id(scope)] = known
+        return last[1], known[1]
+
+    def _queue(self, record: ReadWriteLogRecord, processor: Queueing) -> None:
+        """Queue what the SDK's batch processor would: no reference to the context is kept."""
+        log = RedactedLogRecord(record.log_record)
+        log.context = _NONE
+        resource, scope = self.origin(record.resource, record.instrumentation_scope)
         # Not by its constructor, which takes as long as all of the above.
         made = ReadableLogRecord.__new__(ReadableLogRecord)
         vars(made).update(
-            log_record=log,
-            resource=last[1],
-            instrumentation_scope=known[1],
-            limits=record.limits,
+            log_record=log, resource=resource, instrumentation_scope=scope, limits=record.limits
         )
         processor.queue(made)
 

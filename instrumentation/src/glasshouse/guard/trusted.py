@@ -1,8 +1,12 @@
 """Parts of this package that must see records as they are, such as those that add ids."""
 
 import abc
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk._logs import ReadableLogRecord
+
+if TYPE_CHECKING:
+    from glasshouse.guard.queued import QueuedLog
 
 
 class Trusted:
@@ -15,6 +19,9 @@ class Queueing(abc.ABC):
     It is given what may leave, ready for the queue, which costs less than `on_emit`.
     """
 
+    # Whether a `QueuedLog` may be queued, too: this package encodes what comes out of the queue.
+    takes_queued = False
+
     @abc.abstractmethod
-    def queue(self, record: ReadableLogRecord) -> None:
+    def queue(self, record: "ReadableLogRecord | QueuedLog") -> None:
         """Put a record into the queue."""

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from backend.api.app import create_app
 from backend.api.server import Parser, Server
 from backend.platform.settings import ApiSettings, load_settings
-from glasshouse import configure_logging
+from glasshouse import configure_logging, garbage
 from glasshouse_bench.overhead import probes
 
 PREFIX = "/bench/"
@@ -104,6 +104,8 @@ def main() -> None:
     parser.add_argument("--payments", action="store_true")
     options = parser.parse_args()
     configure_logging()
+    # Nobody else reads `GLASSHOUSE_GC` without the distro: it has to mean the same everywhere.
+    garbage.install()
     settings = load_settings(ApiSettings)
     _BEFORE.get(options.tracer, lambda _: None)([])
     trivial = trivial_app()

@@ -148,24 +148,36 @@ def parse(text: str) -> Variant:
     name, *settings = text.split("+")
     if name not in VARIANTS:
         raise StackError(f"--variants: no variant {name!r}: choose of {', '.join(VARIANTS)}")
+    return _with(VARIANTS[name], settings, text)
+
+
+def _with(variant: Variant, settings: list[str], name: str) -> Variant:
     variables: dict[str, str] = {}
     for one in settings:
         found = _SETTING.fullmatch(one)
         if found is None:
-            raise StackError(f"--variants: {one!r} after {name} is not NAME=VALUE")
+            raise StackError(f"--variants: {one!r} after {variant.name} is not NAME=VALUE")
         variables[found[1]] = found[2]
-    variant = VARIANTS[name]
     if not variables:
         return variant
     title = f"{variant.title}, {' '.join(settings)}"
     changed = {**variant.variables, **variables}
-    return replace(variant, name=text, title=title, variables=changed)
+    return replace(variant, name=name, title=title, variables=changed)
 
 
 def parse_all(text: str) -> list[Variant]:
-    """Return the variants of a list with commas, `BASE` first: it is what all are divided by."""
+    """Return the variants of a list with commas, `BASE` first: it is what all are divided by.
+
+    Variables that stand alone, as ``+GLASSHOUSE_GC=rare``, hold for each variant and for `BASE`:
+    what they change is then no gain or loss of one of them.
+
+    Raises:
+        StackError: as `parse`.
+    """
     words = [one.strip() for one in text.split(",") if one.strip()]
-    return [parse(one) for one in dict.fromkeys([BASE, *words])]
+    common = [one for word in words if word.startswith("+") for one in word[1:].split("+")]
+    named = dict.fromkeys([BASE, *(word for word in words if not word.startswith("+"))])
+    return [_with(parse(one), common, one) for one in named]
 
 
 def parse_servers(text: str) -> dict[str, Server]:
