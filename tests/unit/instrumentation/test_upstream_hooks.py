@@ -201,6 +201,7 @@ REACHED = {
     "_record_end_metrics",
     "_record_exception",
     "_record_min_max",
+    "_Anchor",
     "_regexp",
     "_remote_parent_not_sampled",
     "_remote_parent_sampled",
@@ -252,6 +253,8 @@ OWN |= {"_session_id"}
 OWN |= {"_replace"}
 # Our own method, called of a weak reference.
 OWN |= {"_start_in_child"}
+# Named among the slots of our own pattern and match.
+OWN |= {"_match", "_spans"}
 
 
 def trees() -> Iterator[ast.Module]:
