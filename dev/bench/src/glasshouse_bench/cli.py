@@ -24,7 +24,10 @@ from glasshouse_bench import (
     unseen,
 )
 from glasshouse_bench import picture as drawing
+from glasshouse_bench.freshness.command import freshness
 from glasshouse_bench.overhead.command import overhead, overhead_page
+from glasshouse_bench.stack.command import stack
+from glasshouse_bench.stack_page import stack_page
 from glasshouse_bench.unseen import report as unseen_report
 from glasshouse_bench.unseen.probes import judge
 from glasshouse_cli import engine, images, project
@@ -36,6 +39,9 @@ app = typer.Typer(
 )
 app.command("overhead")(overhead)
 app.command("overhead-page")(overhead_page)
+app.command("freshness")(freshness)
+app.command("stack")(stack)
+app.command("stack-page")(stack_page)
 
 AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from glasshouse_bench.overhead import charts, figures, goals
@@ -25,7 +25,16 @@ def rendered(page: str, document: Document) -> str:
     Raises:
         StackError: a marker is missing.
     """
-    for name, content in parts(document).items():
+    return filled(page, parts(document))
+
+
+def filled(page: str, contents: Mapping[str, str]) -> str:
+    """Return the page with these contents between the markers of their names.
+
+    Raises:
+        StackError: a marker is missing.
+    """
+    for name, content in contents.items():
         begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->\n"
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         if not pattern.search(page):

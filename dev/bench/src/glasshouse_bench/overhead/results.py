@@ -15,6 +15,8 @@ FOLDER = Path("dev") / "bench" / "results"
 _PARTS = ("schema", "measured", "source", "machine", "versions", "settings", "runs")
 
 Document = dict[str, Any]
+# Results of other benches in the same folder.
+_OTHERS = ("-freshness.json", "-stack.json")
 
 
 def read(path: Path) -> Document:
@@ -75,7 +77,8 @@ def latest(root: Path) -> Path:
     Raises:
         StackError: there is none.
     """
-    found = [(read(path)["measured"], path) for path in sorted((root / FOLDER).glob("*.json"))]
+    paths = sorted((root / FOLDER).glob("*.json"))
+    found = [(read(one)["measured"], one) for one in paths if not one.name.endswith(_OTHERS)]
     if not found:
         raise StackError(f"{FOLDER} has no result: run make bench first")
     return max(found)[1]
