@@ -54,7 +54,7 @@ def measure(own: OwnStack, amount: Amount, note: Callable[[str], None]) -> Docum
     with httpx.Client(
         base_url=target.otlp, headers=secrets.sender(own.checkout), timeout=60, trust_env=False
     ) as http:
-        for signal, records, body in _requests(amount):
+        for signal, records, body in requests(amount):
             _send(http, signal, body)
             note(f"{signal}: {records:,} sent")
     note("waiting until all is stored")
@@ -78,7 +78,8 @@ def measure(own: OwnStack, amount: Amount, note: Callable[[str], None]) -> Docum
     }
 
 
-def _requests(amount: Amount) -> Iterator[tuple[str, int, bytes]]:
+def requests(amount: Amount) -> Iterator[tuple[str, int, bytes]]:
+    """Yield what is sent: the signal, how many of it there are by then, and the request."""
     traffic = Traffic()
     for first in range(0, amount.logs, BATCH):
         count = min(BATCH, amount.logs - first)
