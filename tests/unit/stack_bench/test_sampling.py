@@ -51,6 +51,22 @@ async def test_each_kind_is_timed_for_itself(tmp_path: Path, rng: random.Random)
     assert len(slow.seen) == 8 + sampling.WARM_UP
 
 
+async def test_no_seed_repeats_what_a_run_before_has_stored(tmp_path: Path) -> None:
+    backend = freshness.Backend(after_s=0.0)
+    with freshness.service() as service:
+        for turn in range(2):
+            await sampling.run(
+                freshness.target(tmp_path / str(turn)),
+                service,
+                "run",
+                samples=2,
+                rng=random.Random(7),  # noqa: S311 (not for secrets)
+                note=lambda _: None,
+                kinds=[backend.kind("one")],
+            )
+    assert len(backend.seen) == 2 * (2 + sampling.WARM_UP)
+
+
 async def test_what_is_never_found_is_lost(
     tmp_path: Path, rng: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ _START_S = 120
 def freshness(
     samples: Annotated[int, typer.Option(min=1, help="of each kind, under each load")] = SAMPLES,
     loads: Annotated[str, typer.Option("--load", help="requests a minute, with commas")] = LOADS,
-    seed: Annotated[int | None, typer.Option(help="of words and moments")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the moments")] = None,
     running: Annotated[
         bool, typer.Option("--running", help="the stack of this checkout, not one of its own")
     ] = False,

@@ -32,7 +32,7 @@ async def run(
         StackError: the service does not start, or a backend does not answer.
     """
     rng = random.Random(seed)  # noqa: S311 (not for secrets)
-    name = sampling.word(rng)
+    name = sampling.word()
     async with (
         process.running(target, name, changes) as service,
         load.at(service, per_minute, rng) as sent,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import string
 import time
 from collections.abc import Callable, Sequence
@@ -54,9 +55,12 @@ class Series:
     is_marked: bool = False
 
 
-def word(rng: random.Random) -> str:
-    """Return a new word, of letters alone: redaction takes none for a number or an id."""
-    return "mark" + "".join(rng.choices(string.ascii_lowercase, k=_LETTERS))
+def word() -> str:
+    """Return a new word, of letters alone: redaction takes none for a number or an id.
+
+    No seed repeats it: what an earlier run has stored would be found at once.
+    """
+    return "mark" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(_LETTERS))
 
 
 async def run(
@@ -152,7 +156,7 @@ async def _mark(
     done = len(series.samples) + series.lost
     for _ in range(samples - done):
         await asyncio.sleep(rng.uniform(0, 2 * spacing_s))
-        chosen = word(rng)
+        chosen = word()
         answer = await marker.get(f"/mark/{series.kind.path}/{chosen}")
         said = answer.raise_for_status().json()
         series.waiting[chosen] = (Mark(word=chosen, **said), said["at_ns"] / 1e9)
