@@ -57,7 +57,14 @@ class Backend:
         }
 
     def kind(self, name: str, goals_s: Mapping[int, float] | None = None) -> Kind:
-        return Kind(name=name, title=name, path="log", find=self.find, goals_s=goals_s or {95: 3.0})
+        return Kind(
+            name=name,
+            title=name,
+            path="log",
+            find=self.find,
+            goals_s=goals_s or {95: 3.0},
+            poll_s=0.02,
+        )
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -89,7 +96,7 @@ def document(**changes: Any) -> dict[str, Any]:
         },
         "load_average": {"before": [0.1, 0.2, 0.3], "after": [1, 2, 3]},
         "versions": {"loki": "grafana/loki:3.7.8"},
-        "settings": {"samples": 100, "spacing_s": 1.2, "poll_s": 0.1, "variables": {}},
+        "settings": {"samples": 100, "spacing_s": 1.2, "poll_s": {}, "variables": {}},
         "runs": runs,
     } | changes
 

@@ -16,7 +16,6 @@ AFTER_S = 0.5
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "SPACING_S", 0.05)
-    monkeypatch.setattr(sampling, "POLL_S", 0.02)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def freshness(
     settings = {
         "samples": samples,
         "spacing_s": sampling.SPACING_S,
-        "poll_s": sampling.POLL_S,
+        "poll_s": {kind.name: kind.poll_s for kind in KINDS},
         "variables": changes,
     }
     document = measured.begun(checkout, KIND, settings) | {"runs": []}

@@ -19,7 +19,6 @@ from glasshouse_cli.errors import StackError
 # Between two marks of a kind, on average. Each wait is drawn anew from 0 to twice this, so that
 # marks keep no step with exports, batches and scrapes, whose intervals are shorter.
 SPACING_S = 1.2
-POLL_S = 0.1
 # After this a mark counts as lost.
 PATIENCE_S = 60.0
 _TIMEOUT_S = 10.0
@@ -187,7 +186,7 @@ async def _poll(series: Series, ask: Ask, target: Target, name: str) -> None:
                 )
         else:
             answered_at = began
-        await asyncio.sleep(max(0.0, began + POLL_S - time.monotonic()))
+        await asyncio.sleep(max(0.0, began + series.kind.poll_s - time.monotonic()))
 
 
 def _sort(
