@@ -155,3 +155,14 @@ def test_spans_are_sent_in_traces() -> None:
     assert sorted(len(one) for one in traces.values()) == [2, 5, 5]
     # One root each, of which the others are children.
     assert [one.count(b"") for one in traces.values()] == [1, 1, 1]
+
+
+def test_sizes_are_read_by_backend_and_folder() -> None:
+    text = (
+        "7\t/v/loki/wal\n70\t/v/loki/chunks\n80\t/v/loki\n5\t/v/tempo/blocks\n9\t/v/tempo\n99\t/v\n"
+    )
+    assert disk.sizes(text) == {
+        "loki": {"wal": 7, "chunks": 70},
+        "tempo": {"blocks": 5},
+        "prometheus": {},
+    }

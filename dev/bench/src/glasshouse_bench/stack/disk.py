@@ -150,9 +150,14 @@ def _sizes(own: OwnStack) -> dict[str, dict[str, int]]:
     done = run(line, timeout=_TIMEOUT_S)
     if not done.ok:
         raise StackError(f"the volumes cannot be measured: {done.last_line}")
+    return sizes(done.out)
+
+
+def sizes(text: str) -> dict[str, dict[str, int]]:
+    """Return bytes by backend and folder, of `du`'s lines for paths such as /v/loki/wal."""
     found: dict[str, dict[str, int]] = {backend: {} for backend in VOLUMES}
-    for size, path in (one.split("\t", 1) for one in done.out.splitlines()):
-        _, _, backend, *folder = path.split("/")
-        if backend in found and folder:
-            found[backend][folder[0]] = int(size)
+    for size, path in (line.split("\t", 1) for line in text.splitlines()):
+        _, _, backend, folder = f"{path}///".split("/")[:4]
+        if folder:
+            found[backend][folder] = int(size)
     return found
