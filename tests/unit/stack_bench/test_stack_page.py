@@ -8,10 +8,12 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from glasshouse_bench import measured, stack_page
+from glasshouse_bench.overhead import page as overhead_page
 from glasshouse_bench.overhead import results
 from glasshouse_bench.stack import command, disk, page
 from glasshouse_cli.errors import StackError
 from support import freshness
+from support.deployed import ROOT
 
 MIB = 1024**2
 PAGE = (
@@ -118,6 +120,16 @@ def test_the_newest_result_of_each_kind_is_written(tmp_path: Path) -> None:
     # They are none of `make bench`'s, which has none here.
     with pytest.raises(StackError, match="has no result: run make bench first"):
         results.latest(tmp_path)
+
+
+@pytest.mark.parametrize("kind", stack_page.PARTS)
+def test_the_page_is_made_from_the_last_result(kind: str) -> None:
+    text = (ROOT / overhead_page.PAGE).read_text(encoding="utf-8")
+    if list((ROOT / results.FOLDER).glob(f"*-{kind}.json")):
+        made = stack_page.PARTS[kind](measured.read(measured.latest(ROOT, kind), kind))
+    else:
+        made = {kind: ""}
+    assert overhead_page.filled(text, made) == text, "run: make performance"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from glasshouse_cli import project
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 
-_PARTS = {"freshness": freshness_page.parts, "stack": own_page.parts}
+PARTS = {"freshness": freshness_page.parts, "stack": own_page.parts}
 
 
 def rendered(root: Path, page: str) -> str:
@@ -21,7 +21,7 @@ def rendered(root: Path, page: str) -> str:
     Raises:
         StackError: a marker is missing, or a result.
     """
-    for kind, parts in _PARTS.items():
+    for kind, parts in PARTS.items():
         page = filled(page, parts(measured.read(measured.latest(root, kind), kind)))
     return page
 
