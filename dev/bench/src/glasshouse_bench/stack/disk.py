@@ -58,7 +58,7 @@ def measure(own: OwnStack, amount: Amount, note: Callable[[str], None]) -> Docum
             _send(http, signal, body)
             note(f"{signal}: {records:,} sent")
     note("waiting until all is stored")
-    samples = _stored(target, amount, began)
+    samples = _stored(target, amount)
     note("writing out what was sent")
     own.command("down")
     after = _sizes(own)
@@ -114,7 +114,7 @@ def _send(http: httpx.Client, signal: str, body: bytes) -> None:
         time.sleep(float(answer.headers.get("Retry-After", "0.2")))
 
 
-def _stored(target: Target, amount: Amount, began: float) -> int:
+def _stored(target: Target, amount: Amount) -> int:
     """Wait until the backends have counted all of it; return Prometheus' samples meanwhile."""
     wanted = {
         "sum(loki_distributor_lines_received_total)": amount.logs,
@@ -129,9 +129,8 @@ def _stored(target: Target, amount: Amount, began: float) -> int:
             if time.monotonic() > end:
                 raise StackError(f"not all is stored after {_ARRIVES_WITHIN_S:.0f} s: {counted}")
             time.sleep(2)
-        seconds = max(30, round(time.time() - began))
-        query = f"sum(increase(prometheus_tsdb_head_samples_appended_total[{seconds}s]))"
-        return round(_value(http, target, query))
+        # Counted since Prometheus began, which was after the volumes were measured.
+        return round(_value(http, target, "sum(prometheus_tsdb_head_samples_appended_total)"))
 
 
 def _value(http: httpx.Client, target: Target, query: str) -> float:
