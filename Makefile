@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -180,9 +180,16 @@ bench: venv ## Measure what telemetry costs the API, beside none and others: CPU
 bench-dashboards: venv ## Ask all that dashboards and rules ask, over 30 days, and each SQL statement with 100,000 waiting jobs
 	@$(RUN) glasshouse-bench dashboards $(ARGS)
 
-performance: venv ## Write docs/performance.md and its pictures from the last result of make bench
+bench-freshness: venv engine ## Measure how soon logs, traces, metrics and counted events can be queried
+	@$(RUN) glasshouse-bench freshness $(ARGS)
+
+bench-stack: venv engine ## Measure the stack itself: its start, what it takes while idle, its disk
+	@$(RUN) glasshouse-bench stack $(ARGS)
+
+performance: venv ## Write docs/performance.md and its pictures from the last results of the benches
 	@$(RUN) glasshouse-bench overhead-page $(ARGS)
 	@$(RUN) glasshouse-bench pipeline-page
+	@$(RUN) glasshouse-bench stack-page
 
 redaction-report: engine ## Send the corpus through the Collector; table and docs/redaction.svg
 	@$(RUN) glasshouse-bench redaction-report --picture docs/redaction.svg $(ARGS)

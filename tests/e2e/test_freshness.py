@@ -1,7 +1,9 @@
 """How soon a log, a trace and a metric can be queried after the Collector took them."""
 
+import asyncio
 import contextlib
 import itertools
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,11 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
+from glasshouse_bench.freshness import figures, measure
+from glasshouse_bench.freshness.kinds import KINDS
+from glasshouse_bench.freshness.target import Target
 from support import backends, otlp, timing
 from support.stack import Stack
 from support.waiting import until
 from support.words import fresh
 
+SAMPLES = 3
 # Names of jobs that are counted for themselves are few.
 FIRST_ATTEMPTS = 4
 
@@ -105,3 +111,30 @@ def test_a_derived_metric_is_queryable_in_five_seconds(
     assert_fresh("the first count", 8, first, attempts=FIRST_ATTEMPTS)
     numbers = itertools.count(2)
     assert_fresh("a count", 5, lambda _: counted(known[0], next(numbers)))
+
+
+@pytest.mark.parametrize("per_minute", [0, 600])
+def test_the_bench_finds_each_kind_that_a_service_sends(stack: Stack, per_minute: int) -> None:
+    target = Target(
+        otlp=stack.otlp,
+        loki=stack.address("loki"),
+        tempo=stack.address("tempo"),
+        prometheus=stack.address("prometheus"),
+        state=stack.state,
+    )
+    seed = secrets.randbelow(2**31)
+    run = asyncio.run(
+        measure.run(target, per_minute=per_minute, samples=SAMPLES, seed=seed, settle_s=0)
+    )
+    assert (run["requests_per_minute"], run["seed"]) == (per_minute, seed)
+    assert run["requests_failed"] == 0
+    assert bool(run["sent_per_minute"]) is bool(per_minute)
+    assert list(run["kinds"]) == [kind.name for kind in KINDS]
+    for name, found in run["kinds"].items():
+        # Not how long it took: a machine may be ten times slower.
+        assert (found["found"], found["lost"]) == (SAMPLES, 0), name
+        assert found["answers_failed"] < found["answers"], name
+        assert 0 < found["least_s"] <= found["p50_s"] <= found["p99_s"] <= found["most_s"], name
+        assert found["grain_p50_s"] <= found["most_s"], name
+    judged = figures.judged({"runs": [run]})
+    assert len(judged) == sum(len(kind.goals_s) for kind in KINDS)

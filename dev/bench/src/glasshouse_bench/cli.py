@@ -25,8 +25,11 @@ from glasshouse_bench import (
 )
 from glasshouse_bench import picture as drawing
 from glasshouse_bench.dashboards.command import dashboards
+from glasshouse_bench.freshness.command import freshness
 from glasshouse_bench.overhead.command import overhead, overhead_page
 from glasshouse_bench.pipeline.command import pipeline_page, pipeline_report
+from glasshouse_bench.stack.command import stack
+from glasshouse_bench.stack_page import stack_page
 from glasshouse_bench.unseen import report as unseen_report
 from glasshouse_bench.unseen.probes import judge
 from glasshouse_cli import engine, images, project
@@ -41,6 +44,9 @@ app.command("dashboards")(dashboards)
 app.command("overhead-page")(overhead_page)
 app.command("pipeline-report")(pipeline_report)
 app.command("pipeline-page")(pipeline_page)
+app.command("freshness")(freshness)
+app.command("stack")(stack)
+app.command("stack-page")(stack_page)
 
 AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -27,6 +29,7 @@ from glasshouse_cli.connect import command as connecting
 from glasshouse_cli.connect.settings import Protocol
 from glasshouse_cli.console import Terminal, plain_table
 from glasshouse_cli.doctor import examine
+from glasshouse_cli.doctor.checks import Check
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.images import pin as pinning
 from glasshouse_cli.images import recipe as recipes
@@ -104,12 +107,27 @@ def images(
 
 
 @app.command()
-def up() -> None:
+def up(as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False) -> None:
     """Start the stack: engine, images, secrets, containers; then run the doctor."""
-    terminal = Terminal()
+    terminal = Terminal(quiet=as_script)
     checkout = project.load()
-    parts.show(starting.up(checkout, terminal), terminal)
-    _doctor(checkout, terminal)
+    began = time.monotonic()
+    started = starting.up(checkout, terminal)
+    if not as_script:
+        parts.show(started, terminal)
+        _doctor(checkout, terminal)
+        return
+    took = time.monotonic() - began
+    rows = examine.examine(checkout, terminal)
+    terminal.json(
+        {
+            "seconds_to_ready": round(took, 2),
+            "seconds_of_doctor": round(time.monotonic() - began - took, 2),
+            "parts": [asdict(part) for part in started],
+            "doctor": [row.as_dict() for row in rows],
+        }
+    )
+    _exit(rows)
 
 
 @app.command()
@@ -458,6 +476,10 @@ def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -
         terminal.json([row.as_dict() for row in rows])
     else:
         examine.show(rows, terminal)
+    _exit(rows)
+
+
+def _exit(rows: Sequence[Check]) -> None:
     if any(row.status == "failed" for row in rows):
         raise typer.Exit(1)
 

@@ -1,0 +1,1 @@
+"""What the stack itself takes: seconds to start, memory and time while idle, bytes on disk."""
