@@ -52,7 +52,8 @@ _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
 # What a secret follows without its name.
 _COMMANDS: Final = ("pass", "auth")
-_QUERY: Final = re.compile(rb"[?&;#]")
+QUERY_SIGNS: Final = b"?&;#"
+_QUERY: Final = re.compile(b"[" + re.escape(QUERY_SIGNS) + b"]")
 LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
 
@@ -89,11 +90,21 @@ class Pairs:
     # Both at the first use: it takes a while.
     @late_property
     def _anywhere(self) -> Any:
-        entries = [entry for rule in self._keys if rule.in_text for entry in rule.entries]
-        return _any_of([*(("exact", name) for name in _COMMANDS), *entries])
+        return compile_pattern(self.names_pattern)
 
     @late_property
     def _queried(self) -> Any:
+        return None if self.query_pattern is None else compile_pattern(self.query_pattern)
+
+    @property
+    def names_pattern(self) -> str:
+        """What matches in each text of ASCII that has the name of a pair."""
+        entries = [entry for rule in self._keys if rule.in_text for entry in rule.entries]
+        return _any_of([*(("exact", name) for name in _COMMANDS), *entries])
+
+    @property
+    def query_pattern(self) -> str | None:
+        """The same for names that count in the query of a URL alone."""
         entries = [entry for rule in self._keys if rule.query for entry in rule.entries]
         return _any_of(entries) if entries else None
 
@@ -298,8 +309,8 @@ class Pairs:
         return take(name, value.start, value.end)
 
 
-def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
-    """Compile what finds any spelling of the entries, and little else."""
+def _any_of(entries: Iterable[tuple[str, str]]) -> str:
+    """Return the pattern of what finds any spelling of the entries, and little else."""
     begun, capital, glued = set[str](), set[str](), set[str]()
     for place, name in entries:
         if not name.isascii():
@@ -315,7 +326,7 @@ def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
     ways = ["(?:^|[^A-Za-z])(?i:" + "|".join(sorted(begun)) + ")", *sorted(capital)]
     if glued:
         ways.append("(?i:" + "|".join(sorted(glued)) + ")")
-    return compile_pattern("|".join(ways))
+    return "|".join(ways)
 
 
 def _normal(name: bytes) -> bytes:
