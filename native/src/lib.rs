@@ -6,7 +6,11 @@
 mod bits;
 mod expressions;
 mod looks;
+mod memory;
+mod said;
+mod spans;
 mod text;
+mod wire;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,10 +23,10 @@ use pyo3::types::PyString;
 
 use bits::Bits;
 use expressions::Expression;
-use looks::{Count, Key, Literal, Policy, Spares, Word};
+use looks::{Count, Key, Literal, Policy, Word};
+use said::{Said, key_of};
 
 type Places = Vec<usize>;
-type Said = (Vec<u8>, bool, (bool, usize), Option<(bool, usize)>);
 
 /// Says of texts that nothing in them is to be redacted.
 #[pyclass(frozen)]
@@ -116,13 +120,7 @@ impl Looks {
     /// Say what counts under a name: its words; whether it is a query; whether ids are spared and
     /// from how many bytes on, and both for whole numbers. Without that nothing there is clean.
     fn learn(&self, name: &str, said: Option<Said>) {
-        let spares = |(exempt, own_from)| Spares { exempt, own_from };
-        let key = said.map(|(words, query, others, whole)| Key {
-            words: if words.is_empty() { words } else { [b" ", words.as_slice()].concat() },
-            query,
-            spares: spares(others),
-            whole: whole.map(spares),
-        });
+        let key = said.map(key_of);
         if let Ok(mut keys) = self.keys.write() {
             keys.insert(name.as_bytes().to_vec(), key.map(Arc::new));
         }
@@ -156,12 +154,25 @@ impl Looks {
     }
 }
 
+impl Looks {
+    fn under(&self, py: Python<'_>, key: &Key, text: &str) -> bool {
+        !self.failed.load(Ordering::Relaxed) && self.looks.is_clean(py, key, text.as_bytes())
+    }
+
+    /// Of a text that stands under no name.
+    fn nameless(&self, py: Python<'_>, text: &str) -> bool {
+        self.under(py, &Key::default(), text)
+    }
+}
+
 #[pymodule]
 mod glasshouse_native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
     use super::Looks;
+    #[pymodule_export]
+    use super::spans::Spans;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -41,6 +41,7 @@ pub struct Word {
 }
 
 /// What the policy says of one name.
+#[derive(Default)]
 pub struct Key {
     /// Its words, behind a blank.
     pub words: Vec<u8>,
@@ -50,7 +51,7 @@ pub struct Key {
     pub whole: Option<Spares>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Spares {
     pub exempt: bool,
     /// Bytes from which on an exempt name spares all that ids are spared.

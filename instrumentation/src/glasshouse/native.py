@@ -1,4 +1,4 @@
-"""`glasshouse-native`, where it is installed: the same in less time. Without it Python does it all."""
+"""`glasshouse-native`, where it is installed: the same in less time, else Python does it all."""
 
 import functools
 import importlib

@@ -25,15 +25,22 @@ LONGEST: Final = 4096
 _ASCII: Final = range(128)
 
 Classify = Callable[[str], KeyInfo]
+# Words; whether it is a query; whether ids are spared and from how many bytes on; both for whole
+# numbers.
+Said = tuple[bytes, bool, tuple[bool, int], tuple[bool, int] | None]
 
 
 class Looks:
-    """Asks the module. Safe for use by many threads."""
+    """Asks the module. Safe for use by many threads.
 
-    def __init__(self, native_looks: Any, classify: Classify) -> None:
-        self._native = native_looks
+    native: its object. least_digits: from how many on an integer may be a number of a person.
+    """
+
+    def __init__(self, native_looks: Any, classify: Classify, least_digits: int = 0) -> None:
+        self.native = native_looks
         self._is_clean = native_looks.is_clean
         self._classify = classify
+        self.least_digits = least_digits
         self._learnt = 0
 
     def is_clean(self, key: str, text: str) -> bool:
@@ -51,14 +58,17 @@ class Looks:
         if self._learnt >= MOST_NAMES or len(key) > LONGEST_KEY:
             return False
         self._learnt += 1
+        said = self.said(key)
+        self.native.learn(key, said)
+        return said is not None
+
+    def said(self, key: str) -> Said | None:
+        """Return what the module has to know of a name; None where values go for it alone."""
         info = self._classify(key)
-        # What goes for its name alone is not asked for.
         if info.secret is not None or info.user or not info.words.isascii():
-            self._native.learn(key, None)
-            return False
+            return None
         whole = info.whole and (info.whole.exempt, info.whole.own_from)
-        self._native.learn(key, (info.words, info.query, (info.exempt, info.own_from), whole))
-        return True
+        return info.words, info.query, (info.exempt, info.own_from), whole
 
 
 def looks(policy: Policy, pairs: Pairs, tokens: VendorTokens, classify: Classify) -> Looks | None:
@@ -68,7 +78,8 @@ def looks(policy: Policy, pairs: Pairs, tokens: VendorTokens, classify: Classify
         return None
 
     def make(_: Any) -> Looks:
-        made = Looks(module.Looks(_described(policy, pairs, tokens)), classify)
+        given = _described(policy, pairs, tokens)
+        made = Looks(module.Looks(given), classify, policy.limits.min_number_digits)
         # What is damaged shows here, and not with each text.
         made.is_clean("", "a")
         return made

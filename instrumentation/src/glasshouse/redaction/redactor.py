@@ -64,7 +64,7 @@ class Redactor:
         looks: Looks | None = None,
     ) -> None:
         self._engine = engine
-        self._looks = looks
+        self.looks = looks
         self._unchecked = unchecked
         self._count = self._counted  # bound once: it goes along with every text
         self._clean: Remembered[tuple[str, str], bool] = Remembered(MOST_REMEMBERED)
@@ -176,7 +176,7 @@ class Redactor:
             return self._marker()
 
     def _searched(self, key: str, text: str) -> str:
-        if self._looks is not None and self._looks.is_clean(key, text):
+        if self.looks is not None and self.looks.is_clean(key, text):
             return text
         info = self._engine.key_info(key)
         remembered = len(text) <= LONGEST_REMEMBERED and not is_lone_id(text)
