@@ -176,6 +176,6 @@ mod glasshouse_native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
+        module.add("__version__", env!("GLASSHOUSE_VERSION"))
     }
 }

@@ -7,7 +7,7 @@
 //! have nothing encoded in them. What is found clean here is clean there; of all else nothing is
 //! said.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use pyo3::Python;
 
 use crate::bits::Bits;
@@ -227,6 +227,8 @@ impl Looks {
 fn automaton<'a>(strings: impl Iterator<Item = &'a Vec<u8>>) -> Option<AhoCorasick> {
     AhoCorasick::builder()
         .match_kind(MatchKind::Standard)
+        // Two megabytes for a thousand strings, at half the time.
+        .kind(Some(AhoCorasickKind::DFA))
         .ascii_case_insensitive(true)
         .build(strings)
         .ok()

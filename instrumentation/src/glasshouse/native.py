@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from glasshouse.errors import ConfigurationError
+from glasshouse.redaction.budget import OutOfTimeError
 
 _logger: Final = logging.getLogger(__name__)
 VARIABLE: Final = "GLASSHOUSE_NATIVE"
@@ -47,16 +48,26 @@ def module() -> Any | None:
     return found
 
 
-def attempt(make: Callable[[Any], Made | None], argument: Any = None) -> Made | None:
+def attempt(make: Callable[[], Made | None]) -> Made | None:
     """Return what ``make`` makes with the module's help; None, with one line, where that fails."""
     try:
-        return make(argument)
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
+        return make()
     # A panic in Rust is no Exception, and a damaged module may raise anything.
-    except BaseException as error:  # noqa: BLE001 (see above)
-        _refuse(f"{type(error).__name__}: {error}")
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        refuse(error)
         return None
+
+
+def is_failure(error: BaseException) -> bool:
+    """Return whether an exception is the module's own, and not meant for the thread it is in."""
+    return not isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | OutOfTimeError)
+
+
+def refuse(error: BaseException) -> None:
+    """Say, in one line, that Python does the module's work from now on."""
+    _refuse(f"{type(error).__name__}: {error}")
 
 
 def _version() -> str:
@@ -66,7 +77,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _imported(_: Any) -> Any | None:
+def _imported() -> Any | None:
     try:
         return importlib.import_module(MODULE)
     except ModuleNotFoundError as error:

@@ -24,7 +24,7 @@ def encoder_of_spans(
         beginning = head(key)
         return None if beginning is None else (beginning, looks.said(key))
 
-    def make(_: Any) -> Callable[[Any], bytes | None]:
+    def make() -> Callable[[Any], bytes | None]:
         given = {
             "looks": looks.native,
             "kind": LightSpan,

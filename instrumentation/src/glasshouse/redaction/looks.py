@@ -38,7 +38,7 @@ class Looks:
 
     def __init__(self, native_looks: Any, classify: Classify, least_digits: int = 0) -> None:
         self.native = native_looks
-        self._is_clean = native_looks.is_clean
+        self._is_clean: Callable[[str, str], bool | None] = native_looks.is_clean
         self._classify = classify
         self.least_digits = least_digits
         self._learnt = 0
@@ -48,9 +48,17 @@ class Looks:
 
         False says nothing.
         """
-        found = self._is_clean(key, text)
-        if found is None and self._learn(key):
+        try:
             found = self._is_clean(key, text)
+            if found is None and self._learn(key):
+                found = self._is_clean(key, text)
+        # No failure of the module's changes what becomes of a text, or ends a thread.
+        except BaseException as error:
+            if not native.is_failure(error):
+                raise
+            self._is_clean = _says_nothing
+            native.refuse(error)
+            return False
         return found is True
 
     def _learn(self, key: str) -> bool:
@@ -71,17 +79,21 @@ class Looks:
         return info.words, info.query, (info.exempt, info.own_from), whole
 
 
+def _says_nothing(_: str, __: str) -> bool | None:
+    return False
+
+
 def looks(policy: Policy, pairs: Pairs, tokens: VendorTokens, classify: Classify) -> Looks | None:
     """Return what asks the module; None where Python does it all."""
     module = native.module()
     if module is None:
         return None
 
-    def make(_: Any) -> Looks:
+    def make() -> Looks:
         given = _described(policy, pairs, tokens)
         made = Looks(module.Looks(given), classify, policy.limits.min_number_digits)
         # What is damaged shows here, and not with each text.
-        made.is_clean("", "a")
+        made.native.is_clean("", "a")
         return made
 
     return native.attempt(make)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, cast
 
+from glasshouse import native
 from glasshouse.pseudonym import current_hmac_key
 from glasshouse.redaction import policy
 from glasshouse.redaction.arguments import are_arguments
@@ -309,6 +310,7 @@ def _default() -> Redactor:
     path = os.environ.get(POLICY_VARIABLE)
     disabled = os.environ.get(DISABLED_VARIABLE, "")
     current_hmac_key()  # an unusable one is no fault of the policy
+    native.is_wanted()
     try:
         return Redactor.load(
             Path(path) if path else None,
