@@ -17,7 +17,7 @@ from tests.unit.redaction.test_two_engines import (
     vector_texts,
 )
 
-from glasshouse.redaction import Redactor, looks
+from glasshouse.redaction import Redactor, keys, looks
 from support import native, policies
 from support.engines import FRESH_SEED, KEY
 
@@ -274,7 +274,7 @@ def test_names_are_not_remembered_without_end(redactor: Redactor) -> None:
     with native.installed(native.module()):
         fresh = Redactor.load(policies.POLICY, key=KEY.encode())
     assert fresh.looks is not None
-    for number in range(looks.MOST_NAMES + 10):
+    for number in range(keys.MOST_NAMES + 10):
         fresh.looks.is_clean(f"name{number}", "hello")
     assert not fresh.looks.is_clean("one more", "hello")
     assert fresh.looks.is_clean("name1", "hello")

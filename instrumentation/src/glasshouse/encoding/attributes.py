@@ -78,7 +78,7 @@ class Attributes:
 
     def field(self, key: Any, value: Any) -> bytes | None:
         """Return the field of an attribute; None if its name has to change."""
-        return self._field((key, value), type(value))
+        return self._field((key, value), cast(type[Any], type(value)))
 
     def head(self, key: str) -> bytes | None:
         """Return the beginning of a `KeyValue`; None if the name has to change."""
