@@ -140,10 +140,13 @@ class Draw:
             case 0:
                 made._start_time = draw.choice((None, 0, -1, 1.7e9, 2**70, True, "now"))
             case 1:
-                made._end_time = None
+                made._end_time, ended = None, made._end_time
                 made.add_event("one", {"mail": "jane@example.com"})
+                made._end_time = ended
             case 2:
+                made._end_time, ended = None, made._end_time
                 made.add_link(self.context())
+                made._end_time = ended
             case 3:
                 made._attributes.dropped = 3
             case 4 | 5:
