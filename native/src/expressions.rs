@@ -10,7 +10,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 /// Bytes that one pattern may take, compiled, and as many again for what it has seen.
 const MEMORY: usize = 8 << 20;
-const CACHE: usize = 1 << 20;
+const CACHE: usize = 512 << 10;
 
 pub struct Expression {
     /// Called for the pattern's text: to write it takes as long as to compile it.
@@ -20,7 +20,10 @@ pub struct Expression {
 
 impl Expression {
     pub fn new(source: Py<PyAny>) -> Self {
-        Self { source, compiled: OnceLock::new() }
+        Self {
+            source,
+            compiled: OnceLock::new(),
+        }
     }
 
     /// Whether it may match. One that does not compile always may.
@@ -28,7 +31,10 @@ impl Expression {
         if self.compiled.get().is_none() {
             // Not by `get_or_init`: nobody may wait for another who waits for the interpreter, and
             // a child that is forked meanwhile must not find it begun.
-            let source = self.source.call0(py).and_then(|text| text.extract::<String>(py));
+            let source = self
+                .source
+                .call0(py)
+                .and_then(|text| text.extract::<String>(py));
             let compiled = source.ok().and_then(|text| py.detach(|| compile(&text)));
             let _ = self.compiled.set(compiled);
         }

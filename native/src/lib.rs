@@ -14,8 +14,8 @@ mod wire;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, RwLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -68,18 +68,35 @@ impl Given {
         let counts = |given: Vec<(usize, usize, Places)>| {
             given
                 .into_iter()
-                .map(|(kind, least, rules)| Some(Count { kind, least, rules: Bits::of(&rules)? }))
+                .map(|(kind, least, rules)| {
+                    Some(Count {
+                        kind,
+                        least,
+                        rules: Bits::of(&rules)?,
+                    })
+                })
                 .collect::<Option<Vec<_>>>()
         };
         let literals = self
             .literals
             .into_iter()
-            .map(|(text, folded, rules)| Some(Literal { text, folded, rules: Bits::of(&rules)? }))
+            .map(|(text, folded, rules)| {
+                Some(Literal {
+                    text,
+                    folded,
+                    rules: Bits::of(&rules)?,
+                })
+            })
             .collect::<Option<Vec<_>>>()?;
         let words = self
             .words
             .into_iter()
-            .map(|(text, rules)| Some(Word { text, rules: Bits::of(&rules)? }))
+            .map(|(text, rules)| {
+                Some(Word {
+                    text,
+                    rules: Bits::of(&rules)?,
+                })
+            })
             .collect::<Option<Vec<_>>>()?;
         Some(Policy {
             every: Bits::first(self.rules)?,
@@ -89,7 +106,11 @@ impl Given {
             asking: Bits::of(&self.asking)?,
             words,
             near: Bits::of(&self.near)?,
-            patterns: self.patterns.into_iter().map(|one| one.map(Expression::new)).collect(),
+            patterns: self
+                .patterns
+                .into_iter()
+                .map(|one| one.map(Expression::new))
+                .collect(),
             suppressed_on_ids: Bits::of(&self.suppressed_on_ids)?,
             only_own: Bits::of(&self.only_own)?,
             not_in_ids: Bits::of(&self.not_in_ids)?,
@@ -114,7 +135,11 @@ impl Looks {
     fn new(policy: Given) -> PyResult<Self> {
         let looks = policy.policy().and_then(looks::Looks::new);
         let looks = looks.ok_or_else(|| PyValueError::new_err("the policy is too large"))?;
-        Ok(Self { looks, keys: RwLock::default(), failed: AtomicBool::new(false) })
+        Ok(Self {
+            looks,
+            keys: RwLock::default(),
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// Say what counts under a name: its words; whether it is a query; whether ids are spared and
@@ -133,13 +158,14 @@ impl Looks {
         name: &Bound<'_, PyAny>,
         text: &Bound<'_, PyAny>,
     ) -> Option<bool> {
-        let (Ok(name), Ok(text)) =
-            (name.cast_exact::<PyString>(), text.cast_exact::<PyString>())
+        let (Ok(name), Ok(text)) = (name.cast_exact::<PyString>(), text.cast_exact::<PyString>())
         else {
             return Some(false);
         };
         // Half a surrogate pair has no UTF-8.
-        let (Ok(name), Ok(text)) = (name.to_str(), text.to_str()) else { return Some(false) };
+        let (Ok(name), Ok(text)) = (name.to_str(), text.to_str()) else {
+            return Some(false);
+        };
         if self.failed.load(Ordering::Relaxed) {
             return Some(false);
         }

@@ -94,9 +94,15 @@ pub struct Looks {
 impl Looks {
     /// None where the policy cannot be compiled.
     pub fn new(policy: Policy) -> Option<Self> {
-        let literals = automaton(policy.literals.iter().map(|one| &one.text))?;
-        let words = automaton(policy.words.iter().map(|one| &one.text))?;
-        Some(Self { policy, literals, words })
+        // Two megabytes for a thousand strings, at half the time. Words are seldom asked for.
+        let fast = Some(AhoCorasickKind::DFA);
+        let literals = automaton(policy.literals.iter().map(|one| &one.text), fast)?;
+        let words = automaton(policy.words.iter().map(|one| &one.text), None)?;
+        Some(Self {
+            policy,
+            literals,
+            words,
+        })
     }
 
     pub fn is_clean(&self, py: Python<'_>, key: &Key, text: &[u8]) -> bool {
@@ -198,7 +204,9 @@ impl Looks {
         if policy.pair_names.may_match(py, text) {
             return true;
         }
-        let Some(names) = &policy.query_names else { return false };
+        let Some(names) = &policy.query_names else {
+            return false;
+        };
         (key.query || holds(text, &policy.query_signs)) && names.may_match(py, text)
     }
 
@@ -206,16 +214,24 @@ impl Looks {
         let policy = &self.policy;
         (possible & policy.tokens).any()
             && text.len() >= policy.least_token
-            && policy.token_starts.as_ref().is_some_and(|starts| starts.may_match(py, text))
+            && policy
+                .token_starts
+                .as_ref()
+                .is_some_and(|starts| starts.may_match(py, text))
     }
 
     fn none_matches(&self, py: Python<'_>, text: &[u8], blanked: &[u8], possible: Bits) -> bool {
         let mut left = MOST_SEARCHED;
         for place in possible.places() {
-            let Some(Some(pattern)) = self.policy.patterns.get(place) else { return false };
-            let Some(less) = left.checked_sub(text.len()) else { return false };
+            let Some(Some(pattern)) = self.policy.patterns.get(place) else {
+                return false;
+            };
+            let Some(less) = left.checked_sub(text.len()) else {
+                return false;
+            };
             left = less;
-            let not_in_ids = (Bits::of(&[place]).unwrap_or_default() & self.policy.not_in_ids).any();
+            let not_in_ids =
+                (Bits::of(&[place]).unwrap_or_default() & self.policy.not_in_ids).any();
             if pattern.may_match(py, if not_in_ids { blanked } else { text }) {
                 return false;
             }
@@ -224,11 +240,13 @@ impl Looks {
     }
 }
 
-fn automaton<'a>(strings: impl Iterator<Item = &'a Vec<u8>>) -> Option<AhoCorasick> {
+fn automaton<'a>(
+    strings: impl Iterator<Item = &'a Vec<u8>>,
+    kind: Option<AhoCorasickKind>,
+) -> Option<AhoCorasick> {
     AhoCorasick::builder()
         .match_kind(MatchKind::Standard)
-        // Two megabytes for a thousand strings, at half the time.
-        .kind(Some(AhoCorasickKind::DFA))
+        .kind(kind)
         .ascii_case_insensitive(true)
         .build(strings)
         .ok()

@@ -19,7 +19,11 @@ struct Generations {
 
 impl Generations {
     fn new(most: usize) -> Self {
-        Self { most, young: HashSet::new(), old: HashSet::new() }
+        Self {
+            most,
+            young: HashSet::new(),
+            old: HashSet::new(),
+        }
     }
 
     fn has(&mut self, entry: &[u8]) -> bool {
@@ -52,7 +56,11 @@ pub struct Memory {
 impl Memory {
     pub fn new() -> Self {
         let entry = Vec::with_capacity(LONGEST);
-        Self { texts: Generations::new(MOST), ids: Generations::new(MOST_IDS), entry }
+        Self {
+            texts: Generations::new(MOST),
+            ids: Generations::new(MOST_IDS),
+            entry,
+        }
     }
 
     pub fn has(&mut self, name: &str, text: &str) -> bool {
@@ -60,14 +68,22 @@ impl Memory {
             return false;
         }
         self.write(name, text);
-        let generations = if is_id(text) { &mut self.ids } else { &mut self.texts };
+        let generations = if is_id(text) {
+            &mut self.ids
+        } else {
+            &mut self.texts
+        };
         generations.has(&self.entry)
     }
 
     pub fn put(&mut self, name: &str, text: &str) {
         if text.len() <= LONGEST {
             self.write(name, text);
-            let generations = if is_id(text) { &mut self.ids } else { &mut self.texts };
+            let generations = if is_id(text) {
+                &mut self.ids
+            } else {
+                &mut self.texts
+            };
             generations.put(self.entry.clone());
         }
     }

@@ -12,7 +12,11 @@ pub type Said = (Vec<u8>, bool, (bool, usize), Option<(bool, usize)>);
 pub fn key_of((words, query, others, whole): Said) -> Key {
     let spares = |(exempt, own_from)| Spares { exempt, own_from };
     Key {
-        words: if words.is_empty() { words } else { [b" ", words.as_slice()].concat() },
+        words: if words.is_empty() {
+            words
+        } else {
+            [b" ", words.as_slice()].concat()
+        },
         query,
         spares: spares(others),
         whole: whole.map(spares),

@@ -138,14 +138,22 @@ impl Spans {
             }
         }
         let attributes = span.getattr(intern!(py, "_attributes"))?;
-        if attributes.getattr(intern!(py, "dropped"))?.extract::<u64>()? != 0 {
+        if attributes
+            .getattr(intern!(py, "dropped"))?
+            .extract::<u64>()?
+            != 0
+        {
             return Ok(None);
         }
         let attributes = attributes.getattr(intern!(py, "_dict"))?;
-        let Ok(attributes) = attributes.cast_into_exact::<PyDict>() else { return Ok(None) };
+        let Ok(attributes) = attributes.cast_into_exact::<PyDict>() else {
+            return Ok(None);
+        };
         let mut out = Vec::with_capacity(USUAL);
         let context = span.getattr(intern!(py, "_context"))?;
-        let Some(ids) = Ids::of(&context)? else { return Ok(None) };
+        let Some(ids) = Ids::of(&context)? else {
+            return Ok(None);
+        };
         out.extend_from_slice(&[0x0a, 16]);
         out.extend_from_slice(&ids.trace);
         out.extend_from_slice(&[0x12, 8]);
@@ -153,7 +161,9 @@ impl Spans {
         let parent = span.getattr(intern!(py, "_parent"))?;
         let mut flags = HERE;
         if !parent.is_none() {
-            let Some(ids) = Ids::of_parent(&parent)? else { return Ok(None) };
+            let Some(ids) = Ids::of_parent(&parent)? else {
+                return Ok(None);
+            };
             out.extend_from_slice(&[0x22, 8]);
             out.extend_from_slice(&ids.0);
             if ids.1 {
@@ -169,9 +179,14 @@ impl Spans {
             return Ok(None);
         };
         out.extend_from_slice(field);
-        for (tag, name) in [(0x39, intern!(py, "_start_time")), (0x41, intern!(py, "_end_time"))] {
+        for (tag, name) in [
+            (0x39, intern!(py, "_start_time")),
+            (0x41, intern!(py, "_end_time")),
+        ] {
             let moment = span.getattr(name)?;
-            let Some(moment) = time(&moment) else { return Ok(None) };
+            let Some(moment) = time(&moment) else {
+                return Ok(None);
+            };
             out.push(tag);
             out.extend_from_slice(&moment.to_le_bytes());
         }
@@ -191,8 +206,12 @@ impl Spans {
 
     fn name(&self, out: &mut Vec<u8>, name: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = name.py();
-        let Ok(text) = name.cast_exact::<PyString>() else { return Ok(false) };
-        let Ok(text) = text.to_str() else { return Ok(false) };
+        let Ok(text) = name.cast_exact::<PyString>() else {
+            return Ok(false);
+        };
+        let Ok(text) = text.to_str() else {
+            return Ok(false);
+        };
         if text.is_empty() {
             return Ok(true);
         }
@@ -211,8 +230,13 @@ impl Spans {
         let mut attributes = held;
         for name in &self.statements {
             if attributes.contains(name)? {
-                let stripped = self.stripped.call1(py, (attributes.copy()?,))?.into_bound(py);
-                let Ok(found) = stripped.cast_into_exact::<PyDict>() else { return Ok(false) };
+                let stripped = self
+                    .stripped
+                    .call1(py, (attributes.copy()?,))?
+                    .into_bound(py);
+                let Ok(found) = stripped.cast_into_exact::<PyDict>() else {
+                    return Ok(false);
+                };
                 attributes = found;
                 break;
             }
@@ -239,23 +263,35 @@ impl Spans {
         name: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
-        let Ok(text) = name.cast_exact::<PyString>() else { return Ok(false) };
-        let Ok(name_text) = text.to_str() else { return Ok(false) };
-        let Some(named) = self.what_is(name, name_text)? else { return Ok(false) };
+        let Ok(text) = name.cast_exact::<PyString>() else {
+            return Ok(false);
+        };
+        let Ok(name_text) = text.to_str() else {
+            return Ok(false);
+        };
+        let Some(named) = self.what_is(name, name_text)? else {
+            return Ok(false);
+        };
         let head = &named.head;
         if let Ok(value) = value.cast_exact::<PyBool>() {
             small_field(out, ATTRIBUTE, head, &[0x10, u8::from(value.is_true())]);
             return Ok(true);
         }
-        let Some(key) = &named.key else { return Ok(false) };
+        let Some(key) = &named.key else {
+            return Ok(false);
+        };
         if let Ok(value) = value.cast_exact::<PyString>() {
-            let Ok(text) = value.to_str() else { return Ok(false) };
+            let Ok(text) = value.to_str() else {
+                return Ok(false);
+            };
             if !self.is_known(py, name_text, text, |looks| looks.under(py, key, text)) {
                 return Ok(false);
             }
             text_field(out, ATTRIBUTE, head, text);
         } else if let Ok(value) = value.cast_exact::<PyInt>() {
-            let Ok(number) = value.extract::<i64>() else { return Ok(false) };
+            let Ok(number) = value.extract::<i64>() else {
+                return Ok(false);
+            };
             if !self.is_plain(py, key, number) {
                 return Ok(false);
             }
@@ -288,8 +324,12 @@ impl Spans {
         }
         let py = name.py();
         let found: Option<(Vec<u8>, Option<Said>)> = self.named.call1(py, (name,))?.extract(py)?;
-        let named =
-            found.map(|(head, said)| Arc::new(Named { head, key: said.map(key_of) }));
+        let named = found.map(|(head, said)| {
+            Arc::new(Named {
+                head,
+                key: said.map(key_of),
+            })
+        });
         if let Ok(mut names) = self.names.lock() {
             names.insert(text.to_owned(), named.clone());
         }
@@ -303,7 +343,11 @@ impl Spans {
         text: &str,
         ask: impl FnOnce(&Looks) -> bool,
     ) -> bool {
-        if self.memory.lock().is_ok_and(|mut memory| memory.has(name, text)) {
+        if self
+            .memory
+            .lock()
+            .is_ok_and(|mut memory| memory.has(name, text))
+        {
             return true;
         }
         if text.is_empty() || ask(self.looks.bind(py).get()) {
@@ -333,7 +377,9 @@ struct Ids {
 impl Ids {
     /// None where there is a trace state.
     fn of(context: &Bound<'_, PyAny>) -> Maybe<Self> {
-        let Ok(context) = context.cast::<PyTuple>() else { return Ok(None) };
+        let Ok(context) = context.cast::<PyTuple>() else {
+            return Ok(None);
+        };
         if context.len() < 5 || context.get_item(4)?.len()? > 0 {
             return Ok(None);
         }
@@ -341,17 +387,27 @@ impl Ids {
         let (Ok(trace), Ok(span)) = (trace.extract::<u128>(), span.extract::<u64>()) else {
             return Ok(None);
         };
-        Ok(Some(Self { trace: trace.to_be_bytes(), span: span.to_be_bytes() }))
+        Ok(Some(Self {
+            trace: trace.to_be_bytes(),
+            span: span.to_be_bytes(),
+        }))
     }
 
     /// The id of a parent, and whether it is in another process.
     fn of_parent(context: &Bound<'_, PyAny>) -> Maybe<([u8; 8], bool)> {
-        let Ok(context) = context.cast::<PyTuple>() else { return Ok(None) };
+        let Ok(context) = context.cast::<PyTuple>() else {
+            return Ok(None);
+        };
         if context.len() < 3 {
             return Ok(None);
         }
-        let Ok(span) = context.get_item(1)?.extract::<u64>() else { return Ok(None) };
-        Ok(Some((span.to_be_bytes(), context.get_item(2)?.is_truthy()?)))
+        let Ok(span) = context.get_item(1)?.extract::<u64>() else {
+            return Ok(None);
+        };
+        Ok(Some((
+            span.to_be_bytes(),
+            context.get_item(2)?.is_truthy()?,
+        )))
     }
 }
 

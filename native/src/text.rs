@@ -18,7 +18,14 @@ pub const KINDS: usize = 5;
 pub type Counts = [usize; KINDS];
 
 pub fn count(text: &[u8]) -> Counts {
-    let [mut digits, mut colons, mut dashes, mut dots, mut longest, mut run] = [0; 6];
+    let [
+        mut digits,
+        mut colons,
+        mut dashes,
+        mut dots,
+        mut longest,
+        mut run,
+    ] = [0; 6];
     for &c in text {
         if c.is_ascii_alphanumeric() {
             run += 1;
@@ -64,7 +71,10 @@ fn blank(blanked: &mut Option<Vec<u8>>, text: &[u8], id: Range<usize>) {
 
 fn word_end(text: &[u8], from: usize) -> usize {
     let rest = &text[from..];
-    from + rest.iter().position(|c| !c.is_ascii_alphanumeric()).unwrap_or(rest.len())
+    from + rest
+        .iter()
+        .position(|c| !c.is_ascii_alphanumeric())
+        .unwrap_or(rest.len())
 }
 
 /// Hex digits of one case. Of digits alone it may be a number.
@@ -95,5 +105,8 @@ pub fn may_be_json(text: &[u8]) -> bool {
     let is_blank = |c: &&u8| matches!(c, b' ' | b'\t' | b'\r' | b'\n');
     let first = text.iter().find(|c| !is_blank(c));
     let last = text.iter().rev().find(|c| !is_blank(c));
-    matches!((first, last), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
+    matches!(
+        (first, last),
+        (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']'))
+    )
 }
