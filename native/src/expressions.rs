@@ -10,7 +10,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 /// Bytes that one pattern may take, compiled, and as many again for what it has seen.
 const MEMORY: usize = 8 << 20;
-const CACHE: usize = 512 << 10;
+const CACHE: usize = 1 << 20;
 
 pub struct Expression {
     /// Called for the pattern's text: to write it takes as long as to compile it.
