@@ -16,8 +16,8 @@ from glasshouse_cli.errors import StackError
 FOLDER = ".venv-bench"
 LOCKS = Path("dev") / "bench" / "environments"
 INSTALLED_WITHIN_S = 1200
-# Environments that are as another one, with something of this checkout that has to be built.
-_BUILT = {"native": (OURS, "native")}
+# What of this checkout is built into an environment, by its name.
+_BUILT = {"native": "native"}
 # Whose versions say what was measured.
 _SHOWN = (
     "ddtrace",
@@ -67,8 +67,7 @@ def make(root: Path, name: str) -> Environment:
         StackError: it cannot be installed.
     """
     folder = root / FOLDER / name
-    locked, built = _BUILT.get(name, (name, None))
-    lock = root / LOCKS / f"{locked}.txt"
+    lock = root / LOCKS / f"{name}.txt"
     uv = root / ".uv" / "bin" / "uv"
     if not uv.is_file():
         raise StackError(f"{uv} is missing: run make venv")
@@ -77,7 +76,7 @@ def make(root: Path, name: str) -> Environment:
         [uv, "sync", "--quiet", *project],
         [uv, "pip", "install", "--quiet", "--python", folder, "--require-hashes", "-r", lock],
     ]
-    if built is not None:
+    if built := _BUILT.get(name):
         commands.append([uv, "pip", "install", "--quiet", "--python", folder, root / built])
     for command in commands:
         done = subprocess.run(  # noqa: S603 (our own command)
