@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack native
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -215,7 +215,13 @@ bench-python: venv ## Measure redaction in Python, against encoding JSON
 	@$(RUN) python dev/bench/redaction_python.py $(ARGS)
 
 venv: $(STAMP)
-	@$(UV) sync --frozen --quiet
+	@# What `make native` installed is in no lock.
+	@$(UV) sync --frozen --quiet $(if $(wildcard .venv/.native),--inexact)
+
+native: venv ## Build the native part of the distro and install it here; needs Rust
+	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust (https://rustup.rs); nothing but the native part needs it" >&2; exit 1; }
+	@$(UV) pip install --quiet --reinstall-package glasshouse-native ./native
+	@touch .venv/.native
 
 venv-frameworks: $(STAMP)
 	@UV_PROJECT_ENVIRONMENT=.venv-frameworks $(UV) sync --frozen --quiet --group frameworks

@@ -11,11 +11,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MEMBERS = [ROOT / name for name in WORKSPACE["tool"]["uv"]["workspace"]["members"]]
+BESIDE = [
+    ROOT / one["path"] for one in WORKSPACE["tool"]["uv"]["sources"].values() if "path" in one
+]
 FILES = [folder / "pyproject.toml" for folder in (ROOT, *MEMBERS)]
 PROJECTS: dict[str, dict[str, Any]] = {
     str(path.relative_to(ROOT)): tomllib.loads(path.read_text(encoding="utf-8"))
     for path in sorted(
-        [ROOT / "pyproject.toml", *(member / "pyproject.toml" for member in MEMBERS)]
+        [ROOT / "pyproject.toml", *(one / "pyproject.toml" for one in (*MEMBERS, *BESIDE))]
     )
 }
 OURS = {project["project"]["name"] for project in PROJECTS.values()}

@@ -13,7 +13,10 @@ from glasshouse_cli.errors import StackError
 @pytest.fixture
 def workspace(checkout: Path) -> Path:
     members = '[tool.uv.workspace]\nmembers = ["service"]\n'
+    members += '[tool.uv.sources]\nother = { path = "dev" }\nown = { workspace = true }\n'
     (checkout / "pyproject.toml").write_text(f'[project]\nversion = "1.2.3"\n{members}')
+    (checkout / "dev").mkdir(exist_ok=True)
+    (checkout / "dev" / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
     # A version that is not the package's stays.
     (checkout / "service" / "pyproject.toml").write_text(
         '[project]\nversion = "1.2.3"\n\n[tool.other]\nversion = "9.9"\n'
@@ -31,6 +34,7 @@ def test_each_package_gets_the_new_version(workspace: Path, new: str) -> None:
     assert [str(path.relative_to(workspace)) for path in written] == [
         "pyproject.toml",
         "service/pyproject.toml",
+        "dev/pyproject.toml",
     ]
     assert version.read(workspace) == new
     member = (workspace / "service" / "pyproject.toml").read_text()

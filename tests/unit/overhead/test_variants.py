@@ -143,7 +143,8 @@ def test_the_present_environment_is_listed() -> None:
     [
         (
             ["--variants", "off,otel"],
-            "--variants: no variant 'otel': choose of off, glasshouse, stock, ddtrace, sentry, "
+            "--variants: no variant 'otel': choose of off, glasshouse, "
+            "glasshouse-native, stock, ddtrace, sentry, "
             "logfire",
         ),
         (["--variants", "stock+x"], "--variants: 'x' after stock is not NAME=VALUE"),

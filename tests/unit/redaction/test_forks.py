@@ -79,7 +79,9 @@ def test_every_compiled_pattern_is_watched_once() -> None:
     for one in (pattern, again):
         assert isinstance(one._regexp, Watched)
         assert not isinstance(one._regexp._expression, Watched)
-    assert pattern.search(b"xab")[1] == b"b"
+    found = pattern.search(b"xab")
+    assert found is not None
+    assert found[1] == b"b"
     assert pattern.groups == 1
 
 

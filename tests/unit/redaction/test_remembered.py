@@ -2,14 +2,23 @@
 
 import pickle
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
 from glasshouse.redaction import Redactor
 from glasshouse.redaction import engine as of_engine
 from glasshouse.redaction.remembered import Remembered, is_lone_id
+from support import native
 
 MAIL = "mail jane@example.com at once"
+
+
+@pytest.fixture(autouse=True)
+def in_python() -> Iterator[None]:
+    """What the native part calls clean is not remembered."""
+    with native.installed(None):
+        yield
 
 
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:

@@ -24,13 +24,15 @@ def read(root: Path) -> str:
 
 
 def write(root: Path, version: str) -> list[Path]:
-    """Set the version in every package of the workspace; return the files.
+    """Set the version in every package of the workspace and beside it; return the files.
 
     Raises StackError when it is no version, or a file has no line for it; nothing is written then.
     """
     if not _VERSION.fullmatch(version):
         raise StackError(f"{version!r} is no version: write it as 1.2.3, or 1.2.3rc1 before it")
-    members = _workspace(root)["tool"]["uv"]["workspace"]["members"]
+    uv = _workspace(root)["tool"]["uv"]
+    beside = [one["path"] for one in uv.get("sources", {}).values() if "path" in one]
+    members = [*uv["workspace"]["members"], *beside]
     changed: dict[Path, str] = {}
     for file in (root / "pyproject.toml", *(root / name / "pyproject.toml" for name in members)):
         text, found = _LINE.subn(

@@ -76,6 +76,14 @@ class Attributes:
                 return
             out.append(found)
 
+    def field(self, key: Any, value: Any) -> bytes | None:
+        """Return the field of an attribute; None if its name has to change."""
+        return self._field((key, value), cast(type[Any], type(value)))
+
+    def head(self, key: str) -> bytes | None:
+        """Return the beginning of a `KeyValue`; None if the name has to change."""
+        return self._head(key)
+
     def _renamed(self, attributes: Mapping[str, Any]) -> list[bytes]:
         redacted = attributes if self._redactor is None else self._redactor.attributes(attributes)
         return [

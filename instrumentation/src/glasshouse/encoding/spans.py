@@ -4,13 +4,14 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/pr
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode
 
 from glasshouse.encoding.attributes import Attributes, Texts
 from glasshouse.encoding.memory import Memory
+from glasshouse.encoding.natively import encoder_of_spans
 from glasshouse.encoding.origins import Origin, Origins
 from glasshouse.encoding.wire import count, fixed64, sized
 from glasshouse.redaction import repair
@@ -59,6 +60,7 @@ class SpanEncoder:
         self._of_events = Attributes(b"\x1a", redactor)
         self._of_links = Attributes(b"\x22", redactor)
         self._texts = Texts(None if redactor is None else redactor.text)
+        self._native = None if redactor is None else self._natively(redactor)
         self._clean_statements = Memory(_MOST_STATEMENTS, _MOST_STATEMENTS * _LONGEST_STATEMENTS)
 
     def encode(self, span: Any) -> tuple[Origin, bytes]:
@@ -68,6 +70,8 @@ class SpanEncoder:
             Exception: it cannot be encoded.
         """
         origin = self._origins.origin(span.resource, span.instrumentation_scope)
+        if self._native is not None and (found := self._native(span)) is not None:
+            return origin, found
         context, parent = span.get_span_context(), span.parent
         out = [
             b"\x0a\x10",
@@ -104,6 +108,19 @@ class SpanEncoder:
             out.append(self._status(status))
         out += (b"\x85\x01", flags)
         return origin, b"\x12" + sized(b"".join(out))
+
+    def _natively(self, redactor: TelemetryRedactor) -> Callable[[Any], bytes | None] | None:
+        attributes = self._attributes
+        return encoder_of_spans(
+            redactor.looks,
+            kinds=list(_KINDS.items()),
+            statements=list(TEXTS),
+            head=attributes.head,
+            field=attributes.field,
+            text=self._texts.sized,
+            status=self._status,
+            stripped=self._with_statements,
+        )
 
     def _times(self, out: list[bytes], start: Any, end: Any) -> None:
         if self._redactor is not None:

@@ -21,7 +21,7 @@ from glasshouse.light.processors import line_of
 
 # Values that no version of the SDK changes; texts, too, up to the longest that is allowed.
 _KEPT: Final = frozenset({bool, int, float})
-_UNSET: Final = Status(StatusCode.UNSET)
+UNSET: Final = Status(StatusCode.UNSET)
 _new: Final[Callable[[Any], Any]] = object.__new__
 _DICT: Final[Any] = dict
 
@@ -179,7 +179,7 @@ def made(
     span._attributes = own
     span._events = ()
     span._resource = tracer.resource
-    span._status = _UNSET
+    span._status = UNSET
     span._sampler = tracer.sampler
     span._span_processor = tracer.span_processor
     span._limits = limits

@@ -51,13 +51,13 @@ class EmailPattern:
     """Behaves as the compiled pattern would."""
 
     def __init__(self, *, near: bool) -> None:
-        self._near = near
+        self.is_near = near
 
     def search(self, text: bytes, pos: int = 0) -> Span | None:
         return self.reader(text).search(pos)
 
     def reader(self, text: bytes) -> "EmailReader":
-        return EmailReader(text, near=self._near)
+        return EmailReader(text, near=self.is_near)
 
 
 def email_pattern(pattern: str) -> EmailPattern | None:

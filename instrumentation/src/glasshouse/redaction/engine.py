@@ -19,6 +19,7 @@ from glasshouse.redaction.forms import is_not_words
 from glasshouse.redaction.ids import without_ids
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
+from glasshouse.redaction.looks import Looks, looks
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE, Masks, Pseudonyms
 from glasshouse.redaction.named import find_named
 from glasshouse.redaction.pairs import Pairs
@@ -108,6 +109,10 @@ class Engine:
     def pseudonym_secret(self) -> bytes:
         """Return the secret that pseudonyms are made with at present."""
         return self._pseudonyms.secret
+
+    def looks(self) -> Looks | None:
+        """Return what says of most texts faster that they are clean, if there is any."""
+        return looks(self._policy, self._pairs, self._tokens, self.key_info)
 
     def key_info(self, key: str) -> KeyInfo:
         info = self._keys.get(key)

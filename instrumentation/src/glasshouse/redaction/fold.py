@@ -25,6 +25,16 @@ _RAW: Final = {
 }
 
 
+# Signs of ASCII that begin an atom, and what has to stand behind each.
+SIGNS: Final = (
+    (r"\\", r"[\\nrtxu0e]"),
+    ("%", "[0-9A-Fa-f]{2}"),
+    ("&", "(?:#|[A-Za-z]{2,7};)"),
+    ("#", "0"),
+    ("\x1b", r"\["),
+)
+
+
 def _start() -> re.Pattern[bytes]:
     """Compile what begins an atom: a sign of ASCII, or a whole character that folds.
 
@@ -37,8 +47,7 @@ def _start() -> re.Pattern[bytes]:
     for head, ends in last.items():
         rest = re.escape(head[1:]) + b"[" + b"".join(ends) + b"]"
         by_lead.setdefault(re.escape(head[:1]), []).append(rest)
-    signs = [rb"\\(?=[\\nrtxu0e])", rb"%(?=[0-9A-Fa-f]{2})", rb"&(?=[#A-Za-z])", rb"#(?=0)"]
-    signs.append(b"\x1b(?=\\[)")
+    signs = [f"{sign}(?={behind})".encode() for sign, behind in SIGNS]
     leads = [lead + b"(?:" + b"|".join(rests) + b")" for lead, rests in by_lead.items()]
     return re.compile(b"|".join(signs + leads))
 

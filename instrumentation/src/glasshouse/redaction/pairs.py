@@ -52,7 +52,8 @@ _COMPARED: Final = frozenset((b"==", b"===", b"!="))
 _QUOTES: Final = b"\"'`"
 # What a secret follows without its name.
 _COMMANDS: Final = ("pass", "auth")
-_QUERY: Final = re.compile(rb"[?&;#]")
+QUERY_SIGNS: Final = b"?&;#"
+_QUERY: Final = re.compile(b"[" + re.escape(QUERY_SIGNS) + b"]")
 LONGEST_QUOTED: Final = 128
 SHORT_WORD: Final = 4
 # What may stand between the words of a name; of ASCII alone, which is a smaller program.
@@ -91,11 +92,22 @@ class Pairs:
     # Both at the first use: it takes a while.
     @late_property
     def _anywhere(self) -> Any:
-        entries = [entry for rule in self._keys if rule.in_text for entry in rule.entries]
-        return _any_of([*(("exact", name) for name in _COMMANDS), *entries])
+        return compile_pattern(self.names_pattern, captures=False)
 
     @late_property
     def _queried(self) -> Any:
+        pattern = self.query_pattern
+        return None if pattern is None else compile_pattern(pattern, captures=False)
+
+    @property
+    def names_pattern(self) -> str:
+        """What matches in each text of ASCII that has the name of a pair."""
+        entries = [entry for rule in self._keys if rule.in_text for entry in rule.entries]
+        return _any_of([*(("exact", name) for name in _COMMANDS), *entries])
+
+    @property
+    def query_pattern(self) -> str | None:
+        """The same for names that count in the query of a URL alone."""
         entries = [entry for rule in self._keys if rule.query for entry in rule.entries]
         return _any_of(entries) if entries else None
 
@@ -305,8 +317,8 @@ class Pairs:
         return take(name, value.start, value.end)
 
 
-def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
-    """Compile what finds any spelling of the entries in texts of ASCII, and little else."""
+def _any_of(entries: Iterable[tuple[str, str]]) -> str:
+    """Return the pattern of what finds any spelling of the entries in ASCII, and little else."""
     begun, capital, glued = set[str](), set[str](), set[str]()
     for place, name in entries:
         if not name.isascii():
@@ -322,7 +334,7 @@ def _any_of(entries: Iterable[tuple[str, str]]) -> Any:
     ways = ["(?:^|[^A-Za-z])(?i:" + "|".join(sorted(begun)) + ")", *sorted(capital)]
     if glued:
         ways.append("(?i:" + "|".join(sorted(glued)) + ")")
-    return compile_pattern("|".join(ways), captures=False)
+    return "|".join(ways)
 
 
 def _normal(name: bytes) -> bytes:

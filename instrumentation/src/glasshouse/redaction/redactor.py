@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, cast
 
+from glasshouse import native
 from glasshouse.pseudonym import current_hmac_key
 from glasshouse.redaction import policy
 from glasshouse.redaction.arguments import are_arguments
@@ -17,6 +18,7 @@ from glasshouse.redaction.counting import count_cut, count_value
 from glasshouse.redaction.engine import Engine
 from glasshouse.redaction.errors import OwnKeyError, PolicyError, UnknownRuleError
 from glasshouse.redaction.keys import KeyInfo
+from glasshouse.redaction.looks import Looks
 from glasshouse.redaction.masks import UNCHECKED, UNCHECKED_RULE
 from glasshouse.redaction.parts import (
     KIND,
@@ -56,8 +58,14 @@ class Redactor:
     in `redaction/README.md`. The Collector's `pii` processor gives the same bytes.
     """
 
-    def __init__(self, engine: Engine, unchecked: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        unchecked: Callable[[], None] | None = None,
+        looks: Looks | None = None,
+    ) -> None:
         self._engine = engine
+        self.looks = looks
         self._unchecked = unchecked
         self._count = self._counted  # bound once: it goes along with every text
         self._clean: Remembered[tuple[str, str], bool] = Remembered(MOST_REMEMBERED)
@@ -98,7 +106,8 @@ class Redactor:
             _logger.warning(
                 "policy %s: tried on every text, which is slow: %s", file, ", ".join(slow)
             )
-        return cls(Engine(rules, key, mask_private_ips=mask_private_ips), unchecked)
+        engine = Engine(rules, key, mask_private_ips=mask_private_ips)
+        return cls(engine, unchecked, engine.looks())
 
     @classmethod
     def default(cls) -> "Redactor":
@@ -172,6 +181,8 @@ class Redactor:
             return self._marker()
 
     def _searched(self, key: str, text: str) -> str:
+        if self.looks is not None and self.looks.is_clean(key, text):
+            return text
         info = self._engine.key_info(key)
         remembered = len(text) <= LONGEST_REMEMBERED and not is_lone_id(text)
         # What goes whole costs nothing, and its hash would only be one more copy of a secret.
@@ -303,6 +314,7 @@ def _default() -> Redactor:
     path = os.environ.get(POLICY_VARIABLE)
     disabled = os.environ.get(DISABLED_VARIABLE, "")
     current_hmac_key()  # an unusable one is no fault of the policy
+    native.is_wanted()
     try:
         redactor = Redactor.load(
             Path(path) if path else None,

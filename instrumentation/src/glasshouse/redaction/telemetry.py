@@ -17,6 +17,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
 
 from glasshouse.redaction import repair
+from glasshouse.redaction.looks import Looks
 from glasshouse.redaction.masks import UNCHECKED
 from glasshouse.redaction.plain import Reader
 from glasshouse.redaction.redactor import Redactor
@@ -43,6 +44,10 @@ class TelemetryRedactor:
         self._resources: dict[int, tuple[Resource, Resource]] = {}
         self._scopes: dict[int, tuple[InstrumentationScope, InstrumentationScope]] = {}
         self._known: Remembered[tuple[str, str], bool] = Remembered(_MOST_KNOWN)
+
+    @property
+    def looks(self) -> Looks | None:
+        return self._redactor.looks
 
     def span(self, span: ReadableSpan) -> ReadableSpan:
         return self._guarded("traces", self._span, self._span_marker, span)

@@ -31,7 +31,8 @@ _HEX_DIGITS: Final = 32
 _LONGEST_HEX_ID: Final = 37
 _WORD: Final = COUNTED.index("word")
 # Without one of these no pair begins, see `pairs` and `pair_lines`.
-_PAIR_SIGNS: Final = re.compile(rb"[ \t\n=:({,]")
+PAIR_SIGNS: Final = b" \t\n=:({,"
+_PAIR_SIGN: Final = re.compile(b"[" + re.escape(PAIR_SIGNS) + b"]")
 # Beyond these a search costs more than to try all rules that a literal stands for.
 _MOST_SEARCHES: Final = 4
 # The upper bounds of a pattern's repeats; together more than so many make it heavy.
@@ -97,7 +98,7 @@ class Triggers:
             possible &= ~spared
         if possible & self._near.bits:
             possible &= self._near.kept(text, key.words, possible)
-        if possible & self._pairs and not budget.has_any(_PAIR_SIGNS, text):
+        if possible & self._pairs and not budget.has_any(_PAIR_SIGN, text):
             possible &= ~self._pairs
         if possible & self._tokens and not self._vendor_tokens.may_match(text):
             possible &= ~self._tokens

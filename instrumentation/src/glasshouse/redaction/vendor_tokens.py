@@ -53,7 +53,8 @@ class VendorTokens:
         # Prefixes that stand within their token, by their first character.
         self._marks: dict[bytes, list[tuple[bytes, TokenRow]]] = {}
         self._words: dict[bytes, list[tuple[bytes, TokenRow]]] = {}
-        starts: dict[str, list[str]] = {}
+        # By whether the token begins with its prefix, and what follows that.
+        starts: dict[tuple[bool, str], list[str]] = {}
         words: set[str] = set()
         for row in rows:
             for word in row.words:
@@ -66,12 +67,19 @@ class VendorTokens:
                     self._prefixes.setdefault(prefix[:_FILED_BY], []).append((prefix, row))
                 else:
                     self._marks.setdefault(prefix[:1], []).append((prefix, row))
-                starts.setdefault(row.start, []).append(re.escape(prefix.decode()))
-        alternatives = [f"(?:{'|'.join(each)}){start}" for start, each in starts.items()]
+                starts.setdefault((row.lead is None, row.start), []).append(
+                    re.escape(prefix.decode())
+                )
+        forms: dict[bool, list[str]] = {True: [], False: []}
+        for (begins, start), each in starts.items():
+            forms[begins].append(f"(?:{'|'.join(each)}){start}")
         if words:
-            alternatives.append(f"(?i:{'|'.join(sorted(words))}){_GAP_START}")
+            forms[False].append(f"(?i:{'|'.join(sorted(words))}){_GAP_START}")
+        alternatives = forms[True] + forms[False]
+        # What begins a token, which no letter or digit precedes; and what stands within or beside.
+        self.start_patterns = "|".join(forms[True]), "|".join(forms[False])
         self._starts = [prefix for row in rows if not row.words for prefix in row.prefixes]
-        self._least = min((row.least for row in rows), default=0)
+        self.least = min((row.least for row in rows), default=0)
         # A necessary condition, for all rows at once.
         self._any: Any = compile_pattern("|".join(alternatives)) if alternatives else None
 
@@ -88,9 +96,7 @@ class VendorTokens:
 
     def may_match(self, text: bytes) -> bool:
         return (
-            len(text) >= self._least
-            and self._any is not None
-            and self._any.search(text) is not None
+            len(text) >= self.least and self._any is not None and self._any.search(text) is not None
         )
 
     def find(

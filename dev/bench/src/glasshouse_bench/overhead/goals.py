@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glasshouse_bench.overhead import figures
 from glasshouse_bench.overhead.probes import PATHS
@@ -10,6 +10,8 @@ from glasshouse_bench.overhead.results import Document
 from glasshouse_bench.overhead.variants import BASE
 
 OURS = "glasshouse"
+# Variants of ours, and how a goal says which one is meant.
+WHOSE = {OURS: "", "glasshouse-native": ", with the native part"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +32,13 @@ def judged(document: Document) -> list[Goal]:
     """Return the goals that the result has a figure for."""
     found: list[Goal] = []
     for server, title in document["settings"]["servers"].items():
-        found += _ratios(document, server, title)
-        found += _stops(document, server, title)
-        found += _memory(document, server, title)
+        for variant, suffix in WHOSE.items():
+            goals = [
+                *_ratios(document, server, title, variant),
+                *_stops(document, server, title, variant),
+                *_memory(document, server, title, variant),
+            ]
+            found += [replace(one, what=f"{one.what}{suffix}") for one in goals]
     for name, imported in (document["imports"] or {}).items():
         if not name.startswith(OURS):
             continue
@@ -48,10 +54,10 @@ def judged(document: Document) -> list[Goal]:
     return found
 
 
-def _ratios(document: Document, server: str, title: str) -> list[Goal]:
+def _ratios(document: Document, server: str, title: str, variant: str) -> list[Goal]:
     found: list[Goal] = []
     for load, what in document["settings"]["loads"].items():
-        cell = figures.cell(document, server, OURS, load)
+        cell = figures.cell(document, server, variant, load)
         if cell and cell.ratio:
             goal, ratio = figures.GOALS[load], cell.ratio
             found.append(
@@ -66,10 +72,10 @@ def _ratios(document: Document, server: str, title: str) -> list[Goal]:
     return found
 
 
-def _stops(document: Document, server: str, title: str) -> list[Goal]:
+def _stops(document: Document, server: str, title: str, variant: str) -> list[Goal]:
     found: list[Goal] = []
     for paths in PATHS:
-        batch = figures.batch_ms(document, server, OURS, paths)
+        batch = figures.batch_ms(document, server, variant, paths)
         if batch is None:
             continue
         found.append(
@@ -81,7 +87,7 @@ def _stops(document: Document, server: str, title: str) -> list[Goal]:
                 is_met=batch.most < figures.MOST_BATCH_MS,
             )
         )
-    lines = figures.line_ms(document, server, OURS)
+    lines = figures.line_ms(document, server, variant)
     if lines:
         kind = max(lines, key=lambda one: lines[one])
         found.append(
@@ -96,8 +102,8 @@ def _stops(document: Document, server: str, title: str) -> list[Goal]:
     return found
 
 
-def _memory(document: Document, server: str, title: str) -> list[Goal]:
-    ours, base = (figures.memory(document, server, one) for one in (OURS, BASE))
+def _memory(document: Document, server: str, title: str, variant: str) -> list[Goal]:
+    ours, base = (figures.memory(document, server, one) for one in (variant, BASE))
     if not ours or not base:
         return []
     more = ours.median - base.median

@@ -74,6 +74,16 @@ VARIANTS = {
             name="glasshouse",
             title="glasshouse",
             launcher=("opentelemetry-instrument",),
+            # Also where the other is installed beside.
+            variables={**_OTLP, "OTEL_PYTHON_DISTRO": "glasshouse", "GLASSHOUSE_NATIVE": "off"},
+            speaks_otlp=True,
+        ),
+        Variant(
+            name="glasshouse-native",
+            title="glasshouse with its native part",
+            environment="native",
+            launcher=("opentelemetry-instrument",),
+            needs=("glasshouse-native",),
             variables={**_OTLP, "OTEL_PYTHON_DISTRO": "glasshouse"},
             speaks_otlp=True,
         ),
