@@ -53,8 +53,8 @@ def _start() -> re.Pattern[bytes]:
 
 
 _START: Final = _start()
-# A character of UTF-8 has no more bytes, nor a sign with what makes it one.
-_LONGEST_START: Final = 4
+# A sign with what makes it one has no more bytes: an entity of seven letters.
+_LONGEST_START: Final = len("&NewLine;")
 _ANSI: Final = rb"\[[0-9;:?]{0,32}[A-Za-z]"
 # A run of backslashes; a longer one is none.
 _ESCAPE: Final = re.compile(
