@@ -106,6 +106,13 @@ SWITCHES = (
         variables={"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"},
     ),
     Switch(
+        name="gc-rare",
+        title="GLASSHOUSE_GC=rare",
+        short=(_CHECK, f"{_OWN}/test_garbage.py", f"{_OWN}/test_forks.py"),
+        variables={"GLASSHOUSE_GC": "rare"},
+        leaves_out={"test_it_is_python_s_own_unless_somebody_asks": "is about the other way"},
+    ),
+    Switch(
         name="native-off",
         title="GLASSHOUSE_NATIVE=off",
         short=(_CHECK, *_VECTORS, f"{_OWN}/test_encoding.py"),
