@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import httpx
 import yaml
 
-from glasshouse_bench import speed
+from glasshouse_bench import children, speed
 from glasshouse_bench.sized import SIZES, Sized
 from glasshouse_cli.errors import StackError
 
@@ -157,7 +157,7 @@ def running(root: Path, program: Path, candidate: str, core: int | None) -> Iter
     """Run one candidate of a checkout until the end of the block."""
     text = (root / "collector" / "config.yaml").read_text(encoding="utf-8")
     listeners = {a or b for a, b in re.findall(r"0\.0\.0\.0:(\d+)|port: (\d+)", text)}
-    ports = {one: speed.free_port() for one in listeners}
+    ports = {one: children.free_port() for one in listeners}
     with speed.work_folder() as work, speed.sink() as sink:
         (work / "storage" / "dead_letter").mkdir(parents=True)
         (work / "hmac_key").write_text("glasshouse-bench-key-0123456789abcdef", encoding="utf-8")

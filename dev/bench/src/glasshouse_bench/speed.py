@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -26,7 +25,7 @@ from typing import Any
 import httpx
 import yaml
 
-from glasshouse_bench import stock
+from glasshouse_bench import children, stock
 from glasshouse_bench.overhead import cpu
 from glasshouse_bench.traffic import Traffic
 from glasshouse_cli.errors import StackError
@@ -165,13 +164,6 @@ def _keep_in_memory(document: dict[str, Any]) -> None:
     document["service"]["extensions"] = list(document["extensions"])
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Running:
     """A Collector under test. ``otlp``: where to send; ``metrics``: its own."""
@@ -238,7 +230,7 @@ def process(
 def _running(binary: Path, document: dict[str, Any], sink_url: str) -> Iterator[Running]:
     with work_folder() as work:
         (work / "queue").mkdir()
-        ports = {name: free_port() for name in ("OTLP", "HEALTH", "METRICS")}
+        ports = {name: children.free_port() for name in ("OTLP", "HEALTH", "METRICS")}
         variables = {
             **{f"BENCH_{name}_PORT": str(port) for name, port in ports.items()},
             "BENCH_QUEUE": str(work / "queue"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any, Final
 import httpx
 import yaml
 
+from glasshouse_bench import children
 from glasshouse_bench.dashboards import series
 from glasshouse_cli.errors import StackError
 
@@ -114,7 +114,7 @@ def running(root: Path, program: Path, data: Path) -> Iterator[Running]:
     configuration = data.parent / "prometheus.yaml"
     configuration.write_text("global: {}\n", encoding="utf-8")
     limits = bounds(root)
-    port = _free_port()
+    port = children.free_port()
     command = [
         str(program),
         f"--config.file={configuration}",
@@ -154,9 +154,3 @@ def _forget(data: Path) -> None:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from glasshouse_bench import children
 from glasshouse_bench.freshness.target import Target
 from glasshouse_cli.errors import StackError
 
@@ -39,7 +39,7 @@ async def running(
     Raises:
         StackError: it does not start.
     """
-    port = _free_port()
+    port = children.free_port()
     with tempfile.TemporaryDirectory(prefix="glasshouse-bench-") as folder:
         secret = Path(folder) / "hmac_key"
         secret.write_text("s" * 32, encoding="utf-8")
@@ -68,13 +68,7 @@ async def running(
             await _answers(process, port, log)
             yield f"http://127.0.0.1:{port}"
         finally:
-            await _end(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+            await children.end(process, ENDED_WITHIN_S)
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
@@ -92,14 +86,3 @@ async def _answers(process: asyncio.subprocess.Process, port: int, log: Path) ->
 def _last_line(log: Path) -> str:
     written = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return written[-1] if written else "it wrote nothing"
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), ENDED_WITHIN_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()

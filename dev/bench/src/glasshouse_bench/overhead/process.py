@@ -7,12 +7,12 @@ import contextlib
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
+from glasshouse_bench import children
 from glasshouse_bench.overhead import cpu, load
 from glasshouse_bench.overhead.environments import Environment
 from glasshouse_bench.overhead.variants import Server, Variant
@@ -49,7 +49,7 @@ async def running(
     Raises:
         StackError: it does not start.
     """
-    port = _free_port()
+    port = children.free_port()
     command = [*variant.launcher, "python", "-m", "glasshouse_bench.overhead.serving"]
     command += ["--http", server.http, "--loop", server.loop]
     command += ["--tracer", variant.tracer] if variant.tracer else []
@@ -71,7 +71,7 @@ async def running(
         await _answers(process, port, variant, log)
         yield Api(process.pid, port, cpu.used_ns(process.pid))
     finally:
-        await _end(process)
+        await children.end(process, ENDED_WITHIN_S)
 
 
 def _settings(
@@ -118,20 +118,3 @@ def _kept(log: Path) -> Path:
     copy = Path(f"/tmp/glasshouse-bench-{os.getpid()}.log")  # noqa: S108 (for people to read)
     copy.write_bytes(log.read_bytes())
     return copy
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), ENDED_WITHIN_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
