@@ -13,12 +13,13 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
 from glasshouse.capture.translate import RESERVED
 from glasshouse.context import current_ids
 from glasshouse.events import EVENT_ATTRIBUTE, EVENT_NAME_ATTRIBUTE, field_name
 from glasshouse.redaction import Redactor
+from glasshouse.runtime_context import get_current
 
 _GOOGLE: Final = "logging.googleapis.com/"
 # What Cloud Logging takes out of a line to make the entry's own fields of it, beside those above.

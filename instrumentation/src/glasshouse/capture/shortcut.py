@@ -13,7 +13,6 @@ from time import time_ns
 from types import FunctionType
 from typing import Any, Final, cast
 
-from opentelemetry.context import get_current
 from opentelemetry.sdk._logs import Logger
 from opentelemetry.sdk._logs._internal import SynchronousMultiLogRecordProcessor
 from opentelemetry.trace import INVALID_SPAN_ID, INVALID_TRACE_ID, get_current_span
@@ -33,6 +32,7 @@ from glasshouse.guard.queued import QueuedLog
 from glasshouse.guard.safely import safely
 from glasshouse.guard.trusted import Queueing
 from glasshouse.processors import IdsLogRecordProcessor
+from glasshouse.runtime_context import get_current
 
 _SAMPLED: Final = 1
 _UPSTREAM: Final = "opentelemetry.sdk."

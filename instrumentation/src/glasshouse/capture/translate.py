@@ -12,11 +12,11 @@ from time import time_ns
 from typing import Any, Final, NamedTuple
 
 from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.context import get_current
 from opentelemetry.semconv.attributes import code_attributes, exception_attributes
 from opentelemetry.trace import get_current_span
 
 from glasshouse.redaction.plain import UNREADABLE, Reader
+from glasshouse.runtime_context import get_current
 
 # What every record has; anything else was put there by `extra`.
 RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
