@@ -214,18 +214,24 @@ func ran(ctx context.Context, command []string) verdict {
 	return verdict{alive: alive, reason: fmt.Sprintf("%s: %v: %s", command[0], err, last)}
 }
 
-// end kills the container's program. The engine's init ends with it, and so does the container.
+// end kills the container's program. The engine's init ends with it, and so does the container, with this
+// check in it: what is to be said is said before.
 func end(chosen options, reason string, silent int, kill func(int, syscall.Signal) error) {
 	program, _, err := mainProgram(chosen.proc)
 	if err == nil {
+		say(chosen, fmt.Sprintf("%d checks without an answer (%s): the program is ended, to be started again", silent, reason))
 		err = kill(program, syscall.SIGKILL)
 	}
-	line := fmt.Sprintf("%s: %d checks without an answer (%s): the program is ended, to be started again\n", name, silent, reason)
 	if err != nil {
-		line = fmt.Sprintf("%s: a program that hangs cannot be ended: %v\n", name, err)
+		say(chosen, fmt.Sprintf("a program that hangs cannot be ended: %v", err))
 	}
+}
+
+// say writes a line to where the engine keeps what checks found, and into the container's log, where
+// somebody looks for why it started again.
+func say(chosen options, text string) {
+	line := fmt.Sprintf("%s: %s\n", name, text)
 	fmt.Fprint(os.Stderr, line)
-	// Into the container's log, too, where somebody looks for why it started again.
 	if log, err := os.OpenFile(filepath.Join(chosen.proc, "1", "fd", "2"), os.O_WRONLY|os.O_APPEND, 0); err == nil {
 		fmt.Fprint(log, line)
 		log.Close()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ type rig struct {
 	t      *testing.T
 	folder string
 	kills  []killed
+	// What the container's log said when the program was killed: what comes later may not be written.
+	saidBefore string
 }
 
 func newRig(t *testing.T) *rig {
@@ -66,6 +69,7 @@ func (r *rig) check(now time.Time, arguments ...string) error {
 	}
 	return run(chosen, now, func(pid int, signal syscall.Signal) error {
 		r.kills = append(r.kills, killed{pid, signal})
+		r.saidBefore = r.log()
 		return nil
 	})
 }
@@ -91,19 +95,26 @@ func (r *rig) log() string {
 	return string(content)
 }
 
+func answering(status int) *atomic.Int64 {
+	given := new(atomic.Int64)
+	given.Store(int64(status))
+	return given
+}
+
 // server answers with a status; 0 is no answer at all.
-func server(t *testing.T, status *int) string {
+func server(t *testing.T, status *atomic.Int64) string {
 	t.Helper()
 	done := make(chan struct{})
 	made := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
-		if *status == 0 {
+		now := int(status.Load())
+		if now == 0 {
 			select {
 			case <-request.Context().Done():
 			case <-done:
 			}
 			return
 		}
-		answer.WriteHeader(*status)
+		answer.WriteHeader(now)
 	}))
 	t.Cleanup(made.Close)
 	t.Cleanup(func() { close(done) })
@@ -111,20 +122,20 @@ func server(t *testing.T, status *int) string {
 }
 
 func TestAProgramThatNoLongerAnswersIsEndedAtTheThirdCheck(t *testing.T) {
-	status, r := 200, newRig(t)
-	url := "-url=" + server(t, &status)
+	status, r := answering(200), newRig(t)
+	url := "-url=" + server(t, status)
 	if err := r.check(time.Now(), url, "-timeout=200ms"); err != nil {
 		t.Fatalf("it answers: %v", err)
 	}
-	status = 0
+	status.Store(0)
 	for number, kills := range []int{0, 0, 1} {
 		if err := r.check(time.Now(), url, "-timeout=200ms"); err == nil {
 			t.Fatalf("check %d: healthy without an answer", number)
 		}
 		r.expectKills(kills)
 	}
-	if !strings.Contains(r.log(), "3 checks without an answer") {
-		t.Errorf("the container's log does not say why: %q", r.log())
+	if !strings.Contains(r.saidBefore, "3 checks without an answer") {
+		t.Errorf("the container's log did not say why before its end: %q, then %q", r.saidBefore, r.log())
 	}
 }
 
@@ -148,10 +159,10 @@ func TestAfterAKillTheCountStartsAgain(t *testing.T) {
 }
 
 func TestAnAnswerBetweenStartsTheCountAgain(t *testing.T) {
-	status, r := 200, newRig(t)
-	url := "-url=" + server(t, &status)
+	status, r := answering(200), newRig(t)
+	url := "-url=" + server(t, status)
 	for _, next := range []int{200, 0, 0, 200, 0, 0} {
-		status = next
+		status.Store(int64(next))
 		r.check(time.Now(), url, "-timeout=200ms")
 	}
 	r.expectKills(0)
@@ -168,10 +179,10 @@ func TestAProgramThatHasNotAnsweredYetIsLeftAlone(t *testing.T) {
 }
 
 func TestAProgramThatSaysItIsUnhealthyIsLeftAlone(t *testing.T) {
-	status, r := 200, newRig(t)
-	url := "-url=" + server(t, &status)
+	status, r := answering(200), newRig(t)
+	url := "-url=" + server(t, status)
 	r.check(time.Now(), url)
-	status = 503
+	status.Store(503)
 	for range 10 {
 		if err := r.check(time.Now(), url); err == nil || !strings.Contains(err.Error(), "2xx") {
 			t.Fatalf("%v", err)
@@ -181,15 +192,15 @@ func TestAProgramThatSaysItIsUnhealthyIsLeftAlone(t *testing.T) {
 }
 
 func TestWhatSaysThatItRunsMayBeSlowToSayHowItIs(t *testing.T) {
-	slow, runs, r := 0, 200, newRig(t)
-	arguments := []string{"-url=" + server(t, &slow), "-alive=" + server(t, &runs), "-timeout=300ms"}
+	slow, runs, r := answering(0), answering(200), newRig(t)
+	arguments := []string{"-url=" + server(t, slow), "-alive=" + server(t, runs), "-timeout=300ms"}
 	for range 5 {
 		if err := r.check(time.Now(), arguments...); err == nil {
 			t.Fatal("healthy without an answer")
 		}
 	}
 	r.expectKills(0)
-	runs = 0
+	runs.Store(0)
 	for range 3 {
 		r.check(time.Now(), arguments...)
 	}
@@ -235,8 +246,8 @@ func TestAFileThatIsNotWrittenAnyMoreIsNoSignOfLife(t *testing.T) {
 }
 
 func TestAProgramThatASignalStoppedHangsThoughItsChildrenAnswer(t *testing.T) {
-	status, r := 200, newRig(t)
-	url := "-url=" + server(t, &status)
+	status, r := answering(200), newRig(t)
+	url := "-url=" + server(t, status)
 	writeStat(t, r.folder, 12, "T", program) // a child of it says nothing of the program
 	if err := r.check(time.Now(), url); err != nil {
 		t.Fatal(err)
@@ -253,8 +264,8 @@ func TestAProgramThatASignalStoppedHangsThoughItsChildrenAnswer(t *testing.T) {
 // watched runs a whole check by a clock of its own. answers are what the program says, one a look.
 func (r *rig) watched(answers ...int) (looks int, slept []time.Duration, err error) {
 	r.t.Helper()
-	status := answers[0]
-	url := server(r.t, &status)
+	status := answering(answers[0])
+	url := server(r.t, status)
 	chosen, err := parse([]string{
 		"-proc=" + r.folder, "-state=" + filepath.Join(r.folder, "state"), "-url=" + url, "-timeout=200ms",
 		"-stay=1m", "-every=15s", "-kill-after=3",
@@ -267,7 +278,7 @@ func (r *rig) watched(answers ...int) (looks int, slept []time.Duration, err err
 	err = watch(chosen, func() time.Time { return now }, func(d time.Duration) {
 		slept = append(slept, d)
 		now = now.Add(d)
-		status = answers[min(looks, len(answers)-1)]
+		status.Store(int64(answers[min(looks, len(answers)-1)]))
 		looks++
 	}, func(pid int, signal syscall.Signal) error {
 		r.kills = append(r.kills, killed{pid, signal})

@@ -101,7 +101,7 @@ def test_whatever_hangs_is_started_again(project: Project, ids: dict[str, str]) 
         found = [name for name in SERVICES if "healthcheck: " not in log_of(ids[name])]
         return (not found or None), found
 
-    # The line and the end it announces come by two ways.
+    # The line is written before the end that it announces, but the engine reads it when it can.
     until(silent, what="each container's log says why")
 
 
