@@ -21,7 +21,8 @@ from glasshouse.runtime_context import get_current, with_value
 
 VARIABLE: Final = "GLASSHOUSE_TRUST_CALLERS"
 _TRUSTED: Final = create_key("glasshouse.caller-is-trusted")
-_NAMED: Final = create_key("glasshouse.span-named-by-stranger")
+# Under this key, the span that a stranger named.
+NAMED: Final = create_key("glasshouse.span-named-by-stranger")
 
 
 def trust_from(environ: Mapping[str, str] = os.environ) -> bool:
@@ -59,12 +60,12 @@ def settled(context: Context) -> Context:
 
 def naming(named: SpanContext, context: Context) -> Context:
     """Return ``context``, in which a new root is linked to the span that a stranger named."""
-    return with_value(_NAMED, named, context) if named.is_valid else context
+    return with_value(NAMED, named, context) if named.is_valid else context
 
 
 def link_root(span: Span, context: Context | None) -> None:
     """Link a span that has just begun to what a stranger named, if it is a root."""
-    named = (get_current() if context is None else context).get(_NAMED)
+    named = (get_current() if context is None else context).get(NAMED)
     if isinstance(named, SpanContext) and span.parent is None:
         span.add_link(named)
 

@@ -37,6 +37,7 @@ from glasshouse.context import (
     REQUEST_ID_HEADER,
     Ids,
     current_ids,
+    ids_alone,
     ids_of_message,
     ids_of_request,
     with_ids,
@@ -121,9 +122,10 @@ class HostPropagator(TextMapPropagator):
         if not self._is_w3c:
             return None
         known = edge.trust_in(None)
-        trusted = self._trust if known is None else known
+        if self._trust if known is None else known:
+            return ids_alone(ids)
         # A stranger's request keeps what is current, of which upstream's propagators keep nothing.
-        return with_ids(ids, Context() if trusted else edge.settled(otel_context.get_current()))
+        return with_ids(ids, edge.settled(otel_context.get_current()))
 
     def _is_trusted(
         self, carrier: CarrierT, context: Context | None, getter: Getter[CarrierT]

@@ -10,8 +10,8 @@ from wrapt import ObjectProxy
 from glasshouse.guard.safely import safely
 from glasshouse.redaction.process import telemetry_redactor
 
-_COPY: Final = "_glasshouse_copy"
 _RAW: Final = "_glasshouse_raw"
+_FIELDS: Final = tuple(vars(ReadableSpan("")))
 # What these do when a span starts, or is about to end, is nothing; so it is with what derives from
 # them and does not say otherwise.
 _IDLE: Final = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
@@ -24,14 +24,16 @@ class RedactedSpan(ReadableSpan):
     processors.
     """
 
+    _glasshouse_raw: ReadableSpan | None = None
+
     def __init__(self, span: ReadableSpan) -> None:
-        # Not the base class': its fields are missing until one of them is read.
-        own = vars(self)
-        own[_RAW] = span
+        # Not the base class': its fields are missing until one of them is read. Not by `vars`
+        # either, here and below, which makes a dictionary that is not needed.
+        self._glasshouse_raw = span
         context = span.get_span_context()
         if context is None or not context.trace_state:
             # Whether the span is sampled is asked on the application's thread.
-            own["_context"] = context
+            self._context = context
 
     def __getattr__(self, name: str) -> Any:
         own = vars(self)
@@ -39,7 +41,9 @@ class RedactedSpan(ReadableSpan):
         if span is not None and name.startswith("_") and not name.startswith("__"):
             copy = telemetry_redactor().span(span)
             dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
-            own.update({**vars(copy), "_dropped": dropped})
+            # A light span has some of its fields in its class.
+            fields = {one: getattr(copy, one) for one in _FIELDS}
+            own.update({**vars(copy), **fields, "_dropped": dropped})
             own.pop(_RAW, None)
         # Another thread may have filled it in meanwhile.
         if name in own:
@@ -61,22 +65,24 @@ class RedactedSpan(ReadableSpan):
 
 def raw_of(span: object) -> ReadableSpan | None:
     """Return what a copy is made of; None where it was made, or is no such copy."""
-    return vars(span).get(_RAW) if type(span) is RedactedSpan else None
+    return span._glasshouse_raw if type(span) is RedactedSpan else None  # pyright: ignore[reportPrivateUsage]
 
 
 def done_with(copy: ReadableSpan) -> None:
     """Let a span forget its copy: two that hold each other wait for the garbage collector."""
-    raw = vars(copy).get(_RAW)
-    getattr(raw, "__dict__", {}).pop(_COPY, None)
+    raw: Any = raw_of(copy)
+    if raw is not None:
+        raw._glasshouse_copy = None
 
 
 def redacted(span: ReadableSpan) -> ReadableSpan:
     """Return the copy of a span that may leave, the same each time."""
     if isinstance(span, RedactedSpan):
         return span
-    found = vars(span).get(_COPY)
+    of: Any = span
+    found = getattr(of, "_glasshouse_copy", None)
     if found is None:
-        found = vars(span)[_COPY] = RedactedSpan(span)
+        found = of._glasshouse_copy = RedactedSpan(span)
     return found
 
 

@@ -172,8 +172,7 @@ class Recorder:
             headers = scope["headers"] = list(headers)
         host, request, correlation, carries = _read(headers)
         ids = ids_of_request(request, correlation, current_ids())
-        outer = trace.get_current_span() if _SPAN in get_current() else INVALID_SPAN
-        if outer.is_recording():
+        if _SPAN in get_current() and (outer := trace.get_current_span()).is_recording():
             # Somebody records around this application, and has not read the headers.
             outer.set_attributes(attributes_of(with_ids(ids, Context())))
         if self._exclude is not None:
@@ -188,14 +187,18 @@ class Recorder:
         original = scope.get("method", "")
         method = original if original in self._methods else "_OTHER"
         span_method = "HTTP" if method == "_OTHER" else method
-        counted = {"url.scheme": scope.get("scheme", "http"), "http.request.method": method}
-        attributes: dict[str, Any] = counted.copy()
-        if version := scope.get("http_version"):
-            attributes["network.protocol.version"] = version
+        scheme = scope.get("scheme", "http")
+        attributes: dict[str, Any] = {"url.scheme": scheme, "http.request.method": method}
         active = None
         if self._active is not None:
-            active = _known(self._actives, (counted["url.scheme"], method), self._active, counted)
+            active = self._actives.get((scheme, method))
+            if active is None:
+                known = self._actives
+                active = _known(known, (scheme, method), self._active, attributes.copy())
             active.add(1)
+        version = scope.get("http_version")
+        if version:
+            attributes["network.protocol.version"] = version
         started = perf_counter()
         parent = self._parent(scope, ids, carries)
         began = {**attributes, **self._server(scope, host), "url.path": scope["path"]}
@@ -228,8 +231,9 @@ class Recorder:
                 return
             finished = True
             status = record.status_code
-            if record.route is not None:
-                attributes["http.route"] = record.route
+            route = record.route
+            if route is not None:
+                attributes["http.route"] = route
             if status is not None:
                 attributes["http.response.status_code"] = status
             failed = error is not None or status is None or status >= 500
@@ -250,7 +254,7 @@ class Recorder:
                 if failed or type(status) is not int:
                     self._duration.record(elapsed, attributes)
                 else:
-                    place = (*attributes, *attributes.values())
+                    place = scheme, method, version, route, status
                     _known(self._durations, place, self._duration, attributes).add(elapsed)
             if active is not None:
                 active.add(-1)

@@ -15,7 +15,7 @@ from opentelemetry.semconv._incubating.attributes.otel_attributes import (  # py
 )
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
-from glasshouse.light.instruments import Measurements
+from glasshouse.light.instruments import Measurements, together
 
 _COUNTS: Final = "_glasshouse_counts"
 _LOCAL: Final = INVALID_SPAN_CONTEXT
@@ -27,22 +27,24 @@ _DROP: Final = Decision.DROP
 
 
 class _Decided:
-    """Spans of one decision. ``started``: by where their parent is."""
+    """Spans of one decision. ``begin``: what counts one that begins, by where its parent is."""
 
-    __slots__ = ("end", "live", "started")
+    __slots__ = ("begin", "end")
 
     def __init__(self, metrics: TracerMetrics, decision: Decision) -> None:
         result = {OTEL_SPAN_SAMPLING_RESULT: sampling_result(decision)}
-        self.started = [
-            Measurements(
-                metrics._started_spans, {OTEL_SPAN_PARENT_ORIGIN: parent_origin(parent), **result}
-            ).add
+        live = Measurements(metrics._live_spans, result) if decision.is_recording() else None
+        self.begin = [
+            together(
+                Measurements(
+                    metrics._started_spans,
+                    {OTEL_SPAN_PARENT_ORIGIN: parent_origin(parent), **result},
+                ),
+                live,
+            )
             for parent in _PARENTS
         ]
-        self.live = self.end = None
-        if decision.is_recording():
-            self.live = Measurements(metrics._live_spans, result).add
-            self.end = partial(self.live, -1)
+        self.end = None if live is None else partial(live.add, -1)
 
 
 class Counts:
@@ -59,9 +61,7 @@ class Counts:
             counted = self._sampled
         else:
             counted = self._dropped if decision is _DROP else self._recorded
-        counted.started[place](1)
-        if counted.live is not None:
-            counted.live(1)
+        counted.begin[place]()
         return counted.end
 
 

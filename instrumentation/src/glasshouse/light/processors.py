@@ -9,6 +9,7 @@ from typing import Any, Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.trace import TraceFlags
 
 from glasshouse import edge
 from glasshouse.context import (
@@ -18,7 +19,9 @@ from glasshouse.context import (
     Ids,
     attributes_of,
 )
-from glasshouse.guard.spans import SpanGuard
+from glasshouse.guard.safely import safely
+from glasshouse.guard.spans import SpanGuard, redacted
+from glasshouse.instrumentors.known import is_own
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.runtime_context import get_current
 
@@ -29,6 +32,9 @@ _IDLE_STARTS: Final[tuple[Any, ...]] = tuple(
 )
 _IDLE_ENDING: Final[Any] = getattr(SpanProcessor, "_on_ending", None)
 _IDLE_END: Final[Any] = SpanProcessor.on_end
+# The place of the flags in a span's context, without the property.
+_FLAGS: Final = 3
+_SAMPLED: Final = TraceFlags.SAMPLED
 
 
 class Line:
@@ -40,7 +46,7 @@ class Line:
         self.of = processors
         self.starts = [found for one in processors if (found := _start_of(one))]
         self.endings = [one._on_ending for one in processors if _has_ending(one)]
-        self.ends = [one.on_end for one in processors if _has_end(one)]
+        self.ends = [_end_of(one) for one in processors if _has_end(one)]
 
 
 def line_of(processor: Any) -> Line | None:
@@ -83,6 +89,29 @@ def _has_end(processor: SpanProcessor) -> bool:
     return _replaced(processor, "on_end") or _of_class(processor, "on_end") is not _IDLE_END
 
 
+def _end_of(processor: SpanProcessor) -> Callable[[Any], object]:
+    """Return a processor's way to take an ended span.
+
+    A guard before the SDK's own batch processor, which puts sampled spans into its queue and does
+    nothing else, puts them there itself.
+    """
+    if type(processor) is not SpanGuard or _replaced(processor, "on_end"):
+        return processor.on_end
+    inner = processor.inner
+    if not isinstance(inner, BatchSpanProcessor) or _replaced(inner, "on_end"):
+        return processor.on_end
+    own = _of_class(inner, "on_end")
+    if own is not BatchSpanProcessor.on_end or not is_own(own, BatchSpanProcessor.__module__):
+        return processor.on_end
+    put: Any = inner._batch_processor.emit
+
+    def queue(span: Any) -> None:
+        if span._context[_FLAGS] & _SAMPLED:
+            safely(inner, put, redacted(span))
+
+    return queue
+
+
 def _of_class(processor: SpanProcessor, name: str) -> Any:
     return getattr(type(processor), name, None)
 
@@ -93,18 +122,22 @@ def _replaced(processor: SpanProcessor, name: str) -> bool:
 
 def stamp(span: Any, parent_context: Context | None) -> None:
     """Do as IdsSpanProcessor does."""
-    ids: Any = (get_current() if parent_context is None else parent_context).get(_KEY)
+    context = get_current() if parent_context is None else parent_context
+    ids: Any = context.get(_KEY)
     if ids.__class__ is Ids:
         own = span._attributes
         most, known = own.maxlen, own._dict
         if own.max_value_len is None and (most is None or len(known) + 2 <= most):
             with span._lock:
-                if ids.request:
-                    known.pop(REQUEST_ID_ATTRIBUTE, None)
-                    known[REQUEST_ID_ATTRIBUTE] = ids.request
-                known.pop(CORRELATION_ID_ATTRIBUTE, None)
-                known[CORRELATION_ID_ATTRIBUTE] = ids.correlation
+                request, correlation = ids
+                if request:
+                    if REQUEST_ID_ATTRIBUTE in known:
+                        del known[REQUEST_ID_ATTRIBUTE]
+                    known[REQUEST_ID_ATTRIBUTE] = request
+                if CORRELATION_ID_ATTRIBUTE in known:
+                    del known[CORRELATION_ID_ATTRIBUTE]
+                known[CORRELATION_ID_ATTRIBUTE] = correlation
         else:
             span.set_attributes(attributes_of(parent_context))
-    if span._parent is None:
+    if span._parent is None and (edge.NAMED in context):
         edge.link_root(span, parent_context)

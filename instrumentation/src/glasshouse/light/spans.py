@@ -41,15 +41,18 @@ class LightAttributes(BoundedAttributes):
 class LightSpan(_Span):
     """A span as the SDK makes them."""
 
+    # What is so with most spans stands here, and not in each of them.
     _trace_config = None
     _record_exception = True
     _set_status_on_exception = True
+    _glasshouse_copy = None
     _attributes: Any
     _context: Any
-    _end_time: Any
-    _start_time: Any
-    _events: Any
-    _links: Any
+    _end_time: Any = None
+    _start_time: Any = None
+    _events: Any = ()
+    _links: Any = ()
+    _status = UNSET
 
     def get_span_context(self) -> SpanContext:
         return self._context
@@ -174,18 +177,15 @@ def made(
     span._instrumentation_info = tracer.instrumentation_info
     span._instrumentation_scope = tracer._instrumentation_scope
     span._parent = parent
-    span._start_time = None
-    span._end_time = None
     span._attributes = own
-    span._events = ()
     span._resource = tracer.resource
-    span._status = UNSET
     span._sampler = tracer.sampler
     span._span_processor = tracer.span_processor
     span._limits = limits
     span._lock = lock
     span._record_end_metrics = record_end_metrics
-    span._links = span._new_links(links) if links else ()
+    if links:
+        span._links = span._new_links(links)
     return cast("LightSpan", span)
 
 
