@@ -4,6 +4,7 @@ One program makes every call twice, to a host that is listed and to one that is 
 localhost are the same machine. It prints what arrived.
 """
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,13 @@ def test_a_task_of_celery_keeps_the_ids(arrived: dict[str, list[str]]) -> None:
 
 def test_what_redis_finds_is_not_recorded(arrived: dict[str, list[str]]) -> None:
     assert arrived["redis search"] == ["redis.search.total"]
+
+
+def test_commands_of_redis_leave_as_upstream_records_them() -> None:
+    frameworks.make_environment()
+    tests = "tests/unit/instrumentation/test_redis_commands.py"
+    command = [frameworks.BIN / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]
+    ended = subprocess.run(command, cwd=frameworks.ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout
+    # It is skipped where upstream's instrumentation is missing.
+    assert "skipped" not in ended.stdout

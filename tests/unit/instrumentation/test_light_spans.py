@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +27,12 @@ from opentelemetry.sdk.trace import (
     SynchronousMultiSpanProcessor,
     TracerProvider,
 )
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import (
@@ -547,3 +552,58 @@ def test_ids_are_stamped_without_a_call_of_the_processor(monkeypatch: pytest.Mon
     [span] = kept.spans()
     assert span.attributes == {"request.id": "request-1", "correlation.id": "flow-1"}
     assert [link.context for link in span.links] == [stranger]
+
+
+class Keeping(SpanExporter):
+    """Keeps the names of spans."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.names += [span.name for span in spans]
+        return SpanExportResult.SUCCESS
+
+
+def queued(sampler: Sampler) -> tuple[BatchSpanProcessor, list[str]]:
+    """Return the processor of a provider with a guarded queue, and the names that it exports."""
+    tracers.install()
+    exporter = Keeping()
+    processor = BatchSpanProcessor(exporter)
+    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+    provider.add_span_processor(SpanGuard(processor))
+    provider.get_tracer("test").start_span("one").end()
+    assert processor.force_flush()
+    return processor, exporter.names
+
+
+class Recording(Sampler):
+    """Records each span, and samples none."""
+
+    def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_ONLY)
+
+    def get_description(self) -> str:
+        return "recording"
+
+
+def test_only_sampled_spans_are_put_into_the_queue_of_a_guarded_processor() -> None:
+    for sampler, expected in ((ALWAYS_ON, ["one"]), (Recording(), [])):
+        processor, names = queued(sampler)
+        processor.shutdown()
+        assert names == expected
+
+
+def test_what_another_package_does_at_the_end_of_a_span_is_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original, seen = BatchSpanProcessor.on_end, list[str]()
+
+    def on_end(self: BatchSpanProcessor, span: ReadableSpan) -> None:
+        seen.append(span.name)
+        original(self, span)
+
+    monkeypatch.setattr(BatchSpanProcessor, "on_end", on_end)
+    processor, names = queued(ALWAYS_ON)
+    processor.shutdown()
+    assert names == seen == ["one"]

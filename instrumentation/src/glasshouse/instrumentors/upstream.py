@@ -10,7 +10,7 @@ from opentelemetry.instrumentation.instrumentor import (
 )
 from wrapt import wrap_function_wrapper
 
-from glasshouse.instrumentors import grpc, httpx_calls, redirects, streams, wsgi
+from glasshouse.instrumentors import grpc, httpx_calls, redirects, redis_commands, streams, wsgi
 from glasshouse.instrumentors.django import when_middleware_loads
 from glasshouse.instrumentors.psycopg_statements import statements
 from glasshouse.instrumentors.threads import ThreadsInstrumentor
@@ -60,6 +60,7 @@ def _fix_redis(_hosts: Hosts) -> None:
 
     module = importlib.import_module("opentelemetry.instrumentation.redis")
     setattr(module, _REDIS_CONTENT, only_the_number)
+    redis_commands.spare()
 
 
 def _fix_asgi(_hosts: Hosts) -> None:
