@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -130,6 +130,10 @@ def _form_of_set(value: frozenset[Any]) -> Any:
     return {"set": sorted(value)}
 
 
+def _set(items: Iterable[Any]) -> frozenset[Any]:
+    return frozenset(items)
+
+
 # The same few in hundreds of rows: one object stands for all of them.
 @functools.cache
 def _characters(text: str) -> frozenset[int]:
@@ -150,7 +154,7 @@ def _record(kind: type[Any], make: Callable[..., Any]) -> Callable[[list[Any]], 
 _MAKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "bytes": str.encode,
     "texts": lambda texts: tuple(map(str.encode, texts)),
-    "set": frozenset,
+    "set": _set,
     "characters": _characters,
     "map": lambda pairs: {key: _tuple(value) for key, value in pairs},
     "late": LatePattern,
@@ -167,6 +171,5 @@ def _made(found: dict[str, Any]) -> Any:
     if len(found) == 1:
         ((name, value),) = found.items()
         if (make := _MAKERS.get(name)) is not None:
-            made: Any = make(value)
-            return made
+            return make(value)
     return found
