@@ -1,10 +1,11 @@
 """The OpenTelemetry distro: defaults, and which instrumentations run."""
 
+import functools
 import logging
 import os
 import re
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, metadata
+from importlib.metadata import Distribution, EntryPoint, metadata
 from typing import Any, Final
 
 from opentelemetry.distro import OpenTelemetryDistro
@@ -118,6 +119,9 @@ class GlasshouseDistro(OpenTelemetryDistro):
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # upstream has its own alias of EntryPoint
         """Activate one instrumentation, unless it is off."""
         name = entry_point.name
+        if kwargs.get("skip_dep_check") and entry_point.dist is not None:
+            # The loader found none.
+            _conflicts[id(entry_point.dist)] = (entry_point.dist, None)
         reason = why_off(entry_point)
         if reason is None:
             reason = _switch_on(entry_point, {**kwargs, "skip_dep_check": True})
@@ -170,8 +174,7 @@ def why_off(entry: EntryPoint) -> str | None:
     disabled = _disabled()
     if name in disabled or "*" in disabled:
         return f"disabled by {DISABLED_VARIABLE}"
-    conflict = entry.dist and get_dist_dependency_conflicts(entry.dist)
-    if conflict:
+    if conflict := _conflict(entry):
         return _refusal(conflict)
     if name in without or (only is not None and name not in only):
         return f"left out by {ALLOWED_VARIABLE}"
@@ -189,7 +192,22 @@ def why_off(entry: EntryPoint) -> str | None:
 
 
 def _is_ours(entry: EntryPoint) -> bool:
-    return entry.dist is not None and entry.dist.name == "glasshouse"
+    # Not by its distribution, whose name is read from all of its metadata.
+    return entry.value.startswith(f"{__package__}.")
+
+
+# By the id of a distribution, which is kept so that the id stays its own. Requirements are read
+# from all of the metadata, and every package is asked about at the start more than once.
+_conflicts: Final[dict[int, tuple[Distribution, DependencyConflict | None]]] = {}
+
+
+def _conflict(entry: EntryPoint) -> DependencyConflict | None:
+    dist = entry.dist
+    if dist is None:
+        return None
+    if (known := _conflicts.get(id(dist))) is None:
+        known = _conflicts[id(dist)] = (dist, get_dist_dependency_conflicts(dist))
+    return known[1]
 
 
 def _will_run(name: str) -> bool:
@@ -197,7 +215,7 @@ def _will_run(name: str) -> bool:
     if name in disabled or "*" in disabled or name in chosen()[1]:
         return False
     return any(
-        entry.dist is not None and get_dist_dependency_conflicts(entry.dist) is None
+        entry.dist is not None and _conflict(entry) is None
         for entry in entry_points(group=_GROUP, name=name)
     )
 
@@ -283,12 +301,17 @@ def _named(requirement: str) -> str:
 
 def _installable(package: str) -> str:
     """Return our extra that brings ``package`` along, where there is one, else itself."""
-    wanted = canonicalize_name(package)
+    extra = _extras().get(canonicalize_name(package))
+    return package if extra is None else f"glasshouse[{extra}]"
+
+
+@functools.cache
+def _extras() -> dict[str, str]:
+    """Return the extra of each package that one brings along."""
+    found: dict[str, str] = {}
     for line in metadata("glasshouse").get_all("Requires-Dist") or ():
-        if canonicalize_name(_named(line)) != wanted:
-            continue
         extra = _EXTRA.search(line)
         # A service wants the part that it lacks, not every one.
         if extra is not None and extra[1] != "all":
-            return f"glasshouse[{extra[1]}]"
-    return package
+            found.setdefault(canonicalize_name(_named(line)), extra[1])
+    return found

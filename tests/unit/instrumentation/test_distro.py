@@ -36,6 +36,8 @@ class Found:
     def add(
         self, name: str, value: str = "no:thing", *, dist: str = "", conflict: Any = None
     ) -> EntryPoint:
+        if dist == "glasshouse":
+            value = f"glasshouse.{value}"
         entry = EntryPoint(name, value, "opentelemetry_instrumentor")
         made = SimpleNamespace(name=dist or f"opentelemetry-instrumentation-{name}", requires=())
         vars(entry)["dist"] = made
@@ -142,6 +144,26 @@ def test_ours_is_preferred_to_upstreams(found: Found) -> None:
     assert why_off(theirs) is None
     ours = found.add("structlog", dist="glasshouse")
     assert (why_off(ours), why_off(theirs)) == (None, "glasshouse has its own")
+
+
+def test_requirements_are_read_once_and_not_where_the_loader_has_read_them(
+    monkeypatch: pytest.MonkeyPatch, found: Found, made: GlasshouseDistro
+) -> None:
+    asked: list[str] = []
+
+    def conflict(dist: Any) -> DependencyConflict | None:
+        asked.append(dist.name)
+        return DependencyConflict("x") if dist.name == "opentelemetry-instrumentation-b" else None
+
+    monkeypatch.setattr(distro, "get_dist_dependency_conflicts", conflict)
+    first, second, third = found.add("a"), found.add("b"), found.add("c")
+    made.load_instrumentor(first, skip_dep_check=True)
+    assert asked == []
+    for entry in (second, second, third, third):
+        why_off(entry)
+    assert asked == ["opentelemetry-instrumentation-b", "opentelemetry-instrumentation-c"]
+    assert why_off(second) == "its library is not installed"
+    assert (why_off(first), why_off(third)) == (None, None)
 
 
 def test_what_records_a_command_line_runs_only_when_named(
@@ -299,6 +321,7 @@ def test_a_hint_names_the_extra_that_brings_the_instrumentation(
     found.install(flask="3.1.3")
     about = SimpleNamespace(get_all=lambda _: required)
     monkeypatch.setattr(distro, "metadata", lambda _: about)
+    monkeypatch.setattr(distro, "_extras", distro._extras.__wrapped__)
     with caplog.at_level(logging.INFO, "glasshouse"):
         distro.announce()
     hints = vars(caplog.records[0])["instrumentations.available"]

@@ -2,6 +2,8 @@
 
 import asyncio
 import concurrent.futures
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.pool import ThreadPool
@@ -225,3 +227,41 @@ def test_a_thread_of_an_executor_keeps_nothing_of_the_call_that_started_it(
         finally:
             otel_context.detach(token)
     assert [request for request, _ in seen] == [None, "request-1"]
+
+
+LATE = """
+import sys, threading
+from opentelemetry import context
+from glasshouse.instrumentors.threads import ThreadsInstrumentor
+
+assert "multiprocessing.pool" not in sys.modules
+one = ThreadsInstrumentor()
+for _ in range(int(sys.argv[1])):
+    one.instrument()
+    one.uninstrument()
+if sys.argv[2] == "on":
+    one.instrument()
+assert "multiprocessing.pool" not in sys.modules
+from multiprocessing.pool import ThreadPool
+
+with ThreadPool(1) as pool:
+    context.attach(context.set_value("seen", "yes"))
+    print(pool.apply(context.get_value, ("seen",)))
+    one.uninstrument() if sys.argv[2] == "on" else one.instrument()
+    print(pool.apply(context.get_value, ("seen",)))
+"""
+
+
+@pytest.mark.parametrize("times", [0, 2])
+@pytest.mark.parametrize(("state", "wanted"), [("on", ["yes", "None"]), ("off", ["None", "yes"])])
+def test_a_pool_that_is_imported_later_carries_it_too(
+    times: int, state: str, wanted: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, str(times), state],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert done.stdout.split() == wanted

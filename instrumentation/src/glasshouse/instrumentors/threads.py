@@ -5,9 +5,9 @@ In place of upstream's instrumentation, which misses threads with a `run` of the
 executor in the context of the call that happened to start it.
 """
 
+import sys
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing.pool import ThreadPool
 from threading import Thread
 from typing import Any, Final
 
@@ -17,8 +17,10 @@ from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
 from opentelemetry.instrumentation.utils import unwrap
-from wrapt import wrap_function_wrapper
+from wrapt import register_post_import_hook, wrap_function_wrapper
 
+# Imported by few services, and it brings much along.
+_POOLS: Final = "multiprocessing.pool"
 # Their first argument is called on another thread; so are those of these names and places.
 _POOL_METHODS: Final = (
     "apply_async",
@@ -104,6 +106,9 @@ def _pool(method: Callable[..., Any], _pool: object, args: Any, kwargs: Any) -> 
 class ThreadsInstrumentor(BaseInstrumentor):
     """A request's ids and trace, in whatever runs it on another thread."""
 
+    _active = False
+    _awaits_pools = False
+
     def instrumentation_dependencies(self) -> Collection[str]:
         return ()
 
@@ -111,12 +116,23 @@ class ThreadsInstrumentor(BaseInstrumentor):
         wrap_function_wrapper(Thread, "start", _start)
         wrap_function_wrapper(ThreadPoolExecutor, "submit", _submit)
         wrap_function_wrapper(Future, "add_done_callback", _add_callback)
-        for method in _POOL_METHODS:
-            wrap_function_wrapper(ThreadPool, method, _pool)
+        self._active = True
+        if _POOLS in sys.modules:
+            self._wrap_pools(sys.modules[_POOLS])
+        elif not self._awaits_pools:
+            self._awaits_pools = True
+            register_post_import_hook(self._wrap_pools, _POOLS)
 
     def _uninstrument(self, **kwargs: Any) -> None:
         unwrap(Thread, "start")
         unwrap(ThreadPoolExecutor, "submit")
         unwrap(Future, "add_done_callback")
-        for method in _POOL_METHODS:
-            unwrap(ThreadPool, method)
+        self._active = False
+        if _POOLS in sys.modules:
+            for method in _POOL_METHODS:
+                unwrap(sys.modules[_POOLS].ThreadPool, method)
+
+    def _wrap_pools(self, module: Any) -> None:
+        if self._active:
+            for method in _POOL_METHODS:
+                wrap_function_wrapper(module.ThreadPool, method, _pool)

@@ -58,7 +58,7 @@ def _is_mod_11_10(chars: bytes) -> bool:
     return (product + chars[-1] - 48) % 10 == 1
 
 
-_SCHEMES: Final[Mapping[str, Callable[[bytes], bool]]] = {
+SCHEMES: Final[Mapping[str, Callable[[bytes], bool]]] = {
     "luhn": luhn,
     "mod_11_10": _is_mod_11_10,
     "verhoeff": _is_verhoeff,
@@ -209,8 +209,8 @@ def read_check(entry: Mapping[str, Any]) -> Check:
     scheme, scheme_from = entry.get("scheme", ""), entry.get("scheme_from", 0)
     if not 0 <= scheme_from < min(lengths):
         raise CheckError("scheme_from: must be a place in the number")
-    if scheme and scheme not in _SCHEMES:
-        raise CheckError(f'unknown scheme "{scheme}": use {", ".join(_SCHEMES)}')
+    if scheme and scheme not in SCHEMES:
+        raise CheckError(f'unknown scheme "{scheme}": use {", ".join(SCHEMES)}')
     check = Check(
         name=entry["name"],
         lengths=lengths,
@@ -226,7 +226,7 @@ def read_check(entry: Mapping[str, Any]) -> Check:
         letters=_letters(entry.get("letters") or {}),
         parts=tuple(_part(item) for item in entry.get("parts") or ()),
         sums=tuple(_weighted_sum(item) for item in entry.get("sums") or ()),
-        scheme=_SCHEMES.get(scheme),
+        scheme=SCHEMES.get(scheme),
         scheme_from=scheme_from,
     )
     if not (check.date or check.parts or check.sums or check.scheme):

@@ -74,13 +74,20 @@ class ContextWords:
         plain = [word for word in listed if word[-1] not in _SEPARATORS]
         names = [word.rstrip(b":= ") for word in listed if word[-1] in _SEPARATORS]
         words = tuple(dict.fromkeys((*plain, *names)))
+        return cls.of(words, frozenset(names) - frozenset(plain), directly=directly)
+
+    @classmethod
+    def of(
+        cls, words: tuple[bytes, ...], names_only: frozenset[bytes], *, directly: bool
+    ) -> "ContextWords":
+        """Derive the rest from the words."""
         by_start: dict[bytes, list[bytes]] = {}
         for word in words:
             if len(word) >= START:
                 by_start.setdefault(word[:START], []).append(word)
         return cls(
             words=words,
-            names_only=frozenset(names) - frozenset(plain),
+            names_only=names_only,
             directly=directly,
             by_start={start: tuple(each) for start, each in by_start.items()},
             shorts=tuple(word for word in words if len(word) < START),

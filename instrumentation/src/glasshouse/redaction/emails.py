@@ -8,7 +8,7 @@ it is.
 import re
 import unicodedata
 from functools import cache
-from itertools import chain
+from itertools import chain, filterfalse
 from typing import Final, NamedTuple
 
 from glasshouse.redaction import budget
@@ -196,16 +196,22 @@ def _made_grammar(*, wide: bool) -> _Grammar:
     )
 
 
-# Nothing but ideographs, private and unassigned characters lies between and behind.
-_MAY_BE_MARKS: Final = (range(0x300, 0x20000), range(0xE0000, 0xE1000))
+# Nothing but ideographs, Hangul, private and unassigned characters lies between and behind.
+_MAY_BE_MARKS: Final = (
+    range(0x300, 0x3400),
+    range(0xA000, 0xAC00),
+    range(0xF900, 0x20000),
+    range(0xE0000, 0xE1000),
+)
 
 
 def _marks() -> list[str]:
+    # All is done in C as far as it can be: this runs at each start, for a hundred thousand.
+    printable = filter(str.isprintable, map(chr, chain(*_MAY_BE_MARKS)))
+    candidates = filterfalse(str.isalnum, printable)
     ranges: list[str] = []
     first = last = -2
-    for code in chain(*_MAY_BE_MARKS):
-        if unicodedata.category(chr(code))[0] != "M":
-            continue
+    for code in (ord(one) for one in candidates if unicodedata.category(one)[0] == "M"):
         if code != last + 1:
             if first >= 0:
                 ranges.append(f"{chr(first)}-{chr(last)}")

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import yaml
+if TYPE_CHECKING:
+    import yaml
 
 _WHOLE: Final = re.compile(r"[0-9]{1,18}")
 _RANGES: Final = {
@@ -45,12 +46,15 @@ class LimitError(ValueError):
         self.line = line
 
 
-def read_limits(node: yaml.Node | None) -> Limits:
+def read_limits(node: "yaml.Node | None") -> Limits:
     """Read the map ``limits``.
 
     Raises:
         LimitError: one is missing, unknown or makes no sense.
     """
+    # Only a policy of one's own is read from its file.
+    import yaml
+
     if not isinstance(node, yaml.MappingNode):
         raise LimitError(0 if node is None else _line(node), "is missing or no map")
     found = dict[str, int]()
@@ -74,5 +78,5 @@ def read_limits(node: yaml.Node | None) -> Limits:
     return Limits(**found)
 
 
-def _line(node: yaml.Node) -> int:
+def _line(node: "yaml.Node") -> int:
     return node.start_mark.line + 1

@@ -1,9 +1,10 @@
 """The words around a number: the policy's map ``context``."""
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import yaml
+if TYPE_CHECKING:
+    import yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,15 @@ class VocabularyError(ValueError):
         self.line = line
 
 
-def read_vocabulary(node: yaml.Node | None) -> Vocabulary:
+def read_vocabulary(node: "yaml.Node | None") -> Vocabulary:
     """Read the map ``context``.
 
     Raises:
         VocabularyError: a list is missing or unknown, or a word is not lower-case.
     """
+    # Only a policy of one's own is read from its file.
+    import yaml
+
     if not isinstance(node, yaml.MappingNode):
         raise VocabularyError(0 if node is None else _line(node), "is missing or no map")
     found: dict[str, frozenset[bytes]] = {}
@@ -57,5 +61,5 @@ def read_vocabulary(node: yaml.Node | None) -> Vocabulary:
     return Vocabulary(**found)
 
 
-def _line(node: yaml.Node) -> int:
+def _line(node: "yaml.Node") -> int:
     return node.start_mark.line + 1
