@@ -16,7 +16,6 @@ import (
 	otlpexporter "go.opentelemetry.io/collector/exporter/otlpexporter"
 	otlphttpexporter "go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	otlpbisect "glasshouse.example/collector/otlpbisect"
-	kafkaexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/kafkaexporter"
 	fileexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
 	prometheusexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusexporter"
 	bearertokenauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
@@ -25,16 +24,14 @@ import (
 	durablestorage "glasshouse.example/collector/durablestorage"
 	otlplimits "glasshouse.example/collector/otlplimits"
 	deadletter "glasshouse.example/collector/deadletter"
-	clients "glasshouse.example/collector/tenancy/clients"
+	tenants "glasshouse.example/collector/tenancy/tenants"
 	memorylimiterprocessor "go.opentelemetry.io/collector/processor/memorylimiterprocessor"
 	deltatocumulativeprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/deltatocumulativeprocessor"
 	resourceprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/resourceprocessor"
-	tailsamplingprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor"
 	piiprocessor "glasshouse.example/collector/piiprocessor"
 	admission "glasshouse.example/collector/admission"
-	mark "glasshouse.example/collector/tenancy/mark"
+	tenant "glasshouse.example/collector/tenancy/tenant"
 	otlpreceiver "go.opentelemetry.io/collector/receiver/otlpreceiver"
-	kafkareceiver "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/kafkareceiver"
 )
 
 type aliasProvider interface{ DeprecatedAlias() component.Type }
@@ -64,7 +61,7 @@ func components() (otelcol.Factories, error) {
 		durablestorage.NewFactory(),
 		otlplimits.NewFactory(),
 		deadletter.NewFactory(),
-		clients.NewFactory(),
+		tenants.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -76,19 +73,17 @@ func components() (otelcol.Factories, error) {
 		durablestorage.NewFactory().Type(): "glasshouse.example/collector/durablestorage v0.0.0",
 		otlplimits.NewFactory().Type(): "glasshouse.example/collector/otlplimits v0.0.0",
 		deadletter.NewFactory().Type(): "glasshouse.example/collector/deadletter v0.0.0",
-		clients.NewFactory().Type(): "glasshouse.example/collector/tenancy v0.0.0",
+		tenants.NewFactory().Type(): "glasshouse.example/collector/tenancy v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
 		otlpreceiver.NewFactory(),
-		kafkareceiver.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
 	factories.ReceiverModules = makeModulesMap(factories.Receivers, map[component.Type]string{
 		otlpreceiver.NewFactory().Type(): "go.opentelemetry.io/collector/receiver/otlpreceiver v0.161.0",
-		kafkareceiver.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/kafkareceiver v0.161.0",
 	})
 
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
@@ -96,7 +91,6 @@ func components() (otelcol.Factories, error) {
 		otlpexporter.NewFactory(),
 		otlphttpexporter.NewFactory(),
 		otlpbisect.NewFactory(),
-		kafkaexporter.NewFactory(),
 		fileexporter.NewFactory(),
 		prometheusexporter.NewFactory(),
 	)
@@ -108,7 +102,6 @@ func components() (otelcol.Factories, error) {
 		otlpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlpexporter v0.161.0",
 		otlphttpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlphttpexporter v0.161.0",
 		otlpbisect.NewFactory().Type(): "glasshouse.example/collector/otlpbisect v0.0.0",
-		kafkaexporter.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/kafkaexporter v0.161.0",
 		fileexporter.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter v0.161.0",
 		prometheusexporter.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusexporter v0.161.0",
 	})
@@ -117,10 +110,9 @@ func components() (otelcol.Factories, error) {
 		memorylimiterprocessor.NewFactory(),
 		deltatocumulativeprocessor.NewFactory(),
 		resourceprocessor.NewFactory(),
-		tailsamplingprocessor.NewFactory(),
 		piiprocessor.NewFactory(),
 		admission.NewFactory(),
-		mark.NewFactory(),
+		tenant.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -129,10 +121,9 @@ func components() (otelcol.Factories, error) {
 		memorylimiterprocessor.NewFactory().Type(): "go.opentelemetry.io/collector/processor/memorylimiterprocessor v0.161.0",
 		deltatocumulativeprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/deltatocumulativeprocessor v0.161.0",
 		resourceprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/resourceprocessor v0.161.0",
-		tailsamplingprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor v0.161.0",
 		piiprocessor.NewFactory().Type(): "glasshouse.example/collector/piiprocessor v0.0.0",
 		admission.NewFactory().Type(): "glasshouse.example/collector/admission v0.0.0",
-		mark.NewFactory().Type(): "glasshouse.example/collector/tenancy v0.0.0",
+		tenant.NewFactory().Type(): "glasshouse.example/collector/tenancy v0.0.0",
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](

@@ -1,7 +1,7 @@
 // Copyright The Glasshouse Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package clients
+package tenants
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-const scope = "glasshouse.example/collector/tenancy/clients"
+const scope = "glasshouse.example/collector/tenancy/tenants"
 
 type telemetry struct{ refusals metric.Int64Counter }
 

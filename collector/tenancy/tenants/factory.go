@@ -1,8 +1,8 @@
 // Copyright The Glasshouse Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clients is the extension `tenants`: it knows a client by its certificate, and whose it is.
-package clients
+// Package tenants is the extension `tenants`: it knows a client by its certificate, and whose it is.
+package tenants
 
 import (
 	"context"

@@ -1,7 +1,7 @@
 // Copyright The Glasshouse Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package mark
+package tenant
 
 import (
 	"context"

@@ -1,8 +1,8 @@
 // Copyright The Glasshouse Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mark is the processor `tenant`: it marks records with the tenant that they belong to.
-package mark
+// Package tenant is the processor `tenant`: it marks records with the tenant that they belong to.
+package tenant
 
 import (
 	"context"
