@@ -24,10 +24,13 @@ import (
 	durablestorage "glasshouse.example/collector/durablestorage"
 	otlplimits "glasshouse.example/collector/otlplimits"
 	deadletter "glasshouse.example/collector/deadletter"
+	tenants "glasshouse.example/collector/tenancy/tenants"
 	memorylimiterprocessor "go.opentelemetry.io/collector/processor/memorylimiterprocessor"
 	deltatocumulativeprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/deltatocumulativeprocessor"
+	resourceprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/resourceprocessor"
 	piiprocessor "glasshouse.example/collector/piiprocessor"
 	admission "glasshouse.example/collector/admission"
+	tenant "glasshouse.example/collector/tenancy/tenant"
 	otlpreceiver "go.opentelemetry.io/collector/receiver/otlpreceiver"
 )
 
@@ -58,6 +61,7 @@ func components() (otelcol.Factories, error) {
 		durablestorage.NewFactory(),
 		otlplimits.NewFactory(),
 		deadletter.NewFactory(),
+		tenants.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -69,6 +73,7 @@ func components() (otelcol.Factories, error) {
 		durablestorage.NewFactory().Type(): "glasshouse.example/collector/durablestorage v0.0.0",
 		otlplimits.NewFactory().Type(): "glasshouse.example/collector/otlplimits v0.0.0",
 		deadletter.NewFactory().Type(): "glasshouse.example/collector/deadletter v0.0.0",
+		tenants.NewFactory().Type(): "glasshouse.example/collector/tenancy v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
@@ -104,8 +109,10 @@ func components() (otelcol.Factories, error) {
 	factories.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(),
 		deltatocumulativeprocessor.NewFactory(),
+		resourceprocessor.NewFactory(),
 		piiprocessor.NewFactory(),
 		admission.NewFactory(),
+		tenant.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -113,8 +120,10 @@ func components() (otelcol.Factories, error) {
 	factories.ProcessorModules = makeModulesMap(factories.Processors, map[component.Type]string{
 		memorylimiterprocessor.NewFactory().Type(): "go.opentelemetry.io/collector/processor/memorylimiterprocessor v0.161.0",
 		deltatocumulativeprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/deltatocumulativeprocessor v0.161.0",
+		resourceprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/resourceprocessor v0.161.0",
 		piiprocessor.NewFactory().Type(): "glasshouse.example/collector/piiprocessor v0.0.0",
 		admission.NewFactory().Type(): "glasshouse.example/collector/admission v0.0.0",
+		tenant.NewFactory().Type(): "glasshouse.example/collector/tenancy v0.0.0",
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](

@@ -40,6 +40,10 @@ type Config struct {
 	// InitialZeroDuration is how long a new series is exposed at 0 before its first count, so that
 	// increase() sees the step. Longer than the interval of the scrape.
 	InitialZeroDuration time.Duration `mapstructure:"initial_zero_duration"`
+	// RepeatInterval is how often all series are handed on again, also those that have not changed. 0:
+	// never, where an exporter keeps them. Where they are pushed, a series that is silent for five
+	// minutes has ended for Prometheus, and increase() does not see its next step.
+	RepeatInterval time.Duration `mapstructure:"repeat_interval"`
 	// EventAttribute names the event where a record has no event name of its own.
 	EventAttribute string `mapstructure:"event_attribute"`
 	// Services are those whose events are counted. None: those of every service are.
@@ -104,6 +108,9 @@ func (c *Config) Validate() error {
 	}
 	if c.InitialZeroDuration < 0 {
 		return errors.New("initial_zero_duration: must not be negative")
+	}
+	if c.RepeatInterval < 0 {
+		return errors.New("repeat_interval: must not be negative; 0 hands on what changed alone")
 	}
 	for i, one := range c.Services {
 		if one.Name == "" {

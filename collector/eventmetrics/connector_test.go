@@ -246,6 +246,26 @@ func TestAClockThatIsSetBackHidesNothing(t *testing.T) {
 	}))
 }
 
+func TestAllSeriesAreHandedOnAgainAndNotStoredAgain(t *testing.T) {
+	config, store := kept(), &memory{}
+	config.RepeatInterval = time.Minute
+	r := start(t, config, store)
+	defer r.shutdown(t)
+	r.send(t, paid(1))
+	r.after(t, time.Second)
+	written := len(store.batches())
+	all := r.sink.page()
+	if again := r.after(t, 58*time.Second); again != nil {
+		t.Errorf("%v was handed on before it was time", again)
+	}
+	for _, later := range []time.Duration{time.Second, time.Minute, -time.Hour} {
+		expect(t, r.after(t, later), all)
+	}
+	if now := len(store.batches()); now != written {
+		t.Errorf("%d writes of what has not changed", now-written)
+	}
+}
+
 func TestAMissingStorageIsNamed(t *testing.T) {
 	r := ready(t, kept())
 	err := r.Start(context.Background(), componenttest.NewNopHost())

@@ -62,6 +62,8 @@ type flusher struct {
 	logged map[string]time.Time
 	// outdated: the counts as the former version stored them are still there.
 	outdated bool
+	// repeated is when all series were last handed on.
+	repeated time.Time
 	// stamp is the newest time handed on.
 	stamp pcommon.Timestamp
 	// ids are what came since the last write, up to a mark: read together with the counts, and
@@ -139,6 +141,7 @@ func (c *eventMetrics) take() []*portion {
 	c.flusher.ids, c.flusher.idsUpTo = c.repeats.take()
 	p := &c.pending
 	p.initialize(now, c.config.InitialZeroDuration)
+	c.repeat(now)
 	byFamily := make([]*portion, len(c.families))
 	for _, s := range p.changed {
 		s.listed = false
@@ -154,6 +157,20 @@ func (c *eventMetrics) take() []*portion {
 	clear(p.changed)
 	p.changed, p.taken, p.oldest = p.changed[:0], p.oldest, time.Time{}
 	return slices.DeleteFunc(byFamily, func(one *portion) bool { return one == nil })
+}
+
+// repeat has all series handed on when it is time. It is called with the lock held.
+func (c *eventMetrics) repeat(now time.Time) {
+	every, since := c.config.RepeatInterval, now.Sub(c.flusher.repeated)
+	if every == 0 || since >= 0 && since < every { // a clock that was set back waits for nothing
+		return
+	}
+	c.flusher.repeated = now
+	for _, f := range c.families {
+		for _, s := range f.series {
+			c.pending.add(s, now)
+		}
+	}
 }
 
 // encode makes of the portions what is to be stored. It returns those of which something can be.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -15,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"glasshouse.example/collector/tenancy"
 )
 
 const (
@@ -29,7 +32,7 @@ const (
 )
 
 // Config of the exporter: that of the stock exporter otlp_http, less what is not for OTLP in
-// protobuf, and four keys.
+// protobuf, and five keys.
 type Config struct {
 	ClientConfig confighttp.ClientConfig                                  `mapstructure:",squash"`
 	QueueConfig  configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
@@ -50,6 +53,9 @@ type Config struct {
 	MaxRequestBytes int `mapstructure:"max_request_bytes"`
 	// ThrottledFor is how long a record may get 429 alone, or 500 while others get through.
 	ThrottledFor time.Duration `mapstructure:"throttled_for"`
+	// TenantHeader is the header that names a request's tenant to the backend, such as X-Scope-OrgID.
+	// Without it none is sent.
+	TenantHeader string `mapstructure:"tenant_header"`
 }
 
 func createDefaultConfig() component.Config {
@@ -101,5 +107,17 @@ func (c *Config) Validate() error {
 	if c.ThrottledFor <= 0 {
 		return errors.New("throttled_for: must be over 0, such as 5m")
 	}
+	if c.TenantHeader != "" && c.joinsTenants() {
+		return fmt.Errorf("sending_queue.batch.partition.metadata_keys: add %s, or tenant_header would name one "+
+			"tenant for the records of all", tenancy.Metadata)
+	}
 	return nil
+}
+
+// joinsTenants reports whether requests of several tenants may become one.
+func (c *Config) joinsTenants() bool {
+	if !c.QueueConfig.HasValue() || !c.QueueConfig.Get().Batch.HasValue() {
+		return false
+	}
+	return !slices.Contains(c.QueueConfig.Get().Batch.Get().Partition.MetadataKeys, tenancy.Metadata)
 }

@@ -48,7 +48,7 @@ func newGather[T any](config *Config, offer func(context.Context, *request[T]) e
 	}
 	queue := config.QueueConfig.Get()
 	batch := queue.Batch.Get()
-	if queue.StorageID == nil || queue.WaitForResult || batch != nil && len(batch.Partition.MetadataKeys) > 0 {
+	if queue.StorageID == nil || queue.WaitForResult || config.TenantHeader != "" || batch != nil && len(batch.Partition.MetadataKeys) > 0 {
 		return nil
 	}
 	g := &gather[T]{offer: offer}

@@ -54,7 +54,6 @@ require (
 	go.etcd.io/bbolt v1.5.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/collector v0.161.0 // indirect
-	go.opentelemetry.io/collector/client v1.67.0 // indirect
 	go.opentelemetry.io/collector/config/configauth v1.67.0 // indirect
 	go.opentelemetry.io/collector/config/configmiddleware v1.67.0 // indirect
 	go.opentelemetry.io/collector/config/confignet v1.67.0 // indirect
@@ -89,6 +88,8 @@ replace glasshouse.example/collector/deadletter => ../deadletter
 require (
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.161.0
 	glasshouse.example/collector/casetest v0.0.0
+	glasshouse.example/collector/tenancy v0.0.0
+	go.opentelemetry.io/collector/client v1.67.0
 	go.opentelemetry.io/collector/confmap v1.67.0
 	go.opentelemetry.io/collector/exporter/otlphttpexporter v0.161.0
 	go.opentelemetry.io/collector/extension v1.67.0
@@ -97,3 +98,5 @@ require (
 )
 
 replace glasshouse.example/collector/casetest => ../casetest
+
+replace glasshouse.example/collector/tenancy => ../tenancy

@@ -20,6 +20,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
+
+	"glasshouse.example/collector/tenancy"
 )
 
 const (
@@ -29,6 +31,9 @@ const (
 	// mostResponseBytes is what is read of an answer.
 	mostResponseBytes = 64 << 10
 )
+
+// errNoTenant keeps records of nobody from becoming somebody's.
+var errNoTenant = errors.New("tenant_header: the request has no tenant: the processor tenant belongs before this exporter")
 
 // answer is what came back for one request.
 type answer struct {
@@ -71,6 +76,13 @@ func (s *sender) send(ctx context.Context, request []byte) answer {
 	}
 	req.Header.Set("Content-Type", protobufType)
 	req.Header.Set("User-Agent", s.userAgent)
+	if name := s.config.TenantHeader; name != "" {
+		tenant, known := tenancy.From(ctx)
+		if !known {
+			return answer{verdict: unavailable, err: errNoTenant}
+		}
+		req.Header.Set(name, tenant)
+	}
 	response, err := s.client.Do(req)
 	if err != nil {
 		return withoutAnswer(ctx, err)

@@ -97,7 +97,10 @@ def place(folder: Path, config: str) -> Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Collector:
-    """A running Collector. otlp, grpc: where to send. log: the file it writes to."""
+    """A running Collector. otlp, grpc: where to send. log: the file it writes to.
+
+    derived: where counts are exposed; empty where they are pushed.
+    """
 
     otlp: str
     grpc: str
@@ -133,17 +136,18 @@ def _command(program: Path, *arguments: str, at: Place, configs: Sequence[str]) 
 
 @contextlib.contextmanager
 def running(
-    program: Path, at: Place, *configs: str, sink: str, auth: str = "token"
+    program: Path, at: Place, *configs: str, sink: str, auth: str = "token", **variables: str
 ) -> Iterator[Collector]:
     """Run a Collector that sends everything to ``sink``; yield when it is healthy.
 
     configs: each is laid over those before it. auth: what it asks senders for, as OTLP_AUTH.
+    variables: further ones of its environment.
     """
     log = at.folder / "log"
     with log.open("ab") as output:
         popen = subprocess.Popen(
             _command(program, at=at, configs=configs),
-            env=environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH=auth),
+            env=environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH=auth, **variables),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -161,7 +165,7 @@ def running(
         yield Collector(
             otlp=at.url(_OTLP),
             grpc=f"127.0.0.1:{at.ports[_GRPC]}",
-            derived=at.url(_DERIVED),
+            derived=at.url(_DERIVED) if _DERIVED in at.ports else "",
             popen=popen,
             log=log,
         )

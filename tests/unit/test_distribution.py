@@ -9,9 +9,18 @@ COLLECTOR = Path(__file__).parents[2] / "collector"
 KINDS = ("receivers", "processors", "connectors", "exporters", "extensions")
 
 
+def described() -> dict[str, list[dict[str, str]]]:
+    return yaml.safe_load((COLLECTOR / "builder.yaml").read_text(encoding="utf-8"))
+
+
+def packages(kind: str) -> set[str]:
+    """The packages of one kind of part. A module may have several."""
+    return {entry.get("import", entry["gomod"].partition(" ")[0]) for entry in described()[kind]}
+
+
 def manifest() -> dict[str, dict[str, str]]:
     """Return version by module, for each kind of part."""
-    document = yaml.safe_load((COLLECTOR / "builder.yaml").read_text(encoding="utf-8"))
+    document = described()
     return {
         kind: dict(entry["gomod"].split(" ") for entry in document[kind])
         for kind in (*KINDS, "providers")
@@ -39,7 +48,7 @@ def test_the_copy_of_a_stock_package_has_the_version_that_is_compiled_in() -> No
 def test_components_are_those_of_the_manifest() -> None:
     text = (COLLECTOR / "distribution" / "components.go").read_text(encoding="utf-8")
     compiled = set(re.findall(r'^\s+\w+ "(\S+/(?:\w+)/\w+)"$', text, flags=re.MULTILINE))
-    named = {module for kind in KINDS for module in manifest()[kind]}
+    named = {package for kind in KINDS for package in packages(kind)}
     ours = {
         module
         for module in compiled
@@ -51,13 +60,20 @@ def test_components_are_those_of_the_manifest() -> None:
 
 
 def test_what_is_compiled_in_is_used() -> None:
-    config = (COLLECTOR / "config.yaml").read_text(encoding="utf-8")
-    document = yaml.safe_load(config)
-    used = {name.partition("/")[0].replace("_", "") for kind in KINDS for name in document[kind]}
-    compiled = {
-        re.sub(r"(receiver|processor|connector|exporter|extension)$", "", module.rpartition("/")[2])
+    configs = [COLLECTOR / "config.yaml", *sorted((COLLECTOR.parent / "deploy").rglob("*.yaml"))]
+    documents = [yaml.safe_load(one.read_text(encoding="utf-8")) for one in configs]
+    used = {
+        name.partition("/")[0].replace("_", "")
+        for document in documents
         for kind in KINDS
-        for module in manifest()[kind]
+        for name in document.get(kind, {})
+    }
+    compiled = {
+        re.sub(
+            r"(receiver|processor|connector|exporter|extension)$", "", package.rpartition("/")[2]
+        )
+        for kind in KINDS
+        for package in packages(kind)
     }
     # The tests' sink, a view of what passes, and the way to a vendor (docs/shipping.md).
     assert compiled - used == {"file", "debug", "otlphttp"}

@@ -118,6 +118,7 @@ require (
 	github.com/yusufpapurcu/wmi v1.2.4 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	glasshouse.example/collector/connections v0.0.0 // indirect
+	glasshouse.example/collector/tenancy v0.0.0 // indirect
 	go.etcd.io/bbolt v1.5.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/collector v0.161.0 // indirect
@@ -247,5 +248,7 @@ replace glasshouse.example/collector/piiprocessor v0.0.0 => ../../../../collecto
 replace glasshouse.example/collector/admission v0.0.0 => ../../../../collector/admission
 
 replace glasshouse.example/collector/connections => ../../../../collector/connections
+
+replace glasshouse.example/collector/tenancy => ../../../../collector/tenancy
 
 replace glasshouse.example/collector/casetest => ../../../../collector/casetest

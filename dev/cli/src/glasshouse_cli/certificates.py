@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import ssl
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,10 @@ _TIMEOUT_S = 60.0
 _AUTHORITY_DAYS, _DAYS = 3650, 365
 _RENEWED_S = 30 * 24 * 3600
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-_OWN_NAMES = ("collector", "localhost", "127.0.0.1", "::1")
+_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+_CLIENT = "extendedKeyUsage=clientAuth\n"
+# What stands in a certificate and in a file's name, and is a key of the gateway's tenants.yaml.
+_EDGE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,22 @@ class Certificates:
         return self.folder / "client.key"
 
     @property
+    def gateway(self) -> Path:
+        """What a gateway shows to edges."""
+        return self.folder / "gateway.pem"
+
+    @property
+    def gateway_key(self) -> Path:
+        return self.folder / "gateway.key"
+
+    def edge(self, name: str) -> Path:
+        """What an edge shows to a gateway: `name` is its common name."""
+        return self.folder / f"edge-{name}.pem"
+
+    def edge_key(self, name: str) -> Path:
+        return self.folder / f"edge-{name}.key"
+
+    @property
     def variables(self) -> dict[str, str]:
         """What a service outside the stack sets, to send to it."""
         return {
@@ -66,13 +87,24 @@ def of(state: Path) -> Certificates:
 
 
 def ensure(
-    state: Path, hosts: str = "", *, anew: bool = False, user: User | None = None
+    state: Path,
+    hosts: str = "",
+    *,
+    anew: bool = False,
+    user: User | None = None,
+    edges: Sequence[str] = (),
 ) -> list[Path]:
     """Make what is missing or ends soon, and return what was made.
 
     hosts: further names of the Collector, with commas. anew: make all but the authority again.
-    Raises StackError when openssl is missing or fails.
+    edges: names of edges; with any of them a gateway's certificate is made, too.
+    Raises StackError when openssl is missing or fails, or a name is none.
     """
+    for name in edges:
+        if not _EDGE_NAME.fullmatch(name):
+            raise StackError(
+                f"--edge {name!r} is no name: use a-z, 0-9, dots and hyphens, at most 63 in all"
+            )
     user = user or container_user()
     found = of(state)
     try:
@@ -86,12 +118,16 @@ def ensure(
         if _ends_soon(found.authority):
             made += _authority(found, work)
             anew = True
-        for name, extensions in (
-            ("collector", f"extendedKeyUsage=serverAuth\nsubjectAltName={_names(hosts)}\n"),
-            ("client", "extendedKeyUsage=clientAuth\n"),
-        ):
+        wanted = [
+            ("collector", "glasshouse collector", _server("collector", hosts)),
+            ("client", "glasshouse client", _CLIENT),
+        ]
+        if edges:
+            wanted.append(("gateway", "glasshouse gateway", _server("gateway", hosts)))
+            wanted += [(f"edge-{name}", name, _CLIENT) for name in edges]
+        for name, subject, extensions in wanted:
             if anew or _ends_soon(found.folder / f"{name}.pem"):
-                made += _signed(found, name, extensions, work)
+                made += _signed(found, name, subject, extensions, work)
     for path in found.folder.iterdir():
         if not ownership.is_private(path):
             path.chmod(0o600)
@@ -130,8 +166,12 @@ def context(checkout: Project) -> ssl.SSLContext | bool:
     return made
 
 
-def _names(hosts: str) -> str:
-    names = [*_OWN_NAMES, *(name.strip() for name in hosts.split(",") if name.strip())]
+def _server(own: str, hosts: str) -> str:
+    return f"extendedKeyUsage=serverAuth\nsubjectAltName={_names(own, hosts)}\n"
+
+
+def _names(own: str, hosts: str) -> str:
+    names = [own, *_OWN_NAMES, *(name.strip() for name in hosts.split(",") if name.strip())]
     return ",".join(_name(one) for one in dict.fromkeys(names))
 
 
@@ -159,7 +199,9 @@ def _authority(found: Certificates, work: Path) -> list[Path]:
     return _take({key: found.authority_key, certificate: found.authority})
 
 
-def _signed(found: Certificates, name: str, extensions: str, work: Path) -> list[Path]:
+def _signed(
+    found: Certificates, name: str, subject: str, extensions: str, work: Path
+) -> list[Path]:
     key, request, certificate = work / "key", work / "request", work / "certificate"
     (work / "extensions").write_text(
         f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n{extensions}",
@@ -167,7 +209,7 @@ def _signed(found: Certificates, name: str, extensions: str, work: Path) -> list
     )
     _openssl(
         *("req", "-new", *_KEY, "-keyout", str(key), "-out", str(request)),
-        *("-subj", f"/CN=glasshouse {name}"),
+        *("-subj", f"/CN={subject}"),
     )
     _openssl(
         *("x509", "-req", "-in", str(request), "-out", str(certificate), "-days", str(_DAYS)),

@@ -437,12 +437,16 @@ def certificates(
     anew: Annotated[
         bool, typer.Option("--renew", help="make them again, whenever the old ones end")
     ] = False,
+    edge: Annotated[
+        list[str] | None,
+        typer.Option(help="also that of an edge of this name, and of the gateway; may be repeated"),
+    ] = None,
 ) -> None:
     """Make the certificates of mutual TLS over OTLP; renew those that end soon."""
     checkout = project.load()
     terminal = Terminal()
     hosts = checkout.settings.get("GLASSHOUSE_HOSTS", "")
-    made = tls.ensure(checkout.state, hosts, anew=anew)
+    made = tls.ensure(checkout.state, hosts, anew=anew, edges=edge or ())
     for path in made:
         terminal.say(f"wrote {path}")
     if not made:
