@@ -60,7 +60,9 @@ def test_what_is_recorded_keeps_the_labels_that_a_panel_asks_for(query: str) -> 
             kept |= labels
             other = {history.VARIABLE} | {
                 # Of HTTP where RPC is meant, and the other way round: absent in both.
-                one for one in LABEL.findall(found["labels"]) if one not in labels
+                one
+                for one in LABEL.findall(found["labels"])
+                if one not in labels
             } & _of_its_kind(metric)
             assert set(LABEL.findall(found["labels"])) <= labels | other, found[0]
     if kept:

@@ -26,11 +26,11 @@ FAST: Final = (
 )
 IN_FLIGHT: Final = 'sum(http_server_active_requests{service_name="backend-api"})'
 RATE_BY_ROUTE: Final = {
-    "{{http_request_method}} {{http_route}}": rate(_COUNT, _CHOSEN, "http_request_method, http_route")
+    "{{http_request_method}} {{http_route}}": rate(
+        _COUNT, _CHOSEN, "http_request_method, http_route"
+    )
 }
-ERRORS: Final = {
-    "server errors": share(rate(_COUNT, _FAILED), rate(_COUNT, _CHOSEN))
-}
+ERRORS: Final = {"server errors": share(rate(_COUNT, _FAILED), rate(_COUNT, _CHOSEN))}
 DURATION: Final = {
     "50th percentile": quantile(50, "http_server_request_duration_seconds", _CHOSEN),
     "95th percentile": quantile(95, "http_server_request_duration_seconds", _CHOSEN),
@@ -38,7 +38,9 @@ DURATION: Final = {
 DURATION_BY_ROUTE: Final = {
     "{{http_route}}": quantile(95, "http_server_request_duration_seconds", _CHOSEN, by="http_route")
 }
-STATUS: Final = {"{{http_response_status_code}}": rate(_COUNT, _CHOSEN, "http_response_status_code")}
+STATUS: Final = {
+    "{{http_response_status_code}}": rate(_COUNT, _CHOSEN, "http_response_status_code")
+}
 DATABASE: Final = {
     "{{db_operation_name}}": quantile(
         95,

@@ -31,9 +31,7 @@ FAILED_BY_CHANNEL: Final = {
         rate("notifications_total", f"{_ENDED},{_CHOSEN}", "channel"),
     )
 }
-JOBS: Final = {
-    "{{outcome}}": rate("jobs_total", 'job_name="deliver_notification"', "outcome")
-}
+JOBS: Final = {"{{outcome}}": rate("jobs_total", 'job_name="deliver_notification"', "outcome")}
 JOB_DURATION: Final = quantiles("job_duration_seconds", 'job_name="deliver_notification"')
 WAITING: Final = {
     "{{job_name}}": "max by (job_name) "

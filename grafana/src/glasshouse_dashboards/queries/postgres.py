@@ -19,20 +19,14 @@ DURATION: Final = {
     "50th percentile": quantile(50, "db_client_operation_duration_seconds", _CHOSEN),
     "95th percentile": quantile(95, "db_client_operation_duration_seconds", _CHOSEN),
 }
-BY_OPERATION: Final = {
-    "{{db_operation_name}}": rate(_COUNT, _CHOSEN, "db_operation_name")
-}
-ERRORS: Final = {
-    "{{error_type}}": rate(_COUNT, f'{_CHOSEN},error_type!=""', "error_type")
-}
+BY_OPERATION: Final = {"{{db_operation_name}}": rate(_COUNT, _CHOSEN, "db_operation_name")}
+ERRORS: Final = {"{{error_type}}": rate(_COUNT, f'{_CHOSEN},error_type!=""', "error_type")}
 DURATION_BY_OPERATION: Final = {
     "{{db_operation_name}}": quantile(
         95, "db_client_operation_duration_seconds", _CHOSEN, by="db_operation_name"
     )
 }
-BY_SERVICE: Final = {
-    "{{service_name}}": rate(_COUNT, _CHOSEN, "service_name")
-}
+BY_SERVICE: Final = {"{{service_name}}": rate(_COUNT, _CHOSEN, "service_name")}
 BUSY: Final = {
     "{{service_name}}": rate("db_client_operation_duration_seconds_sum", _CHOSEN, "service_name")
 }

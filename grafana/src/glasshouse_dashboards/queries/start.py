@@ -22,9 +22,7 @@ ERRORS: Final = {
         rate(_COUNT, f'{API},http_response_status_code=~"5.."'),
         rate(_COUNT, API),
     ),
-    "jobs": share(
-        rate("jobs_total", 'outcome=~"failed|aborted"'), rate("jobs_total")
-    ),
+    "jobs": share(rate("jobs_total", 'outcome=~"failed|aborted"'), rate("jobs_total")),
 }
 LATENCY: Final = {
     "requests": quantile(95, "http_server_request_duration_seconds", API),
