@@ -1,4 +1,4 @@
-"""A panel over what rules record shows what it shows of samples: by a Prometheus and generated data.
+"""A panel shows the same of what rules record as of samples: by a Prometheus and generated data.
 
 Prometheus' own `promtool` evaluates the rules over the data, as the running one does over time.
 """
@@ -10,7 +10,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -34,9 +33,9 @@ BACKFILLED_WITHIN_S = 1800
 ASKED_WITHIN_S = 300
 # A query whose sums are in another order differs in the last digits.
 EQUAL = 1e-9
-# Over a longer window an event may fall between two turns of the rule, with this chance at most: that
-# of what comes every 15 s. The others count for that much more. Of n events so many are off, with six
-# standard deviations, and as many at the edges.
+# Over a longer window an event may fall between two turns of the rule, with this chance at most:
+# that of what comes every 15 s. The others count for that much more. Of n events so many are off,
+# with six standard deviations, and as many at the edges.
 BETWEEN = 15 / history.EVERY_S
 DEVIATIONS = 6
 EDGES = 3
@@ -69,7 +68,6 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    print(f"seed {SEED}")
     folder = tmp_path_factory.mktemp("history")
     programs = ROOT / ".glasshouse" / "bench" / "programs"
     program, writer = prometheus.build(ROOT, programs)
@@ -136,7 +134,7 @@ def test_over_the_same_window_both_are_the_same(
     recorded = ask(asked, target, chosen, history.EVERY, history.EVERY_S)
     assert recorded.keys() == samples.keys()
     for labels, points in samples.items():
-        assert recorded[labels] == pytest.approx(points, rel=EQUAL, abs=EQUAL), labels
+        assert recorded[labels] == pytest.approx(points, rel=EQUAL, abs=EQUAL), (SEED, labels)
 
 
 @EVERY
@@ -155,7 +153,7 @@ def test_over_half_a_day_both_are_nearly_the_same(
             else:
                 off = EDGES + DEVIATIONS * math.sqrt(value * a_second * BETWEEN)
                 near = {"rel": 0, "abs": off / a_second}
-            assert found == pytest.approx(value, **near), (labels, moment)
+            assert found == pytest.approx(value, **near), (SEED, labels, moment)
 
 
 def test_something_is_shown(asked: Asked) -> None:

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models.dashboard import (
     Panel,
 )
 
+from glasshouse_dashboards import recording
 from glasshouse_dashboards.boards import (
     api,
     automation,
@@ -26,7 +27,6 @@ from glasshouse_dashboards.boards import (
     slos,
     start,
 )
-from glasshouse_dashboards import recording
 from glasshouse_dashboards.empty_states import EMPTY_REASONS
 from glasshouse_dashboards.queries import history
 

@@ -7,10 +7,11 @@ from glasshouse_dashboards.queries import history
 
 FILE: Final = Path(__file__).parents[3] / "prometheus" / "rules" / "history.yaml"
 _HEAD: Final = f"""\
-# Made by `make dashboards` from grafana/src/glasshouse_dashboards/queries/history.py. Change it there.
+# Made by `make dashboards` from grafana/src/glasshouse_dashboards/queries/history.py.
 #
-# By how much each counter rose in {history.EVERY}, each {history.EVERY}, with the labels that panels use: one after
-# the other they are a counter's whole way. Dashboards read them over more than eleven hours.
+# By how much each counter rose in {history.EVERY}, each {history.EVERY}, with the labels that
+# panels use: in a row they are a counter's whole increase. Dashboards read them over more than
+# half a day.
 groups:
   - name: history
     interval: {history.EVERY}

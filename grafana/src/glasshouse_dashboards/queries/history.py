@@ -1,9 +1,9 @@
 """What a panel reads of a counter: its samples over hours, over days what a rule made of them.
 
-Services push every two seconds: a month of one series are 1.3 million samples, and a panel reads
-hundreds of series. So Prometheus records, each five minutes, by how much each counter rose, with the
-labels that panels use. A dashboard's hidden variable `resolution` follows from the chosen time, and
-decides by a label which of the two a query selects; what it does not select costs nothing.
+Services push every two seconds: a month of one series is 1.3 million samples, and a panel reads
+hundreds of series. So Prometheus records, each five minutes, by how much each counter rose, with
+the labels that panels use. A dashboard's hidden variable `resolution` follows from the chosen time,
+and decides by a label which of the two a query selects; what it does not select costs nothing.
 """
 
 from collections.abc import Mapping, Sequence

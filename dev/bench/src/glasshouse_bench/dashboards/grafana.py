@@ -1,7 +1,8 @@
 """What Grafana asks for when a dashboard is opened: each query with its step, for a range of time.
 
 The step follows from the panel's limit of points, else its width in pixels, as in
-`rangeutil.calculateInterval` of `@grafana/data`; `$__rate_interval` and the rest as its Prometheus data source has them.
+`rangeutil.calculateInterval` of `@grafana/data`; `$__rate_interval` and the rest as its Prometheus
+data source has them.
 """
 
 from __future__ import annotations

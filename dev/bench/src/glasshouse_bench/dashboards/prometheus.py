@@ -75,7 +75,7 @@ def make_data(root: Path, program: Path, folder: Path, days: int, seed: int) -> 
 def write(
     program: Path, folder: Path, found: Iterable[series.Series], seconds: int, *more: str
 ) -> dict[str, int]:
-    """Write ``seconds`` of series into ``folder``, which is made; ``more``: options of blocks.go."""
+    """Write ``seconds`` of series into a new ``folder``; ``more``: options of blocks.go."""
     folder.mkdir(parents=True)
     lines = "\n".join(json.dumps(one) for one in found)
     command = [str(program), f"-out={folder}", f"-end={END * 1000}", *more]

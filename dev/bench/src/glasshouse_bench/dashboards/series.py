@@ -10,8 +10,8 @@ that count for this series (a bucket has those up to its bound); `value` of a ga
 in a sum; `seed`, the same for all series of one histogram; `changing`, the label that has another
 value after each start; `last_ms`, how long before the end it begins, if not with the data.
 
-Samples of counters that are recorded for dashboards begin two days before the end: over more than half
-a day no panel reads them, which `test_history.py` holds them to. They are nine of ten samples.
+Samples of counters that are recorded for dashboards begin two days before the end: over more than
+half a day no panel reads them, which `test_history.py` holds them to. They are nine of ten samples.
 """
 
 from __future__ import annotations
