@@ -39,8 +39,9 @@ EQUAL = 1e-9
 BETWEEN = 15 / history.EVERY_S
 DEVIATIONS = 6
 EDGES = 3
-# A percentile, or a share, within this.
-OF_SHARES = {"rel": 0.1, "abs": 0.05}
+# A percentile or a share is within this of itself, or of nothing.
+OF_SHARES = 0.1
+A_SHARE = 0.05
 
 
 def targets() -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
@@ -149,11 +150,11 @@ def test_over_half_a_day_both_are_nearly_the_same(
         for moment, value in points.items():
             found = recorded.get(labels, {}).get(moment, 0)
             if "histogram_quantile" in query or "histogram_fraction" in query or ") / (" in query:
-                near = OF_SHARES
+                off = max(OF_SHARES * abs(value), A_SHARE)
             else:
-                off = EDGES + DEVIATIONS * math.sqrt(value * a_second * BETWEEN)
-                near = {"rel": 0, "abs": off / a_second}
-            assert found == pytest.approx(value, **near), (SEED, labels, moment)
+                events = DEVIATIONS * math.sqrt(value * a_second * BETWEEN)
+                off = (EDGES + events) / a_second
+            assert found == pytest.approx(value, rel=0, abs=off), (SEED, labels, moment)
 
 
 def test_something_is_shown(asked: Asked) -> None:
