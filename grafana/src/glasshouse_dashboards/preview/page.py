@@ -98,11 +98,8 @@ def _chosen(board: Mapping[str, Any], reader: Reader) -> dict[str, str]:
     values = variables(board)
     for variable in board["templating"]["list"]:
         # But the one that `expand` knows.
-        if (
-            variable["name"] in values
-            and variable["type"] == "query"
-            and not variable["includeAll"]
-        ):
+        is_one = variable["type"] == "query" and not variable.get("includeAll")
+        if is_one and variable["name"] in values:
             query = expand(variable["query"]["query"], values, reader.time_range)
             known = reader.label_values(query)
             if known and values[variable["name"]] not in known:
