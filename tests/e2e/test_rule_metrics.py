@@ -29,6 +29,8 @@ def expressions() -> set[str]:
     return {
         rule["expr"]
         for path in RULES.glob("*.yaml")
+        # Of any service: those that are here have what panels ask, see test_dashboards.py.
+        if path.name != "history.yaml"
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
         for rule in group["rules"]
     }

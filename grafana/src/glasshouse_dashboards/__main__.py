@@ -1,4 +1,5 @@
-"""Writes grafana/dashboards/*.json. Run by `make dashboards`."""
+"""Writes grafana/dashboards/*.json, and the rules that record what they read over days. Run by
+`make dashboards`."""
 
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from grafana_foundation_sdk.models.dashboard import (
     Panel,
 )
 
+from glasshouse_dashboards import recording
 from glasshouse_dashboards.boards import (
     api,
     automation,
@@ -26,6 +28,7 @@ from glasshouse_dashboards.boards import (
     start,
 )
 from glasshouse_dashboards.empty_states import EMPTY_REASONS
+from glasshouse_dashboards.queries import history
 
 FOLDER: Final = Path(__file__).parents[2] / "dashboards"
 # By uid, in the order in which a person goes through them.
@@ -55,7 +58,11 @@ def render_all() -> dict[str, str]:
 
 
 def finalize(dashboard: Dashboard) -> Dashboard:
-    """Number the panels, and say in the empty ones why they may be."""
+    """Number the panels, say in the empty ones why they may be, and keep out of addresses what
+    follows from the chosen time."""
+    for variable in (dashboard.templating and dashboard.templating.list_val) or []:
+        if variable.name == history.VARIABLE:
+            variable.skip_url_sync = True
     for number, panel in enumerate(dashboard.panels or [], start=1):
         panel.id_val = number
         reason = EMPTY_REASONS.get((str(dashboard.uid), str(panel.title)))
@@ -66,7 +73,8 @@ def finalize(dashboard: Dashboard) -> Dashboard:
 
 
 def main() -> None:
-    """Write every dashboard, and delete what no code makes any more."""
+    """Write rules and every dashboard, and delete what no code makes any more."""
+    recording.FILE.write_text(recording.render(), encoding="utf-8")
     FOLDER.mkdir(exist_ok=True)
     files = render_all()
     for path in FOLDER.glob("*.json"):

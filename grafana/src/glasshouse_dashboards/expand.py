@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from glasshouse_dashboards.queries import history
+
 # Not `$1`, which is a group in label_replace().
 _NAME: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$([A-Za-z_]\w*)")
-_STEPS_ON_A_GRAPH: Final = 240
 _SCRAPE_S: Final = 15  # timeInterval in provisioning/datasources/stack.yaml
 
 
@@ -27,7 +28,7 @@ class TimeRange:
     @property
     def step(self) -> int:
         """Seconds between the points of a graph."""
-        return max(1, self.seconds // _STEPS_ON_A_GRAPH)
+        return max(1, self.seconds // history.POINTS)
 
 
 def dashboards(folder: Path) -> list[dict[str, Any]]:
@@ -48,9 +49,14 @@ def query_of(target: Mapping[str, Any]) -> str:
 
 
 def variables(dashboard: Mapping[str, Any]) -> dict[str, str]:
-    """Return what each variable stands for before anybody chose something."""
+    """Return what each variable stands for before anybody chose something.
+
+    Without the one that follows from the chosen time: `expand` knows it.
+    """
     values: dict[str, str] = {}
     for variable in dashboard.get("templating", {}).get("list", []):
+        if variable["name"] == history.VARIABLE:
+            continue
         if "allValue" in variable:
             values[variable["name"]] = variable["allValue"]
         elif variable["type"] in {"query", "custom"}:
@@ -73,6 +79,7 @@ def expand(query: str, values: Mapping[str, str], time_range: TimeRange) -> str:
         "__range_s": f"{time_range.seconds}",
         "__interval": f"{max(time_range.step, _SCRAPE_S)}s",
         "__auto": f"{max(time_range.step, _SCRAPE_S)}s",
+        history.VARIABLE: history.resolution(time_range.seconds),
         **values,
     }
     return _NAME.sub(lambda found: known[found[1] or found[2]], query)

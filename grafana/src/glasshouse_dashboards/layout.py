@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from glasshouse_dashboards.panels import annotation, link
+from glasshouse_dashboards.queries import history
 
 # Titles by uid: the uid is the file's name and what links name.
 TITLES: Final = {
@@ -49,13 +50,15 @@ def base_dashboard(
     variables: Mapping[str, str] | None = None,
     all_value: str = ".*",
     starts: str = 'service_name=~"backend-.+"',
+    counts: bool = True,
 ) -> dashboards.Dashboard:
     """Return a dashboard without panels.
 
     ``areas`` are those of the alerts marked on it, all if none. ``down`` are the dashboards to
     open next, ``runbooks`` the alerts whose pages help. ``variables`` maps a name to the
     label_values() query that fills it; ``all_value`` is the pattern that stands for all of them.
-    ``starts`` selects the services whose starts are marked.
+    ``starts`` selects the services whose starts are marked. ``counts``: whether panels read
+    counters, of which what is recorded is read over days.
     """
     chosen = f',area=~"{"|".join(areas)}"' if areas else ""
     firing = f'ALERTS{{alertstate="firing",alertname!="Watchdog"{chosen}}}'
@@ -87,6 +90,8 @@ def base_dashboard(
             .value(PROMETHEUS_URL)
         )
     )
+    if counts:
+        made = made.with_variable(_resolution())
     for name, query in (variables or {}).items():
         made = made.with_variable(variable(name, query, all_value))
     for target in down:
@@ -119,6 +124,17 @@ def one_of(name: str, query: str, first: str) -> dashboards.QueryVariable:
         _query_variable(name, query)
         .allow_custom_value(True)
         .current(VariableOption(selected=True, text=first, value=first))
+    )
+
+
+def _resolution() -> dashboards.QueryVariable:
+    """Return the hidden variable of `queries/history.py`, which follows from the chosen time."""
+    asked = history.asked()
+    return (
+        _query_variable(history.VARIABLE, asked)
+        .regex(f'/{history.VARIABLE}="([^"]+)"/')
+        .current(VariableOption(selected=True, text=history.SAMPLES, value=history.SAMPLES))
+        .hide(VariableHide.HIDE_VARIABLE)
     )
 
 

@@ -24,6 +24,8 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.tempo import MetricsQueryType, SearchTableType
 
+from glasshouse_dashboards.queries import history
+
 PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="prometheus")
 LOKI: Final = DataSourceRef(type_val="loki", uid="loki")
 TEMPO: Final = DataSourceRef(type_val="tempo", uid="tempo")
@@ -114,6 +116,7 @@ def time_series(
         .height(_GRAPH_HEIGHT)
         .span(span)
         .datasource(PROMETHEUS)
+        .max_data_points(history.POINTS)
         .line_width(2)
         .fill_opacity(30 if stacked else 10)
         .show_points(common.VisibilityMode.NEVER)

@@ -14,6 +14,7 @@ def build() -> Dashboard:
             "logs",
             "What do services say, what goes wrong, and what happened in one request?",
             down=["pipeline"],
+            counts=False,
             runbooks=["ErrorRateAboveBaseline"],
             variables={"service": q.SERVICES},
             all_value=".+",  # Loki refuses a selector that matches everything

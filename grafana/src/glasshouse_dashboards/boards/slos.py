@@ -14,6 +14,7 @@ def build() -> Dashboard:
             "slos",
             "Is a promise in danger, and how fast does its error budget burn?",
             down=["api", "payments", "automation", "notifications"],
+            counts=False,
             runbooks=[
                 "ApiAvailabilityBudgetBurn",
                 "ApiLatencyBudgetBurn",

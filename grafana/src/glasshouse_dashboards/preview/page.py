@@ -97,7 +97,9 @@ def _chosen(board: Mapping[str, Any], reader: Reader) -> dict[str, str]:
     """Return the values of a dashboard's variables, each one that exists, as Grafana does."""
     values = variables(board)
     for variable in board["templating"]["list"]:
-        if variable["type"] == "query" and not variable.get("includeAll"):
+        # But the one that `expand` knows.
+        is_one = variable["type"] == "query" and not variable.get("includeAll")
+        if is_one and variable["name"] in values:
             query = expand(variable["query"]["query"], values, reader.time_range)
             known = reader.label_values(query)
             if known and values[variable["name"]] not in known:

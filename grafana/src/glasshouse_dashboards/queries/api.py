@@ -3,9 +3,12 @@
 from typing import Final
 
 from glasshouse_dashboards.objectives import LE
-from glasshouse_dashboards.queries.shared import API, RANGE, RATE, quantile, share
+from glasshouse_dashboards.queries.shared import API, increase, quantile, rate, share
 
 _CHOSEN: Final = f'{API},http_route=~"$route"'
+_FAILED: Final = f'{_CHOSEN},http_response_status_code=~"5.."'
+_ANSWERED: Final = f'{_CHOSEN},http_response_status_code!~"5.."'
+_FAST: Final = f'{_ANSWERED},le="{LE["api-latency"]}"'
 ROUTES: Final = (
     'label_values(http_server_request_duration_seconds_count{service_name="backend-api"},'
     " http_route)"
@@ -13,28 +16,21 @@ ROUTES: Final = (
 _COUNT: Final = "http_server_request_duration_seconds_count"
 
 
-def _rate(selector: str, by: str = "") -> str:
-    return f"sum{f' by ({by})' if by else ''} (rate({_COUNT}{{{selector}}}{RATE}))"
-
-
-REQUESTS: Final = f"sum(increase({_COUNT}{{{_CHOSEN}}}{RANGE}))"
+REQUESTS: Final = increase(_COUNT, _CHOSEN)
 AVAILABILITY: Final = (
-    f"1 - (sum(increase({_COUNT}"
-    f'{{{_CHOSEN},http_response_status_code=~"5.."}}{RANGE})) or vector(0))'
-    f" / (sum(increase({_COUNT}{{{_CHOSEN}}}{RANGE})) > 0)"
+    f"1 - ({increase(_COUNT, _FAILED)} or vector(0)) / ({increase(_COUNT, _CHOSEN)} > 0)"
 )
 FAST: Final = (
-    "sum(increase(http_server_request_duration_seconds_bucket"
-    f'{{{_CHOSEN},http_response_status_code!~"5..",le="{LE["api-latency"]}"}}{RANGE}))'
-    f' / (sum(increase({_COUNT}{{{_CHOSEN},http_response_status_code!~"5.."}}{RANGE})) > 0)'
+    f"{increase('http_server_request_duration_seconds_bucket', _FAST)}"
+    f" / ({increase(_COUNT, _ANSWERED)} > 0)"
 )
 IN_FLIGHT: Final = 'sum(http_server_active_requests{service_name="backend-api"})'
 RATE_BY_ROUTE: Final = {
-    "{{http_request_method}} {{http_route}}": _rate(_CHOSEN, "http_request_method, http_route")
+    "{{http_request_method}} {{http_route}}": rate(
+        _COUNT, _CHOSEN, "http_request_method, http_route"
+    )
 }
-ERRORS: Final = {
-    "server errors": share(_rate(f'{_CHOSEN},http_response_status_code=~"5.."'), _rate(_CHOSEN))
-}
+ERRORS: Final = {"server errors": share(rate(_COUNT, _FAILED), rate(_COUNT, _CHOSEN))}
 DURATION: Final = {
     "50th percentile": quantile(50, "http_server_request_duration_seconds", _CHOSEN),
     "95th percentile": quantile(95, "http_server_request_duration_seconds", _CHOSEN),
@@ -42,7 +38,9 @@ DURATION: Final = {
 DURATION_BY_ROUTE: Final = {
     "{{http_route}}": quantile(95, "http_server_request_duration_seconds", _CHOSEN, by="http_route")
 }
-STATUS: Final = {"{{http_response_status_code}}": _rate(_CHOSEN, "http_response_status_code")}
+STATUS: Final = {
+    "{{http_response_status_code}}": rate(_COUNT, _CHOSEN, "http_response_status_code")
+}
 DATABASE: Final = {
     "{{db_operation_name}}": quantile(
         95,
@@ -52,11 +50,12 @@ DATABASE: Final = {
     )
 }
 BY_ROUTE: Final = (
-    "sum by (http_request_method, http_route, http_response_status_code) "
-    f"(increase({_COUNT}{{{_CHOSEN}}}{RANGE})) > 0"
+    f"{increase(_COUNT, _CHOSEN, 'http_request_method, http_route, http_response_status_code')} > 0"
 )
 REFUSED: Final = {
-    "{{http_route}} {{http_response_status_code}}": _rate(
-        f'{_CHOSEN},http_response_status_code=~"4.."', "http_route, http_response_status_code"
+    "{{http_route}} {{http_response_status_code}}": rate(
+        _COUNT,
+        f'{_CHOSEN},http_response_status_code=~"4.."',
+        "http_route, http_response_status_code",
     )
 }

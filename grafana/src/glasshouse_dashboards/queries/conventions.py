@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from glasshouse_dashboards.queries import history
+
 # What labels of older senders are called in the stable conventions.
 _RENAMED: Final = {
     "http_request_method": "http_method",
@@ -131,16 +133,15 @@ class Calls:
         return f"({' or '.join(parts)}) >= 0"
 
     def _rate(self, form: _Form, metric: str, window: str, label: str) -> str:
-        rated = f"rate({self._series(metric, label)}{window})"
+        rated = history.rate(metric, self._selector(label), window)
         if not form.unless:
             return rated
         # Before anything is summed up: the sum need not have the name of the service.
-        stable = self._series(f"{form.unless}(_count)?")
-        return f"({rated} unless on (service_name) present_over_time({stable}{window}))"
+        stable = history.present(f"{form.unless}(_count)?", self._selector(), window)
+        return f"(({rated}) unless on (service_name) ({stable}))"
 
-    def _series(self, metric: str, label: str = "") -> str:
-        more = f",{label}" if label else ""
-        return f'{{__name__=~"{metric}",{self.chosen}{more}}}'
+    def _selector(self, label: str = "") -> str:
+        return f"{self.chosen},{label}" if label else self.chosen
 
     def _sum(self, form: _Form, vector: str, by: Sequence[str]) -> str:
         if form.unless or form.metric.startswith("db_"):

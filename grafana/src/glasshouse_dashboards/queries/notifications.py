@@ -3,7 +3,7 @@
 from typing import Final
 
 from glasshouse_dashboards.objectives import SELECTORS
-from glasshouse_dashboards.queries.shared import RANGE, RATE, quantiles, share
+from glasshouse_dashboards.queries.shared import increase, quantiles, rate, share
 
 _CHOSEN: Final = 'channel=~"$channel"'
 _ENDED: Final = SELECTORS["notifications_ended"]
@@ -11,31 +11,27 @@ CHANNELS: Final = "label_values(notifications_total, channel)"
 
 
 def _count_in_status(status: str) -> str:
-    return f'sum(increase(notifications_total{{status="{status}",{_CHOSEN}}}{RANGE}))'
+    return increase("notifications_total", f'status="{status}",{_CHOSEN}')
 
 
 QUEUED: Final = _count_in_status("queued")
 DELIVERED: Final = _count_in_status("delivered")
 FAILED: Final = _count_in_status("failed")
 DELIVERED_SHARE: Final = (
-    f'sum(increase(notifications_total{{status="delivered",{_CHOSEN}}}{RANGE})) / '
-    f"(sum(increase(notifications_total{{{_ENDED},{_CHOSEN}}}{RANGE})) > 0)"
+    increase("notifications_total", f'status="delivered",{_CHOSEN}')
+    + f" / ({increase('notifications_total', f'{_ENDED},{_CHOSEN}')} > 0)"
 )
-STATUSES: Final = {"{{status}}": f"sum by (status) (rate(notifications_total{{{_CHOSEN}}}{RATE}))"}
+STATUSES: Final = {"{{status}}": rate("notifications_total", _CHOSEN, "status")}
 BY_CHANNEL: Final = {
-    "{{channel}}": (
-        f'sum by (channel) (rate(notifications_total{{status="delivered",{_CHOSEN}}}{RATE}))'
-    )
+    "{{channel}}": rate("notifications_total", f'status="delivered",{_CHOSEN}', "channel")
 }
 FAILED_BY_CHANNEL: Final = {
     "{{channel}}": share(
-        f'sum by (channel) (rate(notifications_total{{status="failed",{_CHOSEN}}}{RATE}))',
-        f"sum by (channel) (rate(notifications_total{{{_ENDED},{_CHOSEN}}}{RATE}))",
+        rate("notifications_total", f'status="failed",{_CHOSEN}', "channel"),
+        rate("notifications_total", f"{_ENDED},{_CHOSEN}", "channel"),
     )
 }
-JOBS: Final = {
-    "{{outcome}}": f'sum by (outcome) (rate(jobs_total{{job_name="deliver_notification"}}{RATE}))'
-}
+JOBS: Final = {"{{outcome}}": rate("jobs_total", 'job_name="deliver_notification"', "outcome")}
 JOB_DURATION: Final = quantiles("job_duration_seconds", 'job_name="deliver_notification"')
 WAITING: Final = {
     "{{job_name}}": "max by (job_name) "

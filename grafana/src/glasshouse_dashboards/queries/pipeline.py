@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glasshouse_dashboards.queries.shared import RATE
+from glasshouse_dashboards.queries.shared import RATE, increase, quantile, rate
 
 UP: Final = "count(up == 0) or vector(0)"
 QUEUE_NOW: Final = "max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
@@ -78,13 +78,14 @@ DISCARDED_WHY: Final = {
     "{{job}} {{reason}}": "sum by (job, reason) (backend:discarded:increase10m)"
 }
 BEHIND: Final = {"counts": "max(otelcol_connector_event_metrics_behind_seconds)"}
-REDACTED: Final = {"{{rule}}": f"sum by (rule) (rate(otelcol_processor_pii_redacted_total{RATE}))"}
+REDACTED: Final = {"{{rule}}": rate("otelcol_processor_pii_redacted_total", by="rule")}
 REDACTED_WHERE: Final = (
-    "sum by (rule, signal, surface) (increase(otelcol_processor_pii_redacted_total[$__range])) > 0"
+    f"{increase('otelcol_processor_pii_redacted_total', by='rule, signal, surface')} > 0"
 )
 EXPORTS: Final = {
-    "{{server_address}}": "histogram_quantile(0.95, sum by (le, server_address) "
-    f'(rate(http_client_request_duration_seconds_bucket{{job="collector"}}{RATE})))'
+    "{{server_address}}": quantile(
+        95, "http_client_request_duration_seconds", 'job="collector"', by="server_address"
+    )
 }
 MEMORY: Final = {
     "Collector": "max(otelcol_process_memory_rss_bytes)",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glasshouse_dashboards.queries.shared import RATE, quantile
+from glasshouse_dashboards.queries.shared import quantile, rate
 
 _CHOSEN: Final = 'db_system_name="postgresql",db_operation_name=~"$operation"'
 _COUNT: Final = "db_client_operation_duration_seconds_count"
@@ -19,23 +19,16 @@ DURATION: Final = {
     "50th percentile": quantile(50, "db_client_operation_duration_seconds", _CHOSEN),
     "95th percentile": quantile(95, "db_client_operation_duration_seconds", _CHOSEN),
 }
-BY_OPERATION: Final = {
-    "{{db_operation_name}}": f"sum by (db_operation_name) (rate({_COUNT}{{{_CHOSEN}}}{RATE}))"
-}
-ERRORS: Final = {
-    "{{error_type}}": f'sum by (error_type) (rate({_COUNT}{{{_CHOSEN},error_type!=""}}{RATE}))'
-}
+BY_OPERATION: Final = {"{{db_operation_name}}": rate(_COUNT, _CHOSEN, "db_operation_name")}
+ERRORS: Final = {"{{error_type}}": rate(_COUNT, f'{_CHOSEN},error_type!=""', "error_type")}
 DURATION_BY_OPERATION: Final = {
     "{{db_operation_name}}": quantile(
         95, "db_client_operation_duration_seconds", _CHOSEN, by="db_operation_name"
     )
 }
-BY_SERVICE: Final = {
-    "{{service_name}}": f"sum by (service_name) (rate({_COUNT}{{{_CHOSEN}}}{RATE}))"
-}
+BY_SERVICE: Final = {"{{service_name}}": rate(_COUNT, _CHOSEN, "service_name")}
 BUSY: Final = {
-    "{{service_name}}": "sum by (service_name) "
-    f"(rate(db_client_operation_duration_seconds_sum{{{_CHOSEN}}}{RATE}))"
+    "{{service_name}}": rate("db_client_operation_duration_seconds_sum", _CHOSEN, "service_name")
 }
 ROWS: Final = {
     "95th percentile": quantile(95, "db_client_response_returned_rows", _CHOSEN),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glasshouse_dashboards.queries import conventions
+from glasshouse_dashboards.queries import conventions, history
 from glasshouse_dashboards.queries.shared import RANGE, RATE
 
 # Not the Collector, which is scraped.
@@ -42,13 +42,15 @@ _CALLS: Final = "client, server, connection_type"
 
 def calls_between(chosen: str) -> dict[str, str]:
     """Return how often, how badly and how slowly services call, as Tempo's service map has it."""
-    total = f"sum by ({_CALLS}) (rate(traces_service_graph_request_total{{{chosen}}}{RANGE}))"
-    failed = (
-        f"sum by ({_CALLS}) (rate(traces_service_graph_request_failed_total{{{chosen}}}{RANGE}))"
+    total, failed = (
+        f"sum by ({_CALLS}) ({history.rate(f'traces_service_graph_request{what}', chosen, RANGE)})"
+        for what in ("_total", "_failed_total")
     )
     # As who calls sees it; a caller without spans sees nothing.
     ends = " or ".join(
-        f"rate(traces_service_graph_request_{end}_seconds_bucket{{{chosen},{which}}}{RANGE})"
+        history.rate(
+            f"traces_service_graph_request_{end}_seconds_bucket", f"{chosen},{which}", RANGE
+        )
         for end, which in (("client", 'client!="user"'), ("server", 'client="user"'))
     )
     return {
@@ -78,8 +80,6 @@ SENDERS: Final = (
     "group by (service_name, service_version, deployment_environment_name, "
     f"telemetry_sdk_language, telemetry_sdk_version) ({_SENDERS})"
 )
-OLD: Final = (
-    "count by (service_name, __name__) (last_over_time("
-    '{__name__=~"(http|rpc)_(server|client)_duration_milliseconds_count",'
-    f"{_CHOSEN}}}{RANGE}))"
+OLD: Final = "count by (service_name, __name__) (" + (
+    history.last("(http|rpc)_(server|client)_duration_milliseconds_count", _CHOSEN) + ")"
 )

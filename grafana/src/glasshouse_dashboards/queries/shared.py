@@ -3,6 +3,7 @@
 from typing import Final
 
 from glasshouse_dashboards.objectives import SELECTORS
+from glasshouse_dashboards.queries import history
 
 API: Final = SELECTORS["api"]
 QUEUES: Final = {
@@ -13,17 +14,24 @@ QUEUES: Final = {
 HEARTBEAT_AGE: Final = (
     "worker_heartbeat_age_seconds + (time() - timestamp(worker_heartbeat_age_seconds))"
 )
-RATE: Final = "[$__rate_interval]"
-RANGE: Final = "[$__range]"
+RATE: Final = history.RATE
+RANGE: Final = history.RANGE
+
+
+def rate(metric: str, selector: str = "", by: str = "", window: str = RATE) -> str:
+    """Return events a second, by labels or of all together."""
+    return f"{_sum(by)}({history.rate(metric, selector, window)})"
+
+
+def increase(metric: str, selector: str = "", by: str = "") -> str:
+    """Return events in the chosen time, by labels or of all together."""
+    return f"{_sum(by)}({history.increase(metric, selector)})"
 
 
 def quantile(share: int, histogram: str, selector: str, by: str = "") -> str:
     """Return a percentile of a histogram over the graph's own interval."""
     labels = f"le, {by}" if by else "le"
-    return (
-        f"histogram_quantile(0.{share:02d}, "
-        f"sum by ({labels}) (rate({histogram}_bucket{{{selector}}}{RATE})))"
-    )
+    return f"histogram_quantile(0.{share:02d}, {rate(f'{histogram}_bucket', selector, labels)})"
 
 
 def quantiles(histogram: str, selector: str) -> dict[str, str]:
@@ -34,3 +42,7 @@ def quantiles(histogram: str, selector: str) -> dict[str, str]:
 def share(part: str, whole: str) -> str:
     """Return part of whole as a ratio: 0 while nothing happened."""
     return f"(({part}) or vector(0)) / (({whole}) > 0) or vector(0)"
+
+
+def _sum(by: str) -> str:
+    return f"sum by ({by}) " if by else "sum"

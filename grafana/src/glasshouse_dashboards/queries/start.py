@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from glasshouse_dashboards.queries.shared import API, HEARTBEAT_AGE, RANGE, RATE, quantile, share
+from glasshouse_dashboards.queries.shared import API, HEARTBEAT_AGE, increase, quantile, rate, share
 
+_COUNT: Final = "http_server_request_duration_seconds_count"
 FIRING_COUNT: Final = 'count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0)'
 FIRING: Final = 'ALERTS{alertstate="firing"}'
 WORST_BUDGET: Final = "min(slo:budget_remaining:ratio)"
@@ -15,18 +16,13 @@ HEALTH: Final = (
 )
 HEARTBEAT: Final = f"min({HEARTBEAT_AGE})"
 
-TRAFFIC: Final = {
-    "requests": f"sum(rate(http_server_request_duration_seconds_count{{{API}}}{RATE}))"
-}
+TRAFFIC: Final = {"requests": rate(_COUNT, API)}
 ERRORS: Final = {
     "requests": share(
-        "sum(rate(http_server_request_duration_seconds_count"
-        f'{{{API},http_response_status_code=~"5.."}}{RATE}))',
-        f"sum(rate(http_server_request_duration_seconds_count{{{API}}}{RATE}))",
+        rate(_COUNT, f'{API},http_response_status_code=~"5.."'),
+        rate(_COUNT, API),
     ),
-    "jobs": share(
-        f'sum(rate(jobs_total{{outcome=~"failed|aborted"}}{RATE}))', f"sum(rate(jobs_total{RATE}))"
-    ),
+    "jobs": share(rate("jobs_total", 'outcome=~"failed|aborted"'), rate("jobs_total")),
 }
 LATENCY: Final = {
     "requests": quantile(95, "http_server_request_duration_seconds", API),
@@ -37,13 +33,13 @@ SATURATION: Final = {
 }
 BUDGETS: Final = "slo:budget_remaining:ratio"
 FLOWS: Final = {
-    "payments confirmed": f'sum(rate(payments_total{{state="confirmed"}}{RATE}))',
-    "runs completed": f'sum(rate(automation_runs_total{{state="completed"}}{RATE}))',
-    "notifications delivered": f'sum(rate(notifications_total{{status="delivered"}}{RATE}))',
+    "payments confirmed": rate("payments_total", 'state="confirmed"'),
+    "runs completed": rate("automation_runs_total", 'state="completed"'),
+    "notifications delivered": rate("notifications_total", 'status="delivered"'),
 }
 FAILURES: Final = {
-    "payments": f'sum(rate(payments_total{{state="failed"}}{RATE}))',
-    "runs": f'sum(rate(automation_runs_total{{state="failed"}}{RATE}))',
-    "notifications": f'sum(rate(notifications_total{{status="failed"}}{RATE}))',
+    "payments": rate("payments_total", 'state="failed"'),
+    "runs": rate("automation_runs_total", 'state="failed"'),
+    "notifications": rate("notifications_total", 'status="failed"'),
 }
-REQUESTS: Final = f"sum(increase(http_server_request_duration_seconds_count{{{API}}}{RANGE}))"
+REQUESTS: Final = increase(_COUNT, API)

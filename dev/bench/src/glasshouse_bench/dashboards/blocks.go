@@ -50,6 +50,7 @@ type series struct {
 	Value    float64           `json:"value"`
 	Changing string            `json:"changing"`
 	Jitter   int64             `json:"jitter_ms"`
+	Last     int64             `json:"last_ms"`
 }
 
 // random is splitmix64: series of one group draw the same numbers, however many there are.
@@ -174,7 +175,8 @@ func symbols(all []labelled) []string {
 	return sorted
 }
 
-func write(out string, all []*series, block int, start, end int64) (tsdb.BlockMeta, error) {
+// last is when the data ends: some series are there only before it.
+func write(out string, all []*series, block int, start, end, last int64) (tsdb.BlockMeta, error) {
 	id := ulid.MustNew(uint64(end), rand.New(rand.NewSource(int64(block)+1)))
 	meta := tsdb.BlockMeta{ULID: id, MinTime: start, MaxTime: end, Version: 1}
 	meta.Compaction = tsdb.BlockMetaCompaction{Level: 4, Sources: []ulid.ULID{id}}
@@ -190,14 +192,24 @@ func write(out string, all []*series, block int, start, end int64) (tsdb.BlockMe
 	if err != nil {
 		return meta, err
 	}
-	found := named(all, block)
+	var there []*series
+	for _, one := range all {
+		if one.Last == 0 || last-one.Last < end {
+			there = append(there, one)
+		}
+	}
+	found := named(there, block)
 	for _, symbol := range symbols(found) {
 		if err := names.AddSymbol(symbol); err != nil {
 			return meta, err
 		}
 	}
 	for number, one := range found {
-		made, samples := one.series.chunked(start, end, block)
+		from := start
+		if one.series.Last > 0 {
+			from = max(from, last-one.series.Last)
+		}
+		made, samples := one.series.chunked(from, end, block)
 		if err := data.WriteChunks(made...); err != nil {
 			return meta, err
 		}
@@ -260,7 +272,7 @@ func main() {
 		free <- struct{}{}
 		group.Go(func() {
 			defer func() { <-free }()
-			meta, err := write(*out, all, block, one.start, one.end)
+			meta, err := write(*out, all, block, one.start, one.end, *end)
 			if err != nil {
 				log.Fatal(err)
 			}

@@ -1,7 +1,8 @@
 """What Grafana asks for when a dashboard is opened: each query with its step, for a range of time.
 
-The step follows from the panel's width in pixels, as in `rangeutil.calculateInterval` of
-`@grafana/data`; `$__rate_interval` and the rest as its Prometheus data source has them.
+The step follows from the panel's limit of points, else its width in pixels, as in
+`rangeutil.calculateInterval` of `@grafana/data`; `$__rate_interval` and the rest as its Prometheus
+data source has them.
 """
 
 from __future__ import annotations
@@ -76,9 +77,9 @@ def named(board: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def step_s(range_s: int, width_px: int) -> int:
-    """Return the seconds between two points of a graph."""
-    wanted = range_s * 1000 / width_px
+def step_s(range_s: int, points: int) -> int:
+    """Return the seconds between two points of a graph, which may have so many at most."""
+    wanted = range_s * 1000 / points
     rounded = next((step for below, step in _ROUNDED if wanted < below), 86_400)
     return max(rounded, SCRAPE_S)
 
@@ -102,7 +103,7 @@ def requests(board: Mapping[str, Any], range_s: int, end: int) -> Iterator[Reque
                 board, f"mark: {mark['name']}", "A", "prometheus", query, range_s, end, step
             )
     for title, panel in named(board):
-        step = step_s(range_s, width_px(panel["gridPos"]["w"]))
+        step = step_s(range_s, panel.get("maxDataPoints") or width_px(panel["gridPos"]["w"]))
         for target in panel["targets"]:
             query = _filled(expand.query_of(target), values, range_s, end, step)
             source = panel["datasource"]["uid"]
@@ -164,6 +165,17 @@ def _variable(
     end: int,
 ) -> Request:
     query = _filled(variable["query"]["query"], values, range_s, end, SCRAPE_S)
+    if query.startswith("query_result("):
+        return Request(
+            board=board["uid"],
+            panel=f"variable: {variable['name']}",
+            ref="A",
+            source="prometheus",
+            kind="instant",
+            query=query.removeprefix("query_result(").removesuffix(")"),
+            start=end - range_s,
+            end=end,
+        )
     selector, _, label = query.removeprefix("label_values(").removesuffix(")").rpartition(",")
     return Request(
         board=board["uid"],

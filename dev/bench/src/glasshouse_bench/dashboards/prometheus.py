@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from glasshouse_cli.errors import StackError
 
 MODULE: Final = Path("dev") / "images" / "prometheus"
 _SOURCE: Final = Path(__file__).with_name("blocks.go")
-_PACKAGE: Final = "github.com/prometheus/prometheus/cmd/prometheus"
+_PACKAGE: Final = "github.com/prometheus/prometheus/cmd"
 # When the data ends: the same bytes each time.
 END: Final = 1_782_777_600  # 2026-06-30T00:00:00Z
 DAY_S: Final = 24 * 3600
@@ -34,37 +34,52 @@ def build(root: Path, folder: Path) -> tuple[Path, Path]:
     Raises:
         StackError: Go is missing, or it does not compile.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    programs = folder / "prometheus", folder / "blocks"
-    for program, package in zip(programs, (_PACKAGE, str(_SOURCE)), strict=True):
-        flags = ["-mod=readonly", "-trimpath", "-tags=remove_all_sd", "-ldflags=-s -w"]
-        command = ["go", "build", *flags, "-o", str(program), package]
-        try:
-            done = subprocess.run(  # noqa: S603 (our own command)
-                command,
-                cwd=root / MODULE,
-                env={**os.environ, "CGO_ENABLED": "0"},
-                capture_output=True,
-                text=True,
-                timeout=_BUILT_WITHIN_S,
-                check=False,
-            )
-        except OSError as error:
-            raise StackError(
-                f"go is missing ({error.strerror}): install Go 1.26 or newer"
-            ) from None
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise StackError(f"{package} does not compile: {last}")
-    return programs
+    return (
+        _built(root, folder / "prometheus", f"{_PACKAGE}/prometheus"),
+        _built(root, folder / "blocks", str(_SOURCE)),
+    )
+
+
+def build_promtool(root: Path, folder: Path) -> Path:
+    """Build promtool of the same version. Raises StackError as `build` does."""
+    return _built(root, folder / "promtool", f"{_PACKAGE}/promtool")
+
+
+def _built(root: Path, program: Path, package: str) -> Path:
+    program.parent.mkdir(parents=True, exist_ok=True)
+    flags = ["-mod=readonly", "-trimpath", "-tags=remove_all_sd", "-ldflags=-s -w"]
+    command = ["go", "build", *flags, "-o", str(program), package]
+    try:
+        done = subprocess.run(  # noqa: S603 (our own command)
+            command,
+            cwd=root / MODULE,
+            env={**os.environ, "CGO_ENABLED": "0"},
+            capture_output=True,
+            text=True,
+            timeout=_BUILT_WITHIN_S,
+            check=False,
+        )
+    except OSError as error:
+        raise StackError(f"go is missing ({error.strerror}): install Go 1.26 or newer") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise StackError(f"{package} does not compile: {last}")
+    return program
 
 
 def make_data(root: Path, program: Path, folder: Path, days: int, seed: int) -> dict[str, int]:
     """Write ``days`` of data into ``folder``; return how many series, samples and blocks."""
+    return write(program, folder, series.written(root, seed), days * DAY_S)
+
+
+def write(
+    program: Path, folder: Path, found: Iterable[series.Series], seconds: int, *more: str
+) -> dict[str, int]:
+    """Write ``seconds`` of series into a new ``folder``; ``more``: options of blocks.go."""
     folder.mkdir(parents=True)
-    lines = "\n".join(json.dumps(one) for one in series.written(root, seed))
-    command = [str(program), f"-out={folder}", f"-end={END * 1000}"]
-    command.append(f"-start={(END - days * DAY_S) * 1000}")
+    lines = "\n".join(json.dumps(one) for one in found)
+    command = [str(program), f"-out={folder}", f"-end={END * 1000}", *more]
+    command.append(f"-start={(END - seconds) * 1000}")
     done = subprocess.run(  # noqa: S603 (our own command)
         command, input=lines, capture_output=True, text=True, timeout=3600, check=False
     )

@@ -8,7 +8,10 @@ Each series goes to `blocks.go` as one line of JSON: `labels`; `kind`, how its v
 each `interval_ms`, up to `jitter_ms` late; `chance`, of an event in an interval; `share`, of events
 that count for this series (a bucket has those up to its bound); `value` of a gauge, or of one event
 in a sum; `seed`, the same for all series of one histogram; `changing`, the label that has another
-value after each start.
+value after each start; `last_ms`, how long before the end it begins, if not with the data.
+
+Samples of counters that are recorded for dashboards begin two days before the end: over more than
+half a day no panel reads them, which `test_history.py` holds them to. They are nine of ten samples.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from typing import Any, Final
 
 import yaml
 
+from glasshouse_dashboards.queries import history
+
 Labels = dict[str, str]
 Series = dict[str, Any]
 
@@ -30,6 +35,7 @@ PUSHED_MS: Final = 2_000  # OTEL_METRIC_EXPORT_INTERVAL in docker-compose.yml
 SCRAPED_MS: Final = 15_000
 EVENTS_MS: Final = 2_000  # the job `derived` in prometheus.yaml
 EVALUATED_MS: Final = 15_000
+_SAMPLES_MS: Final = 2 * 24 * 3_600_000
 # Of what is pushed: Prometheus evens out the times of scrapes alone.
 _JITTER_MS: Final = 20
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -82,7 +88,7 @@ _BY: Final = re.compile(r"\b(?:sum|max|min|count|avg|group)\s+by\s+\(([^)]*)\)")
 
 def written(root: Path, seed: int) -> Iterator[Series]:
     """Yield the series of the stack in the checkout ``root``."""
-    made = itertools.chain(
+    read = itertools.chain(
         _derived(root),
         _requests(),
         _database(),
@@ -92,12 +98,17 @@ def written(root: Path, seed: int) -> Iterator[Series]:
         _graph(),
         _collector(),
         _components(),
-        _recorded(root),
     )
-    for one in made:
+    samples = [_begun(one) for one in read]
+    for one in itertools.chain(samples, _history(samples), _recorded(root)):
         group = json.dumps([seed, one.pop("group")], sort_keys=True)
         digest = hashlib.sha256(group.encode()).digest()
         yield {**one, "seed": int.from_bytes(digest[:7], "big")}
+
+
+def _begun(one: Series) -> Series:
+    is_recorded = one["labels"]["__name__"] in history.RECORDED
+    return {**one, "last_ms": _SAMPLES_MS} if is_recorded else one
 
 
 def _one(kind: str, name: str, labels: Labels, interval: int, **more: Any) -> Series:
@@ -443,6 +454,7 @@ def _components() -> Iterator[Series]:
     for name, value in (
         ("prometheus_tsdb_head_series", 15_000),
         ("prometheus_tsdb_head_chunks", 60_000),
+        ("prometheus_rule_group_last_duration_seconds", 0.1),
     ):
         yield _gauge(name, {"job": "prometheus", "instance": "localhost:9090"}, SCRAPED_MS, value)
     for name in (
@@ -468,9 +480,29 @@ def _components() -> Iterator[Series]:
         yield _counter(f"{job}_distributor_bytes_received_total", labels, SCRAPED_MS, 0.03)
 
 
+def _history(samples: Iterable[Series]) -> Iterator[Series]:
+    """What is recorded for dashboards: of each metric one series a set of the labels that stay."""
+    fixed = {history.VARIABLE: history.EVERY}
+    every = history.EVERY_S * 1000
+    yield _one("constant", history.COVERED, fixed, every, value=history.EVERY_S)
+    seen: set[str] = set()
+    for one in samples:
+        kept = history.RECORDED.get(one["labels"]["__name__"])
+        if kept is None:
+            continue
+        labels = {label: one["labels"][label] for label in kept if label in one["labels"]}
+        record = history.recorded(one["labels"]["__name__"])
+        key = json.dumps([record, labels], sort_keys=True)
+        if key not in seen:
+            seen.add(key)
+            yield _gauge(record, {**labels, **fixed}, every, 300)
+
+
 def _recorded(root: Path) -> Iterator[Series]:
     seen: set[str] = set()
     for path in sorted((root / "prometheus" / "rules").glob("*.yaml")):
+        if path.name == "history.yaml":
+            continue
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
             interval = _milliseconds(group.get("interval", "15s"))
             for rule in group["rules"]:
