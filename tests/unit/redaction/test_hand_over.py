@@ -68,6 +68,8 @@ def took(work: Callable[[], object]) -> float:
 
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Turns]:
+    monkeypatch.setattr(budget, "is_any_running", lambda: True)
+
     def anew() -> Turns:
         made = Turns()
         monkeypatch.setattr(budget, "time", made)
