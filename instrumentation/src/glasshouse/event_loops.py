@@ -1,4 +1,4 @@
-"""Where an event loop runs: what takes long there, or keeps the interpreter, has all its tasks wait.
+"""Where an event loop runs: what takes long there, or keeps the interpreter, stops all its tasks.
 
 Loops are asyncio's. Nothing is imported or replaced for it: a service without asyncio has no loop.
 """
