@@ -47,7 +47,8 @@ def _is_found(base_events: Any) -> bool:
     code = getattr(run_forever, "__code__", None)
     if code is None or any(_is_foreign(kind, run_forever) for kind in _kinds(base_events.events)):
         return True
-    return any(_runs(code, frame) for frame in sys._current_frames().values())
+    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]  # it is documented
+    return any(_runs(code, frame) for frame in frames.values())
 
 
 def _kinds(events: Any) -> Iterator[Any]:

@@ -136,7 +136,7 @@ def test_a_process_without_asyncio_has_none() -> None:
 
 def test_a_thread_pauses_for_a_loop_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(budget.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     budget.hand_over()
     assert pauses == []
     with running(lambda loop: loop.run_forever()):

@@ -101,7 +101,7 @@ def test_a_long_text_is_searched_once_for_console_and_export(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     redactor = made([b"a" * 16])
-    records = TelemetryRedactor(redactor, lambda: None)
+    records = TelemetryRedactor(redactor, lambda _: None)
     clean = "nothing of anybody " * 100
     shown = redactor.for_caller().text(LONG)
     assert "jane" not in shown
