@@ -17,7 +17,7 @@ from glasshouse.event_loops import is_any_running, is_on_loop
 # So many candidates has an ordinary record at the most, such as an exception with a traceback in
 # frames: it is never cut, however slow the machine.
 FREE: Final = 400
-# As how many one counts that takes longer than to look at a place: a value that belongs to a secret
+# As how many one counts that takes longer than to check a place: a value that belongs to a secret
 # name, and a match that is checked. Of nothing but these, so many as are free take less than half
 # of the time that an event loop may be stopped for.
 VALUE: Final = 6
