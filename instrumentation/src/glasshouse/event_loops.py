@@ -1,11 +1,73 @@
-"""Whether an event loop runs on this thread: what takes long here keeps all its tasks waiting."""
+"""Where an event loop runs: what takes long there, or keeps the interpreter, stops all its tasks.
+
+Loops are asyncio's. Nothing is imported or replaced for it: a service without asyncio has no loop.
+"""
 
 import sys
-from typing import Any
+import time
+from collections.abc import Iterator
+from types import CodeType, FrameType
+from typing import Any, Final
+
+# For so long an answer about all threads holds: to go through their frames takes some microseconds.
+_HOLDS_S: Final = 0.1
 
 
 def is_on_loop() -> bool:
     """Return whether this thread runs an asyncio loop at this moment."""
-    # Not imported for this: a service without it has no loop.
     running: Any = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", None)
     return running is not None and running() is not None
+
+
+class _Anywhere:
+    """What was found of all threads, and until when it holds. Two threads may ask at once."""
+
+    known = False
+    until = 0.0
+
+
+def is_any_running() -> bool:
+    """Return whether a thread of this process runs an event loop, or may run one.
+
+    A loop that has just started is noticed a tenth of a second later. One that is not written in
+    Python, such as uvloop's, shows in no frame: it counts as running once its class exists.
+    """
+    base_events: Any = sys.modules.get("asyncio.base_events")
+    if base_events is None:
+        return False
+    now = time.monotonic()
+    if now >= _Anywhere.until:
+        _Anywhere.known = _is_found(base_events)
+        _Anywhere.until = now + _HOLDS_S
+    return _Anywhere.known
+
+
+def _is_found(base_events: Any) -> bool:
+    run_forever: Any = base_events.BaseEventLoop.run_forever
+    code = getattr(run_forever, "__code__", None)
+    if code is None or any(_is_foreign(kind, run_forever) for kind in _kinds(base_events.events)):
+        return True
+    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]  # it is documented
+    return any(_runs(code, frame) for frame in frames.values())
+
+
+def _kinds(events: Any) -> Iterator[Any]:
+    """Yield the classes of loops that exist, but for the abstract one."""
+    waiting: list[type] = events.AbstractEventLoop.__subclasses__()
+    while waiting:
+        kind = waiting.pop()
+        yield kind
+        waiting += kind.__subclasses__()
+
+
+def _is_foreign(kind: Any, run_forever: Any) -> bool:
+    """Return whether a class runs its loops in a way of its own."""
+    return kind.run_forever is not run_forever and not kind.__module__.startswith("asyncio.")
+
+
+def _runs(code: CodeType, frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is code:
+            return True
+        frame = frame.f_back
+    return False

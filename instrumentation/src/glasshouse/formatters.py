@@ -114,7 +114,8 @@ class JsonFormatter(logging.Formatter):
             taken = name in line or self.is_reserved(name)
             line[f"{name}_" if taken else name] = redactor.value(value, key)
         if exception is not None:
-            line["exception"] = redactor.text(exception)
+            # As it is exported, so that one redaction serves for both.
+            line["exception"] = redactor.text(f"{exception}\n").removesuffix("\n")
         return _dump(line)
 
     def head(self, record: logging.LogRecord) -> dict[str, Any]:

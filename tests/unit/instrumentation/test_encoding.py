@@ -30,7 +30,7 @@ from glasshouse.encoding.encoders import Logs, Spans
 from glasshouse.encoding.memory import Memory
 from glasshouse.encoding.spans import SpanEncoder
 from glasshouse.guard.spans import RedactedSpan, redacted
-from glasshouse.redaction import Redactor
+from glasshouse.redaction import Redactor, budget
 from glasshouse.redaction.telemetry import TelemetryRedactor
 from support.shapes import Draw
 
@@ -275,6 +275,9 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
+    def thread_time(self) -> float:
+        return 0.0
+
 
 @pytest.mark.parametrize(("step", "pauses"), [(0.0004, 6), (0.01, 20), (0.00001, 0)])
 def test_a_batch_leaves_the_interpreter_to_others_between_records(
@@ -282,6 +285,8 @@ def test_a_batch_leaves_the_interpreter_to_others_between_records(
 ) -> None:
     clock = Clock(step)
     monkeypatch.setattr(encoders, "time", clock)
+    monkeypatch.setattr(budget, "time", clock)
+    monkeypatch.setattr(budget, "is_any_running", lambda: True)
     batch = [redacted(span(str(number))) for number in range(20)]
     encoded, _ = Spans().encode(batch)
     assert len(encoded) == 20

@@ -7,7 +7,8 @@ import re2  # pyright: ignore[reportMissingTypeStubs]  # it has no types
 from tests.unit.redaction.conftest import KEY
 from tests.unit.redaction.test_two_engines import generated
 
-from glasshouse.redaction import Redactor, redactor
+from glasshouse.redaction import Redactor, patterns, redactor
+from glasshouse.redaction.patterns import MEMORY, MOST_MEMORY, PatternError, compile_pattern
 from support.engines import FRESH_SEED
 
 
@@ -51,3 +52,35 @@ def test_the_redactor_of_the_process_is_prepared(
     compiled.clear()
     made.text("GET /payments/4711, order 12345678 for jane@example.com")
     assert compiled == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [("a", [MEMORY]), (r"\p{L}{1,1000}", [MEMORY, MOST_MEMORY])],
+    ids=["small", "large"],
+)
+def test_a_pattern_takes_no_more_than_it_has_to(
+    pattern: str, wanted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed, compiles = list[int](), re2.compile
+
+    def compile_noted(source: Any, options: Any) -> Any:
+        allowed.append(options.max_mem)
+        return compiles(source, options)
+
+    monkeypatch.setattr(re2, "compile", compile_noted)
+    compile_pattern(pattern)
+    assert allowed == wanted
+
+
+def test_a_pattern_that_is_too_large_for_any_is_refused() -> None:
+    with pytest.raises(PatternError, match="too large"):
+        compile_pattern(r"\p{L}{1,1000}" * 20)
+
+
+def test_all_that_comes_with_the_package_is_small(
+    compiled: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patterns, "MOST_MEMORY", 0)
+    Redactor.load(key=KEY).prepare()
+    assert len(compiled) > 100

@@ -11,12 +11,11 @@ from glasshouse.encoding.spans import SpanEncoder
 from glasshouse.encoding.wire import sized
 from glasshouse.guard import logs, spans
 from glasshouse.guard.queued import QueuedLog
+from glasshouse.redaction import budget
 from glasshouse.redaction.process import telemetry_redactor
 
-# How long to hold the interpreter, and how long to leave it to others. A pause of no length would
-# be over before another thread wakes up.
+# How long to hold the interpreter.
 _SLICE_S: Final = 0.001
-_PAUSE_S: Final = 1e-6
 
 Encode = Callable[[Any], tuple[Origin, bytes]]
 
@@ -84,7 +83,7 @@ def _encoded(batch: Sequence[Any], encode: Encode, slowly: Encode) -> tuple[Batc
         origins.append(origin)
         records.append(record)
         if time.perf_counter() - started > _SLICE_S:
-            time.sleep(_PAUSE_S)
+            budget.hand_over()
             started = time.perf_counter()
     return Batch(origins, records), len(batch) - len(records)
 

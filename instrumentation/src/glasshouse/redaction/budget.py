@@ -1,8 +1,8 @@
 """A bound on the processor time that a record takes, for a thread that must not wait.
 
 The loops of the engine ask for it at each candidate. On all other threads there is none; these hand
-the interpreter to others now and then, of which one may run an event loop. To let each other wait
-for Python's own 5 ms would stop a loop for that long at each of its system calls.
+the interpreter over now and then while an event loop runs on another. To let it wait for Python's
+own 5 ms would stop it for that long at each of its system calls.
 """
 
 import re
@@ -12,17 +12,23 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from glasshouse.event_loops import is_on_loop
+from glasshouse.event_loops import is_any_running, is_on_loop
 
 # So many candidates has an ordinary record at the most, such as an exception with a traceback in
 # frames: it is never cut, however slow the machine.
 FREE: Final = 400
+# As how many one counts that takes longer than to check a place: a value that belongs to a secret
+# name, and a match that is checked. Of nothing but these, so many as are free take less than half
+# of the time that an event loop may be stopped for.
+VALUE: Final = 6
+MATCH: Final = 8
 # So many pass between two readings of the clock, which costs more than to ask.
 _BETWEEN: Final = 8
-# How much processor time to take before others get their turn, and how long to wait for them. A
-# wait of no length would be over before another thread wakes up.
+# How much processor time to take before others get their turn, and how long to wait for them.
+# Whoever waits for the interpreter has to wake up meanwhile, on another core as a rule; one that is
+# too late waits again from the beginning, since each search of RE2 wakes it up in vain.
 SLICE_S: Final = 0.0005
-_PAUSE_S: Final = 1e-6
+PAUSE_S: Final = 0.0002
 # Bytes that one call of C reads before it is asked again.
 STRETCH: Final = 32 << 10
 
@@ -98,23 +104,42 @@ def ask(candidates: int = 1) -> None:
 
 
 def step() -> None:
-    """Go on with something that is no candidate, and takes less."""
+    """Go on with something that is no candidate, and takes less.
+
+    Raises:
+        OutOfTimeError: as `ask`.
+    """
     here = _on_this_thread
-    if here.left:
+    budget = here.budget
+    if budget is not None:
+        budget.asked(1)
+    elif here.left:
         here.left -= 1
     else:
         share()
 
 
 def share() -> None:
-    """Hand the interpreter over, if this thread has had it for a while and may wait."""
+    """Go on after one call of C that read much: hand the interpreter over, if this thread may wait.
+
+    Raises:
+        OutOfTimeError: as `ask`.
+    """
     here = _on_this_thread
+    if here.budget is not None:
+        here.budget.asked(0)
+        return
     here.left = _BETWEEN
     now = time.thread_time()
     if now - here.since > SLICE_S:
-        if here.budget is None and not is_on_loop():
-            time.sleep(_PAUSE_S)
+        hand_over()
         here.since = now
+
+
+def hand_over() -> None:
+    """Let an event loop have its turn, if one runs on another thread."""
+    if is_any_running() and not is_on_loop():
+        time.sleep(PAUSE_S)
 
 
 def share_after(size: int) -> None:

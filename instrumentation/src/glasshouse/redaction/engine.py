@@ -3,6 +3,7 @@
 Texts are bytes of UTF-8 in here, so that places in them mean the same in both engines.
 """
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable
@@ -123,6 +124,16 @@ class Engine:
             if len(self._keys) < MOST_KEYS and len(key) <= LONGEST_CACHED_KEY:
                 self._keys[key] = info
         return info
+
+    def is_as_unnamed(self, key: KeyInfo) -> bool:
+        """Return whether a text under a name becomes what it does without one."""
+        if key is NO_KEY:
+            return True
+        # From how many bytes on ids are spared says nothing where none are.
+        words = key.words
+        return dataclasses.replace(key, words=b"", own_from=0) == NO_KEY and not (
+            self._triggers.are_near(words)
+        )
 
     def name(self, key: str, count: Count = _ignore) -> bytes | None:
         """Return a map key without what is sensitive in it; ``None`` without a change."""
@@ -309,7 +320,7 @@ class Engine:
             match = search(pos)
             if match is None:
                 break
-            budget.ask()
+            budget.ask(budget.MATCH)
             start, end = match.hit()
             if rule.rescan and start == match.start() and not _may_start(rule, text, start):
                 # No start is good until the character before it is.

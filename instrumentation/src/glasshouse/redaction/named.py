@@ -24,7 +24,7 @@ def find_named(rule: Rule, names: SecretNames, masks: Masks, text: bytes) -> lis
         match = rule.pattern.search(text, pos)
         if match is None:
             break
-        budget.ask()
+        budget.ask(budget.VALUE)
         name_start, name_end = match.span(rule.name_group)
         if name_start < 0:
             pos = match.end()  # another way of the pattern, that has no name

@@ -127,7 +127,7 @@ class Values:
 
     def at(self, text: bytes, i: int, name: Name) -> Value:
         """Read the value that begins at ``i``."""
-        budget.step()
+        budget.ask(budget.VALUE)
         size = len(text)
         read = _READ.match(text, i, i + LOOK)
         if read is not None and _reads(read[1]):

@@ -28,7 +28,7 @@ from glasshouse.redaction.parts import (
     holds_value,
     is_secret_member,
 )
-from glasshouse.redaction.remembered import Hits, Remembered, is_lone_id
+from glasshouse.redaction.remembered import Hits, Remembered, Sized, is_lone_id
 
 _logger: Final = logging.getLogger(__name__)
 POLICY_VARIABLE: Final = "GLASSHOUSE_REDACTION_POLICY"
@@ -45,6 +45,9 @@ CALLER_CHARACTERS: Final = 32 << 10
 MOST_REMEMBERED: Final = 8192
 MOST_HITS_REMEMBERED: Final = 2048
 LONGEST_REMEMBERED: Final = 512
+# Of longer ones, so that the console and the exporter do not redact the same twice.
+MOST_LONG_BYTES: Final = 1 << 20
+_CLEAN: Final = ""  # no text becomes that
 
 
 class Redactor:
@@ -69,7 +72,8 @@ class Redactor:
         self._unchecked = unchecked
         self._count = self._counted  # bound once: it goes along with every text
         self._clean: Remembered[tuple[str, str], bool] = Remembered(MOST_REMEMBERED)
-        self._hits = Hits(MOST_HITS_REMEMBERED, engine.pseudonym_secret)
+        self._hits = Hits(Remembered(MOST_HITS_REMEMBERED), engine.pseudonym_secret)
+        self._long = Hits(Sized(MOST_LONG_BYTES), engine.pseudonym_secret)
 
     @classmethod
     def load(
@@ -184,24 +188,28 @@ class Redactor:
         if self.looks is not None and self.looks.is_clean(key, text):
             return text
         info = self._engine.key_info(key)
-        remembered = len(text) <= LONGEST_REMEMBERED and not is_lone_id(text)
+        is_long = len(text) > LONGEST_REMEMBERED
+        remembered = is_long or not is_lone_id(text)
+        hits, mark, secret = None, b"", b""
         # What goes whole costs nothing, and its hash would only be one more copy of a secret.
-        hits = remembered and info.secret is None and not info.user
-        mark, secret = b"", b""
-        if hits:
-            mark = self._hits.mark(key, text)
-            if (known := self._hits.get(mark)) is not None:
-                return known
+        if remembered and info.secret is None and not info.user:
+            hits = self._long if is_long else self._hits
+            # The console and OTLP have names of their own for a record's parts.
+            mark = hits.mark("" if is_long and self._engine.is_as_unnamed(info) else key, text)
+            if (known := hits.get(mark)) is not None:
+                return text if known == _CLEAN else known
             secret = self._engine.pseudonym_secret()
         changed = self._engine.string(info, text.encode("utf-8", "replace"), self._count)
         if changed is None:
-            if remembered:
+            if not is_long and remembered:
                 self._clean.put((key, text), True)
+            elif hits is not None:
+                hits.put(mark, _CLEAN, secret)
             return text
         redacted = changed.decode("utf-8", "replace")
         # What could not be checked is counted each time.
-        if hits and UNCHECKED not in redacted:
-            self._hits.put(mark, redacted, secret)
+        if hits is not None and UNCHECKED not in redacted:
+            hits.put(mark, redacted, secret)
         return redacted
 
     def _value(self, key: str, value: Any, level: int, *, within: bool = False) -> Any:

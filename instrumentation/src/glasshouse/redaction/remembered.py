@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import sys
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -13,6 +14,8 @@ Value = TypeVar("Value")
 _LONE_ID: Final = re.compile(r"(?:[a-z]{1,4}_)?[0-9a-f]{32}")
 _LONE_IDS: Final = range(32, 38)
 _DIGEST_BYTES: Final = 16
+# Of an entry beside its text: the hash, and its place in the map.
+_ENTRY_BYTES: Final = 160
 
 
 def is_lone_id(text: str) -> bool:
@@ -50,15 +53,36 @@ class Remembered(Generic[Key, Value]):
         self._old = {}
 
 
+class Sized(Remembered[bytes, str]):
+    """The same, bounded by the bytes of what it holds. What takes half of them is not kept."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(most_bytes)
+        self._bytes = 0
+
+    def put(self, key: bytes, value: str) -> None:
+        size = _ENTRY_BYTES + sys.getsizeof(value)
+        if size > self._half:
+            return
+        if self._bytes + size > self._half:
+            self._old, self._young, self._bytes = self._young, {}, 0
+        self._young[key] = value
+        self._bytes += size
+
+    def clear(self) -> None:
+        super().clear()
+        self._bytes = 0
+
+
 class Hits:
-    """What became of texts in which something was found.
+    """What became of texts in which something was found, or of long ones in any case.
 
     They are known by a keyed hash: no text stays in memory for it. Pseudonyms hold as long as the
     secret that they were made with.
     """
 
-    def __init__(self, most: int, secret: Callable[[], bytes]) -> None:
-        self._kept: Remembered[bytes, str] = Remembered(most)
+    def __init__(self, kept: Remembered[bytes, str], secret: Callable[[], bytes]) -> None:
+        self._kept = kept
         self._secret = secret
         self._made_with = b""
         # Of this process alone: the hashes mean nothing anywhere else.
@@ -77,7 +101,8 @@ class Hits:
 
     def put(self, mark: bytes, redacted: str, made_with: bytes) -> None:
         """Remember a text that was redacted with that secret, if it still is the current one."""
-        if self._is_current() and made_with == self._made_with:
+        self._is_current()
+        if made_with == self._made_with:
             self._kept.put(mark, redacted)
 
     def _is_current(self) -> bool:

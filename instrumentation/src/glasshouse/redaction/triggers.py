@@ -80,6 +80,10 @@ class Triggers:
         for group in self._groups:
             _ = group.united
 
+    def are_near(self, words: bytes) -> bool:
+        """Return whether a name of these words may let a rule count that wants words near."""
+        return self._near.kept(b"", words, self._all) & self._near.bits != 0
+
     def of(self, text: bytes, key: KeyInfo) -> int:
         """Return the bits of the rules that could match ``text`` under ``key``."""
         of_an_id = _HEX_DIGITS <= len(text) <= _LONGEST_HEX_ID

@@ -112,7 +112,7 @@ class VendorTokens:
             candidate = self._any.search(text, pos)
             if candidate is None:
                 break
-            budget.ask()
+            budget.ask(budget.VALUE)
             at = candidate.start()
             best: _Found | None = None
             for found in self._at(masks, text, at):

@@ -1,0 +1,150 @@
+"""Whether an event loop runs on some thread of this process."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from glasshouse import event_loops
+from glasshouse.redaction import budget
+
+# What the class of a foreign loop says stays said: each case has a process of its own.
+PROGRAM = """
+import asyncio, sys, threading
+from glasshouse.event_loops import is_any_running
+
+{before}
+before = is_any_running()
+ready, end = threading.Event(), threading.Event()
+
+def run():
+    loop = {make}
+    loop.call_soon(ready.set)
+    loop.run_in_executor(None, end.wait).add_done_callback(lambda _: loop.stop())
+    loop.run_forever()
+    loop.close()
+
+thread = threading.Thread(target=run)
+thread.start()
+ready.wait()
+print(before, is_any_running.__globals__["_is_found"](sys.modules["asyncio.base_events"]))
+end.set()
+thread.join()
+"""
+
+
+@pytest.fixture(autouse=True)
+def anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_loops, "_HOLDS_S", 0.0)
+    monkeypatch.setattr(event_loops._Anywhere, "until", 0.0)
+    # Whatever another test has imported.
+    monkeypatch.setattr(event_loops, "_is_foreign", lambda *_: False)
+
+
+@contextmanager
+def running(start: Callable[[asyncio.AbstractEventLoop], None]) -> Iterator[None]:
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    loop.call_soon(ready.set)
+    thread = threading.Thread(target=start, args=(loop,))
+    thread.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def ended(loop: asyncio.AbstractEventLoop) -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="stopped before"):
+        loop.run_until_complete(wait())
+
+
+@pytest.mark.parametrize(
+    "start", [lambda loop: loop.run_forever(), ended], ids=["callbacks alone", "a task"]
+)
+def test_a_loop_on_another_thread_is_found(
+    start: Callable[[asyncio.AbstractEventLoop], None],
+) -> None:
+    assert not event_loops.is_any_running()
+    with running(start):
+        assert event_loops.is_any_running()
+        assert not event_loops.is_on_loop()
+    assert not event_loops.is_any_running()
+
+
+def test_an_answer_holds_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_loops, "_HOLDS_S", 3600.0)
+    assert not event_loops.is_any_running()
+    with running(lambda loop: loop.run_forever()):
+        assert not event_loops.is_any_running()
+        monkeypatch.setattr(event_loops._Anywhere, "until", time.monotonic())
+        assert event_loops.is_any_running()
+
+
+def answers(before: str, make: str) -> list[str]:
+    program = PROGRAM.format(before=before, make=make)
+    made = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=300
+    )
+    return made.stdout.split()
+
+
+OWN = """
+class Own(asyncio.SelectorEventLoop):
+    def run_forever(self):
+        super().run_forever()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "make", "expected"),
+    [
+        ("", "asyncio.new_event_loop()", ["False", "True"]),
+        ("", "__import__('uvloop').new_event_loop()", ["False", "True"]),
+        # It may run: nobody can see it.
+        ("import uvloop", "uvloop.new_event_loop()", ["True", "True"]),
+        (OWN, "Own()", ["True", "True"]),
+    ],
+    ids=["asyncio", "uvloop", "uvloop imported", "a class of one's own"],
+)
+def test_loops_of_each_make_are_found(before: str, make: str, expected: list[str]) -> None:
+    if "uvloop" in before + make:
+        pytest.importorskip("uvloop")
+    assert answers(before, make) == expected
+
+
+def test_a_process_without_asyncio_has_none() -> None:
+    program = (
+        "import sys; from glasshouse.event_loops import is_any_running;"
+        "print(is_any_running(), 'asyncio' in sys.modules)"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert made.stdout.split() == ["False", "False"]
+
+
+def test_a_thread_pauses_for_a_loop_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    budget.hand_over()
+    assert pauses == []
+    with running(lambda loop: loop.run_forever()):
+        budget.hand_over()
+    assert pauses == [budget.PAUSE_S]
+
+    async def here() -> None:
+        budget.hand_over()
+
+    asyncio.run(here())
+    assert pauses == [budget.PAUSE_S]
