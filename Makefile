@@ -64,10 +64,10 @@ replay: venv ## Send dead letters again; some only with ARGS="--reason late"
 preview: venv ## Render every dashboard from live data into preview.html
 	@$(RUN) glasshouse preview $(ARGS)
 
-test: engine venv-frameworks ## Run all tests; needs nothing running
+test: engine venv-frameworks ## Run all tests, three at a time; needs nothing running
 	@$(RUN) glasshouse images
 	@mkdir -p reports
-	@code=0; $(RUN) pytest --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
+	@code=0; $(RUN) pytest -n 3 --dist loadgroup --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
 	$(RUN) glasshouse summary reports/junit.xml || true; exit $$code
 
 compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
