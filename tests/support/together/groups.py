@@ -23,7 +23,9 @@ GROUPS: Final = {
         "tests/e2e/test_rules.py",
     ),
     # The whole stack: whatever is new here gets it, too.
-    "stack": ("tests/e2e/*.py", "tests/chaos/*.py"),
+    "stack": ("tests/e2e/*.py",),
+    # A stack of their own: they count what nobody else may still be busy with. All run alone.
+    "chaos": ("tests/chaos/*.py",),
     "compatibility": ("tests/integration/compatibility/*.py",),
     # They fill one table, which the last of them holds against the page.
     "frameworks": ("tests/integration/frameworks/*.py",),
@@ -63,7 +65,8 @@ def group_of(nodeid: str) -> str:
 def place(nodeid: str, *, alone: bool) -> tuple[int, int]:
     """Return what tests are ordered by: their group's turn, and in it those that run alone last.
 
-    alone: it waits until every other process has ended, so nothing should wait behind it.
+    alone: it waits until every other process has ended, so nothing should wait behind it. Groups
+    without a turn begin when those that have one have begun.
     """
     group = group_of(nodeid)
     if group in _BEGIN_FIRST:
