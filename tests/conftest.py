@@ -21,6 +21,8 @@ from support.stack import Stack, running
 from support.together import alone, groups, remarks
 
 _TURN = pytest.StashKey[alone.Turn]()
+# Of a run in several processes, in the one that has started them.
+_LOCK = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,7 +67,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     remarks.take_over(node.config, node)
-    alone.lock_of(node.workerinput["testrunuid"]).unlink(missing_ok=True)
+    node.config.stash[_LOCK] = alone.lock_of(node.workerinput["testrunuid"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _LOCK in config.stash:
+        config.stash[_LOCK].unlink(missing_ok=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
