@@ -25,9 +25,14 @@ _TURN = pytest.StashKey[alone.Turn]()
 _LOCK = pytest.StashKey[Path]()
 
 
+def _is_grouped(config: pytest.Config) -> bool:
+    """Whether this is one of the processes that are given groups, `--dist loadgroup`."""
+    return bool(config.getoption("loadgroup", default=False))
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    run: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if run is not None:
+    if _is_grouped(config):
+        run: dict[str, Any] = getattr(config, "workerinput")  # noqa: B009 (xdist's, of a process)
         config.stash[_TURN] = alone.Turn(alone.lock_of(run["testrunuid"]))
 
 
@@ -39,7 +44,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Sched
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("dist", "no") == "loadgroup":
+    if _is_grouped(config):
         items.sort(
             key=lambda item: groups.place(
                 item.nodeid, alone=item.get_closest_marker(alone.MARK) is not None
