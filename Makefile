@@ -64,7 +64,7 @@ replay: venv ## Send dead letters again; some only with ARGS="--reason late"
 preview: venv ## Render every dashboard from live data into preview.html
 	@$(RUN) glasshouse preview $(ARGS)
 
-test: engine venv-frameworks ## Run all tests, three at a time; needs nothing running
+test: engine venv-frameworks ## Run all tests, in three processes; needs nothing running
 	@$(RUN) glasshouse images
 	@mkdir -p reports
 	@code=0; $(RUN) pytest -n 3 --dist loadgroup --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
