@@ -94,6 +94,6 @@ class Scheduler(LoadScopeScheduling):
         self._took_s[group] += duration
         tests = self.assigned_work[node][group]
         if self._terminal and all(tests.values()) and self._took_s[group] >= _WORTH_A_LINE_S:
-            self._terminal.ensure_newline()
+            # On a line of its own, among the dots.
             said = f"{group}: {len(tests)} tests in {self._took_s[group]:.0f} s"
-            self._terminal.write_line(said)
+            self._terminal.write(f"\n{said}\n")
