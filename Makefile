@@ -83,7 +83,7 @@ chaos: engine ## Stop, pause, slow, kill, fill and damage each part under load; 
 	@PYTHONPATH=tests $(RUN) python -m support.chaos $(ARGS)
 
 test-race: ## Run the Go tests under the race detector
-	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly ./...); done
+	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly -timeout 30m ./...); done
 
 test-switches: venv ## Run the distro's tests with each way it can go; two minutes with ARGS=--short
 	@PYTHONPATH=tests $(RUN) python -m support.switching $(ARGS)
