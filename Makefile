@@ -64,10 +64,10 @@ replay: venv ## Send dead letters again; some only with ARGS="--reason late"
 preview: venv ## Render every dashboard from live data into preview.html
 	@$(RUN) glasshouse preview $(ARGS)
 
-test: engine venv-frameworks ## Run all tests; needs nothing running
+test: engine venv-frameworks ## Run all tests, in three processes; needs nothing running
 	@$(RUN) glasshouse images
 	@mkdir -p reports
-	@code=0; $(RUN) pytest --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
+	@code=0; $(RUN) pytest -n 3 --dist loadgroup --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
 	$(RUN) glasshouse summary reports/junit.xml || true; exit $$code
 
 compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
@@ -83,7 +83,7 @@ chaos: engine ## Stop, pause, slow, kill, fill and damage each part under load; 
 	@PYTHONPATH=tests $(RUN) python -m support.chaos $(ARGS)
 
 test-race: ## Run the Go tests under the race detector
-	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly ./...); done
+	@for module in $(GO_MODULES); do (cd $$module && go test -race -mod=readonly -timeout 30m ./...); done
 
 test-switches: venv ## Run the distro's tests with each way it can go; two minutes with ARGS=--short
 	@PYTHONPATH=tests $(RUN) python -m support.switching $(ARGS)

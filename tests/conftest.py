@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,70 @@ from glasshouse_cli import engine, images, secrets
 from glasshouse_cli.project import Project, load
 from support import collector_process
 from support.stack import Stack, running
+from support.together import alone, groups, remarks
+
+_TURN = pytest.StashKey[alone.Turn]()
+# Of a run in several processes, in the one that has started them.
+_LOCK = pytest.StashKey[Path]()
+
+
+def _is_grouped(config: pytest.Config) -> bool:
+    """Whether this is one of the processes that are given groups, `--dist loadgroup`."""
+    return bool(config.getoption("loadgroup", default=False))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _is_grouped(config):
+        run: dict[str, Any] = getattr(config, "workerinput")  # noqa: B009 (xdist's, of a process)
+        config.stash[_TURN] = alone.Turn(alone.lock_of(run["testrunuid"]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Scheduler | None:
+    """Keep groups together where that is asked for: the unit tests share nothing."""
+    return groups.Scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _is_grouped(config):
+        items.sort(
+            key=lambda item: groups.place(
+                item.nodeid, alone=item.get_closest_marker(alone.MARK) is not None
+            )
+        )
+
+
+# Outside of all others: what a test waits for its turn is not its own time.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    turn = item.config.stash.get(_TURN, None)
+    if turn is not None:
+        turn.take(alone=item.get_closest_marker(alone.MARK) is not None)
+    return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    remarks.hand_over(session.config)
+    turn = session.config.stash.get(_TURN, None)
+    if turn is not None:
+        turn.end()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    remarks.take_over(node.config, node)
+    node.config.stash[_LOCK] = alone.lock_of(node.workerinput["testrunuid"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _LOCK in config.stash:
+        config.stash[_LOCK].unlink(missing_ok=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    remarks.write(terminalreporter)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -25,6 +90,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(level)
     if "compatibility" in below:
         item.add_marker("compatibility")
+    if level == "chaos":
+        # What a fault delays is held to seconds.
+        item.add_marker(alone.MARK)
+
+
+@pytest.fixture(scope="session")
+def remark(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
+    """Print a line at the end of the run: `remark("compatibility", "logs: 3 rows")`."""
+    return lambda section, line: remarks.add(pytestconfig, section, [line])
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from support.stack import Stack
 from support.waiting import until
 from support.words import fresh
 
+pytestmark = pytest.mark.alone  # seconds are held to a bound
+
 SAMPLES = 3
 # Names of jobs that are counted for themselves are few.
 FIRST_ATTEMPTS = 4

@@ -5,7 +5,6 @@ authorities that the build is given. The Collector, which takes minutes, is buil
 """
 
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ def build(site: Site) -> dict[str, str]:
 
 
 def test_a_clean_clone_builds_through_a_proxy_with_an_authority_of_its_own(
-    site: Site, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+    site: Site, remark: Callable[[str, str], None], record_property: Callable[[str, object], None]
 ) -> None:
     if not AUTHORITIES.is_file():
         pytest.skip(f"{AUTHORITIES} is missing: install ca-certificates")
@@ -91,10 +90,9 @@ def test_a_clean_clone_builds_through_a_proxy_with_an_authority_of_its_own(
         "docker compose build, empty engine": between_times - began,
         "docker compose build, nothing changed": time.monotonic() - between_times,
     }
-    with capsys.disabled():
-        for what, value in seconds.items():
-            record_property(what, f"{value:.1f}")
-            sys.stdout.write(f"\n{what} ({', '.join(SERVICES)}): {value:.1f} s\n")
+    for what, value in seconds.items():
+        record_property(what, f"{value:.1f}")
+        remark("an empty engine", f"{what} ({', '.join(SERVICES)}): {value:.1f} s")
 
     assert again == first
     # By TLS, and by nothing else.

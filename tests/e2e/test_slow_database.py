@@ -79,6 +79,7 @@ def slow_reads(http: httpx.Client, stack: Stack) -> None:
             assert code == 0, (answer, error)
 
 
+@pytest.mark.alone  # a busy machine is a slow database, too
 @pytest.mark.usefixtures("demo")
 def test_percentiles_of_statements_follow_the_database(http: httpx.Client, stack: Stack) -> None:
     def quiet() -> tuple[bool | None, object]:

@@ -61,11 +61,10 @@ def test_what_must_go_is_gone_and_what_must_stay_is_there(
     stored_rows: Stored,
     redaction: str,
     record_property: Callable[[str, object], None],
-    capsys: pytest.CaptureFixture[str],
+    remark: Callable[[str, str], None],
 ) -> None:
     scored = scores(stored_rows)
-    with capsys.disabled():
-        print(f"\nredaction {redaction}, {len(stored_rows)} surfaces\n{table(scored)}")  # noqa: T201
+    remark("corpus", f"redaction {redaction}, {len(stored_rows)} surfaces\n{table(scored)}")
     for gate in corpus.GATES:
         record_property(gate, f"{corpus.total(scored, gate).share:.4f}")
     check_gates(stored_rows, redaction)

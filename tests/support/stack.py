@@ -30,8 +30,9 @@ from glasshouse_cli.project import Project, container_user, run_environment
 from support import own as own_example
 from support.ports import free
 
-# Two checkouts may run their tests on one machine at the same time.
-PROJECT_NAME = os.environ.get("GLASSHOUSE_TESTS_NAME") or "glasshouse-tests"
+# Two checkouts may run their tests on one machine at the same time, and so do processes of one run.
+_OF_RUN = os.environ.get("GLASSHOUSE_TESTS_NAME") or "glasshouse-tests"
+PROJECT_NAME = "-".join(filter(None, (_OF_RUN, os.environ.get("PYTEST_XDIST_WORKER"))))
 READY_WITHIN_S = 300
 # Alerts fire and resolve this many times sooner: 5 minutes of a rule are 15 seconds here.
 SPEED = 20

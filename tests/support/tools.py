@@ -16,6 +16,6 @@ def run_tool(
         ["docker", "run", *options, "--entrypoint", program, tag, *arguments],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,  # all rules with all their tests, on a loaded machine
         check=False,
     )

@@ -204,7 +204,9 @@ def flush_at_end() -> None:
         lock = handler.lock
         if lock is not None and lock.acquire(timeout=_LAST_WAIT_S):
             try:
-                handler.flush()
+                # A program may have closed its streams, as multiprocessing's resource tracker does.
+                with contextlib.suppress(Exception):
+                    handler.flush()
             finally:
                 lock.release()
 

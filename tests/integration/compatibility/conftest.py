@@ -15,10 +15,9 @@ from support.oddities.neighbour import Neighbour
 from support.oddities.table import all_rows
 
 FOUND_WITHIN_S = 240
-_LINES = pytest.StashKey[list[str]]()
 
 
-# Of the package, not of the session: its four containers are not to run beside the whole stack.
+# Of the package, not of the session: its containers end with it.
 @pytest.fixture(scope="package")
 def harness(
     project: Project,
@@ -33,9 +32,9 @@ def harness(
 
 
 @pytest.fixture(scope="session")
-def report_line(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def report_line(remark: Callable[[str, str], None]) -> Callable[[str], None]:
     """Print a line at the end of the run, whether or not it has failed."""
-    return pytestconfig.stash.setdefault(_LINES, []).append
+    return lambda line: remark("compatibility", line)
 
 
 @pytest.fixture(scope="package")
@@ -59,12 +58,3 @@ def outcome(harness: Harness, project: Project, report_line: Callable[[str], Non
 def write() -> bool:
     """Whether to write docs/compatibility.md instead of holding it against what was seen."""
     return os.environ.get("GLASSHOUSE_WRITE_COMPATIBILITY") == "1"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the tests have reported."""
-    lines = terminalreporter.config.stash.get(_LINES, [])
-    if lines:
-        terminalreporter.section("compatibility")
-        for line in lines:
-            terminalreporter.write_line(line)

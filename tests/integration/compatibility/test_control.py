@@ -28,8 +28,9 @@ PLAIN = (
     "traces/Span.kind/span_kind_client",
     "metrics/Metric.unit/empty",
 )
-# Longer than the exporter waits for a batch to fill: each row is in one of its own.
-PAUSE_S = 0.5
+# Ten times as long as the exporter waits for a batch to fill: each row is in one of its own,
+# whatever else the machine does.
+PAUSE_S = 2
 LOOKED_FOR_S = 10
 # What the stock exporter knows.
 KEYS = ("endpoint", "compression", "timeout", "retry_on_failure", "sending_queue")

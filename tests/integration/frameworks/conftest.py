@@ -15,8 +15,8 @@ from support import valkey as servers
 from support.cells import Cells
 from support.job_cells import Service
 from support.otlp_sink import Sink
+from support.together import remarks
 
-_CELLS = pytest.StashKey[Cells]()
 HERE = Path(__file__).parent
 
 
@@ -34,9 +34,14 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.fixture(scope="session")
-def recorded(pytestconfig: pytest.Config) -> Cells:
-    """What holds: `with recorded.checking("Flask, gunicorn", "one trace", section="Web"):`."""
-    return pytestconfig.stash.setdefault(_CELLS, Cells())
+def recorded(pytestconfig: pytest.Config) -> Iterator[Cells]:
+    """What holds: `with recorded.checking("Flask, gunicorn", "one trace", section="Web"):`.
+
+    What holds for each service is printed at the end.
+    """
+    found = Cells()
+    yield found
+    remarks.add(pytestconfig, "frameworks", cells.summary(found.table))
 
 
 @pytest.fixture(scope="session")
@@ -56,15 +61,6 @@ def whole(pytestconfig: pytest.Config) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Hold the table against what was seen when everything was."""
     items.sort(key=lambda item: item.path == HERE / "test_table.py")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what holds for each service."""
-    found = terminalreporter.config.stash.get(_CELLS, Cells())
-    if found.table:
-        terminalreporter.section("frameworks")
-        for line in cells.summary(found.table):
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -143,6 +143,27 @@ def test_what_waits_is_written_at_the_end(
     assert len(lines(handler)) == 1
 
 
+def test_a_closed_stream_at_the_end_is_no_failure_and_costs_no_other_a_line(
+    logger: logging.Logger,
+    handler: ConsoleHandler,
+    made: list[tuple[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    closed = [ConsoleHandler(io.TextIOWrapper(io.BytesIO())) for _ in range(8)]
+    for other in closed:
+        other.stream.close()
+    monkeypatch.setattr(console, "_handlers", [*closed[:4], handler, *closed[4:]])
+    monkeypatch.setattr(handler, "_is_running", lambda: True)
+    in_loop(lambda: logger.info(LONG))
+    assert lines(handler) == []
+    # As at the end of a process, in a thread of its own.
+    shutdown.BoundedShutdown([console.flush_at_end], [], deadline_s=60).run()
+    assert len(lines(handler)) == 1
+    assert failed == []
+
+
 def test_a_line_that_cannot_be_made_becomes_a_marker(
     handler: ConsoleHandler, made: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,9 @@ from glasshouse_bench.overhead import figures, results
 from support.deployed import ROOT
 
 
-# Half a minute: two processes of the service, one after the other.
+# Half a minute: two processes of the service, one after the other, whose time is compared.
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_quick_run_measures_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     command = [sys.executable, "-m", "glasshouse_bench.cli", "overhead", "--quick"]

@@ -2,7 +2,7 @@
 
 import base64
 import random
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +157,9 @@ def test_the_engines_agree(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("more", range(4))
 def test_the_engines_agree_on_what_is_new_each_time(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: int
+    tmp_path: Path, remark: Callable[[str, str], None], more: int
 ) -> None:
-    with capsys.disabled():
-        sys.stdout.write(f" seed {FRESH_SEED + more} ")
+    remark("seeds", f"policies of strangers: {FRESH_SEED + more}")
     run(FRESH_SEED + more, tmp_path)
 
 
