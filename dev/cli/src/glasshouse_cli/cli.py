@@ -114,16 +114,16 @@ def up(as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = 
     began = time.monotonic()
     started = starting.up(checkout, terminal)
     if not as_script:
-        parts.show(started, terminal)
-        _doctor(checkout, terminal)
+        parts.show(started.parts, terminal)
+        _doctor(checkout, terminal, flow=started.flow)
         return
     took = time.monotonic() - began
-    rows = examine.examine(checkout, terminal)
+    rows = examine.examine(checkout, terminal, started.flow)
     terminal.json(
         {
             "seconds_to_ready": round(took, 2),
             "seconds_of_doctor": round(time.monotonic() - began - took, 2),
-            "parts": [asdict(part) for part in started],
+            "parts": [asdict(part) for part in started.parts],
             "doctor": [row.as_dict() for row in rows],
         }
     )
@@ -470,8 +470,14 @@ def version(
     Terminal().line(versions.read(root))
 
 
-def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -> None:
-    rows = examine.examine(checkout, terminal)
+def _doctor(
+    checkout: Project,
+    terminal: Terminal,
+    *,
+    as_script: bool = False,
+    flow: examine.Flow | None = None,
+) -> None:
+    rows = examine.examine(checkout, terminal, flow)
     if as_script:
         terminal.json([row.as_dict() for row in rows])
     else:
