@@ -145,7 +145,7 @@ version: venv ## Print the version of all packages, or set it: VERSION=1.2.3
 	@$(RUN) glasshouse version $(VERSION)
 	@$(if $(VERSION),$(UV) lock --quiet)
 
-sbom: venv ## Write what each image contains, in CycloneDX, into reports/sbom/
+sbom: venv ## Write what each image and the native wheel contain, in CycloneDX, into reports/sbom/
 	@$(RUN) glasshouse sbom $(ARGS)
 
 notices: venv ## Write THIRD_PARTY.md from the lock files

@@ -387,7 +387,7 @@ def sbom(
     names: Annotated[list[str] | None, typer.Argument(help="only these; all if none")] = None,
     folder: Annotated[Path, typer.Option(help="where to write them")] = Path("reports", "sbom"),
 ) -> None:
-    """Write what each image contains, in CycloneDX, one file an image."""
+    """Write what each image and the native wheel contain, in CycloneDX, a file each."""
     terminal = Terminal()
     table = plain_table("image", "packages", "without a licence", "file")
     for image in image_store.obtain(names or (), terminal=terminal):
@@ -399,6 +399,12 @@ def sbom(
         bills.write(file, image.name, image.tag, contents)
         unknown = sum(not part.licence for part in contents.parts)
         table.add_row(image.name, str(len(contents.parts)), str(unknown), str(file))
+    if not names:
+        root = project.load().root
+        found, file = third_party.crates(root), folder / f"{bills.WHEEL}.cdx.json"
+        bills.write_wheel(file, bills.WHEEL, versions.read(root), found)
+        unknown = sum(not part.licence for part in found)
+        table.add_row(bills.WHEEL, str(len(found)), str(unknown), str(file))
     terminal.table(table)
 
 
