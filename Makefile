@@ -215,6 +215,7 @@ bench-python: venv ## Measure redaction in Python, against encoding JSON
 	@$(RUN) python dev/bench/redaction_python.py $(ARGS)
 
 venv: $(STAMP)
+	@test -d .venv || echo "installing Python packages into .venv"
 	@# What `make native` installed is in no lock.
 	@$(UV) sync --frozen --quiet $(if $(wildcard .venv/.native),--inexact)
 
