@@ -145,7 +145,7 @@ version: venv ## Print the version of all packages, or set it: VERSION=1.2.3
 	@$(RUN) glasshouse version $(VERSION)
 	@$(if $(VERSION),$(UV) lock --quiet)
 
-sbom: venv ## Write what each image contains, in CycloneDX, into reports/sbom/
+sbom: venv ## Write what each image and the native wheel contain, in CycloneDX, into reports/sbom/
 	@$(RUN) glasshouse sbom $(ARGS)
 
 notices: venv ## Write THIRD_PARTY.md from the lock files
@@ -215,6 +215,7 @@ bench-python: venv ## Measure redaction in Python, against encoding JSON
 	@$(RUN) python dev/bench/redaction_python.py $(ARGS)
 
 venv: $(STAMP)
+	@test -d .venv || echo "installing Python packages into .venv"
 	@# What `make native` installed is in no lock.
 	@$(UV) sync --frozen --quiet $(if $(wildcard .venv/.native),--inexact)
 

@@ -154,6 +154,32 @@ def test_what_hangs_is_noticed_and_ended(name: str) -> None:
     assert seconds(check["timeout"]) > STAYS_S + questions * answer
 
 
+def before(name: str) -> set[str]:
+    """All services that one starts after."""
+    found = set(SERVICES[name].get("depends_on", ()))
+    return found.union(*map(before, found))
+
+
+@services
+def test_what_stays_starts_after_what_it_is_given_is_made(name: str) -> None:
+    if SERVICES[name]["restart"] != "no":
+        assert "setup" in before(name)
+
+
+def test_compose_waits_for_the_end_of_each_service_that_runs_once() -> None:
+    once = {name for name, one in SERVICES.items() if one["restart"] == "no"}
+    waited_for = {
+        other
+        for one in SERVICES.values()
+        for other, how in one.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully" and "profiles" not in one
+    }
+    # Else `up --wait` takes its end, even a good one, for a fault.
+    assert once - waited_for == {"forget", "migrate"}
+    demo = SERVICES["api"]["depends_on"]
+    assert demo == {"migrate": {"condition": "service_completed_successfully"}}
+
+
 def seconds(text: str) -> int:
     assert text.endswith("s"), text
     return int(text[:-1])

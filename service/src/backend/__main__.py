@@ -39,6 +39,13 @@ def main() -> None:
     actions["settings"].add_argument(
         "--write", metavar="FILE", help="put the rows into the table of this file instead"
     )
+    actions["migrate"].add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait for a database that is starting (0)",
+    )
     _describe_forget(actions["forget"])
     arguments = vars(parser.parse_args())
     sys.exit(arguments.pop("action")(**arguments))
@@ -70,16 +77,17 @@ def _worker() -> int:
     return asyncio.run(run(settings))
 
 
-def _migrate() -> int:
+def _migrate(wait: float) -> int:
     import psycopg
 
     from backend.platform.encryption import Encryptor
-    from backend.platform.migrate import MissingKeyError, migrate
+    from backend.platform.migrate import MissingKeyError, migrate, wait_for_server
     from backend.platform.settings import MigrationSettings
 
     settings = _prepare(MigrationSettings)
     keys = settings.data_keys()
     try:
+        wait_for_server(settings, wait)
         migrate(
             settings,
             app_role=settings.database_app_role,

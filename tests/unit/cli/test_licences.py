@@ -98,3 +98,10 @@ def test_older_metadata_is_read() -> None:
     assert licences.stated("3-Clause BSD License", []) == "BSD-3-Clause"
     # Two licences of this family differ: the text has to say which.
     assert licences.stated("", ["License :: OSI Approved :: BSD License"]) == ""
+
+
+def test_an_exception_makes_another_licence() -> None:
+    assert licences.is_allowed("a", "Apache-2.0 WITH LLVM-exception")
+    assert licences.is_allowed("a", "Apache-2.0 WITH LLVM-exception AND (MIT OR GPL-3.0-only)")
+    assert not licences.is_allowed("a", "GPL-2.0-only WITH Classpath-exception-2.0")
+    assert not licences.is_allowed("a", "MIT WITH")

@@ -21,7 +21,7 @@ def test_a_start_as_json(
 ) -> None:
     row = Check(name="Loki", status=status, detail="it answers")  # pyright: ignore[reportArgumentType]
     monkeypatch.chdir(Path(__file__).parents[3])
-    monkeypatch.setattr(up, "up", lambda *_: [LOKI])
+    monkeypatch.setattr(up, "up", lambda *_: up.Started(parts=[LOKI], flow=lambda: None))
     monkeypatch.setattr(examine, "examine", lambda *_: [row])
     with pytest.raises(SystemExit) as ended:
         cli.main(["up", "--json"])

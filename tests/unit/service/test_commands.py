@@ -1,10 +1,18 @@
+import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from backend.platform.settings import DatabaseSettings
 
 
 def backend(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +49,62 @@ def test_migrate_names_an_unreachable_database_in_one_line():
     [line] = ended.stderr.splitlines()
     assert line.startswith("backend: DATABASE_URL: the database cannot be used: ")
     assert "hunter2" not in line
+
+
+@contextlib.contextmanager
+def refusing_then_serving(server: str, refused: int) -> Iterator[int]:
+    """Yield a port that ends so many connections at once, and leads all others to the server."""
+
+    def lead(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def serve(client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as upstream:
+            upstream.connect(server)
+            back = threading.Thread(target=lead, args=(upstream, client))
+            back.start()
+            lead(client, upstream)
+            back.join()
+
+    def accept() -> None:
+        for _ in range(refused):
+            listening.accept()[0].close()
+        with contextlib.suppress(OSError):  # the end
+            while True:
+                serve(listening.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(("wait", "code"), [("120", 0), ("0", 1)])
+def test_migrate_waits_for_a_database_that_starts(empty: DatabaseSettings, wait: str, code: int):
+    found = conninfo_to_dict(empty.conninfo())
+    if not str(found["host"]).startswith("/"):
+        pytest.skip("the server is a container, without a socket on this machine")
+    path = f"{found['host']}/.s.PGSQL.{found.get('port') or 5432}"
+    with refusing_then_serving(path, refused=3 if code == 0 else 1) as port:
+        url = f"postgresql://{found['user']}@127.0.0.1:{port}/{found['dbname']}?sslmode=disable"
+        password = str(found["password"])
+        ended = backend("migrate", f"--wait={wait}", DATABASE_URL=url, DATABASE_PASSWORD=password)
+    assert ended.returncode == code, ended.stderr
+    with psycopg.connect(empty.conninfo()) as connection:
+        row = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
+    assert row == (code == 0,)
+
+
+def test_migrate_waits_no_longer_than_it_is_allowed_to():
+    url = "postgresql://backend@127.0.0.1:1/backend"
+    ended = backend("migrate", "--wait=0.5", DATABASE_URL=url, DATABASE_PASSWORD="-")
+    assert ended.returncode == 1
+    assert "the database cannot be used: " in ended.stderr
 
 
 @pytest.mark.parametrize("port", ["1", "odd"])

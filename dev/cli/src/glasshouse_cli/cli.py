@@ -114,16 +114,16 @@ def up(as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = 
     began = time.monotonic()
     started = starting.up(checkout, terminal)
     if not as_script:
-        parts.show(started, terminal)
-        _doctor(checkout, terminal)
+        parts.show(started.parts, terminal)
+        _doctor(checkout, terminal, flow=started.flow)
         return
     took = time.monotonic() - began
-    rows = examine.examine(checkout, terminal)
+    rows = examine.examine(checkout, terminal, started.flow)
     terminal.json(
         {
             "seconds_to_ready": round(took, 2),
             "seconds_of_doctor": round(time.monotonic() - began - took, 2),
-            "parts": [asdict(part) for part in started],
+            "parts": [asdict(part) for part in started.parts],
             "doctor": [row.as_dict() for row in rows],
         }
     )
@@ -387,7 +387,7 @@ def sbom(
     names: Annotated[list[str] | None, typer.Argument(help="only these; all if none")] = None,
     folder: Annotated[Path, typer.Option(help="where to write them")] = Path("reports", "sbom"),
 ) -> None:
-    """Write what each image contains, in CycloneDX, one file an image."""
+    """Write what each image and the native wheel contain, in CycloneDX, a file each."""
     terminal = Terminal()
     table = plain_table("image", "packages", "without a licence", "file")
     for image in image_store.obtain(names or (), terminal=terminal):
@@ -399,6 +399,12 @@ def sbom(
         bills.write(file, image.name, image.tag, contents)
         unknown = sum(not part.licence for part in contents.parts)
         table.add_row(image.name, str(len(contents.parts)), str(unknown), str(file))
+    if not names:
+        root = project.load().root
+        found, file = third_party.crates(root), folder / f"{bills.WHEEL}.cdx.json"
+        bills.write_wheel(file, bills.WHEEL, versions.read(root), found)
+        unknown = sum(not part.licence for part in found)
+        table.add_row(bills.WHEEL, str(len(found)), str(unknown), str(file))
     terminal.table(table)
 
 
@@ -474,8 +480,14 @@ def version(
     Terminal().line(versions.read(root))
 
 
-def _doctor(checkout: Project, terminal: Terminal, *, as_script: bool = False) -> None:
-    rows = examine.examine(checkout, terminal)
+def _doctor(
+    checkout: Project,
+    terminal: Terminal,
+    *,
+    as_script: bool = False,
+    flow: examine.Flow | None = None,
+) -> None:
+    rows = examine.examine(checkout, terminal, flow)
     if as_script:
         terminal.json([row.as_dict() for row in rows])
     else:

@@ -33,7 +33,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "dead-letters": "List what no backend took and the Collector keeps; send it again; delete it.",
     "connect": "Print what a service of your own sets to send here; wait for its first records, "
     "show them.",
-    "sbom": "Write what each image contains, in CycloneDX, one file an image.",
+    "sbom": "Write what each image and the native wheel contain, in CycloneDX, a file each.",
     "notices": "Write THIRD_PARTY.md from the lock files.",
     "audit": "Check hashes, digests, licences and advisories; "
     "exit code 3 when some cannot be checked.",

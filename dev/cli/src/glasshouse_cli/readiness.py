@@ -19,7 +19,11 @@ class NotReady(StackError):
     def __init__(self, states: Mapping[str, str], deadline: float) -> None:
         self.states = dict(states)
         last = ", ".join(f"{name} ({state})" for name, state in states.items())
-        super().__init__(f"not ready after {deadline:.0f} s: {last}")
+        first = next(iter(self.states))
+        super().__init__(
+            f"not ready after {deadline:.0f} s: {last}: `make logs PART={first}` says why; "
+            "`make up` again goes on waiting"
+        )
 
 
 def client(auth: httpx.Auth | None = None) -> httpx.Client:
@@ -35,6 +39,9 @@ def probe(http: httpx.Client, url: str) -> str | None:
         return "no connection"
     except httpx.TimeoutException:
         return "no answer in time"
+    except (httpx.ReadError, httpx.RemoteProtocolError):
+        # The engine takes connections for a program that does not yet.
+        return "not listening yet"
     except httpx.HTTPError as error:
         return type(error).__name__
     if answer.is_success:

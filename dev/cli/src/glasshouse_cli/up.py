@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from glasshouse_cli import (
@@ -26,6 +27,8 @@ from glasshouse_cli import (
 )
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
+from glasshouse_cli.doctor.ahead import Ahead
+from glasshouse_cli.doctor.examine import Flow
 from glasshouse_cli.engine import capacity, endpoint, facts, proxies
 from glasshouse_cli.engine.endpoint import Endpoint
 from glasshouse_cli.engine.facts import Facts
@@ -48,7 +51,15 @@ _TOOLS = "CLI_IMAGE"
 _CLOCK_SLACK = timedelta(seconds=1)
 
 
-def up(checkout: Project, terminal: Terminal) -> list[Part]:
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A stack that is ready. flow: as the doctor takes it."""
+
+    parts: list[Part]
+    flow: Flow
+
+
+def up(checkout: Project, terminal: Terminal) -> Started:
     """Limits, engine, images, secrets, containers; returns once every component is ready.
 
     Raises StackError with one line and the log that explains it.
@@ -139,11 +150,11 @@ def distinct_lines(lines: Sequence[str], limit: int) -> list[str]:
     return list(seen.values())[-limit:]
 
 
-def _start(checkout: Project, terminal: Terminal) -> list[Part]:
+def _start(checkout: Project, terminal: Terminal) -> Started:
     log = checkout.logs / "up.log"
     wanted = compose.ports(checkout)
     log.unlink(missing_ok=True)
-    watch = _Watch(checkout)
+    watch, ahead = _Watch(checkout), Ahead(checkout)
     line = compose.command(checkout, "up", "--detach", "--remove-orphans")
     environment = {compose.CONFIGURATION: compose.configuration(checkout)}
     components = compose.active_components(checkout)
@@ -169,6 +180,7 @@ def _start(checkout: Project, terminal: Terminal) -> list[Part]:
         def show(states: Mapping[str, str]) -> None:
             step.note("waiting for " + ", ".join(states))
             answers.update(states)
+            ahead.begin(waiting=states)
 
         def wait(services: Iterable[str]) -> dict[str, float]:
             before = time.monotonic() - clock
@@ -193,7 +205,7 @@ def _start(checkout: Project, terminal: Terminal) -> list[Part]:
             and one.started
             and (one.started - began).total_seconds() > ready[one.service]
         )
-    return parts.of(
+    started = parts.of(
         containers,
         began,
         urls=urls,
@@ -201,6 +213,7 @@ def _start(checkout: Project, terminal: Terminal) -> list[Part]:
         answers=answers,
         dependencies=compose.dependencies(checkout),
     )
+    return Started(parts=started, flow=lambda: ahead.found(containers))
 
 
 class _Watch:

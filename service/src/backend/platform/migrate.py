@@ -6,6 +6,7 @@ time (every migration it then has counts as applied), later its new migrations.
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final, LiteralString, NamedTuple, cast
 
 import psycopg
 from procrastinate.schema import SchemaManager
+from psycopg.pq import PGconn, Ping
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
 
@@ -26,6 +28,7 @@ LOCK_TIMEOUT_MS: Final = 60_000
 PROCRASTINATE_PREFIX: Final = "procrastinate/"
 USERS_TO_SEAL: Final = "0010_sealed_users.sql"
 SEAL_BATCH: Final = 1_000
+ASK_EVERY_S: Final = 0.1
 
 _logger = logging.getLogger(__name__)
 _Connection = psycopg.Connection[DictRow]
@@ -73,6 +76,17 @@ def migrate(
     for name in done:
         _logger.info("Migration applied", extra={"migration": name})
     return done
+
+
+def wait_for_server(settings: DatabaseSettings, seconds: float) -> None:
+    """Return once the server takes connections, or refuses ours; else after ``seconds``.
+
+    A server that is starting, or whose name is not known yet, is asked again.
+    """
+    conninfo = settings.conninfo(connect_timeout=CONNECT_TIMEOUT_S).encode()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and PGconn.ping(conninfo) != Ping.OK:
+        time.sleep(ASK_EVERY_S)
 
 
 def ours() -> list[Migration]:

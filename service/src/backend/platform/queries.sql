@@ -462,22 +462,7 @@ CROSS JOIN LATERAL (
     WHERE status = 'todo' AND task_name = job.name
         AND (scheduled_at IS NULL OR scheduled_at <= now())
 ) AS waiting
-CROSS JOIN LATERAL (
-    SELECT min(due.at) AS at
-    FROM (
-        SELECT min(scheduled_at) AS at FROM procrastinate_jobs
-        WHERE status = 'todo' AND task_name = job.name AND scheduled_at <= now()
-        UNION ALL
-        -- When each of 100,000 jobs was deferred takes seconds to look up; that of the first does not.
-        SELECT min(event.at) FROM procrastinate_events AS event
-        WHERE event.type = 'deferred' AND event.job_id = (
-            SELECT id FROM procrastinate_jobs
-            WHERE status = 'todo' AND task_name = job.name AND scheduled_at IS NULL
-            ORDER BY scheduled_at, id
-            LIMIT 1
-        )
-    ) AS due
-) AS oldest
+CROSS JOIN LATERAL oldest_due(job.name) AS oldest
 LEFT JOIN LATERAL (
     SELECT finished_at AS at
     FROM job_runs
@@ -517,22 +502,7 @@ CROSS JOIN LATERAL (
     FROM procrastinate_jobs
     WHERE status = 'todo' AND task_name = job.name
 ) AS waiting
-CROSS JOIN LATERAL (
-    SELECT min(due.at) AS at
-    FROM (
-        SELECT min(scheduled_at) AS at FROM procrastinate_jobs
-        WHERE status = 'todo' AND task_name = job.name AND scheduled_at <= now()
-        UNION ALL
-        -- As above.
-        SELECT min(event.at) FROM procrastinate_events AS event
-        WHERE event.type = 'deferred' AND event.job_id = (
-            SELECT id FROM procrastinate_jobs
-            WHERE status = 'todo' AND task_name = job.name AND scheduled_at IS NULL
-            ORDER BY scheduled_at, id
-            LIMIT 1
-        )
-    ) AS due
-) AS oldest
+CROSS JOIN LATERAL oldest_due(job.name) AS oldest
 LEFT JOIN LATERAL (
     SELECT finished_at, outcome, error_class
     FROM job_runs

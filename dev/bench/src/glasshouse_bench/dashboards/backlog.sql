@@ -21,6 +21,17 @@ CREATE UNIQUE INDEX ON made_users (id);
 -- name: users_counted
 ANALYZE made_users;
 
+-- name: moments
+-- What is open is of the last hour, what has ended of the last 30 days.
+CREATE TEMPORARY TABLE made_moments AS
+SELECT
+    number,
+    number > %(rows)s AS is_open,
+    now() - random() * CASE
+        WHEN number > %(rows)s THEN interval '1 h' ELSE interval '30 d'
+    END AS at
+FROM generate_series(1, 2 * %(rows)s) AS number;
+
 -- name: payments
 INSERT INTO payments (
     id, owner, user_sealed, user_digest, amount, currency, state, idempotency_key,
@@ -37,19 +48,15 @@ SELECT
     decode(md5('key' || number), 'hex'),
     CASE WHEN made.state <> 'created' THEN '0x' || md5('chain' || number) END,
     CASE WHEN made.state = 'failed' THEN 'not_mined' END,
-    made.at,
-    CASE WHEN made.state <> 'created' THEN made.at + interval '1 s' END,
-    CASE WHEN made.state IN ('confirmed', 'failed') THEN made.at + interval '20 s' END
-FROM generate_series(1, 2 * %(rows)s) AS number
+    at,
+    CASE WHEN made.state <> 'created' THEN at + interval '1 s' END,
+    CASE WHEN made.state IN ('confirmed', 'failed') THEN at + interval '20 s' END
+FROM made_moments
 CROSS JOIN LATERAL (
-    SELECT
-        CASE
-            WHEN number > %(rows)s THEN (ARRAY['created', 'submitted'])[1 + number % 2]
-            ELSE (ARRAY['confirmed', 'confirmed', 'confirmed', 'failed'])[1 + number % 4]
-        END AS state,
-        now() - random() * CASE
-            WHEN number > %(rows)s THEN interval '1 h' ELSE interval '30 d'
-        END AS at
+    SELECT CASE
+        WHEN is_open THEN (ARRAY['created', 'submitted'])[1 + number % 2]
+        ELSE (ARRAY['confirmed', 'confirmed', 'confirmed', 'failed'])[1 + number % 4]
+    END AS state
 ) AS made
 INNER JOIN made_users AS person ON person.id = 1 + number % greatest(1, %(rows)s / 10);
 
@@ -69,18 +76,14 @@ SELECT
     CASE WHEN made.state = 'queued' THEN person.sealed END,
     CASE WHEN made.state = 'delivered' THEN md5('message' || number) END,
     CASE WHEN made.state = 'failed' THEN 'refused' END,
-    made.at,
-    CASE WHEN made.state <> 'queued' THEN made.at + interval '5 s' END
-FROM generate_series(1, 2 * %(rows)s) AS number
+    at,
+    CASE WHEN made.state <> 'queued' THEN at + interval '5 s' END
+FROM made_moments
 CROSS JOIN LATERAL (
-    SELECT
-        CASE
-            WHEN number > %(rows)s THEN 'queued'
-            ELSE (ARRAY['delivered', 'delivered', 'failed'])[1 + number % 3]
-        END AS state,
-        now() - random() * CASE
-            WHEN number > %(rows)s THEN interval '1 h' ELSE interval '30 d'
-        END AS at
+    SELECT CASE
+        WHEN is_open THEN 'queued'
+        ELSE (ARRAY['delivered', 'delivered', 'failed'])[1 + number % 3]
+    END AS state
 ) AS made
 INNER JOIN made_users AS person ON person.id = 1 + number % greatest(1, %(rows)s / 10);
 
@@ -109,18 +112,14 @@ SELECT
     60,
     CASE WHEN made.state <> 'requested' THEN made.state = 'completed' END,
     CASE WHEN made.state = 'failed' THEN 'refused' END,
-    made.at,
-    CASE WHEN made.state <> 'requested' THEN made.at + interval '5 s' END
-FROM generate_series(1, 2 * %(rows)s) AS number
+    at,
+    CASE WHEN made.state <> 'requested' THEN at + interval '5 s' END
+FROM made_moments
 CROSS JOIN LATERAL (
-    SELECT
-        CASE
-            WHEN number > %(rows)s THEN 'requested'
-            ELSE (ARRAY['completed', 'completed', 'failed'])[1 + number % 3]
-        END AS state,
-        now() - random() * CASE
-            WHEN number > %(rows)s THEN interval '1 h' ELSE interval '30 d'
-        END AS at
+    SELECT CASE
+        WHEN is_open THEN 'requested'
+        ELSE (ARRAY['completed', 'completed', 'failed'])[1 + number % 3]
+    END AS state
 ) AS made;
 
 -- name: steps

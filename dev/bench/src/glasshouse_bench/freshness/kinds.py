@@ -16,6 +16,7 @@ from glasshouse_bench.freshness.target import Target
 
 _WINDOW_S = 300
 _MOST = 1000
+_SERIES = METRIC.replace(".", "_") + "_total"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +96,16 @@ async def _searched(ask: Ask, target: Target, _: str, marks: Sequence[Mark]) -> 
     return {mark.word for mark in marks if mark.trace_id in ids}
 
 
-async def _counted(query: str, ask: Ask, target: Target, marks: Sequence[Mark]) -> set[str]:
-    answer = await ask(f"{target.prometheus}/api/v1/query", {"query": query})
-    series = answer["data"]["result"]
-    number = float(series[0]["value"][1]) if series else 0.0
-    return {mark.word for mark in marks if number >= mark.number}
+def _count(query: Callable[[str], str]) -> Find:
+    """Find marks by the number that Prometheus has counted in a run."""
 
+    async def find(ask: Ask, target: Target, run: str, marks: Sequence[Mark]) -> set[str]:
+        answer = await ask(f"{target.prometheus}/api/v1/query", {"query": query(run)})
+        series = answer["data"]["result"]
+        number = float(series[0]["value"][1]) if series else 0.0
+        return {mark.word for mark in marks if number >= mark.number}
 
-async def _metrics(ask: Ask, target: Target, run: str, marks: Sequence[Mark]) -> set[str]:
-    name = METRIC.replace(".", "_") + "_total"
-    return await _counted(f'sum({name}{{{RUN}="{run}"}})', ask, target, marks)
-
-
-async def _events(ask: Ask, target: Target, run: str, marks: Sequence[Mark]) -> set[str]:
-    return await _counted(f'sum(jobs_total{{job_name="{run}"}})', ask, target, marks)
+    return find
 
 
 KINDS = (
@@ -140,7 +137,7 @@ KINDS = (
         name="metric",
         title="metric, Prometheus",
         path="metric",
-        find=_metrics,
+        find=_count(lambda run: f'sum({_SERIES}{{{RUN}="{run}"}})'),
         goals_s={95: 5.0},
         poll_s=0.1,
     ),
@@ -148,7 +145,7 @@ KINDS = (
         name="event",
         title="event, as a count in Prometheus",
         path="event",
-        find=_events,
+        find=_count(lambda run: f'sum(jobs_total{{job_name="{run}"}})'),
         goals_s={95: 5.0},
         poll_s=0.1,
     ),

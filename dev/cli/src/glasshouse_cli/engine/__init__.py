@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from glasshouse_cli.engine.facts import Facts, is_podman, sentence, server
 from glasshouse_cli.engine.starting import ensure
 from glasshouse_cli.errors import StackError
@@ -9,7 +12,7 @@ from glasshouse_cli.process import run
 
 _ASK_TIMEOUT_S = 20.0
 
-__all__ = ["Facts", "ensure", "has_volume", "image_size", "version"]
+__all__ = ["Facts", "ensure", "has_volume", "image_size", "image_sizes", "version"]
 
 
 def version() -> str:
@@ -25,6 +28,25 @@ def image_size(tag: str) -> int | None:
     command = ["docker", "image", "inspect", "--format", "{{.Size}}", tag]
     answer = run(command, timeout=_ASK_TIMEOUT_S)
     return int(answer.out) if answer.ok else None
+
+
+def image_sizes(tags: Iterable[str]) -> dict[str, int | None]:
+    """As `image_size`, of many in one question: a hundredth of a second each instead of a tenth."""
+    tags = sorted({*tags})
+    if not tags:
+        return {}
+    command = ["docker", "image", "inspect", "--format", "{{json .RepoTags}}\t{{.Size}}", *tags]
+    answer = run(command, timeout=_ASK_TIMEOUT_S)
+    sizes: dict[str, int | None] = {}
+    for line in answer.out.splitlines():
+        names, _, size = line.partition("\t")
+        sizes |= dict.fromkeys(json.loads(names) or (), int(size))
+    missing = {word.rstrip(":") for word in answer.err.split()}
+    # An engine may call an image by another name than we do, or word its answer in another way.
+    return {
+        tag: sizes[tag] if tag in sizes else None if tag in missing else image_size(tag)
+        for tag in tags
+    }
 
 
 def has_volume(name: str) -> bool:

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +80,8 @@ def obtain(
     chosen = recipes.select(recipes.load_all(checkout.root), names)
     with _alone(checkout.state / "images.lock", terminal):
         getter = _Getter(checkout, terminal, rebuild)
-        found = [getter.get(recipe) for recipe in chosen]
+        found = getter.get_all([recipe for recipe in chosen if not recipe.base])
+        found += getter.get_all([recipe for recipe in chosen if recipe.base])
         _record(checkout, found)
     return found
 
@@ -91,6 +92,7 @@ class _Getter:
         self._terminal = terminal
         self._rebuild = rebuild
         self._tags: dict[str, str] = {}
+        self._sizes: dict[str, int | None] = {}
 
     @cached_property
     def _facts(self) -> Facts:
@@ -102,13 +104,25 @@ class _Getter:
         remedies = Remedies(disk=who.disk, proxy=self._facts.proxy, setting=who.proxy)
         return Registry(self._checkout.state / "registry-unreachable", remedies)
 
-    def get(self, recipe: Recipe) -> Image:
+    def get_all(self, recipes: Sequence[Recipe]) -> list[Image]:
+        """Get images whose bases are there."""
+        self._sizes |= engine.image_sizes(
+            name for recipe in recipes for name in self._names(recipe) if name
+        )
+        return [self._get(recipe) for recipe in recipes]
+
+    def _names(self, recipe: Recipe) -> tuple[str, str]:
+        """What an image may be called: by its publisher, and where it is built here."""
+        base_tag = self._tags[recipe.base] if recipe.base else ""
+        return self._checkout.settings.get(recipe.variable or "", ""), recipe.tag(base_tag)
+
+    def _get(self, recipe: Recipe) -> Image:
         variable = recipe.variable
         assert variable is not None  # noqa: S101  # load_all leaves the others out
         started = time.monotonic()
         how, tag = self._find(recipe, variable)
         self._tags[variable] = tag
-        size = engine.image_size(tag) or 0
+        size = (self._sizes[tag] if how == "present" else engine.image_size(tag)) or 0
         return Image(
             name=recipe.name,
             variable=variable,
@@ -119,17 +133,15 @@ class _Getter:
         )
 
     def _find(self, recipe: Recipe, variable: str) -> tuple[str, str]:
-        published = self._checkout.settings.get(variable, "")
+        published, ours = self._names(recipe)
         if recipe.upstream and not published:
             raise StackError(f"{variable} is missing in .env")
-        base_tag = self._tags[recipe.base] if recipe.base else ""
-        ours = recipe.tag(base_tag)
         log = self._checkout.logs / f"{recipe.name}.log"
         released = recipe.upstream or self._checkout.settings.get("OWN_IMAGES") == "missing"
-        if released and engine.image_size(published) is not None:
+        if released and self._sizes.get(published) is not None:
             return "present", published
         buildable = recipe.builder != "none"
-        if buildable and not self._rebuild and engine.image_size(ours) is not None:
+        if buildable and not self._rebuild and self._sizes.get(ours) is not None:
             return "present", ours
         log.unlink(missing_ok=True)
         if released and not self._rebuild and self._pull(published, log, variable):
@@ -142,7 +154,7 @@ class _Getter:
             if in_engine:
                 build_docker.build(self._checkout, recipe, ours, log, step.note)
             else:
-                self._build(recipe, ours, base_tag, log, step)
+                self._build(recipe, ours, log, step)
             seconds = step.seconds
         self._terminal.say(f"built {recipe.name} in {seconds:.0f} s")
         return "built", ours
@@ -184,13 +196,13 @@ class _Getter:
                 f"{who.proxy}"
             )
 
-    def _build(self, recipe: Recipe, tag: str, base_tag: str, log: Path, step: Step) -> None:
+    def _build(self, recipe: Recipe, tag: str, log: Path, step: Step) -> None:
         work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=self._checkout.state))
         try:
             architecture = self._facts.go_architecture
             arguments = _STAGE[recipe.builder](recipe, work, log, step.note, architecture)
             if recipe.base:
-                arguments |= {recipe.base: base_tag}
+                arguments |= {recipe.base: self._tags[recipe.base]}
             for file in recipe.folder.iterdir():
                 if file.is_file():
                     shutil.copy2(file, work)

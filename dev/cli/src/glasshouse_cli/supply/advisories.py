@@ -21,7 +21,7 @@ OSV: Final = "https://api.osv.dev"
 GO_DATABASE: Final = "https://vuln.go.dev"
 ACCEPTED: Final = Path("dev", "audit", "accepted.toml")
 TOOLS: Final = Path("dev", "audit")
-_ECOSYSTEMS: Final = {"pypi": "PyPI", "golang": "Go", "deb": "Debian"}
+_ECOSYSTEMS: Final = {"pypi": "PyPI", "golang": "Go", "cargo": "crates.io", "deb": "Debian"}
 _BATCH: Final = 500
 _TIMEOUT_S: Final = 20.0
 _GO_TIMEOUT_S: Final = 1800.0
@@ -70,7 +70,7 @@ def known(
 def _ids(client: httpx.Client, batch: Sequence[Part]) -> list[list[str]]:
     ids: list[list[str]] = [[] for _ in batch]
     waiting: list[tuple[int, dict[str, Any]]] = [
-        (at, _query(part)) for at, part in enumerate(batch)
+        (at, question(part)) for at, part in enumerate(batch)
     ]
     while waiting:
         answer = client.post("/v1/querybatch", json={"queries": [query for _, query in waiting]})
@@ -84,7 +84,8 @@ def _ids(client: httpx.Client, batch: Sequence[Part]) -> list[list[str]]:
     return ids
 
 
-def _query(part: Part) -> dict[str, Any]:
+def question(part: Part) -> dict[str, Any]:
+    """What OSV is asked of one package."""
     # OSV has Go's versions without the letter.
     version = part.version.removeprefix("v") if part.kind == "golang" else part.version
     return {"package": {"name": part.name, "ecosystem": _ECOSYSTEMS[part.kind]}, "version": version}

@@ -13,7 +13,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.images import pin
 from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.project import Project
-from glasshouse_cli.supply import advisories, notices, parts
+from glasshouse_cli.supply import advisories, crates, notices, parts
 from glasshouse_cli.supply.advisories import Unreachable
 from glasshouse_cli.supply.parts import Part
 
@@ -47,7 +47,8 @@ def audit(
     return [
         _local("hashes in uv.lock", lambda: unhashed(parts.lock(root))),
         _local("hashes in go.sum", lambda: unsummed(root)),
-        _local("licences", lambda: notices.unlicensed([*parts.by_image(root), *parts.go(root)])),
+        _local("hashes in Cargo.lock", lambda: crates.unsummed(root)),
+        _local("licences", lambda: notices.unlicensed(shipped(root))),
         _pinned(pin.unpinned(env, upstream)),
         _known(root, locked, osv),
         _reached(checkout, database),
@@ -60,6 +61,11 @@ def exit_code(rows: Iterable[Row]) -> int:
     if "failed" in statuses:
         return FAILED
     return INCOMPLETE if "not checked" in statuses else 0
+
+
+def shipped(root: Path) -> list[Part]:
+    """Each package of others that is in an image or a wheel."""
+    return [*parts.by_image(root), *parts.go(root), *notices.crates(root)]
 
 
 def everything(root: Path) -> list[Part]:
@@ -75,6 +81,10 @@ def everything(root: Path) -> list[Part]:
             for name, version in parts.required(file.read_text(encoding="utf-8"))
             if not name.startswith(parts.OURS_IN_GO)
         }
+    found |= {
+        Part(kind="cargo", name=entry["name"], version=entry["version"])
+        for entry in crates.locked(root)
+    }
     return sorted(found)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 ALLOWED: Final[Mapping[str, str]] = {
     "0BSD": "permissive",
     "Apache-2.0": "permissive; our own",
+    "Apache-2.0 WITH LLVM-exception": "permissive; a permission more than Apache-2.0",
     "BSD-2-Clause": "permissive",
     "BSD-3-Clause": "permissive",
     "CC0-1.0": "public domain",
@@ -20,6 +21,7 @@ ALLOWED: Final[Mapping[str, str]] = {
     "MIT-0": "permissive",
     "MPL-2.0": "copyleft for its own files only; they are unmodified",
     "PSF-2.0": "permissive",
+    "Unicode-3.0": "permissive",
     "Unlicense": "public domain",
     "Zlib": "permissive",
 }
@@ -29,6 +31,7 @@ LIBRARIES: Final[Mapping[str, frozenset[str]]] = {
     "LGPL-3.0-only": frozenset({"psycopg", "psycopg-binary", "psycopg-pool"}),
 }
 
+_WORDS: Final = frozenset({"AND", "OR", "WITH"})
 _GRANTS: Final[Mapping[str, str]] = {
     "Apache-2.0": r"apache license,? version 2\.0|apache\.org/licenses/license-2\.0",
     "MPL-2.0": r"mozilla public license,? (?:version|v\.) ?2\.0",
@@ -159,6 +162,10 @@ def _one(name: str, token: str, tokens: Iterator[str]) -> tuple[bool, str]:
         if token != ")":  # noqa: S105  # a sign of the expression
             raise ValueError(f"{name}: a parenthesis is not closed")
         return allowed, next(tokens, "")
-    if not re.fullmatch(r"[\w.+?-]+", token) or token in {"AND", "OR"}:
+    if not re.fullmatch(r"[\w.+?-]+", token) or token in _WORDS:
         raise ValueError(f"{name}: {token!r} is no licence")
-    return token in ALLOWED or name in LIBRARIES.get(token, ()), next(tokens, "")
+    following = next(tokens, "")
+    if following == "WITH":
+        # An exception makes another licence of it.
+        token, following = f"{token} WITH {next(tokens, '')}", next(tokens, "")
+    return token in ALLOWED or name in LIBRARIES.get(token, ()), following

@@ -9,6 +9,7 @@ from typing import Final
 
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_atomically
+from glasshouse_cli.supply import crates as cargo
 from glasshouse_cli.supply import licences, parts
 from glasshouse_cli.supply.parts import Part
 
@@ -49,9 +50,9 @@ BUNDLED: Final = {
 _HEAD: Final = """\
 # Third-party software
 
-Made by `make notices` from `uv.lock`, `collector/distribution/go.sum` and `.env`; a test holds it
-to them. Glasshouse itself is Apache-2.0 ([LICENSE](LICENSE)). `make sbom` lists all that is in
-each image, with versions and digests, in CycloneDX.
+Made by `make notices` from `uv.lock`, `collector/distribution/go.sum`, `native/Cargo.lock` and
+`.env`; a test holds it to them. Glasshouse itself is Apache-2.0 ([LICENSE](LICENSE)). `make sbom`
+lists all that is in each image and in the native wheel, with versions and digests, in CycloneDX.
 
 ## What may be shipped
 
@@ -111,13 +112,24 @@ that of the toolchain.
 | module | version | licence |
 | --- | --- | --- |
 """
+_RUST_TITLE: Final = "## Rust crates"
+_RUST: Final = f"""\
+
+{_RUST_TITLE}
+
+Of the native wheel (`glasshouse-native`), which is optional: what is compiled into it, besides
+Rust's standard library (MIT OR Apache-2.0), and what only builds it.
+
+| crate | version | licence |
+| --- | --- | --- |
+"""
 
 
 def render(root: Path, settings: Mapping[str, str]) -> str:
     """The page. Raises StackError naming each part whose licence is unknown or not allowed."""
     python = parts.by_image(root)
-    go = parts.go(root)
-    if faults := list(unlicensed([*python, *go])):
+    go, rust = parts.go(root), crates(root)
+    if faults := list(unlicensed([*python, *go, *rust])):
         raise StackError("; ".join(faults))
     lines = [f"| {name} | {why} |" for name, why in sorted(licences.ALLOWED.items())]
     for name, packages in sorted(licences.LIBRARIES.items()):
@@ -136,7 +148,8 @@ def render(root: Path, settings: Mapping[str, str]) -> str:
         for part, packages in python.items()
     )
     page += [_BUNDLED, *_rows(sorted({f"| {' | '.join(row)} |" for row in BUNDLED.values()}))]
-    page += [_GO, *_rows(f"| {part.name} | {part.version} | {part.licence} |" for part in go)]
+    for head, found in ((_GO, go), (_RUST, rust)):
+        page += [head, *_rows(f"| {one.name} | {one.version} | {one.licence} |" for one in found)]
     return "".join(page)
 
 
@@ -147,6 +160,15 @@ def write(root: Path, settings: Mapping[str, str]) -> bool:
         return False
     write_atomically(file, text)
     return True
+
+
+def crates(root: Path) -> list[Part]:
+    """The crates of the native wheel; where there is no Cargo, with the licences of the page."""
+    file = root / FILE
+    page = file.read_text(encoding="utf-8") if file.is_file() else ""
+    _, _, table = page.partition(_RUST_TITLE)
+    rows = re.findall(r"^\| (\S+) \| (\d\S*) \| (.+) \|$", table, re.MULTILINE)
+    return cargo.of(root, {(name, version): licence for name, version, licence in rows})
 
 
 def unlicensed(found: Sequence[Part]) -> Iterator[str]:

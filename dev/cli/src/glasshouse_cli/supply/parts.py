@@ -19,7 +19,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.process import run
 from glasshouse_cli.supply import licences
 
-Kind = Literal["pypi", "golang", "deb"]
+Kind = Literal["pypi", "golang", "cargo", "deb"]
 GO_DISTRIBUTION: Final = Path("collector", "distribution")
 # Of these packages are the wheels and images that a release publishes, and the sandbox's image.
 PACKAGES: Final = ("glasshouse-backend", "glasshouse-cli", "glasshouse-fakes")

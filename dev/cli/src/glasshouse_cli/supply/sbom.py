@@ -28,6 +28,8 @@ _TIMEOUT_S: Final = 120.0
 # How a program says that the Go linker wrote its modules into it.
 _GO_BUILD: Final = b"\xff Go buildinf:"
 _OURS: Final = "glasshouse"
+# What is compiled into it is in no image.
+WHEEL: Final = "glasshouse-native"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,14 @@ class Contents:
 
     parts: tuple[Part, ...]
     ours: tuple[tuple[str, str], ...]
+
+
+def write_wheel(file: Path, name: str, version: str, found: Iterable[Part]) -> None:
+    """Write the document of a wheel and what is compiled into it."""
+    root = f"pkg:pypi/{name}@{version}"
+    component = {"type": "library", "bom-ref": root, "name": name, "version": version, "purl": root}
+    components = [_component(part) for part in found]
+    write_atomically(file, json.dumps(_document(component, components), indent=2) + "\n")
 
 
 def write(file: Path, name: str, tag: str, contents: Contents) -> None:
@@ -63,7 +73,18 @@ def document(name: str, tag: str, image_id: str, contents: Contents) -> dict[str
         }
         for ours, at in contents.ours
     ]
-    state = hashlib.sha256(json.dumps([image_id, components]).encode()).hexdigest()
+    component = {
+        "type": "container",
+        "bom-ref": root,
+        "name": tag.rpartition(":")[0],
+        "version": version,
+        "hashes": [{"alg": "SHA-256", "content": image_id.removeprefix("sha256:")}],
+    }
+    return _document(component, components)
+
+
+def _document(component: dict[str, Any], components: list[dict[str, Any]]) -> dict[str, Any]:
+    state = hashlib.sha256(json.dumps([component, components]).encode()).hexdigest()
     return {
         "$schema": f"http://cyclonedx.org/schema/bom-{SPECIFICATION}.schema.json",
         "bomFormat": "CycloneDX",
@@ -81,16 +102,12 @@ def document(name: str, tag: str, image_id: str, contents: Contents) -> dict[str
                     }
                 ]
             },
-            "component": {
-                "type": "container",
-                "bom-ref": root,
-                "name": tag.rpartition(":")[0],
-                "version": version,
-                "hashes": [{"alg": "SHA-256", "content": image_id.removeprefix("sha256:")}],
-            },
+            "component": component,
         },
         "components": components,
-        "dependencies": [{"ref": root, "dependsOn": [one["bom-ref"] for one in components]}],
+        "dependencies": [
+            {"ref": component["bom-ref"], "dependsOn": [one["bom-ref"] for one in components]}
+        ],
     }
 
 
@@ -107,8 +124,8 @@ def _component(part: Part) -> dict[str, Any]:
         found["licenses"] = [{"license": {"name": name}} for name in part.licence.split("; ")]
     elif part.licence:
         found["licenses"] = [{"expression": part.licence}]
-    if part.kind == "golang" and part.sha256:
-        # Over all its files, as in go.sum.
+    if part.kind in {"golang", "cargo"} and part.sha256:
+        # Over all its files, as in go.sum; of the archive, as in Cargo.lock.
         found["hashes"] = [{"alg": "SHA-256", "content": part.sha256[0]}]
     elif part.kind == "golang" and part.name != "stdlib":
         found["pedigree"] = {"notes": "compiled with files laid over it: see dev/images"}
