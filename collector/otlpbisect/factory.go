@@ -103,7 +103,6 @@ func gathering[T any](
 func options[T any](config *Config, address *url.URL, p *pusher[T]) []exporterhelper.Option {
 	made := []exporterhelper.Option{
 		exporterhelper.WithStart(p.start),
-		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		// The client's own timeout bounds each request. A bound here would end a batch that is
 		// being halved.
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
@@ -164,6 +163,20 @@ func (s stoppableLogs) Shutdown(ctx context.Context) error {
 	s.stop()
 	return s.Logs.Shutdown(ctx)
 }
+
+// asItIs says that data is only read, whatever the helper says: with batches in its queue it announces
+// that it changes data (base_exporter.go, 0.161.0), and who else gets it is given a copy. Here it is
+// encoded before it gets there.
+var asItIs = consumer.Capabilities{MutatesData: false}
+
+// Capabilities says that data is only read.
+func (stoppableTraces) Capabilities() consumer.Capabilities { return asItIs }
+
+// Capabilities says that data is only read.
+func (stoppableMetrics) Capabilities() consumer.Capabilities { return asItIs }
+
+// Capabilities says that data is only read.
+func (stoppableLogs) Capabilities() consumer.Capabilities { return asItIs }
 
 // ConsumeLogs puts them into the queue.
 func (s stoppableLogs) ConsumeLogs(ctx context.Context, data plog.Logs) error {

@@ -17,6 +17,7 @@ func logs() signal[plog.Logs] {
 		name:     "logs",
 		count:    plog.Logs.LogRecordCount,
 		items:    path{{1}, {2}, {2}},
+		layers:   resourceScopeItem,
 		decode:   (&plog.ProtoUnmarshaler{}).UnmarshalLogs,
 		encode:   func(data plog.Logs) ([]byte, error) { return plogotlp.NewExportRequestFromLogs(data).MarshalProto() },
 		rejected: rejectedLogs,

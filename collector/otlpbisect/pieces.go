@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// piece is a part of a batch. It has bytes or data, or both: it is decoded when it has to be parted,
-// and encoded anew when it is a part.
+// piece is a part of a batch. It has bytes or data, or both. What cannot be parted as it is encoded is
+// decoded for that, and each part encoded anew.
 type piece[T any] struct {
 	bytes   []byte
 	data    T
@@ -59,9 +59,13 @@ func (p *pieces[T]) halve(i int, signal *signal[T]) {
 	middle := one.items / 2
 	left := piece[T]{interval: one.interval, since: one.since}
 	right := left
-	left.decoded, right.decoded = true, true
-	left.items, left.data = middle, signal.part(one.data, 0, middle)
-	right.items, right.data = one.items-middle, signal.part(one.data, middle, one.items)
+	left.items, right.items = middle, one.items-middle
+	if one.decoded {
+		left.decoded, right.decoded = true, true
+		left.data, right.data = signal.part(one.data, 0, middle), signal.part(one.data, middle, one.items)
+	} else {
+		left.bytes, right.bytes = signal.layers.cut(one.bytes, 0, middle), signal.layers.cut(one.bytes, middle, one.items)
+	}
 	p.all = slices.Replace(p.all, i, i+1, left, right)
 }
 

@@ -256,22 +256,37 @@ func (p *pusher[T]) encoded(one *piece[T]) ([]byte, error) {
 	return p.signal.encode(one.data)
 }
 
-// count decodes a piece to see how many items it has. Where that fails it stays in one.
+// count returns how many items a piece has, and decodes it where that cannot be seen otherwise.
 func (p *pusher[T]) count(one *piece[T]) int {
 	if one.items > 0 || one.whole {
 		return one.items
 	}
 	if !one.decoded {
-		data, err := p.signal.decode(one.bytes)
-		if err != nil {
-			items, _ := p.signal.items.count(one.bytes)
-			one.whole, one.items = true, max(1, items)
+		if items, ok := p.signal.layers.count(one.bytes); ok {
+			one.items = items
+			return items
+		}
+		if !p.decode(one) {
 			return one.items
 		}
-		one.data, one.decoded = data, true
 	}
 	one.items = p.signal.count(one.data)
 	return one.items
+}
+
+// decode reports whether a piece is data. Where that fails it stays in one.
+func (p *pusher[T]) decode(one *piece[T]) bool {
+	if one.decoded || one.whole {
+		return one.decoded
+	}
+	data, err := p.signal.decode(one.bytes)
+	if err != nil {
+		items, _ := p.signal.items.count(one.bytes)
+		one.whole, one.items = true, max(1, items)
+		return false
+	}
+	one.data, one.decoded = data, true
+	return true
 }
 
 // putOff has a piece wait as retry_on_failure says, or longer when the backend asks for it.

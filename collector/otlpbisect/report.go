@@ -90,7 +90,7 @@ func (p *pusher[T]) refuse(ctx context.Context, one *piece[T], got answer) {
 		reason = reasonMaxSplits
 	}
 	err := errDamaged
-	if !one.whole {
+	if p.decode(one) {
 		err = p.signal.keep(ctx, p.store, reason, p.source, one.data)
 	}
 	if err != nil {

@@ -118,11 +118,18 @@ func join[T any](all []*request[T]) *request[T] {
 
 // split parts a request into some of so many items each, the last of them what is left.
 func (r *request[T]) split(most int) ([]xexporterhelper.Request, error) {
+	var parts []xexporterhelper.Request
+	if all, ok := r.signal.layers.count(r.bytes); ok {
+		for from := 0; from < all; from += most {
+			to := min(all, from+most)
+			parts = append(parts, &request[T]{signal: r.signal, bytes: r.signal.layers.cut(r.bytes, from, to), items: to - from})
+		}
+		return parts, nil
+	}
 	data, err := r.signal.decode(r.bytes)
 	if err != nil {
 		return nil, err
 	}
-	var parts []xexporterhelper.Request
 	for from, all := 0, r.signal.count(data); from < all; from += most {
 		encoded, err := r.signal.encode(r.signal.part(data, from, min(all, from+most)))
 		if err != nil {

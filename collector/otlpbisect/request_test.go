@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	pdatarequest "go.opentelemetry.io/collector/pdata/xpdata/request"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func requestOf[T any](t *testing.T, trial trial[T], names []string) *request[T] {
@@ -189,10 +190,8 @@ func TestBatchesByBytesDropNothing(t *testing.T) {
 	}
 }
 
-// TestARequestThatCannotBeDecodedIsSentAndThenLost: its file was damaged. It costs no other.
-func TestARequestThatCannotBeDecodedIsSentAndThenLost(t *testing.T) {
-	trial := logTrial()
-	r := assemble(t, trial, nil, nil)
+// damaged is a request of four log records of which one cannot be decoded.
+func damaged(t *testing.T, trial trial[plog.Logs]) *request[plog.Logs] {
 	broken := requestOf(t, trial, numbered(4))
 	at := strings.Index(string(broken.bytes), secret)
 	broken.bytes = slices.Clone(broken.bytes)
@@ -200,6 +199,30 @@ func TestARequestThatCannotBeDecodedIsSentAndThenLost(t *testing.T) {
 	if _, err := trial.signal.decode(broken.bytes); err == nil {
 		t.Fatal("it can be decoded")
 	}
+	return broken
+}
+
+// TestARecordThatCannotBeDecodedCostsItself: the queue's file was damaged. What the backend refuses as well
+// is kept, but for this record.
+func TestARecordThatCannotBeDecodedCostsItself(t *testing.T) {
+	trial := logTrial()
+	r := assemble(t, trial, nil, nil)
+	broken := damaged(t, trial)
+	r.sender.address = refusing(t)
+	fatal(t, r.pusher.push(t.Context(), broken))
+	r.expectRefused(t, map[string]int64{fmt.Sprint(http.StatusBadRequest): 4})
+	if r.letters.puts != 3 {
+		t.Errorf("%d of three that can be read are kept", r.letters.puts)
+	}
+	r.expectQuiet(t)
+}
+
+// TestARequestThatCannotBeDecodedIsSentAndThenLost where it cannot be parted as it is encoded, either.
+func TestARequestThatCannotBeDecodedIsSentAndThenLost(t *testing.T) {
+	trial := logTrial()
+	r := assemble(t, trial, nil, nil)
+	broken := damaged(t, trial)
+	broken.bytes = protowire.AppendVarint(protowire.AppendTag(broken.bytes, 2, protowire.VarintType), 1)
 	r.sender.address = refusing(t)
 	fatal(t, r.pusher.push(t.Context(), broken))
 	r.expectRefused(t, map[string]int64{fmt.Sprint(http.StatusBadRequest): 4})

@@ -15,7 +15,9 @@ type signal[T any] struct {
 	// count is the number of items, which is what can be parted.
 	count func(T) int
 	// items leads to what the Collector counts: log records, spans, data points.
-	items  path
+	items path
+	// layers lead to them as well, where a message can be parted without decoding it.
+	layers layers
 	encode func(T) ([]byte, error)
 	decode func([]byte) (T, error)
 	// rejected reads an answer: how many items were not taken, and why, in the backend's words.

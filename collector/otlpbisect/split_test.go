@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"glasshouse.example/collector/deadletter"
 )
@@ -26,6 +27,8 @@ func TestPartsAreTheWhole(t *testing.T) {
 		partsAreTheWhole(t, random, logs(), randomLogs(random), logItems)
 		partsAreTheWhole(t, random, traces(), randomTraces(random), traceItems)
 		partsAreTheWhole(t, random, metrics(), randomMetrics(random), metricItems)
+		cutsAreTheWhole(t, random, logs(), randomLogs(random), logItems)
+		cutsAreTheWhole(t, random, traces(), randomTraces(random), traceItems)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
@@ -73,6 +76,69 @@ func partsAreTheWhole[T any](t *testing.T, random *rand.Rand, signal signal[T], 
 	fatal(t, err)
 	if joined := items(t, whole); !slices.Equal(joined, want) {
 		t.Errorf("%s: joined they are not the whole", signal.name)
+	}
+}
+
+// cutsAreTheWhole does the same with what is parted as it is encoded.
+func cutsAreTheWhole[T any](t *testing.T, random *rand.Rand, signal signal[T], data T, items func(*testing.T, T) []string) {
+	t.Helper()
+	want := items(t, data)
+	whole, err := signal.encode(data)
+	fatal(t, err)
+	before := slices.Clone(whole)
+	parts := [][]byte{whole}
+	for range 20 {
+		at := random.IntN(len(parts))
+		n, ok := signal.layers.count(parts[at])
+		if !ok {
+			t.Fatalf("%s: not known", signal.name)
+		}
+		if n < 2 {
+			continue
+		}
+		cut := 1 + random.IntN(n-1)
+		parts = slices.Replace(parts, at, at+1, signal.layers.cut(parts[at], 0, cut), signal.layers.cut(parts[at], cut, n))
+	}
+	if !slices.Equal(whole, before) {
+		t.Errorf("%s: the message was changed", signal.name)
+	}
+	var got []string
+	for _, part := range parts {
+		decoded, err := signal.decode(part)
+		fatal(t, err)
+		if n, _ := signal.layers.count(part); n != signal.count(decoded) {
+			t.Errorf("%s: %d items are counted as %d", signal.name, signal.count(decoded), n)
+		}
+		got = append(got, items(t, decoded)...)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: the parts are not the whole: %q", signal.name, difference(got, want))
+	}
+}
+
+// TestOddMessagesAreNotCut: what stands in a field that is not known would be in each part.
+func TestOddMessagesAreNotCut(t *testing.T) {
+	known := resourceScopeItem
+	record := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), nil)
+	within := func(field protowire.Number, inner []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), inner)
+	}
+	good := within(1, within(2, record))
+	if n, ok := known.count(good); n != 1 || !ok {
+		t.Errorf("one record: %d, %t", n, ok)
+	}
+	for name, odd := range map[string][]byte{
+		"the scopes of old":      within(1, within(1000, record)),
+		"a field of tomorrow":    within(1, within(2, within(4, nil))),
+		"a request of tomorrow":  append(slices.Clone(good), within(2, nil)...),
+		"a number":               within(1, protowire.AppendVarint(protowire.AppendTag(nil, 2, protowire.VarintType), 1)),
+		"what breaks off":        good[:len(good)-1],
+		"an inner that does so":  within(1, within(2, record[:1])),
+		"no message but letters": []byte("letters"),
+	} {
+		if _, ok := known.count(odd); ok {
+			t.Errorf("%s is cut", name)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ func traces() signal[ptrace.Traces] {
 		name:   "traces",
 		count:  ptrace.Traces.SpanCount,
 		items:  path{{1}, {2}, {2}},
+		layers: resourceScopeItem,
 		decode: (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces,
 		encode: func(data ptrace.Traces) ([]byte, error) {
 			return ptraceotlp.NewExportRequestFromTraces(data).MarshalProto()
