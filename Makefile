@@ -221,7 +221,7 @@ venv: $(STAMP)
 
 native: venv ## Build the native part of the distro and install it here; needs Rust
 	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust (https://rustup.rs); nothing but the native part needs it" >&2; exit 1; }
-	@$(UV) pip install --quiet --reinstall-package glasshouse-native ./native
+	@$(UV) pip install --quiet --python .venv --reinstall-package glasshouse-native ./native
 	@touch .venv/.native
 
 venv-frameworks: $(STAMP)

@@ -2,20 +2,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Patterns that are compiled at their first use: there are a hundred, and most are never needed.
+//!
+//! Each is a lazy automaton that reads from left to right, and one store of its states for all
+//! threads: where a match begins or ends nobody asks.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use pyo3::prelude::*;
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
 
 /// Bytes that one pattern may take, compiled, and as many again for what it has seen.
 const MEMORY: usize = 8 << 20;
 const CACHE: usize = 1 << 20;
+/// A store that was emptied so often has to be of use: so many bytes of a text for each state that
+/// was made of it. Else the search is given up.
+const EMPTIED: usize = 3;
+const BYTES_EACH: usize = 10;
 
 pub struct Expression {
     /// Called for the pattern's text: to write it takes as long as to compile it.
     source: Py<PyAny>,
-    compiled: OnceLock<Option<Regex>>,
+    compiled: OnceLock<Option<Automaton>>,
 }
 
 impl Expression {
@@ -35,21 +45,53 @@ impl Expression {
                 .source
                 .call0(py)
                 .and_then(|text| text.extract::<String>(py));
-            let compiled = source.ok().and_then(|text| py.detach(|| compile(&text)));
+            let compiled = source
+                .ok()
+                .and_then(|text| py.detach(|| Automaton::new(&text)));
             let _ = self.compiled.set(compiled);
         }
         match self.compiled.get() {
-            Some(Some(regex)) => regex.is_match(text),
+            Some(Some(automaton)) => automaton.may_match(text),
             _ => true,
         }
     }
 }
 
-fn compile(source: &str) -> Option<Regex> {
-    RegexBuilder::new(source)
-        .unicode(false)
-        .size_limit(MEMORY)
-        .dfa_size_limit(CACHE)
-        .build()
-        .ok()
+struct Automaton {
+    dfa: DFA,
+    // The interpreter is held while it is locked: nobody waits, and no fork comes in between.
+    cache: Mutex<Cache>,
+}
+
+impl Automaton {
+    fn new(pattern: &str) -> Option<Self> {
+        let dfa = DFA::builder()
+            .configure(
+                Config::new()
+                    .cache_capacity(CACHE)
+                    .skip_cache_capacity_check(true)
+                    .minimum_cache_clear_count(Some(EMPTIED))
+                    .minimum_bytes_per_state(Some(BYTES_EACH)),
+            )
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .thompson(
+                thompson::Config::new()
+                    .utf8(false)
+                    .which_captures(WhichCaptures::None)
+                    .nfa_size_limit(Some(MEMORY)),
+            )
+            .build(pattern)
+            .ok()?;
+        let cache = Mutex::new(dfa.create_cache());
+        Some(Self { dfa, cache })
+    }
+
+    fn may_match(&self, text: &[u8]) -> bool {
+        let Ok(mut cache) = self.cache.lock() else {
+            return true;
+        };
+        let input = Input::new(text).anchored(Anchored::No).earliest(true);
+        // What was given up may have one.
+        !matches!(self.dfa.try_search_fwd(&mut cache, &input), Ok(None))
+    }
 }

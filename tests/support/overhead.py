@@ -30,7 +30,10 @@ def run(
     if turn == 0:
         burst = 4.0 if server == "h11" else 6.0
         batches = {
-            paths: [{"burst_ms": burst + more + one / 10, "stop_ms": 1.0} for one in range(3)]
+            paths: [
+                {"burst_ms": 10.0, "hold_ms": burst + more + one / 10, "stop_ms": 1.0}
+                for one in range(3)
+            ]
             for paths, more in (("known", 0), ("new", 3))
         }
         lines = {

@@ -43,8 +43,10 @@ def test_memory_start_batches_and_lines() -> None:
     document = overhead.document()
     assert figures.memory(document, "h11", "glasshouse") == Spread(median=113, least=112, most=114)
     assert figures.start(document, "h11", "off") == Spread(median=1001, least=1000, most=1002)
-    batch = figures.batch_ms(document, "h11", "glasshouse", "known")
+    batch = figures.batch_ms(document, "h11", "glasshouse", "known", "hold_ms")
     assert batch == Spread(median=4.1, least=4, most=4.2)
+    batch = figures.batch_ms(document, "h11", "glasshouse", "known")
+    assert batch == Spread(median=10, least=10, most=10)
     batch = figures.batch_ms(document, "h11", "glasshouse", "new", "stop_ms")
     assert batch == Spread(median=1, least=1, most=1)
     assert figures.batch_ms(document, "h11", "off", "new") is None
@@ -69,6 +71,17 @@ def test_goals_are_judged_by_the_median_and_bounds_by_the_worst() -> None:
     assert found["memory beyond that without telemetry", "h11 + asyncio"] == ("12 MB", True)
     assert found["import of glasshouse, CPU time", None] == ("120 ms", True)
     assert len(found) == 2 * 6 + 1
+
+
+def test_a_result_without_holds_is_judged_by_all_of_the_work() -> None:
+    document = overhead.document()
+    for run in document["runs"]:
+        for batches in run.get("stops", {}).get("batches", {}).values():
+            for one in batches:
+                del one["hold_ms"]
+    assert figures.batch_ms(document, "h11", "glasshouse", "known", "hold_ms") is None
+    batch = "export of a batch of spans with known paths, hold of the interpreter"
+    assert judged(document)[batch, "h11 + asyncio"] == ("10.0 ms (at most 10.0)", False)
 
 
 def test_a_goal_without_a_figure_is_not_judged() -> None:

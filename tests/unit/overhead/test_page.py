@@ -59,10 +59,11 @@ def test_the_tables_have_the_figures() -> None:
     assert "| glasshouse | 200 (20) | 200 (20) |\n" in parts["times"]
     assert "| glasshouse | 2.00 spans, 0.50 kB | 2.00 spans, 0.50 kB |\n" in parts["sent"]
     assert (
-        "|  | known paths, thread | known paths, loop | new paths, thread | new paths, loop |\n"
-        "| --- | --- | --- | --- | --- |\n"
-        "| glasshouse | 4.1 (at most 4.2) | 1.0 (at most 1.0) | 7.1 (at most 7.2) | 1.0 (at most "
-        "1.0) |\n"
+        "|  | known paths, work | known paths, hold | known paths, loop "
+        "| new paths, work | new paths, hold | new paths, loop |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n"
+        "| glasshouse | 10.0 (at most 10.0) | 4.1 (at most 4.2) | 1.0 (at most 1.0) "
+        "| 10.0 (at most 10.0) | 7.1 (at most 7.2) | 1.0 (at most 1.0) |\n"
     ) in parts["stops"]
     assert "| off |" not in parts["stops"]
     assert "| words | 2.0 | 2.0 | 2.0 |\n" in parts["lines"]

@@ -72,6 +72,56 @@ async def test_another_thread_s_work_is_a_burst_on_a_busy_machine_too() -> None:
     assert burst >= 30 * MS
 
 
+def held_by(work: Callable[[], object]) -> tuple[int, int]:
+    """The longest hold while another thread does ``work`` once, and its CPU time."""
+    used: list[int] = []
+
+    def worker() -> None:
+        time.sleep(0.05)
+        started = time.thread_time_ns()
+        work()
+        used.append(time.thread_time_ns() - started)
+
+    thread = threading.Thread(target=worker)
+    thread.start()
+    found: list[Tick] = []
+    while thread.is_alive():
+        found += probes.asked(0.2)
+    return probes.hold_ns(found), used[0]
+
+
+def test_a_hold_is_all_of_a_call_that_keeps_the_interpreter() -> None:
+    # It is one call of C, in which nobody else has a turn.
+    held, used = held_by(lambda: sum(range(4_000_000)))
+    assert used > 10 * MS
+    assert 0.9 * used < held < 1.5 * used + 5 * MS
+
+
+def test_who_hands_the_interpreter_over_holds_it_no_longer() -> None:
+    def in_parts() -> None:
+        for _ in range(100):
+            spin(1)
+            time.sleep(1e-6)
+
+    # On a busy machine the thread that asks may miss turns: one try of many without that will do.
+    end = time.monotonic() + 60
+    held, used = held_by(in_parts)
+    while held > used / 4 and time.monotonic() < end:
+        held, used = held_by(in_parts)
+    assert used >= 100 * MS
+    assert MS / 2 < held <= used / 4
+
+
+def test_a_hold_is_bounded_by_the_time_that_passed() -> None:
+    found = [
+        Tick(late=2 * MS, mine=0, others=9 * MS),  # on several cores, without the interpreter
+        Tick(late=9 * MS, mine=1 * MS, others=3 * MS),
+    ]
+    assert probes.hold_ns(found) == 3 * MS
+    assert probes.hold_ns(found[:1]) == 2 * MS + probes.ASKED_NS
+    assert probes.hold_ns([]) == 0
+
+
 async def test_to_watch_alone_asks_for_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[None] = []
     monkeypatch.setattr(probes, "waited_ns", lambda: asked.append(None) or 0)

@@ -1,6 +1,8 @@
 """What the native part calls clean, the engine leaves as it is: any text, under any policy."""
 
 import random
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -274,3 +276,42 @@ def test_names_are_not_remembered_without_end(redactor: Redactor) -> None:
         fresh.looks.is_clean(f"name{number}", "hello")
     assert not fresh.looks.is_clean("one more", "hello")
     assert fresh.looks.is_clean("name1", "hello")
+
+
+MEMORY = """
+import importlib.machinery, importlib.util, sys
+from pathlib import Path
+
+if len(sys.argv) > 1:
+    loader = importlib.machinery.ExtensionFileLoader("glasshouse_native", sys.argv[1])
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    sys.modules[loader.name] = importlib.util.module_from_spec(spec)
+    loader.exec_module(sys.modules[loader.name])
+from glasshouse.redaction import Redactor
+
+redactor = Redactor.load(key=b"k" * 32)
+assert (redactor.looks is not None) == (len(sys.argv) > 1)
+for text in ("GET /payments/17?page=2", "SELECT a FROM b WHERE c = $1", "order 12345 took 7.5 ms"):
+    assert redactor.value(text, "url.path") == text
+rollup = Path("/proc/self/smaps_rollup").read_text()
+print(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Anonymous:")))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory")
+def test_it_takes_little_memory() -> None:
+    """Python alone has compiled by then what it needs for the same texts."""
+
+    def used(value: str, *arguments: str) -> int:
+        return int(
+            subprocess.run(
+                [sys.executable, "-c", MEMORY, *arguments],
+                env={"GLASSHOUSE_NATIVE": value},
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+        )
+
+    file = native.module().__spec__.loader.path
+    assert used("on", file) - used("off") < 1024

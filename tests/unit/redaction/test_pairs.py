@@ -1,17 +1,20 @@
 """Pairs of a name and a value in a text: what the vectors do not show."""
 
+import random
 import re
 from pathlib import Path
 
 import pytest
 from tests.unit.redaction.conftest import POLICY
 
-from glasshouse.redaction import Redactor, pair_words
+from glasshouse.redaction import Redactor, pair_words, pairs
 from glasshouse.redaction.keys import SecretNames
 from glasshouse.redaction.masks import Masks
 from glasshouse.redaction.pair_names import PairNames
 from glasshouse.redaction.pairs import Pairs
+from glasshouse.redaction.patterns import compile_pattern
 from glasshouse.redaction.policy import load
+from support.engines import FRESH_SEED
 
 ROOT = Path(__file__).parents[3]
 GO_WORDS = ROOT / "collector" / "piiprocessor" / "engine" / "pair_words.go"
@@ -90,6 +93,28 @@ def test_no_text_with_a_name_is_passed_over() -> None:
                     known += 1
                     assert pairs.may_be_in(text, query=False), spelled
     assert known > 1_000
+
+
+@pytest.mark.parametrize("seed", [20261127, FRESH_SEED], ids=["fixed", "fresh"])
+def test_names_together_find_what_each_finds_alone(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 (it must be repeatable)
+    policy = load(POLICY)
+    entries = {entry for rule in policy.keys for entry in rule.entries}
+    known = sorted(entry for entry in entries if entry[1].isascii())
+    entries = draw.sample(known, 60)
+    # Some that begin as others do.
+    entries += [(place, f"{name}_id") for place, name in entries[:20]]
+    alone = [compile_pattern(pairs._any_of([entry])) for entry in entries]
+    together, found = compile_pattern(pairs._any_of(entries)), 0
+    for _ in range(1000):
+        words = draw.choice(entries)[1].split("_")
+        ways = [(word, word.upper(), word.title(), word[:-1], f"{word}s") for word in words]
+        name = draw.choice(("", "_", "-", " ", "x")).join(map(draw.choice, ways))
+        text = draw.choice(("", "x", "X", " ", "9")) + name + draw.choice(("", "s", "X", " ", "=1"))
+        expected = any(one.search(text.encode()) for one in alone)
+        assert (together.search(text.encode()) is not None) is expected, (seed, text)
+        found += expected
+    assert 300 < found < 1000
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def test_nothing_is_compiled_once_it_is_prepared(compiled: list[Any]) -> None:
 def test_without_it_a_record_waits(compiled: list[Any]) -> None:
     late = Redactor.load(key=KEY)
     compiled.clear()
-    late.text("GET /payments/4711")
+    # Something to find: of the rest the native part says that it is clean.
+    late.text("GET /payments/4711 for jane@example.com")
     assert compiled
 
 

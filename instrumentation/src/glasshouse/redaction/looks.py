@@ -4,8 +4,10 @@ It says so of most texts, by the conditions of `triggers` and by the patterns th
 nothing of the others: those go to the engine. All that it knows of the policy it is given here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
+from string import ascii_lowercase
 from typing import Any, Final
 
 from glasshouse import native
@@ -23,6 +25,7 @@ from glasshouse.redaction.vendor_tokens import VendorTokens
 LONGEST: Final = 4096
 # Of those that `Chars.ascii` is a set of.
 _ASCII: Final = range(128)
+_LETTERS: Final = {1 << ord(c) | 1 << ord(c.upper()): c for c in ascii_lowercase}
 
 Classify = Callable[[str], KeyInfo]
 # Words; whether it is a query; whether ids are spared and from how many bytes on; both for whole
@@ -186,7 +189,8 @@ def _pattern(rule: Rule) -> str:
 def _in_ascii(pattern: str) -> str:
     """Return a pattern that matches in a text of ASCII where this one does.
 
-    It is spelled out byte by byte: not every engine reads every class and escape alike.
+    It is spelled out byte by byte: not every engine reads every class and escape alike. And it is
+    short: to compile it takes a hundred times its length, which the process keeps.
     """
     return _spelled(parse(pattern))
 
@@ -194,11 +198,41 @@ def _in_ascii(pattern: str) -> str:
 def _spelled(node: Node) -> str:
     match node:
         case Chars(ascii=members):
-            inside = [f"\\x{code:02x}" for code in _ASCII if members >> code & 1]
-            return f"[{''.join(inside)}]" if inside else "[^\\x00-\\xff]"
+            return _class(members)
         case Repeat(item, least, most):
             return f"(?:{_spelled(item)}){{{least},{most if most >= 0 else ''}}}"
         case Choice(items):
             return f"(?:{'|'.join(map(_spelled, items))})"
         case _:
-            return "".join(map(_spelled, node.items))
+            return "".join(_row(node.items))
+
+
+def _row(items: Iterable[Node]) -> Iterator[str]:
+    """Yield what stands behind each other; letters in either case as one."""
+    for letters, run in groupby(items, lambda node: _letter(node) != ""):
+        if letters:
+            yield f"(?i:{''.join(map(_letter, run))})"
+        else:
+            yield from map(_spelled, run)
+
+
+def _letter(node: Node) -> str:
+    """Return the letter that a node stands for in either case; nothing where it does not."""
+    return _LETTERS.get(node.ascii, "") if isinstance(node, Chars) else ""
+
+
+def _class(members: int) -> str:
+    codes = [code for code in _ASCII if members >> code & 1]
+    # A range is codes that differ from their places by the same.
+    ranges = [
+        [code for _, code in run]
+        for _, run in groupby(enumerate(codes), lambda placed: placed[1] - placed[0])
+    ]
+    inside = "".join([_range(run[0], run[-1]) for run in ranges])
+    if len(codes) == 1:
+        return inside
+    return f"[{inside}]" if inside else "[^\\x00-\\xff]"
+
+
+def _range(first: int, last: int) -> str:
+    return f"\\x{first:02x}" + (f"-\\x{last:02x}" if last > first else "")

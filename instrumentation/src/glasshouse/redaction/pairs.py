@@ -326,7 +326,7 @@ class Pairs:
 
 def _any_of(entries: Iterable[tuple[str, str]]) -> str:
     """Return the pattern of what finds any spelling of the entries in ASCII, and little else."""
-    begun, capital, glued = set[str](), set[str](), set[str]()
+    begun, glued = set[tuple[str, str]](), set[str]()
     for place, name in entries:
         if not name.isascii():
             continue
@@ -336,12 +336,21 @@ def _any_of(entries: Iterable[tuple[str, str]]) -> str:
             continue
         # A short word alone ends there, but for a plural.
         end = "(?:e?s)?(?-i:[^a-z]|$)" if len(name) <= SHORT_WORD else ""
-        begun.add(body + end)
-        capital.add(f"{body[0].upper()}(?i:{body[1:]}{end})")
-    ways = ["(?:^|[^A-Za-z])(?i:" + "|".join(sorted(begun)) + ")", *sorted(capital)]
+        begun.add((body, end))
+    whole = {body for body, end in begun if not end}
+    ways: dict[str, list[str]] = {}
+    for body, end in sorted(begun):
+        # What begins with a name is found by that.
+        if not any(body[:size] in whole for size in range(1, len(body))):
+            ways.setdefault(body[0], []).append(body[1:] + end)
+    # A name begins a word, or has a capital there.
+    found = [
+        f"(?:(?:^|[^A-Za-z]){first}|{first.upper()})(?i:{'|'.join(rest)})"
+        for first, rest in ways.items()
+    ]
     if glued:
-        ways.append("(?i:" + "|".join(sorted(glued)) + ")")
-    return "|".join(ways)
+        found.append("(?i:" + "|".join(sorted(glued)) + ")")
+    return "|".join(found)
 
 
 def _normal(name: bytes) -> bytes:

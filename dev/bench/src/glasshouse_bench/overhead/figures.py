@@ -108,11 +108,13 @@ def batch_ms(
 ) -> Spread | None:
     """Return milliseconds of the export of one full batch of spans with known or new ``paths``.
 
-    ``what``: ``burst_ms``, the CPU time of the exporting thread without a pause; ``stop_ms``, how
-    long the loop was kept from its turn meanwhile.
+    ``what``: ``burst_ms``, the CPU time of the exporting thread without a pause; ``hold_ms``, the
+    most of it in which no other thread got the interpreter; ``stop_ms``, how long the loop was
+    kept from its turn. Results from before that was measured have no ``hold_ms``.
     """
     found = _stops(document, server, variant)
-    values = [batch[what] for one in found for batch in one["batches"].get(paths, ())]
+    batches = [batch for one in found for batch in one["batches"].get(paths, ())]
+    values = [batch[what] for batch in batches if what in batch]
     return spread(values) if values else None
 
 

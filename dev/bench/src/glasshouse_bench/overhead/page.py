@@ -183,12 +183,12 @@ def _stops(document: Document, server: str) -> str:
         found = [
             figures.batch_ms(document, server, name, paths, what)
             for paths in PATHS
-            for what in ("burst_ms", "stop_ms")
+            for what in ("burst_ms", "hold_ms", "stop_ms")
         ]
         if any(found):
             shown = (f"{one.median:.1f} (at most {one.most:.1f})" if one else "-" for one in found)
             rows.append([name, *shown])
-    head = [f"{paths} paths, {what}" for paths in PATHS for what in ("thread", "loop")]
+    head = [f"{paths} paths, {what}" for paths in PATHS for what in ("work", "hold", "loop")]
     return _table(["", *head], rows)
 
 

@@ -18,6 +18,9 @@ from opentelemetry import trace
 
 TICK_S = 0.001
 TICK_NS = 1_000_000
+# How often a thread asks for the interpreter, to find how long another one holds it.
+ASKED_S = 0.0001
+ASKED_NS = 100_000
 _TASKS = Path("/proc/self/task")
 # What a thread does when it only wakes up is no work.
 IDLE_NS = 100_000
@@ -36,7 +39,7 @@ KINDS = {
 
 
 class Tick(NamedTuple):
-    """Between two turns of the loop, in ns: how late the second was, and the CPU time used.
+    """Between two turns of a thread, in ns: how late the second was, and the CPU time used.
 
     ``waited``: for how long other threads could have run and had no core.
     """
@@ -67,10 +70,10 @@ async def ticks(seconds: float, *, waits: bool = False) -> list[Tick]:
     """
     found: list[Tick] = []
     end = time.monotonic() + seconds
-    before = _counters(waits)
+    before = _counters(waits=waits)
     while time.monotonic() < end:
         await asyncio.sleep(TICK_S)
-        now = _counters(waits)
+        now = _counters(waits=waits)
         wall, mine, process, waited = (new - old for new, old in zip(now, before, strict=True))
         late = max(0, wall - TICK_NS)
         found.append(Tick(late, mine, max(0, process - mine), max(0, waited)))
@@ -78,7 +81,7 @@ async def ticks(seconds: float, *, waits: bool = False) -> list[Tick]:
     return found
 
 
-def _counters(waits: bool) -> tuple[int, int, int, int]:
+def _counters(*, waits: bool) -> tuple[int, int, int, int]:
     waited = waited_ns() if waits else 0
     return time.monotonic_ns(), time.thread_time_ns(), time.process_time_ns(), waited
 
@@ -108,8 +111,34 @@ def burst_ns(found: list[Tick]) -> int:
     return longest
 
 
+def asked(seconds: float) -> list[Tick]:
+    """Ask for the interpreter again and again; return what lay between. Blocks its thread.
+
+    A thread that waits for the interpreter gets it where the one that has it hands it over, or
+    after `sys.getswitchinterval`, if that is in Python's own code.
+    """
+    found: list[Tick] = []
+    end = time.monotonic() + seconds
+    before = _counters(waits=False)
+    while time.monotonic() < end:
+        time.sleep(ASKED_S)
+        now = _counters(waits=False)
+        wall, mine, process, _ = (new - old for new, old in zip(now, before, strict=True))
+        found.append(Tick(max(0, wall - ASKED_NS), mine, max(0, process - mine)))
+        before = now
+    return found
+
+
+def hold_ns(found: list[Tick]) -> int:
+    """Return the most CPU time of other threads between two turns of the one that asked.
+
+    What they did meanwhile without the interpreter is in it, too, so it is never too little.
+    """
+    return max((min(one.others, one.late + ASKED_NS) for one in found), default=0)
+
+
 async def hold(spans: int, paths: str) -> dict[str, Any]:
-    """End ``spans`` spans at once; watch what their export does to the loop. Twice: see `ticks`.
+    """End ``spans`` spans at once; watch their export. Thrice, since to watch changes it: `ticks`.
 
     ``paths``: of `PATHS`, whether each span has one that was never seen.
     """
@@ -117,7 +146,9 @@ async def hold(spans: int, paths: str) -> dict[str, Any]:
     burst = burst_ns(await ticks(WATCHED_S, waits=True))
     _end(spans, paths)
     stop = stop_ns(await ticks(WATCHED_S))
-    return {"stop_ms": stop / 1e6, "burst_ms": burst / 1e6}
+    _end(spans, paths)
+    held = hold_ns(await asyncio.to_thread(asked, WATCHED_S))
+    return {"stop_ms": stop / 1e6, "burst_ms": burst / 1e6, "hold_ms": held / 1e6}
 
 
 def _end(spans: int, paths: str) -> None:
