@@ -47,6 +47,8 @@ def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Start:
     def start(engine: Engine = LINUX, system: str = "Linux", **more: object) -> Host:
         made = make(monkeypatch, tmp_path / "host", engine, system=system, **more)  # type: ignore[arg-type]
         made.answer("image inspect --format {{.Size}}", "1000000\n")
+        # As an engine that words its answers otherwise: it has to be asked one by one.
+        made.answer("image inspect --format {{json .RepoTags}}", err="Error: which?\n", code=1)
         made.answer("volume inspect", err="Error response from daemon: no such volume\n", code=1)
         made.answer("compose --project-directory")
         made.answer("df backend -Pk", DF.format(free=50 * 1024**2))

@@ -114,7 +114,7 @@ def test_names_together_find_what_each_finds_alone(seed: int) -> None:
         expected = any(one.search(text.encode()) for one in alone)
         assert (together.search(text.encode()) is not None) is expected, (seed, text)
         found += expected
-    assert 300 < found < 1000
+    assert 100 < found < 1000  # the control: many are found, and many are not
 
 
 @pytest.mark.parametrize(
