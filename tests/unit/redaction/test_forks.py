@@ -64,14 +64,26 @@ def test_a_search_waits_for_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "_LONGEST_S", 240)
     slow = Slow()
     slow.go_on.set()
-    matching._forking.append(-1)
+    matching._alone.append(-1)
     thread = threading.Thread(target=Watched(slow).Match, args=("text",))
     thread.start()
     assert not slow.entered.wait(0.2)
-    matching._forking.remove(-1)
+    matching._alone.remove(-1)
     assert slow.entered.wait(60)
     thread.join()
     assert matching._matching == {}
+
+
+def test_a_search_does_not_wait_indefinitely_for_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "_LONGEST_S", 0.2)
+    slow = Slow()
+    slow.go_on.set()
+    matching._alone.append(-1)
+    try:
+        Watched(slow).Match("text")
+        assert not matching._alone, "the next one would wait again"
+    finally:
+        matching._alone.clear()
 
 
 def test_every_compiled_pattern_is_watched_once() -> None:
