@@ -158,6 +158,7 @@ REACHED = {
     "_get_metric_attributes",
     "_get_running_loop",
     "_get_tracer",
+    "_handlerList",
     "_handler_id",
     "_hash_attributes",
     "_headers",

@@ -10,8 +10,8 @@ from glasshouse.redaction import budget
 from glasshouse.redaction.late import late_property
 from glasshouse.redaction.matching import Watched
 
-# Bytes that one pattern's automaton may take: it grows with the texts. With much less the large ones
-# of the shipped policy fall back to a slow search.
+# Bytes that one pattern's automaton may take: it grows with the texts. With much less the large
+# ones of the shipped policy fall back to a slow search.
 MEMORY: Final = 8 << 20
 # Of one that does not compile within that.
 MOST_MEMORY: Final = 64 << 20
