@@ -127,7 +127,7 @@ def test_a_hostile_text_is_given_up_after_so_many_candidates(
     monkeypatch.setattr(budget.Budget, "asked", late)
     assert redactor.for_caller().text(text).endswith(CUT)
     # It was asked for soon, and not again once it had said no to the text and to its beginning.
-    assert sum(asked) <= budget.FREE + 2 * budget.MATCH
+    assert sum(asked) <= budget.FREE + 2 * budget.VALUE
     assert len(cuts) == 1
 
 
@@ -149,6 +149,21 @@ def test_an_ordinary_record_is_whole_however_slow_the_machine(
     text = f"order 17 of {CARD} by jane@example.com, password=hunter2x"
     fields = {"a": text, "b": ["x", "y@example.com", 7], "c": ""}
     assert redactor.for_caller().value(fields) == redactor.value(fields)
+    assert cuts == []
+
+
+def test_a_traceback_is_whole_however_slow_the_machine(
+    redactor: Redactor, cuts: list[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_S", -1.0)
+    frame = (
+        '  File "/srv/shop/.venv/lib/python3.13/site-packages/starlette/middleware/m_{0}.py", '
+        "line 1{0}, in run_asgi\n    result = await app(  # type: ignore[func-returns-value]\n"
+        "             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+    )
+    frames = "".join(frame.format(number) for number in range(40))
+    text = f"Traceback (most recent call last):\n{frames}ValueError: no mail to jane@example.com"
+    assert redactor.for_caller().text(text) == redactor.text(text)
     assert cuts == []
 
 

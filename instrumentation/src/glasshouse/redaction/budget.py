@@ -18,10 +18,8 @@ from glasshouse.event_loops import is_any_running, is_on_loop
 # frames: it is never cut, however slow the machine.
 FREE: Final = 400
 # As how many one counts that takes longer than to check a place: a value that belongs to a secret
-# name, and a match that is checked. Of nothing but these, so many as are free take less than half
-# of the time that an event loop may be stopped for.
+# name. A match that is checked counts as one: a traceback has some eight in each of its frames.
 VALUE: Final = 6
-MATCH: Final = 8
 # So many pass between two readings of the clock, which costs more than to ask.
 _BETWEEN: Final = 8
 # How much processor time to take before others get their turn, and how long to wait for them.
@@ -112,7 +110,7 @@ def step() -> None:
     here = _on_this_thread
     budget = here.budget
     if budget is not None:
-        budget.asked(1)
+        budget.asked(0)
     elif here.left:
         here.left -= 1
     else:

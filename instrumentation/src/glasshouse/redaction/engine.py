@@ -320,7 +320,7 @@ class Engine:
             match = search(pos)
             if match is None:
                 break
-            budget.ask(budget.MATCH)
+            budget.ask()
             start, end = match.hit()
             if rule.rescan and start == match.start() and not _may_start(rule, text, start):
                 # No start is good until the character before it is.
