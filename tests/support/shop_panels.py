@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from glasshouse_dashboards.expand import TimeRange
 from support import recorded
 from support.boards import Asking
 from support.words import fresh
@@ -19,7 +20,8 @@ DATABASE = "10.0.0.7"  # as the recording has it
 RATE_S = 60  # $__rate_interval on a quarter of an hour
 RANGE_S = 900
 SERVED, CLIENT = 2, 3  # kinds of spans
-STEP_S = 3  # between two points of a graph of a quarter of an hour
+# Between two points of a graph of a quarter of an hour.
+STEP_S = TimeRange(start=0, end=RANGE_S).step
 
 Check = Callable[[Asking], None]
 

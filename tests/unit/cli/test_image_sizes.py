@@ -58,6 +58,16 @@ def test_what_the_engine_has_and_has_not(
     assert known.questions == questions
 
 
+def test_an_empty_line_is_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So Docker 20.10 answers that knows none of them."""
+
+    def run(argv: Sequence[str], *, timeout: float) -> Finished:
+        return Finished(code=1, out="\n", err="".join(map(OLDER.format, argv[5:])))
+
+    monkeypatch.setattr(engine, "run", run)
+    assert engine.image_sizes(["a:1", "b:1"]) == {"a:1": None, "b:1": None}
+
+
 def test_nothing_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     known = Engine({}, complaint=DOCKER)
     monkeypatch.setattr(engine, "run", known.run)

@@ -314,4 +314,5 @@ def test_it_takes_little_memory() -> None:
         )
 
     file = native.module().__spec__.loader.path
-    assert used("on", file) - used("off") < 1024
+    # In KiB: it is 1,040. An engine for each pattern and thread took over 600 more.
+    assert used("on", file) - used("off") < 1536

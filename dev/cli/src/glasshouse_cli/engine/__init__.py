@@ -39,8 +39,9 @@ def image_sizes(tags: Iterable[str]) -> dict[str, int | None]:
     answer = run(command, timeout=_ASK_TIMEOUT_S)
     sizes: dict[str, int | None] = {}
     for line in answer.out.splitlines():
-        names, _, size = line.partition("\t")
-        sizes |= dict.fromkeys(json.loads(names) or (), int(size))
+        names, known, size = line.partition("\t")
+        if known:  # Docker 20.10 writes an empty line where it knows none of them
+            sizes |= dict.fromkeys(json.loads(names) or (), int(size))
     missing = {word.rstrip(":") for word in answer.err.split()}
     # An engine may call an image by another name than we do, or word its answer in another way.
     return {
