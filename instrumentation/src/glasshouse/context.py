@@ -30,6 +30,9 @@ _fresh: Final[list[str]] = []
 os.register_at_fork(after_in_child=_fresh.clear)
 _ID_BYTES: Final = 16
 _AT_A_TIME: Final = 64
+# Of one generation, of which two are known: a span may wait in a queue, and be a long one.
+_MOST_KNOWN: Final = 8192
+OWN_ID_LENGTH: Final = 2 * _ID_BYTES
 
 
 class Ids(NamedTuple):
@@ -42,17 +45,35 @@ class Ids(NamedTuple):
     correlation: str
 
 
+class _Own:
+    """Ids that were made here of late. Both are replaced, and not emptied."""
+
+    young: set[str] = set()
+    old: set[str] = set()
+
+
 def new_id() -> str:
     """Return 32 random hex digits. No dashes, so that no part of it looks like a number."""
     try:
         return _fresh.pop()
     except IndexError:
         text = os.urandom(_ID_BYTES * _AT_A_TIME).hex()
-        size = 2 * _ID_BYTES
+        size = OWN_ID_LENGTH
         made = [text[start : start + size] for start in range(0, len(text), size)]
+        if len(_Own.young) >= _MOST_KNOWN:
+            _Own.old, _Own.young = _Own.young, set()
+        _Own.young.update(made)
         own = made.pop()
         _fresh.extend(made)
         return own
+
+
+def is_own_id(text: str) -> bool:
+    """Return whether `new_id` has made this id, so that it says nothing about anybody.
+
+    False says nothing: only the last some thousands are known.
+    """
+    return text in _Own.young or text in _Own.old
 
 
 def is_valid_id(value: str) -> bool:
