@@ -9,7 +9,7 @@ from typing import Any, Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
-from opentelemetry.trace import TraceFlags
+from opentelemetry.trace import DEFAULT_TRACE_STATE, TraceFlags
 
 from glasshouse import edge
 from glasshouse.context import (
@@ -19,8 +19,8 @@ from glasshouse.context import (
     Ids,
     attributes_of,
 )
-from glasshouse.guard.safely import safely
-from glasshouse.guard.spans import SpanGuard, redacted
+from glasshouse.guard.safely import report
+from glasshouse.guard.spans import RedactedSpan, SpanGuard
 from glasshouse.instrumentors.known import is_own
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.runtime_context import get_current
@@ -32,9 +32,11 @@ _IDLE_STARTS: Final[tuple[Any, ...]] = tuple(
 )
 _IDLE_ENDING: Final[Any] = getattr(SpanProcessor, "_on_ending", None)
 _IDLE_END: Final[Any] = SpanProcessor.on_end
-# The place of the flags in a span's context, without the property.
+# Places in a span's context, without the properties.
 _FLAGS: Final = 3
+_STATE: Final = 4
 _SAMPLED: Final = TraceFlags.SAMPLED
+_new: Final[Any] = object.__new__
 
 
 class Line:
@@ -106,8 +108,20 @@ def _end_of(processor: SpanProcessor) -> Callable[[Any], object]:
     put: Any = inner._batch_processor.emit
 
     def queue(span: Any) -> None:
-        if span._context[_FLAGS] & _SAMPLED:
-            safely(inner, put, redacted(span))
+        context = span._context
+        if not context[_FLAGS] & _SAMPLED:
+            return
+        copy = span._glasshouse_copy
+        if copy is None:
+            # What `redacted` does, but for its calls.
+            copy = span._glasshouse_copy = _new(RedactedSpan)
+            copy._glasshouse_raw = span
+            if context[_STATE] is DEFAULT_TRACE_STATE:
+                copy._context = context
+        try:
+            put(copy)
+        except Exception as error:  # noqa: BLE001 (it would reach the application)
+            report(inner, error)
 
     return queue
 
