@@ -25,7 +25,8 @@ from glasshouse.instrumentors.known import is_own
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.runtime_context import get_current
 
-_LINE: Final = "_glasshouse_line"
+# Where a list of processors keeps its `Line`.
+LINE: Final = "_glasshouse_line"
 # What these classes do when a span starts is nothing.
 _IDLE_STARTS: Final[tuple[Any, ...]] = tuple(
     kind.on_start for kind in (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
@@ -56,10 +57,10 @@ def line_of(processor: Any) -> Line | None:
     if type(processor) is not SynchronousMultiSpanProcessor:
         return None
     known = vars(processor)
-    line: Line | None = known.get(_LINE)
+    line: Line | None = known.get(LINE)
     processors = processor._span_processors
     if line is None or line.of is not processors:
-        line = known[_LINE] = Line(processors)
+        line = known[LINE] = Line(processors)
     return line
 
 
