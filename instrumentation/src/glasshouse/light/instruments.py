@@ -98,7 +98,9 @@ def _light(original: Recording, least: float) -> Recording:
             return original(self, amount, attributes, context)
         seen = None
         if not bound.never:
-            seen = _seen(bound, amount, known[0], context)
+            span = (context or get_current()).get(_SPAN_KEY)
+            if span is not None or bound.always:
+                seen = _seen(bound, amount, known[0], context)
         for add in known[1]:
             add(amount, seen)
         return None
@@ -155,7 +157,14 @@ class Measurements:
         bound, attributes, streams = known
         seen = None
         if not bound.never:
-            seen = _seen(bound, amount, attributes, context)
+            # As `_seen` does, whose call it spares.
+            span = (context or get_current()).get(_SPAN_KEY)
+            if type(span) is LightSpan:
+                spanned: Any = span._context
+                if spanned[3] & _SAMPLED or bound.always:
+                    seen = amount, time_ns(), attributes, spanned
+            elif span is not None or bound.always:
+                seen = _seen(bound, amount, attributes, context)
         for add in streams:
             add(amount, seen)
         return None
@@ -187,22 +196,42 @@ class Measurements:
 
 def together(first: Measurements, second: Measurements | None) -> Callable[[], None]:
     """Return what adds 1 to each, which costs less than the two outside of any span."""
+    both = [first] if second is None else [first, second]
+    instrument = first._instrument
+    # What adds outside of any span, for as long as the readers are these.
+    known: tuple[Any, list[Stream]] | None = None
 
     def add() -> None:
+        nonlocal known
         if get_current().get(_SPAN_KEY) is None:
-            streams = first.unseen()
-            others = () if second is None else second.unseen()
-            if streams is not None and others is not None:
-                for one in streams:
-                    one(1, None)
-                for one in others:
+            if (
+                known is None
+                or known[0] is not instrument._measurement_consumer._reader_storages
+                or not ((config := instrument._meter_config) is None or config.is_enabled)
+            ):
+                known = _of_all(both)
+            if known is not None:
+                for one in known[1]:
                     one(1, None)
                 return
-        first.add(1)
-        if second is not None:
-            second.add(1)
+        for each in both:
+            each.add(1)
 
     return add
+
+
+def _of_all(every: list[Measurements]) -> tuple[Any, list[Stream]] | None:
+    """Return the readers, and what adds to all of these a measurement without an exemplar.
+
+    ``None``: they are not of one meter, or each has to find out more.
+    """
+    streams: list[Stream] = []
+    for one in every:
+        found = one.unseen()
+        if found is None or one._instrument._meter_config is not every[0]._instrument._meter_config:
+            return None
+        streams += found
+    return every[0]._instrument._measurement_consumer._reader_storages, streams
 
 
 def _key_of(attributes: dict[str, Any]) -> tuple[Any, ...]:
