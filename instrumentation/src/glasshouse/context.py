@@ -8,7 +8,7 @@ script sets off has a correlation id alone.
 import os
 import re
 from collections.abc import Mapping, MutableMapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.context import Context, create_key
 
@@ -22,7 +22,8 @@ CORRELATION_ID_ATTRIBUTE: Final = "correlation.id"
 # Safe to log and to send back in a header, and never a bare number, which could be a card
 # or a phone number.
 _VALID_ID: Final = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_-]{8,64}", re.ASCII)
-_KEY: Final = create_key("glasshouse.ids")
+# Under this key a context holds the ids.
+IDS: Final = create_key("glasshouse.ids")
 # Random ids that nobody has yet. The system is asked for many at a time: each question costs more
 # than all else that is done for a request's ids.
 _fresh: Final[list[str]] = []
@@ -33,6 +34,9 @@ _AT_A_TIME: Final = 64
 # Of one generation, of which two are known: a span may wait in a queue, and be a long one.
 _MOST_KNOWN: Final = 8192
 OWN_ID_LENGTH: Final = 2 * _ID_BYTES
+
+
+_tuple: Final[Any] = tuple[Any, ...].__new__
 
 
 class Ids(NamedTuple):
@@ -83,18 +87,13 @@ def is_valid_id(value: str) -> bool:
 
 def current_ids(context: Context | None = None) -> Ids | None:
     """Return the ids in ``context``, by default in the current one, or ``None``."""
-    value = (get_current() if context is None else context).get(_KEY)
+    value = (get_current() if context is None else context).get(IDS)
     return value if isinstance(value, Ids) else None
 
 
 def with_ids(ids: Ids, context: Context | None = None) -> Context:
     """Return ``context``, by default the current one, with ``ids`` in it."""
-    return with_value(_KEY, ids, context)
-
-
-def ids_alone(ids: Ids) -> Context:
-    """Return a context with nothing but ``ids``."""
-    return Context({_KEY: ids})
+    return with_value(IDS, ids, context)
 
 
 def in_flow(context: Context | None = None) -> Context:
@@ -115,6 +114,18 @@ def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:
             return present
         request = new_id()
     return Ids(request, correlation if is_valid_id(correlation) else request)
+
+
+def ids_of_new_request(present: object) -> Ids:
+    """Return what `ids_of_request` does for one whose headers have neither id."""
+    if isinstance(present, Ids) and present.request:
+        return present
+    try:
+        made = _fresh.pop()
+    except IndexError:
+        made = new_id()
+    # Not by its constructor, which is a call of Python's.
+    return _tuple(Ids, (made, made))
 
 
 def request_id() -> str | None:

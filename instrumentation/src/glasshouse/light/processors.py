@@ -13,8 +13,8 @@ from opentelemetry.trace import DEFAULT_TRACE_STATE, TraceFlags
 
 from glasshouse import edge
 from glasshouse.context import (
-    _KEY,
     CORRELATION_ID_ATTRIBUTE,
+    IDS,
     REQUEST_ID_ATTRIBUTE,
     Ids,
     attributes_of,
@@ -138,7 +138,7 @@ def _replaced(processor: SpanProcessor, name: str) -> bool:
 def stamp(span: Any, parent_context: Context | None) -> None:
     """Do as IdsSpanProcessor does."""
     context = get_current() if parent_context is None else parent_context
-    ids: Any = context.get(_KEY)
+    ids: Any = context.get(IDS)
     if ids.__class__ is Ids:
         own = span._attributes
         most, known = own.maxlen, own._dict
