@@ -4,6 +4,7 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/pr
 """
 
 import functools
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from glasshouse.encoding.origins import Origin, Origins
 from glasshouse.encoding.wire import count, fixed64, sized
 from glasshouse.light.spans import UNSET, LightSpan
 from glasshouse.redaction import repair
+from glasshouse.redaction.repair import LATEST
 from glasshouse.redaction.statements import SYSTEMS, TEXTS, with_statements
 from glasshouse.redaction.telemetry import TelemetryRedactor, plain
 
@@ -31,6 +33,8 @@ _UNSET: Final = b"\x7a\x00"
 # Whether the parent is in another process is known; is it so.
 _HERE: Final = b"\x00\x01\x00\x00"
 _REMOTE: Final = b"\x00\x03\x00\x00"
+# Both times of a span, each behind its tag.
+_times: Final = struct.Struct("<cQcQ").pack
 _QUERY, _STATEMENT = TEXTS
 _LONGEST_STATEMENTS: Final = 2048
 _MOST_STATEMENTS: Final = 256
@@ -134,11 +138,17 @@ class SpanEncoder:
         if name := span._name:
             out += (b"\x2a", self._texts.sized(name))
         out.append(_KINDS[span._kind])
-        self._times(out, span._start_time, span._end_time)
+        start, end = span._start_time, span._end_time
+        if type(start) is int and type(end) is int and 0 < start <= LATEST and 0 < end <= LATEST:
+            out.append(_times(b"\x39", start, b"\x41", end))
+        else:
+            self._times(out, start, end)
         # It has ended, so that nobody writes to it any more.
         attributes = own._dict
         if attributes:
-            self._attributes.extend(out, self._with_statements(attributes))
+            if _QUERY in attributes or _STATEMENT in attributes:
+                attributes = self._with_statements(attributes)
+            self._attributes.extend(out, attributes)
         if own.dropped:
             out += (b"\x50", count(own.dropped))
         status = span._status
