@@ -120,10 +120,7 @@ def ids_of_new_request(present: object) -> Ids:
     """Return what `ids_of_request` does for one whose headers have neither id."""
     if isinstance(present, Ids) and present.request:
         return present
-    try:
-        made = _fresh.pop()
-    except IndexError:
-        made = new_id()
+    made = new_id()
     # Not by its constructor, which is a call of Python's.
     return _tuple(Ids, (made, made))
 

@@ -7,7 +7,6 @@ stands in a name of their module, as long as it is that of an API that we know.
 # The API shows these names to nobody.
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from opentelemetry import _logs, metrics, trace
@@ -22,15 +21,19 @@ _PLACES: Final = (
 [(_TRACES, _TRACER), (_METRICS, _METER), (_LOGS, _LOGGER)] = _PLACES
 
 
-def _asked() -> tuple[Any, ...]:
+_get_tracer_provider: Final = trace.get_tracer_provider
+_get_meter_provider: Final = metrics.get_meter_provider
+_get_logger_provider: Final = _logs.get_logger_provider
+_are_known: Final = all(name in names for names, name in _PLACES)
+
+
+def current() -> tuple[Any, ...]:
+    """Return what changes when one of the providers does: the three, or what stands for them."""
+    if (
+        _are_known
+        and trace.get_tracer_provider is _get_tracer_provider
+        and metrics.get_meter_provider is _get_meter_provider
+        and _logs.get_logger_provider is _get_logger_provider
+    ):
+        return _TRACES[_TRACER], _METRICS[_METER], _LOGS[_LOGGER]
     return trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()
-
-
-def _read() -> tuple[Any, ...]:
-    return _TRACES[_TRACER], _METRICS[_METER], _LOGS[_LOGGER]
-
-
-# Return what changes when one of the providers does: the three, or what stands for them.
-current: Final[Callable[[], tuple[Any, ...]]] = (
-    _read if all(name in names for names, name in _PLACES) else _asked
-)
