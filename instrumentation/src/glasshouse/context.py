@@ -8,7 +8,7 @@ script sets off has a correlation id alone.
 import os
 import re
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from opentelemetry.context import Context, create_key
 
@@ -52,8 +52,8 @@ class Ids(NamedTuple):
 class _Own:
     """Ids that were made here of late. Both are replaced, and not emptied."""
 
-    young: set[str] = set()
-    old: set[str] = set()
+    young: ClassVar[set[str]] = set()
+    old: ClassVar[set[str]] = set()
 
 
 def new_id() -> str:

@@ -223,7 +223,8 @@ def ids_of(encoder: SpanEncoder, **given: str) -> dict[str, str]:
     named = {name.replace("_", "."): value for name, value in given.items()}
     origin, record = encoder.encode(span(attributes=named))
     [resource] = message(Batch([origin], [record])).resource_spans
-    return {pair.key: pair.value.string_value for pair in resource.scope_spans[0].spans[0].attributes}
+    [found] = resource.scope_spans[0].spans
+    return {pair.key: pair.value.string_value for pair in found.attributes}
 
 
 def test_nothing_is_looked_for_in_an_id_that_was_made_here() -> None:

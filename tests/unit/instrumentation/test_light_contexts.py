@@ -47,7 +47,8 @@ def test_the_answers_are_the_same() -> None:
     contexts.install()
     assert context.get_current is not own
     assert answers() == expected
-    assert "here" in expected and True in expected
+    assert "here" in expected
+    assert True in expected
     contexts.install()
     contexts.uninstall()
     assert context.get_current is own

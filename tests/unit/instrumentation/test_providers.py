@@ -1,6 +1,6 @@
 """What stands for the providers changes when one of them does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,12 +32,12 @@ KINDS: list[tuple[Any, str, Callable[[Any], None], Callable[[], Any]]] = [
 
 
 @pytest.fixture(params=KINDS, ids=[name for _, name, _, _ in KINDS])
-def unset(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Yield what sets a provider of which this process has none yet, and what makes one."""
+def unset(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what sets a provider of which this process has none yet, and what makes one."""
     module, name, put, make = request.param
     monkeypatch.setattr(module, f"_{name}_PROVIDER", None)
     monkeypatch.setattr(module, f"_{name}_PROVIDER_SET_ONCE", Once())
-    yield put, make
+    return put, make
 
 
 def test_a_provider_that_is_set_is_noticed(unset: Any) -> None:

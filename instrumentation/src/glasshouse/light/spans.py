@@ -30,7 +30,7 @@ _new_lock: Final[Callable[[], Any]] = getattr(threading, "_CRLock", None) or thr
 
 
 class Plain(dict[str, Any]):
-    """Attributes that the SDK would take as they are: texts, truth values, numbers; no empty key."""
+    """Attributes that the SDK takes as they are: texts, truth values, numbers; no empty key."""
 
 
 class LightAttributes(BoundedAttributes):
@@ -193,16 +193,9 @@ def made(
     own._lock = lock
     own._dict = {}
     if attributes:
-        if (
-            type(attributes) is Plain
-            and longest is None
-            and (most is None or len(attributes) <= most)
-        ):
-            own._dict = attributes.copy()
-        elif (
-            type(attributes) is _DICT
-            and (most is None or len(attributes) <= most)
-            and are_plain(attributes, longest)
+        if (most is None or len(attributes) <= most) and (
+            (type(attributes) is Plain and longest is None)
+            or (type(attributes) is _DICT and are_plain(attributes, longest))
         ):
             own._dict = attributes.copy()
         else:
