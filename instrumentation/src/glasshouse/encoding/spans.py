@@ -74,14 +74,15 @@ class SpanEncoder:
         Raises:
             Exception: it cannot be encoded.
         """
-        if type(span) is LightSpan:
-            origin = self._origins.origin(span._resource, span._instrumentation_scope)
+        light: Any = span if type(span) is LightSpan else None
+        if light is not None:
+            origin = self._origins.origin(light._resource, light._instrumentation_scope)
         else:
             origin = self._origins.origin(span.resource, span.instrumentation_scope)
         if self._native is not None and (found := self._native(span)) is not None:
             return origin, found
-        if type(span) is LightSpan and not span._events and not span._links:
-            return origin, self._plain(span)
+        if light is not None and not light._events and not light._links:
+            return origin, self._plain(light)
         context, parent = span.get_span_context(), span.parent
         out = [
             b"\x0a\x10",

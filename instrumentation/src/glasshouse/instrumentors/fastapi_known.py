@@ -75,8 +75,9 @@ _new: Final[Callable[[Any], Any]] = object.__new__
 def record_maker(telemetry: Any) -> Make:
     """Return what makes a record, without the calls of two constructors where they are known."""
     kind: Any = telemetry._RequestTelemetry
+    data: Any = None
     try:
-        data: Any = kind.__dataclass_fields__["data"].default_factory
+        data = kind.__dataclass_fields__["data"].default_factory
         known = _names(kind) == _FIELDS and _names(data) == _DATA and _keeps_defaults(data, _DATA)
         known = known and _keeps_defaults(kind, ("route", "status_code"))
     except (AttributeError, KeyError, TypeError):
@@ -107,6 +108,6 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 def _keeps_defaults(kind: Any, names: tuple[str, ...]) -> bool:
     """Return whether these fields are ``None`` in the class itself, and nothing else is done."""
-    own = vars(kind)
+    own: dict[str, Any] = kind.__dict__
     plain = not ({"__slots__", "__post_init__", "__setattr__"} & own.keys())
     return plain and all(own.get(name, _FIELDS) is None for name in names)

@@ -10,13 +10,13 @@ An application with an option that is not carried here is left to FastAPI, and s
 
 import logging
 from collections.abc import Awaitable, Callable
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from opentelemetry import _logs, metrics, propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
+from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode, TraceFlags
 
 from glasshouse.asgi import ANSWERS, Message, Receive, Scope, Send, with_id_headers
 from glasshouse.context import (
@@ -55,6 +55,9 @@ _OFF: Final = ""
 # A stranger who invents names of hosts does not fill the memory.
 _MOST_HOSTS: Final = 256
 _MOST_SETS: Final = 1024
+# The place of the flags in a span's context, without the property.
+_FLAGS: Final = 3
+_SAMPLED: Final = TraceFlags.SAMPLED
 # The key under which a context holds its span.
 [_SPAN] = trace.set_span_in_context(INVALID_SPAN, Context())
 
@@ -225,7 +228,11 @@ class Recorder:
             active = self._actives.get((scheme, method))
             if active is None:
                 active = self._new_active(scheme, method)
-            active.add(1)
+            if _SPAN in around or (streams := active.unseen()) is None:
+                active.add(1)
+            else:
+                for add in streams:
+                    add(1, None)
         started = perf_counter()
         parent = self._parent(scope, ids, carries)
         began = self._beginning(scope, scheme, method, version, host)
@@ -270,7 +277,19 @@ class Recorder:
                     span.set_attributes(attributes.copy())
                 # While the span is current, for the exemplar.
                 if duration is not None:
-                    duration.add(max(0, perf_counter() - started))
+                    elapsed = max(0, perf_counter() - started)
+                    if (
+                        type(span) is LightSpan
+                        and (spanned := span.get_span_context())[_FLAGS] & _SAMPLED
+                        and get_current().get(_SPAN) is span
+                    ):
+                        moment = time_ns()
+                        duration.add_in(elapsed, spanned, moment)
+                        if active is not None:
+                            active.add_in(-1, spanned, moment)
+                        span.end()
+                        return
+                    duration.add(elapsed)
             if active is not None:
                 active.add(-1)
             span.end()

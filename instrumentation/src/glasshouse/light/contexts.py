@@ -20,8 +20,9 @@ _NAME: Final = "get_current"
 def install() -> None:
     """Let the API ask the variable, where both are upstream's own. Safe to call twice."""
     with _lock:
-        variable, asked = runtime_context.variable, vars(context)[_NAME]
-        is_own = inspect.isfunction(asked) and asked.__globals__ is vars(context)
+        names: Any = context.__dict__
+        variable, asked = runtime_context.variable, names[_NAME]
+        is_own = inspect.isfunction(asked) and asked.__globals__ is names
         if not _originals and variable is not None and is_own:
             _originals.append(asked)
             setattr(context, _NAME, variable.get)

@@ -29,7 +29,7 @@ from opentelemetry.sdk.metrics._internal.instrument import (
     _UpDownCounter,
 )
 from opentelemetry.sdk.metrics._internal.measurement_consumer import SynchronousMeasurementConsumer
-from opentelemetry.trace import INVALID_SPAN, TraceFlags
+from opentelemetry.trace import INVALID_SPAN, SpanContext, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from glasshouse.light.exemplars import Seen
@@ -135,7 +135,7 @@ class Measurements:
     """
 
     def __init__(self, instrument: Any, attributes: dict[str, Any]) -> None:
-        self._instrument = instrument
+        self.instrument = instrument
         self._name = "record" if hasattr(instrument, "record") else "add"
         self._least = -_LARGEST if isinstance(instrument, _UpDownCounter) else 0
         self._attributes = attributes
@@ -146,7 +146,7 @@ class Measurements:
     def add(self, amount: float, context: Context | None = None) -> None:
         """Take one measurement, a plain number, as the instrument does."""
         known = self._known
-        instrument = self._instrument
+        instrument = self.instrument
         if (
             known is None
             or known[0].storages is not instrument._measurement_consumer._reader_storages
@@ -169,13 +169,29 @@ class Measurements:
             add(amount, seen)
         return None
 
+    def add_in(self, amount: float, spanned: SpanContext, time_unix_nano: int) -> None:
+        """Do as `add` does at this time in the current span, if that is sampled and ``spanned``."""
+        known = self._known
+        instrument = self.instrument
+        if (
+            known is None
+            or known[0].storages is not instrument._measurement_consumer._reader_storages
+            or not ((config := instrument._meter_config) is None or config.is_enabled)
+        ):
+            self._add_first(amount, None)
+            return
+        bound, attributes, streams = known
+        seen = None if bound.never else (amount, time_unix_nano, attributes, spanned)
+        for add in streams:
+            add(amount, seen)
+
     def unseen(self) -> list[Stream] | None:
         """Return what adds a measurement of which no exemplar is to be kept.
 
         ``None``: `add` has to find out more.
         """
         known = self._known
-        instrument = self._instrument
+        instrument = self.instrument
         if (
             known is None
             or known[0].storages is not instrument._measurement_consumer._reader_storages
@@ -186,9 +202,9 @@ class Measurements:
         return known[2]
 
     def _add_first(self, amount: float, context: Context | None) -> None:
-        method: Recording = getattr(self._instrument, self._name)
+        method: Recording = getattr(self.instrument, self._name)
         method(amount, attributes=self._attributes, context=context)
-        bound: _Bound | None = getattr(self._instrument, "_glasshouse_bound", None)
+        bound: _Bound | None = getattr(self.instrument, "_glasshouse_bound", None)
         if bound is not None and all(map(_is_plain, self._attributes.items())):
             known = bound.known.get(_key_of(self._attributes))
             self._known = None if known is None else (bound, *known)
@@ -197,7 +213,7 @@ class Measurements:
 def together(first: Measurements, second: Measurements | None) -> Callable[[], None]:
     """Return what adds 1 to each, which costs less than the two outside of any span."""
     both = [first] if second is None else [first, second]
-    instrument = first._instrument
+    instrument = first.instrument
     # What adds outside of any span, for as long as the readers are these.
     known: tuple[Any, list[Stream]] | None = None
 
@@ -228,10 +244,10 @@ def _of_all(every: list[Measurements]) -> tuple[Any, list[Stream]] | None:
     streams: list[Stream] = []
     for one in every:
         found = one.unseen()
-        if found is None or one._instrument._meter_config is not every[0]._instrument._meter_config:
+        if found is None or one.instrument._meter_config is not every[0].instrument._meter_config:
             return None
         streams += found
-    return every[0]._instrument._measurement_consumer._reader_storages, streams
+    return every[0].instrument._measurement_consumer._reader_storages, streams
 
 
 def _key_of(attributes: dict[str, Any]) -> tuple[Any, ...]:

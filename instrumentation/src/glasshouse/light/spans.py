@@ -146,7 +146,7 @@ class LightSpan(_Span):
             return super().end(end_time)
         if self._record_end_metrics:
             self._record_end_metrics()
-        processor = self._span_processor
+        processor: Any = self._span_processor
         line = processor.__dict__.get(LINE) if type(processor) is _USUAL else None
         if line is None or line.of is not processor._span_processors:
             line = line_of(processor)
@@ -221,7 +221,7 @@ def made(
 
 def start(span: LightSpan, start_time: int | None, parent_context: Context | None) -> None:
     """Start a span that was just made, which nobody else has yet."""
-    processor = span._span_processor
+    processor: Any = span._span_processor
     span._start_time = time_ns() if start_time is None else start_time
     line = processor.__dict__.get(LINE) if type(processor) is _USUAL else None
     if line is None or line.of is not processor._span_processors:
