@@ -249,7 +249,7 @@ def test_a_policy_may_hide_the_ids_that_are_made_here() -> None:
     assert found == {"request.id": "[hidden]", "correlation.id": own}
 
 
-def test_an_id_that_was_made_long_ago_is_looked_at_as_any_other() -> None:
+def test_an_id_that_was_made_long_ago_is_checked_as_any_other() -> None:
     redactor = Asked()
     first = new_id()
     for _ in range(20_000):
