@@ -40,7 +40,6 @@ from support.server_records import GONE, REQUEST, Exchange, Recorded, http, surr
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 HOST = ("host", "shop.example")
-_PREFIX = "_mount_prefix"
 
 
 class Item(BaseModel):
@@ -513,7 +512,8 @@ def test_a_record_of_another_form_is_made_by_its_constructor() -> None:
     )
     given = object(), "GET", None, None, "/outer"
     other = fastapi_known.record_maker(SimpleNamespace(_RequestTelemetry=changed))(*given)
-    own = fastapi_asgi._RequestTelemetry(span=given[0], span_method="GET", _mount_prefix="/outer")
+    asgi: Any = fastapi_asgi
+    own = asgi._RequestTelemetry(span=given[0], span_method="GET", _mount_prefix="/outer")
     assert known(*given) == own
     assert vars(known(*given)).keys() <= vars(own).keys()
     assert type(other) is changed

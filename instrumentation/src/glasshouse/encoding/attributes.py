@@ -67,7 +67,7 @@ class Attributes:
         """
         if not given:
             return
-        attributes: dict[str, object] = cast(Any, given) if type(given) is dict else plain(given)
+        attributes: dict[str, Any] = cast(Any, given) if type(given) is dict else plain(given)
         start = len(out)
         texts, integers, own = self._texts.young, self._integers.young, self._own
         for pair in attributes.items():
