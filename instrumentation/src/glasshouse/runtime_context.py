@@ -21,21 +21,20 @@ def _variable() -> ContextVar[Context] | None:
     return cast("ContextVar[Context]", found) if isinstance(found, ContextVar) else None
 
 
-# Upstream's own, where the current context is in one.
-variable: Final = _variable()
+_found: Final = _variable()
 get_current: Final[Callable[[], Context]] = (
-    otel_context.get_current if variable is None else variable.get
+    otel_context.get_current if _found is None else _found.get
 )
 attach: Final[Callable[[Context], Token[Context]]] = (
-    otel_context.attach if variable is None else variable.set
+    otel_context.attach if _found is None else _found.set
 )
 
 
 def detach(token: Token[Context]) -> None:
     """Leave a context that `attach` has entered. Nothing is raised."""
-    if variable is not None:
+    if _found is not None:
         try:
-            variable.reset(token)
+            _found.reset(token)
         except Exception:  # noqa: BLE001 (another task's token, say: upstream reports it)
             otel_context.detach(token)
     else:

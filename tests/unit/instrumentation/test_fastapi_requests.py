@@ -517,6 +517,14 @@ def test_a_record_of_another_form_is_made_by_its_constructor() -> None:
     assert known(*given) == own
     assert vars(known(*given)).keys() <= vars(own).keys()
     assert type(other) is changed
+
+    class Set(asgi._RequestTelemetry):
+        """One of the same fields that does more when it is made."""
+
+        def __post_init__(self) -> None:
+            self.route = "set"
+
+    assert fastapi_known.record_maker(SimpleNamespace(_RequestTelemetry=Set))(*given).route == "set"
     assert (other.span, other.span_method, other._mount_prefix) == (given[0], "GET", "/outer")
 
 

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from glasshouse import versions
-from glasshouse.light import contexts, instruments, tracers
+from glasshouse.light import instruments, tracers
 
 # Where the code of upstream's own methods is.
 _UPSTREAM: Final = ("opentelemetry.sdk.", "opentelemetry.util.")
@@ -13,17 +13,15 @@ _logger: Final = logging.getLogger("glasshouse.light")
 
 
 def install() -> None:
-    """Give tracers, instruments and contexts of this process the light ways. Safe to call twice."""
+    """Give tracers and instruments of this process the light ways. Safe to call twice."""
     instruments.install()
     tracers.install()
-    contexts.install()
 
 
 def uninstall() -> None:
     """Give the SDK its own ways back."""
     instruments.uninstall()
     tracers.uninstall()
-    contexts.uninstall()
 
 
 def fits() -> bool:
