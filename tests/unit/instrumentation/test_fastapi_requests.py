@@ -518,6 +518,7 @@ def test_a_record_of_another_form_is_made_by_its_constructor() -> None:
     assert vars(known(*given)).keys() <= vars(own).keys()
     assert type(other) is changed
 
+    @dataclasses.dataclass(kw_only=True)
     class Set(asgi._RequestTelemetry):
         """One of the same fields that does more when it is made."""
 
