@@ -12,7 +12,7 @@ import random
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import yaml
 from glasshouse_bench.dashboards import asking, grafana, prometheus, series
 from glasshouse_cli import project, runbooks
 from glasshouse_dashboards import expand
+from glasshouse_dashboards.objectives import BUCKET
 from glasshouse_dashboards.queries import history
 from support import several_hosts
 from support.deployed import ROOT
@@ -46,12 +47,27 @@ SCRAPE_S = grafana.SCRAPE_S
 Labels = tuple[tuple[str, str], ...]
 Found = dict[Labels, dict[float, float]]
 
-# What shows each Collector or process by itself, and how those make up the one of one machine.
-TOGETHER: dict[tuple[str, str], str] = {}
-# What several hosts have and one machine has not.
-MORE = {
-    # An edge sends to the gateway.
-    ("server_address", "gateway"),
+# Labels of which one machine has others, or none: where a query keeps one, it shows each Collector
+# or process by itself, and those together are what one machine has.
+APART = {"instance", "job", "glasshouse_tenant"}
+AGGREGATED = re.compile(r"\b(sum|max|min) by \(([^)]*)\)")
+# Lines that only several hosts have: an edge sends to the gateway, and is as fresh as it pushed.
+MORE = {("server_address", "gateway"), *(("job", edge) for edge in several_hosts.EDGES)}
+# What only several hosts have at all. Of one machine nothing may come of it, or 0.
+NEW = {
+    *(("runbooks", page) for page in ("ClientsRefused", "EdgeSilent", "GatewayDown", "KafkaLag")),
+    ("collectors", "Waiting in Kafka"),
+    ("collectors", "Waiting in Kafka, by topic"),
+    ("service", "variable: tenant"),
+    ("services", "variable: tenant"),
+}
+# How many series there are, or what is asked of one machine's Collector alone: not compared.
+DIFFERENT = {
+    ("collectors", "variable: instance"),
+    ("runbooks", "CollectorDown"),
+    ("runbooks", "PrometheusSeriesHigh"),
+    ("runbooks", "RulesSlow"),
+    ("runbooks", "SeriesOverBound"),
 }
 
 
@@ -141,7 +157,19 @@ def links() -> Iterator[Case]:
 
 
 CASES = [*panels(), *rules(), *pages(), *links()]
-EVERY = pytest.mark.parametrize("case", [pytest.param(one, id=one.id) for one in CASES])
+
+
+def every(*which: str) -> pytest.MarkDecorator:
+    """Return all cases; of NEW or of DIFFERENT those."""
+    found = [one for one in CASES if kind(one) in which]
+    return pytest.mark.parametrize("case", [pytest.param(one, id=one.id) for one in found])
+
+
+def kind(case: Case) -> str:
+    if (case.place, case.name) in DIFFERENT:
+        return "different"
+    is_new = (case.place, case.name) in NEW or case.place == "rules/hosts"
+    return "new" if is_new else "same"
 
 
 def levels() -> list[dict[str, Any]]:
@@ -167,7 +195,9 @@ def levels() -> list[dict[str, Any]]:
             "groups": [
                 {**group, "rules": chosen}
                 for group in groups
-                if (chosen := [one for one in group["rules"] if by_name.get(one.get("record")) == n])
+                if (
+                    chosen := [one for one in group["rules"] if by_name.get(one.get("record")) == n]
+                )
             ]
         }
         for n in range(1, max(by_name.values()) + 1)
@@ -181,14 +211,16 @@ def evaluated(folder: Path, program: Path, promtool: Path, found: list[series.Se
     prometheus.write(writer, data, found, DATA_S, f"-block={DATA_S * 1000}")
     begun = prometheus.END - EVALUATED_S
     for number, document in enumerate(levels()):
-        file, records = folder / f"level-{number}.yaml", folder / f"records-{number}"
-        file.write_text(json.dumps(document), encoding="utf-8")
+        # Its name decides when in an interval its groups are evaluated: the same for both.
+        file, records = f"level-{number}.yaml", folder / f"records-{number}"
+        (folder / file).write_text(json.dumps(document), encoding="utf-8")
         with prometheus.running(ROOT, program, data) as running:
             times = [f"--start={begun}", f"--end={prometheus.END}", f"--url={running.url}"]
             command = [promtool, "tsdb", "create-blocks-from", "rules", *times]
-            more = [f"--eval-interval={SCRAPE_S}s", f"--output-dir={records}", str(file)]
+            more = [f"--eval-interval={SCRAPE_S}s", f"--output-dir={records}", file]
             done = subprocess.run(
                 [*command, *more],
+                cwd=folder,
                 capture_output=True,
                 text=True,
                 timeout=EVALUATED_WITHIN_S,
@@ -262,36 +294,164 @@ def ask(http: httpx.Client, request: grafana.Request) -> Found:
     }
 
 
-def comparable(found: Found, how: str) -> Found:
-    """Return it without what only several hosts have; how: what makes one value of several."""
-    combine = {"": None, "sum": sum, "max": max, "min": min}[how]
+def comparable(found: Found, query: str) -> Found:
+    """Return it as of one machine: what is by itself together, and without what is more."""
     gathered: dict[Labels, dict[float, list[float]]] = {}
     for labels, points in found.items():
         named = dict(labels)
         if named.get("job") == "derived" or MORE & named.items():
             continue
-        if how:
-            named.pop("instance", None)
-            named.pop("glasshouse_tenant", None)
+        if named.keys() & APART:
             if named.get("job") in {several_hosts.EDGE_JOB, several_hosts.GATEWAY_JOB}:
                 named["job"] = "collector"
+            for label in (
+                "instance",
+                "glasshouse_tenant",
+                "service_name",
+                "otel_scope_name",
+                "item",
+            ):
+                if label != "service_name" or named.get("job") == "collector":
+                    named.pop(label, None)
+        if "le" in named:
+            named["le"] = f"{float(named['le']):g}"
         into = gathered.setdefault(tuple(sorted(named.items())), {})
         for moment, value in points.items():
             into.setdefault(moment, []).append(value)
-    if combine is None:
-        assert all(len(one) == 1 for points in gathered.values() for one in points.values())
+    combine = together(query)
     return {
-        labels: {moment: (combine or sum)(values) for moment, values in points.items()}
+        labels: {moment: combine(values) for moment, values in points.items()}
         for labels, points in gathered.items()
     }
 
 
-@EVERY
+def together(query: str) -> Callable[[list[float]], float]:
+    """Return what makes one value of several that differ in APART: as the query itself does it."""
+    for function, labels in AGGREGATED.findall(query):
+        if APART & {one.strip() for one in labels.split(",")}:
+            return {"sum": sum, "max": max, "min": min}[function]
+    return max
+
+
+@every("same")
 def test_it_is_the_same_of_several_hosts(both: Both, case: Case) -> None:
-    how = TOGETHER.get((case.place, case.name), "")
-    one = comparable(ask(both.one, case.request), how)
-    several = comparable(ask(both.several, case.request), how)
+    one = comparable(ask(both.one, case.request), case.request.query)
+    several = comparable(ask(both.several, case.request), case.request.query)
     assert several.keys() == one.keys(), (SEED, case.request.query)
     for labels, points in one.items():
         wanted = pytest.approx(points, rel=EQUAL, abs=EQUAL)
         assert several[labels] == wanted, (SEED, labels, case.request.query)
+
+
+@every("new")
+def test_nothing_comes_of_it_on_one_machine(both: Both, case: Case) -> None:
+    one = ask(both.one, case.request)
+    assert {value for points in one.values() for value in points.values()} <= {0}, one
+    ask(both.several, case.request)
+
+
+@every("different")
+def test_what_is_not_compared_can_be_asked(both: Both, case: Case) -> None:
+    ask(both.one, case.request)
+    ask(both.several, case.request)
+
+
+def test_something_is_compared(both: Both) -> None:
+    """The positive control."""
+    found = [bool(ask(both.several, one.request)) for one in CASES if kind(one) == "same"]
+    # Alerts that fire are few, as are other senders' metrics.
+    assert sum(found) > 0.7 * len(found)
+    assert len(found) > 600
+
+
+def names(found: Found, label: str) -> set[str]:
+    return {dict(labels).get(label, "") for labels in found}
+
+
+def test_each_collector_is_shown_by_its_name(both: Both) -> None:
+    [chosen] = [one for one in CASES if one.id == "collectors: variable: instance A"]
+    assert names(ask(both.one, chosen.request), "instance") == {"collector:8888"}
+    every_one = {*several_hosts.EDGES, *several_hosts.GATEWAYS}
+    assert names(ask(both.several, chosen.request), "instance") == every_one
+    tenants = [one for one in CASES if one.id == "services: variable: tenant A"]
+    found = names(ask(both.several, tenants[0].request), "glasshouse_tenant")
+    assert found == set(several_hosts.EDGES.values())
+    table = [one for one in CASES if (one.place, one.name) == ("collectors", "Each Collector")]
+    for one in table:
+        assert names(ask(both.several, one.request), "instance") == every_one
+
+
+def test_what_waits_in_kafka_is_what_its_present_reader_says(both: Both) -> None:
+    query = {"query": "kafka:lag:records", "time": prometheus.END}
+    found = both.several.get("/api/v1/query", params=query).json()["data"]["result"]
+    assert {one["metric"]["topic"]: float(one["value"][1]) for one in found} == {
+        "otlp_logs.team-a": 3,
+        "otlp_spans.team-a": 3,
+    }
+
+
+# An edge that begins anew, and one that ends: how long before the end.
+CHANGED_S = 400
+# What an edge's counters rise by at its start is seen with the first sample after: a rate that
+# begins behind it is bounded by where the counter was 0.
+NEAR = 0.2
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, httpx.Client]]:
+    folder = tmp_path_factory.mktemp("changed-edge")
+    found = [one for one in measured() if one["labels"].get("job") in {"derived", "collector"}]
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(asked(folder / name, made))
+            for name, made in {
+                "one": found,
+                "reset": list(several_hosts.several(found, reset_ms=CHANGED_S * 1000)),
+                "stopped": list(several_hosts.several(found, stop_ms=CHANGED_S * 1000)),
+            }.items()
+        }
+
+
+IN_TIME = BUCKET["payment-confirmation"]
+COUNTS = {
+    "payments": "sum by (state) (increase(payments_total[15m]))",
+    "jobs": "sum by (job_name) (increase(jobs_total[15m]))",
+    "confirmed in time": (
+        f"sum(increase(payment_confirmation_delay_seconds_bucket{{{IN_TIME}}}[15m]))"
+    ),
+    "redacted": "sum(increase(otelcol_processor_pii_redacted_total[15m]))",
+}
+
+
+def now(http: httpx.Client, query: str) -> dict[Labels, float]:
+    answer = http.get("/api/v1/query", params={"query": query, "time": prometheus.END})
+    assert answer.is_success, answer.text
+    return {
+        tuple(sorted(one["metric"].items())): float(one["value"][1])
+        for one in answer.json()["data"]["result"]
+    }
+
+
+@pytest.mark.parametrize("query", COUNTS.values(), ids=COUNTS)
+def test_an_edge_that_begins_anew_counts_on(
+    changed: Mapping[str, httpx.Client], query: str
+) -> None:
+    one, reset = now(changed["one"], query), now(changed["reset"], query)
+    assert one
+    assert reset == pytest.approx(one, rel=NEAR, abs=1)
+    # The control: a counter did fall.
+    fell = "max(resets(payments_total{instance='edge-1'}[15m]))"
+    assert set(now(changed["reset"], fell).values()) == {1}
+
+
+def test_an_edge_that_ends_is_silent_and_the_other_is_not(
+    changed: Mapping[str, httpx.Client],
+) -> None:
+    silent = (("glasshouse_tenant", "team-a"), ("instance", "edge-1"))
+    [rule] = [one for one in CASES if one.name == "EdgeSilent ,page"]
+    assert {
+        tuple(one for one in labels if one[0] != "__name__")
+        for labels in now(changed["stopped"], rule.request.query)
+    } == {silent}
+    assert now(changed["reset"], rule.request.query) == {}
+    assert now(changed["one"], rule.request.query) == {}

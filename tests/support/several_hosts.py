@@ -1,11 +1,13 @@
 """The series of one machine as several hosts have them, with the same events in all.
 
 Two edges push what they count and what they report of themselves, two gateways are scraped, each
-service runs on both hosts, Loki has three processes, Tempo eight, and Prometheus two, which hold the
-same. So a query that adds up, takes a share or a percentile has to give what it gives of one machine.
+service runs on both hosts, Loki has three processes, Tempo eight, and Prometheus two, which hold
+the same. So a query that adds up, takes a share or a percentile has to give what it gives of one
+machine.
 
-Labels are those of `deploy/`: what an edge pushes has no label of a scrape, each edge's records have
-its tenant, and a bound of a histogram is written as OTLP's receiver writes it.
+Labels are those of `deploy/`: what an edge pushes has no label of a scrape, each edge's records
+have its tenant, and a bound of a histogram is written as OTLP's receiver writes it. A test with the
+Collectors themselves holds them to that: `test_edges_in_prometheus.py`.
 """
 
 import hashlib
@@ -57,9 +59,9 @@ def one_machine(found: Iterable[Series]) -> Iterator[Series]:
     """Yield what is measured on one machine, without what rules record of it."""
     for one in found:
         if ":" not in one["labels"]["__name__"] and "resolution" not in one["labels"]:
-            yield {key: value for key, value in one.items() if key not in {"changing", "last_ms"}} | (
-                {"first": _FIRST} if one["kind"] in {"counter", "sum"} else {}
-            )
+            yield {
+                key: value for key, value in one.items() if key not in {"changing", "last_ms"}
+            } | ({"first": _FIRST} if one["kind"] in {"counter", "sum"} else {})
 
 
 def several(found: Iterable[Series], **edge_1: int) -> Iterator[Series]:
@@ -168,7 +170,13 @@ def _of_gateways() -> Iterator[Series]:
     for number, gateway in enumerate(GATEWAYS):
         labels = {"job": GATEWAY_JOB, "instance": gateway, "service_name": "otelcol-glasshouse"}
         constant = {"kind": "constant", "interval_ms": 15_000, "seed": 1}
-        counter = {"kind": "counter", "interval_ms": 15_000, "share": 1.0, "first": _FIRST, "seed": 1}
+        counter = {
+            "kind": "counter",
+            "interval_ms": 15_000,
+            "share": 1.0,
+            "first": _FIRST,
+            "seed": 1,
+        }
         for topic in ("otlp_logs.team-a", "otlp_spans.team-a"):
             of = {**labels, "topic": topic, "partition": "0"}
             for name, value in (
@@ -180,5 +188,8 @@ def _of_gateways() -> Iterator[Series]:
             name = "otelcol_kafka_receiver_records_total"
             records = {"__name__": name, **of, "outcome": "success"}
             yield {**counter, "labels": records, "chance": 0.5}
-        refused = {"__name__": "otelcol_extension_tenants_refused_total", "reason": "unknown_client"}
+        refused = {
+            "__name__": "otelcol_extension_tenants_refused_total",
+            "reason": "unknown_client",
+        }
         yield {**counter, "labels": {**labels, **refused}, "chance": 0.0}

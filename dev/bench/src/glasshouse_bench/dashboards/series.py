@@ -10,9 +10,10 @@ that count for this series (a bucket has those up to its bound); `value` of a ga
 in a sum; `seed`, the same for all series of one histogram; `changing`, the label that has another
 value after each start; `last_ms`, how long before the end it begins, if not with the data.
 
-Where the same events are spread over several processes: `parts`, how many there are, and `part`, which
-of them this is, from 0; `scale`, of the values of a gauge; `first`, what a counter begins with;
-`reset_ms`, how long before the end it begins anew at 0; `stop_ms`, how long before the end it is last seen.
+Where the same events are spread over several processes: `parts`, how many there are, and `part`,
+which of them this is, from 0; `scale`, of the values of a gauge; `first`, what a counter begins
+with; `reset_ms`, how long before the end it begins anew at 0; `stop_ms`, how long before the end it
+is last seen.
 
 Samples of counters that are recorded for dashboards begin two days before the end: over more than
 half a day no panel reads them, which `test_history.py` holds them to. They are nine of ten samples.
