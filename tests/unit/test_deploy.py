@@ -127,6 +127,38 @@ def test_an_edge_is_known_by_the_job_that_rules_and_panels_ask_for() -> None:
     assert re.fullmatch(COLLECTOR_JOBS, named["service.name"])
 
 
+def scraping(folder: Path) -> list[dict[str, Any]]:
+    """Return the jobs of each configuration of Prometheus below a folder, and of pages."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*prometheus*.yaml"))]
+    for page in sorted(folder.rglob("*.md")):
+        blocks = re.findall(
+            r"^```yaml\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
+        )
+        texts += [block for block in blocks if block.startswith("scrape_configs:")]
+    documents = [yaml.safe_load(text) for text in texts if "{{" not in text]
+    return [
+        job
+        for document in documents
+        if isinstance(document, dict)
+        for job in document.get("scrape_configs", [])
+    ]
+
+
+def test_gateways_are_scraped_under_the_job_that_rules_and_panels_ask_for() -> None:
+    found = [
+        job
+        for job in scraping(FOLDER)
+        for group in job.get("static_configs", [])
+        if any(target.startswith("gateway") for target in group["targets"])
+    ]
+    assert found
+    for job in found:
+        assert job["job_name"] == "glasshouse-gateway"
+        # Else its HTTP metrics have dots in their names.
+        assert job["metric_name_validation_scheme"] == "legacy"
+        assert job["metric_name_escaping_scheme"] == "underscores"
+
+
 def merged(below: Any, above: Any) -> Any:
     """As the Collector merges configurations: maps key by key, all else is replaced."""
     if isinstance(below, dict) and isinstance(above, dict):
