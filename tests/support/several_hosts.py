@@ -11,6 +11,7 @@ Collectors themselves holds them to that: `test_edges_in_prometheus.py`.
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -52,16 +53,44 @@ _BOTH: Final = re.compile(
 _EXPORTING: Final = re.compile(r"otelcol_exporter_|http_client_request_duration_seconds")
 _QUEUES: Final = re.compile(r"otelcol_exporter_queue_")
 _LOST: Final = re.compile(r"_failed_|_bisect_|_refused_")
-_SECOND_HOP: Final = re.compile(r"otelcol_receiver_")
+_SECOND_HOP: Final = re.compile(r"otelcol_receiver_|http_server_")
 
 
 def one_machine(found: Iterable[Series]) -> Iterator[Series]:
     """Yield what is measured on one machine, without what rules record of it."""
+    yield from _prepared(itertools.chain(found, _answered()))
+
+
+def _answered() -> Iterator[Series]:
+    """Requests that the Collector answers: under the names of a service's."""
+    name = "http_server_request_duration_seconds"
+    for part, share in ((f"{name}_count", 1.0), (f"{name}_bucket", 0.8), (f"{name}_bucket", 1.0)):
+        labels = {
+            "__name__": part,
+            "job": "collector",
+            "instance": "collector:8888",
+            "http_request_method": "POST",
+            "http_response_status_code": "200",
+            **({"le": "0.1" if share < 1 else "+Inf"} if part.endswith("_bucket") else {}),
+        }
+        yield {
+            **{"labels": labels, "kind": "counter", "interval_ms": 15_000, "seed": 7},
+            **{"chance": 0.5, "share": share},
+        }
+
+
+def _prepared(found: Iterable[Series]) -> Iterator[Series]:
     for one in found:
-        if ":" not in one["labels"]["__name__"] and "resolution" not in one["labels"]:
-            yield {
-                key: value for key, value in one.items() if key not in {"changing", "last_ms"}
-            } | ({"first": _FIRST} if one["kind"] in {"counter", "sum"} else {})
+        labels = one["labels"]
+        if ":" in labels["__name__"] or "resolution" in labels:
+            continue
+        made = {key: value for key, value in one.items() if key not in {"changing", "last_ms"}}
+        if labels.get("job") == "collector":
+            # A scrape gives it no name of a service; what an edge pushes has one.
+            made["labels"] = {key: labels[key] for key in labels if key != "service_name"}
+        if one["kind"] in {"counter", "sum"}:
+            made["first"] = _FIRST
+        yield made
 
 
 def several(found: Iterable[Series], **edge_1: int) -> Iterator[Series]:
@@ -104,7 +133,9 @@ def _of_collector(one: Series, name: str) -> Iterator[Series]:
     if name == "up":
         yield from _gateways(one, 0)
     elif _BOTH.match(name):
-        every = len(EDGES) + len(GATEWAYS) if one["kind"] == "counter" else 0
+        # Each has been up for as long.
+        is_split = one["kind"] == "counter" and "uptime" not in name
+        every = len(EDGES) + len(GATEWAYS) if is_split else 0
         yield from _edges(one, "glasshouse/self", of=every)
         yield from _gateways(one, every, before=len(EDGES))
     elif _EXPORTING.match(name):
@@ -168,7 +199,7 @@ def _part(one: Series, labels: Mapping[str, str], part: int, parts: int) -> Seri
 def _of_gateways() -> Iterator[Series]:
     """What only they report: of Kafka, where both have had each partition, and of their clients."""
     for number, gateway in enumerate(GATEWAYS):
-        labels = {"job": GATEWAY_JOB, "instance": gateway, "service_name": "otelcol-glasshouse"}
+        labels = {"job": GATEWAY_JOB, "instance": gateway}
         constant = {"kind": "constant", "interval_ms": 15_000, "seed": 1}
         counter = {
             "kind": "counter",

@@ -20,7 +20,8 @@ SPANS_ENVIRONMENT: Final = (
     '(resource.deployment.environment.name=~"$environment" || "$environment" = ".*")'
 )
 _STREAMS: Final = f'service_name=~"$service",{ENVIRONMENT}'
-_CHOSEN: Final = f"{_STREAMS},{TENANT}"
+# What an edge pushes of itself looks like a service's, and what is recorded of it has no job.
+_CHOSEN: Final = f'{_STREAMS},{TENANT},service_name!="glasshouse-edge"'
 _SPANS: Final = f'resource.service.name=~"$service" && {SPANS_ENVIRONMENT}'
 _SERVED: Final = conventions.served(_CHOSEN)
 _MADE: Final = conventions.made(_CHOSEN)
