@@ -70,8 +70,8 @@ HOPS = {
     **{("collectors", "Sent on", ref): several_hosts.GATEWAYS for ref in "ABC"},
     ("runbooks", "CollectorQueueFilling", "4"): several_hosts.EDGES,
 }
-# How many series there are; what is asked of one machine's Collector alone; shares and limits of each
-# Collector by itself. Not compared: tests of rules have those.
+# How many series there are; what is asked of one machine's Collector alone; shares and limits of
+# each Collector by itself. Not compared: tests of rules have those.
 DIFFERENT = {
     ("collectors", "Requests that failed"),
     ("collectors", "Series of services"),
