@@ -320,6 +320,9 @@ def comparable(found: Found, query: str) -> Found:
         named = dict(labels)
         if named.get("job") == "derived" or MORE & named.items():
             continue
+        # An edge looks like a service to what is recorded of all services.
+        if named.get("service_name") == several_hosts.EDGE_JOB and "instance" not in named:
+            continue
         if named.keys() & APART:
             if named.get("job") in {several_hosts.EDGE_JOB, several_hosts.GATEWAY_JOB}:
                 named["job"] = "collector"
