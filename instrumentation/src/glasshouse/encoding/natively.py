@@ -6,6 +6,7 @@ from typing import Any
 from glasshouse import native
 from glasshouse.light.spans import UNSET, LightSpan
 from glasshouse.redaction.looks import Looks, Said
+from glasshouse.redaction.matching import watched
 
 
 def encoder_of_spans(
@@ -33,6 +34,6 @@ def encoder_of_spans(
             "named": named,
             **parts,
         }
-        return module.Spans(given).encode
+        return watched(module.Spans(given).encode)
 
     return native.attempt(make)
