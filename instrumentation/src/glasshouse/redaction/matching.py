@@ -5,7 +5,7 @@ then finds it taken indefinitely, and would hang at its first log line.
 
 When the interpreter ends, a daemon thread that asks for Python's lock is ended where it stands
 (until Python 3.13, by `pthread_exit`). Where that is within C++, the whole process aborts; within
-Rust, too, which calls Python for what it leaves to it.
+Rust, too, where something of Python's runs in there, such as the collection of garbage.
 """
 
 import atexit
@@ -34,12 +34,12 @@ _LONGEST_AT_END_S: Final = 0.5
 def watched(call: Callable[..., Returned]) -> Callable[..., Returned]:
     """Return the same function of RE2 or the native part, for which both wait.
 
-    What Python does meanwhile, called from there, belongs to it.
+    A call must be short: the end of the process waits for it, but not long.
     """
 
     def run(*arguments: Any) -> Returned:
         me = get_ident()
-        # Who searches within the native part would stand back in there, and be ended.
+        # Whoever searches within such a call would stand back in there, and be ended.
         if me in _inside:
             return call(*arguments)
         _inside[me] = None
