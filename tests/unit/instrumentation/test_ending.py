@@ -47,9 +47,8 @@ redactor = Redactor.load(key=b"k" * 32)
 encoder = SpanEncoder(TelemetryRedactor(redactor, lambda _: None))
 assert encoder._native is not None
 tracer = TracerProvider().get_tracer("test", "1")
-span = spans.made(
-    tracer, "GET", SpanContext(1, 1, False, TraceFlags(1)), None, SpanKind.INTERNAL, None, None, None
-)
+context = SpanContext(1, 1, False, TraceFlags(1))
+span = spans.made(tracer, "GET", context, None, SpanKind.INTERNAL, None, None, None)
 span._start_time, span._end_time = 1, 2
 begun = threading.Event()
 def work():

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar, cast
 
 Returned = TypeVar("Returned")
 
-# Threads that are inside, and threads that fork or end the process, which alone may go on meanwhile.
+# Threads that are inside, and threads that fork or end the process: these alone go on meanwhile.
 # Single operations on them are atomic.
 _inside: Final[dict[int, None]] = {}
 _alone: Final[list[int]] = []
