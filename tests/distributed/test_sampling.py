@@ -1,4 +1,4 @@
-"""Tail sampling behind Kafka: whole traces in steady state, and what a rebalance and a kill cost."""
+"""Tail sampling behind Kafka: whole traces in steady state; what a rebalance and a kill cost."""
 
 import contextlib
 import secrets
@@ -37,7 +37,7 @@ class Traces:
 
 @contextlib.contextmanager
 def traces(*edges: Collector, pause_s: float = 0.02) -> Iterator[Traces]:
-    """Send traces until the end of the block: their spans over all edges, every second one with an error."""
+    """Send traces until the end of the block, each over all edges, every second with an error."""
     sent, stop = Traces(), threading.Event()
 
     def send() -> None:
@@ -124,8 +124,11 @@ def test_traces_are_whole_and_those_with_an_error_are_kept(estate: Estate, remar
         assert len(kept) < len(sent.others) / 2, f"{len(kept)} of {len(sent.others)}"
         assert all(whole(found, trace) for trace in kept)
         split = arrivals.split(set(sent.failed) | set(kept))
-        remark("tail sampling", f"steady: {len(sent.failed)} traces with an error, all whole, {split} split; "
-               f"{len(kept)} of {len(sent.others)} others kept")
+        remark(
+            "tail sampling",
+            f"steady: {len(sent.failed)} traces with an error, all whole, {split} split; "
+            f"{len(kept)} of {len(sent.others)} others kept",
+        )
         assert split == 0
         assert {gateway.popen.poll() for gateway in gateways.values()} == {None}
 
@@ -155,9 +158,9 @@ def test_what_a_rebalance_and_a_kill_cost_is_printed(estate: Estate, remark: Rem
         split = arrivals.split(set(sent.failed))
         remark(
             "tail sampling",
-            f"a gateway of {len(GATEWAYS)} killed and started again: of {len(sent.failed)} traces with an "
-            f"error {len(lost)} lost, {len(torn)} torn, {split} split over gateways, with a decision_wait of "
-            f"{WAIT_S} s",
+            f"a gateway of {len(GATEWAYS)} killed and started again: of {len(sent.failed)} traces "
+            f"with an error {len(lost)} lost, {len(torn)} torn, {split} split over gateways, with "
+            f"a decision_wait of {WAIT_S} s",
         )
         # What was decided before, or came when the partitions had moved, is there.
         early = [at for at in lost if at < killed - 4 * WAIT_S - 20]

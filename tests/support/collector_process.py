@@ -99,7 +99,8 @@ def place(folder: Path, config: str) -> Place:
 class Collector:
     """A running Collector. log: the file it writes to.
 
-    otlp, grpc: where to send; empty where it reads by itself. derived: where counts are exposed; empty where they are pushed.
+    otlp, grpc: where to send; empty where it reads by itself. derived: where counts are exposed;
+    empty where they are pushed.
     """
 
     otlp: str
@@ -175,9 +176,7 @@ def running(
         popen.wait()
 
 
-def ended(
-    program: Path, at: Place, *configs: str, sink: str, **variables: str
-) -> tuple[int, str]:
+def ended(program: Path, at: Place, *configs: str, sink: str, **variables: str) -> tuple[int, str]:
     """Run a Collector that does not start; return its exit code, and what it says."""
     ended = subprocess.run(
         _command(program, at=at, configs=configs),
