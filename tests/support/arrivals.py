@@ -21,8 +21,8 @@ class Arrivals:
         self.by_gateway: collections.Counter[str] = collections.Counter()
         # Of each trace the gateways that its spans came by.
         self.gateways_of: dict[str, set[str]] = collections.defaultdict(set)
-        # The highest value of a sum of events, by tenant, instance and state.
-        self.counts: dict[tuple[str, str, str], float] = {}
+        # Of each sum of events when it began, and its highest value: by tenant, instance and state.
+        self.counts: dict[tuple[str, str, str], tuple[int, float]] = {}
 
     def ids(self) -> known.Ids:
         """Each id that has come so far, with how often."""
@@ -40,14 +40,12 @@ class Arrivals:
     def events(self, edge: str) -> float:
         """What an edge says it has counted: payments that were created."""
         self.ids()
-        return max(
-            (
-                n
-                for (_, instance, state), n in self.counts.items()
-                if (instance, state) == (edge, "created")
-            ),
-            default=0.0,
-        )
+        found = [
+            one
+            for (_, instance, state), one in self.counts.items()
+            if (instance, state) == (edge, "created")
+        ]
+        return max(found, default=(0, 0.0))[1]
 
     def _take(self, request: Request) -> None:
         gateway, _, signal = request.path.strip("/").split("/")
@@ -89,7 +87,8 @@ class Arrivals:
                         for point in metric.sum.data_points:
                             key = (tenant, instance, _attributes(point).get("state", ""))
                             value = point.as_double or float(point.as_int)
-                            self.counts[key] = max(value, self.counts.get(key, 0.0))
+                            now = (point.start_time_unix_nano, value)
+                            self.counts[key] = max(now, self.counts.get(key, now))
 
 
 def _attributes(item: Any) -> dict[str, str]:

@@ -113,7 +113,7 @@ def until_whole(known: Known, arrived: Arrived, deadline_s: float = 2 * PATIENCE
 def load(targets: Mapping[str, Target], *, pause_s: float = 0.02) -> Iterator[Known]:
     """Send to each edge from a thread of its own until the end of the block.
 
-    pause_s: between two batches. A batch without an answer is sent again, as an SDK does, also after
+    pause_s: between two batches. A batch without an answer is sent again, as by an SDK, also after
     the end of the block: what is left is what was acknowledged.
     """
     known = Known(run=secrets.token_hex(4))
