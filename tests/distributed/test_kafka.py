@@ -125,7 +125,7 @@ def test_a_broker_is_killed_with_its_disk(estate: Estate, proof: Proof) -> None:
         proof.holds(load)
 
 
-def test_an_edge_is_killed_with_a_backlog_while_the_brokers_are_away(
+def test_an_edge_is_killed_with_a_backlog_while_no_broker_is_there(
     estate: Estate, proof: Proof
 ) -> None:
     with estate.gateways_running(), contextlib.ExitStack() as edges:

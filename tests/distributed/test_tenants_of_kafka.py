@@ -202,7 +202,7 @@ def test_topics_of_no_tenant_are_refused_in_one_line(
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
 
 
-def test_brokers_that_are_away_at_the_start_are_waited_for(estate: Estate) -> None:
+def test_brokers_that_are_missing_at_the_start_are_waited_for(estate: Estate) -> None:
     for broker in BROKERS:
         estate.kafka.kill(broker)
     bodies = some(3)

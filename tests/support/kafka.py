@@ -162,7 +162,7 @@ class Cluster:
         """Run start.sh of a broker that does not run, without one of its files."""
         name = BROKERS[0]
         path = self._folder / name / secret
-        away = path.rename(path.with_suffix(".away"))
+        hidden = path.rename(path.with_suffix(".hidden"))
         try:
             return subprocess.run(
                 ["bash", str(self._folder / name / "start.sh")],
@@ -173,7 +173,7 @@ class Cluster:
                 check=False,
             )
         finally:
-            away.rename(path)
+            hidden.rename(path)
 
     def _admin(self) -> Path:
         """The folder of whoever looks after the brokers."""
