@@ -89,7 +89,7 @@ def configuration(
     ``ports`` are the free ones, by those of the deployed configuration.
     """
     text = (root / "collector" / "config.yaml").read_text(encoding="utf-8")
-    document = _adapted(yaml.safe_load(text), root, work, ports)
+    document = adapted(yaml.safe_load(text), root, work, ports)
     # One sender stands for many here: it is not held to what a single one may send.
     document["processors"]["admission"]["services"] |= {
         "records_per_second": 0,
@@ -103,14 +103,18 @@ def configuration(
     return document
 
 
-def _adapted(value: Any, root: Path, work: Path, ports: Mapping[str, int]) -> Any:
+def adapted(value: Any, root: Path, work: Path, ports: Mapping[str, int]) -> Any:
+    """Return a part of a configuration with addresses and paths of a bench's own.
+
+    ``ports`` are the free ones, by those of the deployed configuration.
+    """
     match value:
         case {"host": "0.0.0.0", "port": port, **others}:  # noqa: S104  # what is replaced
             return {**others, "host": "127.0.0.1", "port": ports[str(port)]}
         case dict():
-            return {key: _adapted(item, root, work, ports) for key, item in value.items()}
+            return {key: adapted(item, root, work, ports) for key, item in value.items()}
         case list():
-            return [_adapted(item, root, work, ports) for item in value]
+            return [adapted(item, root, work, ports) for item in value]
         case str() if listener := _LISTENER.match(value):
             return f"127.0.0.1:{ports[listener[1]]}"
         case str():

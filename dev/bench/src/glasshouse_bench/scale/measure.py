@@ -1,0 +1,108 @@
+"""The points of each part, and the lines through them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from glasshouse_bench.scale import fit, point
+from glasshouse_bench.scale.plan import SIGNALS, Plan, Step
+from glasshouse_bench.scale.point import Point, Target
+from glasshouse_bench.scale.traffic import Samples
+
+Key = tuple[str, str, int]
+IDLE: Key = ("idle", "", 0)
+_WARM_REQUESTS = 6
+
+
+def points(
+    target: Target, steps: Sequence[Step], plan: Plan, say: Callable[[str], None]
+) -> dict[Key, Point]:
+    """Measure each step at a running part, after it without a load."""
+    for signal in dict.fromkeys(one.signal for one in steps):
+        first = next(one for one in steps if one.signal == signal)
+        point.once(target, first.requests, _WARM_REQUESTS)
+    found = {IDLE: point.idle(target, plan.seconds)}
+    for step in steps:
+        if isinstance(step.requests, Samples):
+            # Series that are not there yet are made outside of what is measured.
+            point.once(target, step.requests, step.requests.turn)
+        one = point.at_rate(target, step.requests, step.rate, plan.seconds)
+        found[step.dimension, step.signal, step.amount] = one
+        reached = "" if one.rate >= step.rate * 0.9 else f", of which {one.rate:,.0f} were reached"
+        say(f"{step.signal}: {step.amount:,} of {step.dimension} at {step.rate:,}/s{reached}")
+    return found
+
+
+def part(
+    name: str,
+    rounds: Sequence[Mapping[Key, Point]],
+    *,
+    processes: int = 1,
+    copies: int = 1,
+    before: str | None = None,
+    stored: Mapping[str, float] | None = None,
+    labels: str = "series",
+) -> dict[str, Any]:
+    """Return what a result says of a part.
+
+    before: the part whose wire leads here; none for the one that records are sent to. stored: bytes
+    a record on disk, by signal. labels: what was varied with them, "series" or "values".
+    """
+    keys = list(rounds[0])
+    signals = dict.fromkeys(signal for _, signal, _ in keys if signal)
+    found: dict[str, Any] = {
+        "origin": "measured",
+        "processes": processes,
+        "copies": copies,
+        "idle": {
+            "cpu_us": round(_median(rounds, IDLE, name, "cpu_us") / processes, 1),
+            "memory_mib": round(_median(rounds, IDLE, name, "memory_mib") / processes, 1),
+        },
+        "signals": {},
+    }
+    for signal in signals:
+        rates = [key for key in keys if key[:2] == ("rate", signal)]
+        if not rates:
+            continue
+        top = rates[-1]
+        received = [
+            one[top].received if before is None else one[top].sent[before] for one in rounds
+        ]
+        sent = [one[top].sent.get(name, 0.0) for one in rounds]
+        found["signals"][SIGNALS[signal]] = {
+            "cpu_us": _line(rounds, name, "cpu_us", [IDLE, *rates]),
+            # Without the idle one: what other signals left in memory is still there.
+            "memory_mib": _line(rounds, name, "memory_mib", rates),
+            "received_bytes": round(statistics.median(received), 1),
+            "sent_bytes": round(statistics.median(sent), 1),
+            "stored_bytes": round((stored or {}).get(SIGNALS[signal], 0.0), 2),
+        }
+    for dimension, called in (("services", "services"), ("labels", labels)):
+        varied = [key for key in keys if key[0] == dimension]
+        if varied:
+            found[called] = {
+                "signal": SIGNALS[varied[0][1]],
+                "rate": round(statistics.median(one[varied[0]].rate for one in rounds)),
+                "cpu_us": _by_amount(rounds, name, "cpu_us", varied),
+                "memory_mib": _by_amount(rounds, name, "memory_mib", varied),
+            }
+    return found
+
+
+def _line(
+    rounds: Sequence[Mapping[Key, Point]], name: str, what: str, keys: Sequence[Key]
+) -> dict[str, Any]:
+    each = [[(one[key].rate, getattr(one[key], what)[name]) for key in keys] for one in rounds]
+    return fit.line(fit.medians(each))
+
+
+def _by_amount(
+    rounds: Sequence[Mapping[Key, Point]], name: str, what: str, keys: Sequence[Key]
+) -> dict[str, Any]:
+    return fit.line({key[2]: _median(rounds, key, name, what) for key in keys})
+
+
+def _median(rounds: Sequence[Mapping[Key, Point]], key: Key, name: str, what: str) -> float:
+    return statistics.median(getattr(one[key], what)[name] for one in rounds)
