@@ -1,4 +1,4 @@
-"""`glasshouse size`: its arithmetic by hand, with figures of its own; its options; what it prints."""
+"""`glasshouse size`: its arithmetic by hand, with figures of its own; options; what it prints."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.size import factors, quantities, shapes
 from glasshouse_cli.size.factors import Factors
 from support import sizing
-from support.sizing import GB, MIB
+from support.sizing import MIB
 
 DAY_S = 86400
 
@@ -46,7 +46,7 @@ def test_the_arithmetic_of_one_machine(path: Path) -> None:
     """Each figure by hand, of the figures in `support.sizing`."""
     found = sized(
         path,
-        *("--logs", "10000", "--spans", "5000", "--metrics", "1000", "--retention", "10d"),
+        *("--logs", "10000", "--spans", "5000", "--metrics", "1000", "--retention", "1d"),
         *("--services", "20", "--series", "6000"),
     )
     assert found["shape"]["key"] == "one"
@@ -54,12 +54,12 @@ def test_the_arithmetic_of_one_machine(path: Path) -> None:
     parts = by_part(found)
     assert list(parts) == ["edge", "loki", "tempo", "prometheus"]
     edge = parts["edge"]
-    # 10,000 × 20 µs + 5,000 × 40 µs + 1,000 × 10 µs + 20 × 100 µs + 6,000 × 1 µs = 0.418 cores; a process
-    # may use half a core, of which it needs 0.01 for itself: 0.418 / 0.49, so one. 0.428 with its own.
+    # 10,000 of 20 µs, 5,000 of 40 µs, 1,000 of 10 µs, 20 of 100 µs, 6,000 of 1 µs: 0.418 cores. A
+    # process may use half a core, of which it needs 0.01 for itself: 0.418 / 0.49, so one.
     assert edge["processes"] == 1
     assert edge["used_cores"] == pytest.approx(0.428)
     assert edge["cores"] == 0.9  # 0.856, rounded up
-    # 16,000 × 0.001 + 20 × 0.5 + 6,000 × 0.001 + 50 = 82 MiB, of which 70 % may be in use.
+    # 16,000 of 0.001, 20 of 0.5, 6,000 of 0.001 and 50 are 82 MiB; 70 % may be in use.
     assert edge["memory_bytes"] == pytest.approx(82 * MIB / 0.7, abs=1)
     # Three queues of 100 MiB and 20 MiB of dead letters; 80 % of the disk may be in use.
     assert edge["disk_bytes"] == pytest.approx(320 * MIB / 0.8, abs=1)
@@ -67,12 +67,12 @@ def test_the_arithmetic_of_one_machine(path: Path) -> None:
     assert edge["sent_bits_per_second"] == 16_000 * 100 * 8
     loki = parts["loki"]
     assert loki["used_cores"] == pytest.approx(0.1 + 0.001 + 0.01)
-    # 10 + 20 × 0.2 + 50 MiB, and 20 streams of 2 MiB each.
+    # 10 + 20 times 0.2 + 50 MiB, and 20 streams of 2 MiB each.
     assert loki["memory_bytes"] == pytest.approx((64 + 40) * MIB / 0.7, abs=1)
-    assert loki["disk_bytes"] == pytest.approx(10_000 * 200 * 10 * DAY_S / 0.8)
+    assert loki["disk_bytes"] == pytest.approx(10_000 * 200 * DAY_S / 0.8)
     tempo, prometheus = parts["tempo"], parts["prometheus"]
     assert tempo["used_cores"] == pytest.approx(0.085)
-    assert tempo["disk_bytes"] == pytest.approx(5_000 * 250 * 10 * DAY_S / 0.8)
+    assert tempo["disk_bytes"] == pytest.approx(5_000 * 250 * DAY_S / 0.8)
     assert prometheus["used_cores"] == pytest.approx(0.004 + 0.012 + 0.01)
     assert prometheus["memory_bytes"] == pytest.approx((1 + 24 + 50) * MIB / 0.7, abs=1)
     total = found["total"]
@@ -96,7 +96,8 @@ def test_the_arithmetic_of_distributed_backends(path: Path) -> None:
     assert parts["edge"]["processes"] == 8
     assert parts["edge"]["used_cores"] == pytest.approx(3.81 + 8 * 0.01)
     kafka = parts["kafka"]
-    # Spans twice, as Tempo hands them on by Kafka: 190,000 × 5 µs = 0.95 by 0.49: two; three is the least.
+    # Spans twice, as Tempo hands them on by Kafka: 190,000 of 5 µs = 0.95 by 0.49: two; three is
+    # the least.
     assert kafka["processes"] == 3
     assert kafka["used_cores"] == pytest.approx(0.95 + 0.03)
     assert kafka["disk_bytes"] == pytest.approx(190_000 * 300 * DAY_S / 2 / 0.8)
@@ -106,15 +107,15 @@ def test_the_arithmetic_of_distributed_backends(path: Path) -> None:
     assert gateway["memory_bytes"] == pytest.approx((150 + 4 * 100 * 0.1 + 200) * MIB / 0.7, abs=1)
     assert gateway["disk_bytes"] == 0
     loki = parts["loki"]
-    # Three copies of the work of one: 3 × (1 + 0.005) = 3.015 by 0.49: 6.2.
+    # Three copies of the work of one: 3 times (1 + 0.005) = 3.015 by 0.49: 6.2.
     assert loki["processes"] == 7
     assert loki["used_cores"] == pytest.approx(3.015 + 0.07)
     assert loki["disk_bytes"] == pytest.approx(3 * 100_000 * 200 * 7 * DAY_S / 0.8)
-    # 3 × (100 + 20) + 7 × 50 MiB, and 100 streams of 2 MiB in three.
+    # 3 times (100 + 20) + 7 times 50 MiB, and 100 streams of 2 MiB in three.
     assert loki["memory_bytes"] == pytest.approx((360 + 350 + 600) * MIB / 0.7, abs=1)
     tempo = parts["tempo"]
-    # Distributor, block-builder and two live-stores take each span: 4 × 0.6 = 2.4 by 0.49: five; eight
-    # is the least.
+    # Distributor, block-builder and two live-stores take each span: 4 times 0.6 = 2.4 by 0.49:
+    # five; eight is the least.
     assert tempo["processes"] == 8
     assert tempo["used_cores"] == pytest.approx(2.4 + 0.08)
     assert tempo["disk_bytes"] == pytest.approx(40_000 * 250 * 7 * DAY_S / 0.8)
@@ -122,6 +123,19 @@ def test_the_arithmetic_of_distributed_backends(path: Path) -> None:
     prometheus = parts["prometheus"]
     assert prometheus["used_cores"] == pytest.approx(2 * (0.04 + 0.2) + 0.02)
     assert prometheus["disk_bytes"] == pytest.approx(2 * 10_000 * 2 * 7 * DAY_S / 0.8)
+
+
+def test_what_any_load_takes_counts_for_each_process(tmp_path: Path) -> None:
+    path = tmp_path / "factors.json"
+    # 0.05 cores without a record of it, of which 0.01 are there without a load.
+    path.write_text(_with("parts.edge.signals.logs.cpu_us.intercept", 50_000), encoding="utf-8")
+    two = by_part(sized(path, "--logs", "10k", "--hosts", "2", "--series", "0"))["edge"]
+    assert two["used_cores"] == pytest.approx(10_000 * 20e-6 + 10 * 100e-6 + 2 * 0.05)
+    # 40,000 of 20 µs: 0.8 by 0.45, so two.
+    many = by_part(sized(path, "--logs", "40k", "--series", "0"))["edge"]
+    assert many["processes"] == 2
+    spans = by_part(sized(path, "--spans", "1k", "--series", "0"))["edge"]
+    assert spans["used_cores"] == pytest.approx(1_000 * 40e-6 + 10 * 100e-6 + 0.01)
 
 
 def test_a_measured_cluster_takes_the_place_of_multiplied_processes(tmp_path: Path) -> None:
@@ -159,7 +173,7 @@ def test_a_measured_cluster_takes_the_place_of_multiplied_processes(tmp_path: Pa
         (
             ("--logs", "10k", "--retention", "1y"),
             "c",
-            "one machine: 78,841 GB of disk are wanted on one machine, which has 2,000",
+            "one machine: 78,840 GB of disk are wanted on one machine, which has 16,000",
         ),
         (
             ("--logs", "1k", "--machine-cores", "0.3"),
@@ -367,11 +381,17 @@ def test_more_never_needs_less(path: Path, grows: str, which: str) -> None:
         (("--logs=-5",), "--logs '-5': write records a second, such as 20000, 20k or 1.5M"),
         (("--logs", "nan"), "--logs 'nan': write records a second, such as 20000, 20k or 1.5M"),
         (("--spans", "2000M"), "--spans '2000M': at most 1,000,000,000 a second"),
-        (("--metrics", "1e5"), "--metrics '1e5': write records a second, such as 20000, 20k or 1.5M"),
+        (
+            ("--metrics", "1e5"),
+            "--metrics '1e5': write records a second, such as",
+        ),
         (("--retention", "14"), "--retention '14': write a number and h, d, w or y, such as 14d"),
         (("--retention", "0d"), "--retention '0d': write a number and h, d, w or y, such as 14d"),
         (("--retention", "2m"), "--retention '2m': write a number and h, d, w or y, such as 14d"),
-        (("--retention", "14 d"), "--retention '14 d': write a number and h, d, w or y, such as 14d"),
+        (
+            ("--retention", "14 d"),
+            "--retention '14 d': write a number and h, d, w or y",
+        ),
         (("--retention", "٣d"), "--retention '٣d': write a number and h, d, w or y, such as 14d"),
         (("--retention", "11y"), "--retention '11y': at most 10y"),
         (("--kafka-retention", "x"), "--kafka-retention 'x': write a number and h, d, w or y"),
@@ -386,7 +406,10 @@ def test_more_never_needs_less(path: Path, grows: str, which: str) -> None:
         (("--machine-cores", "4k"), "--machine-cores '4k': write a number of cores above 0"),
         (("--machine-memory", "32"), "--machine-memory '32': write an amount with its unit"),
         (("--machine-disk", "0TB"), "--machine-disk '0TB': write an amount with its unit"),
-        (("--replicas", "3"), "--replicas '3': write kafka=3 and so on, with commas; the names are"),
+        (
+            ("--replicas", "3"),
+            "--replicas '3': write kafka=3 and so on, with commas; the",
+        ),
         (("--replicas", "mimir=3"), "--replicas 'mimir=3': write kafka=3 and so on"),
         (("--replicas", "loki=3,loki=1"), "--replicas 'loki=3,loki=1': loki stands there twice"),
         (("--replicas", "loki=2"), "--replicas loki=2: two cannot lose one"),
@@ -506,13 +529,15 @@ def test_people_see_a_table_with_what_each_figure_rests_on(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["size", "--factors", str(path), "--logs", "20k", "--hosts", "2"])
+        cli.main(
+            ["size", "--factors", str(path), "--logs", "20k", "--hosts", "2", "--retention", "1d"]
+        )
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "shape: several hosts, one gateway (deploy/README.md)"
     assert lines[1] == "  not enough: one machine: services run on 2 hosts"
     words = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
-    # 20,000 × 20 µs + 10 × 100 µs + 2 × 0.01 = 0.421 cores, twice that to be half busy.
+    # 20,000 times 20 µs + 10 times 100 µs + 2 times 0.01 = 0.421 cores, twice that to be half busy.
     assert words["edge"][:2] == ["2", "0.9"]
     assert any(
         line.startswith("  edge: extrapolated: 10,000 logs/s in one process, measured to 5,000")

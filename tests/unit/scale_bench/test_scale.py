@@ -58,11 +58,10 @@ def test_logs_come_from_as_many_services_and_none_is_a_repetition() -> None:
     assert Counter(name for one in sent for name in services_of(one.resource_logs)) == {
         f"service-{number}": 2 for number in range(10)
     }
-    records = [
-        record for one in sent for record in one.resource_logs[0].scope_logs[0].log_records
-    ]
+    records = [record for one in sent for record in one.resource_logs[0].scope_logs[0].log_records]
     assert len(records) == 800
     assert len({record.time_unix_nano for record in records}) == 800
+    assert set(Counter(one.trace_id for one in records).values()) == {traffic.OF_A_TRACE}
     events = [record for record in records if record.event_name]
     ids = [one.value.string_value for e in events for one in e.attributes if "uid" in one.key]
     assert len(ids) == len(set(ids)) == 20
@@ -93,7 +92,7 @@ def test_spans_are_in_traces() -> None:
         for group in ExportTraceServiceRequest.FromString(requests.request()).resource_spans
         for span in group.scope_spans[0].spans
     ]
-    assert set(Counter(span.trace_id for span in spans).values()) == {traffic.SPANS_OF_A_TRACE}
+    assert set(Counter(span.trace_id for span in spans).values()) == {traffic.OF_A_TRACE}
     assert len({span.span_id for span in spans}) == 100
     assert sum(not span.parent_span_id for span in spans) == 20
     parents = {span.parent_span_id for span in spans} - {b""}
@@ -126,7 +125,8 @@ def test_a_request_has_as_many_records_as_it_says(signal: str) -> None:
     requests = traffic.of(signal, 30)
     text = str(kinds[signal].FromString(requests.request()))
     marks = {"logs": "log_records {", "traces": "spans {", "metrics": "data_points {"}
-    inner = text.count(marks[signal]) - text.count("scope_" + marks[signal])
+    outer = text.count(f"scope_{marks[signal]}") + text.count(f"resource_{marks[signal]}")
+    inner = text.count(marks[signal]) - outer
     assert inner == requests.batch == 30
 
 
@@ -154,6 +154,11 @@ def test_what_bends_has_a_distance_and_an_end() -> None:
     assert line["residual"] > 0.05
     assert (line["linear_to"], line["is_linear"]) == (3000, False)
     assert fit.line({1: 0.0, 2: 0.0, 3: 0.0})["residual"] == 0
+
+
+def test_noise_about_a_flat_line_is_no_end_of_it() -> None:
+    assert fit.line({1000: 39.7, 5000: 36.3, 20_000: 39.2})["is_linear"]
+    assert not fit.line({1000: 39.7, 5000: 36.3, 20_000: 59.2})["is_linear"]
 
 
 def test_the_median_of_rounds_counts() -> None:
@@ -230,7 +235,8 @@ def test_a_part_is_what_a_plan_can_be_made_of() -> None:
     assert edge["idle"] == {"cpu_us": 5000, "memory_mib": 60}
     logs = edge["signals"]["logs"]
     assert logs["cpu_us"]["slope"] == pytest.approx(20)
-    assert [one["at"] for one in logs["cpu_us"]["points"]] == [0, 1000, 3000, 9000]
+    assert [one["at"] for one in logs["cpu_us"]["points"]] == [1000, 3000, 9000]
+    assert logs["cpu_us"]["intercept"] == pytest.approx(5000)
     assert logs["memory_mib"]["slope"] == pytest.approx(0.001)
     assert (logs["received_bytes"], logs["sent_bytes"], logs["stored_bytes"]) == (500, 120, 1.5)
     assert edge["services"]["cpu_us"]["slope"] == pytest.approx(70)
@@ -254,8 +260,9 @@ def test_three_processes_idle_thrice_as_much_as_one() -> None:
 def test_limits_are_those_of_the_configurations() -> None:
     found = limits.configured(ROOT)
     one = yaml.safe_load((ROOT / "collector" / "config.yaml").read_text(encoding="utf-8"))
-    assert found["service_records_per_second"] == (
-        one["processors"]["admission"]["services"]["records_per_second"]
+    assert (
+        found["service_records_per_second"]
+        == (one["processors"]["admission"]["services"]["records_per_second"])
     )
     assert found["queues"] == 3
     assert found["queue_bytes"] == 512 * MIB

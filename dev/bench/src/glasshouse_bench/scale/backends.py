@@ -85,9 +85,7 @@ def tempo(root: Path, program: Path, work: Path, sink: str) -> Plan:
 def prometheus(root: Path, program: Path, work: Path, sink: str) -> Plan:
     """Prepare Prometheus as docker-compose.yml starts it, without scrapes and rules."""
     del sink
-    given = yaml.safe_load(
-        (root / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
-    )
+    given = yaml.safe_load((root / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
     document = {name: given[name] for name in ("otlp", "storage")}
     compose = yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))
     # Those that change what it does with a sample.

@@ -37,7 +37,7 @@ _OTLP, _HEALTH, _METRICS = "4318", "13133", "8888"
 
 
 def merged(document: Any, addition: Any) -> Any:
-    """Return a configuration with another laid over it, as the Collector does: lists are replaced."""
+    """Return a configuration with another laid over it, as the Collector does: no lists joined."""
     if not isinstance(document, dict) or not isinstance(addition, dict):
         return addition
     return {**document, **{key: merged(document.get(key), addition[key]) for key in addition}}

@@ -165,5 +165,3 @@ def scale_page() -> None:
     except OSError as error:
         raise StackError(f"{error.filename} cannot be written: {error.strerror}") from None
     Terminal().say(f"written: {page.PAGE}, from {used.relative_to(root)}")
-
-

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glasshouse_bench.pipeline import linear
+from glasshouse_bench.pipeline.linear import STEEPER
+
+# Of the greatest value: what two measurements of the same differ by.
+NOISE = 0.1
 
 
 def line(points: Mapping[float, float]) -> dict[str, Any]:
     """Return the line through values by what was varied.
 
-    residual: the greatest distance of a point from it, as a share of the greatest value. linear_to: as
-    `pipeline.linear` has it: the last point before a step that is steeper than those before it.
+    residual: the greatest distance of a point from it, as a share of the greatest value.
+    linear_to: the last point before one that lies above what the way to it makes of it: by
+    ``STEEPER`` times the rise, and by more than ``NOISE``; the last of all if none does.
     """
-    ordered = {at: points[at] for at in sorted(points)}
-    at, values = list(ordered), list(ordered.values())
-    fitted = statistics.linear_regression(at, values)
-    far = max(abs(fitted.slope * x + fitted.intercept - y) for x, y in ordered.items())
-    most = max(map(abs, values))
-    # The judgement is of whole numbers of what was varied.
-    judged = linear.judged({round(x): y for x, y in ordered.items()}, per=1)
+    ordered = [(at, points[at]) for at in sorted(points)]
+    fitted = statistics.linear_regression(*zip(*ordered, strict=True))
+    far = max(abs(fitted.slope * at + fitted.intercept - value) for at, value in ordered)
+    most = max(abs(value) for _, value in ordered)
+    end = _end(ordered, most)
     return {
-        "points": [{"at": round(x, 1), "value": round(y, 4)} for x, y in ordered.items()],
+        "points": [{"at": round(at, 1), "value": round(value, 4)} for at, value in ordered],
         "slope": fitted.slope,
         "intercept": round(fitted.intercept, 4),
         "residual": round(far / most, 4) if most else 0.0,
-        "linear_to": judged["linear_to"],
-        "is_linear": judged["is_linear"],
+        "linear_to": round(ordered[-1][0] if end is None else end, 1),
+        "is_linear": end is None,
     }
+
+
+def _end(ordered: Sequence[tuple[float, float]], most: float) -> float | None:
+    first_at, first = ordered[0]
+    for (at, value), (next_at, following) in itertools.pairwise(ordered[1:]):
+        rise = max(0.0, (value - first) / (at - first_at))
+        expected = value + STEEPER * rise * (next_at - at)
+        if following > expected + NOISE * most:
+            return at
+    return None
 
 
 def medians(rounds: Sequence[Sequence[tuple[float, float]]]) -> dict[float, float]:

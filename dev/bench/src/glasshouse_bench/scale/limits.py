@@ -60,9 +60,7 @@ def of_loki(url: str) -> dict[str, float]:
     """Return how much of a stream a running Loki holds in memory at most, and how long."""
     text = httpx.get(f"{url}/config", timeout=30, trust_env=False).raise_for_status().text
     ingester = yaml.safe_load(text)["ingester"]
-    return {
-        name: sum(_number(ingester[key]) for key in keys) for name, keys in _OF_LOKI.items()
-    }
+    return {name: sum(_number(ingester[key]) for key in keys) for name, keys in _OF_LOKI.items()}
 
 
 def _number(value: Any) -> float:

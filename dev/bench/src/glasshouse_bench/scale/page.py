@@ -1,4 +1,4 @@
-"""What deploy/README.md says of sizes, between its markers, made by the code of `glasshouse size`."""
+"""What deploy/README.md says of sizes, between markers, by the code of `glasshouse size`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def bounds(found: Factors) -> Bounds:
         process_cores=found.process_cores,
         machine_cores=8,
         machine_memory=32 * 2**30,
-        machine_disk=2e12,
+        machine_disk=16e12,
         kafka_retention_s=_DAY_S,
         copies=COPIES,
     )
@@ -146,15 +146,16 @@ def _doubt(document: Document) -> str:
     if busy <= 1.0:
         return ""
     return (
-        f"**Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} cores. "
-        "CPU time is up to twice what it is on a quiet one: measure again there.**\n\n"
+        f"**Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
+        "cores. CPU time is up to twice what it is on a quiet one: measure again there.**\n\n"
     )
 
 
 def _where(document: Document) -> str:
     settings = document["settings"]
     more = [
-        f"Rounds: {settings['rounds']}, {settings['seconds']:g} s at each point; the median counts.",
+        f"Rounds: {settings['rounds']}, of which the median counts; {settings['seconds']:g} s at "
+        "each point.",
         "Parts: "
         + ", ".join(
             f"{name} {part.get('measured', 'unknown')}"

@@ -68,14 +68,12 @@ def of_backend(plan: Plan, name: str) -> list[Step]:
     def batch(rate: int) -> int:
         return max(1, min(_MOST_OF_A_GATEWAY, rate // _FLUSHES_A_SECOND))
 
-    steps = [_step("rate", signal, rate, rate, batch(rate)) for rate in plan.rates]
-    for services in plan.services:
-        steps.append(
-            _step("services", signal, services, plan.at, batch(plan.at), services=services)
-        )
-    for labels in plan.labels:
-        steps.append(_step("labels", signal, labels, plan.at, batch(plan.at), labels=labels))
-    return steps
+    at = {"rate": plan.at, "batch": batch(plan.at)}
+    return [
+        *(_step("rate", signal, rate, rate, batch(rate)) for rate in plan.rates),
+        *(_step("services", signal, one, **at, services=one) for one in plan.services),
+        *(_step("labels", signal, one, **at, labels=one) for one in plan.labels),
+    ]
 
 
 def _step(
@@ -91,9 +89,7 @@ def _step(
     requests = traffic.of(
         signal, batch, services, in_request=services if batch > services else 1, labels=labels
     )
-    return Step(
-        dimension=dimension, signal=signal, amount=amount, rate=rate, requests=requests
-    )
+    return Step(dimension=dimension, signal=signal, amount=amount, rate=rate, requests=requests)
 
 
 def _batch(rate: int, exports_a_second: int) -> int:

@@ -19,8 +19,8 @@ _MIB = 2**20
 class Target:
     """What is measured, while it runs.
 
-    otlp: where records are sent. processes: whose time and memory count, by part. wires: those between
-    parts, by who sends on them. drained: returns when all that was sent has gone through.
+    otlp: where records are sent. processes: whose time and memory count, by part. wires: those
+    between parts, by who sends on them. drained: returns when all that was sent has gone through.
     """
 
     otlp: str
@@ -107,8 +107,7 @@ def _point(
 
 def _cpu(target: Target) -> dict[str, float]:
     return {
-        name: sum(cpu.used_ns(pid) for pid in pids) / 1e9
-        for name, pids in target.processes.items()
+        name: sum(cpu.used_ns(pid) for pid in pids) / 1e9 for name, pids in target.processes.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Records of many services, each request with times and ids of its own, so that none is a repetition."""
+"""Records of many services, each request with times and ids of its own: none is a repetition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from glasshouse_bench import sized
 from glasshouse_bench.traffic import Traffic
 
-SPANS_OF_A_TRACE = 5
+# As many spans, or log records, have one trace id.
+OF_A_TRACE = 5
 # Of one metric: less than admission lets through of one.
 SERIES_OF_A_METRIC = 200
 VALUE = "app.value"
@@ -38,11 +39,13 @@ class Requests(Protocol):
     def request(self) -> bytes: ...
 
 
-def of(signal: str, batch: int, services: int = 1, *, in_request: int = 1, labels: int = 0) -> Requests:
+def of(
+    signal: str, batch: int, services: int = 1, *, in_request: int = 1, labels: int = 0
+) -> Requests:
     """Return requests of a signal.
 
-    services: by how many resources records come, of which ``in_request`` are in one request. labels: how
-    many series samples belong to, or how many values an attribute of logs and spans has.
+    services: of how many resources records are, of which ``in_request`` are in one request.
+    labels: how many series samples belong to, or how many values an attribute has.
     """
     in_request = max(1, min(in_request, services, batch))
     match signal:
@@ -90,7 +93,6 @@ class _Logs:
     def __init__(self, batch: int, services: int, in_request: int, values: int) -> None:
         self.batch = batch
         bodies = itertools.cycle(sized.logs(max(batch, sized.EVENT_EVERY), 0, 0))
-        value = itertools.count()
         made: list[ExportLogsServiceRequest] = []
         for _ in range(_turns(services, in_request)):
             for group in _groups(services, in_request):
@@ -104,17 +106,22 @@ class _Logs:
                     scope.scope.name = "backend.payments"
                     scope.log_records.extend(records[place::in_request])
                 made.append(request)
-        self._values, self._value = values, value
+        self._random = random.Random(_SEED)  # noqa: S311  # repeatable, not secret
+        self._values, self._value = values, itertools.count()
         self._requests = itertools.cycle(made)
         self._number = itertools.count(1)
 
     def request(self) -> bytes:
-        """Return the next request; its times and events are new."""
+        """Return the next request; its times, traces and events are new."""
+        trace = b""
         request, now = next(self._requests), time.time_ns()
         for group in request.resource_logs:
-            for record in group.scope_logs[0].log_records:
+            for number, record in enumerate(group.scope_logs[0].log_records):
+                if number % OF_A_TRACE == 0:
+                    trace = self._random.randbytes(16)
                 now += 1
                 record.time_unix_nano = record.observed_time_unix_nano = now
+                record.trace_id = trace
                 if self._values:
                     _set(record.attributes, next(self._value) % self._values)
         return sized.numbered(request.SerializeToString(), next(self._number))
@@ -151,7 +158,7 @@ class _Spans:
         trace, parent, number = b"", b"", 0
         for group in request.resource_spans:
             for span in group.scope_spans[0].spans:
-                is_root = number % SPANS_OF_A_TRACE == 0
+                is_root = number % OF_A_TRACE == 0
                 if is_root:
                     trace = self._random.randbytes(16)
                 self._renew(span, trace, b"" if is_root else parent, now + number)

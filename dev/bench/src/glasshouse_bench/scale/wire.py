@@ -11,7 +11,7 @@ _CHUNK = 1 << 16
 
 
 class Wire:
-    """A relay on a port of its own. sent: bytes from those who connect, as they go over the network."""
+    """A relay on a port of its own. sent: bytes from those who connect, as the network has them."""
 
     def __init__(self, to: tuple[str, int]) -> None:
         self._to = to

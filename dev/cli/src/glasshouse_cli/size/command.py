@@ -44,11 +44,12 @@ def size(
     memory_use: Annotated[str, typer.Option(help="share of the memory that may be in use")] = "70%",
     disk_use: Annotated[str, typer.Option(help="share of the disk that may be in use")] = "80%",
     process_cores: Annotated[
-        str | None, typer.Option(help="that one process takes; else as many as it was measured with")
+        str | None,
+        typer.Option(help="that one process takes; else as many as it was measured with"),
     ] = None,
     machine_cores: Annotated[str, typer.Option(help="what one machine has")] = "8",
     machine_memory: Annotated[str, typer.Option(help="the same")] = "32GiB",
-    machine_disk: Annotated[str, typer.Option(help="the same")] = "2TB",
+    machine_disk: Annotated[str, typer.Option(help="the same")] = "16TB",
     factors_file: Annotated[
         Path | None, typer.Option("--factors", help="a result of make bench-scale; else the newest")
     ] = None,

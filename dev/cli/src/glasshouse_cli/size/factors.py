@@ -1,7 +1,7 @@
 """What a record costs at each part: the figures of a result that `make bench-scale` wrote.
 
-No figure of a cost stands in code. `factors.json` beside this file is the newest committed result, so
-that a package and an image have it, too; `make sizing` copies it.
+No figure of a cost stands in code. `factors.json` beside this file is the newest committed result,
+so that a package and an image have it, too; `make sizing` copies it.
 """
 
 from __future__ import annotations
@@ -53,11 +53,13 @@ class Line:
 class Signal:
     """What records of one kind cost a part.
 
-    cpu: core-seconds a record. memory: bytes for one more record a second. received, sent and
-    stored: bytes a record on the network and on disk.
+    cpu: core-seconds a record. fixed: cores of all processes together that any load of it takes,
+    whatever its rate. memory: bytes for one more record a second. received, sent and stored: bytes
+    a record on the network and on disk.
     """
 
     cpu: Line
+    fixed: float
     memory: Line
     received: float
     sent: float
@@ -77,8 +79,8 @@ class Part:
     """One part of the shape.
 
     processes: how many of it ran in the measurement; costs are those of all together. copies: how
-    many of each record they kept. idle_cores, idle_memory: of one process without a load, the memory
-    in bytes. origin: "measured", or where else the figures come from.
+    many of each record they kept. idle_cores, idle_memory: of one process without a load, the
+    latter in bytes. origin: "measured", or where else the figures come from.
     """
 
     name: str
@@ -96,7 +98,7 @@ class Part:
 class Factors:
     """A result. cores: of the machine that it was measured on. limits: of the configurations.
 
-    process_cores: how many a process could use. busy: whether other work ran on the machine meanwhile.
+    process_cores: how many a process could use. busy: whether other work ran meanwhile.
     """
 
     path: Path
@@ -145,7 +147,8 @@ def read(path: Path = FILE) -> Factors:
 
 def _torn(path: Path, what: str) -> StackError:
     return StackError(
-        f"{path} is no result of make bench-scale: {what}; restore it, or name another with --factors"
+        f"{path} is no result of make bench-scale: {what}; restore it, or name another with "
+        "--factors"
     )
 
 
@@ -196,7 +199,10 @@ def _part(name: str, held: Mapping[str, Any]) -> Part:
             origin=str(held["origin"]),
             idle_cores=_number(idle["cpu_us"]) * _US,
             idle_memory=_number(idle["memory_mib"]) * _MIB,
-            signals={one: _signal(value) for one, value in held["signals"].items()},
+            signals={
+                one: _signal(value, _number(idle["cpu_us"]) * int(held["processes"]))
+                for one, value in held["signals"].items()
+            },
             services=_growth(held.get("services")),
             series=_growth(held.get("series")),
         )
@@ -206,9 +212,11 @@ def _part(name: str, held: Mapping[str, Any]) -> Part:
         raise ValueError(f"parts.{name}: {error}") from None
 
 
-def _signal(held: Mapping[str, Any]) -> Signal:
+def _signal(held: Mapping[str, Any], idle_us: float) -> Signal:
+    intercept = float(held["cpu_us"]["intercept"])
     return Signal(
         cpu=_line(held["cpu_us"], _US),
+        fixed=_number(max(0.0, intercept - idle_us)) * _US,
         memory=_line(held["memory_mib"], _MIB),
         received=_number(held["received_bytes"]),
         sent=_number(held["sent_bytes"]),

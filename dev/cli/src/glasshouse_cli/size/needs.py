@@ -32,8 +32,8 @@ class Flow:
 class Basis:
     """What a figure rests on.
 
-    kind: `MEASURED`, `EXTRAPOLATED` or `NOT_MEASURED`. reasons: why it is not the first. measured_to:
-    records a second of each signal, in all processes that were measured.
+    kind: `MEASURED`, `EXTRAPOLATED` or `NOT_MEASURED`. reasons: why it is not the first.
+    measured_to: records a second of each signal, in all processes that were measured.
     """
 
     kind: str
@@ -103,23 +103,24 @@ def need(
 ) -> Need:
     """Return what a part needs.
 
-    least: of its processes. every_service: each process has records of all services, not of a share of
-    them. stored_s: how long it keeps what it stores, and stored_times: how often, of what was measured.
-    disk: bytes in a process beside that. held: bytes in memory in all, that a measurement is too short to
-    see. not_measured: why the figures stand in for others.
+    least: of its processes. every_service: each process has records of all services, not of a
+    share of them. stored_s: how long it keeps what it stores, and stored_times: how often, of what
+    was measured. disk: bytes in a process beside that. held: bytes in memory in all, which a
+    measurement is too short to see. not_measured: why the figures stand in for others.
 
     Raises:
         StackError: a process has too little to do anything.
     """
     work = _work(part, flow)
-    share = bounds.process_cores * bounds.cpu_use - part.idle_cores
+    own = _own(part, flow)
+    share = bounds.process_cores * bounds.cpu_use - own
     if share <= 0:
         raise StackError(
             f"--process-cores {bounds.process_cores:g} with --cpu-use {bounds.cpu_use:g} is too "
-            f"little: {name} takes {part.idle_cores:.3f} of a core without a load"
+            f"little: {name} takes {own:.3f} of a core whatever the rate"
         )
     processes = max(least, int(up(work / share)))
-    used = work + processes * part.idle_cores
+    used = work + processes * own
     memory = _memory(part, flow, processes, every_service=every_service)
     rates = {one: rate for one, rate in flow.rates.items() if one in part.signals}
     stored = sum(rate * part.signals[one].stored for one, rate in rates.items()) * stored_s
@@ -142,6 +143,12 @@ def _work(part: Part, flow: Flow) -> float:
     for count, growth in ((flow.services, part.services), (flow.series, part.series)):
         cores += count * growth.cpu.slope if growth else 0
     return cores * flow.times
+
+
+def _own(part: Part, flow: Flow) -> float:
+    """Return cores that each process takes, whatever the rate."""
+    fixed = sum(part.signals[one].fixed for one, rate in _of(part, flow) if rate > 0)
+    return part.idle_cores + fixed / part.processes
 
 
 def _memory(part: Part, flow: Flow, processes: int, *, every_service: bool) -> float:
@@ -174,9 +181,7 @@ def _basis(
         kind, reasons = NOT_MEASURED, [f"from {part.origin}", *reasons]
     if not_measured:
         kind, reasons = NOT_MEASURED, [not_measured, *reasons]
-    measured = {
-        one: part.signals[one].cpu.measured_to for one, rate in _of(part, flow) if rate > 0
-    }
+    measured = {one: part.signals[one].cpu.measured_to for one, rate in _of(part, flow) if rate > 0}
     return Basis(
         kind=kind,
         reasons=tuple(reasons),
@@ -190,7 +195,8 @@ def _beyond(part: Part, flow: Flow, processes: int, used: float, found: Factors)
     each = flow.times * part.processes / processes
     for one, rate in _of(part, flow):
         if rate * each > (to := part.signals[one].cpu.measured_to):
-            yield f"{rate * each:,.0f} {one}/s in {_processes(part.processes)}, measured to {to:,.0f}"
+            where = _processes(part.processes)
+            yield f"{rate * each:,.0f} {one}/s in {where}, measured to {to:,.0f}"
     if processes > part.processes:
         yield f"{processes} processes, measured with {part.processes}"
     if used / processes > found.process_cores:

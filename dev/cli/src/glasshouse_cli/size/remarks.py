@@ -1,4 +1,4 @@
-"""What else there is to know of a plan: limits of the configurations that it goes over, and the like."""
+"""What else there is to know of a plan: limits of configurations that it goes over, and more."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def remarks(made: Plan, load: Load, found: Factors) -> Iterator[str]:
     by = {one.part: one for one in made.needs}
     if made.shape.key == "c":
         yield (
-            "disk of loki and tempo is object storage; it may be less, as copies of the same records "
-            "are partly the same objects"
+            "disk of loki and tempo is object storage; it may be less, as copies of the same "
+            "records are partly the same objects"
         )
         if "thanos" not in by:
             yield "the processes of Thanos are not in it: they are not measured"
@@ -45,13 +45,13 @@ def _over_limits(made: Plan, load: Load, found: Factors) -> Iterator[str]:
         )
     if load.services > limits["services"]:
         yield (
-            f"{load.services:,} services are more than the {limits['services']:,.0f} that get a place "
-            "of their own: services.most of admission in collector/config.yaml"
+            f"{load.services:,} services are more than the {limits['services']:,.0f} that get a "
+            "place of their own: services.most of admission in collector/config.yaml"
         )
     if load.series / edges > limits["series"]:
         yield (
-            f"{load.series / edges:,.0f} series come to an edge, which lets {limits['series']:,.0f} "
-            "through: series.total of admission in collector/config.yaml"
+            f"{load.series / edges:,.0f} series come to an edge, which lets "
+            f"{limits['series']:,.0f} through: series.total of admission in collector/config.yaml"
         )
     rates = (("loki", "logs", "ingestion_rate_mb"), ("tempo", "spans", "rate_limit_bytes"))
     for backend, signal, setting in rates:

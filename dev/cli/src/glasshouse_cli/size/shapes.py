@@ -161,9 +161,7 @@ def _kafka(load: Load, bounds: Bounds, found: Factors, *, spans_again: bool) -> 
     if spans_again:
         # Tempo in several processes hands spans from one to the next by Kafka.
         rates["spans"] *= 2
-    flow = Flow(
-        rates=rates, services=load.services, series=load.series, times=copies / part.copies
-    )
+    flow = Flow(rates=rates, services=load.services, series=load.series, times=copies / part.copies)
     return need(
         "kafka",
         part,
@@ -176,7 +174,9 @@ def _kafka(load: Load, bounds: Bounds, found: Factors, *, spans_again: bool) -> 
     )
 
 
-def _before_backends(load: Load, bounds: Bounds, found: Factors, *, spans_again: bool) -> list[Need]:
+def _before_backends(
+    load: Load, bounds: Bounds, found: Factors, *, spans_again: bool
+) -> list[Need]:
     gateway = found.parts.get("gateway_kafka", found.parts["gateway"])
     edge = found.parts.get("edge_kafka", found.parts["edge"])
     return [
@@ -225,7 +225,9 @@ def _tempos(load: Load, bounds: Bounds, found: Factors) -> Need:
     if part is None:
         part = found.parts["tempo"]
         times = float(copies + _TEMPO_TAKE_SPANS)
-        stands_in = "as one process for each that takes spans, which is too much rather than too little"
+        stands_in = (
+            "as one process for each that takes spans, which is too much rather than too little"
+        )
     else:
         times = copies / part.copies
     return need(
