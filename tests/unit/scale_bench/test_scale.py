@@ -283,7 +283,7 @@ def test_limits_that_are_missing_are_named(tmp_path: Path) -> None:
 
 def test_collectors_run_with_the_deployed_configurations(tmp_path: Path) -> None:
     ports = {one: 20_000 + int(one) % 10_000 for one in ("4317", "4318", "13133", "8888", "8889")}
-    edge = collectors.edge(ROOT, tmp_path, ports)
+    edge = collectors.configuration(ROOT, collectors.EDGE_FILES, tmp_path, ports)
     one = yaml.safe_load((ROOT / "collector" / "config.yaml").read_text(encoding="utf-8"))
     pipelines = one["service"]["pipelines"]
     for signal in ("logs", "traces", "metrics"):
@@ -294,12 +294,24 @@ def test_collectors_run_with_the_deployed_configurations(tmp_path: Path) -> None
     text = yaml.safe_dump(edge)
     assert "0.0.0.0" not in text  # noqa: S104 (that nobody listens there)
     assert ":4320" not in text
-    gateway = collectors.gateway(ROOT, tmp_path, ports)
+    gateway = collectors.configuration(ROOT, collectors.GATEWAY_FILES, tmp_path, ports)
     assert gateway["extensions"]["tenants"]["clients"] == {"edge-1": "team-a"}
     assert gateway["receivers"]["otlp"]["protocols"]["http"]["tls"]["client_ca_file"] == (
         f"{tmp_path}/edge_authority"
     )
     assert "0.0.0.0" not in yaml.safe_dump(gateway)  # noqa: S104 (the same)
+    files = collectors.EDGE_TO_KAFKA_FILES
+    to_kafka = collectors.configuration(ROOT, files, tmp_path, ports)
+    assert to_kafka["service"]["pipelines"]["logs"]["exporters"] == [
+        "event_metrics",
+        "kafka_bisect",
+    ]
+    assert to_kafka["service"]["pipelines"]["logs"]["processors"] == pipelines["logs"]["processors"]
+    assert to_kafka["exporters"]["kafka_bisect"]["producer"]["required_acks"] == "all"
+    files = collectors.GATEWAY_BEHIND_KAFKA_FILES
+    behind = collectors.configuration(ROOT, files, tmp_path, ports)
+    queue = behind["exporters"]["otlp_bisect/loki"]["sending_queue"]
+    assert queue["wait_for_result"] is True
 
 
 @pytest.mark.parametrize("name", backends.PREPARE)

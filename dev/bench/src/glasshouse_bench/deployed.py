@@ -34,6 +34,9 @@ CANDIDATES = {
 }
 BASE = "base"
 _LISTENER = re.compile(r"^0\.0\.0\.0:(\d+)$")
+# What an exporter repeats, by OTLP's specification.
+_LATER = (429, 502, 503, 504)
+_AGAIN_S = 0.2
 _OTLP, _HEALTH, _METRICS = "4318", "13133", "8888"
 
 
@@ -178,8 +181,16 @@ def running(root: Path, program: Path, candidate: str, core: int | None) -> Iter
             )
 
 
-def send(collector: speed.Running, signal: str, requests: Iterator[bytes]) -> None:
-    """Send requests on ``SENDERS`` connections at once, each as fast as it is answered."""
+def send(
+    collector: speed.Running, signal: str, requests: Iterator[bytes], patience_s: float = 0
+) -> None:
+    """Send requests on ``SENDERS`` connections at once, each as fast as it is answered.
+
+    patience_s: how long one that is refused for the moment is sent again.
+
+    Raises:
+        StackError: one is refused.
+    """
     url = f"{collector.otlp}/v1/{signal}"
     failed: list[Exception] = []
     lock = threading.Lock()
@@ -193,7 +204,7 @@ def send(collector: speed.Running, signal: str, requests: Iterator[bytes]) -> No
                         body = next(requests, None)
                     if body is None:
                         return
-                    http.post(url, content=body).raise_for_status()
+                    _post(http, url, body, patience_s)
         except httpx.HTTPError as error:
             failed.append(error)
 
@@ -203,7 +214,17 @@ def send(collector: speed.Running, signal: str, requests: Iterator[bytes]) -> No
     for one in threads:
         one.join()
     if failed:
-        raise StackError(f"the Collector under test refuses a request: {failed[0]}")
+        raise StackError(f"{url} refuses a request: {failed[0]}")
+
+
+def _post(http: httpx.Client, url: str, body: bytes, patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        answer = http.post(url, content=body)
+        if answer.status_code not in _LATER or time.monotonic() >= end:
+            answer.raise_for_status()
+            return
+        time.sleep(_AGAIN_S)
 
 
 def _measure(

@@ -14,6 +14,7 @@ from glasshouse_bench.overhead import cpu, machine
 from glasshouse_bench.scale import (
     backends,
     collectors,
+    kafka,
     limits,
     measure,
     page,
@@ -29,8 +30,8 @@ from glasshouse_cli import project
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 
-COLLECTORS = "collectors"
-PARTS = (COLLECTORS, *planned.OF_A_BACKEND)
+COLLECTORS, KAFKA = "collectors", "kafka"
+PARTS = (COLLECTORS, KAFKA, *planned.OF_A_BACKEND)
 _DEFAULT = Path(".glasshouse") / "bench" / "scale.json"
 _THREE = 3
 Rounds = list[dict[Key, Point]]
@@ -106,6 +107,9 @@ def _measured(
         yield "edge", measure.part("edge", found)
         yield "gateway", measure.part("gateway", found, before="edge")
         return
+    if name == KAFKA:
+        yield from _by_kafka(root, folder, plan, terminal)
+        return
     with terminal.step(f"compiling {name}") as step:
         program = programs.backend(root, name, folder, step.note)
     terminal.say(f"{name}: storing {plan.stored:,} records")
@@ -122,6 +126,36 @@ def _measured(
     found = _rounds(plan, backend, lambda one: planned.of_backend(one, name), terminal.say)
     of = "series" if name == "prometheus" else "values"
     yield name, measure.part(name, found, stored=kept, labels=of)
+
+
+def _by_kafka(
+    root: Path, folder: Path, plan: Plan, terminal: Terminal
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the brokers, and what stands before and behind them."""
+    with terminal.step("compiling the Collector, fetching Kafka"):
+        program, jars = programs.collector(root, folder), kafka.fetch(root, folder)
+    found = _rounds(
+        plan,
+        lambda: collectors.chain_by_kafka(root, program, jars),
+        planned.of_collectors,
+        terminal.say,
+    )
+    brokers = len(kafka.BROKERS)
+    edge = measure.part("edge_kafka", found)
+    of_brokers = measure.part(
+        "kafka", found, processes=brokers, copies=brokers, before="kafka", shared_by=brokers
+    )
+    for signal, held in of_brokers["signals"].items():
+        # Each record once to each of the other brokers, and once to a gateway.
+        stored = held["sent_bytes"]
+        held |= {"stored_bytes": stored, "sent_bytes": stored}
+        edge["signals"][signal]["sent_bytes"] = held["received_bytes"]
+    yield "edge_kafka", edge
+    yield "kafka", of_brokers
+    yield (
+        "gateway_kafka",
+        measure.part("gateway_kafka", found, before="kafka", shared_by=brokers),
+    )
 
 
 def _rounds(

@@ -13,7 +13,6 @@ from glasshouse_bench.scale.traffic import Samples
 
 Key = tuple[str, str, int]
 IDLE: Key = ("idle", "", 0)
-_WARM_REQUESTS = 6
 
 
 def points(
@@ -22,7 +21,7 @@ def points(
     """Measure each step at a running part, after it without a load."""
     for signal in dict.fromkeys(one.signal for one in steps):
         first = next(one for one in steps if one.signal == signal)
-        point.once(target, first.requests, _WARM_REQUESTS)
+        point.once(target, first.requests, target.warm)
     found = {IDLE: point.idle(target, plan.seconds)}
     for step in steps:
         if isinstance(step.requests, Samples):
@@ -42,13 +41,15 @@ def part(
     processes: int = 1,
     copies: int = 1,
     before: str | None = None,
+    shared_by: int = 1,
     stored: Mapping[str, float] | None = None,
     labels: str = "series",
 ) -> dict[str, Any]:
     """Return what a result says of a part.
 
-    before: the part whose wire leads here; none for the one that records are sent to. stored: bytes
-    a record on disk, by signal. labels: what was varied with them, "series" or "values".
+    before: the part whose counter says what comes here; none for the one that records are sent to.
+    shared_by: by how many that counter is shared, as by brokers that each store the same. stored:
+    bytes a record on disk, by signal. labels: what was varied with them, "series" or "values".
     """
     keys = list(rounds[0])
     signals = dict.fromkeys(signal for _, signal, _ in keys if signal)
@@ -68,7 +69,8 @@ def part(
             continue
         top = rates[-1]
         received = [
-            one[top].received if before is None else one[top].sent[before] for one in rounds
+            one[top].received if before is None else one[top].sent[before] / shared_by
+            for one in rounds
         ]
         sent = [one[top].sent.get(name, 0.0) for one in rounds]
         found["signals"][SIGNALS[signal]] = {

@@ -5,28 +5,38 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from glasshouse_bench import deployed, speed
 from glasshouse_bench.overhead import cpu
 from glasshouse_bench.scale.traffic import Requests
-from glasshouse_bench.scale.wire import Wire
 
 _PAUSE_S = 0.01
+_PATIENCE_S = 60.0
 _MIB = 2**20
+
+
+class Counter(Protocol):
+    """Counts bytes that a part has sent, or stored."""
+
+    @property
+    def sent(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """What is measured, while it runs.
 
-    otlp: where records are sent. processes: whose time and memory count, by part. wires: those
-    between parts, by who sends on them. drained: returns when all that was sent has gone through.
+    otlp: where records are sent. processes: whose time and memory count, by part. counters: of what
+    parts send, or store. drained: returns when all that was sent has gone through. warm: requests
+    that come before.
     """
 
     otlp: str
     processes: Mapping[str, tuple[int, ...]]
-    wires: Mapping[str, Wire] = field(default_factory=dict[str, Wire])
+    counters: Mapping[str, Counter] = field(default_factory=dict[str, Counter])
     drained: Callable[[], None] = lambda: None
+    warm: int = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +44,7 @@ class Point:
     """What came of it. rate: reached, in records a second.
 
     cpu_us: core-microseconds a second, by part. memory_mib: resident at the end, by part. received:
-    bytes a record as they were sent here; sent: on each wire, by part.
+    bytes a record as they were sent here; sent: by each counter, by part.
     """
 
     rate: float
@@ -58,33 +68,32 @@ def at_rate(target: Target, requests: Requests, rate: float, seconds: float) -> 
             count, size = count + requests.batch, size + len(body)
             yield body
 
-    before, wires = _cpu(target), {name: one.sent for name, one in target.wires.items()}
+    before, counted = _cpu(target), {name: one.sent for name, one in target.counters.items()}
     begun = time.monotonic()
-    deployed.send(_as_collector(target), requests.signal, due())
+    deployed.send(_as_collector(target), requests.signal, due(), _PATIENCE_S)
     target.drained()
-    return _point(target, before, wires, time.monotonic() - begun, count, size)
+    return _point(target, before, counted, time.monotonic() - begun, count, size)
 
 
 def idle(target: Target, seconds: float) -> Point:
     """Return what its processes take without a load."""
-    before, wires = _cpu(target), {name: one.sent for name, one in target.wires.items()}
+    before, counted = _cpu(target), {name: one.sent for name, one in target.counters.items()}
     begun = time.monotonic()
     time.sleep(seconds)
-    return _point(target, before, wires, time.monotonic() - begun, 0, 0)
+    return _point(target, before, counted, time.monotonic() - begun, 0, 0)
 
 
 def once(target: Target, requests: Requests, times: int) -> None:
     """Send so many requests as fast as they are taken, so that what they name is there."""
-    deployed.send(
-        _as_collector(target), requests.signal, (requests.request() for _ in range(times))
-    )
+    bodies = (requests.request() for _ in range(times))
+    deployed.send(_as_collector(target), requests.signal, bodies, _PATIENCE_S)
     target.drained()
 
 
 def _point(
     target: Target,
     before: Mapping[str, float],
-    wires: Mapping[str, int],
+    counted: Mapping[str, int],
     took: float,
     count: int,
     size: int,
@@ -99,8 +108,8 @@ def _point(
         },
         received=size / count if count else 0.0,
         sent={
-            name: (one.sent - wires[name]) / count if count else 0.0
-            for name, one in target.wires.items()
+            name: (one.sent - counted[name]) / count if count else 0.0
+            for name, one in target.counters.items()
         },
     )
 

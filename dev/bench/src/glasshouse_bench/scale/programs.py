@@ -26,8 +26,10 @@ def backend(root: Path, name: str, folder: Path, note: Callable[[str], None]) ->
 
 
 def collector(root: Path, folder: Path) -> Path:
-    """Compile the Collector; return it. Raises StackError as `backend` does."""
+    """Compile the Collector, once in a folder; return it. Raises StackError as `backend` does."""
     program, log = folder / "otelcol", folder / "collector.log"
+    if program.is_file():
+        return program
     options = ["-mod=readonly", "-trimpath", "-ldflags=-s -w"]
     code = run_logged(
         ["go", "build", *options, "-o", str(program), "."],
