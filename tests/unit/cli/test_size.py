@@ -2,8 +2,12 @@
 
 import copy
 import json
+import os
 import random
 import secrets
+import shutil
+import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.size import factors, quantities, shapes
 from glasshouse_cli.size.factors import Factors
 from support import sizing
+from support.deployed import ROOT
 from support.sizing import MIB
 
 DAY_S = 86400
@@ -102,9 +107,11 @@ def test_the_arithmetic_of_distributed_backends(path: Path) -> None:
     assert kafka["used_cores"] == pytest.approx(0.95 + 0.03)
     assert kafka["disk_bytes"] == pytest.approx(190_000 * 300 * DAY_S / 2 / 0.8)
     gateway = parts["gateway"]
-    # 1 + 0.8 + 0.05 + 0.001 = 1.851 by 0.49: 3.8. Each of the four has records of all services.
+    # 1 + 0.8 + 0.001, and 20,000 of 5 µs, as each Prometheus has a reader of its own: 1.901 by
+    # 0.49: 3.9. Each of the four has records of all services.
     assert gateway["processes"] == 4
-    assert gateway["memory_bytes"] == pytest.approx((150 + 4 * 100 * 0.1 + 200) * MIB / 0.7, abs=1)
+    assert gateway["used_cores"] == pytest.approx(1.901 + 0.04)
+    assert gateway["memory_bytes"] == pytest.approx((160 + 4 * 100 * 0.1 + 200) * MIB / 0.7, abs=1)
     assert gateway["disk_bytes"] == 0
     loki = parts["loki"]
     # Three copies of the work of one: 3 times (1 + 0.005) = 3.015 by 0.49: 6.2.
@@ -569,3 +576,19 @@ def test_the_package_has_the_factors(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert found["parts"]
     with pytest.raises(StackError, match="no factors can be read"):
         factors.read(tmp_path / "factors.json")
+
+
+def test_the_wheel_holds_the_factors(tmp_path: Path) -> None:
+    uv = os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+    built = subprocess.run(
+        [uv, "build", "--quiet", "--wheel", "-o", str(tmp_path), str(ROOT / "dev" / "cli")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("glasshouse_cli/size/factors.json") == factors.FILE.read_bytes()

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,20 +100,28 @@ def test_spans_are_in_traces() -> None:
     assert parents <= {span.span_id for span in spans}
 
 
-@pytest.mark.parametrize(("series", "services"), [(200, 1), (1000, 1), (1000, 10)])
-def test_samples_belong_to_as_many_series_and_rise(series: int, services: int) -> None:
-    requests = Samples(50, services, series)
+@pytest.mark.parametrize(
+    ("series", "services", "in_request"), [(200, 1, 1), (1000, 1, 1), (1000, 10, 1), (1000, 10, 5)]
+)
+def test_samples_belong_to_as_many_series_and_rise(
+    series: int, services: int, in_request: int
+) -> None:
+    requests = Samples(50, services, series, in_request)
     found: dict[tuple[Any, ...], list[int]] = {}
+    times: set[int] = set()
     for _ in range(2 * requests.turn):
-        [group] = ExportMetricsServiceRequest.FromString(requests.request()).resource_metrics
-        for metric in group.scope_metrics[0].metrics:
-            assert len(metric.sum.data_points) <= traffic.SERIES_OF_A_METRIC
-            for point in metric.sum.data_points:
-                key = (*services_of([group]), metric.name, str(point.attributes))
-                found.setdefault(key, []).append(point.as_int)
+        request = ExportMetricsServiceRequest.FromString(requests.request())
+        for group in request.resource_metrics:
+            for metric in group.scope_metrics[0].metrics:
+                assert len(metric.sum.data_points) <= traffic.SERIES_OF_A_METRIC
+                for point in metric.sum.data_points:
+                    key = (*services_of([group]), metric.name, str(point.attributes))
+                    found.setdefault(key, []).append(point.as_int)
+                    times.add(point.time_unix_nano // 10**6)
     assert len(found) == series
     assert {len(values) for values in found.values()} == {2}
     assert all(first <= second for first, second in found.values())
+    assert len(times) == 2 * requests.turn
 
 
 @pytest.mark.parametrize("signal", plan.SIGNALS)
@@ -154,6 +163,11 @@ def test_what_bends_has_a_distance_and_an_end() -> None:
     assert line["residual"] > 0.05
     assert (line["linear_to"], line["is_linear"]) == (3000, False)
     assert fit.line({1: 0.0, 2: 0.0, 3: 0.0})["residual"] == 0
+
+
+def test_points_that_do_not_differ_make_no_line() -> None:
+    with pytest.raises(StackError, match="take other rates"):
+        fit.line({1000: 5.0})
 
 
 def test_noise_about_a_flat_line_is_no_end_of_it() -> None:
@@ -208,6 +222,7 @@ def test_a_wire_to_nobody_ends_the_connection() -> None:
 def a_point(rate: float, us: float, mib: float) -> Point:
     return Point(
         rate=rate,
+        meant=rate,
         cpu_us={"edge": us, "gateway": us / 2},
         memory_mib={"edge": mib, "gateway": mib / 2},
         received=500.0,
@@ -248,6 +263,17 @@ def test_a_part_is_what_a_plan_can_be_made_of() -> None:
     found = factors._factors(Path("x"), document)  # pyright: ignore[reportPrivateUsage]
     assert found.parts["edge"].signals["logs"].cpu.slope == pytest.approx(20e-6)
     assert found.parts["edge"].signals["logs"].cpu.measured_to == 9000
+
+
+def test_a_rate_that_was_not_reached_does_not_make_services_cheap() -> None:
+    found = a_round()
+    # A hundred services, at a quarter of the rate: a quarter of what they cost over idling.
+    found["services", "logs", 100] = replace(
+        a_point(500, 5000 + (45_000 + 7000 - 5000) / 4, 162), meant=2000
+    )
+    services = measure.part("edge", [found])["services"]
+    assert services["rate"] == 2000
+    assert services["cpu_us"]["slope"] == pytest.approx(70)
 
 
 def test_three_processes_idle_thrice_as_much_as_one() -> None:
@@ -341,7 +367,7 @@ def test_the_bytes_of_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: command.scale(parts="loki,mimir"), "--parts mimir: choose of collectors, loki"),
+        (lambda: command.scale(parts="loki,mimir"), "--parts mimir: choose of collectors, kafka"),
         (lambda: command.scale(rates="1,2"), "--rates 1,2: write at least three whole numbers"),
         (lambda: command.scale(rates="3,2,1"), "--rates 3,2,1: write them from the smallest on"),
         (lambda: command.scale(services="0,1,2"), "--services 0,1,2: write at least three whole"),

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glasshouse_bench.pipeline.linear import STEEPER
+from glasshouse_cli.errors import StackError
 
 # Of the greatest value: what two measurements of the same differ by.
 NOISE = 0.1
+_LEAST = 2
 
 
 def line(points: Mapping[float, float]) -> dict[str, Any]:
@@ -19,8 +21,13 @@ def line(points: Mapping[float, float]) -> dict[str, Any]:
     residual: the greatest distance of a point from it, as a share of the greatest value.
     linear_to: the last point before one that lies above what the way to it makes of it: by
     ``STEEPER`` times the rise, and by more than ``NOISE``; the last of all if none does.
+
+    Raises:
+        StackError: there are not two points.
     """
     ordered = [(at, points[at]) for at in sorted(points)]
+    if len(ordered) < _LEAST:
+        raise StackError("no line can be drawn: what was reached does not differ; take other rates")
     fitted = statistics.linear_regression(*zip(*ordered, strict=True))
     far = max(abs(fitted.slope * at + fitted.intercept - value) for at, value in ordered)
     most = max(abs(value) for _, value in ordered)

@@ -87,9 +87,11 @@ def part(
         if varied:
             found[called] = {
                 "signal": SIGNALS[varied[0][1]],
-                "rate": round(statistics.median(one[varied[0]].rate for one in rounds)),
-                "cpu_us": _by_amount(rounds, name, "cpu_us", varied),
-                "memory_mib": _by_amount(rounds, name, "memory_mib", varied),
+                "rate": rounds[0][varied[0]].meant,
+                "cpu_us": fit.line({key[2]: _cpu_at(rounds, key, name) for key in varied}),
+                "memory_mib": fit.line(
+                    {key[2]: _median(rounds, key, name, "memory_mib") for key in varied}
+                ),
             }
     return found
 
@@ -101,10 +103,13 @@ def _line(
     return fit.line(fit.medians(each))
 
 
-def _by_amount(
-    rounds: Sequence[Mapping[Key, Point]], name: str, what: str, keys: Sequence[Key]
-) -> dict[str, Any]:
-    return fit.line({key[2]: _median(rounds, key, name, what) for key in keys})
+def _cpu_at(rounds: Sequence[Mapping[Key, Point]], key: Key, name: str) -> float:
+    """Return the CPU time at the rate that was meant, of that at the rate that was reached."""
+    return statistics.median(
+        one[IDLE].cpu_us[name]
+        + (one[key].cpu_us[name] - one[IDLE].cpu_us[name]) * one[key].meant / one[key].rate
+        for one in rounds
+    )
 
 
 def _median(rounds: Sequence[Mapping[Key, Point]], key: Key, name: str, what: str) -> float:

@@ -12,6 +12,7 @@ from glasshouse_bench.overhead import cpu
 from glasshouse_bench.scale.traffic import Requests
 
 _PAUSE_S = 0.01
+_LEAST = 2  # requests
 _PATIENCE_S = 60.0
 _MIB = 2**20
 
@@ -41,13 +42,14 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """What came of it. rate: reached, in records a second.
+    """What came of it. rate: reached, in records a second, where ``meant`` was wanted.
 
     cpu_us: core-microseconds a second, by part. memory_mib: resident at the end, by part. received:
     bytes a record as they were sent here; sent: by each counter, by part.
     """
 
     rate: float
+    meant: float
     cpu_us: Mapping[str, float]
     memory_mib: Mapping[str, float]
     received: float
@@ -60,7 +62,8 @@ def at_rate(target: Target, requests: Requests, rate: float, seconds: float) -> 
 
     def due() -> Iterator[bytes]:
         nonlocal count, size
-        while (now := time.monotonic() - begun) < seconds:
+        # On a machine that hardly gives it time: something has to be measured.
+        while (now := time.monotonic() - begun) < seconds or count < _LEAST * requests.batch:
             if now * rate - count < requests.batch:
                 time.sleep(_PAUSE_S)
                 continue
@@ -72,7 +75,7 @@ def at_rate(target: Target, requests: Requests, rate: float, seconds: float) -> 
     begun = time.monotonic()
     deployed.send(_as_collector(target), requests.signal, due(), _PATIENCE_S)
     target.drained()
-    return _point(target, before, counted, time.monotonic() - begun, count, size)
+    return _point(target, before, counted, time.monotonic() - begun, count, size, rate)
 
 
 def idle(target: Target, seconds: float) -> Point:
@@ -80,7 +83,7 @@ def idle(target: Target, seconds: float) -> Point:
     before, counted = _cpu(target), {name: one.sent for name, one in target.counters.items()}
     begun = time.monotonic()
     time.sleep(seconds)
-    return _point(target, before, counted, time.monotonic() - begun, 0, 0)
+    return _point(target, before, counted, time.monotonic() - begun, 0, 0, 0)
 
 
 def once(target: Target, requests: Requests, times: int) -> None:
@@ -97,10 +100,12 @@ def _point(
     took: float,
     count: int,
     size: int,
+    meant: float,
 ) -> Point:
     after = _cpu(target)
     return Point(
         rate=count / took,
+        meant=meant,
         cpu_us={name: (after[name] - before[name]) / took * 1e6 for name in before},
         memory_mib={
             name: sum(cpu.resident_bytes(pid) for pid in pids) / _MIB

@@ -5,14 +5,18 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, NumberDataPoint
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    NumberDataPoint,
+    ScopeMetrics,
+)
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -23,8 +27,11 @@ from glasshouse_bench.traffic import Traffic
 OF_A_TRACE = 5
 # Of one metric: less than admission lets through of one.
 SERIES_OF_A_METRIC = 200
+# Where their number is not what is varied: none comes twice in a moment, which Prometheus refuses.
+_SERIES = 5_000
 VALUE = "app.value"
 _RISE = 20
+_MS_NS = 10**6
 _DAY_NS = 86_400 * 10**9
 _DIFFERENT = 4  # requests that differ in all, of each service
 _SEED = 20261128
@@ -54,7 +61,7 @@ def of(
         case "traces":
             return _Spans(batch, services, in_request, labels)
         case _:
-            return Samples(batch, services, labels or SERIES_OF_A_METRIC)
+            return Samples(batch, services, labels or _SERIES, in_request)
 
 
 def _resource(number: int) -> Resource:
@@ -177,27 +184,32 @@ class Samples:
 
     signal = "metrics"
 
-    def __init__(self, batch: int, services: int, series: int) -> None:
-        self.batch = batch
+    def __init__(self, batch: int, services: int, series: int, in_request: int = 1) -> None:
         self._began = time.time_ns() - _DAY_NS
         each = max(1, series // services)
         made: list[ExportMetricsServiceRequest] = []
-        for service in range(services):
-            for first in range(0, each, batch):
-                numbers = range(first, min(first + batch, each))
-                made.append(self._of(service, numbers))
+        for group in _groups(services, in_request):
+            of_group = [(service, number) for service in group for number in range(each)]
+            starts = range(0, len(of_group), batch)
+            made.extend(self._of(of_group[first : first + batch]) for first in starts)
         self._random = random.Random(_SEED)  # noqa: S311  # repeatable, not secret
+        self._last = 0
         self._requests = itertools.cycle(made)
         self.batch = len(_points(made[0]))
         # Requests in which each series is named once.
         self.turn = len(made)
 
-    def _of(self, service: int, numbers: range) -> ExportMetricsServiceRequest:
+    def _of(self, series: Sequence[tuple[int, int]]) -> ExportMetricsServiceRequest:
         request = ExportMetricsServiceRequest()
-        group = request.resource_metrics.add()
-        group.resource.CopyFrom(_resource(service))
-        scope = group.scope_metrics.add()
-        scope.scope.name = "opentelemetry.instrumentation.fastapi"
+        for service, of_service in itertools.groupby(series, lambda one: one[0]):
+            group = request.resource_metrics.add()
+            group.resource.CopyFrom(_resource(service))
+            scope = group.scope_metrics.add()
+            scope.scope.name = "opentelemetry.instrumentation.fastapi"
+            self._fill(scope, (number for _, number in of_service))
+        return request
+
+    def _fill(self, scope: ScopeMetrics, numbers: Iterable[int]) -> None:
         by_metric = itertools.groupby(numbers, lambda one: one // SERIES_OF_A_METRIC)
         for metric, of_it in by_metric:
             sums = scope.metrics.add()
@@ -216,11 +228,11 @@ class Samples:
                         KeyValue(key="http.response.status_code", value=AnyValue(int_value=200)),
                     ]
                 )
-        return request
 
     def request(self) -> bytes:
-        """Return the next request; its samples have risen."""
-        return self.request_of(time.time_ns())
+        """Return the next request; its samples have risen, and no two have the same time."""
+        self._last = max(time.time_ns(), self._last + _MS_NS)
+        return self.request_of(self._last)
 
     def request_of(self, now: int) -> bytes:
         """Return the next request, with samples of a time in nanoseconds."""
@@ -234,7 +246,8 @@ class Samples:
 def _points(request: ExportMetricsServiceRequest) -> list[NumberDataPoint]:
     return [
         point
-        for metric in request.resource_metrics[0].scope_metrics[0].metrics
+        for group in request.resource_metrics
+        for metric in group.scope_metrics[0].metrics
         for point in metric.sum.data_points
     ]
 

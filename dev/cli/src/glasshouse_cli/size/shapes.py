@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from glasshouse_cli.size.factors import SIGNALS, Factors, Part
@@ -175,26 +175,31 @@ def _kafka(load: Load, bounds: Bounds, found: Factors, *, spans_again: bool) -> 
 
 
 def _before_backends(
-    load: Load, bounds: Bounds, found: Factors, *, spans_again: bool
+    load: Load, bounds: Bounds, found: Factors, *, distributed: bool
 ) -> list[Need]:
     gateway = found.parts.get("gateway_kafka", found.parts["gateway"])
     edge = found.parts.get("edge_kafka", found.parts["edge"])
+    behind = _flow(load)
+    if distributed:
+        # Each replica of Prometheus has a reader of its own: deploy/gateway/replicas.yaml.
+        samples = load.metrics * bounds.copies["prometheus"]
+        behind = replace(behind, rates={**behind.rates, "metrics": samples})
     return [
         need("edge", edge, _flow(load), bounds, found, least=load.hosts, disk=_queues(found)),
-        _kafka(load, bounds, found, spans_again=spans_again),
+        _kafka(load, bounds, found, spans_again=distributed),
         # Two, so that one can be replaced while the other works.
-        need("gateway", gateway, _flow(load), bounds, found, least=2, every_service=True),
+        need("gateway", gateway, behind, bounds, found, least=2, every_service=True),
     ]
 
 
 def _by_kafka(load: Load, bounds: Bounds, found: Factors) -> list[Need]:
-    before = _before_backends(load, bounds, found, spans_again=False)
+    before = _before_backends(load, bounds, found, distributed=False)
     return [*before, *_backends(load, bounds, found)]
 
 
 def _distributed(load: Load, bounds: Bounds, found: Factors) -> list[Need]:
     return [
-        *_before_backends(load, bounds, found, spans_again=True),
+        *_before_backends(load, bounds, found, distributed=True),
         _lokis(load, bounds, found),
         _tempos(load, bounds, found),
         *_metrics(load, bounds, found),
