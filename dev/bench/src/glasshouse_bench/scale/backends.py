@@ -56,6 +56,9 @@ def loki(root: Path, program: Path, work: Path, sink: str) -> Plan:
         "http_listen_port": http,
         "grpc_listen_port": grpc,
     }
+    # Of a process that other work keeps waiting, its own parts lose sight; it costs nothing.
+    document["common"]["ring"]["heartbeat_timeout"] = "10m"
+    document["ingester_client"] = {"remote_timeout": "60s"}
     options = [f"-store.retention={_RETENTION}", f"-querier.max-query-lookback={_RETENTION}"]
     command = [str(program), f"-config.file={_written(work, document)}", *options]
     url = f"http://127.0.0.1:{http}"
@@ -77,6 +80,13 @@ def tempo(root: Path, program: Path, work: Path, sink: str) -> Plan:
     document["memberlist"] = {"bind_addr": ["127.0.0.1"], "bind_port": gossip}
     for one in document["metrics_generator"]["storage"]["remote_write"]:
         one["url"] = sink
+    # Paths that the deployed file leaves to Tempo's defaults.
+    document["live_store"] |= {
+        "wal": {"path": str(work / "data" / "live-store" / "traces")},
+        "shutdown_marker_dir": str(work / "data" / "live-store" / "shutdown-marker"),
+    }
+    document["block_builder"] = {"wal": {"path": str(work / "data" / "block-builder" / "traces")}}
+    document["backend_scheduler"] = {"local_work_path": str(work / "data" / "scheduler")}
     command = [str(program), f"-config.file={_written(work, document)}"]
     url = f"http://127.0.0.1:{http}"
     return Plan(command=command, url=url, ready="/ready", otlp=f"http://127.0.0.1:{otlp}")

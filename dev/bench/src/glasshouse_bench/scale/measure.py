@@ -19,10 +19,11 @@ def points(
     target: Target, steps: Sequence[Step], plan: Plan, say: Callable[[str], None]
 ) -> dict[Key, Point]:
     """Measure each step at a running part, after it without a load."""
+    # First, as what was sent is written out, compacted and so on for a while.
+    found = {IDLE: point.idle(target, plan.seconds)}
     for signal in dict.fromkeys(one.signal for one in steps):
         first = next(one for one in steps if one.signal == signal)
         point.once(target, first.requests, target.warm)
-    found = {IDLE: point.idle(target, plan.seconds)}
     for step in steps:
         if isinstance(step.requests, Samples):
             # Series that are not there yet are made outside of what is measured.

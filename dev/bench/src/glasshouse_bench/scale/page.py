@@ -163,6 +163,11 @@ def _where(document: Document) -> str:
             for name, part in document["parts"].items()
         )
         + ".",
+        *(
+            f"{name}: {note}"
+            for name, part in document["parts"].items()
+            for note in part.get("notes", ())
+        ),
     ]
     return measured.where(document, more)
 

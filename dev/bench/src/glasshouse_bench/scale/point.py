@@ -13,7 +13,7 @@ from glasshouse_bench.scale.traffic import Requests
 
 _PAUSE_S = 0.01
 _LEAST = 2  # requests
-_PATIENCE_S = 60.0
+_PATIENCE_S = 300.0
 _MIB = 2**20
 
 
