@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import socket
 import threading
 from collections import Counter
@@ -21,6 +22,7 @@ from glasshouse_bench.scale import (
     collectors,
     command,
     fit,
+    kafka,
     limits,
     measure,
     page,
@@ -33,7 +35,9 @@ from glasshouse_bench.scale.measure import IDLE, Key
 from glasshouse_bench.scale.plan import Plan
 from glasshouse_bench.scale.point import Point
 from glasshouse_bench.scale.traffic import Samples
+from glasshouse_cli import certificates
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.project import User
 from glasshouse_cli.size import command as sized
 from glasshouse_cli.size import factors
 from glasshouse_cli.size import load as asked
@@ -338,6 +342,25 @@ def test_collectors_run_with_the_deployed_configurations(tmp_path: Path) -> None
     behind = collectors.configuration(ROOT, files, tmp_path, ports)
     queue = behind["exporters"]["otlp_bisect/loki"]["sending_queue"]
     assert queue["wait_for_result"] is True
+
+
+def test_brokers_run_with_the_deployed_configuration(tmp_path: Path) -> None:
+    certificates.ensure(
+        tmp_path, user=User(uid=os.geteuid(), gid=os.getegid()), brokers=kafka.BROKERS
+    )
+    made = certificates.of(tmp_path)
+    cluster = kafka.Cluster(ROOT, tmp_path / "kafka", made, tmp_path / "jars")
+    cluster.place()
+    addresses = cluster.brokers.split(",")
+    for name, address in zip(kafka.BROKERS, addresses, strict=True):
+        text = (tmp_path / "kafka" / name / "server.properties").read_text(encoding="utf-8")
+        port = address.partition(":")[2]
+        [advertised] = [line for line in text.splitlines() if line.startswith("advertised.")]
+        assert f"CLIENTS://${{env:KAFKA_HOST}}:{port}," in advertised
+        own = [line for line in text.splitlines() if not line.startswith("#")]
+        assert not any(":9092" in line or ":9093" in line for line in own)
+        assert "min.insync.replicas=2" in own
+        assert f"log.dirs={tmp_path}/kafka/{name}/data/data" in own
 
 
 @pytest.mark.parametrize("name", backends.PREPARE)

@@ -31,7 +31,7 @@ _PATIENT = "initial.broker.registration.timeout.ms=600000\n"
 _READY_S = 600.0
 _TOPICS_S = 600.0
 _PORTS = ("9092", "9093")
-_ADDRESS = re.compile(r"(CLIENTS|CONTROLLERS)://([^:\n]*):(9092|9093)")
+_ADDRESS = re.compile(r"(CLIENTS|CONTROLLERS)://(\$\{[^}\n]*\}|[^:\n]*):(9092|9093)")
 
 
 def fetch(root: Path, folder: Path) -> Path:
@@ -68,10 +68,14 @@ class Cluster:
             for segment in (self._folder / name / "data").glob("data/otlp_*/*.log")
         )
 
-    def start(self) -> None:
-        """Start them; return when each serves. Raises StackError when one does not."""
+    def place(self) -> None:
+        """Write what each starts with: its files of deploy/kafka, at addresses of its own."""
         for name in BROKERS:
             self._place(name)
+
+    def start(self) -> None:
+        """Start them; return when each serves. Raises StackError when one does not."""
+        self.place()
         for number, name in enumerate(BROKERS, 1):
             variables = {
                 "KAFKA_CLUSTER_ID": _CLUSTER,

@@ -9,13 +9,16 @@ from pathlib import Path
 import httpx
 
 from glasshouse_bench import speed
-from glasshouse_bench.scale import backends, point, traffic
+from glasshouse_bench.scale import backends
 from glasshouse_bench.scale.point import Target
 from glasshouse_bench.scale.traffic import Samples
+from glasshouse_bench.stack import disk
+from glasshouse_bench.stack.disk import Amount
 from glasshouse_cli.errors import StackError
 
 _BATCH = 1000
-_SERVICES = 10
+_PATIENCE_S = 300.0
+_LATER = (429, 502, 503, 504)
 # Two hours of samples each 15 s: as much as is in one block of Prometheus.
 _SAMPLES_OF_A_SERIES = 480
 _EVERY_NS = 15 * 10**9
@@ -46,15 +49,20 @@ def _below(data: Path) -> int:
 
 
 def _logs(target: Target, records: int) -> int:
-    requests = traffic.of("logs", _BATCH, _SERVICES, in_request=_SERVICES)
-    point.once(target, requests, records // _BATCH)
-    return records // _BATCH * _BATCH
+    return _sent(target, Amount(logs=records, spans=0))
 
 
 def _spans(target: Target, records: int) -> int:
-    requests = traffic.of("traces", _BATCH, _SERVICES, in_request=_SERVICES)
-    point.once(target, requests, records // _BATCH)
-    return records // _BATCH * _BATCH
+    return _sent(target, Amount(logs=0, spans=records))
+
+
+def _sent(target: Target, amount: Amount) -> int:
+    """Send records of which each has values of its own: repetitions would take no disk."""
+    count = 0
+    with httpx.Client(timeout=60, trust_env=False) as http:
+        for signal, count, body in disk.requests(amount):  # noqa: B007 (the last one is returned)
+            _post(http, f"{target.otlp}/v1/{signal}", body)
+    return count
 
 
 def _samples(target: Target, records: int) -> int:
@@ -66,14 +74,17 @@ def _samples(target: Target, records: int) -> int:
         for number in range(_SAMPLES_OF_A_SERIES):
             for _ in range(requests.turn):
                 body = requests.request_of(begun + number * _EVERY_NS)
-                answer = http.post(
-                    f"{target.otlp}/v1/metrics",
-                    content=body,
-                    headers={"Content-Type": "application/x-protobuf"},
-                )
-                if not answer.is_success:
-                    raise StackError(f"Prometheus refuses samples: {answer.text[:200]}")
+                _post(http, f"{target.otlp}/v1/metrics", body)
     return series * _SAMPLES_OF_A_SERIES
+
+
+def _post(http: httpx.Client, url: str, body: bytes) -> None:
+    end = time.monotonic() + _PATIENCE_S
+    headers = {"Content-Type": "application/x-protobuf"}
+    while not (answer := http.post(url, content=body, headers=headers)).is_success:
+        if answer.status_code not in _LATER or time.monotonic() > end:
+            raise StackError(f"{url} refuses records: {answer.text[:200]}")
+        time.sleep(0.2)
 
 
 def _snapshot(url: str, data: Path) -> Path:

@@ -23,6 +23,8 @@ def remarks(made: Plan, load: Load, found: Factors) -> Iterator[str]:
         )
         if "thanos" not in by:
             yield "the processes of Thanos are not in it: they are not measured"
+    if "kafka" in by and "gateway_kafka" not in found.parts:
+        yield "edge and gateway are as without Kafka between them: they were not measured with it"
     prometheus = by["prometheus"]
     if made.shape.key == "c" and prometheus.processes > prometheus.basis.measured_processes * 2:
         yield (
