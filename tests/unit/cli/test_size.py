@@ -145,6 +145,20 @@ def test_what_any_load_takes_counts_for_each_process(tmp_path: Path) -> None:
     assert spans["used_cores"] == pytest.approx(1_000 * 40e-6 + 10 * 100e-6 + 0.01)
 
 
+def test_memory_that_any_load_takes_counts_once_for_each_process(tmp_path: Path) -> None:
+    document = sizing.document()
+    for name, mib in (("logs", 80), ("spans", 120), ("metrics", 40)):
+        document["parts"]["edge"]["signals"][name]["memory_mib"]["intercept"] = mib
+    path = tmp_path / "factors.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    options = ("--hosts", "2", "--series", "0", "--services", "10")
+    # 50 MiB without a load, 120 with spans, 80 with logs alone; 1 MiB for each 1,000, 5 for services.
+    both = by_part(sized(path, "--logs", "1k", "--spans", "1k", *options))["edge"]
+    assert both["memory_bytes"] == pytest.approx((2 * 120 + 2 + 5) * MIB / 0.7, abs=1)
+    logs = by_part(sized(path, "--logs", "1k", *options))["edge"]
+    assert logs["memory_bytes"] == pytest.approx((2 * 80 + 1 + 5) * MIB / 0.7, abs=1)
+
+
 def test_a_measured_cluster_takes_the_place_of_multiplied_processes(tmp_path: Path) -> None:
     document = sizing.document()
     document["parts"]["loki_cluster"] = sizing.part(

@@ -46,7 +46,8 @@ def _end(ordered: Sequence[tuple[float, float]], most: float) -> float | None:
     first_at, first = ordered[0]
     for (at, value), (next_at, following) in itertools.pairwise(ordered[1:]):
         rise = max(0.0, (value - first) / (at - first_at))
-        expected = value + STEEPER * rise * (next_at - at)
+        # From the greatest so far: one that lies low by chance makes no step of the next.
+        expected = max(first, value) + STEEPER * rise * (next_at - at)
         if following > expected + NOISE * most:
             return at
     return None

@@ -107,6 +107,8 @@ def growth(document: Document) -> str:
     """Return how the cost of each part grows, and where it stops being linear."""
     rows: list[list[str]] = []
     for name, part in document["parts"].items():
+        if part["origin"] != "measured":
+            continue
         for signal, held in part["signals"].items():
             rows.append(_line(name, f"{signal} a second", held["cpu_us"], "µs a record"))
         for what in ("services", "series", "values"):
@@ -147,7 +149,8 @@ def _doubt(document: Document) -> str:
         return ""
     return (
         f"**Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
-        "cores. CPU time is up to twice what it is on a quiet one: measure again there.**\n\n"
+        "cores. CPU time is larger than on a quiet one, by how much is unknown: measure again "
+        "there.**\n\n"
     )
 
 

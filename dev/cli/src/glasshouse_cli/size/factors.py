@@ -54,13 +54,14 @@ class Signal:
     """What records of one kind cost a part.
 
     cpu: core-seconds a record. fixed: cores of all processes together that any load of it takes,
-    whatever its rate. memory: bytes for one more record a second. received, sent and stored: bytes
-    a record on the network and on disk.
+    whatever its rate. memory: bytes for one more record a second. fixed_memory: as fixed, bytes.
+    received, sent and stored: bytes a record on the network and on disk.
     """
 
     cpu: Line
     fixed: float
     memory: Line
+    fixed_memory: float
     received: float
     sent: float
     stored: float
@@ -200,7 +201,7 @@ def _part(name: str, held: Mapping[str, Any]) -> Part:
             idle_cores=_number(idle["cpu_us"]) * _US,
             idle_memory=_number(idle["memory_mib"]) * _MIB,
             signals={
-                one: _signal(value, _number(idle["cpu_us"]) * int(held["processes"]))
+                one: _signal(value, idle, int(held["processes"]))
                 for one, value in held["signals"].items()
             },
             services=_growth(held.get("services")),
@@ -212,12 +213,16 @@ def _part(name: str, held: Mapping[str, Any]) -> Part:
         raise ValueError(f"parts.{name}: {error}") from None
 
 
-def _signal(held: Mapping[str, Any], idle_us: float) -> Signal:
-    intercept = float(held["cpu_us"]["intercept"])
+def _signal(held: Mapping[str, Any], idle: Mapping[str, Any], processes: int) -> Signal:
+    def fixed(what: str) -> float:
+        intercept = float(held[what]["intercept"])
+        return _number(max(0.0, intercept - _number(idle[what]) * processes))
+
     return Signal(
         cpu=_line(held["cpu_us"], _US),
-        fixed=_number(max(0.0, intercept - idle_us)) * _US,
+        fixed=fixed("cpu_us") * _US,
         memory=_line(held["memory_mib"], _MIB),
+        fixed_memory=fixed("memory_mib") * _MIB,
         received=_number(held["received_bytes"]),
         sent=_number(held["sent_bytes"]),
         stored=_number(held["stored_bytes"]),

@@ -157,7 +157,11 @@ def _memory(part: Part, flow: Flow, processes: int, *, every_service: bool) -> f
     services = flow.services * (processes if every_service else 1)
     for count, growth in ((services, part.services), (flow.series, part.series)):
         held += count * growth.memory.slope if growth else 0
-    return held * flow.times + processes * part.idle_memory
+    # What is in memory of one signal has a place that the next one uses again.
+    fixed = max(
+        (part.signals[one].fixed_memory for one, rate in _of(part, flow) if rate > 0), default=0.0
+    )
+    return held * flow.times + processes * (part.idle_memory + fixed / part.processes)
 
 
 def _of(part: Part, flow: Flow) -> Iterator[tuple[str, float]]:
