@@ -152,7 +152,7 @@ def test_memory_that_any_load_takes_counts_once_for_each_process(tmp_path: Path)
     path = tmp_path / "factors.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     options = ("--hosts", "2", "--series", "0", "--services", "10")
-    # 50 MiB without a load, 120 with spans, 80 with logs alone; 1 MiB for each 1,000, 5 for services.
+    # 50 MiB without a load, 120 with spans, 80 with logs alone; 1 for each 1,000, 5 for services.
     both = by_part(sized(path, "--logs", "1k", "--spans", "1k", *options))["edge"]
     assert both["memory_bytes"] == pytest.approx((2 * 120 + 2 + 5) * MIB / 0.7, abs=1)
     logs = by_part(sized(path, "--logs", "1k", *options))["edge"]
