@@ -464,5 +464,7 @@ def test_the_committed_result_is_whole() -> None:
     found = factors.read(result.latest(ROOT))
     assert set(factors.NEEDED) <= found.parts.keys()
     for name, part in document["parts"].items():
+        # What several processes cost together comes from another bench.
+        least = 3 if name in factors.NEEDED else 2
         for held in part["signals"].values():
-            assert len(held["cpu_us"]["points"]) >= 3, name
+            assert len(held["cpu_us"]["points"]) >= least, name
