@@ -1,6 +1,5 @@
 """Three Lokis over an object store: what they acknowledge is there, by its id."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

@@ -4,9 +4,8 @@ import math
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -111,8 +110,10 @@ def targets() -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
         for panel in panels(board):
             for target in panel.get("targets", ()):
                 if panel["datasource"]["uid"] == "prometheus":
-                    yield f"{board['uid']}: {panel['title']} {target['refId']}", target, variables(
-                        board
+                    yield (
+                        f"{board['uid']}: {panel['title']} {target['refId']}",
+                        target,
+                        variables(board),
                     )
 
 
@@ -121,9 +122,7 @@ def answer_of(stand: Stand, base: str, query: str) -> dict[tuple[tuple[str, str]
     data = stand.ask(base, "query_range", query=query, **times)
     return {
         tuple(sorted(one["metric"].items())): {
-            moment: float(value)
-            for moment, value in one["values"]
-            if not math.isnan(float(value))
+            moment: float(value) for moment, value in one["values"] if not math.isnan(float(value))
         }
         for one in data["result"]
     }
@@ -158,9 +157,7 @@ def same(stand: Stand, base: str) -> tuple[int, list[str]]:
     return with_data, different
 
 
-def test_every_panel_and_rule_answers_as_one_prometheus_does(
-    stand: Stand, remark: Remark
-) -> None:
+def test_every_panel_and_rule_answers_as_one_prometheus_does(stand: Stand, remark: Remark) -> None:
     with_data, different = same(stand, stand.metrics.replicas.url(REPLICAS[0]))
     remark("distributed", f"{with_data} queries of panels and rules answer by Thanos as without")
     assert different == []
@@ -257,7 +254,9 @@ def test_a_killed_replica_is_not_missed(stand: Stand, remark: Remark) -> None:
         stand.metrics.replicas.start(first)
     measured.send(first, second)
     measured.until_counted()
-    remark("distributed", "a Prometheus of two killed: every panel and rule answered, exemplars too")
+    remark(
+        "distributed", "a Prometheus of two killed: every panel and rule answered, exemplars too"
+    )
 
 
 def test_what_is_in_the_object_store_is_answered_without_the_replicas(

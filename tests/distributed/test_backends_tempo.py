@@ -11,7 +11,7 @@ from support.distributed.broker import Broker, broker
 from support.distributed.group import Programs, ended_after
 from support.distributed.object_store import ObjectStore, object_store
 from support.distributed.reading import Reader, all_traces
-from support.distributed.sending import Stream, trace_id
+from support.distributed.sending import Stream
 from support.distributed.tempos import STORES, tempos
 from support.waiting import until
 
@@ -46,9 +46,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(store=store, broker=kafka, tempo=made)
 
 
-def test_one_live_store_and_its_disk_are_lost_under_load(
-    cluster: Cluster, remark: Remark
-) -> None:
+def test_one_live_store_and_its_disk_are_lost_under_load(cluster: Cluster, remark: Remark) -> None:
     found = proofs.one_live_store_lost(cluster.tempo, STORES[0], TEAM_A)
     remark("distributed", f"one live-store of two killed, its disk deleted: {found}")
     assert found.lost == ()

@@ -111,9 +111,7 @@ def test_each_difference_that_is_allowed_is_one(name: str) -> None:
 @EVERY
 def test_each_variable_is_explained_at_the_head(name: str) -> None:
     text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
-    head = "".join(
-        line for line in text.splitlines(keepends=True) if line.startswith("#")
-    )
+    head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
     # A container has it by itself.
     unknown = set(ASSIGNED.findall(text)) - {"HOSTNAME"} - set(re.findall(r"[A-Z][A-Z0-9_]+", head))
     assert unknown == set()

@@ -40,9 +40,7 @@ def one_loki_lost(group: Group, lost: str, tenant: str) -> Found:
                 all_lines(reader, group.url(name), stream.run, stream.sent)
         group.start(lost)
         sent_at_least(stream, len(stream.sent.ids) + _AFTER)
-    answers = [
-        all_lines(reader, group.url(name), stream.run, stream.sent) for name in group.names
-    ]
+    answers = [all_lines(reader, group.url(name), stream.run, stream.sent) for name in group.names]
     return max(answers, key=lambda one: (len(one.lost), one.doubled))
 
 
@@ -78,9 +76,7 @@ def object_store_lost_by_loki(
 
     until(written, what="what could not be written is in the object store")
     reader = Reader(tenant)
-    answers = [
-        all_lines(reader, group.url(name), stream.run, stream.sent) for name in group.names
-    ]
+    answers = [all_lines(reader, group.url(name), stream.run, stream.sent) for name in group.names]
     return max(answers, key=lambda one: (len(one.lost), one.doubled))
 
 

@@ -75,8 +75,8 @@ def tempos(
                 f"-server.http-listen-port={of['http']}",
                 "-server.grpc-listen-address=127.0.0.1",
                 f"-server.grpc-listen-port={of['grpc']}",
-                "-memberlist.bind-addr=127.0.0.1",
                 f"-memberlist.bind-port={of['gossip']}",
+                f"-memberlist.advertise-port={of['gossip']}",
                 *flags,
             ],
             environment={**shared, "INSTANCE_ID": f"{name}-0"},
@@ -102,11 +102,14 @@ def _adapted(data: Path, otlp: int) -> str:
         assert was in text, was
         text = text.replace(was, now)
     # Paths that the deployed file leaves to Tempo's defaults below /var/tempo.
-    return text.replace(
-        "live_store:\n",
-        f"live_store:\n  wal: {{ path: {data}/live-store/traces }}\n"
-        f"  shutdown_marker_dir: {data}/live-store/shutdown-marker\n",
-    ).replace(
-        "block_builder:\n",
-        f"block_builder:\n  wal: {{ path: {data}/block-builder/traces }}\n",
-    ) + f"\nbackend_scheduler: {{ local_work_path: {data}/scheduler }}\n"
+    return (
+        text.replace(
+            "live_store:\n",
+            f"live_store:\n  wal: {{ path: {data}/live-store/traces }}\n"
+            f"  shutdown_marker_dir: {data}/live-store/shutdown-marker\n",
+        ).replace(
+            "block_builder:\n",
+            f"block_builder:\n  wal: {{ path: {data}/block-builder/traces }}\n",
+        )
+        + f"\nbackend_scheduler: {{ local_work_path: {data}/scheduler }}\n"
+    )
