@@ -72,7 +72,8 @@ def counted(sent: Sent, found: Counter[str]) -> Found:
 
 
 def all_lines(reader: Reader, loki: str, run: str, sent: Sent) -> Found:
-    """Ask one Loki until it has all that was acknowledged; return what it has at the end."""
+    """Ask one Loki until it has all that was acknowledged by now; return what it has at the end."""
+    sent = sent.until_now()
 
     def complete() -> tuple[Found | None, object]:
         try:
@@ -85,7 +86,8 @@ def all_lines(reader: Reader, loki: str, run: str, sent: Sent) -> Found:
 
 
 def all_traces(reader: Reader, tempo: str, sent: Sent) -> Found:
-    """Ask Tempo by id until each acknowledged trace is there, whole."""
+    """Ask Tempo by id until each trace that is acknowledged by now is there, whole."""
+    sent = sent.until_now()
     missing = list(sent.ids)
     found: Counter[str] = Counter()
 

@@ -15,8 +15,11 @@ from support.otlp import Attributes
 
 TENANT_HEADER: Final = "X-Scope-OrgID"
 SERVICE: Final = "distributed-test"
+# Below the address of one: Loki's own, and a distributor's of Tempo.
+_PATHS: Final = {"logs": "/otlp/v1/logs", "traces": "/v1/traces"}
 _ANSWERED_WITHIN_S: Final = 20.0
 _AGAIN_AFTER_S: Final = 0.2
+_TOO_MANY: Final = 429
 # A backend that takes nothing for so long is broken.
 GIVEN_UP_AFTER_S: Final = 600.0
 
@@ -27,6 +30,10 @@ class Sent:
 
     ids: list[str] = field(default_factory=list[str])
     refused: list[str] = field(default_factory=list[str])
+
+    def until_now(self) -> "Sent":
+        """Return what it is at this moment, while more is sent."""
+        return Sent(ids=list(self.ids), refused=list(self.refused))
 
 
 class Stream:
@@ -81,7 +88,7 @@ class Stream:
         """Send a batch that is not counted, to one address. tenant: another one, or nobody ("")."""
         _, document = self._document()
         headers = {} if tenant is None else {TENANT_HEADER: tenant}
-        request = self._client.build_request("POST", f"{url}/v1/{self._signal}", json=document)
+        request = self._client.build_request("POST", url + _PATHS[self._signal], json=document)
         request.headers.update(headers)
         if tenant == "":
             del request.headers[TENANT_HEADER]
@@ -92,14 +99,17 @@ class Stream:
         while True:
             url = self._urls[self._turn % len(self._urls)]
             try:
-                answer = self._client.post(f"{url}/v1/{self._signal}", json=document)
+                answer = self._client.post(url + _PATHS[self._signal], json=document)
             except httpx.HTTPError as error:
                 self.sent.refused.append(type(error).__name__)
             else:
                 if answer.is_success:
                     self._turn += 1  # the next one takes the next batch
                     return
-                self.sent.refused.append(f"{answer.status_code} {answer.text[:200]}")
+                said = f"{answer.status_code} {answer.text[:200]}"
+                later = answer.is_server_error or answer.status_code == _TOO_MANY
+                assert later, f"{url} refuses for good: {said}"
+                self.sent.refused.append(said)
             assert time.monotonic() < end, self.sent.refused[-5:]
             self._turn += 1
             time.sleep(_AGAIN_AFTER_S)
