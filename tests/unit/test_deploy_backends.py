@@ -158,3 +158,22 @@ def test_nothing_holds_a_key() -> None:
         text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
         for key in ("access_key", "secret_key", "secret_access_key", "session_token"):
             assert f"{key}:" not in text, name
+
+
+def test_the_second_replica_gets_metrics_as_the_first_does() -> None:
+    folder = ROOT / "deploy" / "gateway"
+    kafka, replicas = (
+        yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+        for name in ("kafka.yaml", "replicas.yaml")
+    )
+    first, second = kafka["receivers"]["kafka/metrics"], replicas["receivers"]["kafka/metrics_2"]
+    # Of one group each replica would get a half.
+    assert second == first | {"group_id": "glasshouse-metrics-2"}
+    assert second["group_id"] != first["group_id"]
+    first = kafka["exporters"]["otlp_bisect/prometheus"]
+    second = replicas["exporters"]["otlp_bisect/prometheus_2"]
+    assert second == first | {"endpoint": "${env:PROMETHEUS_2_ENDPOINT}"}
+    assert replicas["service"]["pipelines"] == {
+        "metrics/2": kafka["service"]["pipelines"]["metrics"]
+        | {"receivers": ["kafka/metrics_2"], "exporters": ["otlp_bisect/prometheus_2"]}
+    }

@@ -49,7 +49,8 @@ def tempos(
     shared = {
         **store,
         "INSTANCE_ADDR": "127.0.0.1",
-        "TEMPO_MEMBERS": ",".join(f"127.0.0.1:{chosen[name]['gossip']}" for name in STORES),
+        "TEMPO_LIVE_STORE_A": f"127.0.0.1:{chosen[STORES[0]]['gossip']}",
+        "TEMPO_LIVE_STORE_B": f"127.0.0.1:{chosen[STORES[1]]['gossip']}",
         "TEMPO_FRONTEND": grpc("tempo-query-frontend"),
         "TEMPO_SCHEDULER": grpc("tempo-backend-scheduler"),
         "TEMPO_KAFKA": kafka,
@@ -62,7 +63,7 @@ def tempos(
         of, at = chosen[name], folder / name
         at.mkdir(parents=True)
         config = at / "tempo.yaml"
-        config.write_text(_adapted(at / "data", of["otlp"]), encoding="utf-8")
+        config.write_text(_adapted(at / "data", of), encoding="utf-8")
         made[name] = Program(
             name=name,
             folder=at,
@@ -71,12 +72,9 @@ def tempos(
                 f"-target={target}",
                 f"-config.file={config}",
                 "-config.expand-env=true",
-                "-server.http-listen-address=127.0.0.1",
                 f"-server.http-listen-port={of['http']}",
-                "-server.grpc-listen-address=127.0.0.1",
                 f"-server.grpc-listen-port={of['grpc']}",
                 f"-memberlist.bind-port={of['gossip']}",
-                f"-memberlist.advertise-port={of['gossip']}",
                 *flags,
             ],
             environment={**shared, "INSTANCE_ID": f"{name}-0"},
@@ -91,11 +89,14 @@ def tempos(
     return Programs(programs=made, urls=urls)
 
 
-def _adapted(data: Path, otlp: int) -> str:
-    """Return the deployed configuration with what no flag changes: paths, a port, one period."""
+def _adapted(data: Path, of: Mapping[str, int]) -> str:
+    """Return the deployed configuration with what no flag changes: addresses, paths, one period."""
     text = CONFIG.read_text(encoding="utf-8")
     for was, now in (
-        ("endpoint: 0.0.0.0:4318", f"endpoint: 127.0.0.1:{otlp}"),
+        ("endpoint: 0.0.0.0:4318", f"endpoint: 127.0.0.1:{of['otlp']}"),
+        ("grpc_listen_address: 0.0.0.0", "grpc_listen_address: 127.0.0.1"),
+        ("server:\n", "server:\n  http_listen_address: 127.0.0.1\n"),
+        ("memberlist:\n", f"memberlist:\n  advertise_port: {of['gossip']}\n"),
         ("path: /var/tempo/", f"path: {data}/"),
         ("consume_cycle_duration: 1m", f"consume_cycle_duration: {BLOCK_EVERY}"),
     ):
