@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from support.distributed import proofs
 from support.distributed.broker import Broker, broker
 from support.distributed.group import Programs, ended_after
-from support.distributed.object_store import ObjectStore, object_store
+from support.distributed.object_store import ObjectStore, key_file, object_store
 from support.distributed.reading import Reader, all_traces
 from support.distributed.sending import Stream
 from support.distributed.tempos import STORES, tempos
@@ -17,7 +18,8 @@ from support.waiting import until
 
 TEAM_A, TEAM_B = "team-a", "team-b"
 Remark = Callable[[str, str], None]
-NOBODY = ("http://127.0.0.1:1/api/v1/write", "http://127.0.0.1:1/api/v1/write")
+# Of two equal addresses the generator wants none.
+NOBODY = ("http://127.0.0.1:1/1", "http://127.0.0.1:1/2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +91,75 @@ def test_the_object_store_is_unavailable_under_load(cluster: Cluster, remark: Re
     assert found.doubled == 0
 
 
+# What is wrong -> what stands in the last line.
+WRONG = {
+    "key": "signature",
+    "bucket": "bucket does not exist",
+    "address": "connection refused",
+}
+
+
+@pytest.mark.parametrize("wrong", list(WRONG))
+def test_a_wrong_object_store_is_named_and_nothing_is_answered(
+    cluster: Cluster, tmp_path: Path, wrong: str
+) -> None:
+    other = key_file(tmp_path / "key", secret="another-secret-0123456789012345")
+    changes = {
+        "key": {"AWS_SHARED_CREDENTIALS_FILE": str(other)},
+        "bucket": {"TEMPO_BUCKET": "absent"},
+        "address": {"S3_ENDPOINT": "127.0.0.1:1"},
+    }
+    environment = {**cluster.store.environment, **changes[wrong]}
+    names = [*STORES, "tempo-query-frontend"]
+    group = tempos(tmp_path / "tempo", environment, cluster.broker.address, NOBODY, names)
+    program = group.programs["tempo-query-frontend"]
+    with ended_after(program):
+        program.launch()
+        assert program.ended() != 0
+        last = program.log().strip().splitlines()[-1]
+        assert "error running Tempo" in last, last
+        assert WRONG[wrong] in last, last
+
+
+def test_without_kafka_nothing_is_acknowledged_and_nothing_is_lost(cluster: Cluster) -> None:
+    stream = cluster.stream(TEAM_A)
+    stream.send()
+    cluster.broker.program.kill()
+    try:
+        answer = stream.try_once(cluster.tempo.url("tempo-distributor"))
+        assert answer.is_server_error, answer.text
+        assert "failed to write to kafka" in cluster.tempo.log("tempo-distributor")
+    finally:
+        cluster.broker.start()
+    stream.send()
+    assert all_traces(Reader(TEAM_A), cluster.asked, stream.sent).lost == ()
+
+
 def test_without_live_stores_all_is_in_the_object_store(cluster: Cluster, remark: Remark) -> None:
-    """Runs last: both live-stores are gone with their disks."""
+    """Runs last: both live-stores come back without a disk, and Kafka has nothing to read again."""
     stream = cluster.stream(TEAM_A)
     stream.send(10)
-    assert all_traces(Reader(TEAM_A), cluster.asked, stream.sent).lost == ()
+    sent = len(stream.sent.ids)
+    reader = Reader(TEAM_A)
+    assert all_traces(reader, cluster.asked, stream.sent).lost == ()
+    before = len(proofs.blocks(cluster.store, TEAM_A))
+
+    def written() -> tuple[bool | None, object]:
+        # A block ends with a record that is newer than its time.
+        stream.send()
+        now = len(proofs.blocks(cluster.store, TEAM_A))
+        return now > before or None, f"{before} blocks before, {now} now"
+
+    until(written, what="the block-builder has written them")
+    first = stream.sent.until_now()
+    del first.ids[sent:]
+    for name in STORES:
+        cluster.tempo.kill(name)
+        cluster.tempo.wipe(name)
+    cluster.broker.empty()
+    for name in STORES:
+        cluster.tempo.start(name)
+    found = all_traces(reader, cluster.asked, first)
+    remark("distributed", f"both live-stores lost with their disks, read from S3: {found}")
+    assert found.lost == ()
+    assert found.doubled == 0

@@ -1,6 +1,7 @@
 """Kafka for Tempo: one broker without TLS, as a plain program."""
 
 import base64
+import json
 import os
 import shutil
 import subprocess
@@ -61,11 +62,22 @@ class Broker:
 
         until(listed, what="the broker has Tempo's topic", deadline_s=_DONE_WITHIN_S)
 
+    def empty(self) -> None:
+        """Delete what Tempo's topic holds: nothing can be read again."""
+        partition = {"topic": TOPIC, "partition": 0, "offset": -1}
+        file = self.program.folder / "delete.json"
+        file.write_text(json.dumps({"partitions": [partition], "version": 1}), encoding="utf-8")
+        done = self._tool("DeleteRecordsCommand", "--offset-json-file", str(file))
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def _topics(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self._tool("TopicCommand", *arguments)
+
+    def _tool(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [
                 *_java(self.libs),
-                "org.apache.kafka.tools.TopicCommand",
+                f"org.apache.kafka.tools.{name}",
                 "--bootstrap-server",
                 self.address,
                 *arguments,

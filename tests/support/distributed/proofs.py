@@ -114,7 +114,7 @@ def one_live_store_lost(group: Group, lost: str, tenant: str) -> Found:
 def object_store_lost_by_tempo(
     group: Group, program: Program, store: ObjectStore, tenant: str, seconds: float = 20.0
 ) -> Found:
-    """Let the object store be unavailable under load: traces are taken, found, and written later."""
+    """Let the object store be unavailable under load: traces are found, and written later."""
     stream = Stream("traces", [group.url("tempo-distributor")], tenant, batch=20)
     tempo = group.url("tempo-query-frontend")
     with stream.going_on(0.2):
