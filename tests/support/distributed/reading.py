@@ -33,32 +33,38 @@ class Reader:
     """Asks as one tenant."""
 
     def __init__(self, tenant: str) -> None:
-        self._http = httpx.Client(
-            headers={TENANT_HEADER: tenant} if tenant else {}, timeout=_WITHIN_S, trust_env=False
-        )
+        self._headers = {TENANT_HEADER: tenant} if tenant else {}
+
+    def _asking(self) -> httpx.Client:
+        return httpx.Client(headers=self._headers, timeout=_WITHIN_S, trust_env=False)
 
     def lines(self, loki: str, run: str, *, since: float | None = None) -> Counter[str]:
         """Return the ids of a run's lines that one Loki finds, and how often."""
         query = f'{{service_name="{SERVICE}"}} | test_run="{run}"'
-        found = backends.loki_lines(self._http, loki, query, since=since)
+        with self._asking() as http:
+            found = backends.loki_lines(http, loki, query, since=since)
         return Counter(one["line"] for one in found)
 
     def traces(self, tempo: str, ids: list[str]) -> Counter[str]:
         """Return which traces Tempo finds whole, by the id, and how often each has its spans."""
         found: Counter[str] = Counter()
-        for id in ids:
-            spans = backends.tempo_spans(self._http, tempo, trace_id(id))
-            names = Counter(span["name"] for span in spans)
-            if names["parent"] and names["child"]:
-                found[id] = max(names.values())
+        with self._asking() as http:
+            for id in ids:
+                spans = backends.tempo_spans(http, tempo, trace_id(id))
+                names = Counter(span["name"] for span in spans)
+                if names["parent"] and names["child"]:
+                    found[id] = max(names.values())
         return found
 
     def searched(self, tempo: str, run: str) -> Counter[str]:
         """Return the trace ids of a run that a search finds."""
-        return Counter(backends.tempo_search(self._http, tempo, f'{{ span.test.run = "{run}" }}'))
+        query = f'{{ span.test.run = "{run}" }}'
+        with self._asking() as http:
+            return Counter(backends.tempo_search(http, tempo, query))
 
     def status(self, url: str) -> int:
-        return self._http.get(url).status_code
+        with self._asking() as http:
+            return http.get(url).status_code
 
 
 def counted(sent: Sent, found: Counter[str]) -> Found:

@@ -49,9 +49,7 @@ class Stream:
         self._signal, self._urls, self._batch = signal, list(urls), batch
         self._turn = 0
         self._next = 0
-        self._client = httpx.Client(
-            headers={TENANT_HEADER: tenant}, timeout=_ANSWERED_WITHIN_S, trust_env=False
-        )
+        self._tenant = tenant
 
     def send(self, batches: int = 1) -> None:
         """Send so many batches; fails when one is not taken at all."""
@@ -87,19 +85,23 @@ class Stream:
     def try_once(self, url: str, tenant: str | None = None) -> httpx.Response:
         """Send a batch that is not counted, to one address. tenant: another one, or nobody ("")."""
         _, document = self._document()
-        headers = {} if tenant is None else {TENANT_HEADER: tenant}
-        request = self._client.build_request("POST", url + _PATHS[self._signal], json=document)
-        request.headers.update(headers)
-        if tenant == "":
-            del request.headers[TENANT_HEADER]
-        return self._client.send(request)
+        return self._post(url, self._tenant if tenant is None else tenant, document)
+
+    def _post(self, url: str, tenant: str, document: dict[str, Any]) -> httpx.Response:
+        return httpx.post(
+            url + _PATHS[self._signal],
+            json=document,
+            headers={TENANT_HEADER: tenant} if tenant else {},
+            timeout=_ANSWERED_WITHIN_S,
+            trust_env=False,
+        )
 
     def _until_acknowledged(self, document: dict[str, Any]) -> None:
         end = time.monotonic() + GIVEN_UP_AFTER_S
         while True:
             url = self._urls[self._turn % len(self._urls)]
             try:
-                answer = self._client.post(url + _PATHS[self._signal], json=document)
+                answer = self._post(url, self._tenant, document)
             except httpx.HTTPError as error:
                 self.sent.refused.append(type(error).__name__)
             else:
