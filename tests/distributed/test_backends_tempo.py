@@ -138,7 +138,7 @@ def test_without_kafka_nothing_is_acknowledged_and_nothing_is_lost(cluster: Clus
 def test_without_live_stores_all_is_in_the_object_store(cluster: Cluster, remark: Remark) -> None:
     """Runs last: both live-stores come back without a disk, and Kafka has nothing to read again."""
     stream = cluster.stream(TEAM_A)
-    stream.send(10)
+    stream.send(5)
     sent = len(stream.sent.ids)
     reader = Reader(TEAM_A)
     assert all_traces(reader, cluster.asked, stream.sent).lost == ()

@@ -94,18 +94,18 @@ def one_live_store_lost(group: Group, lost: str, tenant: str) -> Found:
 
     Return what is found at once by the other one.
     """
-    stream = Stream("traces", [group.url("tempo-distributor")], tenant, batch=20)
+    stream = Stream("traces", [group.url("tempo-distributor")], tenant, batch=10)
     tempo = group.url("tempo-query-frontend")
     reader = Reader(tenant)
-    with stream.going_on(0.2):
-        sent_at_least(stream, 100)
+    with stream.going_on(0.5):
+        sent_at_least(stream, 50)
         group.kill(lost)
         group.wipe(lost)
-        sent_at_least(stream, len(stream.sent.ids) + 200)
+        sent_at_least(stream, len(stream.sent.ids) + 100)
     found = all_traces(reader, tempo, stream.sent)
     group.start(lost)
     # One of two answers, by chance: the one that came back must have them, too.
-    for _ in range(4):
+    for _ in range(3):
         again = all_traces(reader, tempo, stream.sent)
         assert again.doubled == 0, again
     return found
@@ -115,13 +115,13 @@ def object_store_lost_by_tempo(
     group: Group, program: Program, store: ObjectStore, tenant: str, seconds: float = 20.0
 ) -> Found:
     """Let the object store be unavailable under load: traces are found, and written later."""
-    stream = Stream("traces", [group.url("tempo-distributor")], tenant, batch=20)
+    stream = Stream("traces", [group.url("tempo-distributor")], tenant, batch=10)
     tempo = group.url("tempo-query-frontend")
-    with stream.going_on(0.2):
-        sent_at_least(stream, 100)
+    with stream.going_on(0.5):
+        sent_at_least(stream, 50)
         program.kill()
         gone = time.monotonic()
-        sent_at_least(stream, len(stream.sent.ids) + 200)
+        sent_at_least(stream, len(stream.sent.ids) + 100)
 
         def noticed() -> tuple[bool | None, object]:
             away = time.monotonic() - gone
@@ -130,7 +130,7 @@ def object_store_lost_by_tempo(
 
         until(noticed, what="the block-builder could not write")
         program.start()
-        sent_at_least(stream, len(stream.sent.ids) + 100)
+        sent_at_least(stream, len(stream.sent.ids) + 50)
     found = all_traces(Reader(tenant), tempo, stream.sent)
     before = len(blocks(store, tenant))
 
@@ -138,7 +138,7 @@ def object_store_lost_by_tempo(
         now = len(blocks(store, tenant))
         return now > before or None, f"{before} blocks before, {now} now"
 
-    with stream.going_on(0.2):
+    with stream.going_on(0.5):
         until(written, what="the block-builder writes again")
     return found
 
