@@ -28,7 +28,7 @@ func (c *Config) Validate() error {
 		return errors.New("retry_on_failure.enabled: must be true, or a batch is dropped at the first fault")
 	}
 	if c.Kafka.TimeoutSettings.Timeout <= 0 {
-		return errors.New("timeout: must be over 0, or brokers that are away hold a batch indefinitely")
+		return errors.New("timeout: must be over 0, or brokers that are unavailable hold a batch indefinitely")
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // ofRecords are the errors that say that a record cannot be taken, ever. All others are of the brokers, of
-// what is set there, or of the way to them, and end when somebody mends it.
+// what is set there, or of the way to them, and end when somebody fixes it.
 var ofRecords = []*kerr.Error{
 	kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp,
 }

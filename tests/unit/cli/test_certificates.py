@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,41 @@ def test_the_compose_file_hands_out_what_is_made(tmp_path: Path) -> None:
     named = (deployed.ROOT / "collector" / "mtls.yaml").read_text(encoding="utf-8")
     for secret in wanted["collector"]:
         assert f"/run/secrets/{secret}" in named
+
+
+def subject(path: Path) -> str:
+    asked = ["openssl", "x509", "-noout", "-subject", "-nameopt", "RFC2253", "-in", str(path)]
+    ended = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
+    return ended.stdout.strip().removeprefix("subject=")
+
+
+def test_kafkas_own_are_distinguished_from_an_edge_of_the_same_name(tmp_path: Path) -> None:
+    certificates.ensure(tmp_path, edges=["kafka-1"], gateways=["gateway-1"], brokers=["kafka-1"])
+    made = certificates.of(tmp_path)
+    # As server.properties maps them to names: ssl.principal.mapping.rules.
+    assert subject(made.edge("kafka-1")) == "CN=kafka-1"
+    assert subject(made.kafka_gateway("gateway-1")) == "CN=gateway-1"
+    assert subject(made.broker("kafka-1")) == "CN=kafka-1,OU=kafka"
+    assert subject(made.kafka_admin) == "CN=admin,OU=kafka"
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        ({"brokers": ["admin"]}, "--broker admin is the administrator's name"),
+        ({"brokers": ["Kafka 1"]}, "--broker 'Kafka 1' is no name"),
+        ({"gateways": ["a/b"]}, "--gateway 'a/b' is no name"),
+        ({"edges": ["a"], "gateways": ["a"]}, "a names an edge and a gateway"),
+    ],
+)
+def test_names_that_kafka_could_mistake_are_refused(
+    tmp_path: Path, names: dict[str, list[str]], line: str
+) -> None:
+    with pytest.raises(StackError, match=line):
+        certificates.ensure(tmp_path, **names)
+
+
+def test_a_name_stays_what_it_was(tmp_path: Path) -> None:
+    certificates.ensure(tmp_path, edges=["one"])
+    with pytest.raises(StackError, match="one names an edge and a gateway"):
+        certificates.ensure(tmp_path, gateways=["one"])
