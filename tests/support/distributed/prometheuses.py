@@ -108,6 +108,8 @@ def _thanos(folder: Path, store: Mapping[str, str], replicas: Programs) -> Progr
             f"--prometheus.url={replicas.url(name)}",
             f"--tsdb.path={replicas.programs[name].data}",
             objects,
+            # Generated blocks are as those that were compacted; of a Prometheus' own none is here.
+            "--shipper.upload-compacted",
         )
     add("thanos-store", "store", f"--data-dir={folder / 'thanos-store' / 'data'}", objects)
     add(
