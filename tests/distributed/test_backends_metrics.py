@@ -263,6 +263,7 @@ def test_what_is_in_the_object_store_is_answered_without_the_replicas(
     stand: Stand, remark: Remark
 ) -> None:
     """Runs last: the replicas are stopped."""
+
     def uploaded() -> tuple[list[str] | None, object]:
         now = [one for one in stand.store.objects("thanos") if one.endswith("/meta.json")]
         # The replicas' blocks have one name here: they are copies.

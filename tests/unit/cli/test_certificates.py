@@ -111,7 +111,12 @@ def test_names_that_kafka_could_mistake_are_refused(
     tmp_path: Path, names: dict[str, list[str]], line: str
 ) -> None:
     with pytest.raises(StackError, match=line):
-        certificates.ensure(tmp_path, **names)
+        certificates.ensure(
+            tmp_path,
+            edges=names.get("edges", ()),
+            gateways=names.get("gateways", ()),
+            brokers=names.get("brokers", ()),
+        )
 
 
 def test_a_name_stays_what_it_was(tmp_path: Path) -> None:
