@@ -97,6 +97,20 @@ def test_images_can_be_chosen_by_variable(checkout: Path):
     assert [r.name for r in select(load_all(checkout), ["LOKI_IMAGE"])] == ["loki"]
 
 
+def test_an_image_on_request_is_had_by_its_name_alone(checkout: Path):
+    file = checkout / "dev" / "images" / "loki" / "image.toml"
+    file.write_text('variable = "LOKI_IMAGE"\nbuilder = "go"\non_request = true\n')
+
+    assert [r.name for r in select(load_all(checkout), [])] == ["python", "backend"]
+    assert [r.name for r in select(load_all(checkout), ["loki"])] == ["loki"]
+
+
+def test_what_one_machine_does_not_start_is_built_on_request_alone():
+    asked = {r.name for r in load_all(REPOSITORY) if r.on_request}
+
+    assert asked == {"kafka", "thanos", "versitygw"}
+
+
 def test_unknown_image_names_the_choice(checkout: Path):
     with pytest.raises(StackError, match="no image called nginx: choose from loki, python"):
         select(load_all(checkout), ["nginx"])
@@ -117,7 +131,7 @@ def test_every_image_of_the_settings_has_a_recipe():
     assert {r.variable for r in load_all(REPOSITORY)} == variables
 
 
-@pytest.mark.parametrize("name", ["loki", "prometheus", "alertmanager"])
+@pytest.mark.parametrize("name", ["loki", "prometheus", "alertmanager", "thanos"])
 def test_built_version_is_the_pulled_one(name: str):
     recipe = load(REPOSITORY, name)
     pins = dict(

@@ -535,7 +535,7 @@ def _pin(names: Sequence[str], terminal: Terminal, release: str | None) -> None:
         ours = {
             one.variable: f"{where}/{one.name}:{tag}"
             for one in known
-            if not one.upstream and one.variable
+            if not one.upstream and one.variable and not one.on_request
         }
     with terminal.step("asking the registries"):
         changed = pinning.pin(checkout.root / ".env", upstream, released=ours)

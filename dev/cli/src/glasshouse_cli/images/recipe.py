@@ -29,7 +29,8 @@ class Recipe:
     variable: its name in `.env`, None for what is no image. builder: one of BUILDERS.
     upstream: whether the name in `.env` is somebody's published image. base: the variable
     of the image it starts from. stage: whether it is there to build others in, and nothing
-    starts it. options: the builder's own section.
+    starts it. on_request: whether the stack of one machine does without it. options: the builder's
+    own section.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Recipe:
     version: str
     base: str | None
     stage: bool
+    on_request: bool
     inputs: tuple[str, ...]
     options: Mapping[str, Any]
 
@@ -89,6 +91,7 @@ def load(root: Path, name: str) -> Recipe:
         version=str(data.get("version", "")),
         base=data.get("base"),
         stage=data.get("stage", False),
+        on_request=data.get("on_request", False),
         inputs=tuple(data.get("inputs", ())),
         options=data.get(builder, {}),
     )
@@ -104,14 +107,14 @@ def load_all(root: Path) -> list[Recipe]:
 def select(recipes: Iterable[Recipe], names: Iterable[str]) -> list[Recipe]:
     """The recipes called `names` (folder or variable), with their bases.
 
-    Without names all but those that others are built in.
+    Without names all that the stack of one machine starts.
 
     Raises StackError for an unknown name.
     """
     recipes = list(recipes)
     wanted = set(names)
     if not wanted:
-        return [recipe for recipe in recipes if not recipe.stage]
+        return [recipe for recipe in recipes if not recipe.stage and not recipe.on_request]
     known = {key for recipe in recipes for key in (recipe.name, recipe.variable)}
     if unknown := sorted(wanted - known):
         choice = ", ".join(recipe.name for recipe in recipes)

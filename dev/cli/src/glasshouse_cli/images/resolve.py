@@ -142,7 +142,10 @@ class _Getter:
         if recipe.upstream and not published:
             raise StackError(f"{variable} is missing in .env")
         log = self._checkout.logs / f"{recipe.name}.log"
-        released = recipe.upstream or self._checkout.settings.get("OWN_IMAGES") == "missing"
+        # A release has those of ours that every stack starts.
+        released = recipe.upstream or (
+            not recipe.on_request and self._checkout.settings.get("OWN_IMAGES") == "missing"
+        )
         if released and self._sizes.get(published) is not None:
             return "present", published
         buildable = recipe.builder != "none"
@@ -175,7 +178,7 @@ class _Getter:
 
     def _builds_in_engine(self, recipe: Recipe, log: Path) -> bool:
         """Whether an image of ours is compiled in Go's own: where it is here, or no Go is."""
-        if recipe.upstream or recipe.builder != "go":
+        if recipe.upstream or recipe.on_request or recipe.builder != "go":
             return False
         image = self._checkout.settings.get(_GO, "")
         if image and engine.image_size(image) is not None:
