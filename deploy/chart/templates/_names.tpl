@@ -67,7 +67,7 @@ true
 {{- $monitoring := (index . 0).Values.monitoring -}}
 {{- $text := index . 1 -}}
 {{- with $monitoring.runbooks -}}
-{{- $text = $text | replace "{{ $externalURL }}/user/" (printf "%s/" (trimSuffix "/" .)) | replace "http://127.0.0.1:9090/user" (trimSuffix "/" .) -}}
+{{- $text = $text | replace "{{ $externalURL }}/user/" (printf "%s/" (trimSuffix "/" .)) | replace "${prometheus}/user/" (printf "%s/" (trimSuffix "/" .)) -}}
 {{- end -}}
 {{- with $monitoring.grafana -}}
 {{- $text = $text | replace "{{ $externalLabels.grafana }}" (trimSuffix "/" .) -}}
