@@ -1,7 +1,7 @@
 """The chart against a real API server, in a namespace under Pod Security `restricted`.
 
-Nothing here runs Pods: what is proved is that every object, and every Pod that would come of one, is
-taken as it is, without a warning, and that Helm installs, upgrades, rolls back and uninstalls it.
+Nothing here runs Pods. What is proved: every object, and every Pod that would come of one, is taken
+as it is, without a warning; Helm installs, upgrades, rolls back and uninstalls it.
 """
 
 import base64
@@ -117,7 +117,9 @@ class TestWhatTheServerRefuses:
     ) -> None:
         bad = good()
         bad["spec"]["containers"][0]["securityContext"] |= changes
-        with pytest.raises(Refused, match=r'403 .*violates PodSecurity "restricted:latest"') as said:
+        with pytest.raises(
+            Refused, match=r'403 .*violates PodSecurity "restricted:latest"'
+        ) as said:
             api.create(bad, chart.NAMESPACE, dry=True)
         assert reason in str(said.value)
 

@@ -1,4 +1,4 @@
-"""A real API server with its etcd, on this machine alone, without nodes: nothing of it runs Pods."""
+"""A real API server with its etcd, on this machine alone. Without nodes: it runs no Pods."""
 
 import contextlib
 import secrets

@@ -19,7 +19,7 @@ KEPT: Final = ROOT / ".glasshouse" / "kubernetes-of-tests"
 KUBERNETES: Final = "k8s.io/kubernetes"
 OPERATOR: Final = "github.com/prometheus-operator/prometheus-operator"
 TOOLS: Final = {
-    "helm": "helm.sh/helm/v3/cmd/helm",
+    "helm": "helm.sh/helm/v4/cmd/helm",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform",
 }
 SERVERS: Final = {
@@ -50,7 +50,9 @@ def sources(module: str, of: str) -> Path:
 
 def _require_go() -> None:
     if shutil.which("go") is None:
-        pytest.skip("Go is not installed: nothing of Kubernetes can be compiled (go.dev/doc/install)")
+        pytest.skip(
+            "Go is not installed: nothing of Kubernetes can be compiled (go.dev/doc/install)"
+        )
 
 
 def _module(of: str, module: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ def write(folder: Path) -> int:
 
 def custom_resources() -> list[dict[str, Any]]:
     """The definitions of what Prometheus' operator adds to an API server, of those that we use."""
-    folder = programs.sources(programs.OPERATOR, "tools") / _OPERATOR
+    folder = programs.sources(programs.OPERATOR, "operator") / _OPERATOR
     names = ("prometheusrules", "servicemonitors")
     return [
         yaml.safe_load((folder / f"monitoring.coreos.com_{name}.yaml").read_text(encoding="utf-8"))

@@ -131,7 +131,9 @@ def test_a_long_name_of_the_release_is_refused() -> None:
 def places(value: Any, path: str = "") -> set[str]:
     if isinstance(value, dict) and value:
         return {
-            place for key, item in value.items() for place in places(item, f"{path}.{key}".strip("."))
+            place
+            for key, item in value.items()
+            for place in places(item, f"{path}.{key}".strip("."))
         }
     return {path}
 
@@ -142,7 +144,9 @@ def known(schema: dict[str, Any], path: str = "") -> set[str]:
     inside = schema.get("properties", {})
     if not inside or path.endswith((".image", ".peer")):
         return {path}
-    return {place for key, item in inside.items() for place in known(item, f"{path}.{key}".strip("."))}
+    return {
+        place for key, item in inside.items() for place in known(item, f"{path}.{key}".strip("."))
+    }
 
 
 def test_every_value_that_may_be_set_has_a_default() -> None:
