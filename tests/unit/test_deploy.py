@@ -13,7 +13,21 @@ GATEWAY: dict[str, Any] = yaml.safe_load(
     (FOLDER / "gateway" / "config.yaml").read_text(encoding="utf-8")
 )
 EDGE: dict[str, Any] = yaml.safe_load((FOLDER / "edge" / "edge.yaml").read_text(encoding="utf-8"))
+TO_KAFKA: dict[str, Any] = yaml.safe_load(
+    (FOLDER / "edge" / "kafka.yaml").read_text(encoding="utf-8")
+)
+BEHIND_KAFKA: dict[str, Any] = yaml.safe_load(
+    (FOLDER / "gateway" / "kafka.yaml").read_text(encoding="utf-8")
+)
+SAMPLING: dict[str, Any] = yaml.safe_load(
+    (FOLDER / "gateway" / "sampling.yaml").read_text(encoding="utf-8")
+)
 ONE: dict[str, Any] = yaml.safe_load(deployed.CONFIG.read_text(encoding="utf-8"))
+BROKER = dict(
+    line.split("=", 1)
+    for line in (FOLDER / "kafka" / "server.properties").read_text(encoding="utf-8").splitlines()
+    if "=" in line and not line.startswith("#")
+)
 # What a gateway has otherwise, and why is said there.
 OTHERWISE = {
     "extensions.otlp_limits.access",
@@ -72,8 +86,9 @@ def test_each_difference_that_is_allowed_is_one() -> None:
     assert unused == set()
 
 
-def test_no_batch_of_a_gateway_has_two_tenants() -> None:
-    for name, exporter in GATEWAY["exporters"].items():
+@pytest.mark.parametrize("gateway", [GATEWAY, BEHIND_KAFKA], ids=["of edges", "behind Kafka"])
+def test_no_batch_of_a_gateway_has_two_tenants(gateway: dict[str, Any]) -> None:
+    for name, exporter in gateway["exporters"].items():
         assert exporter["tenant_header"] == "X-Scope-OrgID", name
         partition = exporter["sending_queue"]["batch"]["partition"]
         assert partition == {"metadata_keys": ["glasshouse.tenant"]}, name
@@ -94,6 +109,86 @@ def test_an_edge_keeps_all_that_one_machine_promises() -> None:
     assert {
         one for pipeline in laid["service"]["pipelines"].values() for one in pipeline["exporters"]
     } == {"event_metrics", "otlp_bisect/tempo", "otlp_bisect/loki", "otlp_bisect/prometheus"}
+
+
+def test_an_edge_before_kafka_keeps_them_too() -> None:
+    laid = merged(merged(deployed.load(), EDGE), TO_KAFKA)
+    used = {
+        one for pipeline in laid["service"]["pipelines"].values() for one in pipeline["exporters"]
+    }
+    assert used == {"event_metrics", "kafka_bisect", "kafka_bisect/metrics"}
+    # What no pipeline has sends nothing.
+    laid["exporters"] = {name: laid["exporters"][name] for name in used - {"event_metrics"}}
+    assert deployed.broken_promises(laid) == []
+    for exporter in laid["exporters"].values():
+        assert exporter["producer"]["required_acks"] == "all"
+        assert exporter["producer"]["allow_auto_topic_creation"] is False
+        assert exporter["dead_letter"] == "dead_letter"
+    assert laid["exporters"]["kafka_bisect/metrics"]["sending_queue"]["num_consumers"] == 1
+
+
+def test_no_record_that_is_let_in_is_too_large_for_kafka() -> None:
+    """A request, a batch that holds it, a message of that batch, a batch of the broker."""
+    request = ONE["extensions"]["otlp_limits"]["max_request_mib"] * 2**20
+    exporter = TO_KAFKA["exporters"]["kafka_bisect"]
+    batch, message = exporter["sending_queue"]["batch"], exporter["producer"]["max_message_bytes"]
+    assert batch["sizer"] == "bytes"
+    assert request < batch["max_size"] < message < int(BROKER["message.max.bytes"])
+    for receiver in BEHIND_KAFKA["receivers"].values():
+        assert receiver["max_fetch_size"] >= int(BROKER["message.max.bytes"])
+
+
+def test_a_gateway_behind_kafka_reads_again_what_it_had_not_delivered() -> None:
+    groups = {one["group_id"] for one in BEHIND_KAFKA["receivers"].values()}
+    assert len(groups) == len(BEHIND_KAFKA["receivers"]) == 3
+    for name, receiver in BEHIND_KAFKA["receivers"].items():
+        marking = receiver["message_marking"]
+        assert (marking["after"], marking["on_error"]) == (True, False), name
+        backoff = receiver["error_backoff"]
+        assert (backoff["enabled"], backoff["max_elapsed_time"]) == (True, 0), name
+        assert receiver["initial_offset"] == "earliest", name
+    for name, exporter in BEHIND_KAFKA["exporters"].items():
+        queue, retry = exporter["sending_queue"], exporter["retry_on_failure"]
+        assert (queue["wait_for_result"], queue["block_on_overflow"]) == (True, True), name
+        assert (retry["enabled"], retry["max_elapsed_time"]) == (True, 0), name
+        assert queue["queue_size"] >= queue["batch"]["max_size"]
+
+
+def test_both_gateways_send_alike() -> None:
+    for name, exporter in BEHIND_KAFKA["exporters"].items():
+        other = GATEWAY["exporters"][name]
+        assert exporter.keys() == other.keys()
+        assert {key for key in exporter if exporter[key] != other[key]} == {"sending_queue"}
+
+
+def test_the_topic_says_whose_a_record_is_and_sampling_keeps_that() -> None:
+    assert BEHIND_KAFKA["processors"]["tenant"] == {"from": "topic"}
+    for name, pipeline in BEHIND_KAFKA["service"]["pipelines"].items():
+        assert pipeline["processors"] == ["memory_limiter", "tenant"], name
+        assert pipeline["receivers"] == [f"kafka/{name}"]
+    assert SAMPLING["processors"]["tenant/again"] == {"from": "resource"}
+    assert SAMPLING["service"]["pipelines"] == {
+        "traces": {"processors": ["memory_limiter", "tenant", "tail_sampling", "tenant/again"]}
+    }
+
+
+def test_a_broker_of_three_may_be_lost() -> None:
+    assert BROKER["default.replication.factor"] == "3"
+    assert BROKER["offsets.topic.replication.factor"] == "3"
+    assert BROKER["min.insync.replicas"] == "2"
+    assert BROKER["unclean.leader.election.enable"] == "false"
+    assert BROKER["auto.create.topics.enable"] == "false"
+
+
+def test_a_broker_knows_everybody_by_a_certificate() -> None:
+    assert BROKER["ssl.client.auth"] == "required"
+    listeners = {one.partition(":")[0] for one in BROKER["listeners"].split(",")}
+    protocols = dict(
+        one.split(":") for one in BROKER["listener.security.protocol.map"].split(",")
+    )
+    assert {protocols[one] for one in listeners} == {"SSL"}
+    assert BROKER["allow.everyone.if.no.acl.found"] == "false"
+    assert BROKER["authorizer.class.name"].endswith("StandardAuthorizer")
 
 
 def test_the_first_reader_of_an_edge_is_that_of_one_machine() -> None:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 COLLECTOR = Path(__file__).parents[2] / "collector"
@@ -35,14 +36,16 @@ def test_go_mod_pins_what_the_manifest_names() -> None:
             assert required.get(module) == version, "run `make collector` and commit"
 
 
-def test_the_copy_of_a_stock_package_has_the_version_that_is_compiled_in() -> None:
+@pytest.mark.parametrize("package", ["config/confignet", "client"])
+def test_the_copy_of_a_stock_package_has_the_version_that_is_compiled_in(package: str) -> None:
     text = (COLLECTOR / "distribution" / "go.mod").read_text(encoding="utf-8")
-    [pinned] = re.findall(r"collector/config/confignet v(\S+)", text)
+    [pinned] = re.findall(rf"collector/{package} v(\S+)", text)
+    folder = COLLECTOR / package.rpartition("/")[2]
     [copied] = re.findall(
-        r"confignet`, version ([\d.]+),",
-        (COLLECTOR / "confignet" / "README.md").read_text(encoding="utf-8"),
+        rf"collector/{package}`, version ([\d.]+),",
+        (folder / "README.md").read_text(encoding="utf-8"),
     )
-    assert copied == pinned, "follow collector/confignet/README.md"
+    assert copied == pinned, f"follow {folder.name}/README.md"
 
 
 def test_components_are_those_of_the_manifest() -> None:

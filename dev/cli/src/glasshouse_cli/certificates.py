@@ -29,7 +29,11 @@ _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 _CLIENT = "extendedKeyUsage=clientAuth\n"
 # What stands in a certificate and in a file's name, and is a key of the gateway's tenants.yaml.
-_EDGE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+# Distinguishes Kafka's own certificates, which may do everything there, from an edge of the same name:
+# ssl.principal.mapping.rules in deploy/kafka/server.properties.
+_KAFKA = "OU=kafka/CN={}"
+_ADMIN = "admin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,29 @@ class Certificates:
     def edge_key(self, name: str) -> Path:
         return self.folder / f"edge-{name}.key"
 
+    def kafka_gateway(self, name: str) -> Path:
+        """What a gateway shows to Kafka's brokers: `name` is its common name."""
+        return self.folder / f"gateway-{name}.pem"
+
+    def kafka_gateway_key(self, name: str) -> Path:
+        return self.folder / f"gateway-{name}.key"
+
+    def broker(self, name: str) -> Path:
+        """What a broker of Kafka shows to everybody: `name` is how it is reached."""
+        return self.folder / f"kafka-{name}.pem"
+
+    def broker_key(self, name: str) -> Path:
+        return self.folder / f"kafka-{name}.key"
+
+    @property
+    def kafka_admin(self) -> Path:
+        """What makes Kafka's topics and ACLs shows to the brokers."""
+        return self.broker(_ADMIN)
+
+    @property
+    def kafka_admin_key(self) -> Path:
+        return self.broker_key(_ADMIN)
+
     @property
     def variables(self) -> dict[str, str]:
         """What a service outside the stack sets, to send to it."""
@@ -93,20 +120,24 @@ def ensure(
     anew: bool = False,
     user: User | None = None,
     edges: Sequence[str] = (),
+    gateways: Sequence[str] = (),
+    brokers: Sequence[str] = (),
 ) -> list[Path]:
     """Make what is missing or ends soon, and return what was made.
 
     hosts: further names of the Collector, with commas. anew: make all but the authority again.
     edges: names of edges; with any of them a gateway's certificate is made, too.
+    gateways: names of gateways behind Kafka. brokers: names under which Kafka's brokers are reached;
+    with any of them that of its administrator is made, too.
     Raises StackError when openssl is missing or fails, or a name is none.
     """
-    for name in edges:
-        if not _EDGE_NAME.fullmatch(name):
-            raise StackError(
-                f"--edge {name!r} is no name: use a-z, 0-9, dots and hyphens, at most 63 in all"
-            )
+    for option, names in (("--edge", edges), ("--gateway", gateways), ("--broker", brokers)):
+        _check_names(option, names)
+    if _ADMIN in brokers:
+        raise StackError(f"--broker {_ADMIN} is the administrator's name: choose another")
     user = user or container_user()
     found = of(state)
+    _check_kinds(found, edges, gateways)
     try:
         found.folder.mkdir(parents=True, exist_ok=True)
         found.folder.chmod(0o700)
@@ -119,12 +150,16 @@ def ensure(
             made += _authority(found, work)
             anew = True
         wanted = [
-            ("collector", "glasshouse collector", _server("collector", hosts)),
-            ("client", "glasshouse client", _CLIENT),
+            ("collector", "CN=glasshouse collector", _server("collector", hosts)),
+            ("client", "CN=glasshouse client", _CLIENT),
         ]
         if edges:
-            wanted.append(("gateway", "glasshouse gateway", _server("gateway", hosts)))
-            wanted += [(f"edge-{name}", name, _CLIENT) for name in edges]
+            wanted.append(("gateway", "CN=glasshouse gateway", _server("gateway", hosts)))
+            wanted += [(f"edge-{name}", f"CN={name}", _CLIENT) for name in edges]
+        wanted += [(f"gateway-{name}", f"CN={name}", _CLIENT) for name in gateways]
+        if brokers:
+            wanted.append((f"kafka-{_ADMIN}", _KAFKA.format(_ADMIN), _CLIENT))
+            wanted += [(f"kafka-{name}", _KAFKA.format(name), _broker(name)) for name in brokers]
         for name, subject, extensions in wanted:
             if anew or _ends_soon(found.folder / f"{name}.pem"):
                 made += _signed(found, name, subject, extensions, work)
@@ -164,6 +199,27 @@ def context(checkout: Project) -> ssl.SSLContext | bool:
     except (OSError, ssl.SSLError) as error:
         raise StackError(f"no usable certificates: `glasshouse certificates` ({error})") from error
     return made
+
+
+def _check_names(option: str, names: Sequence[str]) -> None:
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise StackError(
+                f"{option} {name!r} is no name: use a-z, 0-9, dots and hyphens, at most 63 in all"
+            )
+
+
+def _check_kinds(found: Certificates, edges: Sequence[str], gateways: Sequence[str]) -> None:
+    # Kafka knows both by their common names, and its ACLs let each do something else.
+    taken = [one for one in gateways if one in edges or found.edge(one).exists()]
+    taken += [one for one in edges if found.kafka_gateway(one).exists()]
+    if taken:
+        raise StackError(f"{taken[0]} names an edge and a gateway: give each a name of its own")
+
+
+def _broker(name: str) -> str:
+    # A broker is a client of the others.
+    return f"extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName={_names(name, '')}\n"
 
 
 def _server(own: str, hosts: str) -> str:
@@ -209,7 +265,7 @@ def _signed(
     )
     _openssl(
         *("req", "-new", *_KEY, "-keyout", str(key), "-out", str(request)),
-        *("-subj", f"/CN={subject}"),
+        *("-subj", f"/{subject}"),
     )
     _openssl(
         *("x509", "-req", "-in", str(request), "-out", str(certificate), "-days", str(_DAYS)),

@@ -447,12 +447,30 @@ def certificates(
         list[str] | None,
         typer.Option(help="also that of an edge of this name, and of the gateway; may be repeated"),
     ] = None,
+    gateway: Annotated[
+        list[str] | None,
+        typer.Option(help="also that of a gateway behind Kafka of this name; may be repeated"),
+    ] = None,
+    broker: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="also that of a broker of Kafka that is reached under this name, and of its "
+            "administrator; may be repeated"
+        ),
+    ] = None,
 ) -> None:
     """Make the certificates of mutual TLS over OTLP; renew those that end soon."""
     checkout = project.load()
     terminal = Terminal()
     hosts = checkout.settings.get("GLASSHOUSE_HOSTS", "")
-    made = tls.ensure(checkout.state, hosts, anew=anew, edges=edge or ())
+    made = tls.ensure(
+        checkout.state,
+        hosts,
+        anew=anew,
+        edges=edge or (),
+        gateways=gateway or (),
+        brokers=broker or (),
+    )
     for path in made:
         terminal.say(f"wrote {path}")
     if not made:

@@ -12,7 +12,7 @@ from typing import Any
 from glasshouse_cli.errors import StackError
 
 FOLDER = Path("dev", "images")
-BUILDERS = ("go", "debian", "python", "none")
+BUILDERS = ("go", "debian", "java", "python", "none")
 # Raise it when a builder starts to make something else of the same recipe.
 _FORMAT = "1"
 _DIGITS = 12

@@ -20,7 +20,7 @@ from glasshouse_cli.console import Step, Terminal
 from glasshouse_cli.engine import Facts, endpoint, facts, provider, proxies
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_variables
-from glasshouse_cli.images import build_debian, build_docker, build_go, build_python
+from glasshouse_cli.images import build_debian, build_docker, build_go, build_java, build_python
 from glasshouse_cli.images import recipe as recipes
 from glasshouse_cli.images.recipe import Recipe
 from glasshouse_cli.images.refusal import Remedies
@@ -28,14 +28,19 @@ from glasshouse_cli.images.registry import Registry
 from glasshouse_cli.process import run_logged
 from glasshouse_cli.project import Project
 
-_STAGE = {"go": build_go.stage, "debian": build_debian.stage, "python": build_python.stage}
+_STAGE = {
+    "go": build_go.stage,
+    "debian": build_debian.stage,
+    "java": build_java.stage,
+    "python": build_python.stage,
+}
 _DOCKER_BUILD_TIMEOUT_S = 900.0
 # The image that has Go.
 _GO = "GO_IMAGE"
 _BUILD_DISK_BYTES = 15 * 1024**3
 _LOCK_WAIT_S = 3600.0
 # What Dockerfiles copy.
-_KEPT = ("rootfs", "rootfs.tar", "deps", "own", "bin", "Dockerfile", "entrypoint.sh")
+_KEPT = ("rootfs", "rootfs.tar", "libs", "deps", "own", "bin", "Dockerfile", "entrypoint.sh")
 
 
 @dataclass(frozen=True, kw_only=True)

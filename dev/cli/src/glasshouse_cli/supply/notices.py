@@ -23,6 +23,7 @@ _SHORT: Final = {
 SERVICES: Final = {
     "ALERTMANAGER_IMAGE": ("Alertmanager", "Apache-2.0", "github.com/prometheus/alertmanager"),
     "GRAFANA_IMAGE": ("Grafana", "AGPL-3.0-only", "github.com/grafana/grafana"),
+    "KAFKA_IMAGE": ("Apache Kafka", "Apache-2.0", "github.com/apache/kafka"),
     "LOKI_IMAGE": ("Loki", "AGPL-3.0-only", "github.com/grafana/loki"),
     "POSTGRES_IMAGE": ("PostgreSQL", "PostgreSQL", "git.postgresql.org"),
     "PROMETHEUS_IMAGE": ("Prometheus", "Apache-2.0", "github.com/prometheus/prometheus"),
