@@ -97,22 +97,27 @@ CASES: Final = {
             "dashboards": {"annotations": {}},
         },
     ),
+    "over Kafka": Case(
+        values=[chart.PRODUCTION],
+        changes={
+            "edge": {"to": "kafka", "kafka": {**_BROKERS, "tenant": "team-a"}},
+            "gateway": {"from": "kafka", "kafka": {**_BROKERS, "tailSampling": True}},
+        },
+        apis=chart.CUSTOM_METRICS,
+    ),
     "as little as may be": Case(
         values=[chart.PRODUCTION],
         changes={
             "networkPolicy": {"enabled": False},
             "dashboards": {"enabled": False},
-            "monitoring": {"as": "configmaps", "labels": {}, "grafana": "", "runbooks": ""},
+            "monitoring": {
+                "as": "configmaps",
+                "labels": {},
+                "grafana": "",
+                "runbooks": "",
+                "leaveOut": ["Watchdog", "TargetDown"],
+            },
             "backends": {"peers": []},
         },
     ),
 }
-if (chart.CHART / "files" / "edge" / "kafka.yaml").is_file():
-    CASES["over Kafka"] = Case(
-        values=[chart.PRODUCTION],
-        changes={
-            "edge": {"to": "kafka", "kafka": _BROKERS},
-            "gateway": {"from": "kafka", "kafka": _BROKERS},
-        },
-        apis=chart.CUSTOM_METRICS,
-    )

@@ -48,7 +48,7 @@ spec:
     spec:
       serviceAccountName: {{ $name }}
       {{- include "glasshouse.podSecurity" $root | nindent 6 }}
-      {{- include "glasshouse.placing" (list dict $root) | nindent 6 }}
+      {{- include "glasshouse.placing" (list (dict) $root) | nindent 6 }}
       terminationGracePeriodSeconds: 60
       containers:
         - name: {{ $part }}

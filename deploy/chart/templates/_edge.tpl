@@ -18,6 +18,7 @@ env:
   {{- $env := dict "TEMPO_ENDPOINT" $to "LOKI_ENDPOINT" $to "PROMETHEUS_ENDPOINT" $to "BACKEND_COMPRESSION" $edge.compression }}
   {{- if eq $edge.to "kafka" }}
   {{- $_ := set $env "KAFKA_BROKERS" $edge.kafka.brokers }}
+  {{- $_ := set $env "EDGE_TENANT" $edge.kafka.tenant }}
   {{- end }}
   {{- $_ := set $env "OTLP_AUTH" $edge.auth }}
   {{- $_ := set $env "GLASSHOUSE_HOSTS" (include "glasshouse.hosts" (list $root (include "glasshouse.name" (list $root "edge")))) }}
@@ -55,7 +56,7 @@ volumeMounts:
           items:
             - { key: {{ $secrets.certificate.certificate }}, path: edge_certificate }
             - { key: {{ $secrets.certificate.key }}, path: edge_key }
-            - { key: {{ $secrets.certificate.authority }}, path: gateway_authority }
+            - { key: {{ $secrets.certificate.authority }}, path: {{ ternary "kafka" "gateway" (eq $root.Values.edge.to "kafka") }}_authority }
 - name: glasshouse-tmp
   emptyDir: { sizeLimit: 64Mi }
 {{- end -}}

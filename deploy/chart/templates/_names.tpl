@@ -75,6 +75,22 @@ true
 {{ $text }}
 {{- end -}}
 
+{{/* A file of rules as it is here: links set, without alerts that are left out. (list root path) */}}
+{{- define "glasshouse.rules" -}}
+{{- $root := index . 0 -}}
+{{- $rules := include "glasshouse.linked" (list $root ($root.Files.Get (index . 1))) | fromYaml -}}
+{{- range $group := $rules.groups -}}
+{{- $kept := list -}}
+{{- range $rule := $group.rules -}}
+{{- if not (has (default "" $rule.alert) $root.Values.monitoring.leaveOut) -}}
+{{- $kept = append $kept $rule -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $group "rules" $kept -}}
+{{- end -}}
+{{ toYaml $rules }}
+{{- end -}}
+
 {{/* Where a backend takes OTLP. (list root backend) */}}
 {{- define "glasshouse.backend" -}}
 {{- $root := index . 0 -}}

@@ -17,6 +17,7 @@
 {{- if and (eq $name "collector") $values.gateway.enabled -}}
 {{- $there = true -}}
 {{- $_ := unset $job "static_configs" -}}
+{{- $_ := set $job "job_name" "glasshouse-gateway" -}}
 {{- $pods := printf "%s-pods.%s.svc" (include "glasshouse.name" (list $ "gateway")) $.Release.Namespace -}}
 {{- $_ := set $job "dns_sd_configs" (list (dict "names" (list $pods) "type" "A" "port" 8888 "refresh_interval" "15s")) -}}
 {{- else if has $name (list "loki" "tempo") -}}

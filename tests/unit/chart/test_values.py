@@ -88,6 +88,10 @@ def test_a_wrong_value_is_named(changes: Changes, place: str) -> None:
         ({"edge": {"to": "kafka"}}, "edge.kafka.brokers is empty: set host:port of each broker"),
         (
             {"edge": {"to": "kafka", "kafka": {"brokers": "kafka:9092"}}},
+            "edge.kafka.tenant is empty: set whose topics the edges write",
+        ),
+        (
+            {"edge": {"to": "kafka", "kafka": {"brokers": "kafka:9092", "tenant": "a"}}},
             "edge.kafka.peers is empty, so no edge would reach a broker: set who they are",
         ),
         ({"gateway": {"from": "kafka"}}, "edge.to is gateway, but gateway.from is kafka: set edge"),
