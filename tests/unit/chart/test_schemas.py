@@ -33,7 +33,7 @@ def checked(objects: list[Document], folder: Path) -> dict[str, int]:
         check=False,
     )
     answer = json.loads(done.stdout)
-    assert answer.get("resources") is None, answer["resources"]
+    assert not answer.get("resources"), answer["resources"]
     return answer["summary"]
 
 

@@ -100,7 +100,7 @@ def test_a_wrong_value_is_named(changes: Changes, place: str) -> None:
             "gateway.kafka.peers is empty, so no gateway would reach a broker: set who they are",
         ),
         (
-            {"gateway": {"tenants": {"edge": None}}},
+            {"gateway": {"tenants": None}},
             "gateway.tenants is empty, so no edge would be taken: set `name in the edge",
         ),
         (
@@ -121,8 +121,7 @@ def test_a_wrong_value_is_named(changes: Changes, place: str) -> None:
 )
 def test_values_that_contradict_each_other_are_refused(changes: Changes, message: str) -> None:
     said = refusal(changes)
-    assert message in said
-    assert said.count("\n") <= 2, "one line, and Helm's own"
+    assert [line.startswith("Error: ") for line in said.splitlines() if message in line] == [True]
 
 
 def test_a_long_name_of_the_release_is_refused() -> None:
