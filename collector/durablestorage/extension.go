@@ -5,7 +5,9 @@ package durablestorage
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -23,6 +25,7 @@ type durableStorage struct {
 	telemetry *telemetry
 	clock     func() time.Time
 	host      component.Host
+	held      io.Closer
 }
 
 var (
@@ -43,9 +46,19 @@ func newExtension(set extension.Settings, config *Config) (*durableStorage, erro
 // Dependencies makes the storage start first.
 func (d *durableStorage) Dependencies() []component.ID { return []component.ID{d.config.StorageID} }
 
+// errHeld is of a directory whose files another process reads and writes.
+var errHeld = errors.New("is another Collector's: give each a directory of its own")
+
 // Start looks through the files before anybody opens one.
 func (d *durableStorage) Start(ctx context.Context, host component.Host) error {
 	d.host = host
+	held, err := hold(d.config.Directory)
+	if errors.Is(err, errHeld) {
+		return fmt.Errorf("directory: %s %w", d.config.Directory, err)
+	} else if err != nil {
+		return fmt.Errorf("directory: %w", err)
+	}
+	d.held = held
 	files, err := storageFiles(d.config.Directory)
 	if err != nil {
 		return fmt.Errorf("directory: %w", err)
@@ -58,8 +71,13 @@ func (d *durableStorage) Start(ctx context.Context, host component.Host) error {
 	return d.telemetry.watch(func() int64 { return countSetAside(d.config.Directory) })
 }
 
-// Shutdown has nothing to write.
-func (d *durableStorage) Shutdown(context.Context) error { return d.telemetry.unwatch() }
+// Shutdown lets go of the directory: it has nothing to write.
+func (d *durableStorage) Shutdown(context.Context) error {
+	if d.held != nil {
+		_ = d.held.Close()
+	}
+	return d.telemetry.unwatch()
+}
 
 // GetClient opens the file of one component.
 func (d *durableStorage) GetClient(

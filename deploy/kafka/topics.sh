@@ -25,12 +25,15 @@ fail() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# Runs one of Kafka's tools. What it logs is shown when it fails: its last line says why.
 kafka() {
   local class=$1
   shift
   java -XX:-UsePerfData -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
     -Dlog4j2.configurationFile="$folder/log4j2.yaml" -cp "${KAFKA_LIBS:-/opt/kafka/libs}/*" \
-    "org.apache.kafka.tools.$class" --bootstrap-server "$KAFKA_BROKERS" --command-config "$folder/admin.properties" "$@"
+    "org.apache.kafka.tools.$class" --bootstrap-server "$KAFKA_BROKERS" --command-config "$folder/admin.properties" "$@" \
+    2>"$work/$class.log" ||
+    fail "$class failed (are KAFKA_BROKERS there, do they trust kafka_admin_certificate?): $(grep . "$work/$class.log" | tail -1)"
 }
 
 # `edge tenant`, a line each. Kafka's names are narrower than a tenant's: these are what all can have.

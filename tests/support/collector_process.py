@@ -97,9 +97,9 @@ def place(folder: Path, config: str) -> Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Collector:
-    """A running Collector. otlp, grpc: where to send. log: the file it writes to.
+    """A running Collector. log: the file it writes to.
 
-    derived: where counts are exposed; empty where they are pushed.
+    otlp, grpc: where to send; empty where it reads by itself. derived: where counts are exposed; empty where they are pushed.
     """
 
     otlp: str
@@ -163,8 +163,8 @@ def running(
     try:
         until(healthy, what="the Collector is healthy", deadline_s=STARTED_WITHIN_S)
         yield Collector(
-            otlp=at.url(_OTLP),
-            grpc=f"127.0.0.1:{at.ports[_GRPC]}",
+            otlp=at.url(_OTLP) if _OTLP in at.ports else "",
+            grpc=f"127.0.0.1:{at.ports[_GRPC]}" if _GRPC in at.ports else "",
             derived=at.url(_DERIVED) if _DERIVED in at.ports else "",
             popen=popen,
             log=log,
@@ -173,6 +173,21 @@ def running(
         if popen.poll() is None:
             popen.kill()
         popen.wait()
+
+
+def ended(
+    program: Path, at: Place, *configs: str, sink: str, **variables: str
+) -> tuple[int, str]:
+    """Run a Collector that does not start; return its exit code, and what it says."""
+    ended = subprocess.run(
+        _command(program, at=at, configs=configs),
+        env=environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH="token", **variables),
+        capture_output=True,
+        text=True,
+        timeout=STARTED_WITHIN_S,
+        check=False,
+    )
+    return ended.returncode, ended.stdout + ended.stderr
 
 
 def validate(program: Path, at: Place, config: str) -> tuple[int, str]:

@@ -26,6 +26,12 @@ GROUPS: Final = {
     "stack": ("tests/e2e/*.py",),
     # A stack of their own: they count what nobody else may still be busy with. All run alone.
     "chaos": ("tests/chaos/*.py",),
+    # Three brokers that all of them use.
+    "kafka": (
+        "tests/distributed/test_kafka.py",
+        "tests/distributed/test_sampling.py",
+        "tests/distributed/test_tenants_of_kafka.py",
+    ),
     "compatibility": ("tests/integration/compatibility/*.py",),
     # They fill one table, which the last of them holds against the page.
     "frameworks": ("tests/integration/frameworks/*.py",),
