@@ -129,9 +129,7 @@ def test_an_edge_is_killed_with_a_backlog_while_the_brokers_are_away(
     estate: Estate, proof: Proof
 ) -> None:
     with estate.gateways_running(), contextlib.ExitStack() as edges:
-        running = {
-            name: edges.enter_context(one.running()) for name, one in estate.edges.items()
-        }
+        running = {name: edges.enter_context(one.running()) for name, one in estate.edges.items()}
         with proof.load() as load:
             until_sent(load, 5)
             for broker in ("kafka-1", "kafka-2", "kafka-3"):

@@ -124,8 +124,11 @@ def test_traces_are_whole_and_those_with_an_error_are_kept(estate: Estate, remar
         assert len(kept) < len(sent.others) / 2, f"{len(kept)} of {len(sent.others)}"
         assert all(whole(found, trace) for trace in kept)
         split = arrivals.split(set(sent.failed) | set(kept))
-        remark("tail sampling", f"steady: {len(sent.failed)} traces with an error, all whole, {split} split; "
-               f"{len(kept)} of {len(sent.others)} others kept")
+        remark(
+            "tail sampling",
+            f"steady: {len(sent.failed)} traces with an error, all whole, {split} split; "
+            f"{len(kept)} of {len(sent.others)} others kept",
+        )
         assert split == 0
         assert {gateway.popen.poll() for gateway in gateways.values()} == {None}
 

@@ -117,7 +117,12 @@ def test_nothing_that_a_sender_or_an_edge_says_names_a_tenant(
     shown = estate.kafka.tool(
         "consumer.ConsoleConsumer",
         *("--topic", "otlp_logs.team-a", "--from-beginning", "--timeout-ms", "20000"),
-        *("--formatter-property", "print.headers=true", "--formatter-property", "print.value=false"),
+        *(
+            "--formatter-property",
+            "print.headers=true",
+            "--formatter-property",
+            "print.value=false",
+        ),
     )
     assert shown.count("Kafka.Topic:otlp_logs.team-b") >= len(bodies), shown[-2000:]
 

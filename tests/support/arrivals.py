@@ -43,7 +43,11 @@ class Arrivals:
         """What an edge says it has counted: payments that were created."""
         self.ids()
         return max(
-            (n for (_, instance, state), n in self.counts.items() if (instance, state) == (edge, "created")),
+            (
+                n
+                for (_, instance, state), n in self.counts.items()
+                if (instance, state) == (edge, "created")
+            ),
             default=0.0,
         )
 

@@ -175,9 +175,7 @@ def running(
         popen.wait()
 
 
-def ended(
-    program: Path, at: Place, *configs: str, sink: str, **variables: str
-) -> tuple[int, str]:
+def ended(program: Path, at: Place, *configs: str, sink: str, **variables: str) -> tuple[int, str]:
     """Run a Collector that does not start; return its exit code, and what it says."""
     ended = subprocess.run(
         _command(program, at=at, configs=configs),

@@ -23,7 +23,8 @@ TOPICS = {"traces": "otlp_spans", "logs": "otlp_logs", "metrics": "otlp_metrics"
 STARTED_WITHIN_S = 400
 _STARTED = "Kafka Server started"
 needs_java = pytest.mark.skipif(
-    shutil.which("java") is None, reason="brokers are plain processes here: install a JRE, 17 or newer"
+    shutil.which("java") is None,
+    reason="brokers are plain processes here: install a JRE, 17 or newer",
 )
 
 
@@ -141,7 +142,12 @@ class Cluster:
                 *("java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
                 f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}",
                 *("-cp", f"{self._jars}/*", f"org.apache.kafka.tools.{name}"),
-                *("--bootstrap-server", self.brokers, "--command-config", str(folder / "admin.properties")),
+                *(
+                    "--bootstrap-server",
+                    self.brokers,
+                    "--command-config",
+                    str(folder / "admin.properties"),
+                ),
                 *arguments,
             ],
             capture_output=True,

@@ -115,7 +115,9 @@ def load(targets: Mapping[str, Target], *, pause_s: float = 0.02) -> Iterator[Kn
     known = Known(run=secrets.token_hex(4))
     stop = threading.Event()
     threads = [
-        threading.Thread(target=_send, args=(known, name, one, stop, pause_s), name=f"load of {name}")
+        threading.Thread(
+            target=_send, args=(known, name, one, stop, pause_s), name=f"load of {name}"
+        )
         for name, one in targets.items()
     ]
     for thread in threads:

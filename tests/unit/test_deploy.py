@@ -183,9 +183,7 @@ def test_a_broker_of_three_may_be_lost() -> None:
 def test_a_broker_knows_everybody_by_a_certificate() -> None:
     assert BROKER["ssl.client.auth"] == "required"
     listeners = {one.partition(":")[0] for one in BROKER["listeners"].split(",")}
-    protocols = dict(
-        one.split(":") for one in BROKER["listener.security.protocol.map"].split(",")
-    )
+    protocols = dict(one.split(":") for one in BROKER["listener.security.protocol.map"].split(","))
     assert {protocols[one] for one in listeners} == {"SSL"}
     assert BROKER["allow.everyone.if.no.acl.found"] == "false"
     assert BROKER["authorizer.class.name"].endswith("StandardAuthorizer")

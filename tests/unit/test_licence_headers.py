@@ -24,5 +24,7 @@ def test_there_are_files() -> None:
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_go_file_begins_with_the_licence(path: Path) -> None:
     text = (ROOT / path).read_text(encoding="utf-8")
-    header = HEADER if CHANGED.isdisjoint(path.parts) else HEADER.replace("Glasshouse", "OpenTelemetry")
+    header = (
+        HEADER if CHANGED.isdisjoint(path.parts) else HEADER.replace("Glasshouse", "OpenTelemetry")
+    )
     assert text.startswith(header), f"{path}: begin it with the two lines of its neighbours"

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,9 +38,22 @@ def tools() -> dict[str, Path]:
 
 def servers() -> dict[str, Path]:
     """etcd and the API server, which knows its version: clients ask for it."""
-    version = _module("server", KUBERNETES)["Version"]
-    stamp = f"-X k8s.io/component-base/version.gitVersion={version}"
-    return _built("server", SERVERS, stamp)
+    return _built("server", SERVERS, _stamp())
+
+
+def has_servers() -> bool:
+    """Whether they are compiled already: it takes some minutes of a processor."""
+    return all(program.exists() for program in _places("server", SERVERS, _stamp()).values())
+
+
+def _stamp() -> str:
+    return f"-X k8s.io/component-base/version.gitVersion={_pinned(KUBERNETES)}"
+
+
+def _pinned(module: str) -> str:
+    text = (FOLDER / "server" / "go.mod").read_text(encoding="utf-8")
+    [version] = re.findall(rf"^\t{re.escape(module)} (\S+)$", text, re.MULTILINE)
+    return version
 
 
 def sources(module: str, of: str) -> Path:
@@ -69,14 +83,20 @@ def _module(of: str, module: str) -> dict[str, str]:
     return json.loads(found.stdout)
 
 
-def _built(of: str, packages: dict[str, str], stamp: str = "") -> dict[str, Path]:
-    _require_go()
+def _places(of: str, packages: dict[str, str], stamp: str) -> dict[str, Path]:
+    """Where programs are kept: others of another version stand in another folder."""
     digest = hashlib.sha256(repr((packages, stamp)).encode())
     for name in ("go.mod", "go.sum"):
         digest.update((FOLDER / of / name).read_bytes())
     folder = KEPT / f"{of}-{digest.hexdigest()[:16]}"
+    return {name: folder / name for name in packages}
+
+
+def _built(of: str, packages: dict[str, str], stamp: str = "") -> dict[str, Path]:
+    _require_go()
+    programs = _places(of, packages, stamp)
+    folder = next(iter(programs.values())).parent
     folder.mkdir(parents=True, exist_ok=True)
-    programs = {name: folder / name for name in packages}
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several processes of one run ask at once
         for name, program in programs.items():

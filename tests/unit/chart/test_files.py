@@ -1,6 +1,5 @@
 """What runs on Kubernetes is what runs everywhere: nothing is written twice."""
 
-import importlib.util
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,20 +11,11 @@ from support import chart, deployed
 from support.chart import Document
 from support.chart_cases import CASES
 
+pytestmark = pytest.mark.slow  # compiles Helm
+
 Rendered = Callable[[str], list[Document]]
 # What of prometheus/prometheus.yaml is not as it was: where things are, and what is not there.
 ADDRESSES = {"alerting", "rule_files", "scrape_configs"}
-
-
-def test_each_copy_is_what_it_is_a_copy_of() -> None:
-    writer = deployed.ROOT / "dev" / "checks" / "chart_files.py"
-    spec = importlib.util.spec_from_file_location("chart_files", writer)
-    assert spec is not None
-    assert spec.loader is not None
-    chart_files = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(chart_files)
-    assert len(list(chart_files.copies())) > 25
-    assert chart_files.differing() == [], "run `make chart`"
 
 
 def data(rendered: Rendered, case: str, name: str) -> dict[str, str]:

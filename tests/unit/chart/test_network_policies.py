@@ -9,6 +9,8 @@ from support import chart
 from support.chart import Document
 from support.chart_cases import CASES
 
+pytestmark = pytest.mark.slow  # compiles Helm
+
 Rendered = Callable[[str], list[Document]]
 NAMESPACE = {"kubernetes.io/metadata.name": chart.NAMESPACE}
 SELECTED = {"app.kubernetes.io/name": "glasshouse", "app.kubernetes.io/instance": chart.RELEASE}

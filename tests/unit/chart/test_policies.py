@@ -9,6 +9,8 @@ from support import chart
 from support.chart import Document
 from support.chart_cases import CASES
 
+pytestmark = pytest.mark.slow  # compiles Helm
+
 Rendered = Callable[[str], list[Document]]
 EMPTY: dict[str, Any] = {}
 

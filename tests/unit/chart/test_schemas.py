@@ -13,6 +13,8 @@ from support.chart import Document
 from support.chart_cases import CASES
 from support.kubernetes import programs, schemas
 
+pytestmark = pytest.mark.slow  # compiles Helm
+
 Rendered = Callable[[str], list[Document]]
 
 

@@ -11,6 +11,8 @@ import yaml
 from support import chart
 from support.chart import Changes
 
+pytestmark = pytest.mark.slow  # compiles Helm
+
 SCHEMA: dict[str, Any] = json.loads(
     (chart.CHART / "values.schema.json").read_text(encoding="utf-8")
 )

@@ -7,6 +7,7 @@ as it is, without a warning; Helm installs, upgrades, rolls back and uninstalls 
 import base64
 import copy
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import yaml
 from support import chart
 from support.chart import Document
 from support.chart_cases import CASES
-from support.kubernetes import control_plane, schemas
+from support.kubernetes import control_plane, programs, schemas
 from support.kubernetes.api import Api, Refused
 from support.kubernetes.control_plane import ControlPlane
 from support.waiting import until
@@ -25,6 +26,11 @@ from support.waiting import until
 RESTRICTED = {
     f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")
 }
+# Compiling the API server takes minutes of a processor, once: not in every run of all tests.
+pytestmark = pytest.mark.skipif(
+    os.environ.get("GLASSHOUSE_DISTRIBUTED") != "long" and not programs.has_servers(),
+    reason="the API server is not compiled: `make test-distributed` does it",
+)
 # What etcd, and so the API server, takes of one object.
 MOST_OF_A_SECRET = 1024 * 1024
 
