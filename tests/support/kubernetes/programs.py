@@ -52,7 +52,7 @@ def _stamp() -> str:
 
 def _pinned(module: str) -> str:
     text = (FOLDER / "server" / "go.mod").read_text(encoding="utf-8")
-    [version] = re.findall(rf"^\t{re.escape(module)} (\S+)$", text, re.MULTILINE)
+    [version] = re.findall(rf"^\t{re.escape(module)} (v\S+)", text, re.MULTILINE)
     return version
 
 
