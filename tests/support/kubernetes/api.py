@@ -61,7 +61,14 @@ class Api:
         within = f"/namespaces/{namespace}" if resource["namespaced"] else ""
         return f"{root}{within}/{resource['name']}"
 
-    def apply(self, document: Document, namespace: str = "", *, dry: bool = False) -> Document:
+    def apply(
+        self,
+        document: Document,
+        namespace: str = "",
+        *,
+        dry: bool = False,
+        warnings_are_errors: bool = True,
+    ) -> Document:
         """Server-side apply, as `kubectl apply --server-side` does; return what it became.
 
         dry: the server does everything, admission included, but keep it. Raises Refused.
@@ -73,7 +80,7 @@ class Api:
             content=yaml.safe_dump(document),
             headers={"Content-Type": _APPLY},
         )
-        return _taken(answer, document)
+        return _taken(answer, document, warnings_are_errors=warnings_are_errors)
 
     def create(self, document: Document, namespace: str = "", *, dry: bool = False) -> Document:
         """Make an object. Raises Refused."""
@@ -100,10 +107,12 @@ class Api:
         return _taken(answer, kind)["items"]
 
 
-def _taken(answer: httpx.Response, document: Document) -> Document:
+def _taken(
+    answer: httpx.Response, document: Document, *, warnings_are_errors: bool = True
+) -> Document:
     name = document.get("metadata", {}).get("name", "")
     if not answer.is_success:
         raise Refused(f"{document['kind']} {name}: {answer.status_code} {answer.json()['message']}")
-    if warnings := answer.headers.get_list("warning"):
+    if warnings_are_errors and (warnings := answer.headers.get_list("warning")):
         raise Refused(f"{document['kind']} {name}: {warnings}")
     return answer.json()
