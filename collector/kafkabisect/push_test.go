@@ -35,7 +35,7 @@ import (
 )
 
 const (
-	patience = 20 * time.Second
+	patience = 2 * time.Minute
 	large    = 4000
 )
 
@@ -66,7 +66,9 @@ func (l *letters) PutLogs(_ context.Context, reason, source string, data plog.Lo
 func (l *letters) PutTraces(context.Context, string, string, ptrace.Traces) error    { return nil }
 func (l *letters) PutMetrics(context.Context, string, string, pmetric.Metrics) error { return nil }
 
-type host struct{ extensions map[component.ID]component.Component }
+type host struct {
+	extensions map[component.ID]component.Component
+}
 
 func (h host) GetExtensions() map[component.ID]component.Component { return h.extensions }
 

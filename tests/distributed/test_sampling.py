@@ -1,4 +1,4 @@
-"""Tail sampling behind Kafka: whole traces in steady state, and what a rebalance and a kill cost."""
+"""Tail sampling behind Kafka: whole traces in steady state; what a rebalance and a kill cost."""
 
 import contextlib
 import secrets
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import pytest
 import yaml
 
 from support import otlp
@@ -22,7 +23,19 @@ pytestmark = needs_java
 SPANS = 4
 # A share of the deployed one, so that a test need not wait as long.
 WAIT_S = 3
-OFTEN = yaml.safe_dump({"processors": {"tail_sampling": {"decision_wait": f"{WAIT_S}s"}}})
+# As far apart from it as they are deployed.
+COMMITTED_S = 6 * WAIT_S
+
+
+def overlay(committed: str = f"{COMMITTED_S}s") -> str:
+    """The deployed times, shorter. committed: how often what was read is committed."""
+    return yaml.safe_dump(
+        {
+            "processors": {"tail_sampling": {"decision_wait": f"{WAIT_S}s"}},
+            "receivers": {"kafka/traces": {"autocommit": {"interval": committed}}},
+        }
+    )
+
 
 Remark = Callable[[str, str], None]
 
@@ -37,7 +50,7 @@ class Traces:
 
 @contextlib.contextmanager
 def traces(*edges: Collector, pause_s: float = 0.02) -> Iterator[Traces]:
-    """Send traces until the end of the block: their spans over all edges, every second one with an error."""
+    """Send traces until the end of the block, each over all edges, every second with an error."""
     sent, stop = Traces(), threading.Event()
 
     def send() -> None:
@@ -104,7 +117,7 @@ def whole(found: dict[str, set[str]], trace: str) -> bool:
 def test_traces_are_whole_and_those_with_an_error_are_kept(estate: Estate, remark: Remark) -> None:
     arrivals = Arrivals(estate.sink)
     with (
-        estate.gateways_running(SAMPLING, OFTEN) as gateways,
+        estate.gateways_running(SAMPLING, overlay()) as gateways,
         estate.edges["edge-1"].running() as one,
         estate.edges["edge-3"].running() as other,
     ):
@@ -133,7 +146,10 @@ def test_traces_are_whole_and_those_with_an_error_are_kept(estate: Estate, remar
         assert {gateway.popen.poll() for gateway in gateways.values()} == {None}
 
 
-def test_what_a_rebalance_and_a_kill_cost_is_printed(estate: Estate, remark: Remark) -> None:
+@pytest.mark.parametrize("committed", ["500ms", f"{COMMITTED_S}s"])
+def test_what_a_rebalance_and_a_kill_cost_is_printed(
+    estate: Estate, remark: Remark, committed: str
+) -> None:
     """No promise but that the rest is whole: gateway/sampling.yaml says so."""
     arrivals = Arrivals(estate.sink)
     with (
@@ -141,8 +157,10 @@ def test_what_a_rebalance_and_a_kill_cost_is_printed(estate: Estate, remark: Rem
         estate.edges["edge-3"].running() as other,
         contextlib.ExitStack() as stack,
     ):
-        stack.enter_context(estate.gateways["gateway-2"].running(SAMPLING, OFTEN))
-        gateway = stack.enter_context(estate.gateways["gateway-1"].running(SAMPLING, OFTEN))
+        stack.enter_context(estate.gateways["gateway-2"].running(SAMPLING, overlay(committed)))
+        gateway = stack.enter_context(
+            estate.gateways["gateway-1"].running(SAMPLING, overlay(committed))
+        )
         settle(estate, one)
         with traces(one, other) as sent:
             until_sent(sent, 60)
@@ -150,7 +168,7 @@ def test_what_a_rebalance_and_a_kill_cost_is_printed(estate: Estate, remark: Rem
             gateway.popen.send_signal(signal.SIGKILL)
             gateway.popen.wait(60)
             until_sent(sent, 60)
-            stack.enter_context(estate.gateways["gateway-1"].running(SAMPLING, OFTEN))
+            stack.enter_context(estate.gateways["gateway-1"].running(SAMPLING, overlay(committed)))
             until_sent(sent, 60)
         found = settled(arrivals, sent)
         lost = [at for trace, at in sent.failed.items() if trace not in found]
@@ -158,9 +176,9 @@ def test_what_a_rebalance_and_a_kill_cost_is_printed(estate: Estate, remark: Rem
         split = arrivals.split(set(sent.failed))
         remark(
             "tail sampling",
-            f"a gateway of {len(GATEWAYS)} killed and started again: of {len(sent.failed)} traces with an "
-            f"error {len(lost)} lost, {len(torn)} torn, {split} split over gateways, with a decision_wait of "
-            f"{WAIT_S} s",
+            f"a gateway of {len(GATEWAYS)} killed and started again: of {len(sent.failed)} traces "
+            f"with an error {len(lost)} lost, {len(torn)} torn, {split} split over gateways, with "
+            f"a decision_wait of {WAIT_S} s and a commit every {committed}",
         )
         # What was decided before, or came when the partitions had moved, is there.
         early = [at for at in lost if at < killed - 4 * WAIT_S - 20]

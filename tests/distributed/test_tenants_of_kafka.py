@@ -1,4 +1,4 @@
-"""Whose a record is, behind Kafka, and what bad input comes to: one clear line, and nothing lost."""
+"""Whose a record is behind Kafka, and what bad input comes to: one clear line, nothing lost."""
 
 import contextlib
 import secrets

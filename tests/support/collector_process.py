@@ -99,7 +99,8 @@ def place(folder: Path, config: str) -> Place:
 class Collector:
     """A running Collector. log: the file it writes to.
 
-    otlp, grpc: where to send; empty where it reads by itself. derived: where counts are exposed; empty where they are pushed.
+    otlp, grpc: where to send; empty where it reads by itself. derived: where counts are exposed;
+    empty where they are pushed.
     """
 
     otlp: str

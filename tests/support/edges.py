@@ -36,8 +36,7 @@ def certificate_files(
 
 
 def _of_this_machine(overlay: str) -> str:
-    own = f"127.0.0.1:{ports.free(['self'])['self']}"
-    return overlay.replace(SELF, own).replace("interval: 15000", f"interval: {SELF_EVERY_MS}")
+    return overlay.replace(SELF, f"127.0.0.1:{ports.free(['self'])['self']}")
 
 
 def _give(files: Mapping[str, Path], at: Place) -> None:
@@ -77,7 +76,9 @@ class Edge:
         folder.mkdir()
         self._program, self._name, self._gateway = program, name, gateway
         self.at = collector_process.place(folder, ONE_MACHINE)
-        self._overlay = _of_this_machine(EDGE)
+        self._overlay = _of_this_machine(EDGE).replace(
+            "interval: 15000", f"interval: {SELF_EVERY_MS}"
+        )
         files = {
             "edge_certificate": made.edge(name),
             "edge_key": made.edge_key(name),
@@ -134,7 +135,7 @@ class EdgeToKafka:
             yield made
 
     def beside(self) -> tuple[int, str]:
-        """Start another on its queue, with ports of its own; return its exit code and what it says."""
+        """Start another on its queue, with its own ports; return its exit code and what it says."""
         other = Place(folder=self.at.folder, ports=ports.free(self.at.ports))
         return collector_process.ended(
             self._program, other, *self._configs, sink="", **self._variables

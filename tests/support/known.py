@@ -1,7 +1,7 @@
-"""Records with known ids, sent to edges under load: what was acknowledged, what arrived, and how often.
+"""Records with known ids, sent to edges under load: what was acknowledged, what arrived, how often.
 
-An id is `<run>/<edge>/<number>`. Whoever stores records says what has arrived (`Arrived`), so the same
-proof stands for a sink and for real backends.
+An id is `<run>/<edge>/<number>`. Whoever stores records says what has arrived (`Arrived`), so the
+same proof stands for a sink and for real backends.
 """
 
 import collections
@@ -56,6 +56,10 @@ class Known:
         with self._lock:
             self.acknowledged[kind].update(ids)
 
+    def take_trace(self, trace: str) -> None:
+        with self._lock:
+            self.traces.add(trace)
+
     def failed(self) -> None:
         with self._lock:
             self.tries += 1
@@ -109,8 +113,8 @@ def until_whole(known: Known, arrived: Arrived, deadline_s: float = 2 * PATIENCE
 def load(targets: Mapping[str, Target], *, pause_s: float = 0.02) -> Iterator[Known]:
     """Send to each edge from a thread of its own until the end of the block.
 
-    pause_s: between two batches. A batch without an answer is sent again, as an SDK does, also after the
-    end of the block: what is left is what was acknowledged.
+    pause_s: between two batches. A batch without an answer is sent again, as by an SDK, also after
+    the end of the block: what is left is what was acknowledged.
     """
     known = Known(run=secrets.token_hex(4))
     stop = threading.Event()
@@ -156,8 +160,7 @@ class _Batch:
         for part in (spans[:half], spans[half:]):
             self._until_taken(sender.spans, part)
             self._known.take("spans", *(one["name"] for one in part))
-        with self._known._lock:
-            self._known.traces.add(self._trace)
+        self._known.take_trace(self._trace)
         of_trace = [
             otlp.log(f"{self._ids}.{i}") | {"traceId": self._trace} for i in range(LOGS_OF_A_TRACE)
         ]

@@ -166,6 +166,9 @@ def test_the_topic_says_whose_a_record_is_and_sampling_keeps_that() -> None:
     for name, pipeline in BEHIND_KAFKA["service"]["pipelines"].items():
         assert pipeline["processors"] == ["memory_limiter", "tenant"], name
         assert pipeline["receivers"] == [f"kafka/{name}"]
+    wait = SAMPLING["processors"]["tail_sampling"]["decision_wait"]
+    commits = SAMPLING["receivers"]["kafka/traces"]["autocommit"]["interval"]
+    assert float(commits.removesuffix("s")) >= 6 * float(wait.removesuffix("s"))
     assert SAMPLING["processors"]["tenant/again"] == {"from": "resource"}
     assert SAMPLING["service"]["pipelines"] == {
         "traces": {"processors": ["memory_limiter", "tenant", "tail_sampling", "tenant/again"]}

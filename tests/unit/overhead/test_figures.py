@@ -29,6 +29,22 @@ def test_a_ratio_is_made_of_the_rounds_that_both_have() -> None:
     assert cell.us.median == 200
 
 
+def test_what_ran_beside_makes_the_ratio_and_not_the_process_of_another_minute() -> None:
+    document = overhead.document()
+    for one in document["runs"]:
+        if one["variant"] == "glasshouse":
+            for cost in one["loads"].values():
+                cost["base_us"] = cost["us"] * 0.7
+    cell = figures.cell(document, "h11", "glasshouse", "post")
+    assert cell is not None
+    assert cell.ratio is not None
+    assert (cell.ratio.least, cell.ratio.most) == (pytest.approx(0.7), pytest.approx(0.7))
+    # A result of before has nothing beside.
+    cell = figures.cell(document, "h11", "stock", "post")
+    assert cell is not None
+    assert cell.ratio == Spread(median=0.4, least=0.25, most=0.5)
+
+
 def test_what_all_is_divided_by_has_no_ratio_and_what_was_not_measured_no_cell() -> None:
     document = overhead.document()
     base = figures.cell(document, "h11", "off", "post")

@@ -3,6 +3,10 @@
 import asyncio
 import contextlib
 import gzip
+import itertools
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -11,6 +15,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from glasshouse_bench.overhead import load, measure, sink
+from glasshouse_bench.overhead.process import Api
 from glasshouse_cli.errors import StackError
 
 KEY = "some-key"
@@ -64,6 +69,87 @@ async def test_all_requests_are_sent_and_a_wrong_answer_ends_it() -> None:
         assert sorted(asked) == sorted(f"/bench/log/n{one % 50}".encode() for one in range(100))
         with pytest.raises(StackError, match=r"answers 404, not 200: b'ok'"):
             await load.send(port, load.requests("trivial", 32, KEY, []))
+
+
+class Served:
+    """A server that notes whose request came, on which connection, and answers each."""
+
+    def __init__(self, name: str, log: list[tuple[str, str, int]], *, patience: float = 60) -> None:
+        self.name, self.log, self.connections = name, log, 0
+        self._patience = patience
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = self.connections
+        with (
+            contextlib.closing(writer),
+            contextlib.suppress(asyncio.IncompleteReadError, TimeoutError),
+        ):
+            while True:
+                asked = reader.readuntil(b"\r\n\r\n")
+                head = await asyncio.wait_for(asked, self._patience)
+                self.log.append((self.name, head.split(b" ")[1].decode(), number))
+                writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\nok")
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self.answer, "127.0.0.1", 0)
+        async with server:
+            yield server.sockets[0].getsockname()[1]
+
+
+async def test_connections_stay_open_between_parts_until_the_server_ends_them() -> None:
+    log: list[tuple[str, str, int]] = []
+    served = Served("one", log, patience=0.2)
+    wanted = load.requests("trivial", 40, KEY, [])
+    async with served.running() as port, load.Client(port) as client:
+        assert await client.send(wanted) == [b"ok"] * 40
+        assert await client.send(wanted[:20]) == [b"ok"] * 20
+        assert served.connections == load.CONNECTIONS
+
+        async def ended() -> bool:
+            await asyncio.sleep(0.05)
+            return all(reader.at_eof() for reader, _ in client._open)
+
+        async with asyncio.timeout(30):
+            while not await ended():
+                pass
+        assert await client.send(wanted) == [b"ok"] * 40
+        assert served.connections == 2 * load.CONNECTIONS
+    assert len(log) == 100
+
+
+async def test_two_processes_take_turns_and_each_begins_as_often() -> None:
+    log: list[tuple[str, str, int]] = []
+    size = measure.Size(loads=[load.BY_NAME["trivial"]], share=0.4, settle_s=0)
+    async with (
+        sink.running() as (taking, _),
+        Served("ours", log).running() as ours,
+        Served("base", log).running() as base,
+    ):
+        found = await measure.run(
+            Api(os.getpid(), ours, 0), taking, size, Api(os.getpid(), base, 0)
+        )
+    counted = log[-800:]
+    turns = [name for name, _ in itertools.groupby(name for name, *_ in counted)]
+    # ours base · base ours · ours base …: of eight parts each begins four.
+    assert turns == ["ours", *["base", "ours"] * 4]
+    for name in ("ours", "base"):
+        asked = Counter(path for whose, path, _ in counted if whose == name)
+        assert asked == Counter(f"/bench/hello/n{number % 50}" for number in range(400))
+    # Both are this process here: what one took lies in the other's, too.
+    assert found["loads"]["trivial"]["requests"] == 400
+    assert found["loads"]["trivial"]["us"] > 0
+    assert found["loads"]["trivial"]["base_us"] == pytest.approx(
+        found["loads"]["trivial"]["us"], rel=0.5
+    )
+
+
+def test_requests_are_shared_out_in_order_and_evenly() -> None:
+    wanted = load.requests("trivial", 50, KEY, [])
+    parts = measure.shared(wanted, 8)
+    assert [one for part in parts for one in part] == list(wanted)
+    assert {len(part) for part in parts} == {6, 7}
 
 
 async def post(port: int, path: str, headers: str, body: bytes) -> bytes:

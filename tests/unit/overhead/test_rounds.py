@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from glasshouse_bench.overhead import load, measure, rounds
+from glasshouse_bench.overhead.command import ROUNDS
 from glasshouse_bench.overhead.environments import Environment
 from glasshouse_bench.overhead.variants import SERVERS, VARIANTS
 from glasshouse_cli.errors import StackError
@@ -129,7 +130,7 @@ def test_a_whole_run_is_estimated_below_its_bound(names: list[str], minutes: flo
     whole = rounds.Plan(
         variants=[VARIANTS[one] for one in names],
         servers=SERVERS,
-        rounds=7,
+        rounds=ROUNDS,
         size=measure.Size(loads=load.LOADS),
         kinds=measure.ALL_KINDS,
     )

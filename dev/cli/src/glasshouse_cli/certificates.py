@@ -30,8 +30,8 @@ _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 _CLIENT = "extendedKeyUsage=clientAuth\n"
 # What stands in a certificate and in a file's name, and is a key of the gateway's tenants.yaml.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
-# Distinguishes Kafka's own certificates, which may do everything there, from an edge of the same name:
-# ssl.principal.mapping.rules in deploy/kafka/server.properties.
+# Distinguishes Kafka's own certificates, which may do everything there, from an edge of the same
+# name: ssl.principal.mapping.rules in deploy/kafka/server.properties.
 _KAFKA = "OU=kafka/CN={}"
 _ADMIN = "admin"
 
@@ -127,8 +127,8 @@ def ensure(
 
     hosts: further names of the Collector, with commas. anew: make all but the authority again.
     edges: names of edges; with any of them a gateway's certificate is made, too.
-    gateways: names of gateways behind Kafka. brokers: names under which Kafka's brokers are reached;
-    with any of them that of its administrator is made, too.
+    gateways: names of gateways behind Kafka. brokers: names under which Kafka's brokers are
+    reached; with any of them that of its administrator is made, too.
     Raises StackError when openssl is missing or fails, or a name is none.
     """
     for option, names in (("--edge", edges), ("--gateway", gateways), ("--broker", brokers)):

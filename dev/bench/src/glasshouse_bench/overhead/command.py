@@ -37,7 +37,7 @@ from glasshouse_cli import project
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.errors import StackError
 
-ROUNDS = 7
+ROUNDS = 5
 IMPORT_PAIRS = 15
 # Of `--quick`: enough to see that all works, and that nothing costs ten times what it did.
 QUICK_VARIANTS = "off,glasshouse"

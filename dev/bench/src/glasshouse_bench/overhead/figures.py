@@ -65,14 +65,18 @@ def runs(document: Document, server: str, variant: str) -> dict[int, dict[str, A
 def cell(document: Document, server: str, variant: str, load: str) -> Cell | None:
     """Return what a load costs, None where it was not measured.
 
-    The ratio is made of the rounds that both have: what lay on the machine then lay on both.
+    The ratio is made of what a process without telemetry took beside, in turns; in results from
+    before there was one, of the rounds that both have.
     """
     mine = {turn: one["loads"][load] for turn, one in runs(document, server, variant).items()}
     if not mine:
         return None
     base = {turn: one["loads"][load] for turn, one in runs(document, server, BASE).items()}
-    both = sorted(mine.keys() & base.keys())
-    ratios = [base[turn]["us"] / mine[turn]["us"] for turn in both]
+    without = {
+        turn: one["base_us"] if "base_us" in one else base.get(turn, {}).get("us")
+        for turn, one in mine.items()
+    }
+    ratios = [beside / mine[turn]["us"] for turn, beside in sorted(without.items()) if beside]
     kinds = sorted({kind for one in mine.values() for kind in one["sent"]})
     return Cell(
         us=spread([one["us"] for one in mine.values()]),

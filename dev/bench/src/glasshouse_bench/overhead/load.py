@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from glasshouse_cli.errors import StackError
 
@@ -14,6 +14,9 @@ CONNECTIONS = 16
 # Of the trivial requests: a service has few routes and names that come again.
 NAMES = 50
 _BODY = json.dumps({"userId": "bench", "amount": "12.34", "currency": "EUR"}).encode()
+
+
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Load(NamedTuple):
@@ -92,30 +95,70 @@ async def once(port: int, sent: bytes) -> tuple[int, bytes]:
             await writer.wait_closed()
 
 
-async def send(port: int, wanted: Sequence[Request]) -> list[bytes]:
-    """Send all; return the bodies. Any other status than the expected one is a StackError."""
-    waiting: Iterator[Request] = iter(wanted)
-    bodies: list[bytes] = []
+class Client:
+    """Connections to one port that stay open between the parts of a load.
 
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    To open them anew for each part would be counted with both processes that are compared, and
+    make their ratio look better than it is.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open: list[_Connection] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for one in self._open:
+            await _close(one)
+        self._open.clear()
+
+    async def send(self, wanted: Sequence[Request]) -> list[bytes]:
+        """Send all; return the bodies. Any other status than the expected one is a StackError."""
+        waiting: Iterator[Request] = iter(wanted)
+        bodies: list[bytes] = []
+
+        async def one() -> None:
+            reader, writer = await self._connection()
+            try:
+                for each in waiting:
+                    status, body = await ask(reader, writer, each.sent)
+                    if status != each.expected:
+                        fault = f"the API answers {status}, not {each.expected}: {body[:200]!r}"
+                        raise StackError(fault)
+                    bodies.append(body)
+            except BaseException:
+                await _close((reader, writer))
+                raise
+            self._open.append((reader, writer))
+
+        tasks = [asyncio.create_task(one()) for _ in range(min(CONNECTIONS, len(wanted)))]
         try:
-            for each in waiting:
-                status, body = await ask(reader, writer, each.sent)
-                if status != each.expected:
-                    fault = f"the API answers {status}, not {each.expected}: {body[:200]!r}"
-                    raise StackError(fault)
-                bodies.append(body)
+            await asyncio.gather(*tasks)
         finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return bodies
 
-    tasks = [asyncio.create_task(one()) for _ in range(min(CONNECTIONS, len(wanted)))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return bodies
+    async def _connection(self) -> _Connection:
+        while self._open:
+            reader, writer = self._open.pop(0)
+            # A server ends what has been idle for some seconds.
+            if not reader.at_eof():
+                return reader, writer
+            await _close((reader, writer))
+        return await asyncio.open_connection("127.0.0.1", self._port)
+
+
+async def _close(connection: _Connection) -> None:
+    connection[1].close()
+    with contextlib.suppress(ConnectionError):
+        await connection[1].wait_closed()
+
+
+async def send(port: int, wanted: Sequence[Request]) -> list[bytes]:
+    """Send all on connections of their own; return the bodies. As `Client.send`."""
+    async with Client(port) as client:
+        return await client.send(wanted)

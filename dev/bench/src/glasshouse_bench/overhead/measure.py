@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +23,8 @@ HOLDS = 3
 LINE_BYTES = 256 * 1024
 # Of the requests of a load, how many go before it uncounted.
 WARM_UP_SHARE = 4
+# Of a load, between which two processes take turns. An even number: both begin as often.
+PARTS = 8
 _US, _MS = 1e3, 1e6
 
 
@@ -40,32 +44,68 @@ class Size:
         return any(one.needs_payments for one in self.loads)
 
 
-async def run(api: Api, sink: Sink, size: Size) -> dict[str, Any]:
-    """Send all loads; return what they cost, as the result file has it."""
+async def run(api: Api, sink: Sink, size: Size, base: Api | None = None) -> dict[str, Any]:
+    """Send all loads; return what they cost, as the result file has it.
+
+    ``base``: a process without telemetry, which gets the same requests in turns with ``api``, some
+    at a time. Whatever else uses the machine, and however fast it is just then, lies on both.
+    """
     ids = await _warm_up(api, size)
+    others = await _warm_up(base, size) if base else []
     await _settle(sink, size)
     loads: dict[str, Any] = {}
     for one in size.loads:
-        count = size.requests(one)
-        wanted = load.requests(one.name, count, KEY, ids)
-        if len(wanted) < count:
-            raise StackError(f"{one.title}: {len(ids)} payments are too few for {count} requests")
-        before = cpu.used_ns(api.pid), cpu.main_thread_ns(api.pid)
-        await load.send(api.port, wanted)
+        before, before_base = _used(api), _used(base)
+        await _send(one, size, (api, ids), (base, others) if base else None)
         sent = await _settle(sink, size)
-        after = cpu.used_ns(api.pid), cpu.main_thread_ns(api.pid)
-        total, main = after[0] - before[0], after[1] - before[1]
+        total, main = (now - then for now, then in zip(_used(api), before, strict=True))
+        count = size.requests(one)
         loads[one.name] = {
             "requests": count,
             "us": round(total / count / _US, 2),
             "other_threads_us": round((total - main) / count / _US, 2),
             "sent": sent,
         }
+        if base:
+            beside = _used(base)[0] - before_base[0]
+            loads[one.name]["base_us"] = round(beside / count / _US, 2)
     return {
         "loads": loads,
         "start_cpu_ms": round(api.start_ns / _MS, 1),
         "resident_mb": round(cpu.resident_bytes(api.pid) / 1e6, 1),
     }
+
+
+def _used(api: Api | None) -> tuple[int, int]:
+    """Return the CPU time of all threads and of the first, in nanoseconds."""
+    return (cpu.used_ns(api.pid), cpu.main_thread_ns(api.pid)) if api else (0, 0)
+
+
+_Asked = tuple[Api, Sequence[str]]
+
+
+async def _send(one: load.Load, size: Size, api: _Asked, base: _Asked | None) -> None:
+    """Send a load, in parts by turns where there are two; the second part begins with the other."""
+    count = size.requests(one)
+    async with contextlib.AsyncExitStack() as stack:
+        parts: list[list[tuple[load.Client, Sequence[load.Request]]]] = []
+        for process, ids in (api, base) if base else (api,):
+            wanted = load.requests(one.name, count, KEY, ids)
+            if len(wanted) < count:
+                raise StackError(
+                    f"{one.title}: {len(ids)} payments are too few for {count} requests"
+                )
+            client = await stack.enter_async_context(load.Client(process.port))
+            parts.append([(client, part) for part in shared(wanted, PARTS)])
+        for turn, each in enumerate(zip(*parts, strict=True)):
+            for client, part in each if turn % 2 == 0 else reversed(each):
+                await client.send(part)
+
+
+def shared(wanted: Sequence[load.Request], parts: int) -> list[Sequence[load.Request]]:
+    """Return requests in ``parts`` that differ by one at most, in their order."""
+    ends = [round(len(wanted) * number / parts) for number in range(parts + 1)]
+    return [wanted[begin:end] for begin, end in pairwise(ends)]
 
 
 async def _warm_up(api: Api, size: Size) -> list[str]:

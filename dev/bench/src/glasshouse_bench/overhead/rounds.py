@@ -1,8 +1,12 @@
-"""All processes of a run, in turn: each round has every variant under every server once."""
+"""All processes of a run, in turn: each round has every variant under every server once.
+
+Each is measured in turns with a process without telemetry that is as fresh: see `measure.run`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +17,7 @@ from typing import Any
 from glasshouse_bench.overhead import database, measure, process, sink
 from glasshouse_bench.overhead.environments import Environment
 from glasshouse_bench.overhead.results import Document
-from glasshouse_bench.overhead.variants import Server, Variant
+from glasshouse_bench.overhead.variants import BASE, Server, Variant
 from glasshouse_cli.errors import StackError
 
 # What a process takes beside its loads, for the estimate before one was measured.
@@ -44,19 +48,21 @@ class Plan:
                 for variant in [*self.variants[shift:], *self.variants[:shift]]:
                     yield turn, server, variant
 
-    def seconds(self, turn: int) -> float:
-        """Return about how long one process of a round takes."""
+    def seconds(self, turn: int, variant: Variant) -> float:
+        """Return about how long one process of a round takes, with the one beside it."""
         counts = [self.size.requests(one) for one in self.size.loads]
         sent = sum(counts) * (1 + 1 / measure.WARM_UP_SHARE)
         watched = STOPS_S if self.kinds and turn == 0 else 0
-        return START_S + sent / PER_S + (len(counts) + 1) * self.size.settle_s + watched
+        processes = 1 if variant.name == BASE else 2
+        settled = (len(counts) + 1) * self.size.settle_s
+        return processes * (START_S + sent / PER_S) + settled + watched
 
 
 def remaining_s(plan: Plan, document: Document) -> float:
     """Return about how long what is not measured yet takes."""
     known = _done(document)
     return sum(
-        plan.seconds(turn)
+        plan.seconds(turn, variant)
         for turn, server, variant in plan.cells()
         if (turn, server, variant.name) not in known
     )
@@ -100,13 +106,13 @@ async def run(
         note(f"{where}; about {left} min left")
         started = time.monotonic()
         try:
-            found = await one(plan, variant, server, turn, environments[variant.name], postgres)
+            found = await one(plan, variant, server, turn, environments, postgres)
         except StackError as error:
             # On a machine that is too busy a statement may run out of time. Once; else it is real.
             note(f"{where}; again, after: {error}")
-            found = await one(plan, variant, server, turn, environments[variant.name], postgres)
+            found = await one(plan, variant, server, turn, environments, postgres)
         took.append(time.monotonic() - started)
-        estimated.append(plan.seconds(turn))
+        estimated.append(plan.seconds(turn, variant))
         document["runs"].append(found)
         save()
     return True
@@ -117,26 +123,33 @@ async def one(
     variant: Variant,
     server: str,
     turn: int,
-    environment: Environment,
+    environments: Mapping[str, Environment],
     postgres: str | None,
 ) -> dict[str, Any]:
-    """Measure one fresh process."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        fresh = await asyncio.to_thread(database.fresh, postgres) if postgres else None
-        async with (
-            sink.running() as (taking, port),
-            process.running(
-                variant,
-                plan.servers[server],
-                environment,
-                Path(folder),
-                sink=port,
-                database=fresh,
-            ) as api,
-        ):
-            found = await measure.run(api, taking, plan.size)
-            if turn == 0 and plan.kinds:
-                found["stops"] = await measure.stops(
-                    api, is_traced=variant.speaks_otlp, kinds=plan.kinds
+    """Measure one fresh process, in turns with a fresh one without telemetry."""
+    async with contextlib.AsyncExitStack() as stack:
+        taking, port = await stack.enter_async_context(sink.running())
+
+        async def started(one: Variant) -> process.Api:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+            fresh = await asyncio.to_thread(database.fresh, postgres) if postgres else None
+            return await stack.enter_async_context(
+                process.running(
+                    one,
+                    plan.servers[server],
+                    environments[one.name],
+                    Path(folder),
+                    sink=port,
+                    database=fresh,
                 )
+            )
+
+        without = [one for one in plan.variants if one.name == BASE and variant.name != BASE]
+        beside = await started(without[0]) if without else None
+        api = await started(variant)
+        found = await measure.run(api, taking, plan.size, beside)
+        if turn == 0 and plan.kinds:
+            found["stops"] = await measure.stops(
+                api, is_traced=variant.speaks_otlp, kinds=plan.kinds
+            )
     return {"round": turn, "server": server, "variant": variant.name, **found}
