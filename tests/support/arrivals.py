@@ -40,23 +40,12 @@ class Arrivals:
     def events(self, edge: str) -> float:
         """What an edge says it has counted: payments that were created."""
         self.ids()
-<<<<<<< HEAD
-        return max(
-            (
-                n
-                for (_, instance, state), n in self.counts.items()
-                if (instance, state) == (edge, "created")
-            ),
-            default=0.0,
-        )
-=======
         found = [
             one
             for (_, instance, state), one in self.counts.items()
             if (instance, state) == (edge, "created")
         ]
         return max(found, default=(0, 0.0))[1]
->>>>>>> h-kafka
 
     def _take(self, request: Request) -> None:
         gateway, _, signal = request.path.strip("/").split("/")
