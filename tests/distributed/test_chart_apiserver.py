@@ -27,10 +27,13 @@ RESTRICTED = {
     f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")
 }
 # Compiling the API server takes minutes of a processor, once: not in every run of all tests.
-pytestmark = pytest.mark.skipif(
-    os.environ.get("GLASSHOUSE_DISTRIBUTED") != "long" and not programs.has_servers(),
-    reason="the API server is not compiled: `make test-distributed` does it",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        os.environ.get("GLASSHOUSE_DISTRIBUTED") != "long" and not programs.has_servers(),
+        reason="the API server is not compiled: `make test-distributed` does it",
+    ),
+    pytest.mark.timeout(9000),
+]
 # What etcd, and so the API server, takes of one object.
 MOST_OF_A_SECRET = 1024 * 1024
 

@@ -11,7 +11,7 @@ from support import chart, deployed
 from support.chart import Document
 from support.chart_cases import CASES
 
-pytestmark = pytest.mark.slow  # compiles Helm
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]  # the first compiles Helm
 
 Rendered = Callable[[str], list[Document]]
 # What of prometheus/prometheus.yaml is not as it was: where things are, and what is not there.

@@ -9,7 +9,7 @@ from support import chart
 from support.chart import Document
 from support.chart_cases import CASES
 
-pytestmark = pytest.mark.slow  # compiles Helm
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]  # the first compiles Helm
 
 Rendered = Callable[[str], list[Document]]
 EMPTY: dict[str, Any] = {}

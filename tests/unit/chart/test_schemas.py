@@ -13,7 +13,7 @@ from support.chart import Document
 from support.chart_cases import CASES
 from support.kubernetes import programs, schemas
 
-pytestmark = pytest.mark.slow  # compiles Helm
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]  # the first compiles Helm
 
 Rendered = Callable[[str], list[Document]]
 

@@ -11,7 +11,7 @@ import yaml
 from support import chart
 from support.chart import Changes
 
-pytestmark = pytest.mark.slow  # compiles Helm
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]  # the first compiles Helm
 
 SCHEMA: dict[str, Any] = json.loads(
     (chart.CHART / "values.schema.json").read_text(encoding="utf-8")
