@@ -289,22 +289,19 @@ def test_helm_installs_upgrades_rolls_back_and_uninstalls(api: Api, cluster: Con
 
 def test_who_may_edit_one_namespace_can_install_it(api: Api, cluster: ControlPlane) -> None:
     """It needs no role of the whole cluster, and gives none."""
-    api.create(
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "editor"},
-            "roleRef": {
-                "apiGroup": "rbac.authorization.k8s.io",
-                "kind": "ClusterRole",
-                "name": "edit",
+    group = "rbac.authorization.k8s.io"
+    # What the role `edit` is made of: a controller, which does not run here, puts it together.
+    for role in ("system:aggregate-to-edit", "system:aggregate-to-view"):
+        api.create(
+            {
+                "apiVersion": f"{group}/v1",
+                "kind": "RoleBinding",
+                "metadata": {"name": role},
+                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+                "subjects": [{"apiGroup": group, "kind": "User", "name": "editor"}],
             },
-            "subjects": [
-                {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "editor"}
-            ],
-        },
-        "staging",
-    )
+            "staging",
+        )
     install = ("install", chart.RELEASE, str(chart.CHART), f"--values={chart.STAGING}")
     Helm(cluster, "staging", "editor")(*install)
     assert names(api, "apps/v1", "StatefulSet", "staging") == {

@@ -97,6 +97,7 @@ def running(folder: Path) -> Iterator[ControlPlane]:
                 "--endpoint-reconciler-type=none",
                 "--service-cluster-ip-range=10.96.0.0/16",
                 "--profiling=false",
+                "--allow-privileged=true",  # so that Pod Security is what refuses
             )
         )
         made = ControlPlane(
