@@ -18,10 +18,12 @@ CONFIG = Path(__file__).parents[2] / "alertmanager" / "alertmanager.yaml"
 FIRING = (
     "ApiDown",
     "BackendSilent",
+    "EdgeSilent",
     "EventCountingStalled",
     "HealthCheckFailing",
     "PaymentOutage",
     "TargetDown job=derived",
+    "TargetDown job=glasshouse-gateway",
     "TargetDown job=loki",
     "TelemetryLost",
     "Watchdog",
@@ -112,6 +114,7 @@ def shown(alerts: list[dict[str, Any]]) -> set[str]:
             None,
             {
                 "BackendSilent",
+                "EdgeSilent",
                 "EventCountingStalled",
                 "HealthCheckFailing",
                 "PaymentOutage",
@@ -121,6 +124,8 @@ def shown(alerts: list[dict[str, Any]]) -> set[str]:
         ),
         # What the Collector's own scrapes say, or Prometheus itself, is news.
         ("CollectorDown", {"CollectorDown", "EventCountingStalled", "TelemetryLost", "Watchdog"}),
+        # Of several hosts: no gateway answers.
+        ("GatewayDown", {"GatewayDown", "EventCountingStalled", "TelemetryLost", "Watchdog"}),
     ],
 )
 def test_what_follows_from_an_alert_is_held_back(

@@ -22,6 +22,16 @@ ONLY_AFTER = {
     "errors:increase5m": "an error",
     "stack:without_backend": "a start without the profile demo",
     "errors:ratio_rate5m": "a request or a job in the last 5 minutes",
+    "otelcol_exporter_send_failed_spans_total": "an exporter gave spans up",
+    "otelcol_exporter_send_failed_log_records_total": "an exporter gave log records up",
+    "otelcol_exporter_send_failed_metric_points_total": "an exporter gave points up",
+    # Of edges and gateways, of which one machine has none.
+    "edge:silent:group": "an edge that ended",
+    "kafka:lag:records": "a gateway behind Kafka",
+    "otelcol_extension_tenants_refused_total": "a gateway",
+    "otelcol_kafka_receiver_current_offset_ratio": "a gateway behind Kafka",
+    "otelcol_kafka_receiver_offset_lag_ratio": "a gateway behind Kafka",
+    "otelcol_kafka_receiver_records_total": "a gateway behind Kafka",
 }
 
 

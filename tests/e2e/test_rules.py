@@ -139,7 +139,7 @@ FAULTS = {
     "sums without the interval": ("[1h]) * 30", "[1h])", "recorded for every objective"),
     "another objective": ("vector(0.999)", "vector(0.99)", "recorded for every objective"),
     "late runs do not count": ('="false"', '="no"', "AutomationSlaBudgetBurn pages"),
-    "every payment counts as late": ('{le="120.0"}', '{le="1.0"}', "payments in flight"),
+    "every payment counts as late": ('{le=~"120|120.0"}', '{le="1.0"}', "payments in flight"),
 }
 
 

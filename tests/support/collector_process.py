@@ -148,7 +148,7 @@ def running(
     with log.open("ab") as output:
         popen = subprocess.Popen(
             _command(program, at=at, configs=configs),
-            env=environment(**dict.fromkeys(BACKENDS, sink), OTLP_AUTH=auth, **variables),
+            env=environment(**{**dict.fromkeys(BACKENDS, sink), "OTLP_AUTH": auth, **variables}),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

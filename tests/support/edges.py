@@ -61,9 +61,11 @@ class Gateway:
         _give(files, self.at)
 
     @contextlib.contextmanager
-    def running(self, tenants: Mapping[str, str]) -> Iterator[Collector]:
+    def running(self, tenants: Mapping[str, str], **variables: str) -> Iterator[Collector]:
         config = GATEWAY.replace(TENANTS, yaml.safe_dump(dict(tenants), default_flow_style=True))
-        with collector_process.running(self._program, self.at, config, sink=self._sink) as made:
+        with collector_process.running(
+            self._program, self.at, config, sink=self._sink, **variables
+        ) as made:
             yield made
 
 

@@ -54,7 +54,10 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A histogram as Prometheus has it. unit: in UCUM. scraped: its `le` is 120.0, not 120."""
+    """A histogram as Prometheus has it. unit: in UCUM.
+
+    scraped: its `le` is 120.0 there, and 120 where an edge pushes it.
+    """
 
     name: str
     unit: str
@@ -63,9 +66,12 @@ class Stored:
 
     def le(self) -> set[str]:
         """Return the values of `le` that its series have."""
-        if self.scraped:
-            return {str(float(one)) for one in self.boundaries}
-        return {f"{one:.15g}" for one in self.boundaries}
+        pushed = {f"{one:.15g}" for one in self.boundaries}
+        return pushed | ({str(float(one)) for one in self.boundaries} if self.scraped else set())
+
+    def bound(self, boundary: float) -> set[str]:
+        """Return how a boundary is written; none where it has no such one."""
+        return {one for one in self.le() if float(one) == boundary}
 
 
 class Unresolved(AssertionError):

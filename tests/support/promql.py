@@ -24,7 +24,9 @@ class Use:
     labels: str
 
     def le(self) -> list[str]:
-        return re.findall(r'\ble="([^"]+)"', self.labels)
+        """Return each bound that is selected, in each way in which it is written."""
+        found = re.findall(r'\ble=~?"([^"]+)"', self.labels)
+        return [one for pattern in found for one in pattern.split("|")]
 
 
 def uses(query: str, known: Mapping[str, Stored]) -> Iterator[Use]:

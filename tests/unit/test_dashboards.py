@@ -29,8 +29,8 @@ SOURCES = yaml.safe_load(
 )["datasources"]
 BOARDS = {dashboard["uid"]: dashboard for dashboard in dashboards(FOLDER)}
 EVERY_BOARD = pytest.mark.parametrize("uid", list(DASHBOARDS))
-# PromQL functions that make a rate of a counter.
-RATED = re.compile(r'(rate|increase)\((\{__name__=~"[^"]*)?$')
+# PromQL functions that make a rate of a counter, or ask when it was last seen.
+RATED = re.compile(r'(rate|increase|timestamp)\((\{__name__=~"[^"]*)?$')
 # Not `$1`, which is a group in label_replace().
 VARIABLE = re.compile(r"\$(?!\d)")
 # Not what is recorded of one.

@@ -1,11 +1,13 @@
 """What runs past one machine says the same as what runs on one, where it means the same."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from glasshouse_dashboards.queries.shared import COLLECTOR_JOBS
 from support import deployed
 
 FOLDER = deployed.ROOT / "deploy"
@@ -199,6 +201,58 @@ def test_the_first_reader_of_an_edge_is_that_of_one_machine() -> None:
     assert address.startswith("127.0.0.1:")
     endpoint = pushed["periodic"]["exporter"]["otlp"]["endpoint"]
     assert endpoint == f"http://{address}/v1/metrics"
+
+
+def test_an_edge_pushes_its_counts_as_often_as_those_of_one_machine_are_scraped() -> None:
+    """`STRETCH` of the objectives, and 0.99 in alerts, are for that pause between two samples."""
+    text = (deployed.ROOT / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
+    jobs = {one["job_name"]: one for one in yaml.safe_load(text)["scrape_configs"]}
+    every = EDGE["connectors"]["event_metrics"]["repeat_interval"]
+    assert every == jobs["derived"]["scrape_interval"] == "2s"
+    zero = ONE["connectors"]["event_metrics"]["initial_zero_duration"]
+    assert float(zero.removesuffix("s")) > float(every.removesuffix("s"))
+
+
+def test_an_edge_is_known_by_the_job_that_rules_and_panels_ask_for() -> None:
+    resource = EDGE["service"]["telemetry"]["resource"]
+    attributes = {
+        one["key"]: one["value"] for one in EDGE["processors"]["resource/edge"]["attributes"]
+    }
+    named = {"service.name": "glasshouse-edge", "service.instance.id": "${env:EDGE_NAME}"}
+    assert resource == attributes == named
+    assert re.fullmatch(COLLECTOR_JOBS, named["service.name"])
+
+
+def scraping(folder: Path) -> list[dict[str, Any]]:
+    """Return the jobs of each configuration of Prometheus below a folder, and of pages."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*prometheus*.yaml"))]
+    for page in sorted(folder.rglob("*.md")):
+        blocks = re.findall(
+            r"^```yaml\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
+        )
+        texts += [block for block in blocks if block.startswith("scrape_configs:")]
+    documents = [yaml.safe_load(text) for text in texts if "{{" not in text]
+    return [
+        job
+        for document in documents
+        if isinstance(document, dict)
+        for job in document.get("scrape_configs", [])
+    ]
+
+
+def test_gateways_are_scraped_under_the_job_that_rules_and_panels_ask_for() -> None:
+    found = [
+        job
+        for job in scraping(FOLDER)
+        for group in job.get("static_configs", [])
+        if any(target.startswith("gateway") for target in group["targets"])
+    ]
+    assert found
+    for job in found:
+        assert job["job_name"] == "glasshouse-gateway"
+        # Else its HTTP metrics have dots in their names.
+        assert job["metric_name_validation_scheme"] == "legacy"
+        assert job["metric_name_escaping_scheme"] == "underscores"
 
 
 def merged(below: Any, above: Any) -> Any:

@@ -164,15 +164,23 @@ def test_a_panel_shows_a_histogram_in_its_unit(
             chosen = [float(one["value"]) * (1000 if scaled else 1) for one in variable["options"]]
             assert set(chosen) <= set(use.histogram.boundaries), f"{use.histogram.name}: {chosen}"
     for use in promql.uses(query, KNOWN):
-        assert set(use.le()) <= use.histogram.le(), f"{use.histogram.name} has no {use.le()}"
+        assert_each_bound_is_one(use)
         if use.part == "_sum" and "_count" not in query:
             assert shown in NUMBER | SHARE, "seconds a second are how many at once"
+
+
+def assert_each_bound_is_one(use: promql.Use) -> None:
+    """Check that a query selects a bound in each way in which it is written, and no other."""
+    for bound in map(float, use.le()):
+        written = use.histogram.bound(bound)
+        assert written, f"{use.histogram.name} has no {bound}"
+        assert written <= set(use.le()), f"{use.histogram.name}: {bound} is written {written}"
 
 
 @pytest.mark.parametrize("query", rules())
 def test_a_rule_asks_for_boundaries_that_exist(query: str) -> None:
     for use in promql.uses(query, KNOWN):
-        assert set(use.le()) <= use.histogram.le(), f"{use.histogram.name} has no {use.le()}"
+        assert_each_bound_is_one(use)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +190,6 @@ def test_a_rule_asks_for_boundaries_that_exist(query: str) -> None:
 )
 def test_a_bucket_ends_at_the_limit_of_an_objective(slo: slos.Slo) -> None:
     [use] = [one for one in promql.uses(slo.bad, KNOWN) if one.le()]
-    assert use.le() == [slo.le]
+    assert set(use.le()) == use.histogram.bound(slo.within) != set()
     assert slo.within in use.histogram.boundaries
     assert slo.le in use.histogram.le(), "as its series are written"

@@ -16,6 +16,7 @@ from glasshouse_dashboards import recording
 from glasshouse_dashboards.boards import (
     api,
     automation,
+    collectors,
     jobs,
     logs,
     notifications,
@@ -45,6 +46,7 @@ DASHBOARDS: Final = {
     "postgres": postgres.build,
     "logs": logs.build,
     "pipeline": pipeline.build,
+    "collectors": collectors.build,
 }
 
 

@@ -25,6 +25,9 @@ EMPTY_REASONS: Final = {
     ("pipeline", "Not as sent: where"): "All was stored as it was sent in the chosen time.",
     ("pipeline", "Redacted by rule"): "Redaction found nothing in the chosen time.",
     ("pipeline", "Redacted: where"): "Redaction found nothing in the chosen time.",
+    ("collectors", "Refused"): "No Collector refused anything in the chosen time.",
+    ("collectors", "Given up"): "Nothing was given up in the chosen time.",
+    ("collectors", "Waiting in Kafka, by topic"): "No gateway reads from Kafka.",
     ("jobs", "Schedules"): "No job has a schedule.",
     ("services", "Old names"): "All services send the stable names.",
     **{

@@ -27,6 +27,7 @@ TITLES: Final = {
     "slos": "SLOs",
     "logs": "Logs and errors",
     "pipeline": "Telemetry pipeline",
+    "collectors": "Collectors",
     "postgres": "Postgres",
     "services": "Services",
     "service": "Service detail",

@@ -23,7 +23,7 @@ WITHIN: Final = {
     "api-latency": "500 ms",
     "payment-confirmation": "120 s",
 }
-LE: Final = {
-    "api-latency": "0.5",
-    "payment-confirmation": "120.0",
+BUCKET: Final = {
+    "api-latency": 'le="0.5"',
+    "payment-confirmation": 'le=~"120|120.0"',
 }

@@ -111,7 +111,7 @@ def test_the_series_of_a_histogram_draw_the_same_events() -> None:
 # Of other senders, or of what has not happened to the stack: panels explain their absence.
 ABSENT = re.compile(
     r"rpc_|jvm_|v8js_|nodejs_|dotnet_|^go_|_milliseconds|^http_(server|client)_request_duration"
-    r"_seconds(:increase5m)?$|stack:without_backend"
+    r"_seconds(:increase5m)?$|stack:without_backend|^otelcol_(kafka|extension_tenants)_"
     r"|^db_client_operation_duration_seconds(:increase5m)?$"
 )
 

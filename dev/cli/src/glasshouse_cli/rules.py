@@ -80,7 +80,7 @@ def _objectives(read: slos.Slos) -> str:
         "PERCENT": {slo.name: slo.objective for slo in read.slos},
         "WITHIN_S": {slo.name: slo.within for slo in limited},
         "WITHIN": {slo.name: slo.within_text for slo in limited},
-        "LE": {slo.name: slo.le for slo in limited},
+        "BUCKET": {slo.name: slo.bucket for slo in limited},
     }
     lines = [
         '"""Made from prometheus/slos.yaml by `make rules`. Change it there."""',

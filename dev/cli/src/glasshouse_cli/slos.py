@@ -65,8 +65,14 @@ class Slo:
 
     @property
     def le(self) -> str:
-        """The histogram's bucket that ends at the limit, as Prometheus writes it."""
+        """The histogram's bucket that ends at the limit, as Prometheus writes what it scrapes."""
         return str(float(self.within))
+
+    @property
+    def bucket(self) -> str:
+        """What selects that bucket: OTLP's receiver writes 120, where a scrape gives 120.0."""
+        pushed = f"{self.within:.15g}"
+        return f'le="{self.le}"' if pushed == self.le else f'le=~"{pushed}|{self.le}"'
 
     @property
     def budget(self) -> float:
@@ -145,7 +151,11 @@ def _slo(entry: Mapping[str, Any], selectors: Mapping[str, str], where: str) -> 
     plain = _record(Slo, {**entry, "unfinished": None}, where)
     if not 0 < plain.objective < 100:
         raise StackError(f"{where}: objective must be a percentage between 0 and 100")
-    limit = {"within": plain.within_text, "le": plain.le} if plain.within else {}
+    limit = (
+        {"within": plain.within_text, "le": plain.le, "bucket": plain.bucket}
+        if plain.within
+        else {}
+    )
     names = {**selectors, **limit}
     filled = _filled(entry, names, where)
     if (unfinished := entry.get("unfinished")) is not None:

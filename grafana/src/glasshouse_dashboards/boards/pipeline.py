@@ -14,8 +14,8 @@ def build() -> Dashboard:
         base_dashboard(
             "pipeline",
             "Does what services send arrive, redacted and in time? Can other panels be trusted?",
-            areas=["pipeline"],
-            down=["logs"],
+            areas=["pipeline", "edge"],
+            down=["collectors", "logs"],
             runbooks=[
                 "CollectorDown",
                 "CollectorQueueFilling",

@@ -41,6 +41,7 @@ def build() -> Dashboard:
             runbooks=["ErrorRateAboveBaseline"],
             starts=q.STARTS,
         )
+        .with_variable(variable("tenant", services.TENANTS))
         .with_variable(variable("environment", services.ENVIRONMENTS))
         .with_variable(one_of("service", services.SERVICES, "backend-api"))
         .with_variable(variable("route", q.ROUTES))

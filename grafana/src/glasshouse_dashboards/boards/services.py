@@ -35,6 +35,7 @@ def build() -> Dashboard:
             runbooks=["ErrorRateAboveBaseline"],
             starts=q.STARTS,
         )
+        .with_variable(variable("tenant", q.TENANTS))
         .with_variable(variable("environment", q.ENVIRONMENTS))
         .with_variable(variable("service", q.SERVICES, ".+"))
         .with_row(row("Symptom: does each one answer?"))

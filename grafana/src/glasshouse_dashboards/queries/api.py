@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from glasshouse_dashboards.objectives import LE
+from glasshouse_dashboards.objectives import BUCKET
 from glasshouse_dashboards.queries.shared import API, increase, quantile, rate, share
 
 _CHOSEN: Final = f'{API},http_route=~"$route"'
 _FAILED: Final = f'{_CHOSEN},http_response_status_code=~"5.."'
 _ANSWERED: Final = f'{_CHOSEN},http_response_status_code!~"5.."'
-_FAST: Final = f'{_ANSWERED},le="{LE["api-latency"]}"'
+_FAST: Final = f"{_ANSWERED},{BUCKET['api-latency']}"
 ROUTES: Final = (
     'label_values(http_server_request_duration_seconds_count{service_name="backend-api"},'
     " http_route)"

@@ -26,7 +26,8 @@ COVERED: Final = "history:covered:seconds"
 _SUFFIX: Final = f":increase{EVERY}"
 _CHOSEN: Final = f'{VARIABLE}=~"${VARIABLE}"'
 
-_SERVICE: Final = ("service_name", "deployment_environment_name")
+# The tenant is a label where Prometheus promotes it, on one machine there is none.
+_SERVICE: Final = ("service_name", "deployment_environment_name", "glasshouse_tenant")
 _SERVER: Final = {
     "http_server_request_duration_seconds": (
         *_SERVICE,

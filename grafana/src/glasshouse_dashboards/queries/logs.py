@@ -3,7 +3,7 @@
 from typing import Final
 
 _CHOSEN: Final = 'service_name=~"$service"'
-SERVICES: Final = "label_values(target_info, service_name)"
+SERVICES: Final = 'label_values(target_info{job!="glasshouse-edge"}, service_name)'
 
 ERRORS_NOW: Final = (
     "sum(increase(errors:increase5m[$__range])) or sum(errors:increase5m) or vector(0)"

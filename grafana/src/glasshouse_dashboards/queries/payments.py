@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glasshouse_dashboards.objectives import LE, SELECTORS
+from glasshouse_dashboards.objectives import BUCKET, SELECTORS
 from glasshouse_dashboards.queries.shared import increase, quantile, quantiles, rate, share
 
 _CHOSEN: Final = 'currency=~"$currency"'
@@ -19,7 +19,7 @@ CONFIRMED: Final = _count_in_state("confirmed")
 FAILED: Final = _count_in_state("failed")
 WITHIN_PROMISE: Final = (
     increase(
-        "payment_confirmation_delay_seconds_bucket", f'le="{LE["payment-confirmation"]}",{_CHOSEN}'
+        "payment_confirmation_delay_seconds_bucket", f"{BUCKET['payment-confirmation']},{_CHOSEN}"
     )
     + f" / ({increase('payments_total', f'{_ENDED},{_CHOSEN}')} > 0)"
 )

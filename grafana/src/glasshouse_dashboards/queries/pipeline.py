@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from glasshouse_dashboards.queries.shared import RATE, increase, quantile, rate
+from glasshouse_dashboards.queries.shared import COLLECTORS, RATE, increase, quantile, rate
 
-UP: Final = "count(up == 0) or vector(0)"
+UP: Final = "(count(up == 0) or vector(0)) + (count(edge:silent:group) or vector(0))"
 QUEUE_NOW: Final = "max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
 
 
@@ -31,8 +31,13 @@ def _per_signal(template: str) -> dict[str, str]:
     return {legend: template.replace("KIND", kind) for legend, kind in kinds.items()}
 
 
-ACCEPTED: Final = _per_signal(f"sum(rate(otelcol_receiver_accepted_KIND_total{RATE}))")
-SENT: Final = _per_signal(f"sum(rate(otelcol_exporter_sent_KIND_total{RATE}))")
+# What services sent, once: not what an edge says of itself, and not again at a gateway.
+_FIRST: Final = 'job!="glasshouse-gateway",receiver!="otlp/self"'
+ACCEPTED: Final = _per_signal(f"sum(rate(otelcol_receiver_accepted_KIND_total{{{_FIRST}}}{RATE}))")
+# An edge sends to a gateway, which is no backend.
+SENT: Final = _per_signal(
+    f'sum(rate(otelcol_exporter_sent_KIND_total{{job!="glasshouse-edge"}}{RATE}))'
+)
 REFUSED: Final = _per_signal(f"sum(rate(otelcol_receiver_refused_KIND_total{RATE}))")
 DROPPED_WHY: Final = {
     "{{reason}} {{service}}": "sum by (reason, service) (pipeline:refused:increase10m) > 0"
@@ -56,7 +61,10 @@ HALVED: Final = {
     "{{exporter}}": f"sum by (exporter) (rate(otelcol_exporter_otlp_bisect_splits_total{RATE}))"
 }
 FRESHNESS: Final = {
-    "{{job}}": "time() - max by (job) (timestamp(up))",
+    # Edges by their names: each pushes for itself.
+    "{{job}}": "time() - max by (job) (timestamp(up) or label_replace("
+    'timestamp(otelcol_process_uptime_seconds_total{job="glasshouse-edge"}), '
+    '"job", "$1", "instance", "(.*)"))',
     "services": 'time() - max(timestamp(target_info{service_name=~"backend-.+"}))',
 }
 REPAIRED_WHY: Final = {
@@ -84,7 +92,7 @@ REDACTED_WHERE: Final = (
 )
 EXPORTS: Final = {
     "{{server_address}}": quantile(
-        95, "http_client_request_duration_seconds", 'job="collector"', by="server_address"
+        95, "http_client_request_duration_seconds", COLLECTORS, by="server_address"
     )
 }
 MEMORY: Final = {
@@ -95,7 +103,7 @@ CPU: Final = {
     "Collector": f"sum(rate(otelcol_process_cpu_seconds_total{RATE}))",
     "{{job}}": f"sum by (job) (rate(process_cpu_seconds_total{RATE}))",
 }
-SERIES: Final = {"series": "prometheus_tsdb_head_series"}
+SERIES: Final = {"series": "max(prometheus_tsdb_head_series)"}
 SERIES_BY_SERVICE: Final = {
     "{{service}}": "topk(10, max by (service) (otelcol_processor_admission_series))"
 }

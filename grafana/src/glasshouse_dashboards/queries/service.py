@@ -16,11 +16,13 @@ from glasshouse_dashboards.queries.conventions import (
 from glasshouse_dashboards.queries.services import (
     ENVIRONMENT,
     SPANS_ENVIRONMENT,
+    TENANT,
     calls_between,
 )
 from glasshouse_dashboards.queries.shared import RANGE, RATE
 
-_SERVICE: Final = f'service_name="$service",{ENVIRONMENT}'
+_STREAMS: Final = f'service_name="$service",{ENVIRONMENT}'
+_SERVICE: Final = f"{_STREAMS},{TENANT}"
 _ROUTED: Final = f'{_SERVICE},http_route=~"$route"'
 ROUTES: Final = (
     'label_values({__name__=~"http_server_(request_duration_seconds(_count)?|'
@@ -136,7 +138,7 @@ SPANS_DURATION: Final = f"{{{_SPANS} && {_ANSWERED}}} | quantile_over_time(durat
 FAILED_TRACES: Final = f"{{{_SPANS} && status=error}}"
 SLOW_TRACES: Final = f"{{{_SPANS} && {_ANSWERED} && duration > ${{limit}}s}}"
 
-_LINES: Final = f"{{{_SERVICE}}}"
+_LINES: Final = f"{{{_STREAMS}}}"
 
 
 def _lines(condition: str) -> str:

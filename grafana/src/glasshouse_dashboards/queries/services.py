@@ -3,28 +3,33 @@
 from typing import Final
 
 from glasshouse_dashboards.queries import conventions, history
-from glasshouse_dashboards.queries.shared import RANGE, RATE
+from glasshouse_dashboards.queries.shared import COLLECTOR_JOBS, RANGE, RATE
 
-# Not the Collector, which is scraped.
-ENVIRONMENTS: Final = 'label_values(target_info{job!="collector"}, deployment_environment_name)'
+# Of series alone: Loki and Tempo keep tenants apart by themselves.
+TENANTS: Final = "label_values(target_info, glasshouse_tenant)"
+TENANT: Final = 'glasshouse_tenant=~"$tenant"'
+_NO_COLLECTOR: Final = f'job!~"{COLLECTOR_JOBS}"'
+ENVIRONMENTS: Final = f"label_values(target_info{{{_NO_COLLECTOR}}}, deployment_environment_name)"
 SERVICES: Final = (
-    'label_values(target_info{job!="collector",deployment_environment_name=~"$environment"}, '
-    "service_name)"
+    f'label_values(target_info{{{_NO_COLLECTOR},deployment_environment_name=~"$environment",'
+    f"{TENANT}}}, service_name)"
 )
 ENVIRONMENT: Final = 'deployment_environment_name=~"$environment"'
 # A span without the attribute matches no pattern, not even one for everything.
 SPANS_ENVIRONMENT: Final = (
     '(resource.deployment.environment.name=~"$environment" || "$environment" = ".*")'
 )
-_CHOSEN: Final = f'service_name=~"$service",{ENVIRONMENT}'
+_STREAMS: Final = f'service_name=~"$service",{ENVIRONMENT}'
+# What an edge pushes of itself looks like a service's, and what is recorded of it has no job.
+_CHOSEN: Final = f'{_STREAMS},{TENANT},service_name!="glasshouse-edge"'
 _SPANS: Final = f'resource.service.name=~"$service" && {SPANS_ENVIRONMENT}'
 _SERVED: Final = conventions.served(_CHOSEN)
 _MADE: Final = conventions.made(_CHOSEN)
 _DATABASE: Final = conventions.database(_CHOSEN)
 _BY: Final = ["service_name"]
-STARTS: Final = 'service_name=~"$service",job!="collector"'
+STARTS: Final = f'service_name=~"$service",{_NO_COLLECTOR}'
 
-_SENDERS: Final = f'last_over_time(target_info{{{_CHOSEN},job!="collector"}}{RANGE})'
+_SENDERS: Final = f"last_over_time(target_info{{{_CHOSEN},{_NO_COLLECTOR}}}{RANGE})"
 COUNT: Final = f"count(group by (service_name) ({_SENDERS}))"
 REQUESTS: Final = f"sum({_SERVED.total(RANGE)})"
 FAILED: Final = f"max({_SERVED.failed_share(RANGE)})"
@@ -75,7 +80,7 @@ DATABASES: Final = {
     )
 }
 SPANS: Final = f"{{{_SPANS}}} | rate() by (resource.service.name)"
-LINES: Final = f"topk(20, sum by (service_name) (rate({{{_CHOSEN}}}[$__auto])))"
+LINES: Final = f"topk(20, sum by (service_name) (rate({{{_STREAMS}}}[$__auto])))"
 SENDERS: Final = (
     "group by (service_name, service_version, deployment_environment_name, "
     f"telemetry_sdk_language, telemetry_sdk_version) ({_SENDERS})"

@@ -6,6 +6,9 @@ from glasshouse_dashboards.objectives import SELECTORS
 from glasshouse_dashboards.queries import history
 
 API: Final = SELECTORS["api"]
+# Every Collector, and none of the services: that of one machine, edges and gateways.
+COLLECTOR_JOBS: Final = "collector|glasshouse-(edge|gateway)"
+COLLECTORS: Final = f'job=~"{COLLECTOR_JOBS}"'
 QUEUES: Final = {
     "{{exporter}}": "max by (exporter) "
     "(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"

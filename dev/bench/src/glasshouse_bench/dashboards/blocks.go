@@ -51,6 +51,12 @@ type series struct {
 	Changing string            `json:"changing"`
 	Jitter   int64             `json:"jitter_ms"`
 	Last     int64             `json:"last_ms"`
+	First    float64           `json:"first"`
+	Part     uint64            `json:"part"`
+	Parts    uint64            `json:"parts"`
+	Scale    float64           `json:"scale"`
+	Reset    int64             `json:"reset_ms"`
+	Stop     int64             `json:"stop_ms"`
 }
 
 // random is splitmix64: series of one group draw the same numbers, however many there are.
@@ -66,13 +72,25 @@ func (r *random) next() uint64 {
 
 func (r *random) float() float64 { return float64(r.next()>>11) / (1 << 53) }
 
-// fill calls add for each sample from start (in) to end (out), both in milliseconds.
-func (s *series) fill(start, end int64, block int, add func(t int64, v float64)) {
+// fill calls add for each sample from start (in) to end (out), both in milliseconds. last is when the
+// data ends.
+func (s *series) fill(start, end, last int64, block int, add func(t int64, v float64)) {
 	draw := random(s.Seed + uint64(block)*0x632be59bd9b4e019)
 	shift := random(s.Seed ^ 0x5851f42d4c957f2d)
-	value, chance := 0.0, 0.0
+	pick := random(s.Seed ^ 0x2545f4914f6cdd1d)
+	// Each event is of one part. All parts ask at the same events, so that together they have each once.
+	isOwn := func() bool { return s.Parts == 0 || pick.next()%s.Parts == s.Part }
+	value, chance := s.First, 0.0
 	if s.Kind == "gauge" || s.Kind == "constant" {
 		value = s.Value
+	}
+	scale := 1.0
+	if s.Scale > 0 {
+		scale = s.Scale
+	}
+	isReset := s.Reset == 0
+	if s.Stop > 0 {
+		end = min(end, last-s.Stop)
 	}
 	if s.Kind == "rare" {
 		start = end - (end-start)/200/s.Interval*s.Interval
@@ -84,14 +102,21 @@ func (s *series) fill(start, end int64, block int, add func(t int64, v float64))
 			chance = s.Chance * (1 + 0.8*math.Sin(2*math.Pi*float64(t%msPerDay)/msPerDay))
 		}
 		step++
+		if !isReset && t >= last-s.Reset {
+			isReset, value = true, 0
+		}
 		switch s.Kind {
 		case "counter":
-			if draw.float() < chance && draw.float() < s.Share {
-				value++
+			if draw.float() < chance {
+				if isIn := isOwn(); draw.float() < s.Share && isIn {
+					value++
+				}
 			}
 		case "sum":
 			if draw.float() < chance {
-				value += s.Value * (0.5 + draw.float())
+				if by := s.Value * (0.5 + draw.float()); isOwn() {
+					value += by
+				}
 			}
 		case "gauge":
 			if draw.float() < 0.05 {
@@ -107,19 +132,19 @@ func (s *series) fill(start, end int64, block int, add func(t int64, v float64))
 		if s.Jitter > 0 {
 			at += int64(shift.next() % uint64(s.Jitter))
 		}
-		add(at, value)
+		add(at, value*scale)
 	}
 }
 
 // chunked returns the samples as the head would have stored them.
-func (s *series) chunked(start, end int64, block int) ([]chunks.Meta, uint64) {
+func (s *series) chunked(start, end, last int64, block int) ([]chunks.Meta, uint64) {
 	var (
 		made []chunks.Meta
 		app  chunkenc.Appender
 		n    int
 		all  uint64
 	)
-	s.fill(start, end, block, func(t int64, v float64) {
+	s.fill(start, end, last, block, func(t int64, v float64) {
 		if n == 0 {
 			chunk := chunkenc.NewXORChunk()
 			app, _ = chunk.Appender()
@@ -209,7 +234,7 @@ func write(out string, all []*series, block int, start, end, last int64) (tsdb.B
 		if one.series.Last > 0 {
 			from = max(from, last-one.series.Last)
 		}
-		made, samples := one.series.chunked(from, end, block)
+		made, samples := one.series.chunked(from, end, last, block)
 		if err := data.WriteChunks(made...); err != nil {
 			return meta, err
 		}

@@ -10,6 +10,11 @@ that count for this series (a bucket has those up to its bound); `value` of a ga
 in a sum; `seed`, the same for all series of one histogram; `changing`, the label that has another
 value after each start; `last_ms`, how long before the end it begins, if not with the data.
 
+Where the same events are spread over several processes: `parts`, how many there are, and `part`,
+which of them this is, from 0; `scale`, of the values of a gauge; `first`, what a counter begins
+with; `reset_ms`, how long before the end it begins anew at 0; `stop_ms`, how long before the end it
+is last seen.
+
 Samples of counters that are recorded for dashboards begin two days before the end: over more than
 half a day no panel reads them, which `test_history.py` holds them to. They are nine of ten samples.
 """
@@ -424,6 +429,7 @@ def _collector() -> Iterator[Series]:
     for name in ("failed", "invalid_values", "not_believed", "out_of_range"):
         yield from counters(f"connector_event_metrics_{name}", 0.0001, {})
     yield from counters("process_cpu_seconds", 0.03, {})
+    yield from counters("process_uptime_seconds", 0.5, {})
     for name, value in (
         ("connector_event_metrics_behind_seconds", 0.5),
         ("extension_dead_letter_used_bytes", 1e6),
