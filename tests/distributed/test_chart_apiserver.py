@@ -30,7 +30,7 @@ RESTRICTED = {
 pytestmark = [
     pytest.mark.skipif(
         os.environ.get("GLASSHOUSE_DISTRIBUTED") != "long" and not programs.has_servers(),
-        reason="the API server is not compiled: `make test-distributed` does it",
+        reason="the API server is not compiled: GLASSHOUSE_DISTRIBUTED=long does it",
     ),
     pytest.mark.timeout(9000),
 ]
