@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack bench-scale sizing native
+.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack bench-scale sizing native chart
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -116,7 +116,8 @@ lint: venv ## Check style and types: Python, YAML, shell, workflows
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) pyright
-	@git ls-files '*.yaml' '*.yml' | xargs $(RUN) yamllint --strict
+	@# Templates of the chart are no YAML yet.
+	@git ls-files '*.yaml' '*.yml' ':!deploy/chart/templates' | xargs $(RUN) yamllint --strict
 	@$(RUN) shellcheck $(SHELL_FILES)
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(RUN) check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[bf]*.yml
@@ -170,6 +171,9 @@ rules: venv ## Generate rules from prometheus/slos.yaml
 
 policy: venv ## Give the Python package its copy of redaction/rules.yaml, and what follows from it
 	@$(RUN) python dev/checks/policy_copy.py
+
+chart: venv ## Give the Helm chart its copies of configurations, rules and dashboards
+	@$(RUN) python dev/checks/chart_files.py
 
 telemetry: venv ## Generate code and docs from the events and metrics in telemetry/
 	@$(RUN) glasshouse telemetry

@@ -41,6 +41,19 @@ def test_each_package_gets_the_new_version(workspace: Path, new: str) -> None:
     assert member == f'[project]\nversion = "{new}"\n\n[tool.other]\nversion = "9.9"\n'
 
 
+@pytest.mark.parametrize(("new", "semantic"), [("2.0.0", "2.0.0"), ("2.0.0rc1", "2.0.0-rc1")])
+def test_the_chart_gets_it_as_helm_writes_versions(
+    workspace: Path, new: str, semantic: str
+) -> None:
+    chart = workspace / "deploy" / "chart" / "Chart.yaml"
+    chart.parent.mkdir(parents=True)
+    chart.write_text("apiVersion: v2\nversion: 1.2.3 # of all\nappVersion: 1.2.3\n")
+    assert version.write(workspace, new)[-1] == chart
+    assert chart.read_text() == (
+        f"apiVersion: v2\nversion: {semantic} # of all\nappVersion: {semantic}\n"
+    )
+
+
 @pytest.mark.parametrize("bad", ["", "2", "v2.0.0", "2.0.0-rc1", '2.0.0"'])
 def test_what_is_no_version_is_refused(workspace: Path, bad: str) -> None:
     with pytest.raises(StackError) as refused:

@@ -11,6 +11,9 @@ from glasshouse_cli.errors import StackError
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 _LINE = re.compile(r'^version = "[^"]*"$', re.MULTILINE)
+# Of the Helm chart: its own version, and that of what it runs.
+_CHART = Path("deploy", "chart", "Chart.yaml")
+_CHART_LINES = re.compile(r"^(version|appVersion): \S+", re.MULTILINE)
 
 
 def read(root: Path) -> str:
@@ -24,7 +27,7 @@ def read(root: Path) -> str:
 
 
 def write(root: Path, version: str) -> list[Path]:
-    """Set the version in every package of the workspace and beside it; return the files.
+    """Set the version in every package of the workspace and beside it, and in the chart; return the files.
 
     Raises StackError when it is no version, or a file has no line for it; nothing is written then.
     """
@@ -41,6 +44,10 @@ def write(root: Path, version: str) -> list[Path]:
         if not found:
             raise StackError(f'{file}: no line version = "…": add it to [project]')
         changed[file] = text
+    if (chart := root / _CHART).is_file():
+        # Helm asks for SemVer, where a release candidate has a hyphen.
+        semantic = re.sub(r"(a|b|rc)(\d+)$", r"-\1\2", version)
+        changed[chart] = _CHART_LINES.sub(rf"\1: {semantic}", chart.read_text(encoding="utf-8"))
     for file, text in changed.items():
         file.write_text(text, encoding="utf-8")
     return list(changed)
