@@ -27,7 +27,7 @@ def read(root: Path) -> str:
 
 
 def write(root: Path, version: str) -> list[Path]:
-    """Set the version in every package of the workspace, beside it and in the chart; return the files.
+    """Set the version in every package, beside them and in the chart; return the files.
 
     Raises StackError when it is no version, or a file has no line for it; nothing is written then.
     """
