@@ -72,7 +72,7 @@ class Attributes:
         texts, integers, own = self._texts.young, self._integers.young, self._own
         for pair in attributes.items():
             key, value = pair
-            kind = type(value)
+            kind = type(value)  # pyright: ignore[reportUnknownVariableType]
             found = None
             # A text of another class may pass for one that is remembered.
             if type(key) is str:
@@ -83,7 +83,7 @@ class Attributes:
                 elif kind is int:
                     found = integers.get(pair)
             if found is None:
-                found = self._field(pair, kind)
+                found = self._field(pair, kind)  # pyright: ignore[reportUnknownArgumentType]
             if found is None:
                 # Two names may become one.
                 out[start:] = self._renamed(attributes)

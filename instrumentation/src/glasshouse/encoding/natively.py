@@ -1,7 +1,7 @@
 """Ordinary spans, encoded by `glasshouse-native` where it is installed."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from glasshouse import native
 from glasshouse.encoding.wire import sized
@@ -53,12 +53,13 @@ def encoder_of_spans(
         def encoded(span: Any) -> bytes | None:
             attributes = None
             while True:
-                found = encode(span, attributes)
-                kind = type(found)
+                found: Any = encode(span, attributes)
+                kind = type(cast(object, found))
                 if kind is bytes or found is None:
                     return found
                 if kind is tuple:
-                    return _filled(*found, ways)
+                    content, left = found
+                    return _filled(content, left, ways)
                 if kind is str:
                     spans.learn(found, named(found))
                     continue
@@ -71,11 +72,11 @@ def encoder_of_spans(
     return native.attempt(make)
 
 
-def _filled(content: bytes, left: list[Any], ways: tuple[Callable[..., Any], ...]) -> bytes | None:
+def _filled(content: bytes, left: list[Any], ways: Sequence[Callable[..., Any]]) -> bytes | None:
     """Put in what was left to Python."""
     out, done = list[bytes](), 0
     for at, way, *given in left:
-        part = ways[way](*given)
+        part = cast("bytes | None", ways[way](*given))
         # Two names may become one.
         if part is None:
             return None

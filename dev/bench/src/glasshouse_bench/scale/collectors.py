@@ -234,9 +234,15 @@ def _of_edge(made: Certificates) -> dict[str, Path]:
     return {"edge_certificate": made.edge(EDGE), "edge_key": made.edge_key(EDGE)}
 
 
-def _certificates(folder: Path, **names: Sequence[str]) -> Certificates:
+def _certificates(
+    folder: Path,
+    *,
+    edges: Sequence[str] = (),
+    gateways: Sequence[str] = (),
+    brokers: Sequence[str] = (),
+) -> Certificates:
     user = User(uid=os.geteuid(), gid=os.getegid())
-    certificates.ensure(folder, user=user, **names)
+    certificates.ensure(folder, user=user, edges=edges, gateways=gateways, brokers=brokers)
     return certificates.of(folder)
 
 
