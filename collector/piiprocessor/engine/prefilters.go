@@ -100,7 +100,7 @@ var prefilters = map[string]prefilter{
 		sharedProbe(probe{sign: "$", test: isBeforeHash}),
 		sharedProbe(probe{sign: "}", after: afterUpper | afterDigit, test: isAfterScheme}),
 	}},
-	"pgpass":              {rule: "23e8bf1d85d5", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
+	"pgpass":              {rule: "1c959a92e926", probes: []*probe{sharedProbe(probe{sign: ":", next: "56*", test: isPostgresPort})}},
 	"instrumentation_key": {rule: "3e2c53b97036", probes: []*probe{sharedProbe(probe{endings: []string{"key"}, test: isInstrumentationKey})}},
 	"private_key_end":     {rule: "ee085b197744", facts: threeDashes, whole: mentionsPrivateKey},
 	"redis_auth":          {rule: "d672235d80b9", probes: []*probe{sharedProbe(probe{endings: []string{"auth"}, test: isRedisAuth})}},
