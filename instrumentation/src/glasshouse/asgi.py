@@ -32,6 +32,7 @@ _REQUESTS: Final = ("http", "websocket")
 _REQUEST_ID: Final = REQUEST_ID_HEADER.lower().encode()
 _CORRELATION_ID: Final = CORRELATION_ID_HEADER.lower().encode()
 _OURS: Final = (_REQUEST_ID, _CORRELATION_ID)
+_LENGTHS: Final = frozenset(map(len, _OURS))
 # The messages that carry a response's headers.
 ANSWERS: Final = (
     "http.response.start",
@@ -131,7 +132,14 @@ def _header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:
 
 def with_id_headers(headers: Iterable[tuple[bytes, bytes]], ids: Ids) -> list[tuple[bytes, bytes]]:
     """Return a response's headers with the ids, in place of those that are there."""
-    kept = [(key, value) for key, value in headers if key.lower() not in _OURS]
-    kept.append((_REQUEST_ID, ids.request.encode()))
-    kept.append((_CORRELATION_ID, ids.correlation.encode()))
+    kept = list(headers)
+    for pair in kept:
+        if len(pair[0]) in _LENGTHS and pair[0].lower() in _OURS:
+            kept = [one for one in kept if one[0].lower() not in _OURS]
+            break
+    request, correlation = ids
+    value = request.encode()
+    kept.append((_REQUEST_ID, value))
+    # As a rule both are the same.
+    kept.append((_CORRELATION_ID, value if correlation is request else correlation.encode()))
     return kept

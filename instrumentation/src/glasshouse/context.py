@@ -8,7 +8,7 @@ script sets off has a correlation id alone.
 import os
 import re
 from collections.abc import Mapping, MutableMapping
-from typing import Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from opentelemetry.context import Context, create_key
 
@@ -22,7 +22,8 @@ CORRELATION_ID_ATTRIBUTE: Final = "correlation.id"
 # Safe to log and to send back in a header, and never a bare number, which could be a card
 # or a phone number.
 _VALID_ID: Final = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_-]{8,64}", re.ASCII)
-_KEY: Final = create_key("glasshouse.ids")
+# Under this key a context holds the ids.
+IDS: Final = create_key("glasshouse.ids")
 # Random ids that nobody has yet. The system is asked for many at a time: each question costs more
 # than all else that is done for a request's ids.
 _fresh: Final[list[str]] = []
@@ -30,6 +31,12 @@ _fresh: Final[list[str]] = []
 os.register_at_fork(after_in_child=_fresh.clear)
 _ID_BYTES: Final = 16
 _AT_A_TIME: Final = 64
+# Of one generation, of which two are known: a span may wait in a queue, and be a long one.
+_MOST_KNOWN: Final = 8192
+OWN_ID_LENGTH: Final = 2 * _ID_BYTES
+
+
+_tuple: Final[Any] = tuple[Any, ...].__new__
 
 
 class Ids(NamedTuple):
@@ -42,17 +49,35 @@ class Ids(NamedTuple):
     correlation: str
 
 
+class _Own:
+    """Ids that were made here of late. Both are replaced, and not emptied."""
+
+    young: ClassVar[set[str]] = set()
+    old: ClassVar[set[str]] = set()
+
+
 def new_id() -> str:
     """Return 32 random hex digits. No dashes, so that no part of it looks like a number."""
     try:
         return _fresh.pop()
     except IndexError:
         text = os.urandom(_ID_BYTES * _AT_A_TIME).hex()
-        size = 2 * _ID_BYTES
+        size = OWN_ID_LENGTH
         made = [text[start : start + size] for start in range(0, len(text), size)]
+        if len(_Own.young) >= _MOST_KNOWN:
+            _Own.old, _Own.young = _Own.young, set()
+        _Own.young.update(made)
         own = made.pop()
         _fresh.extend(made)
         return own
+
+
+def is_own_id(text: str) -> bool:
+    """Return whether `new_id` has made this id, so that it says nothing about anybody.
+
+    False says nothing: only the last some thousands are known.
+    """
+    return text in _Own.young or text in _Own.old
 
 
 def is_valid_id(value: str) -> bool:
@@ -62,18 +87,13 @@ def is_valid_id(value: str) -> bool:
 
 def current_ids(context: Context | None = None) -> Ids | None:
     """Return the ids in ``context``, by default in the current one, or ``None``."""
-    value = (get_current() if context is None else context).get(_KEY)
+    value = (get_current() if context is None else context).get(IDS)
     return value if isinstance(value, Ids) else None
 
 
 def with_ids(ids: Ids, context: Context | None = None) -> Context:
     """Return ``context``, by default the current one, with ``ids`` in it."""
-    return with_value(_KEY, ids, context)
-
-
-def ids_alone(ids: Ids) -> Context:
-    """Return a context with nothing but ``ids``."""
-    return Context({_KEY: ids})
+    return with_value(IDS, ids, context)
 
 
 def in_flow(context: Context | None = None) -> Context:
@@ -94,6 +114,15 @@ def ids_of_request(request: str, correlation: str, present: Ids | None) -> Ids:
             return present
         request = new_id()
     return Ids(request, correlation if is_valid_id(correlation) else request)
+
+
+def ids_of_new_request(present: object) -> Ids:
+    """Return what `ids_of_request` does for one whose headers have neither id."""
+    if isinstance(present, Ids) and present.request:
+        return present
+    made = new_id()
+    # Not by its constructor, which is a call of Python's.
+    return _tuple(Ids, (made, made))
 
 
 def request_id() -> str | None:

@@ -20,7 +20,8 @@ from glasshouse.errors import ConfigurationError
 from glasshouse.runtime_context import get_current, with_value
 
 VARIABLE: Final = "GLASSHOUSE_TRUST_CALLERS"
-_TRUSTED: Final = create_key("glasshouse.caller-is-trusted")
+# Under this key, whether the caller is trusted.
+TRUSTED: Final = create_key("glasshouse.caller-is-trusted")
 # Under this key, the span that a stranger named.
 NAMED: Final = create_key("glasshouse.span-named-by-stranger")
 
@@ -39,12 +40,12 @@ def trust_from(environ: Mapping[str, str] = os.environ) -> bool:
 
 def with_trust(trusted: bool, context: Context) -> Context:
     """Return ``context``, in which it is known whether the caller is trusted."""
-    return with_value(_TRUSTED, trusted, context)
+    return with_value(TRUSTED, trusted, context)
 
 
 def trust_in(context: Context | None) -> bool | None:
     """Return what is known of the caller; ``None``: nothing."""
-    value = (get_current() if context is None else context).get(_TRUSTED)
+    value = (get_current() if context is None else context).get(TRUSTED)
     return value if isinstance(value, bool) else None
 
 
@@ -55,7 +56,7 @@ def settled(context: Context) -> Context:
     """
     if trust_in(context) is None:
         return context
-    return with_value(_TRUSTED, None, context)
+    return with_value(TRUSTED, None, context)
 
 
 def naming(named: SpanContext, context: Context) -> Context:

@@ -34,16 +34,17 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from glasshouse import edge
 from glasshouse.context import (
     CORRELATION_ID_HEADER,
+    IDS,
     REQUEST_ID_HEADER,
     Ids,
     current_ids,
-    ids_alone,
     ids_of_message,
     ids_of_request,
     with_ids,
 )
 from glasshouse.errors import ConfigurationError
 from glasshouse.response_ids import install_response_ids
+from glasshouse.runtime_context import get_current
 
 HOSTS_VARIABLE: Final = "GLASSHOUSE_PROPAGATION_HOSTS"
 _OWN: Final = otel_context.create_key("glasshouse.own-carrier")
@@ -121,11 +122,11 @@ class HostPropagator(TextMapPropagator):
         """
         if not self._is_w3c:
             return None
-        known = edge.trust_in(None)
-        if self._trust if known is None else known:
-            return ids_alone(ids)
+        known = get_current().get(edge.TRUSTED)
+        if known if isinstance(known, bool) else self._trust:
+            return Context({IDS: ids})
         # A stranger's request keeps what is current, of which upstream's propagators keep nothing.
-        return with_ids(ids, edge.settled(otel_context.get_current()))
+        return with_ids(ids, edge.settled(get_current()))
 
     def _is_trusted(
         self, carrier: CarrierT, context: Context | None, getter: Getter[CarrierT]

@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext
 
+from glasshouse.context import is_own_id, new_id
 from glasshouse.encoding import encoders
 from glasshouse.encoding.batches import Batch
 from glasshouse.encoding.encoders import Logs, Spans
@@ -203,6 +204,59 @@ def test_a_new_key_counts_at_once_for_what_was_seen_before() -> None:
     before = [value(), value()]
     keys[0] = b"n" * 32
     assert before[0] == before[1] != value()
+
+
+class Asked(TelemetryRedactor):
+    """Notes what it is asked about; hides all that stands under one name."""
+
+    def __init__(self, hidden: str = "") -> None:
+        super().__init__(Redactor.load(key=b"k" * 32), lambda _: None)
+        self.values: list[Any] = []
+        self.hidden = hidden
+
+    def attribute(self, key: str, value: Any) -> Any:
+        self.values.append(value)
+        return "[hidden]" if key == self.hidden else super().attribute(key, value)
+
+
+def ids_of(encoder: SpanEncoder, **given: str) -> dict[str, str]:
+    named = {name.replace("_", "."): value for name, value in given.items()}
+    origin, record = encoder.encode(span(attributes=named))
+    [resource] = message(Batch([origin], [record])).resource_spans
+    [found] = resource.scope_spans[0].spans
+    return {pair.key: pair.value.string_value for pair in found.attributes}
+
+
+def test_nothing_is_looked_for_in_an_id_that_was_made_here() -> None:
+    redactor = Asked()
+    encoder = SpanEncoder(redactor)
+    own, others, card = new_id(), "0" * 31 + "a", "jane@example.com"
+    given = {"request_id": own, "correlation_id": own, "other_id": own}
+    assert ids_of(encoder, **given) == {"request.id": own, "correlation.id": own, "other.id": own}
+    # Once, for the name that is nobody's own.
+    assert redactor.values.count(own) == 1
+    assert ids_of(encoder, request_id=others, correlation_id=card) == {
+        "request.id": others,
+        "correlation.id": redactor.text(card),
+    }
+    assert {others, card} <= {*redactor.values}
+    assert ids_of(encoder, api_key=own)["api.key"] != own
+
+
+def test_a_policy_may_hide_the_ids_that_are_made_here() -> None:
+    own = new_id()
+    found = ids_of(SpanEncoder(Asked("request.id")), request_id=own, correlation_id=own)
+    assert found == {"request.id": "[hidden]", "correlation.id": own}
+
+
+def test_an_id_that_was_made_long_ago_is_checked_as_any_other() -> None:
+    redactor = Asked()
+    first = new_id()
+    for _ in range(20_000):
+        new_id()
+    assert not is_own_id(first)
+    assert ids_of(SpanEncoder(redactor), request_id=first) == {"request.id": first}
+    assert first in redactor.values
 
 
 def test_what_a_limit_dropped_stays_counted_where_the_rest_is_redacted() -> None:

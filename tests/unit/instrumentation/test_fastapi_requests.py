@@ -1,15 +1,18 @@
 """FastAPI's requests leave the same, whoever records them: FastAPI's telemetry or ours."""
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import fastapi
 import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, WebSocket
 from fastapi.responses import StreamingResponse
+from fastapi.telemetry import _asgi as fastapi_asgi
 from fastapi.telemetry import get_telemetry_data
 from fastapi.telemetry._asgi import NativeTelemetry
 from opentelemetry import _logs, baggage, metrics, propagate, trace
@@ -17,6 +20,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.sdk.metrics._internal.exemplar import exemplar_reservoir
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -25,10 +29,12 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from glasshouse import EdgeMiddleware, RequestContextMiddleware, context
+from glasshouse import EdgeMiddleware, RequestContextMiddleware, context, light
 from glasshouse.instrumentors import fastapi_known
 from glasshouse.instrumentors.fastapi_requests import FastAPIRequests, Recorder
 from glasshouse.instrumentors.request_context import RequestContextInstrumentor
+from glasshouse.light import exemplars
+from glasshouse.light.spans import LightSpan
 from glasshouse.propagation import HostPropagator, Hosts
 from support.server_records import GONE, REQUEST, Exchange, Recorded, http, surroundings
 
@@ -462,6 +468,65 @@ def assert_same(
 def test_what_leaves_is_the_same(build: str) -> None:
     served = assert_same(BUILDS[build], REQUESTS)
     assert len(served) == len(REQUESTS)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_what_light_spans_leave_is_the_same(build: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Which measurements become exemplars is left to chance.
+    monkeypatch.setattr(exemplar_reservoir, "randrange", lambda _low, limit: 17 % limit)
+    monkeypatch.setattr(exemplars, "below", lambda limit: 17 % limit)
+    kinds: set[type] = set()
+    start = LightSpan.end
+
+    def seen(span: LightSpan, end_time: int | None = None) -> None:
+        kinds.add(type(span))
+        start(span, end_time)
+
+    monkeypatch.setattr(LightSpan, "end", seen)
+    theirs = Session(BUILDS[build], ours=False)
+    try:
+        light.install()
+        ours = Session(BUILDS[build], ours=True)
+        # Twice: what was known of the first request serves the next one.
+        for turn in (1, 2):
+            for name, exchange in REQUESTS.items():
+                light.uninstall()
+                expected = theirs.run(exchange)
+                light.install()
+                found = ours.run(exchange)
+                for part, value in expected.items():
+                    assert found[part] == value, f"{name}, {turn}: {part}"
+    finally:
+        light.uninstall()
+    assert kinds == {LightSpan}
+
+
+def test_a_record_of_another_form_is_made_by_its_constructor() -> None:
+    known: Any = fastapi_known.record_maker(fastapi_asgi)
+    changed = dataclasses.make_dataclass(
+        "Changed",
+        [
+            (name, Any, None)
+            for name in ("span", "span_method", "tracer", "logger", "_mount_prefix")
+        ],
+    )
+    given = object(), "GET", None, None, "/outer"
+    other = fastapi_known.record_maker(SimpleNamespace(_RequestTelemetry=changed))(*given)
+    asgi: Any = fastapi_asgi
+    own = asgi._RequestTelemetry(span=given[0], span_method="GET", _mount_prefix="/outer")
+    assert known(*given) == own
+    assert vars(known(*given)).keys() <= vars(own).keys()
+    assert type(other) is changed
+
+    @dataclasses.dataclass(kw_only=True)
+    class Set(asgi._RequestTelemetry):
+        """One of the same fields that does more when it is made."""
+
+        def __post_init__(self) -> None:
+            self.route = "set"
+
+    assert fastapi_known.record_maker(SimpleNamespace(_RequestTelemetry=Set))(*given).route == "set"
+    assert (other.span, other.span_method, other._mount_prefix) == (given[0], "GET", "/outer")
 
 
 FEW = {

@@ -62,7 +62,7 @@ def test_all_ways_to_begin_and_end_are_counted_as_upstream_counts_them(seed: int
         place, decision = draw.randrange(len(PARENTS)), draw.choice(list(Decision))
         open_spans.append(
             (
-                counts.of(ours.of_tracer).begin(place, decision),
+                counts.begin(ours.of_tracer, place, decision),
                 theirs.of_tracer.start_span(PARENTS[place], decision),
             )
         )
@@ -80,5 +80,5 @@ def test_all_ways_to_begin_and_end_are_counted_as_upstream_counts_them(seed: int
 
 def test_a_span_that_is_dropped_has_no_end_to_count() -> None:
     metrics = Metrics()
-    assert counts.of(metrics.of_tracer).begin(0, Decision.DROP) is None
+    assert counts.begin(metrics.of_tracer, 0, Decision.DROP) is None
     assert list(metrics.counted().values()) == [1]

@@ -102,7 +102,7 @@ def views() -> list[View]:
 def _same_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
     """Let both reservoirs choose the same measurements."""
     monkeypatch.setattr(exemplar_reservoir, "randrange", lambda _low, limit: 17 % limit)
-    monkeypatch.setattr(exemplars, "_below", lambda limit: 17 % limit)
+    monkeypatch.setattr(exemplars, "below", lambda limit: 17 % limit)
     yield
     instruments.uninstall()
 

@@ -34,7 +34,7 @@ from opentelemetry.sdk.trace.export import (
     SpanExportResult,
 )
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
     ALWAYS_ON,
@@ -62,7 +62,7 @@ from glasshouse import edge
 from glasshouse.context import Ids, with_ids
 from glasshouse.guard.spans import SpanGuard
 from glasshouse.light import decisions, tracers
-from glasshouse.light.spans import LightSpan
+from glasshouse.light.spans import LightSpan, Plain
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.propagation import Hosts
 from glasshouse.sampling import OutgoingSampler
@@ -384,6 +384,7 @@ def test_each_sampler_decides_as_it_does_itself(hosts: tuple[str, ...]) -> None:
                     known += 1
                     expected = sampler.should_sample(context, trace_id, "name", kind)
                     assert decide(place, trace_id, kind) is expected.decision
+                    assert decisions.always(sampler)[place] in (None, expected.decision)
     assert known == 18 * 5 * 6 * 5
 
 
@@ -419,6 +420,66 @@ class Kept:
 
     def spans(self) -> list[ReadableSpan]:
         return list(self.exporter.get_finished_spans())
+
+
+def test_the_usual_source_of_ids_is_drawn_from_as_the_sdk_does() -> None:
+    found: list[list[SpanContext]] = []
+    for prepare in (tracers.uninstall, tracers.install):
+        prepare()
+        tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+        random.seed(SEED)
+        root = tracer.start_span("root", Context())
+        child = tracer.start_span("child", trace.set_span_in_context(root, Context()))
+        found.append([root.get_span_context(), child.get_span_context()])
+    expected, seen = found
+    assert seen == expected
+    assert all(one.is_valid and one.trace_flags == 3 for one in seen)
+
+
+def test_a_source_of_ids_that_was_replaced_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RandomIdGenerator, "generate_span_id", lambda _: 77)
+    span = Kept().tracer.start_span("one")
+    assert span.get_span_context().span_id == 77
+
+
+@pytest.mark.parametrize("limit", [None, 1, 3])
+@pytest.mark.parametrize("longest", [None, 2])
+def test_plain_attributes_leave_as_any_others(limit: int | None, longest: int | None) -> None:
+    tracers.install()
+    limits = SpanLimits(max_span_attributes=limit, max_span_attribute_length=longest)
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(span_limits=limits, shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    first, last = {"text": "long", "number": 1}, {"number": 2, "late": "later", "yes": True}
+    for kind in (dict, Plain):
+        begun = kind(first)
+        span: Any = tracer.start_span("one", attributes=begun)
+        begun["text"] = "changed by the caller"
+        if kind is Plain:
+            span.put(Plain(last))
+            span.end()
+            span.put(Plain(after="the end"))
+        else:
+            span.set_attributes(last)
+            span.end()
+    expected, seen = exporter.get_finished_spans()
+    if limit is None:
+        assert dict(seen.attributes or {}) == dict(expected.attributes or {})
+    # Which one goes at a limit depends on their order, which is not kept.
+    assert len(seen.attributes or {}) == len(expected.attributes or {})
+    assert seen.dropped_attributes == expected.dropped_attributes
+
+
+def test_the_usual_samplers_decide_by_the_parent_alone() -> None:
+    sampled, dropped = Decision.RECORD_AND_SAMPLE, Decision.DROP
+    usual = ParentBased(ALWAYS_ON)
+    assert decisions.always(usual) == (sampled, dropped, sampled, dropped, sampled)
+    # What is dropped is recorded where it may carry context.
+    outgoing = OutgoingSampler(usual, Hosts(()))
+    assert decisions.always(outgoing) == (sampled, None, sampled, None, sampled)
+    assert decisions.always(ParentBased(TraceIdRatioBased(0.5)))[0] is None
+    assert decisions.always(Recording()) == (None,) * 5
 
 
 def test_a_light_span_is_a_span_of_the_sdk() -> None:

@@ -7,6 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
+from glasshouse.context import (
+    CORRELATION_ID_ATTRIBUTE,
+    OWN_ID_LENGTH,
+    REQUEST_ID_ATTRIBUTE,
+    is_own_id,
+)
 from glasshouse.encoding import values
 from glasshouse.encoding.memory import Memory
 from glasshouse.encoding.wire import sized
@@ -27,6 +33,10 @@ _ID: Final = re.compile(
 ).fullmatch
 _ID_LENGTHS: Final = frozenset({16, 32, 36})
 _RECENT_IDS: Final = 64
+# Those that this package puts on every record. Redaction has nothing to find in a random id, unless
+# a policy hides whatever stands under the name.
+_OWN_IDS: Final = (REQUEST_ID_ATTRIBUTE, CORRELATION_ID_ATTRIBUTE)
+_AN_ID: Final = "0af7651916cd43dd8448eb211c80319c"
 _TRUE: Final = sized(values.TRUE)
 _FALSE: Final = sized(values.FALSE)
 
@@ -46,6 +56,8 @@ class Attributes:
         self._integers = Memory(_MOST_INTEGERS, _MOST_BYTES)
         self._ids = Memory(_RECENT_IDS, _MOST_BYTES)
         self._beginnings = Memory(_MOST_NAMES, _MOST_BYTES)
+        # By name, all but the text of an id that was made here.
+        self._own = {name: found for name in _OWN_IDS if (found := self._own_beginning(name))}
 
     def extend(self, out: list[bytes], given: Mapping[str, Any] | None) -> None:
         """Append the fields of all attributes.
@@ -55,9 +67,9 @@ class Attributes:
         """
         if not given:
             return
-        attributes: dict[str, object] = cast(Any, given) if type(given) is dict else plain(given)
+        attributes: dict[str, Any] = cast(Any, given) if type(given) is dict else plain(given)
         start = len(out)
-        texts, integers = self._texts.young, self._integers.young
+        texts, integers, own = self._texts.young, self._integers.young, self._own
         for pair in attributes.items():
             key, value = pair
             kind = type(value)
@@ -66,6 +78,8 @@ class Attributes:
             if type(key) is str:
                 if kind is str:
                     found = texts.get(pair)
+                    if found is None and key in own and is_own_id(value):
+                        found = own[key] + value.encode()
                 elif kind is int:
                     found = integers.get(pair)
             if found is None:
@@ -129,6 +143,14 @@ class Attributes:
             found = (self._tag + sized(text))[:-length]
             self._beginnings.put(place, found, 2 * len(found))
         return found
+
+    def _own_beginning(self, key: str) -> bytes | None:
+        head = self._head(key)
+        if head is None:
+            return None
+        if self._redactor is not None and self._redactor.attribute(key, _AN_ID) is not _AN_ID:
+            return None
+        return self._beginning(key, head, OWN_ID_LENGTH)
 
     def _head(self, key: str) -> bytes | None:
         is_text = type(key) is str

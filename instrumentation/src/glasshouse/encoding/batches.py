@@ -39,8 +39,15 @@ class Batch:
     def SerializeToString(self) -> bytes:  # as messages call it
         """Return an `ExportTraceServiceRequest` or `ExportLogsServiceRequest`."""
         resources: dict[bytes, dict[bytes, list[bytes]]] = {}
+        last: Origin | None = None
+        records: list[bytes] = []
         for origin, record in zip(self.origins, self.records, strict=True):
-            resources.setdefault(origin.resource, {}).setdefault(origin.scope, []).append(record)
+            # Most come from where the one before came from.
+            if origin is not last:
+                last = origin
+                scopes = resources.setdefault(origin.resource, {})
+                records = scopes.setdefault(origin.scope, [])
+            records.append(record)
         return b"".join(
             b"\x0a"
             + sized(

@@ -4,17 +4,20 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/pr
 """
 
 import functools
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode
+from opentelemetry.trace import DEFAULT_TRACE_STATE, Link, SpanContext, SpanKind, StatusCode
 
 from glasshouse.encoding.attributes import Attributes, Texts
 from glasshouse.encoding.memory import Memory
 from glasshouse.encoding.natively import encoder_of_spans
 from glasshouse.encoding.origins import Origin, Origins
 from glasshouse.encoding.wire import count, fixed64, sized
+from glasshouse.light.spans import UNSET, LightSpan
 from glasshouse.redaction import repair
+from glasshouse.redaction.repair import LATEST
 from glasshouse.redaction.statements import SYSTEMS, TEXTS, with_statements
 from glasshouse.redaction.telemetry import TelemetryRedactor, plain
 
@@ -30,6 +33,8 @@ _UNSET: Final = b"\x7a\x00"
 # Whether the parent is in another process is known; is it so.
 _HERE: Final = b"\x00\x01\x00\x00"
 _REMOTE: Final = b"\x00\x03\x00\x00"
+# Both times of a span, each behind its tag.
+_times: Final = struct.Struct("<cQcQ").pack
 _QUERY, _STATEMENT = TEXTS
 _LONGEST_STATEMENTS: Final = 2048
 _MOST_STATEMENTS: Final = 256
@@ -69,9 +74,15 @@ class SpanEncoder:
         Raises:
             Exception: it cannot be encoded.
         """
-        origin = self._origins.origin(span.resource, span.instrumentation_scope)
+        light: Any = span if type(span) is LightSpan else None
+        if light is not None:
+            origin = self._origins.origin(light._resource, light._instrumentation_scope)
+        else:
+            origin = self._origins.origin(span.resource, span.instrumentation_scope)
         if self._native is not None and (found := self._native(span)) is not None:
             return origin, found
+        if light is not None and not light._events and not light._links:
+            return origin, self._plain(light)
         context, parent = span.get_span_context(), span.parent
         out = [
             b"\x0a\x10",
@@ -108,6 +119,42 @@ class SpanEncoder:
             out.append(self._status(status))
         out += (b"\x85\x01", flags)
         return origin, b"\x12" + sized(b"".join(out))
+
+    def _plain(self, span: Any) -> bytes:
+        """Return a span of ours without events and links as a field, read without its properties.
+
+        Raises:
+            Exception: it cannot be encoded.
+        """
+        context, parent, own = span._context, span._parent, span._attributes
+        trace_id, span_id, _, _, state, _ = context
+        out = [b"\x0a\x10", trace_id.to_bytes(16, "big"), b"\x12\x08", span_id.to_bytes(8, "big")]
+        if state is not DEFAULT_TRACE_STATE and state:
+            out.append(b"\x1a" + sized(self._state(context)))
+        flags = _HERE
+        if parent:
+            _, parent_id, is_remote, _, _, _ = parent
+            out += (b"\x22\x08", parent_id.to_bytes(8, "big"))
+            flags = _REMOTE if is_remote else _HERE
+        if name := span._name:
+            out += (b"\x2a", self._texts.sized(name))
+        out.append(_KINDS[span._kind])
+        start, end = span._start_time, span._end_time
+        if type(start) is int and type(end) is int and 0 < start <= LATEST and 0 < end <= LATEST:
+            out.append(_times(b"\x39", start, b"\x41", end))
+        else:
+            self._times(out, start, end)
+        # It has ended, so that nobody writes to it any more.
+        attributes = own._dict
+        if attributes:
+            if _QUERY in attributes or _STATEMENT in attributes:
+                attributes = self._with_statements(attributes)
+            self._attributes.extend(out, attributes)
+        if own.dropped:
+            out += (b"\x50", count(own.dropped))
+        status = span._status
+        out += (_UNSET if status is UNSET else self._status(status), b"\x85\x01", flags)
+        return b"\x12" + sized(b"".join(out))
 
     def _natively(self, redactor: TelemetryRedactor) -> Callable[[Any], bytes | None] | None:
         attributes = self._attributes

@@ -51,4 +51,5 @@ def count(number: int) -> bytes:
 
 def sized(content: bytes) -> bytes:
     """Return a text, bytes or a message behind its length."""
-    return varint(len(content)) + content
+    size = len(content)
+    return (_VARINTS[size] if size < _TABLED else _varint(size)) + content

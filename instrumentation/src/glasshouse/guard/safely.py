@@ -13,11 +13,16 @@ def safely(part: object, call: Callable[..., Any], *args: Any, **kwargs: Any) ->
     try:
         return call(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 (it would reach the application)
-        kind = type(part).__qualname__
-        if kind not in _reported:
-            _reported.add(kind)
-            _logger.warning(
-                "A processor of telemetry raises; what it raises is kept from the application",
-                extra={"processor": kind, "error.type": type(error).__qualname__},
-            )
+        report(part, error)
         return None
+
+
+def report(part: object, error: Exception) -> None:
+    """Say that a part has raised, once for each kind of part."""
+    kind = type(part).__qualname__
+    if kind not in _reported:
+        _reported.add(kind)
+        _logger.warning(
+            "A processor of telemetry raises; what it raises is kept from the application",
+            extra={"processor": kind, "error.type": type(error).__qualname__},
+        )

@@ -68,13 +68,6 @@ def raw_of(span: object) -> ReadableSpan | None:
     return span._glasshouse_raw if type(span) is RedactedSpan else None  # pyright: ignore[reportPrivateUsage]
 
 
-def done_with(copy: ReadableSpan) -> None:
-    """Let a span forget its copy: two that hold each other wait for the garbage collector."""
-    raw: Any = raw_of(copy)
-    if raw is not None:
-        raw._glasshouse_copy = None
-
-
 def redacted(span: ReadableSpan) -> ReadableSpan:
     """Return the copy of a span that may leave, the same each time."""
     if isinstance(span, RedactedSpan):

@@ -10,17 +10,27 @@ An application with an option that is not carried here is left to FastAPI, and s
 
 import logging
 from collections.abc import Awaitable, Callable
-from time import perf_counter
-from typing import Any, Final
+from time import perf_counter, time_ns
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from opentelemetry import _logs, metrics, propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
+from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode, TraceFlags
 
 from glasshouse.asgi import ANSWERS, Message, Receive, Scope, Send, with_id_headers
-from glasshouse.context import Ids, attributes_of, current_ids, ids_of_request, with_ids
+from glasshouse.context import (
+    IDS,
+    Ids,
+    attributes_of,
+    current_ids,
+    ids_of_new_request,
+    ids_of_request,
+    with_ids,
+)
+from glasshouse.instrumentors import fastapi_known, providers
 from glasshouse.light.instruments import Measurements
+from glasshouse.light.spans import LightSpan, Plain, are_plain
 from glasshouse.propagation import HostPropagator
 from glasshouse.runtime_context import attach, detach, get_current, with_value
 
@@ -45,6 +55,9 @@ _OFF: Final = ""
 # A stranger who invents names of hosts does not fill the memory.
 _MOST_HOSTS: Final = 256
 _MOST_SETS: Final = 1024
+# The place of the flags in a span's context, without the property.
+_FLAGS: Final = 3
+_SAMPLED: Final = TraceFlags.SAMPLED
 # The key under which a context holds its span.
 [_SPAN] = trace.set_span_in_context(INVALID_SPAN, Context())
 
@@ -59,19 +72,28 @@ class _Setting:
         self.stack = app.middleware_stack
         self.native = app._native_telemetry
         self.config: dict[str, Any] = self.native.config
-        self.tracers = self.config["tracer_provider"] or trace.get_tracer_provider()
-        self.meters = self.config["meter_provider"] or metrics.get_meter_provider()
-        self.loggers = self.config["logger_provider"] or _logs.get_logger_provider()
+        self.given = _given(self.config)
+        tracers, meters, loggers = self.given
+        self.tracers = tracers or trace.get_tracer_provider()
+        self.meters = meters or metrics.get_meter_provider()
+        self.loggers = loggers or _logs.get_logger_provider()
+        self.around = providers.current()
 
     def holds(self, app: Any) -> bool:
+        tracers, meters, loggers = self.given
         config = self.config
         return (
             self.stack is app.middleware_stack
             and self.native is app._native_telemetry
-            and self.tracers is (config["tracer_provider"] or trace.get_tracer_provider())
-            and self.meters is (config["meter_provider"] or metrics.get_meter_provider())
-            and self.loggers is (config["logger_provider"] or _logs.get_logger_provider())
+            and config["tracer_provider"] is tracers
+            and config["meter_provider"] is meters
+            and config["logger_provider"] is loggers
+            and providers.current() == self.around
         )
+
+
+def _given(config: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return config["tracer_provider"], config["meter_provider"], config["logger_provider"]
 
 
 class FastAPIRequests:
@@ -134,12 +156,20 @@ def is_on(telemetry: Any, provider: Any, off: type) -> bool:
     return not telemetry._unconfigured(provider) and not isinstance(provider, off)
 
 
+class _Ended(NamedTuple):
+    """What is recorded of requests that ended alike: attributes, and what measures their time."""
+
+    attributes: dict[str, Any]
+    duration: Measurements | None
+
+
 class Recorder:
     """Records the requests of one application."""
 
     def __init__(self, telemetry: Any, run: Application, setting: _Setting) -> None:
         native, config = setting.native, setting.config
         self._telemetry = telemetry
+        self._record = fastapi_known.record_maker(telemetry)
         self._run = run
         self._request_key: str = telemetry._REQUEST_TELEMETRY_KEY
         self._methods: frozenset[str] = native._known_methods
@@ -159,8 +189,8 @@ class Recorder:
         if config["metrics"] and is_on(telemetry, setting.meters, metrics.NoOpMeterProvider):
             self._duration, self._active = native._instruments()
         self._actives: dict[tuple[str, str], Measurements] = {}
-        self._durations: dict[tuple[Any, ...], Measurements] = {}
-        self._servers: dict[tuple[bytes, Any], dict[str, Any]] = {}
+        self._begun: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._ended: dict[tuple[Any, ...], _Ended] = {}
 
     async def serve(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one HTTP request of ``app`` as FastAPI does, and record it."""
@@ -171,8 +201,12 @@ class Recorder:
         if type(headers) is not list:
             headers = scope["headers"] = list(headers)
         host, request, correlation, carries = _read(headers)
-        ids = ids_of_request(request, correlation, current_ids())
-        if _SPAN in get_current() and (outer := trace.get_current_span()).is_recording():
+        around = get_current()
+        if request or correlation:
+            ids = ids_of_request(request, correlation, current_ids(around))
+        else:
+            ids = ids_of_new_request(around.get(IDS))
+        if _SPAN in around and (outer := trace.get_current_span()).is_recording():
             # Somebody records around this application, and has not read the headers.
             outer.set_attributes(attributes_of(with_ids(ids, Context())))
         if self._exclude is not None:
@@ -188,20 +222,20 @@ class Recorder:
         method = original if original in self._methods else "_OTHER"
         span_method = "HTTP" if method == "_OTHER" else method
         scheme = scope.get("scheme", "http")
-        attributes: dict[str, Any] = {"url.scheme": scheme, "http.request.method": method}
+        version = scope.get("http_version")
         active = None
         if self._active is not None:
             active = self._actives.get((scheme, method))
             if active is None:
-                known = self._actives
-                active = _known(known, (scheme, method), self._active, attributes.copy())
-            active.add(1)
-        version = scope.get("http_version")
-        if version:
-            attributes["network.protocol.version"] = version
+                active = self._new_active(scheme, method)
+            if _SPAN in around or (streams := active.unseen()) is None:
+                active.add(1)
+            else:
+                for add in streams:
+                    add(1, None)
         started = perf_counter()
         parent = self._parent(scope, ids, carries)
-        began = {**attributes, **self._server(scope, host), "url.path": scope["path"]}
+        began = self._beginning(scope, scheme, method, version, host)
         if scope.get("query_string"):
             began["url.query"] = self._query(scope["query_string"])
         if original != method:
@@ -215,12 +249,12 @@ class Recorder:
         except BaseException:
             detach(token)
             raise
-        record = self._telemetry._RequestTelemetry(
-            span=span,
-            span_method=span_method,
-            tracer=self._operations,
-            logger=self._logger,
-            _mount_prefix=scope.get("app_root_path", scope.get("root_path", "")).rstrip("/"),
+        record = self._record(
+            span,
+            span_method,
+            self._operations,
+            self._logger,
+            scope.get("app_root_path", scope.get("root_path", "")).rstrip("/"),
         )
         scope[_TELEMETRY] = record
         finished = trailers = disconnected = False
@@ -230,32 +264,32 @@ class Recorder:
             if finished:
                 return
             finished = True
-            status = record.status_code
-            route = record.route
-            if route is not None:
-                attributes["http.route"] = route
-            if status is not None:
-                attributes["http.response.status_code"] = status
-            failed = error is not None or status is None or status >= 500
-            if failed:
-                seen = record._exceptions
-                failure = error or (seen[-1] if seen else None)
-                attributes["error.type"] = (
-                    self._telemetry._exception_type(failure)
-                    if failure
-                    else str(status or "incomplete_response")
-                )
-            span.set_attributes(attributes)
-            if failed:
-                span.set_status(StatusCode.ERROR)
-            # While the span is current, for the exemplar.
-            if self._duration is not None:
-                elapsed = max(0, perf_counter() - started)
-                if failed or type(status) is not int:
-                    self._duration.record(elapsed, attributes)
+            status, route = record.status_code, record.route
+            if error is not None or type(status) is not int or status >= 500:
+                self._fail(record, error, started, _attributes(scheme, method, version))
+            else:
+                place = scheme, method, version, route, status
+                ended = self._ended.get(place) or self._new_ended(place)
+                attributes, duration = ended
+                if type(span) is LightSpan and type(attributes) is Plain:
+                    span.put(attributes)
                 else:
-                    place = scheme, method, version, route, status
-                    _known(self._durations, place, self._duration, attributes).add(elapsed)
+                    span.set_attributes(attributes.copy())
+                # While the span is current, for the exemplar.
+                if duration is not None:
+                    elapsed = max(0, perf_counter() - started)
+                    if (
+                        type(span) is LightSpan
+                        and (spanned := span.get_span_context())[_FLAGS] & _SAMPLED
+                        and get_current().get(_SPAN) is span
+                    ):
+                        moment = time_ns()
+                        duration.add_in(elapsed, spanned, moment)
+                        if active is not None:
+                            active.add_in(-1, spanned, moment)
+                        span.end()
+                        return
+                    duration.add(elapsed)
             if active is not None:
                 active.add(-1)
             span.end()
@@ -306,6 +340,67 @@ class Recorder:
             detach(token)
             scope.pop(_TELEMETRY, None)
 
+    def _new_active(self, scheme: str, method: str) -> Measurements:
+        attributes = {"url.scheme": scheme, "http.request.method": method}
+        made = Measurements(self._active, attributes)
+        _keep(self._actives, (scheme, method), made, _MOST_SETS)
+        return made
+
+    def _beginning(
+        self, scope: Scope, scheme: str, method: str, version: Any, host: bytes | None
+    ) -> dict[str, Any]:
+        """Return attributes for the beginning, for the caller alone."""
+        place = scheme, method, version, host
+        known = None if host is None else self._begun.get(place)
+        if known is None:
+            server = self._telemetry._server_attributes(scope)
+            known = _as_plain({**_attributes(scheme, method, version), **server})
+            if host is not None:
+                _keep(self._begun, place, known, _MOST_HOSTS)
+        path = scope["path"]
+        if type(known) is not Plain or type(path) is not str:
+            return {**known, "url.path": path}
+        began = Plain(known)
+        began["url.path"] = path
+        return began
+
+    def _new_ended(self, place: tuple[Any, ...]) -> _Ended:
+        scheme, method, version, route, status = place
+        attributes = _attributes(scheme, method, version)
+        if route is not None:
+            attributes["http.route"] = route
+        attributes["http.response.status_code"] = status
+        duration = None
+        if self._duration is not None:
+            duration = Measurements(self._duration, attributes)
+        made = _Ended(_as_plain(attributes), duration)
+        _keep(self._ended, place, made, _MOST_SETS)
+        return made
+
+    def _fail(
+        self, record: Any, error: BaseException | None, started: float, attributes: dict[str, Any]
+    ) -> None:
+        """Record a request that failed, or whose status is no plain number."""
+        status, span = record.status_code, record.span
+        if record.route is not None:
+            attributes["http.route"] = record.route
+        if status is not None:
+            attributes["http.response.status_code"] = status
+        failed = error is not None or status is None or status >= 500
+        if failed:
+            seen = record._exceptions
+            failure = error or (seen[-1] if seen else None)
+            attributes["error.type"] = (
+                self._telemetry._exception_type(failure)
+                if failure
+                else str(status or "incomplete_response")
+            )
+        span.set_attributes(attributes)
+        if failed:
+            span.set_status(StatusCode.ERROR)
+        if self._duration is not None:
+            self._duration.record(max(0, perf_counter() - started), attributes)
+
     async def _pass(self, app: Any, scope: Scope, receive: Receive, send: Send, ids: Ids) -> None:
         """Run a request that the application excludes."""
 
@@ -325,7 +420,7 @@ class Recorder:
 
     def _parent(self, scope: Scope, ids: Ids, carries: bool) -> Context:
         propagator = propagate.get_global_textmap()
-        if not carries and isinstance(propagator, HostPropagator):
+        if not carries and type(propagator) is HostPropagator:
             known = propagator.context_of_ids(ids)
             if known is not None:
                 return known
@@ -337,32 +432,27 @@ class Recorder:
         finally:
             detach(token)
 
-    def _server(self, scope: Scope, host: bytes | None) -> dict[str, Any]:
-        if host is None:
-            return self._telemetry._server_attributes(scope)
-        key = host, scope.get("scheme")
-        found = self._servers.get(key)
-        if found is None:
-            if len(self._servers) >= _MOST_HOSTS:
-                self._servers.clear()
-            found = self._servers[key] = self._telemetry._server_attributes(scope)
-        return found
-
     def _query(self, query: bytes) -> str:
         hidden = self._telemetry._SENSITIVE_QUERY_PARAMETERS
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         return urlencode([(key, "REDACTED" if key in hidden else value) for key, value in pairs])
 
 
-def _known(
-    known: dict[Any, Measurements], key: Any, instrument: Any, attributes: dict[str, Any]
-) -> Measurements:
-    found = known.get(key)
-    if found is None:
-        if len(known) >= _MOST_SETS:
-            known.clear()
-        found = known[key] = Measurements(instrument, attributes)
+def _attributes(scheme: str, method: str, version: Any) -> dict[str, Any]:
+    found = {"url.scheme": scheme, "http.request.method": method}
+    if version:
+        found["network.protocol.version"] = version
     return found
+
+
+def _as_plain(attributes: dict[str, Any]) -> dict[str, Any]:
+    return Plain(attributes) if are_plain(attributes, None) else attributes
+
+
+def _keep(known: dict[Any, Any], key: Any, made: Any, most: int) -> None:
+    if len(known) >= most:
+        known.clear()
+    known[key] = made
 
 
 def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, str, str, bool]:

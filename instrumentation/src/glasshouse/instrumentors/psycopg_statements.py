@@ -20,6 +20,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from glasshouse.instrumentors.known import digest, is_own
 from glasshouse.light.instruments import Measurements
+from glasshouse.light.spans import LightSpan, Plain, are_plain
 from glasshouse.runtime_context import attach, detach, get_current
 
 # SHA-256 of `opentelemetry/instrumentation/dbapi/__init__.py` and `…/psycopg/__init__.py`, as
@@ -34,6 +35,9 @@ _PLAN: Final = "_glasshouse_statements"
 [_SPAN] = trace.set_span_in_context(INVALID_SPAN, Context())
 # First words of statements: a word that is a secret of its own, say, does not fill the memory.
 _MOST_OPERATIONS: Final = 64
+# Statements whose attributes are kept, and characters of one.
+_MOST_TEXTS: Final = 128
+_LONGEST_TEXT: Final = 2048
 
 _logger = logging.getLogger("glasshouse")
 
@@ -52,6 +56,8 @@ class _Connection:
         semconv._set_db_statement(named, "any", mode)
         self._texts = tuple(named)
         self._last: dict[str, Any] = integration.span_attributes
+        self._said: dict[str, Any] = {}
+        self._described: dict[str, dict[str, Any]] = {}
         self._duration: Any = None
         self._rows: Any = None
         if semconv._report_new(mode):
@@ -60,11 +66,23 @@ class _Connection:
         self._measured: dict[str, tuple[Measurements, Measurements]] = {}
 
     def describe(self, span: Span, text: str) -> None:
-        attributes = self._attributes.copy()
-        for name in self._texts:
-            attributes[name] = text
-        attributes.update(self._last)
-        span.set_attributes(attributes)
+        # Where several connections share this, the last one that was made says more.
+        if self._last != self._said:
+            self._said, self._described = self._last.copy(), {}
+        attributes = self._described.get(text)
+        if attributes is None:
+            attributes = self._attributes.copy()
+            for name in self._texts:
+                attributes[name] = text
+            attributes.update(self._last)
+            if are_plain(attributes, None):
+                attributes = Plain(attributes)
+            if len(self._described) < _MOST_TEXTS and len(text) <= _LONGEST_TEXT:
+                self._described[text] = attributes
+        if type(span) is LightSpan and type(attributes) is Plain:
+            span.put(attributes)
+        else:
+            span.set_attributes(dict(attributes))
 
     def measure(
         self, cursor: Any, tracer: Any, operation: str, started: float, error: Exception | None

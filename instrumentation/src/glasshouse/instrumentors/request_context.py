@@ -10,17 +10,17 @@ import functools
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.instrumentor import (
     BaseInstrumentor,  # pyright: ignore[reportMissingTypeStubs]
 )
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace.propagation import _SPAN_KEY  # pyright: ignore[reportPrivateUsage]
 
 from glasshouse.asgi import Receive, RequestContextMiddleware, Scope, Send
 from glasshouse.instrumentors.fastapi_known import telemetry_module
 from glasshouse.instrumentors.fastapi_requests import FastAPIRequests
-from glasshouse.runtime_context import attach, detach
+from glasshouse.runtime_context import attach, detach, get_current
 
 _METHOD: Final = "__call__"
 # In the scope: an application around this one has the ids, such as FastAPI's base class.
@@ -59,7 +59,7 @@ def _is_stale() -> bool:
     A server that waited for the rest of that one's body reads on in its context, and begins the
     connection's next request there (cpython issue 140947).
     """
-    span = trace.get_current_span()
+    span = get_current().get(_SPAN_KEY)
     return isinstance(span, ReadableSpan) and span.end_time is not None
 
 

@@ -18,12 +18,12 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 from glasshouse.light.instruments import Measurements, together
 
 _COUNTS: Final = "_glasshouse_counts"
+_SAMPLED: Final = Decision.RECORD_AND_SAMPLE
+_DROP: Final = Decision.DROP
 _LOCAL: Final = INVALID_SPAN_CONTEXT
 _REMOTE: Final = SpanContext(0, 0, is_remote=True)
 # By where the parent is, as the constants of `glasshouse.light.decisions` say.
 _PARENTS: Final = (None, _LOCAL, _LOCAL, _REMOTE, _REMOTE)
-_SAMPLED: Final = Decision.RECORD_AND_SAMPLE
-_DROP: Final = Decision.DROP
 
 
 class _Decided:
@@ -47,28 +47,20 @@ class _Decided:
         self.end = None if live is None else partial(live.add, -1)
 
 
-class Counts:
-    """Counts spans as a `TracerMetrics` does, with its instruments."""
+def begin(metrics: TracerMetrics, place: int, decision: Decision) -> Callable[[], None] | None:
+    """Count a span that begins, as these metrics do and with their instruments.
 
-    def __init__(self, metrics: TracerMetrics) -> None:
-        self._sampled = _Decided(metrics, Decision.RECORD_AND_SAMPLE)
-        self._recorded = _Decided(metrics, Decision.RECORD_ONLY)
-        self._dropped = _Decided(metrics, Decision.DROP)
-
-    def begin(self, place: int, decision: Decision) -> Callable[[], None] | None:
-        """Count a span that begins; return what counts its end, if that is counted."""
-        if decision is _SAMPLED:
-            counted = self._sampled
-        else:
-            counted = self._dropped if decision is _DROP else self._recorded
-        counted.begin[place]()
-        return counted.end
-
-
-def of(metrics: TracerMetrics) -> Counts:
-    """Return what counts in place of a tracer's own metrics."""
+    Return what counts its end, if that is counted.
+    """
     own: dict[str, Any] = metrics.__dict__
-    found: Counts | None = own.get(_COUNTS)
-    if found is None:
-        found = own[_COUNTS] = Counts(metrics)
-    return found
+    known: tuple[_Decided, _Decided, _Decided] | None = own.get(_COUNTS)
+    if known is None:
+        known = own[_COUNTS] = (
+            _Decided(metrics, Decision.RECORD_AND_SAMPLE),
+            _Decided(metrics, Decision.RECORD_ONLY),
+            _Decided(metrics, Decision.DROP),
+        )
+    # Not by a dictionary: to hash a decision is a call.
+    counted = known[0 if decision is _SAMPLED else 2 if decision is _DROP else 1]
+    counted.begin[place]()
+    return counted.end

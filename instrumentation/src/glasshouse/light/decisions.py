@@ -34,6 +34,26 @@ def of(sampler: Any) -> Decide | None:
     return None if making is None else making(sampler)
 
 
+def always(sampler: Any) -> tuple[Decision | None, ...]:
+    """Return the decision by where the parent is; ``None`` where it depends on anything else."""
+    unknown = (None,) * 5
+    kind = type(cast("object", sampler))
+    if kind is StaticSampler:
+        return (sampler._decision,) * 5
+    if kind is ParentBased:
+        branches = (
+            sampler._root,
+            sampler._local_parent_not_sampled,
+            sampler._local_parent_sampled,
+            sampler._remote_parent_not_sampled,
+            sampler._remote_parent_sampled,
+        )
+        return tuple(always(branch)[place] for place, branch in enumerate(branches))
+    if kind is OutgoingSampler:
+        return tuple(None if one is Decision.DROP else one for one in always(sampler.inner))
+    return unknown
+
+
 def _static(sampler: StaticSampler) -> Decide:
     decision = sampler._decision
     return lambda _parent, _trace_id, _kind: decision

@@ -34,7 +34,8 @@ def _exemplar(seen: Seen, point_attributes: Attributes) -> Exemplar:
     return Exemplar(own, value, time_unix_nano, span_id, None if span is None else span.trace_id)
 
 
-def _below(limit: int) -> int:
+def below(limit: int) -> int:
+    """Return a random whole number from 0 to ``limit``, which is left out."""
     return int(random() * limit)  # noqa: S311 (no secret depends on it)
 
 
@@ -81,18 +82,18 @@ class UniformChoice(LightReservoir):
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
-        self._offered = 0
+        self.offered = 0
 
     def keep(self, seen: Seen) -> None:
-        place = offered = self._offered
-        self._offered = offered + 1
+        place = offered = self.offered
+        self.offered = offered + 1
         if offered >= self.size:
-            place = _below(offered + 1)
+            place = below(offered + 1)
         if place < self.size:
             self.slots[place] = seen
 
     def collect(self, point_attributes: Attributes) -> list[Exemplar]:
-        self._offered = 0
+        self.offered = 0
         return super().collect(point_attributes)
 
 

@@ -29,7 +29,7 @@ from opentelemetry.sdk.metrics._internal.instrument import (
     _UpDownCounter,
 )
 from opentelemetry.sdk.metrics._internal.measurement_consumer import SynchronousMeasurementConsumer
-from opentelemetry.trace import INVALID_SPAN, TraceFlags
+from opentelemetry.trace import INVALID_SPAN, SpanContext, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from glasshouse.light.exemplars import Seen
@@ -98,7 +98,9 @@ def _light(original: Recording, least: float) -> Recording:
             return original(self, amount, attributes, context)
         seen = None
         if not bound.never:
-            seen = _seen(bound, amount, known[0], context)
+            span = (context or get_current()).get(_SPAN_KEY)
+            if span is not None or bound.always:
+                seen = _seen(bound, amount, known[0], context)
         for add in known[1]:
             add(amount, seen)
         return None
@@ -133,7 +135,7 @@ class Measurements:
     """
 
     def __init__(self, instrument: Any, attributes: dict[str, Any]) -> None:
-        self._instrument = instrument
+        self.instrument = instrument
         self._name = "record" if hasattr(instrument, "record") else "add"
         self._least = -_LARGEST if isinstance(instrument, _UpDownCounter) else 0
         self._attributes = attributes
@@ -144,7 +146,7 @@ class Measurements:
     def add(self, amount: float, context: Context | None = None) -> None:
         """Take one measurement, a plain number, as the instrument does."""
         known = self._known
-        instrument = self._instrument
+        instrument = self.instrument
         if (
             known is None
             or known[0].storages is not instrument._measurement_consumer._reader_storages
@@ -155,10 +157,33 @@ class Measurements:
         bound, attributes, streams = known
         seen = None
         if not bound.never:
-            seen = _seen(bound, amount, attributes, context)
+            # As `_seen` does, whose call it spares.
+            span = (context or get_current()).get(_SPAN_KEY)
+            if type(span) is LightSpan:
+                spanned: Any = span._context
+                if spanned[3] & _SAMPLED or bound.always:
+                    seen = amount, time_ns(), attributes, spanned
+            elif span is not None or bound.always:
+                seen = _seen(bound, amount, attributes, context)
         for add in streams:
             add(amount, seen)
         return None
+
+    def add_in(self, amount: float, spanned: SpanContext, time_unix_nano: int) -> None:
+        """Do as `add` does at this time in the current span, if that is sampled and ``spanned``."""
+        known = self._known
+        instrument = self.instrument
+        if (
+            known is None
+            or known[0].storages is not instrument._measurement_consumer._reader_storages
+            or not ((config := instrument._meter_config) is None or config.is_enabled)
+        ):
+            self._add_first(amount, None)
+            return
+        bound, attributes, streams = known
+        seen = None if bound.never else (amount, time_unix_nano, attributes, spanned)
+        for add in streams:
+            add(amount, seen)
 
     def unseen(self) -> list[Stream] | None:
         """Return what adds a measurement of which no exemplar is to be kept.
@@ -166,7 +191,7 @@ class Measurements:
         ``None``: `add` has to find out more.
         """
         known = self._known
-        instrument = self._instrument
+        instrument = self.instrument
         if (
             known is None
             or known[0].storages is not instrument._measurement_consumer._reader_storages
@@ -177,9 +202,9 @@ class Measurements:
         return known[2]
 
     def _add_first(self, amount: float, context: Context | None) -> None:
-        method: Recording = getattr(self._instrument, self._name)
+        method: Recording = getattr(self.instrument, self._name)
         method(amount, attributes=self._attributes, context=context)
-        bound: _Bound | None = getattr(self._instrument, "_glasshouse_bound", None)
+        bound: _Bound | None = getattr(self.instrument, "_glasshouse_bound", None)
         if bound is not None and all(map(_is_plain, self._attributes.items())):
             known = bound.known.get(_key_of(self._attributes))
             self._known = None if known is None else (bound, *known)
@@ -187,22 +212,42 @@ class Measurements:
 
 def together(first: Measurements, second: Measurements | None) -> Callable[[], None]:
     """Return what adds 1 to each, which costs less than the two outside of any span."""
+    both = [first] if second is None else [first, second]
+    instrument = first.instrument
+    # What adds outside of any span, for as long as the readers are these.
+    known: tuple[Any, list[Stream]] | None = None
 
     def add() -> None:
+        nonlocal known
         if get_current().get(_SPAN_KEY) is None:
-            streams = first.unseen()
-            others = () if second is None else second.unseen()
-            if streams is not None and others is not None:
-                for one in streams:
-                    one(1, None)
-                for one in others:
+            if (
+                known is None
+                or known[0] is not instrument._measurement_consumer._reader_storages
+                or not ((config := instrument._meter_config) is None or config.is_enabled)
+            ):
+                known = _of_all(both)
+            if known is not None:
+                for one in known[1]:
                     one(1, None)
                 return
-        first.add(1)
-        if second is not None:
-            second.add(1)
+        for each in both:
+            each.add(1)
 
     return add
+
+
+def _of_all(every: list[Measurements]) -> tuple[Any, list[Stream]] | None:
+    """Return the readers, and what adds to all of these a measurement without an exemplar.
+
+    ``None``: they are not of one meter, or each has to find out more.
+    """
+    streams: list[Stream] = []
+    for one in every:
+        found = one.unseen()
+        if found is None or one.instrument._meter_config is not every[0].instrument._meter_config:
+            return None
+        streams += found
+    return every[0].instrument._measurement_consumer._reader_storages, streams
 
 
 def _key_of(attributes: dict[str, Any]) -> tuple[Any, ...]:

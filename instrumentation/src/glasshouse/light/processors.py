@@ -9,32 +9,35 @@ from typing import Any, Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
-from opentelemetry.trace import TraceFlags
+from opentelemetry.trace import DEFAULT_TRACE_STATE, TraceFlags
 
 from glasshouse import edge
 from glasshouse.context import (
-    _KEY,
     CORRELATION_ID_ATTRIBUTE,
+    IDS,
     REQUEST_ID_ATTRIBUTE,
     Ids,
     attributes_of,
 )
-from glasshouse.guard.safely import safely
-from glasshouse.guard.spans import SpanGuard, redacted
+from glasshouse.guard.safely import report
+from glasshouse.guard.spans import RedactedSpan, SpanGuard
 from glasshouse.instrumentors.known import is_own
 from glasshouse.processors import IdsSpanProcessor
 from glasshouse.runtime_context import get_current
 
-_LINE: Final = "_glasshouse_line"
+# Where a list of processors keeps its `Line`.
+LINE: Final = "_glasshouse_line"
 # What these classes do when a span starts is nothing.
 _IDLE_STARTS: Final[tuple[Any, ...]] = tuple(
     kind.on_start for kind in (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
 )
 _IDLE_ENDING: Final[Any] = getattr(SpanProcessor, "_on_ending", None)
 _IDLE_END: Final[Any] = SpanProcessor.on_end
-# The place of the flags in a span's context, without the property.
+# Places in a span's context, without the properties.
 _FLAGS: Final = 3
+_STATE: Final = 4
 _SAMPLED: Final = TraceFlags.SAMPLED
+_new: Final[Any] = object.__new__
 
 
 class Line:
@@ -54,10 +57,10 @@ def line_of(processor: Any) -> Line | None:
     if type(processor) is not SynchronousMultiSpanProcessor:
         return None
     known = vars(processor)
-    line: Line | None = known.get(_LINE)
+    line: Line | None = known.get(LINE)
     processors = processor._span_processors
     if line is None or line.of is not processors:
-        line = known[_LINE] = Line(processors)
+        line = known[LINE] = Line(processors)
     return line
 
 
@@ -106,8 +109,20 @@ def _end_of(processor: SpanProcessor) -> Callable[[Any], object]:
     put: Any = inner._batch_processor.emit
 
     def queue(span: Any) -> None:
-        if span._context[_FLAGS] & _SAMPLED:
-            safely(inner, put, redacted(span))
+        context = span._context
+        if not context[_FLAGS] & _SAMPLED:
+            return
+        copy = span._glasshouse_copy
+        if copy is None:
+            # What `redacted` does, but for its calls.
+            copy = span._glasshouse_copy = _new(RedactedSpan)
+            copy._glasshouse_raw = span
+            if context[_STATE] is DEFAULT_TRACE_STATE:
+                copy._context = context
+        try:
+            put(copy)
+        except Exception as error:  # noqa: BLE001 (it would reach the application)
+            report(inner, error)
 
     return queue
 
@@ -123,7 +138,7 @@ def _replaced(processor: SpanProcessor, name: str) -> bool:
 def stamp(span: Any, parent_context: Context | None) -> None:
     """Do as IdsSpanProcessor does."""
     context = get_current() if parent_context is None else parent_context
-    ids: Any = context.get(_KEY)
+    ids: Any = context.get(IDS)
     if ids.__class__ is Ids:
         own = span._attributes
         most, known = own.maxlen, own._dict

@@ -14,16 +14,23 @@ from typing import Any, Final, cast
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import EventBase, _Span
+from opentelemetry.sdk.trace import EventBase, SynchronousMultiSpanProcessor, _Span
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 
-from glasshouse.light.processors import line_of
+from glasshouse.light.processors import LINE, line_of
 
 # Values that no version of the SDK changes; texts, too, up to the longest that is allowed.
 _KEPT: Final = frozenset({bool, int, float})
 UNSET: Final = Status(StatusCode.UNSET)
 _new: Final[Callable[[Any], Any]] = object.__new__
 _DICT: Final[Any] = dict
+_USUAL: Final[Any] = SynchronousMultiSpanProcessor
+# What `threading.RLock` calls.
+_new_lock: Final[Callable[[], Any]] = getattr(threading, "_CRLock", None) or threading.RLock
+
+
+class Plain(dict[str, Any]):
+    """Attributes that the SDK takes as they are: texts, truth values, numbers; no empty key."""
 
 
 class LightAttributes(BoundedAttributes):
@@ -96,6 +103,27 @@ class LightSpan(_Span):
                     return
         super().set_attributes(attributes)
 
+    def put(self, attributes: Plain) -> None:
+        """Do as `set_attributes`, but for the order of those that are there already."""
+        own = self._attributes
+        most = own.maxlen
+        if own.max_value_len is None:
+            with self._lock:
+                known = own._dict
+                if self._end_time is None and (
+                    most is None or len(known) + len(attributes) <= most
+                ):
+                    known.update(attributes)
+                    return
+        self.set_attributes(dict(attributes))
+
+    def update_name(self, name: str) -> None:
+        with self._lock:
+            if self._end_time is None:
+                self._name = name
+                return
+        super().update_name(name)
+
     def _add_event(self, event: EventBase) -> None:
         with self._lock:
             if type(self._events) is tuple:
@@ -118,10 +146,13 @@ class LightSpan(_Span):
             return super().end(end_time)
         if self._record_end_metrics:
             self._record_end_metrics()
-        line = line_of(self._span_processor)
+        processor: Any = self._span_processor
+        line = processor.__dict__.get(LINE) if type(processor) is _USUAL else None
+        if line is None or line.of is not processor._span_processors:
+            line = line_of(processor)
         if line is None:
-            self._span_processor._on_ending(self)
-            self._span_processor.on_end(self)
+            processor._on_ending(self)
+            processor.on_end(self)
             return None
         for on_ending in line.endings:
             on_ending(self)
@@ -155,17 +186,16 @@ def made(
 ) -> LightSpan:
     """Return a new span of a tracer. It has not been started."""
     limits = tracer._span_limits
-    lock = threading.RLock()
+    lock = _new_lock()
     own: Any = _new(LightAttributes)
     most = own.maxlen = limits.max_span_attributes
     longest = own.max_value_len = limits.max_span_attribute_length
     own._lock = lock
     own._dict = {}
     if attributes:
-        if (
-            type(attributes) is _DICT
-            and (most is None or len(attributes) <= most)
-            and are_plain(attributes, longest)
+        if (most is None or len(attributes) <= most) and (
+            (type(attributes) is Plain and longest is None)
+            or (type(attributes) is _DICT and are_plain(attributes, longest))
         ):
             own._dict = attributes.copy()
         else:
@@ -191,9 +221,11 @@ def made(
 
 def start(span: LightSpan, start_time: int | None, parent_context: Context | None) -> None:
     """Start a span that was just made, which nobody else has yet."""
-    processor = span._span_processor
+    processor: Any = span._span_processor
     span._start_time = time_ns() if start_time is None else start_time
-    line = line_of(processor)
+    line = processor.__dict__.get(LINE) if type(processor) is _USUAL else None
+    if line is None or line.of is not processor._span_processors:
+        line = line_of(processor)
     if line is None:
         processor.on_start(span, parent_context=parent_context)
         return

@@ -19,7 +19,8 @@ from opentelemetry.sdk.metrics._internal.aggregation import (
     _SumAggregation,
 )
 
-from glasshouse.light.exemplars import LightReservoir, Seen, in_place_of
+from glasshouse.light import exemplars
+from glasshouse.light.exemplars import LightReservoir, Seen, UniformChoice, in_place_of
 
 Stream = Callable[[float, Seen | None], None]
 
@@ -106,7 +107,17 @@ def _sum(aggregation: Any) -> Stream:
             value = aggregation._value
             aggregation._value = amount if value is None else value + amount
             if seen is not None:
-                aggregation._reservoir.keep(seen)
+                reservoir = aggregation._reservoir
+                if type(reservoir) is not UniformChoice:
+                    reservoir.keep(seen)
+                    return
+                # As `UniformChoice.keep` does, whose call it spares.
+                place = offered = reservoir.offered
+                reservoir.offered = offered + 1
+                if offered >= reservoir.size:
+                    place = exemplars.below(offered + 1)
+                if place < reservoir.size:
+                    reservoir.slots[place] = seen
 
     return add
 

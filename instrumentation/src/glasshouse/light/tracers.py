@@ -6,6 +6,7 @@
 import functools
 import threading
 from collections.abc import Callable, Sequence
+from random import getrandbits
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -16,6 +17,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
     DEFAULT_TRACE_STATE,
+    INVALID_SPAN_CONTEXT,
     Link,
     NonRecordingSpan,
     Span,
@@ -25,12 +27,14 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from glasshouse.instrumentors.known import is_own
 from glasshouse.light import counts, decisions, spans
 from glasshouse.light.current import CurrentSpan
 from glasshouse.runtime_context import get_current
 
-_DECIDE: Final = "_glasshouse_decide"
-_DICT: Final[Any] = dict
+_KNOWN: Final = "_glasshouse_known"
+_DICTS: Final[tuple[Any, ...]] = (dict, spans.Plain)
+_IDS: Final = ("generate_trace_id", "generate_span_id", "is_trace_id_random")
 # By 1 for sampled and 2 for a random id. They cannot be changed, so that all spans share them.
 _FLAGS: Final = tuple(TraceFlags(flags) for flags in range(4))
 _SAMPLED: Final = Decision.RECORD_AND_SAMPLE
@@ -53,8 +57,10 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
     ) -> Span:
         around = (get_current() if context is None else context).get(_SPAN_KEY)
         parent: Any
-        if type(around) is spans.LightSpan:
-            parent = around.get_span_context()
+        if around is None:
+            parent = INVALID_SPAN_CONTEXT
+        elif type(around) is spans.LightSpan:
+            parent = around._context
         else:
             parent = trace.get_current_span(context).get_span_context()
         if type(parent) is not SpanContext or not self._tracer_config.is_enabled:
@@ -69,7 +75,10 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
                 record_exception,
                 set_status_on_exception,
             )
-        ids = self.id_generator
+        known = self.__dict__.get(_KNOWN)
+        if known is None or known.sampler is not self.sampler or known.ids is not self.id_generator:
+            known = self.__dict__[_KNOWN] = _Known(self.sampler, self.id_generator)
+        ids = known.ids
         trace_id, _, is_remote, parent_flags, state, is_valid = parent
         if is_valid:
             flags = parent_flags & 2
@@ -77,12 +86,14 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
             place = (4 if is_remote else 2) if parent_flags & 1 else (3 if is_remote else 1)
         else:
             parent, state, place = None, DEFAULT_TRACE_STATE, 0
-            trace_id = ids.generate_trace_id()
-            flags = 2 if ids.is_trace_id_random() else 0
+            if known.is_random:
+                trace_id, flags = getrandbits(128) or ids.generate_trace_id(), 2
+            else:
+                trace_id = ids.generate_trace_id()
+                flags = 2 if ids.is_trace_id_random() else 0
 
-        decide = _decide_of(self)
-        if decide is not None and (attributes is None or type(attributes) is _DICT):
-            decision = decide(place, trace_id, kind)
+        if known.decide is not None and (attributes is None or type(attributes) in _DICTS):
+            decision = known.always[place] or known.decide(place, trace_id, kind)
         else:
             result = self.sampler.should_sample(
                 context, trace_id, name, kind, attributes, links or ()
@@ -90,17 +101,17 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
             decision, attributes, state = result.decision, result.attributes, result.trace_state
         if decision is _SAMPLED:
             flags += 1
-        span_id = ids.generate_span_id()
-        if type(ids) is RandomIdGenerator and state is not None:
+        if known.is_random and state is not None:
             # Ids of this kind are valid, and so is a trace's id that was taken over.
+            span_id = getrandbits(64) or ids.generate_span_id()
             own = _tuple(SpanContext, (trace_id, span_id, False, _FLAGS[flags], state, True))
         else:
-            own = SpanContext(trace_id, span_id, False, _FLAGS[flags], state)
+            own = SpanContext(trace_id, ids.generate_span_id(), False, _FLAGS[flags], state)
 
         metrics = self._tracer_metrics
         ended = None
         if type(metrics) is TracerMetrics:
-            ended = counts.of(metrics).begin(place, decision)
+            ended = counts.begin(metrics, place, decision)
         elif type(metrics) is not NoOpTracerMetrics:
             ended = metrics.start_span(parent, decision)
         if decision is _DROP:
@@ -116,12 +127,22 @@ def _light(original: Callable[..., Span]) -> Callable[..., Span]:
     return start_span
 
 
-def _decide_of(tracer: Any) -> decisions.Decide | None:
-    known = tracer.__dict__.get(_DECIDE)
-    sampler = tracer.sampler
-    if known is None or known[0] is not sampler:
-        known = tracer.__dict__[_DECIDE] = (sampler, decisions.of(sampler))
-    return known[1]
+class _Known:
+    """What is known of a tracer for as long as it has this sampler and this source of ids.
+
+    is_random: ids come from `random`, as the SDK's own source takes them.
+    """
+
+    __slots__ = ("always", "decide", "ids", "is_random", "sampler")
+
+    def __init__(self, sampler: Any, ids: Any) -> None:
+        self.sampler = sampler
+        self.ids = ids
+        self.decide = decisions.of(sampler)
+        self.always = decisions.always(sampler)
+        self.is_random = type(ids) is RandomIdGenerator and all(
+            is_own(vars(RandomIdGenerator).get(name), RandomIdGenerator.__module__) for name in _IDS
+        )
 
 
 def start_as_current_span(
