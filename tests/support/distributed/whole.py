@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from glasshouse_cli import components, compose, images, operator, project, up
+from glasshouse_cli import components, compose, operator, project, up
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.distributed import Edge, edges
@@ -72,7 +72,8 @@ class Whole:
             one["Name"] for one in inspected["Mounts"] if one["Type"] == "volume" and one["RW"]
         ]
         assert disks, f"{service} has no disk"
-        image = images.resolve(["cli"], checkout=self.checkout)["CLI_IMAGE"]
+        image = compose.image(self.checkout, "CLI_IMAGE")
+        assert image
         for disk in disks:
             options = ("--rm", "--network=none", "--user=0:0", f"--volume={disk}:/disk")
             command = ("docker", "run", *options, "--entrypoint=find", image, "/disk")
