@@ -111,7 +111,14 @@ def _thanos(folder: Path, store: Mapping[str, str], replicas: Programs) -> Progr
             # Generated blocks are as those that were compacted; of a Prometheus' own none is here.
             "--shipper.upload-compacted",
         )
-    add("thanos-store", "store", f"--data-dir={folder / 'thanos-store' / 'data'}", objects)
+    add(
+        "thanos-store",
+        "store",
+        f"--data-dir={folder / 'thanos-store' / 'data'}",
+        objects,
+        # By default it asks for new blocks each 15 minutes.
+        "--sync-block-duration=5s",
+    )
     add(
         "thanos-query",
         "query",

@@ -29,7 +29,7 @@ SERVICES: Final = {
     "PROMETHEUS_IMAGE": ("Prometheus", "Apache-2.0", "github.com/prometheus/prometheus"),
     "PROXY_IMAGE": ("nginx", "BSD-2-Clause", "github.com/nginx/nginx"),
     "PYTHON_IMAGE": ("Python on Debian", "PSF-2.0; Debian's packages", "github.com/python/cpython"),
-    "S3_IMAGE": ("Versity S3 Gateway", "Apache-2.0", "github.com/versity/versitygw"),
+    "OBJECT_STORE_IMAGE": ("Versity S3 Gateway", "Apache-2.0", "github.com/versity/versitygw"),
     "TEMPO_IMAGE": ("Tempo", "AGPL-3.0-only", "github.com/grafana/tempo"),
     "THANOS_IMAGE": ("Thanos", "Apache-2.0", "github.com/thanos-io/thanos"),
     "VALKEY_IMAGE": ("Valkey", "BSD-3-Clause", "github.com/valkey-io/valkey"),
