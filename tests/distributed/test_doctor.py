@@ -1,4 +1,4 @@
-"""The doctor past one machine: all is well, and it names the part that is not."""
+"""The doctor past one machine: all is healthy, or it names the part that is not."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_the_part_that_fails_is_named(whole: Whole) -> None:
         found = rows(whole)
     finally:
         whole.docker("start", "tempo-distributor")
-        whole.wait_well(["tempo-distributor"])
+        whole.wait_healthy(["tempo-distributor"])
     failed = {name: row for name, row in found.items() if row.status == "failed"}
     # Only what goes that way, from both edges, and the container itself.
     assert failed.keys() == {

@@ -84,7 +84,7 @@ answer was lost is in Kafka twice, and behind it:
   it shows twice, under one id.
 - **Counts** are made at the edge, before Kafka: they see each event once.
 
-**Settled**: seconds from when all parts were well to when the last record that was accepted had
+**Settled**: seconds from when all parts were healthy to when the last record that was accepted had
 been found."""
 _DISTRIBUTED_COLUMNS = (
     "lost part",

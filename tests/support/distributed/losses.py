@@ -57,7 +57,7 @@ def _killed(service: str, *, with_disk: bool = False) -> Loss:
             time.sleep(seconds)
         finally:
             whole.docker("start", service)
-        whole.wait_well([service])
+        whole.wait_healthy([service])
 
     return do
 
@@ -69,7 +69,7 @@ def _away(service: str) -> Loss:
             time.sleep(seconds)
         finally:
             whole.docker("start", service)
-        whole.wait_well([service])
+        whole.wait_healthy([service])
 
     return do
 
@@ -80,7 +80,7 @@ def _edge_killed_with_backlog(whole: Whole, seconds: float) -> None:
         time.sleep(seconds)
         whole.docker("kill", "edge-2")
         whole.docker("start", "edge-2")
-        whole.wait_well(["edge-2"])
+        whole.wait_healthy(["edge-2"])
         time.sleep(min(seconds, AROUND_S))
 
 
@@ -100,7 +100,7 @@ def _rolled(*services: str) -> Loss:
         for service in services:
             whole.docker("stop", service)
             whole.docker("start", service)
-            whole.wait_well([service])
+            whole.wait_healthy([service])
             time.sleep(seconds / len(services))
 
     return do
@@ -223,7 +223,7 @@ def run(lost: Lost, whole: Whole, seconds: float) -> Result:
             time.sleep(AROUND_S)
             lost.lose(whole, seconds)
             time.sleep(AROUND_S)
-        whole.wait_well()
+        whole.wait_healthy()
         began = time.monotonic()
 
         def settled() -> tuple[Any, object]:

@@ -21,7 +21,7 @@ from support.stack import with_variables
 from support.waiting import until
 
 # On a machine ten times slower, of one that was killed with its disk: it reads what it missed.
-WELL_WITHIN_S: Final = 900.0
+HEALTHY_WITHIN_S: Final = 900.0
 _DOCKER_S: Final = 240.0
 # `make test-distributed`: every row for its full time, and the page of guarantees.
 IS_LONG: Final = os.environ.get("GLASSHOUSE_DISTRIBUTED") == "long"
@@ -85,7 +85,7 @@ class Whole:
         aliases = ("--alias", service) if command == "connect" else ()
         _run("docker", "network", command, *aliases, whole, self.containers()[service].id)
 
-    def wait_well(self, services: Iterable[str] | None = None) -> None:
+    def wait_healthy(self, services: Iterable[str] | None = None) -> None:
         """Wait until these are healthy, all when none is named."""
         with with_variables(self.variables):
             wanted = list(services or compose.started_services(self.checkout))
@@ -99,7 +99,7 @@ class Whole:
             }
             return (not ill or None), ill
 
-        until(probe, what="all containers are healthy", deadline_s=WELL_WITHIN_S)
+        until(probe, what="all containers are healthy", deadline_s=HEALTHY_WITHIN_S)
 
     def log(self, service: str, lines: int = 200) -> str:
         with with_variables(self.variables):

@@ -35,7 +35,7 @@ _WAY = {
 
 
 def parts(checkout: Project) -> Iterator[Check]:
-    """Each container that is not well, or one row for all."""
+    """Each container that is not healthy, or one row for all."""
     found = {one.service: one for one in compose.containers(checkout)}
     wanted = compose.started_services(checkout)
     logs = checkout.shape.make("logs")
@@ -119,7 +119,7 @@ def _seen_by_others(checkout: Project, canary: Canary) -> list[str]:
 
 
 def _explained(checkout: Project, edge: Edge, row: Check, backend: str) -> Check:
-    """The row, with the first part of the way that is not well, or what one complains of."""
+    """The row, with the first part of the way that is not healthy, or what one complains of."""
     logs = checkout.shape.make("logs")
     containers = {one.service: one for one in compose.containers(checkout)}
     beginnings = (edge.name, *_WAY[backend])
