@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor up-distributed down-distributed logs-distributed doctor-distributed test-distributed images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack native
+.PHONY: help up down logs clean doctor up-distributed down-distributed logs-distributed doctor-distributed test-distributed images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack bench-scale sizing native
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -201,6 +201,12 @@ bench-freshness: venv engine ## Measure how soon logs, traces, metrics and count
 
 bench-stack: venv engine ## Measure the stack itself: its start, what it takes while idle, its disk
 	@$(RUN) glasshouse-bench stack $(ARGS)
+
+bench-scale: venv ## Measure what a record costs each part past one machine, by rate, services and labels
+	@$(RUN) glasshouse-bench scale $(ARGS)
+
+sizing: venv ## Give glasshouse size the last result of bench-scale; write its tables into deploy/README.md
+	@$(RUN) glasshouse-bench scale-page
 
 performance: venv ## Write docs/performance.md and its pictures from the last results of the benches
 	@$(RUN) glasshouse-bench overhead-page $(ARGS)

@@ -1,7 +1,7 @@
 // Copyright The Glasshouse Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//! Patterns that are compiled at their first use: there are a hundred, and most are never needed.
+//! Patterns that are compiled when they are first needed: there are a hundred, and most never are.
 //!
 //! Each is a lazy automaton that reads from left to right, and one store of its states for all
 //! threads: where a match begins or ends nobody asks.
@@ -22,37 +22,41 @@ const CACHE: usize = 1 << 20;
 const EMPTIED: usize = 3;
 const BYTES_EACH: usize = 10;
 
+/// A pattern. Only Python compiles it, when and where it suits it: nothing here calls Python.
+#[pyclass(frozen)]
 pub struct Expression {
-    /// Called for the pattern's text: to write it takes as long as to compile it.
+    /// Returns the pattern's text: to write it takes as long as to compile it.
+    #[pyo3(get)]
     source: Py<PyAny>,
     compiled: OnceLock<Option<Automaton>>,
 }
 
+/// What has to be compiled before an answer can be given.
+pub struct Wanted(pub Py<Expression>);
+
+#[pymethods]
 impl Expression {
-    pub fn new(source: Py<PyAny>) -> Self {
-        Self {
-            source,
-            compiled: OnceLock::new(),
-        }
+    /// Compile what `source` returned. One that does not compile may always match.
+    fn compile(&self, py: Python<'_>, pattern: &str) {
+        // Not by `get_or_init`: a child that is forked meanwhile must not find it begun.
+        let compiled = py.detach(|| Automaton::new(pattern));
+        let _ = self.compiled.set(compiled);
+    }
+}
+
+impl Expression {
+    /// None where there is no memory.
+    pub fn new(py: Python<'_>, source: Py<PyAny>) -> Option<Py<Self>> {
+        let compiled = OnceLock::new();
+        Py::new(py, Self { source, compiled }).ok()
     }
 
-    /// Whether it may match. One that does not compile always may.
-    pub fn may_match(&self, py: Python<'_>, text: &[u8]) -> bool {
-        if self.compiled.get().is_none() {
-            // Not by `get_or_init`: nobody may wait for another who waits for the interpreter, and
-            // a child that is forked meanwhile must not find it begun.
-            let source = self
-                .source
-                .call0(py)
-                .and_then(|text| text.extract::<String>(py));
-            let compiled = source
-                .ok()
-                .and_then(|text| py.detach(|| Automaton::new(&text)));
-            let _ = self.compiled.set(compiled);
-        }
-        match self.compiled.get() {
-            Some(Some(automaton)) => automaton.may_match(text),
-            _ => true,
+    /// Whether it may match.
+    pub fn may_match(this: &Py<Self>, py: Python<'_>, text: &[u8]) -> Result<bool, Wanted> {
+        match this.get().compiled.get() {
+            Some(Some(automaton)) => Ok(automaton.may_match(text)),
+            Some(None) => Ok(true),
+            None => Err(Wanted(this.clone_ref(py))),
         }
     }
 }

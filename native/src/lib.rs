@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use bits::Bits;
-use expressions::Expression;
+use expressions::{Expression, Wanted};
 use looks::{Count, Key, Literal, Policy, Word};
 use said::{Said, key_of};
 
@@ -64,7 +64,7 @@ struct Given {
 }
 
 impl Given {
-    fn policy(self) -> Option<Policy> {
+    fn policy(self, py: Python<'_>) -> Option<Policy> {
         let counts = |given: Vec<(usize, usize, Places)>| {
             given
                 .into_iter()
@@ -98,6 +98,10 @@ impl Given {
                 })
             })
             .collect::<Option<Vec<_>>>()?;
+        let expression = |source: Option<Py<PyAny>>| match source {
+            Some(source) => Some(Some(Expression::new(py, source)?)),
+            None => Some(None),
+        };
         Some(Policy {
             every: Bits::first(self.rules)?,
             counts: counts(self.counts)?,
@@ -109,20 +113,20 @@ impl Given {
             patterns: self
                 .patterns
                 .into_iter()
-                .map(|one| one.map(Expression::new))
-                .collect(),
+                .map(expression)
+                .collect::<Option<_>>()?,
             suppressed_on_ids: Bits::of(&self.suppressed_on_ids)?,
             only_own: Bits::of(&self.only_own)?,
             not_in_ids: Bits::of(&self.not_in_ids)?,
             pairs: Bits::of(&self.pairs)?,
             pair_signs: self.pair_signs,
-            pair_names: Expression::new(self.pair_names),
-            query_names: self.query_names.map(Expression::new),
+            pair_names: Expression::new(py, self.pair_names)?,
+            query_names: expression(self.query_names)?,
             query_signs: self.query_signs,
             tokens: Bits::of(&self.tokens)?,
-            token_starts: self.token_starts.map(Expression::new),
+            token_starts: expression(self.token_starts)?,
             least_token: self.least_token,
-            folds: Expression::new(self.folds),
+            folds: Expression::new(py, self.folds)?,
             longest: self.longest,
         })
     }
@@ -132,8 +136,8 @@ impl Given {
 impl Looks {
     /// Raises `ValueError` where the policy is too large.
     #[new]
-    fn new(policy: Given) -> PyResult<Self> {
-        let looks = policy.policy().and_then(looks::Looks::new);
+    fn new(py: Python<'_>, policy: Given) -> PyResult<Self> {
+        let looks = policy.policy(py).and_then(looks::Looks::new);
         let looks = looks.ok_or_else(|| PyValueError::new_err("the policy is too large"))?;
         Ok(Self {
             looks,
@@ -151,38 +155,53 @@ impl Looks {
         }
     }
 
-    /// Whether the engine would change nothing in a text under a name; None for an unknown name.
+    /// Whether the engine would change nothing in a text under a name; None for an unknown name,
+    /// and a pattern that is to be compiled first.
     fn is_clean(
         &self,
         py: Python<'_>,
         name: &Bound<'_, PyAny>,
         text: &Bound<'_, PyAny>,
-    ) -> Option<bool> {
+    ) -> Option<Answer> {
+        const NO: Option<Answer> = Some(Answer::Clean(false));
         let (Ok(name), Ok(text)) = (name.cast_exact::<PyString>(), text.cast_exact::<PyString>())
         else {
-            return Some(false);
+            return NO;
         };
         // Half a surrogate pair has no UTF-8.
         let (Ok(name), Ok(text)) = (name.to_str(), text.to_str()) else {
-            return Some(false);
+            return NO;
         };
         if self.failed.load(Ordering::Relaxed) {
-            return Some(false);
+            return NO;
         }
         let looked = catch_unwind(AssertUnwindSafe(|| {
-            let key = self.keys.read().ok()?.get(name.as_bytes())?.clone();
-            Some(key.is_some_and(|key| self.looks.is_clean(py, &key, text.as_bytes())))
+            let Some(key) = self.keys.read().ok()?.get(name.as_bytes())?.clone() else {
+                return NO;
+            };
+            Some(match self.looks.is_clean(py, &key, text.as_bytes()) {
+                Ok(clean) => Answer::Clean(clean),
+                Err(Wanted(pattern)) => Answer::Wanted(pattern),
+            })
         }));
         looked.unwrap_or_else(|_| {
             self.failed.store(true, Ordering::Relaxed);
-            Some(false)
+            NO
         })
     }
 }
 
+#[derive(IntoPyObject)]
+enum Answer {
+    Clean(bool),
+    Wanted(Py<Expression>),
+}
+
 impl Looks {
+    /// Where a pattern is to be compiled first nothing is said: Python, which is asked then, does so.
     fn under(&self, py: Python<'_>, key: &Key, text: &str) -> bool {
-        !self.failed.load(Ordering::Relaxed) && self.looks.is_clean(py, key, text.as_bytes())
+        !self.failed.load(Ordering::Relaxed)
+            && matches!(self.looks.is_clean(py, key, text.as_bytes()), Ok(true))
     }
 
     /// Of a text that stands under no name.

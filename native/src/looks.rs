@@ -8,10 +8,10 @@
 //! said.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use pyo3::Python;
+use pyo3::prelude::*;
 
 use crate::bits::Bits;
-use crate::expressions::Expression;
+use crate::expressions::{Expression, Wanted};
 use crate::text::{self, Counts, KINDS};
 
 /// A policy may ask in vain for very much: so many bytes are searched for one text in all, and
@@ -69,19 +69,19 @@ pub struct Policy {
     /// Those that ask for a word nearby.
     pub near: Bits,
     /// By rule; none for those that are built in.
-    pub patterns: Vec<Option<Expression>>,
+    pub patterns: Vec<Option<Py<Expression>>>,
     pub suppressed_on_ids: Bits,
     pub only_own: Bits,
     pub not_in_ids: Bits,
     pub pairs: Bits,
     pub pair_signs: Vec<u8>,
-    pub pair_names: Expression,
-    pub query_names: Option<Expression>,
+    pub pair_names: Py<Expression>,
+    pub query_names: Option<Py<Expression>>,
     pub query_signs: Vec<u8>,
     pub tokens: Bits,
-    pub token_starts: Option<Expression>,
+    pub token_starts: Option<Py<Expression>>,
     pub least_token: usize,
-    pub folds: Expression,
+    pub folds: Py<Expression>,
     pub longest: usize,
 }
 
@@ -105,13 +105,13 @@ impl Looks {
         })
     }
 
-    pub fn is_clean(&self, py: Python<'_>, key: &Key, text: &[u8]) -> bool {
+    pub fn is_clean(&self, py: Python<'_>, key: &Key, text: &[u8]) -> Result<bool, Wanted> {
         let policy = &self.policy;
         if text.is_empty() || text.len() > policy.longest || !text.is_ascii() {
-            return false;
+            return Ok(false);
         }
-        if text::may_be_json(text) || policy.folds.may_match(py, text) {
-            return false;
+        if text::may_be_json(text) || Expression::may_match(&policy.folds, py, text)? {
+            return Ok(false);
         }
         let mut blanked = None;
         let mut possible = self.possible(text, policy.every);
@@ -126,10 +126,10 @@ impl Looks {
         if (possible & policy.near).any() {
             possible &= self.beside_words(text, &key.words) | !policy.near;
         }
-        if !self.has_pairs(py, key, text, possible) {
+        if !self.has_pairs(py, key, text, possible)? {
             possible &= !policy.pairs;
         }
-        if !self.has_tokens(py, text, possible) {
+        if !self.has_tokens(py, text, possible)? {
             possible &= !policy.tokens;
         }
         self.none_matches(py, text, blanked.as_deref().unwrap_or(text), possible)
@@ -196,47 +196,61 @@ impl Looks {
         found
     }
 
-    fn has_pairs(&self, py: Python<'_>, key: &Key, text: &[u8], possible: Bits) -> bool {
+    fn has_pairs(
+        &self,
+        py: Python<'_>,
+        key: &Key,
+        text: &[u8],
+        possible: Bits,
+    ) -> Result<bool, Wanted> {
         let policy = &self.policy;
         if !(possible & policy.pairs).any() || !holds(text, &policy.pair_signs) {
-            return false;
+            return Ok(false);
         }
-        if policy.pair_names.may_match(py, text) {
-            return true;
+        if Expression::may_match(&policy.pair_names, py, text)? {
+            return Ok(true);
         }
-        let Some(names) = &policy.query_names else {
-            return false;
-        };
-        (key.query || holds(text, &policy.query_signs)) && names.may_match(py, text)
+        match &policy.query_names {
+            Some(names) if key.query || holds(text, &policy.query_signs) => {
+                Expression::may_match(names, py, text)
+            }
+            _ => Ok(false),
+        }
     }
 
-    fn has_tokens(&self, py: Python<'_>, text: &[u8], possible: Bits) -> bool {
+    fn has_tokens(&self, py: Python<'_>, text: &[u8], possible: Bits) -> Result<bool, Wanted> {
         let policy = &self.policy;
-        (possible & policy.tokens).any()
-            && text.len() >= policy.least_token
-            && policy
-                .token_starts
-                .as_ref()
-                .is_some_and(|starts| starts.may_match(py, text))
+        match &policy.token_starts {
+            Some(starts) if (possible & policy.tokens).any() && text.len() >= policy.least_token => {
+                Expression::may_match(starts, py, text)
+            }
+            _ => Ok(false),
+        }
     }
 
-    fn none_matches(&self, py: Python<'_>, text: &[u8], blanked: &[u8], possible: Bits) -> bool {
+    fn none_matches(
+        &self,
+        py: Python<'_>,
+        text: &[u8],
+        blanked: &[u8],
+        possible: Bits,
+    ) -> Result<bool, Wanted> {
         let mut left = MOST_SEARCHED;
         for place in possible.places() {
             let Some(Some(pattern)) = self.policy.patterns.get(place) else {
-                return false;
+                return Ok(false);
             };
             let Some(less) = left.checked_sub(text.len()) else {
-                return false;
+                return Ok(false);
             };
             left = less;
             let not_in_ids =
                 (Bits::of(&[place]).unwrap_or_default() & self.policy.not_in_ids).any();
-            if pattern.may_match(py, if not_in_ids { blanked } else { text }) {
-                return false;
+            if Expression::may_match(pattern, py, if not_in_ids { blanked } else { text })? {
+                return Ok(false);
             }
         }
-        true
+        Ok(true)
     }
 }
 

@@ -3,9 +3,11 @@
 
 //! Ordinary spans as messages `Span` of OTLP, redacted on the way.
 //!
-//! What is not ordinary (events, links, a value of another type, a text that is not clean) is asked
-//! of Python, one attribute or the whole span.
+//! What is not ordinary (events, links, a value of another type, a text that is not clean) is left to
+//! Python, one attribute or the whole span. Python is not called for it: a thread that is in Python's
+//! code when the process ends must have nothing of ours below it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use crate::Looks;
 use crate::looks::Key;
@@ -53,13 +55,6 @@ pub struct Spans {
     statements: Vec<Py<PyString>>,
     /// From how many digits on an integer may be a number of a person.
     least_digits: usize,
-    /// Of Python: what there is of a name, a field of an attribute, a text behind its length, a
-    /// status, attributes with their statements stripped.
-    named: Py<PyAny>,
-    field: Py<PyAny>,
-    text: Py<PyAny>,
-    status: Py<PyAny>,
-    stripped: Py<PyAny>,
     // The interpreter is held while one is locked, and nothing of Python's runs: nobody waits.
     names: Mutex<HashMap<String, Option<Arc<Named>>>>,
     memory: Mutex<Memory>,
@@ -75,15 +70,54 @@ struct Given {
     unset: Py<PyAny>,
     statements: Vec<Py<PyString>>,
     least_digits: usize,
-    named: Py<PyAny>,
-    field: Py<PyAny>,
-    text: Py<PyAny>,
-    status: Py<PyAny>,
-    stripped: Py<PyAny>,
 }
 
 /// What a span says, or None where Python has to encode it.
 type Maybe<T> = PyResult<Option<T>>;
+
+/// What Python puts in at a place: a text behind its length, a field of an attribute, a status.
+#[derive(IntoPyObject)]
+enum Left {
+    Text(usize, u8, Py<PyAny>),
+    Field(usize, u8, Py<PyAny>, Py<PyAny>),
+}
+const TEXT: u8 = 0;
+const FIELD: u8 = 1;
+const STATUS: u8 = 2;
+
+/// A message in the making.
+struct Message {
+    content: Vec<u8>,
+    left: Vec<Left>,
+}
+
+impl Message {
+    fn leave(&mut self, kind: u8, value: &Bound<'_, PyAny>) {
+        let place = self.content.len();
+        self.left.push(Left::Text(place, kind, value.clone().unbind()));
+    }
+
+    fn leave_field(&mut self, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+        let (place, name, value) = (self.content.len(), name.clone(), value.clone());
+        let left = Left::Field(place, FIELD, name.unbind(), value.unbind());
+        self.left.push(left);
+    }
+}
+
+/// What became of a span.
+enum Outcome<'py> {
+    Encoded(Message),
+    Strip(Bound<'py, PyDict>),
+    Learn(Py<PyString>),
+}
+
+#[derive(IntoPyObject)]
+enum Answer<'py> {
+    Encoded(Cow<'static, [u8]>),
+    Partly(Cow<'static, [u8]>, Vec<Left>),
+    Strip(Bound<'py, PyDict>),
+    Learn(Py<PyString>),
+}
 
 #[pymethods]
 impl Spans {
@@ -96,40 +130,64 @@ impl Spans {
             unset: given.unset,
             statements: given.statements,
             least_digits: given.least_digits,
-            named: given.named,
-            field: given.field,
-            text: given.text,
-            status: given.status,
-            stripped: given.stripped,
             names: Mutex::default(),
             memory: Mutex::new(Memory::new()),
             failed: AtomicBool::new(false),
         }
     }
 
-    /// A span as a field of a `ScopeSpans`; None where Python has to encode it.
-    ///
-    /// Raises what Python raised of it.
-    fn encode<'py>(&self, span: &Bound<'py, PyAny>) -> Maybe<Bound<'py, PyBytes>> {
+    /// Say what there is of an attribute's name: the head of its field, and what counts under it.
+    fn learn(&self, name: &str, found: Option<(Vec<u8>, Option<Said>)>) {
+        let named = found.map(|(head, said)| {
+            Arc::new(Named {
+                head,
+                key: said.map(key_of),
+            })
+        });
+        if let Ok(mut names) = self.names.lock() {
+            names.insert(name.to_owned(), named);
+        }
+    }
+
+    /// A span as a field of a `ScopeSpans`; the message and what Python puts in where; attributes
+    /// that hold a statement, to be given back stripped; a name that is to be learnt first. None
+    /// where Python has to encode all of it.
+    #[pyo3(signature = (span, attributes=None))]
+    fn encode<'py>(
+        &self,
+        span: &Bound<'py, PyAny>,
+        attributes: Option<Bound<'py, PyDict>>,
+    ) -> Maybe<Answer<'py>> {
         if self.failed.load(Ordering::Relaxed) || !span.get_type().is(&self.kind) {
             return Ok(None);
         }
-        let py = span.py();
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.span(span))).unwrap_or_else(|_| {
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.span(span, attributes)));
+        let encoded = encoded.unwrap_or_else(|_| {
             self.failed.store(true, Ordering::Relaxed);
             Ok(None)
         })?;
-        Ok(encoded.map(|content| {
-            let mut out = Vec::with_capacity(content.len() + 4);
-            out.push(0x12);
-            sized(&mut out, &content);
-            PyBytes::new(py, &out)
+        Ok(encoded.map(|outcome| match outcome {
+            Outcome::Encoded(Message { content, left }) if left.is_empty() => {
+                let mut out = Vec::with_capacity(content.len() + 4);
+                out.push(0x12);
+                sized(&mut out, &content);
+                Answer::Encoded(Cow::Owned(out))
+            }
+            Outcome::Encoded(Message { content, left }) => {
+                Answer::Partly(Cow::Owned(content), left)
+            }
+            Outcome::Strip(attributes) => Answer::Strip(attributes),
+            Outcome::Learn(name) => Answer::Learn(name),
         }))
     }
 }
 
 impl Spans {
-    fn span(&self, span: &Bound<'_, PyAny>) -> Maybe<Vec<u8>> {
+    fn span<'py>(
+        &self,
+        span: &Bound<'py, PyAny>,
+        stripped: Option<Bound<'py, PyDict>>,
+    ) -> Maybe<Outcome<'py>> {
         let py = span.py();
         for name in [intern!(py, "_events"), intern!(py, "_links")] {
             let held = span.getattr(name)?;
@@ -146,10 +204,23 @@ impl Spans {
             return Ok(None);
         }
         let attributes = attributes.getattr(intern!(py, "_dict"))?;
-        let Ok(attributes) = attributes.cast_into_exact::<PyDict>() else {
+        let Ok(mut attributes) = attributes.cast_into_exact::<PyDict>() else {
             return Ok(None);
         };
-        let mut out = Vec::with_capacity(USUAL);
+        if let Some(stripped) = stripped {
+            attributes = stripped;
+        } else {
+            for name in &self.statements {
+                if attributes.contains(name)? {
+                    return Ok(Some(Outcome::Strip(attributes.copy()?)));
+                }
+            }
+        }
+        let mut message = Message {
+            content: Vec::with_capacity(USUAL),
+            left: Vec::new(),
+        };
+        let out = &mut message.content;
         let context = span.getattr(intern!(py, "_context"))?;
         let Some(ids) = Ids::of(&context)? else {
             return Ok(None);
@@ -171,9 +242,10 @@ impl Spans {
             }
         }
         let name = span.getattr(intern!(py, "_name"))?;
-        if !self.name(&mut out, &name)? {
+        if !self.name(&mut message, &name) {
             return Ok(None);
         }
+        let out = &mut message.content;
         let kind = span.getattr(intern!(py, "_kind"))?;
         let Some((_, field)) = self.kinds.iter().find(|(one, _)| kind.is(one)) else {
             return Ok(None);
@@ -190,110 +262,90 @@ impl Spans {
             out.push(tag);
             out.extend_from_slice(&moment.to_le_bytes());
         }
-        if !self.attributes(&mut out, attributes)? {
-            return Ok(None);
+        for (name, value) in attributes {
+            match self.attribute(py, &mut message.content, &name, &value) {
+                Attribute::Encoded => {}
+                Attribute::Left => message.leave_field(&name, &value),
+                Attribute::Unknown(name) => return Ok(Some(Outcome::Learn(name))),
+            }
         }
         let status = span.getattr(intern!(py, "_status"))?;
         if status.is(&self.unset) {
-            out.extend_from_slice(&[0x7a, 0]);
+            message.content.extend_from_slice(&[0x7a, 0]);
         } else {
-            let field = self.status.call1(py, (status,))?;
-            out.extend_from_slice(field.cast_bound::<PyBytes>(py)?.as_bytes());
+            message.leave(STATUS, &status);
         }
-        out.extend_from_slice(&flags);
-        Ok(Some(out))
+        message.content.extend_from_slice(&flags);
+        Ok(Some(Outcome::Encoded(message)))
     }
 
-    fn name(&self, out: &mut Vec<u8>, name: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let py = name.py();
+    /// Add the name; false where it is none.
+    fn name(&self, message: &mut Message, name: &Bound<'_, PyAny>) -> bool {
         let Ok(text) = name.cast_exact::<PyString>() else {
-            return Ok(false);
+            return false;
         };
         let Ok(text) = text.to_str() else {
-            return Ok(false);
+            return false;
         };
         if text.is_empty() {
-            return Ok(true);
+            return true;
         }
-        out.push(0x2a);
+        let py = name.py();
+        message.content.push(0x2a);
         if self.is_known(py, "", text, |looks| looks.nameless(py, text)) {
-            sized(out, text.as_bytes());
+            sized(&mut message.content, text.as_bytes());
         } else {
-            let found = self.text.call1(py, (name,))?;
-            out.extend_from_slice(found.cast_bound::<PyBytes>(py)?.as_bytes());
+            message.leave(TEXT, name);
         }
-        Ok(true)
+        true
     }
 
-    fn attributes(&self, out: &mut Vec<u8>, held: Bound<'_, PyDict>) -> PyResult<bool> {
-        let py = held.py();
-        let mut attributes = held;
-        for name in &self.statements {
-            if attributes.contains(name)? {
-                let stripped = self
-                    .stripped
-                    .call1(py, (attributes.copy()?,))?
-                    .into_bound(py);
-                let Ok(found) = stripped.cast_into_exact::<PyDict>() else {
-                    return Ok(false);
-                };
-                attributes = found;
-                break;
-            }
-        }
-        for (name, value) in attributes {
-            if self.attribute(py, out, &name, &value)? {
-                continue;
-            }
-            let field = self.field.call1(py, (name, value))?;
-            // Two names may become one.
-            if field.is_none(py) {
-                return Ok(false);
-            }
-            out.extend_from_slice(field.cast_bound::<PyBytes>(py)?.as_bytes());
-        }
-        Ok(true)
-    }
-
-    /// Add the field of an attribute; false where that is left to Python.
+    /// Add the field of an attribute, or leave it to Python.
     fn attribute(
         &self,
         py: Python<'_>,
         out: &mut Vec<u8>,
         name: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
+    ) -> Attribute {
         let Ok(text) = name.cast_exact::<PyString>() else {
-            return Ok(false);
+            return Attribute::Left;
         };
         let Ok(name_text) = text.to_str() else {
-            return Ok(false);
+            return Attribute::Left;
         };
-        let Some(named) = self.what_is(name, name_text)? else {
-            return Ok(false);
+        let named = match self.names.lock() {
+            Ok(names) => match names.get(name_text) {
+                Some(Some(named)) => named.clone(),
+                None if names.len() < MOST_NAMES && name_text.len() <= LONGEST_NAME => {
+                    return Attribute::Unknown(text.clone().unbind());
+                }
+                _ => return Attribute::Left,
+            },
+            Err(_) => return Attribute::Left,
         };
         let head = &named.head;
         if let Ok(value) = value.cast_exact::<PyBool>() {
             small_field(out, ATTRIBUTE, head, &[0x10, u8::from(value.is_true())]);
-            return Ok(true);
+            return Attribute::Encoded;
         }
         let Some(key) = &named.key else {
-            return Ok(false);
+            return Attribute::Left;
         };
         if let Ok(value) = value.cast_exact::<PyString>() {
             let Ok(text) = value.to_str() else {
-                return Ok(false);
+                return Attribute::Left;
             };
             if !self.is_known(py, name_text, text, |looks| looks.under(py, key, text)) {
-                return Ok(false);
+                return Attribute::Left;
             }
             text_field(out, ATTRIBUTE, head, text);
         } else if let Ok(value) = value.cast_exact::<PyInt>() {
             let Ok(number) = value.extract::<i64>() else {
-                return Ok(false);
+                return Attribute::Left;
             };
             if !self.is_plain(py, key, number) {
-                return Ok(false);
+                return Attribute::Left;
             }
             let mut encoded = vec![0x18];
             varint(&mut encoded, number.cast_unsigned());
@@ -302,38 +354,15 @@ impl Spans {
             let number = value.value();
             // A whole one may be a number of a person.
             if number >= 0.0 && number.fract() == 0.0 {
-                return Ok(false);
+                return Attribute::Left;
             }
             let mut encoded = [0x21; 9];
             encoded[1..].copy_from_slice(&number.to_le_bytes());
             small_field(out, ATTRIBUTE, head, &encoded);
         } else {
-            return Ok(false);
+            return Attribute::Left;
         }
-        Ok(true)
-    }
-
-    fn what_is(&self, name: &Bound<'_, PyAny>, text: &str) -> Maybe<Arc<Named>> {
-        if let Ok(names) = self.names.lock() {
-            if let Some(found) = names.get(text) {
-                return Ok(found.clone());
-            }
-            if names.len() >= MOST_NAMES || text.len() > LONGEST_NAME {
-                return Ok(None);
-            }
-        }
-        let py = name.py();
-        let found: Option<(Vec<u8>, Option<Said>)> = self.named.call1(py, (name,))?.extract(py)?;
-        let named = found.map(|(head, said)| {
-            Arc::new(Named {
-                head,
-                key: said.map(key_of),
-            })
-        });
-        if let Ok(mut names) = self.names.lock() {
-            names.insert(text.to_owned(), named.clone());
-        }
-        Ok(named)
+        Attribute::Encoded
     }
 
     fn is_known(
@@ -369,6 +398,13 @@ impl Spans {
     }
 }
 
+/// What became of an attribute.
+enum Attribute {
+    Encoded,
+    Left,
+    Unknown(Py<PyString>),
+}
+
 struct Ids {
     trace: [u8; 16],
     span: [u8; 8],
@@ -380,7 +416,12 @@ impl Ids {
         let Ok(context) = context.cast::<PyTuple>() else {
             return Ok(None);
         };
-        if context.len() < 5 || context.get_item(4)?.len()? > 0 {
+        if context.len() < 5 {
+            return Ok(None);
+        }
+        // Its length is Python's code.
+        let state = context.get_item(4)?.getattr(intern!(context.py(), "_dict"))?;
+        if !state.cast::<PyDict>().is_ok_and(|one| one.is_empty()) {
             return Ok(None);
         }
         let (trace, span) = (context.get_item(0)?, context.get_item(1)?);

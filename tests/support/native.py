@@ -54,6 +54,19 @@ def _built() -> Any:
     return made
 
 
+def loading() -> str:
+    """Return the source with which a program of a test's loads and uses the module."""
+    return (
+        "import importlib.machinery, importlib.util, os, sys\n"
+        f"os.environ[{native.VARIABLE!r}] = 'on'\n"
+        f"loader = importlib.machinery.ExtensionFileLoader({native.MODULE!r}, "
+        f"{module().__spec__.loader.path!r})\n"
+        "spec = importlib.util.spec_from_loader(loader.name, loader)\n"
+        "sys.modules[loader.name] = importlib.util.module_from_spec(spec)\n"
+        "loader.exec_module(sys.modules[loader.name])\n"
+    )
+
+
 @contextmanager
 def installed(found: Any) -> Iterator[None]:
     """Let the package find this module, or none where it is None."""

@@ -15,7 +15,7 @@ import pytest
 
 from glasshouse.redaction import matching
 from glasshouse.redaction.matching import Watched
-from support import otlp_sink, shop_process
+from support import native, otlp_sink, shop_process
 
 ENDS = {"return": ("", 0), "exit": ("sys.exit(3)", 3), "raise": ("raise ValueError", 1)}
 RUNS = 3
@@ -30,6 +30,33 @@ begun = threading.Event()
 def work():
     while True:
         search(text)
+        begun.set()
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+"""
+# Hardly ever outside of the native part, which leaves a text beyond ASCII to Python.
+ENCODING = """
+import sys, threading
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+from glasshouse.encoding.spans import SpanEncoder
+from glasshouse.light import spans
+from glasshouse.redaction import Redactor, matching
+from glasshouse.redaction.telemetry import TelemetryRedactor
+redactor = Redactor.load(key=b"k" * 32)
+encoder = SpanEncoder(TelemetryRedactor(redactor, lambda _: None))
+assert encoder._native is not None
+tracer = TracerProvider().get_tracer("test", "1")
+context = SpanContext(1, 1, False, TraceFlags(1))
+span = spans.made(tracer, "GET", context, None, SpanKind.INTERNAL, None, None, None)
+span._start_time, span._end_time = 1, 2
+begun = threading.Event()
+def work():
+    number = 0
+    while True:
+        number += 1
+        span._attributes._dict = {"note": f"\u00e9 {number} " + "4111 1111 " * 2000}
+        assert encoder._native(span)
         begun.set()
 threading.Thread(target=work, daemon=True).start()
 begun.wait()
@@ -89,6 +116,21 @@ def test_no_search_spoils_the_end_of_a_child() -> None:
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="threads are stopped, not ended")
 def test_without_the_wait_it_does() -> None:
     assert -signal.SIGABRT in {run(SEARCHING + UNAWARE) for _ in range(10)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ENDS)
+def test_no_span_spoils_the_end(end: str) -> None:
+    statement, code = ENDS[end]
+    source = native.loading() + ENCODING + statement
+    assert [run(source) for _ in range(RUNS)] == [code] * RUNS
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="threads are stopped, not ended")
+def test_without_the_wait_a_span_does() -> None:
+    source = native.loading() + ENCODING + UNAWARE
+    assert -signal.SIGABRT in {run(source) for _ in range(10)}
 
 
 @pytest.mark.parametrize("end", ENDS)

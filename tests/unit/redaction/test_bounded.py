@@ -10,7 +10,7 @@ import pytest
 
 from glasshouse import event_loops
 from glasshouse.formatters import JsonFormatter, TextFormatter
-from glasshouse.redaction import Redactor, bounded, budget
+from glasshouse.redaction import Redactor, bounded, budget, cards
 from glasshouse.redaction import redactor as of_redactor
 from glasshouse.redaction.bounded import CUT, MARGIN
 from glasshouse.redaction.redactor import CALLER_CHARACTERS
@@ -152,19 +152,51 @@ def test_an_ordinary_record_is_whole_however_slow_the_machine(
     assert cuts == []
 
 
-def test_a_traceback_is_whole_however_slow_the_machine(
-    redactor: Redactor, cuts: list[None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bounded, "MOST_S", -1.0)
-    frame = (
+FRAMES = {
+    "a framework's": (
+        40,
         '  File "/srv/shop/.venv/lib/python3.13/site-packages/starlette/middleware/m_{0}.py", '
         "line 1{0}, in run_asgi\n    result = await app(  # type: ignore[func-returns-value]\n"
-        "             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
-    )
-    frames = "".join(frame.format(number) for number in range(40))
+        "             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n",
+    ),
+    # Their words may name what stands near.
+    "a shop's": (
+        30,
+        '  File "/srv/shop/accounts/card_payments/mail_phone_{0}.py", line 1{0}, in pay_card\n'
+        "    result = await account.card(phone, 12345678{0})\n"
+        "                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n",
+    ),
+    "the standard library's": (
+        60,
+        '  File "/usr/lib/python3.13/asyncio/runners_{0}.py", line 1{0}, in run\n'
+        "    return self._loop.run_until_complete(task)\n"
+        "           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_a_traceback_is_whole_however_slow_the_machine(
+    redactor: Redactor, cuts: list[None], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_S", -1.0)
+    count, frame = FRAMES[kind]
+    frames = "".join(frame.format(number) for number in range(count))
     text = f"Traceback (most recent call last):\n{frames}ValueError: no mail to jane@example.com"
     assert redactor.for_caller().text(text) == redactor.text(text)
     assert cuts == []
+
+
+def test_what_takes_longer_counts_for_more(
+    redactor: Redactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_S", -1.0)
+    monkeypatch.setattr(bounded, "MOST_AGAIN_S", -1.0)
+    checked: list[bytes] = []
+    monkeypatch.setattr(cards, "luhn", lambda digits: bool(checked.append(digits)))
+    assert redactor.for_caller().text("4111 1111 " * 2000).endswith(CUT)
+    # A third of the candidates, and not all of them.
+    assert 50 < len(checked) < 0.4 * budget.FREE
 
 
 def test_the_bound_is_no_failure(redactor: Redactor) -> None:

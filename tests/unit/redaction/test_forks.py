@@ -71,7 +71,7 @@ def test_a_search_waits_for_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     matching._alone.remove(-1)
     assert slow.entered.wait(60)
     thread.join()
-    assert matching._matching == {}
+    assert matching._inside == {}
 
 
 def test_a_search_does_not_wait_indefinitely_for_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

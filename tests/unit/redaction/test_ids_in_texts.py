@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from tests.unit.redaction.test_two_engines import corpus_texts, vector_texts
 
-from glasshouse.redaction import Redactor, engine, triggers
+from glasshouse.redaction import Redactor, ids
 from glasshouse.redaction.ids import without_ids
 from support.engines import FRESH_SEED, both
 
@@ -100,8 +100,7 @@ def seeing_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     def same(text: bytes) -> bytes:
         return text
 
-    monkeypatch.setattr(engine, "without_ids", same)
-    monkeypatch.setattr(triggers, "without_ids", same)
+    monkeypatch.setattr(ids, "without_ids", same)
 
 
 @pytest.mark.parametrize("seed", [20261127, FRESH_SEED], ids=["fixed", "fresh"])

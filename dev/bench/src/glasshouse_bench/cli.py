@@ -28,6 +28,7 @@ from glasshouse_bench.dashboards.command import dashboards
 from glasshouse_bench.freshness.command import freshness
 from glasshouse_bench.overhead.command import overhead, overhead_page
 from glasshouse_bench.pipeline.command import pipeline_page, pipeline_report
+from glasshouse_bench.scale.command import scale, scale_page
 from glasshouse_bench.stack.command import stack
 from glasshouse_bench.stack_page import stack_page
 from glasshouse_bench.unseen import report as unseen_report
@@ -47,6 +48,8 @@ app.command("pipeline-page")(pipeline_page)
 app.command("freshness")(freshness)
 app.command("stack")(stack)
 app.command("stack-page")(stack_page)
+app.command("scale")(scale)
+app.command("scale-page")(scale_page)
 
 AsScript = Annotated[bool, typer.Option("--json", help="for scripts")]
 

@@ -34,6 +34,9 @@ CANDIDATES = {
 }
 BASE = "base"
 _LISTENER = re.compile(r"^0\.0\.0\.0:(\d+)$")
+# What an exporter repeats, by OTLP's specification.
+_LATER = (429, 502, 503, 504)
+_AGAIN_S = 0.2
 _OTLP, _HEALTH, _METRICS = "4318", "13133", "8888"
 
 
@@ -89,7 +92,7 @@ def configuration(
     ``ports`` are the free ones, by those of the deployed configuration.
     """
     text = (root / "collector" / "config.yaml").read_text(encoding="utf-8")
-    document = _adapted(yaml.safe_load(text), root, work, ports)
+    document = adapted(yaml.safe_load(text), root, work, ports)
     # One sender stands for many here: it is not held to what a single one may send.
     document["processors"]["admission"]["services"] |= {
         "records_per_second": 0,
@@ -103,14 +106,18 @@ def configuration(
     return document
 
 
-def _adapted(value: Any, root: Path, work: Path, ports: Mapping[str, int]) -> Any:
+def adapted(value: Any, root: Path, work: Path, ports: Mapping[str, int]) -> Any:
+    """Return a part of a configuration with addresses and paths of a bench's own.
+
+    ``ports`` are the free ones, by those of the deployed configuration.
+    """
     match value:
         case {"host": "0.0.0.0", "port": port, **others}:  # noqa: S104  # what is replaced
             return {**others, "host": "127.0.0.1", "port": ports[str(port)]}
         case dict():
-            return {key: _adapted(item, root, work, ports) for key, item in value.items()}
+            return {key: adapted(item, root, work, ports) for key, item in value.items()}
         case list():
-            return [_adapted(item, root, work, ports) for item in value]
+            return [adapted(item, root, work, ports) for item in value]
         case str() if listener := _LISTENER.match(value):
             return f"127.0.0.1:{ports[listener[1]]}"
         case str():
@@ -174,8 +181,16 @@ def running(root: Path, program: Path, candidate: str, core: int | None) -> Iter
             )
 
 
-def send(collector: speed.Running, signal: str, requests: Iterator[bytes]) -> None:
-    """Send requests on ``SENDERS`` connections at once, each as fast as it is answered."""
+def send(
+    collector: speed.Running, signal: str, requests: Iterator[bytes], patience_s: float = 0
+) -> None:
+    """Send requests on ``SENDERS`` connections at once, each as fast as it is answered.
+
+    patience_s: how long one that is refused for the moment is sent again.
+
+    Raises:
+        StackError: one is refused.
+    """
     url = f"{collector.otlp}/v1/{signal}"
     failed: list[Exception] = []
     lock = threading.Lock()
@@ -189,7 +204,7 @@ def send(collector: speed.Running, signal: str, requests: Iterator[bytes]) -> No
                         body = next(requests, None)
                     if body is None:
                         return
-                    http.post(url, content=body).raise_for_status()
+                    _post(http, url, body, patience_s)
         except httpx.HTTPError as error:
             failed.append(error)
 
@@ -199,7 +214,17 @@ def send(collector: speed.Running, signal: str, requests: Iterator[bytes]) -> No
     for one in threads:
         one.join()
     if failed:
-        raise StackError(f"the Collector under test refuses a request: {failed[0]}")
+        raise StackError(f"{url} refuses a request: {failed[0]}")
+
+
+def _post(http: httpx.Client, url: str, body: bytes, patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        answer = http.post(url, content=body)
+        if answer.status_code not in _LATER or time.monotonic() >= end:
+            answer.raise_for_status()
+            return
+        time.sleep(_AGAIN_S)
 
 
 def _measure(

@@ -39,6 +39,7 @@ from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.own import command as own_files
 from glasshouse_cli.process import run_attached
 from glasshouse_cli.project import Project, Shape
+from glasshouse_cli.size import command as sizing
 from glasshouse_cli.summary import summarize
 from glasshouse_cli.supply import advisories
 from glasshouse_cli.supply import audit as auditing
@@ -519,6 +520,9 @@ def certificates(
         terminal.say("to use them: OTLP_TLS=mutual in .env, then make up")
     terminal.say("a service outside the stack sets, beside its https:// endpoint:")
     terminal.lines(f"{name}={value}" for name, value in tls.of(checkout.state).variables.items())
+
+
+app.command()(sizing.size)
 
 
 @app.command()

@@ -44,6 +44,8 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "audit": "Check hashes, digests, licences and advisories; "
     "exit code 3 when some cannot be checked.",
     "certificates": "Make the certificates of mutual TLS over OTLP; renew those that end soon.",
+    "size": "Say what a load needs: the smallest shape of deploy/, and each part's cores, "
+    "memory, disk.",
     "summary": "Say in one line how a test run went.",
     "version": "Print the version of all packages, or set it in each of them.",
 }

@@ -20,6 +20,8 @@ FREE: Final = 400
 # As how many one counts that takes longer than to check a place: a value that belongs to a secret
 # name. A match that is checked counts as one: a traceback has some eight in each of its frames.
 VALUE: Final = 6
+# What few of them come to counts for itself: to be replaced; as many digits as a card has.
+FEW: Final = 2
 # So many pass between two readings of the clock, which costs more than to ask.
 _BETWEEN: Final = 8
 # How much processor time to take before others get their turn, and how long to wait for them.

@@ -3,9 +3,11 @@
 import re
 from typing import Final
 
-from glasshouse.redaction.ascii import ALNUM, DIGITS, LOWER, UPPER, all_same
+from glasshouse.redaction import budget
+from glasshouse.redaction.ascii import ALNUM, DIGITS, LOWER, UPPER, all_same, only_digits
 
 BLANK: Final = 0x20
+_MOST_GROUPS: Final = 5
 _SEPARATOR: Final = re.compile(rb"[^0-9]+")
 VISA_OF_OLD: Final = 13
 SHORTEST: Final = 12
@@ -63,21 +65,21 @@ _IBAN_LENGTHS: Final = {
 }
 
 
+# Of each digit, and of it twice with the digits of that added up.
+_VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+
+
 def luhn(digits: bytes) -> bool:
     """Check ISO/IEC 7812-1."""
-    total = 0
-    for index, c in enumerate(reversed(digits)):
-        d = c - 48
-        if index % 2:
-            d = d * 2 - 9 if d > 4 else d * 2
-        total += d
-    return total % 10 == 0
+    single, double = digits[::-2], digits[-2::-2]
+    return (sum(single.translate(_VALUES)) + sum(double.translate(_DOUBLED))) % 10 == 0
 
 
 def collect(text: bytes, start: int, end: int) -> tuple[bytes, list[int]]:
     """Return the first 19 digits of a hit, and the position after each."""
     ends = [i + 1 for i in range(start, end) if text[i] in DIGITS][:LONGEST]
-    return bytes(text[i - 1] for i in ends), ends
+    return only_digits(text[start:end])[:LONGEST], ends
 
 
 def card(text: bytes, start: int, end: int) -> int | None:
@@ -92,6 +94,8 @@ def luhn_number(text: bytes, start: int, end: int) -> int | None:
 
 def _longest(text: bytes, start: int, end: int, *, issued: bool) -> int | None:
     digits, ends = collect(text, start, end)
+    if len(digits) >= SHORTEST:
+        budget.ask(budget.FEW)
     for count in range(len(digits), SHORTEST - 1, -1):
         stop = ends[count - 1]
         if stop < len(text) and text[stop] in ALNUM:
@@ -100,7 +104,7 @@ def _longest(text: bytes, start: int, end: int, *, issued: bool) -> int | None:
         if issued:
             if stop - start == count and not _may_be_one_run(number, text, start):
                 continue
-            if not (_is_issued(number) and _is_grouped(text[start:stop])):
+            if not (_is_grouped(text[start:stop]) and _is_issued(number)):
                 continue
         if luhn(number) and not all_same(number):
             return stop
@@ -162,9 +166,10 @@ def _is_issued(digits: bytes) -> bool:
 
 def _is_grouped(hit: bytes) -> bool:
     """Accept 4-4-4-k, 4-4-4-4-3, 4-6-5, 4-6-4, 8-8 with blanks, and one; with equal separators."""
-    groups = _SEPARATOR.split(hit)
-    if len(set(_SEPARATOR.findall(hit))) > 1:
+    separators = _SEPARATOR.findall(hit)
+    if len(separators) >= _MOST_GROUPS or len(set(separators)) > 1:
         return False
+    groups = _SEPARATOR.split(hit)
     sizes = [len(group) for group in groups]
     if len(sizes) == 4:
         return sizes[:3] == [4, 4, 4] and sizes[3] <= 4

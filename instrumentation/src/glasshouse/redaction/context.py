@@ -4,6 +4,7 @@ A word counts for a hit in the same clause, or where it is the name of the value
 UTF-8; the lists of words are the policy's `context`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -96,12 +97,14 @@ class ContextWords:
 
     def found_in(self, folded: bytes) -> Iterator[tuple[int, bytes]]:
         """Find all of the words in a text in which A to Z were folded, with their places."""
-        by_start, shorts = self.by_start, self.shorts
-        for at in range(len(folded)):
-            for word in by_start.get(folded[at : at + START], ()):
-                if folded.startswith(word, at):
-                    yield at, word
-            for word in shorts:
+        for word in self.shorts:
+            at = folded.find(word)
+            while at >= 0:
+                yield at, word
+                at = folded.find(word, at + 1)
+        words_at = self.by_start.get
+        for at in range(len(folded) - START + 1):
+            for word in words_at(folded[at : at + START], ()):
                 if folded.startswith(word, at):
                     yield at, word
 
@@ -147,14 +150,17 @@ class Context:
         if not self._may_have_words(text, start, end):
             return False
         folded = text[low:high].lower()
-        for begin, word in rule.found_in(folded):
-            at, stop = low + begin, low + begin + len(word)
-            if stop <= start:
-                if self._counts_before(rule, word, text, at, stop, start):
-                    return True
-            elif at >= end and self._counts_behind(rule, word, text, end, at, stop):
+        hits = [(low + begin, word) for begin, word in rule.found_in(folded)]
+        # The one directly before it counts most often, and is the soonest to decide.
+        hits.sort(reverse=True)
+        for at, word in hits:
+            stop = at + len(word)
+            if stop <= start and self._counts_before(rule, word, text, at, stop, start):
                 return True
-        return False
+        return any(
+            at >= end and self._counts_behind(rule, word, text, end, at, at + len(word))
+            for at, word in hits
+        )
 
     def _may_have_words(self, text: bytes, start: int, end: int) -> bool:
         """Sort out fractions, versions, dates, numbers with a unit: no word makes them personal."""
@@ -359,15 +365,19 @@ def _is_word_byte(c: int) -> bool:
     return c in ALNUM or c >= 0x80
 
 
+_WORD: Final = re.compile(rb"[0-9A-Za-z\x80-\xff]+")
+# Where a word ends within letters.
+_CAPITAL: Final = re.compile(rb"[a-z](?=[A-Z])")
+
+
 def _word_at(text: bytes, at: int) -> bytes:
     """Return the word that begins at ``at``, in lower case: letters, digits, all beyond ASCII."""
-    end = at
-    limit = min(len(text), at + LONGEST_WORD)
-    while end < limit and _is_word_byte(text[end]):
-        if end > at and text[end] in UPPER and text[end - 1] in LOWER:
-            break
-        end += 1
-    return text[at:end].lower()
+    found = _WORD.match(text, at, at + LONGEST_WORD)
+    if found is None:
+        return b""
+    word = found[0]
+    capital = _CAPITAL.search(word)
+    return word[: capital.end()].lower() if capital else word.lower()
 
 
 def _word_before(text: bytes, at: int) -> bytes:

@@ -7,7 +7,6 @@ it is.
 
 import re
 import unicodedata
-from functools import cache
 from itertools import chain, filterfalse
 from typing import Final, NamedTuple
 
@@ -171,15 +170,20 @@ def _end_of(found: re.Match[str], grammar: _Grammar, text: str) -> int:
 def prepare() -> None:
     """Compile what is otherwise compiled at its first use."""
     for wide in (False, True):
-        _made_grammar(wide=wide)
+        _grammar(wide=wide)
+
+
+_grammars: Final[dict[bool, _Grammar]] = {}
 
 
 def _grammar(*, wide: bool) -> _Grammar:
-    with budget.free():
-        return _made_grammar(wide=wide)
+    found = _grammars.get(wide)
+    if found is None:
+        with budget.free():
+            found = _grammars[wide] = _made_grammar(wide=wide)
+    return found
 
 
-@cache
 def _made_grammar(*, wide: bool) -> _Grammar:
     if wide:
         # `re` has no \p{M}; letters and numbers are its \w without the underscore.

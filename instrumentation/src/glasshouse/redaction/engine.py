@@ -17,7 +17,7 @@ from glasshouse.redaction.edits import Edit, spliced
 from glasshouse.redaction.emails import EmailPattern
 from glasshouse.redaction.fold import fold
 from glasshouse.redaction.forms import is_not_words
-from glasshouse.redaction.ids import without_ids
+from glasshouse.redaction.ids import Blanked
 from glasshouse.redaction.json_text import NotJsonError, Walk, looks_like_json
 from glasshouse.redaction.keys import NO_KEY, KeyInfo, KeyNames, SecretNames, spares
 from glasshouse.redaction.looks import Looks, looks
@@ -222,14 +222,17 @@ class Engine:
     def arguments(self, items: list[bytes], count: Count = _ignore) -> None:
         """Redact, in place, strings of one list that are read together."""
         text, starts = joined(items)
-        wanted = self._triggers.of(text, NO_KEY) & self._list_rules
+        blanked = Blanked(text)
+        wanted = self._triggers.of(text, NO_KEY, blanked) & self._list_rules
         while wanted:
             bit = wanted & -wanted
             wanted ^= bit
-            edits = self._edits(self._policy.rules[bit.bit_length() - 1], NO_KEY, text, count)
+            rule = self._policy.rules[bit.bit_length() - 1]
+            edits = self._edits(rule, NO_KEY, text, blanked, count)
             if edits:
                 mask(items, edits, starts)
                 text, starts = joined(items)
+                blanked = Blanked(text)
 
     def names(self, name: str) -> bool:
         """Return whether what stands under that name is replaced for its name alone."""
@@ -248,14 +251,15 @@ class Engine:
         result: bytes | None = None
         most = self._policy.limits.max_hits
         view = fold(text)
-        wanted = self._triggers.of(text if view is None else view.text, key)
+        seen = text if view is None else view.text
+        blanked = Blanked(seen)
+        wanted = self._triggers.of(seen, key, blanked)
         while wanted:
             bit = wanted & -wanted
             wanted ^= bit
             budget.ask(0)
             rule = self._policy.rules[bit.bit_length() - 1]
-            seen = text if view is None else view.text
-            edits = self._edits(rule, key, seen, count, most)
+            edits = self._edits(rule, key, seen, blanked, count, most)
             if len(edits) > most:
                 raise _TooManyHitsError
             if view is not None and rule.builtin == "pairs":
@@ -265,11 +269,18 @@ class Engine:
                 view = fold(text)
                 # What is left may trigger other rules than before; only later ones are due.
                 seen = text if view is None else view.text
-                wanted = self._triggers.of(seen, key) & ~((bit << 1) - 1)
+                blanked = Blanked(seen)
+                wanted = self._triggers.of(seen, key, blanked) & ~((bit << 1) - 1)
         return result
 
     def _edits(
-        self, rule: Rule, key: KeyInfo, text: bytes, count: Count, most: int = sys.maxsize
+        self,
+        rule: Rule,
+        key: KeyInfo,
+        text: bytes,
+        blanked: Blanked,
+        count: Count,
+        most: int = sys.maxsize,
     ) -> list[Edit]:
         """Return what a rule finds; of more than ``most`` one more at least."""
         if rule.name_group:
@@ -283,7 +294,7 @@ class Engine:
             return self._pairs.find(text, count, query=key.query, most=most)
         if rule.builtin:
             return self._tokens.find(self._masks, text, count, most)
-        return self._find(rule, key, text, count, most)
+        return self._find(rule, key, text, blanked, count, most)
 
     def _json(self, text: bytes, count: Count, depth: int) -> bytes | None:
         def on_string(key: KeyInfo, content: bytes) -> bytes | None:
@@ -311,11 +322,13 @@ class Engine:
         )
         return walk.run()
 
-    def _find(self, rule: Rule, key: KeyInfo, text: bytes, count: Count, most: int) -> list[Edit]:
+    def _find(
+        self, rule: Rule, key: KeyInfo, text: bytes, blanked: Blanked, count: Count, most: int
+    ) -> list[Edit]:
         edits: list[Edit] = []
         pos = 0
         size = len(text)
-        search = _search(rule, without_ids(text) if rule.not_in_ids else text)
+        search = _search(rule, blanked.text() if rule.not_in_ids else text)
         while pos < size and len(edits) <= most:
             match = search(pos)
             if match is None:
@@ -330,6 +343,7 @@ class Engine:
             if found is None:
                 pos = _next_character(text, match.start()) if rule.rescan else match.end()
                 continue
+            budget.ask(budget.FEW)
             mask, pos = found
             count(rule.name)
             edits.append(Edit(start, pos, mask))
@@ -399,18 +413,10 @@ class Engine:
     def _is_near(self, rule: Rule, key: KeyInfo, text: bytes, start: int, end: int) -> bool:
         if key.words and self._context.names(rule.context, key.words):
             return True
-        low = start
-        for _ in range(self._policy.limits.context_before):
-            if low == 0:
-                break
-            low -= 1
-            while low > 0 and text[low] in _CONTINUATION:
-                low -= 1
-        high = end
-        for _ in range(self._policy.limits.context_after):
-            if high >= len(text):
-                break
-            high = _next_character(text, high)
+        low = _before(text, start, self._policy.limits.context_before)
+        high = _behind(text, end, self._policy.limits.context_after)
+        if not self._triggers.may_be_near(rule, text[low:high]):
+            return False
         return self._context.is_near(rule.context, text, low, start, end, high)
 
     def _is_id(self, rule: Rule, text: bytes, start: int, end: int) -> bool:
@@ -433,6 +439,34 @@ def _next_character(text: bytes, at: int) -> int:
     while at < len(text) and text[at] in _CONTINUATION:
         at += 1
     return at
+
+
+def _before(text: bytes, at: int, count: int) -> int:
+    """Return the place so many characters before ``at``, or the beginning."""
+    low = max(0, at - count)
+    if text[low:at].isascii():
+        return low
+    low = at
+    for _ in range(count):
+        if low == 0:
+            break
+        low -= 1
+        while low > 0 and text[low] in _CONTINUATION:
+            low -= 1
+    return low
+
+
+def _behind(text: bytes, at: int, count: int) -> int:
+    """Return the place so many characters behind ``at``, or the end."""
+    high = min(len(text), at + count)
+    if text[at : high + 1].isascii():
+        return high
+    high = at
+    for _ in range(count):
+        if high >= len(text):
+            break
+        high = _next_character(text, high)
+    return high
 
 
 def _may_start(rule: Rule, text: bytes, at: int) -> bool:

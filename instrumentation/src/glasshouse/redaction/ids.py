@@ -19,6 +19,19 @@ _UUID: Final = re.compile(rb"-".join(rb"[0-9A-Fa-f]{%d}" % group for group in _G
 _BLANK: Final = b"\x01"
 
 
+class Blanked:
+    """`without_ids` of one text. It is found when it is first asked for."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._found: bytes | None = None
+
+    def text(self) -> bytes:
+        if self._found is None:
+            self._found = without_ids(self._text)
+        return self._found
+
+
 def without_ids(text: bytes) -> bytes:
     """Return the text with U+0001 for each character of an id; the same object if there is none.
 

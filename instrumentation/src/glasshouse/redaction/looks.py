@@ -11,6 +11,7 @@ from string import ascii_lowercase
 from typing import Any, Final
 
 from glasshouse import native
+from glasshouse.event_loops import is_on_loop
 from glasshouse.redaction.emails import EMAIL, NEAR_EMAIL, EmailPattern
 from glasshouse.redaction.fold import SIGNS
 from glasshouse.redaction.keys import LONGEST_KEY, MOST_NAMES, KeyInfo
@@ -41,7 +42,8 @@ class Looks:
 
     def __init__(self, native_looks: Any, classify: Classify, least_digits: int = 0) -> None:
         self.native = native_looks
-        self._is_clean: Callable[[str, str], bool | None] = native_looks.is_clean
+        # Nothing in it calls Python, so the end of the process cannot meet a thread in there.
+        self._is_clean: Callable[[str, str], Any] = native_looks.is_clean
         self._classify = classify
         self.least_digits = least_digits
         self._learnt = 0
@@ -53,7 +55,9 @@ class Looks:
         """
         try:
             found = self._is_clean(key, text)
-            if found is None and self._learn(key):
+            while found is not True and found is not False:
+                if not (self._learn(key) if found is None else self._compile(found)):
+                    return False
                 found = self._is_clean(key, text)
         # No failure of the module's changes what becomes of a text, or ends a thread.
         except BaseException as error:
@@ -63,6 +67,13 @@ class Looks:
             native.refuse(error)
             return False
         return found is True
+
+    def _compile(self, pattern: Any) -> bool:
+        """Compile a pattern that a text needs. Not on an event loop: it takes milliseconds."""
+        if is_on_loop():
+            return False
+        pattern.compile(pattern.source())
+        return True
 
     def _learn(self, key: str) -> bool:
         """Say what the policy says of a name. Names that are long, or too many, stay unknown."""

@@ -1,10 +1,11 @@
-"""Holds a fork, and the end of the process, back until no thread is inside RE2.
+"""Holds a fork, and the end of the process, back until no thread is inside RE2 or the native part.
 
 RE2 takes a lock of its own while it matches, with Python's lock given up. A child that is forked
 then finds it taken indefinitely, and would hang at its first log line.
 
 When the interpreter ends, a daemon thread that asks for Python's lock is ended where it stands
-(until Python 3.13, by `pthread_exit`). Where that is within C++, the whole process aborts.
+(until Python 3.13, by `pthread_exit`). Where that is within C++, the whole process aborts; within
+Rust, too, where something of Python's runs in there, such as the collection of garbage.
 """
 
 import atexit
@@ -13,12 +14,15 @@ import logging
 import os
 import time
 import weakref
+from collections.abc import Callable
 from threading import get_ident
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
-# Threads that match, and threads that fork or end the process, which alone may go on meanwhile.
+Returned = TypeVar("Returned")
+
+# Threads that are inside, and threads that fork or end the process: these alone go on meanwhile.
 # Single operations on them are atomic.
-_matching: Final[dict[int, None]] = {}
+_inside: Final[dict[int, None]] = {}
 _alone: Final[list[int]] = []
 _PAUSE_S: Final = 0.0002
 # One search takes less by far. A fork that was held back indefinitely would be worse.
@@ -27,22 +31,34 @@ _LONGEST_S: Final = 2.0
 _LONGEST_AT_END_S: Final = 0.5
 
 
+def watched(call: Callable[..., Returned]) -> Callable[..., Returned]:
+    """Return the same function of RE2 or the native part, for which both wait.
+
+    A call must be short: the end of the process waits for it, but not long.
+    """
+
+    def run(*arguments: Any) -> Returned:
+        me = get_ident()
+        # Whoever searches within such a call would stand back in there, and be ended.
+        if me in _inside:
+            return call(*arguments)
+        _inside[me] = None
+        try:
+            if _alone and me not in _alone:
+                _stand_back(me)
+            return call(*arguments)
+        finally:
+            _inside.pop(me, None)
+
+    return run
+
+
 class Watched:
     """A compiled expression of RE2 whose searches a fork waits for, and the end of the process."""
 
     def __init__(self, expression: Any) -> None:
         self._expression = expression
-        self._search = expression.Match
-
-    def Match(self, *arguments: Any) -> Any:  # RE2's name for it
-        me = get_ident()
-        _matching[me] = None
-        try:
-            if _alone and me not in _alone:
-                _stand_back(me)
-            return self._search(*arguments)
-        finally:
-            _matching.pop(me, None)
+        self.Match: Callable[..., Any] = watched(expression.Match)  # RE2's name for it
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._expression, name)
@@ -51,21 +67,21 @@ class Watched:
 def _stand_back(me: int) -> None:
     end = time.monotonic() + _LONGEST_S
     while _alone:
-        _matching.pop(me, None)
+        _inside.pop(me, None)
         # At the end of the process a thread does not come back from here.
         time.sleep(_PAUSE_S)
-        _matching[me] = None
+        _inside[me] = None
         if time.monotonic() > end:
             # The process neither forks nor ends: an exit handler that runs last may wait for us.
             _alone.clear()
 
 
 def _go_alone(longest_s: float) -> None:
-    """Let no other thread begin a search, and wait until none is in one."""
+    """Let no other thread go inside, and wait until none is there."""
     me = get_ident()
     _alone.append(me)
     end = time.monotonic() + longest_s
-    while any(thread != me for thread in tuple(_matching)) and time.monotonic() < end:
+    while any(thread != me for thread in tuple(_inside)) and time.monotonic() < end:
         time.sleep(_PAUSE_S)
 
 
@@ -81,7 +97,7 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     _alone.clear()
-    _matching.clear()
+    _inside.clear()
 
 
 os.register_at_fork(

@@ -7,7 +7,7 @@ value, ``pair_lines`` finds pairs without a sign between.
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from glasshouse.redaction import budget
 from glasshouse.redaction.edits import Edit
@@ -20,7 +20,7 @@ from glasshouse.redaction.pair_names import Name, PairNames, run_before, skip_bl
 from glasshouse.redaction.pair_prose import is_apart, is_prose, looks_secret
 from glasshouse.redaction.pair_values import Values, skip_blanks
 from glasshouse.redaction.pair_words import GIVING, NAMED, READING
-from glasshouse.redaction.patterns import compile_pattern
+from glasshouse.redaction.patterns import compile_presence
 from glasshouse.redaction.placeholders import is_placeholder
 from glasshouse.redaction.policy import KeyRule
 from glasshouse.redaction.tokens import has_digit
@@ -97,13 +97,13 @@ class Pairs:
 
     # Both at the first use: it takes a while.
     @late_property
-    def _anywhere(self) -> Any:
-        return compile_pattern(self.names_pattern, captures=False)
+    def _anywhere(self) -> Callable[[bytes], bool]:
+        return compile_presence(self.names_pattern)
 
     @late_property
-    def _queried(self) -> Any:
+    def _queried(self) -> Callable[[bytes], bool] | None:
         pattern = self.query_pattern
-        return None if pattern is None else compile_pattern(pattern, captures=False)
+        return None if pattern is None else compile_presence(pattern)
 
     @property
     def names_pattern(self) -> str:
@@ -123,11 +123,11 @@ class Pairs:
 
     def may_be_in(self, text: bytes, *, query: bool = False) -> bool:
         """Return whether a word is in the text that any name of a pair must hold."""
-        if not text.isascii() or self._anywhere.search(text) is not None:
+        if not text.isascii() or self._anywhere(text):
             return True
         if self._queried is None or not (query or budget.has_any(_QUERY, text)):
             return False
-        return self._queried.search(text) is not None
+        return self._queried(text)
 
     def find(
         self,

@@ -106,6 +106,20 @@ def compile_pattern(pattern: str, *, captures: bool = True) -> Pattern:
     return _compiled(pattern, _re2.Options.Encoding.UTF8, captures=captures)
 
 
+def compile_presence(pattern: str) -> Callable[[bytes], bool]:
+    """Return what says whether a pattern matches anywhere in a text, and not where.
+
+    For the beginning of a match RE2 reads backwards from its end, by an automaton of its own. Where
+    that becomes too large it takes its slowest engine for all of the text: milliseconds. A match
+    that has to begin with the text needs neither.
+
+    Raises:
+        PatternError: says what is wrong.
+    """
+    match = compile_pattern(rf"\C*?(?:{pattern})", captures=False).match
+    return lambda text: match(text) is not None
+
+
 def compile_bytes(pattern: str) -> Pattern:
     """Return a compiled pattern by which each byte is a character.
 

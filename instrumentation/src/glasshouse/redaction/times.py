@@ -1,13 +1,14 @@
 """Places of a text that are times, dates or UUIDs: no number of a person begins in one."""
 
+import re
 from typing import Final
 
 from glasshouse.redaction.ascii import ALNUM, DIGITS
 from glasshouse.redaction.patterns import compile_pattern
 
-_HEX: Final = frozenset(b"0123456789ABCDEFabcdef")
-_MARKS: Final = frozenset(b":/T-.")
-_SURE: Final = frozenset(b":/T")
+# Between digits of any base.
+_MARK: Final = re.compile(rb"[:/T.-](?<=[0-9A-Fa-f].)(?=[0-9A-Fa-f])", re.DOTALL)
+_SURE: Final = frozenset((b":", b"/", b"T"))
 # So many bytes before and behind a hit are searched.
 REACH: Final = 48
 
@@ -79,11 +80,5 @@ def _trimmed(text: bytes, end: int) -> int:
 
 def _may_hold(text: bytes) -> bool:
     """Return cheaply whether any form is possible, by what stands between digits of any base."""
-    few = 0
-    for at in range(1, len(text) - 1):
-        c = text[at]
-        if c in _MARKS and text[at - 1] in _HEX and text[at + 1] in _HEX:
-            few += 1
-            if c in _SURE or few > 1:
-                return True
-    return False
+    marks = _MARK.finditer(text)
+    return any(before or found[0] in _SURE for before, found in enumerate(marks))

@@ -6,16 +6,16 @@ wants near. So what is left out cannot change a result.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from glasshouse.redaction import budget
 from glasshouse.redaction.ascii import ALNUM, NOT_DIGITS
-from glasshouse.redaction.ids import without_ids
+from glasshouse.redaction.ids import Blanked
 from glasshouse.redaction.keys import KeyInfo
 from glasshouse.redaction.late import late_property
 from glasshouse.redaction.needs import COUNTED, FOLDS_TO_ASCII, Count, Literal
-from glasshouse.redaction.patterns import compile_pattern, escaped
+from glasshouse.redaction.patterns import compile_pattern, compile_presence, escaped
 from glasshouse.redaction.policy import Rule
 from glasshouse.redaction.vendor_tokens import VendorTokens, may_be_in_id
 
@@ -78,13 +78,17 @@ class Triggers:
         """Compile what is otherwise compiled at its first use."""
         self._near.prepare()
         for group in self._groups:
-            _ = group.united
+            _ = group.matches
 
     def are_near(self, words: bytes) -> bool:
         """Return whether a name of these words may let a rule count that wants words near."""
         return self._near.kept(b"", words, self._all) & self._near.bits != 0
 
-    def of(self, text: bytes, key: KeyInfo) -> int:
+    def may_be_near(self, rule: Rule, around: bytes) -> bool:
+        """Return whether one of a rule's words may be in what stands around a match."""
+        return self._near.may_be_in(rule.name, around)
+
+    def of(self, text: bytes, key: KeyInfo, without_ids: Blanked) -> int:
         """Return the bits of the rules that could match ``text`` under ``key``."""
         of_an_id = _HEX_DIGITS <= len(text) <= _LONGEST_HEX_ID
         if of_an_id and self._skip_hex_ids and self._is_hex_id(text):
@@ -92,7 +96,7 @@ class Triggers:
         possible = self._possible(text, self._all)
         blanked = text
         if possible & self._not_in_ids:
-            blanked = without_ids(text)
+            blanked = without_ids.text()
             if blanked is not text:
                 possible &= ~self._not_in_ids | self._possible(blanked, self._not_in_ids)
         if key.exempt:
@@ -294,36 +298,48 @@ class _Near:
             if rule.context_words
         ]
         self.bits = _all_of(bit for bit, _ in self._beside)
+        self._places = {
+            rule.name: 1 << place for place, rule in enumerate(rules) if rule.context_words
+        }
         # Those with so many of the words that to ask for any of them says as much.
         most = len({word for _, words in self._beside for word in words}) / 3
         self._many = _all_of(bit for bit, words in self._beside if len(words) > most)
 
     # Both at the first use: there are very many words.
     @late_property
-    def _each(self) -> list[tuple[int, Any]]:
+    def _each(self) -> list[tuple[int, Callable[[bytes], bool]]]:
         return [
-            (bit, compile_pattern(_standing(words), captures=False))
+            (bit, compile_presence(_standing(words)))
             for bit, words in self._beside
             if bit & ~self._many
         ]
 
     @late_property
-    def _any(self) -> Any:
+    def _by_name(self) -> dict[str, Callable[[bytes], bool]]:
+        each = dict(self._each)
+        return {name: each.get(bit, self._any) for name, bit in self._places.items()}
+
+    @late_property
+    def _any(self) -> Callable[[bytes], bool]:
         every = dict.fromkeys(word for _, words in self._beside for word in words)
-        return compile_pattern(_standing(list(every)), captures=False)
+        return compile_presence(_standing(list(every)))
 
     def prepare(self) -> None:
-        _ = self._each, self._any
+        _ = self._by_name
+
+    def may_be_in(self, name: str, text: bytes) -> bool:
+        """Return whether one of the words of a rule may be in a text."""
+        return self._by_name[name](text)
 
     def kept(self, text: bytes, words: bytes, possible: int) -> int:
         """Return all bits but those of the rules of which no word is there."""
         if words:
             text += b" " + words
         found = 0
-        if self._any.search(text) is not None:
+        if self._any(text):
             found = self._many
-            for bit, each in self._each:
-                if bit & possible and each.search(text) is not None:
+            for bit, is_beside in self._each:
+                if bit & possible and is_beside(text):
                     found |= bit
         return found | ~self.bits
 
@@ -361,14 +377,12 @@ class _Group:
         self._patterns = [pattern for _, pattern in rules]
 
     @late_property
-    def united(self) -> Any:
+    def matches(self) -> Callable[[bytes], bool]:
         sources = [f"(?:{one.pattern})" for one in self._patterns if hasattr(one, "pattern")]
-        if not sources:
-            return self._patterns[0]
-        return compile_pattern("|".join(sources), captures=False)
-
-    def matches(self, text: bytes) -> bool:
-        return self.united.search(text) is not None
+        if sources:
+            return compile_presence("|".join(sources))
+        search = self._patterns[0].search
+        return lambda text: search(text) is not None
 
 
 def _groups(rules: Sequence[Rule]) -> list[_Group]:
