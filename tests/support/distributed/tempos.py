@@ -23,8 +23,9 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "tempo-backend-scheduler": ("backend-scheduler",),
     "tempo-backend-worker": ("backend-worker",),
 }
-# Sooner than deployed: a test waits for it.
+# Sooner than deployed: a test waits for it. Then for who reads to know of a new block.
 BLOCK_EVERY: Final = "5s"
+LISTED_EVERY: Final = "5s"
 
 
 def tempos(
@@ -95,6 +96,7 @@ def _adapted(data: Path, of: Mapping[str, int]) -> str:
     for was, now in (
         ("endpoint: 0.0.0.0:4318", f"endpoint: 127.0.0.1:{of['otlp']}"),
         ("grpc_listen_address: 0.0.0.0", "grpc_listen_address: 127.0.0.1"),
+        ("  trace:\n", f"  trace:\n    blocklist_poll: {LISTED_EVERY}\n"),
         ("server:\n", "server:\n  http_listen_address: 127.0.0.1\n"),
         ("memberlist:\n", f"memberlist:\n  advertise_port: {of['gossip']}\n"),
         ("path: /var/tempo/", f"path: {data}/"),
