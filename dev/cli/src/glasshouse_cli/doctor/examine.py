@@ -19,7 +19,7 @@ Flow = Callable[[], Sequence[Check] | None]
 _DATA_FLOW = "data flow"
 _BEFORE = (("machine", checks.machine), ("ports", checks.port_clashes), ("limits", limits))
 _AFTER = (("components", checks.components), ("senders", checks.senders))
-_ONE_MACHINE = (*_BEFORE, *_AFTER, (_DATA_FLOW, checks.data_flow))
+_GROUPS = (*_BEFORE, *_AFTER, (_DATA_FLOW, checks.data_flow))
 _DISTRIBUTED = (
     *_BEFORE,
     ("containers", distributed.parts),
@@ -50,7 +50,7 @@ def show(rows: list[Check], terminal: Terminal) -> None:
 
 
 def _rows(checkout: Project, flow: Flow | None) -> Iterator[Check]:
-    for name, group in _DISTRIBUTED if checkout.is_distributed else _ONE_MACHINE:
+    for name, group in _DISTRIBUTED if checkout.is_distributed else _GROUPS:
         if name == _DATA_FLOW and flow is not None and (known := flow()) is not None:
             yield from known
             continue
