@@ -26,7 +26,7 @@ export UV_NO_PROGRESS := 1
 # The Python that made .uv, whatever .python-version says.
 export UV_PYTHON := $(CURDIR)/.uv/bin/python
 
-.PHONY: help up down logs clean doctor images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack bench-scale sizing native chart
+.PHONY: help up down logs clean doctor up-distributed down-distributed logs-distributed doctor-distributed test-distributed images engine demo dead-letters replay preview test test-unit test-fast chaos test-race test-upstream compatibility frameworks venv-frameworks check lint lint-go fmt coverage version sbom notices audit security collector dashboards rules telemetry redaction-report bench-redaction bench-admission bench-pipeline bench-collector bench bench-dashboards performance bench-python venv test-switches test-python policy bench-pipeline-report bench-freshness bench-stack bench-scale sizing native chart
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,18 @@ clean: venv ## Delete the stack's data and secrets; asks first, not with YES=1
 
 doctor: venv ## Check every component and follow a canary through the stack
 	@$(RUN) glasshouse doctor
+
+up-distributed: venv ## Start the stack past one machine, all on this one: edges, Kafka, gateways, distributed backends
+	@$(RUN) glasshouse up-distributed
+
+down-distributed: venv ## Stop that; its data stays
+	@$(RUN) glasshouse down-distributed
+
+logs-distributed: venv ## Follow its logs, of one service with PART=gateway-1
+	@$(RUN) glasshouse logs-distributed $(PART)
+
+doctor-distributed: venv ## Check all its parts, and follow a canary from each edge to each backend
+	@$(RUN) glasshouse doctor-distributed
 
 demo: venv ## Send mixed traffic for DURATION seconds at RATE a second; with faults: FAULTS=1
 	@$(RUN) glasshouse-demo --duration $(DURATION) --rate $(RATE) $(if $(FAULTS),--faults)
@@ -69,6 +81,9 @@ test: engine venv-frameworks ## Run all tests, in three processes; needs nothing
 	@mkdir -p reports
 	@code=0; $(RUN) pytest -n 3 --dist loadgroup --junitxml=reports/junit.xml $(ARGS) || code=$$?; \
 	$(RUN) glasshouse summary reports/junit.xml || true; exit $$code
+
+test-distributed: engine ## Kill each part past one machine under load, count by id; write its rows of docs/guarantees.md
+	@GLASSHOUSE_DISTRIBUTED=long $(RUN) pytest tests/distributed $(ARGS)
 
 compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
 	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/integration/compatibility/test_every_row.py $(ARGS)
@@ -124,8 +139,9 @@ lint: venv ## Check style and types: Python, YAML, shell, workflows
 	@$(RUN) check-jsonschema --builtin-schema vendor.renovate renovate.json
 	@$(RUN) check-jsonschema --builtin-schema vendor.compose-spec docker-compose.mtls.yml
 	@# The schema lets no variable stand for a policy, compose does.
-	@sed 's/$${OWN_IMAGES:-build}/build/' docker-compose.yml \
-	  | $(RUN) check-jsonschema --builtin-schema vendor.compose-spec --default-filetype yaml -
+	@for file in docker-compose.yml deploy/compose.distributed.yaml; do \
+	  sed 's/$${OWN_IMAGES:-build}/build/' $$file \
+	  | $(RUN) check-jsonschema --builtin-schema vendor.compose-spec --default-filetype yaml -; done
 
 lint-go: ## Check the format of Go code, and vet it
 	@for module in $(GO_MODULES); do (cd $$module; \

@@ -30,6 +30,21 @@ for host in localhost 127.0.0.1 '[::1]' ${GLASSHOUSE_HOSTS:-}; do
   printf '"~*^https?://%s(:[0-9]+)?$" 0;\n' "$pattern" >>"$folder/origins.conf"
 done
 
+# Whose records are read where Loki and Tempo keep tenants apart: the operator may read any, and names another
+# by the header. Without a tenant no header is handed on.
+case ${GLASSHOUSE_TENANT:-} in
+*[!A-Za-z0-9._\|-]*) fail "GLASSHOUSE_TENANT must be a tenant, or several with | between: not '$GLASSHOUSE_TENANT'" ;;
+esac
+{
+  printf '"" "%s";\n' "${GLASSHOUSE_TENANT:-}"
+  # Of others nothing is handed on: a header is no place for anything else.
+  # shellcheck disable=SC2016 # a variable of nginx
+  printf '"~^[A-Za-z0-9._|-]{1,300}$" $http_x_scope_orgid;\n'
+} >"$folder/tenants.conf"
+# Where the runbooks are: on one machine that is Prometheus itself.
+# shellcheck disable=SC2016 # a variable of nginx
+printf 'set $runbooks %s;\n' "${RUNBOOKS_ADDRESS:-prometheus:9090}" >"$folder/runbooks.conf"
+
 # Until the whole header has come, between two reads of a body, between two requests; and how many
 # requests at once on one port.
 cat >"$folder/limits.conf" <<END

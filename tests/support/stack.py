@@ -121,7 +121,7 @@ class Stack:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def with_variables(values: dict[str, str]) -> Iterator[None]:
     """Set variables for the compose command, which testcontainers starts with ours."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
@@ -144,7 +144,7 @@ class _Compose(DockerCompose):
     def _run_command(
         self, cmd: str | list[str], context: str | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        with _environment(self.environment):
+        with with_variables(self.environment):
             return super()._run_command(cmd, context)
 
 
@@ -209,7 +209,7 @@ def running(
         wait=False,
         environment=environment,
     )
-    with _environment({} if services else environment):
+    with with_variables({} if services else environment):
         runbooks.write(own)
         compose.stop()  # what an interrupted run may have left
         try:

@@ -7,6 +7,7 @@ import pytest
 
 from support.chaos import faults, report, stack_faults
 from support.chaos.promises import PROMISES, Promise
+from support.distributed import losses
 
 ROOT = Path(__file__).parents[2]
 PAGE = report.PAGE.read_text(encoding="utf-8")
@@ -15,7 +16,7 @@ RULES = "\n".join(
     for folder in ("rules", "templates")
     for path in sorted((ROOT / "prometheus" / folder).glob("*.yaml"))
 )
-EVERY_FAULT = [*faults.FAULTS, *stack_faults.FAULTS]
+EVERY_FAULT = [*faults.FAULTS, *stack_faults.FAULTS, *losses.LOSSES]
 
 
 def functions(path: Path) -> set[str]:
@@ -42,7 +43,7 @@ def test_a_promise_stands_on_the_page_with_tests_that_are_there(promise: Promise
     assert promise.tests
     assert [found for node in promise.tests if (found := missing(node))] == []
     assert [node for node in promise.tests if f"`{node}`" not in PAGE] == []
-    assert set(promise.faults) <= faults.BY_NAME.keys()
+    assert set(promise.faults) <= faults.BY_NAME.keys() | losses.BY_NAME.keys()
 
 
 def test_a_test_that_is_not_there_is_noticed() -> None:
@@ -60,8 +61,9 @@ def test_no_fault_has_the_name_of_another() -> None:
 
 def test_each_fault_of_the_collector_belongs_to_a_promise_and_was_run() -> None:
     named = {name for promise in PROMISES for name in promise.faults}
-    assert named | {"none"} == faults.BY_NAME.keys()
-    assert faults.BY_NAME.keys() <= report.load().results.keys()
+    known = faults.BY_NAME.keys() | losses.BY_NAME.keys()
+    assert named | {"none"} == known
+    assert known <= report.load().results.keys()
 
 
 def test_what_was_run_was_as_promised() -> None:
@@ -80,3 +82,4 @@ def test_make_test_has_a_short_form_of_each_kind() -> None:
     short = {one.name.partition("-")[0] for one in faults.FAULTS if one.in_short}
     assert {"none", "collector", "disk", "queue", "all"} <= short
     assert any(one.in_short for one in stack_faults.FAULTS)
+    assert any(one.in_short for one in losses.LOSSES)

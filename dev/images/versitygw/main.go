@@ -46,7 +46,7 @@ func start() error {
 	}
 	program := filepath.Join(filepath.Dir(self), "versitygw")
 	environment := append(os.Environ(), "ROOT_ACCESS_KEY="+access, "ROOT_SECRET_KEY="+secret)
-	arguments := []string{program, "--port", *listen, "--quiet", "posix", folder}
+	arguments := []string{program, "--port", *listen, "--quiet", "--health", "/health", "posix", folder}
 	return syscall.Exec(program, arguments, environment)
 }
 

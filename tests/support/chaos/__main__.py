@@ -13,9 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from support import collector_process
 from support.chaos import faults, report, stack_faults
@@ -29,20 +28,6 @@ def say(text: str, *, ends: bool = True, to: TextIO | None = None) -> None:
     stream = to or sys.stderr
     stream.write(text + ("\n" if ends else " "))
     stream.flush()
-
-
-def as_json(result: faults.Result, broken: list[str], run: str) -> dict[str, Any]:
-    return {
-        "run": run,
-        "seconds": result.seconds,
-        "verdicts": [one.as_json() for one in result.verdicts],
-        "money": {**asdict(result.money), "exact": result.money.is_exact},
-        "refused": result.refused,
-        "reported": result.reported,
-        "seen_late_s": result.seen_late_s,
-        "fired": result.fired,
-        "broken": broken,
-    }
 
 
 def main() -> int:
@@ -81,7 +66,7 @@ def main() -> int:
         begin = time.monotonic()
         result, broken = do()
         failed += bool(broken)
-        run.results[name] = as_json(result, broken, run.name)
+        run.results[name] = report.as_json(result, broken, run.name)
         report.write(run)  # now: what is interrupted keeps what it has
         left -= takes
         took = time.monotonic() - begin

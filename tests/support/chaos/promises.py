@@ -128,4 +128,24 @@ PROMISES = [
         "says 503.",
         tests=(STACK,),
     ),
+    Promise(
+        name="Past one machine",
+        text="One gateway, one broker of three, one Loki of three and one live-store of Tempo with "
+        "their disks, an edge that is killed with a backlog, or S3 for a minute: nothing accepted "
+        "is lost with any of them, and counts are exact to the cent.",
+        tests=(
+            "tests/distributed/test_losses.py::test_a_lost_part_costs_nothing_that_was_accepted",
+        ),
+        faults=(
+            "distributed-none",
+            "distributed-each-killed",
+            "distributed-gateway-killed",
+            "distributed-broker-killed",
+            "distributed-loki-killed",
+            "distributed-live-store-killed",
+            "distributed-edge-killed-backlog",
+            "distributed-s3-stopped",
+            "distributed-gateways-rolled",
+        ),
+    ),
 ]

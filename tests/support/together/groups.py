@@ -33,6 +33,12 @@ GROUPS: Final = {
         "tests/distributed/test_tenants_of_kafka.py",
     ),
     "compatibility": ("tests/integration/compatibility/*.py",),
+    # The stack past one machine, thirty containers of it: alone, and in one process.
+    "distributed": (
+        "tests/distributed/test_doctor.py",
+        "tests/distributed/test_losses.py",
+        "tests/distributed/test_twice.py",
+    ),
     # They fill one table, which the last of them holds against the page.
     "frameworks": ("tests/integration/frameworks/*.py",),
     # The fixtures `rig` and `redacting_rig`: the Collector before a sink.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from glasshouse_cli import beside, cli, compose, host, project, readiness
-from glasshouse_cli.components import PORT_VARIABLES
+from glasshouse_cli.components import DISTRIBUTED_PORT_VARIABLES, PORT_VARIABLES
 from glasshouse_cli.errors import StackError
 from support.hosts import GIB, LINUX, ROOT, Engine, Host, make
 from support.ports import free
@@ -484,7 +484,7 @@ def test_a_second_checkout_gets_a_name_and_ports_of_its_own(
     folder = copy("Second Copy")
     for variable in PORT_VARIABLES:
         monkeypatch.delenv(variable)
-    before = {name: project.load().port(name) for name in PORT_VARIABLES}
+    before = {name: project.load().port(name) for name in DISTRIBUTED_PORT_VARIABLES}
     # By 100 Grafana's would be the other's Loki's, by 200 its Tempo's; 300 further one is taken.
     held = before["SANDBOX_PORT"] + 300
     monkeypatch.setattr("glasshouse_cli.ports._taken", lambda port: port == held)
@@ -492,7 +492,7 @@ def test_a_second_checkout_gets_a_name_and_ports_of_its_own(
     with pytest.raises(SystemExit):
         cli.main(["beside"])
     printed = dict(line.split("=") for line in capsys.readouterr().out.splitlines())
-    after = {name: project.load().port(name) for name in PORT_VARIABLES}
+    after = {name: project.load().port(name) for name in DISTRIBUTED_PORT_VARIABLES}
     assert after == {name: port + 400 for name, port in before.items()}
     wanted = {name: str(port) for name, port in after.items()}
     assert printed == {"COMPOSE_PROJECT_NAME": "glasshouse-second-copy", **wanted}

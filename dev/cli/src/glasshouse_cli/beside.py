@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from glasshouse_cli import ports
-from glasshouse_cli.components import PORT_VARIABLES
+from glasshouse_cli.components import DISTRIBUTED_PORT_VARIABLES
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_atomically
 from glasshouse_cli.project import Project
@@ -44,7 +44,7 @@ def _name(folder: str) -> str:
 
 
 def _ports(checkout: Project) -> dict[str, str]:
-    before = {variable: checkout.port(variable) for variable in PORT_VARIABLES}
+    before = {variable: checkout.port(variable) for variable in DISTRIBUTED_PORT_VARIABLES}
     for shift in range(_STEP, _LAST_PORT, _STEP):
         moved = {variable: port + shift for variable, port in before.items()}
         if max(moved.values()) > _LAST_PORT:

@@ -38,7 +38,7 @@ from glasshouse_cli.letters import command as dead
 from glasshouse_cli.letters.letter import Signal
 from glasshouse_cli.own import command as own_files
 from glasshouse_cli.process import run_attached
-from glasshouse_cli.project import Project
+from glasshouse_cli.project import Project, Shape
 from glasshouse_cli.size import command as sizing
 from glasshouse_cli.summary import summarize
 from glasshouse_cli.supply import advisories
@@ -110,8 +110,19 @@ def images(
 @app.command()
 def up(as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False) -> None:
     """Start the stack: engine, images, secrets, containers; then run the doctor."""
+    _up(project.load(), as_script=as_script)
+
+
+@app.command()
+def up_distributed(
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Start the stack past one machine, all of it on this one, to try it; then its doctor."""
+    _up(project.load(shape=project.DISTRIBUTED), as_script=as_script)
+
+
+def _up(checkout: Project, *, as_script: bool) -> None:
     terminal = Terminal(quiet=as_script)
-    checkout = project.load()
     began = time.monotonic()
     started = starting.up(checkout, terminal)
     if not as_script:
@@ -142,6 +153,15 @@ def doctor(
 
 
 @app.command()
+def doctor_distributed(
+    as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Check every part past one machine, and follow a canary from each edge to each backend."""
+    terminal = Terminal(quiet=as_script)
+    _doctor(project.load(shape=project.DISTRIBUTED), terminal, as_script=as_script)
+
+
+@app.command()
 def idle(
     seconds: Annotated[float, typer.Option(min=1, help="how long")] = 300.0,
     as_script: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
@@ -158,7 +178,16 @@ def idle(
 @app.command()
 def down() -> None:
     """Stop the stack; its data stays."""
-    checkout = _ready_for_compose()
+    _down(_ready_for_compose())
+
+
+@app.command()
+def down_distributed() -> None:
+    """Stop the stack past one machine; its data stays."""
+    _down(_ready_for_compose(project.DISTRIBUTED))
+
+
+def _down(checkout: Project) -> None:
     _compose(checkout, "--profile", "*", "down", "--remove-orphans")
 
 
@@ -167,7 +196,18 @@ def logs(
     part: Annotated[str | None, typer.Argument(help="service name; all if none")] = None,
 ) -> None:
     """Follow the containers' logs."""
-    checkout = _ready_for_compose()
+    _logs(_ready_for_compose(), part)
+
+
+@app.command()
+def logs_distributed(
+    part: Annotated[str | None, typer.Argument(help="service name; all if none")] = None,
+) -> None:
+    """Follow the logs of the containers past one machine."""
+    _logs(_ready_for_compose(project.DISTRIBUTED), part)
+
+
+def _logs(checkout: Project, part: str | None) -> None:
     _compose(checkout, "logs", "--follow", "--tail", "100", *([part] if part else []))
 
 
@@ -543,8 +583,8 @@ def _pin(names: Sequence[str], terminal: Terminal, release: str | None) -> None:
     terminal.say(f"pinned {len(changed)} images in .env" if changed else "nothing to change")
 
 
-def _ready_for_compose() -> Project:
-    checkout = project.load()
+def _ready_for_compose(shape: Shape = project.ONE_MACHINE) -> Project:
+    checkout = project.load(shape=shape)
     checkout.prepare()
     if plugin.version() is None:
         raise StackError("`docker compose` does not work: `glasshouse engine` fixes it")

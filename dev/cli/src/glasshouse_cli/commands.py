@@ -12,10 +12,16 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "engine": "Make sure of the Docker engine and the compose plugin.",
     "images": "Get each image: present, else pulled, else built from dev/images/.",
     "up": "Start the stack: engine, images, secrets, containers; then run the doctor.",
+    "up-distributed": "Start the stack past one machine, all of it on this one, to try it; "
+    "then its doctor.",
     "doctor": "Check the machine and every component, then follow a canary through the stack.",
+    "doctor-distributed": "Check every part past one machine, and follow a canary from each edge "
+    "to each backend.",
     "idle": "Measure what the running stack costs: processor time, memory, wake-ups, images.",
     "down": "Stop the stack; its data stays.",
+    "down-distributed": "Stop the stack past one machine; its data stays.",
     "logs": "Follow the containers' logs.",
+    "logs-distributed": "Follow the logs of the containers past one machine.",
     "clean": "Stop the stack and delete its data and secrets.",
     "setup": "Prepare a stack from inside its container `setup`: secrets, owners of volumes.",
     "beside": "Give this checkout a name and ports of its own in .env, to run beside another.",

@@ -1,8 +1,10 @@
-"""The components of the stack that answer on a port of this machine."""
+"""The components of a stack that answer on a port of this machine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from glasshouse_cli.project import Project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +57,36 @@ COMPONENTS = (
     ),
 )
 
+# What answers on the same ports past one machine, behind the same proxy, by its service there.
+_DISTRIBUTED = {
+    "collector": ("Edge", "edge-1"),
+    "prometheus": ("Thanos", "thanos-query"),
+    "loki": ("Loki", "loki-1"),
+    "tempo": ("Tempo", "tempo-query-frontend"),
+}
+
 # Every port the stack publishes; OTLP's two have no readiness path of their own.
 PORT_VARIABLES = (
     *(component.variable for component in COMPONENTS),
     "OTLP_GRPC_PORT",
     "OTLP_HTTP_PORT",
 )
+# Past one machine there is a second Collector to send to.
+DISTRIBUTED_PORT_VARIABLES = (*PORT_VARIABLES, "SECOND_EDGE_PORT")
+
+
+def of(checkout: Project) -> tuple[Component, ...]:
+    """The components of the checkout's stack, whichever shape it has."""
+    if not checkout.is_distributed:
+        return COMPONENTS
+    return tuple(_there(one) for one in COMPONENTS)
+
+
+def port_variables(checkout: Project) -> tuple[str, ...]:
+    """The variables of the ports that the checkout's stack publishes."""
+    return DISTRIBUTED_PORT_VARIABLES if checkout.is_distributed else PORT_VARIABLES
+
+
+def _there(component: Component) -> Component:
+    name, service = _DISTRIBUTED.get(component.service, (component.name, component.service))
+    return replace(component, name=name, service=service)

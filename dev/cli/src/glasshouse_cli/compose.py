@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from dotenv import dotenv_values
 
-from glasshouse_cli import certificates, profiles
-from glasshouse_cli.components import COMPONENTS, PORT_VARIABLES, Component
+from glasshouse_cli import certificates, components, profiles
+from glasshouse_cli.components import Component
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.own import folder as own_folder
 from glasshouse_cli.process import run
@@ -29,6 +29,8 @@ CONFIGURATION = "GLASSHOUSE_CONFIGURATION"
 MTLS_FILE = "docker-compose.mtls.yml"
 # What compose leaves to us: see handing.py.
 SECRETS = "x-secrets"
+# Lists to which a service adds what it has beyond the one that it extends.
+_ADDED = frozenset({"networks", "ports", "profiles", "tmpfs", SECRETS})
 # Compose writes the checkout's folder on every container.
 _WORKING_FOLDER = "com.docker.compose.project.working_dir"
 BESIDE = "glasshouse beside"
@@ -57,7 +59,9 @@ def command(checkout: Project, *arguments: str) -> list[str]:
     """The command line of `docker compose` with our files; arguments come last."""
     line = ["docker", "compose", "--project-directory", str(checkout.root)]
     line += ["--file", str(checkout.compose_file)]
-    if certificates.asked_for(checkout):
+    if checkout.is_distributed:
+        line += ["--project-name", project_name(checkout)]
+    elif certificates.asked_for(checkout):
         line += ["--file", str(checkout.root / MTLS_FILE)]
     line += ["--env-file", str(checkout.root / ".env")]
     for file in (checkout.images_env, checkout.run_env):
@@ -81,7 +85,7 @@ def image_variables(checkout: Project) -> list[str]:
     asked = set(profiles.asked_for(checkout))
     found = (
         _IMAGE.match(str(service["image"]))
-        for service in _services(checkout).values()
+        for service in services(checkout).values()
         if asked.issuperset(service.get("profiles", ()))
     )
     return sorted({match[1] for match in found if match})
@@ -89,7 +93,7 @@ def image_variables(checkout: Project) -> list[str]:
 
 def service_of(checkout: Project, variable: str) -> str:
     """The first service whose image `variable` names. Raises StackError when there is none."""
-    for name, service in _services(checkout).items():
+    for name, service in services(checkout).items():
         if (match := _IMAGE.match(str(service["image"]))) and match[1] == variable:
             return name
     raise StackError(f"{checkout.compose_file}: no service has the image {variable}")
@@ -98,21 +102,22 @@ def service_of(checkout: Project, variable: str) -> str:
 def active_components(checkout: Project) -> list[Component]:
     """The components that run here."""
     active = active_profiles(checkout)
-    return [one for one in COMPONENTS if one.profile is None or one.profile in active]
+    return [one for one in components.of(checkout) if one.profile is None or one.profile in active]
 
 
 def ports(checkout: Project) -> dict[str, int]:
     """The ports that what starts here publishes, by variable. Raises StackError for no number."""
     active = active_profiles(checkout)
-    others = {one.variable for one in COMPONENTS if one.profile and one.profile not in active}
-    return {name: checkout.port(name) for name in PORT_VARIABLES if name not in others}
+    known, wanted = components.of(checkout), components.port_variables(checkout)
+    others = {one.variable for one in known if one.profile and one.profile not in active}
+    return {name: checkout.port(name) for name in wanted if name not in others}
 
 
 def mounted(checkout: Project) -> list[str]:
     """What the compose file mounts of the checkout: paths from its root."""
     found = (
         str(volume).partition(":")[0]
-        for service in _services(checkout).values()
+        for service in services(checkout).values()
         for volume in service.get("volumes", ())
     )
     return sorted({source for source in found if source.startswith("./")})
@@ -124,7 +129,7 @@ def configuration(checkout: Project) -> str:
     found = {
         checkout.root / str(volume).partition(":")[0]
         for file in _files(checkout)
-        for name, service in _read(file)["services"].items()
+        for name, service in _services_of(checkout, file).items()
         if name in lasting
         for volume in service.get("volumes", ())
         if str(volume).startswith("./")
@@ -144,36 +149,79 @@ def configuration(checkout: Project) -> str:
 
 def lasting_services(checkout: Project) -> list[str]:
     """The services that stay, by the names under which containers call each other."""
-    services = _services(checkout)
-    return sorted(name for name, service in services.items() if service.get("restart") != "no")
+    known = services(checkout)
+    return sorted(name for name, service in known.items() if service.get("restart") != "no")
+
+
+def started_services(checkout: Project) -> list[str]:
+    """The services that stay, of the profiles that start here."""
+    active, known = set(active_profiles(checkout)), services(checkout)
+    return [name for name in lasting_services(checkout) if _starts(known[name], active)]
+
+
+def _starts(service: Mapping[str, Any], active: set[str]) -> bool:
+    asked = set(service.get("profiles", ()))
+    return not asked or bool(asked & active)
 
 
 def dependencies(checkout: Project) -> dict[str, list[str]]:
     """The services that each one starts after."""
-    services = _services(checkout)
-    return {name: sorted(service.get("depends_on", ())) for name, service in services.items()}
+    known = services(checkout)
+    return {name: sorted(service.get("depends_on", ())) for name, service in known.items()}
 
 
 def secrets(checkout: Project) -> dict[str, list[str]]:
-    """The names of the secrets that each service gets, as files in /run/secrets."""
+    """The names of the secrets that each service gets, as files in /run/secrets.
+
+    A name may say what the file is made of: `edge_key:edge-edge-1.key`, see handing.py.
+    """
     found: dict[str, list[str]] = {}
     for file in _files(checkout):
-        for name, service in _read(file)["services"].items():
+        for name, service in _services_of(checkout, file).items():
             if names := service.get(SECRETS):
                 found.setdefault(name, []).extend(names)
     return found
 
 
-def _services(checkout: Project) -> dict[str, dict[str, Any]]:
-    return _document(checkout)["services"]
+def services(checkout: Project) -> dict[str, dict[str, Any]]:
+    """The services of the compose file, each with what it extends."""
+    return _services_of(checkout, checkout.compose_file)
 
 
-def _document(checkout: Project) -> dict[str, Any]:
-    return _read(checkout.compose_file)
+def _services_of(checkout: Project, file: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = _read(file)["services"]
+    return {name: _extended(checkout, service) for name, service in found.items()}
+
+
+def _extended(checkout: Project, service: Mapping[str, Any]) -> dict[str, Any]:
+    """The service with what `extends` names below it, as far as we read it."""
+    own = dict(service)
+    below = own.pop("extends", None)
+    if below is None:
+        return own
+    other = checkout.root / below["file"]
+    found = _extended(checkout, _read(other)["services"][below["service"]])
+    for key, value in own.items():
+        before = found.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            found[key] = {**before, **value}
+        elif key == "volumes" and before is not None:
+            # One for each path in the container.
+            found[key] = list({_target(one): one for one in (*before, *value)}.values())
+        elif key in _ADDED and before is not None:
+            found[key] = [*before, *(one for one in value if one not in before)]
+        else:
+            found[key] = value
+    return found
+
+
+def _target(volume: str) -> str:
+    # A variable in the source has colons of its own.
+    return re.sub(r"\$\{[^}]+\}", "", volume).split(":")[1]
 
 
 def _files(checkout: Project) -> list[Path]:
-    mutual = certificates.asked_for(checkout)
+    mutual = not checkout.is_distributed and certificates.asked_for(checkout)
     return [checkout.compose_file, *([checkout.root / MTLS_FILE] if mutual else [])]
 
 
@@ -247,7 +295,7 @@ def parse_ports(lines: Iterable[str]) -> Iterable[int]:
 def project_name(checkout: Project) -> str:
     """The compose project's name."""
     named = os.environ.get("COMPOSE_PROJECT_NAME") or checkout.settings.get("COMPOSE_PROJECT_NAME")
-    return named or "glasshouse"
+    return (named or "glasshouse") + checkout.shape.suffix
 
 
 def ensure_ours(checkout: Project) -> None:

@@ -32,7 +32,8 @@ _DIRECTORY, _SHARED_DIRECTORY = 0o700, 0o750
 def hand_out(state: Path, wanted: Mapping[str, Sequence[str]], user: User) -> list[Path]:
     """Copy the secrets of each service, by name, and return the folders.
 
-    wanted: names of secrets by service. user: who reads them inside. Run by root, the copies
+    wanted: names of secrets by service; `name:file` is that file of those in `state`/certificates,
+    under another name. user: who reads them inside. Run by root, the copies
     belong to whoever owns the secrets, and are readable to the group of `user`. A folder of a
     service that wants none any more is emptied. Raises StackError when a secret is missing or
     cannot be read.
@@ -45,11 +46,12 @@ def hand_out(state: Path, wanted: Mapping[str, Sequence[str]], user: User) -> li
     for service, names in sorted(wanted.items()):
         folder = top / service
         folder.mkdir(exist_ok=True)
-        for stale in {path.name for path in folder.iterdir()} - set(names):
+        sources = dict(_source(state, name) for name in names)
+        for stale in {path.name for path in folder.iterdir()} - sources.keys():
             (folder / stale).unlink()
         _give(folder, owner, user, (_DIRECTORY, _SHARED_DIRECTORY))
-        for name in names:
-            value = _read(_source(state, name))
+        for name, source in sources.items():
+            value = _read(source)
             target = folder / name
             _write(target, value)
             _give(target, owner, user, (_FILE, _SHARED_FILE))
@@ -66,10 +68,12 @@ def copies(state: Path, name: str) -> list[Path]:
     return sorted((state / _FOLDER).glob(f"*/{name}"))
 
 
-def _source(state: Path, name: str) -> Path:
-    if name in _ELSEWHERE:
-        return state / "certificates" / _ELSEWHERE[name]
-    return state / "secrets" / name
+def _source(state: Path, entry: str) -> tuple[str, Path]:
+    """The name in the container, and the file here."""
+    name, _, file = entry.partition(":")
+    if certificate := file or _ELSEWHERE.get(name):
+        return name, state / "certificates" / certificate
+    return name, state / "secrets" / name
 
 
 def _read(path: Path) -> bytes:

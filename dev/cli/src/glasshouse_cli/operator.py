@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from glasshouse_cli.components import COMPONENTS
+from glasshouse_cli import components
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project
 
@@ -25,7 +25,9 @@ class Operator(httpx.Auth):
     def __init__(self, checkout: Project) -> None:
         """Read the password. Raises StackError when there is none yet."""
         self._headers = headers(checkout.state)
-        self._ports = {checkout.port(one.variable) for one in COMPONENTS if one.behind_proxy}
+        self._ports = {
+            checkout.port(one.variable) for one in components.of(checkout) if one.behind_proxy
+        }
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         if request.url.port in self._ports:

@@ -13,6 +13,7 @@ from glasshouse_cli.errors import StackError
 from glasshouse_cli.files import write_variables
 
 COMPOSE_FILE = "docker-compose.yml"
+DISTRIBUTED_FILE = "deploy/compose.distributed.yaml"
 # Whoever runs as root outside does not run as root inside.
 _UNPRIVILEGED = 10001
 _MAX_PORT = 65535
@@ -27,15 +28,54 @@ class User:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One of the stacks that a checkout can start. They share ports, secrets and images.
+
+    file: its compose file, from the checkout's root. suffix: of the compose project's name, and of
+    the targets of make. start_s: how long compose may take to start it, in seconds; ready_s: how
+    long its components may then take to answer. memory_bytes: what it needs.
+    """
+
+    file: str
+    suffix: str
+    start_s: float
+    ready_s: float
+    memory_bytes: int
+
+    def make(self, target: str) -> str:
+        """The command for this stack, such as `make logs-distributed`."""
+        return f"make {target}{self.suffix}"
+
+
+ONE_MACHINE = Shape(
+    file=COMPOSE_FILE, suffix="", start_s=300.0, ready_s=180.0, memory_bytes=2 * 1024**3
+)
+# Some 35 containers, which wait for each other.
+DISTRIBUTED = Shape(
+    file=DISTRIBUTED_FILE,
+    suffix="-distributed",
+    start_s=1200.0,
+    ready_s=600.0,
+    memory_bytes=6 * 1024**3,
+)
+SHAPES = (ONE_MACHINE, DISTRIBUTED)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """One checkout. `settings` is `.env`, overridden by the process environment."""
 
     root: Path
     settings: Mapping[str, str]
+    shape: Shape = ONE_MACHINE
 
     @property
     def compose_file(self) -> Path:
-        return self.root / COMPOSE_FILE
+        return self.root / self.shape.file
+
+    @property
+    def is_distributed(self) -> bool:
+        return self.shape == DISTRIBUTED
 
     @property
     def state(self) -> Path:
@@ -83,10 +123,10 @@ class Project:
             ) from error
 
 
-def load(root: Path | None = None) -> Project:
+def load(root: Path | None = None, shape: Shape = ONE_MACHINE) -> Project:
     """Find the project from the current folder upwards, or beside this package.
 
-    Raises StackError when there is none, or its `.env` is missing.
+    shape: which of its stacks. Raises StackError when there is none, or its `.env` is missing.
     """
     root = root.resolve() if root else _find_root()
     env_file = root / ".env"
@@ -94,7 +134,7 @@ def load(root: Path | None = None) -> Project:
         raise StackError(f"{env_file} is missing: restore it, `git checkout .env`")
     values = {key: value or "" for key, value in dotenv_values(env_file).items()}
     settings = {key: os.environ.get(key, value) for key, value in values.items()}
-    return Project(root=root, settings=settings)
+    return Project(root=root, settings=settings, shape=shape)
 
 
 def container_user() -> User:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from glasshouse_cli.errors import StackError
+from glasshouse_cli.project import ONE_MACHINE, Shape
 
 _PROBE_TIMEOUT_S = 2.0
 _POLL_S = 0.25
@@ -16,13 +17,13 @@ _POLL_S = 0.25
 class NotReady(StackError):
     """A part was not ready in time; `states` has the last answer of each that was not."""
 
-    def __init__(self, states: Mapping[str, str], deadline: float) -> None:
+    def __init__(self, states: Mapping[str, str], deadline: float, shape: Shape) -> None:
         self.states = dict(states)
         last = ", ".join(f"{name} ({state})" for name, state in states.items())
         first = next(iter(self.states))
         super().__init__(
-            f"not ready after {deadline:.0f} s: {last}: `make logs PART={first}` says why; "
-            "`make up` again goes on waiting"
+            f"not ready after {deadline:.0f} s: {last}: `{shape.make('logs')} PART={first}` says "
+            f"why; `{shape.make('up')}` again goes on waiting"
         )
 
 
@@ -56,12 +57,13 @@ def wait(
     auth: httpx.Auth | None = None,
     on_change: Callable[[Mapping[str, str]], None] | None = None,
     give_up: Callable[[], None] | None = None,
+    shape: Shape = ONE_MACHINE,
 ) -> dict[str, float]:
     """Poll until each url (by part name) is ready; return seconds to ready by name.
 
     deadline: seconds for all. auth: what opens those that ask for it.
     on_change: receives the states of those not ready yet.
-    give_up: called between polls; raises to end the wait early.
+    give_up: called between polls; raises to end the wait early. shape: of the stack they are of.
     Raises NotReady with the last states.
     """
     started = time.monotonic()
@@ -83,5 +85,5 @@ def wait(
             if give_up is not None:
                 give_up()
             if time.monotonic() - started > deadline:
-                raise NotReady(states, deadline)
+                raise NotReady(states, deadline, shape)
             time.sleep(_POLL_S)

@@ -65,6 +65,18 @@ def ensure(state: Path, user: User | None = None) -> dict[str, Path]:
         ) from error
 
 
+def make(state: Path, name: str, text: str, user: User | None = None) -> Path:
+    """Make a secret of this content where there is none of the name, and return its file.
+
+    `ensure` has made the folder.
+    """
+    path = state / "secrets" / name
+    if not path.exists():
+        _create(path, text)
+    _give(path, user or container_user())
+    return path
+
+
 def write_netrc(state: Path, user: User | None = None) -> Path:
     """Write the operator's password as curl reads it (`--netrc-file`), and return the file."""
     path = state / "secrets" / operator.NETRC

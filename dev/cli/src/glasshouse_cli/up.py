@@ -13,6 +13,7 @@ from glasshouse_cli import (
     alerting,
     certificates,
     compose,
+    distributed,
     engine,
     handing,
     images,
@@ -40,13 +41,14 @@ from glasshouse_cli.parts import Part
 from glasshouse_cli.process import run, run_logged
 from glasshouse_cli.project import Project, container_user
 
-_READY_TIMEOUT_S = 180.0
-_COMPOSE_TIMEOUT_S = 300.0
+_ROLES_TIMEOUT_S = 300.0
 _LOOK_EVERY_S = 2.0
 _LOG_LINES = 15
 _LOG_READ = 500
 # Its image has a shell and the tools of Debian.
 _TOOLS = "CLI_IMAGE"
+# Java ends with the second when it is asked to, as before its container is replaced.
+_WELL = frozenset({0, 143})
 # The clocks of engine and command are the same; its times are cut to whole seconds.
 _CLOCK_SLACK = timedelta(seconds=1)
 
@@ -66,6 +68,8 @@ def up(checkout: Project, terminal: Terminal) -> Started:
     """
     wanted = compose.ports(checkout)
     limits.ensure(checkout.root)
+    if checkout.is_distributed:
+        distributed.check(checkout)
     checkout.prepare()
     plugin.ensure(checkout, terminal)
     compose.ensure_ours(checkout)
@@ -80,7 +84,9 @@ def up(checkout: Project, terminal: Terminal) -> Started:
     _check_password(checkout)
     has_roles = secrets.has(checkout.state, "database_owner_password")
     secrets.ensure(checkout.state, container_user())
-    if certificates.asked_for(checkout):
+    if checkout.is_distributed:
+        distributed.ensure(checkout)
+    elif certificates.asked_for(checkout):
         certificates.ensure(checkout.state, checkout.settings.get("GLASSHOUSE_HOSTS", ""))
     alerting.ensure(checkout)
     runbooks.write(checkout)
@@ -99,7 +105,7 @@ def _wants_grafana(checkout: Project) -> bool:
 
 def check_engine(checkout: Project, found: Facts, where: Endpoint) -> None:
     """Raise StackError when the engine cannot run the stack, whatever it is given."""
-    capacity.check(found, where)
+    capacity.check(found, where, checkout.shape.memory_bytes)
     capacity.check_disk(capacity.free_disk_bytes(found), found, where)
     proxies.check_containers(compose.lasting_services(checkout), where.address)
 
@@ -134,7 +140,7 @@ def _make_roles(checkout: Project, terminal: Terminal) -> None:
             ("up", "--detach", "--wait", "--no-deps", "postgres"),
             ("exec", "-T", "postgres", "bash", "/docker-entrypoint-initdb.d/roles.sh"),
         ):
-            ended = run(compose.command(checkout, *arguments), timeout=_COMPOSE_TIMEOUT_S)
+            ended = run(compose.command(checkout, *arguments), timeout=_ROLES_TIMEOUT_S)
             if not ended.ok:
                 # Else the next run would take the roles for made.
                 (checkout.state / "secrets" / "database_owner_password").unlink()
@@ -156,17 +162,17 @@ def _start(checkout: Project, terminal: Terminal) -> Started:
     log.unlink(missing_ok=True)
     watch, ahead = _Watch(checkout), Ahead(checkout)
     line = compose.command(checkout, "up", "--detach", "--remove-orphans")
+    # Most of its containers publish no port: compose asks their health checks.
+    line += ["--wait"] if checkout.is_distributed else []
     environment = {compose.CONFIGURATION: compose.configuration(checkout)}
-    components = compose.active_components(checkout)
-    urls = {component.service: checkout.url(component.variable) for component in components}
-    probes = {
-        component.service: urls[component.service] + component.ready for component in components
-    }
+    active = compose.active_components(checkout)
+    urls = {one.service: checkout.url(one.variable) for one in active}
+    probes = {one.service: urls[one.service] + one.ready for one in active}
     answers: dict[str, str] = {}
     began, clock = datetime.now(tz=UTC), time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool, terminal.step("starting the stack") as step:
         starting = pool.submit(
-            run_logged, line, log=log, timeout=_COMPOSE_TIMEOUT_S, env=environment
+            run_logged, line, log=log, timeout=checkout.shape.start_s, env=environment
         )
 
         def look() -> None:
@@ -180,16 +186,18 @@ def _start(checkout: Project, terminal: Terminal) -> Started:
         def show(states: Mapping[str, str]) -> None:
             step.note("waiting for " + ", ".join(states))
             answers.update(states)
-            ahead.begin(waiting=states)
+            if not checkout.is_distributed:
+                ahead.begin(waiting=states)
 
         def wait(services: Iterable[str]) -> dict[str, float]:
             before = time.monotonic() - clock
             ready = readiness.wait(
                 {service: probes[service] for service in services},
-                deadline=_READY_TIMEOUT_S,
+                deadline=checkout.shape.ready_s,
                 auth=Operator(checkout),
                 on_change=show,
                 give_up=look,
+                shape=checkout.shape,
             )
             return {service: before + seconds for service, seconds in ready.items()}
 
@@ -237,7 +245,7 @@ class _Watch:
     def _at_fault(self, container: Container) -> bool:
         if container.restarts > self._restarts.get(container.id, 0):
             return True
-        ended = container.state in {"exited", "dead"} and container.exit_code != 0
+        ended = container.state in {"exited", "dead"} and container.exit_code not in _WELL
         return ended and container.finished is not None and container.finished >= self._since
 
     def _fault(self, container: Container) -> StackError:

@@ -6,7 +6,8 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -23,7 +24,7 @@ from glasshouse_cli import (
     readiness,
     secrets,
 )
-from glasshouse_cli.components import COMPONENTS
+from glasshouse_cli.components import of as components_of
 from glasshouse_cli.doctor import canary as canaries
 from glasshouse_cli.engine import Facts, capacity, facts
 from glasshouse_cli.errors import StackError
@@ -52,6 +53,32 @@ class Check:
         return asdict(self)
 
 
+def _in_order(row: Check, signal: str, backend: str) -> Check:
+    del signal
+    return replace(row, next=f"make logs PART=collector, then PART={backend.lower()}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """What a canary is sent to, and how it is looked for.
+
+    name: what takes it, in rows; says: in a sentence; service: its container. reader: headers of
+    who reads. within_s: seconds until it has to be there. logs: the command that shows a service's
+    log. leads_to: the name of the row of a signal's arrival. explain: adds the cause and what to do
+    next to the row of a signal that did not arrive at a backend, or not as it should.
+    """
+
+    name: str = "Collector"
+    says: str = "the Collector"
+    service: str = "collector"
+    reader: Mapping[str, str] = field(default_factory=dict[str, str])
+    within_s: float = _ARRIVAL_TIMEOUT_S
+    logs: Callable[[str], str] = "make logs PART={}".format
+    leads_to: Callable[[str, str], str] = "{} → {}".format
+    explain: Callable[[Check, str, str], Check] = _in_order
+    canary: canaries.Canary = field(default_factory=canaries.make)
+
+
 def machine(checkout: Project) -> Iterator[Check]:
     """Engine, compose plugin, memory, disk."""
     try:
@@ -67,16 +94,16 @@ def machine(checkout: Project) -> Iterator[Check]:
         found = facts.read()
     except StackError:
         return  # said above
-    yield _memory(found)
+    yield _memory(found, checkout.shape.memory_bytes)
     yield _disk(checkout, found)
 
 
-def _memory(found: Facts) -> Check:
+def _memory(found: Facts, needed: int) -> Check:
     total = f"{found.memory_bytes / 1024**3:.1f} GiB"
     available = host.available_memory_bytes() if found.is_here else None
     if available is None:
         # What a virtual machine has left, its engine does not say.
-        enough = found.memory_bytes >= capacity.STACK_MEMORY_BYTES * capacity.MEMORY_SHARE
+        enough = found.memory_bytes >= needed * capacity.MEMORY_SHARE
         text = f"the engine has {total}"
     else:
         enough = available >= _MEMORY_BYTES
@@ -115,7 +142,7 @@ def components(checkout: Project) -> Iterator[Check]:
     active = compose.active_components(checkout)
     asked = profiles.asked_for(checkout)
     with readiness.client(Operator(checkout)) as http:
-        for component in COMPONENTS:
+        for component in components_of(checkout):
             if component not in active:
                 off = f"{profiles.VARIABLE} is without {component.profile}"
                 detail = "its image cannot be had here" if component.profile in asked else off
@@ -129,7 +156,7 @@ def components(checkout: Project) -> Iterator[Check]:
                 yield _failed(
                     component.name,
                     f"{url}{component.ready}: {state}",
-                    f"make logs PART={component.service}",
+                    f"{checkout.shape.make('logs')} PART={component.service}",
                 )
 
 
@@ -167,53 +194,57 @@ def follow(
     auth: httpx.Auth | None = None,
     sender: Mapping[str, str] = MappingProxyType({}),
     verify: ssl.SSLContext | bool = True,
+    way: Way | None = None,
 ) -> Iterator[Check]:
     """As `data_flow`, for any base addresses.
 
     auth: what opens those that ask for it. sender: headers of somebody who may send.
-    verify: what is shown and trusted where TLS is spoken.
+    verify: what is shown and trusted where TLS is spoken. way: what leads there, where it is not
+    the Collector of one machine.
     """
-    canary = canaries.make()
+    way = way or Way()
+    canary = way.canary
     ways = (
         ("logs", canaries.log_payload, "Loki", canaries.stored_log, loki),
         ("traces", canaries.span_payload, "Tempo", canaries.stored_trace, tempo),
         ("metrics", canaries.metric_payload, "Prometheus", canaries.stored_metric, prometheus),
     )
     with httpx.Client(
-        timeout=_REQUEST_TIMEOUT_S, trust_env=False, auth=auth, verify=verify
+        timeout=_REQUEST_TIMEOUT_S,
+        trust_env=False,
+        auth=auth,
+        verify=verify,
+        headers=dict(way.reader),
     ) as http:
         started = time.monotonic()
         accepted: list[bool] = []
         for signal, payload, *_ in ways:
             refusal = canaries.send(http, otlp, signal, payload(canary), sender)
             accepted.append(refusal is None)
-            name = f"{signal} → Collector"
+            name = f"{signal} → {way.name}"
             if refusal is None:
                 yield _ok(name, "accepted")
             else:
-                yield _failed(name, refusal, "make logs PART=collector")
+                yield _failed(name, refusal, way.logs(way.service))
 
         def arrive(index: int) -> Check:
             signal, _, backend, read, url = ways[index]
-            name = f"{signal} → {backend}"
+            name = way.leads_to(signal, backend)
             if not accepted[index]:
-                return Check(name=name, status="skipped", detail="the Collector did not take it")
-            return _arrival(name, backend, canary, started, lambda: read(http, url, canary))
+                return Check(name=name, status="skipped", detail=f"{way.says} did not take it")
+            stored = partial(read, http, url, canary)
+            row = _arrival(name, way, started, stored)
+            # What says already what to do, such as of a value that leaked, stays.
+            return row if row.status == "ok" or row.next else way.explain(row, signal, backend)
 
         # At once, so that each is timed from the moment it was sent.
         with ThreadPoolExecutor(max_workers=len(ways)) as pool:
             yield from pool.map(arrive, range(len(ways)))
 
 
-def _arrival(
-    name: str,
-    backend: str,
-    canary: canaries.Canary,
-    started: float,
-    read: Callable[[], str | None],
-) -> Check:
+def _arrival(name: str, way: Way, started: float, read: Callable[[], str | None]) -> Check:
     last = "not there"
-    while time.monotonic() - started < _ARRIVAL_TIMEOUT_S:
+    while time.monotonic() - started < way.within_s:
         try:
             stored = read()
         except httpx.HTTPStatusError as error:
@@ -224,14 +255,10 @@ def _arrival(
             last = "an answer that cannot be read"
         else:
             if stored is not None:
-                return _verdict(name, canary, stored, time.monotonic() - started)
+                return _verdict(name, way.canary, stored, time.monotonic() - started)
             last = "not there"
         time.sleep(_POLL_S)
-    return _failed(
-        name,
-        f"accepted by the Collector, but {last} after {_ARRIVAL_TIMEOUT_S:.0f} s",
-        f"make logs PART=collector, then PART={backend.lower()}",
-    )
+    return _failed(name, f"accepted by {way.says}, but {last} after {way.within_s:.0f} s", "")
 
 
 def _verdict(name: str, canary: canaries.Canary, stored: str, seconds: float) -> Check:

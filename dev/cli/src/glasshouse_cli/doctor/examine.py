@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.text import Text
 
 from glasshouse_cli.console import Terminal, plain_table
-from glasshouse_cli.doctor import checks
+from glasshouse_cli.doctor import checks, distributed
 from glasshouse_cli.doctor.checks import Check
 from glasshouse_cli.doctor.limits import limits
 from glasshouse_cli.errors import StackError
@@ -17,13 +17,14 @@ _STYLES = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
 # Returns the rows of the data flow, None where they are not known.
 Flow = Callable[[], Sequence[Check] | None]
 _DATA_FLOW = "data flow"
-_GROUPS = (
-    ("machine", checks.machine),
-    ("ports", checks.port_clashes),
-    ("limits", limits),
-    ("components", checks.components),
-    ("senders", checks.senders),
-    (_DATA_FLOW, checks.data_flow),
+_BEFORE = (("machine", checks.machine), ("ports", checks.port_clashes), ("limits", limits))
+_AFTER = (("components", checks.components), ("senders", checks.senders))
+_GROUPS = (*_BEFORE, *_AFTER, (_DATA_FLOW, checks.data_flow))
+_DISTRIBUTED = (
+    *_BEFORE,
+    ("containers", distributed.parts),
+    *_AFTER,
+    (_DATA_FLOW, distributed.data_flow),
 )
 
 
@@ -49,7 +50,7 @@ def show(rows: list[Check], terminal: Terminal) -> None:
 
 
 def _rows(checkout: Project, flow: Flow | None) -> Iterator[Check]:
-    for name, group in _GROUPS:
+    for name, group in _DISTRIBUTED if checkout.is_distributed else _GROUPS:
         if name == _DATA_FLOW and flow is not None and (known := flow()) is not None:
             yield from known
             continue

@@ -19,12 +19,15 @@ _GIB = 1024**3
 _DISK_TIMEOUT_S = 120.0
 
 
-def check(facts: Facts, endpoint: Endpoint) -> None:
-    """Raise StackError, naming the setting, when memory or control groups cannot be enough."""
+def check(facts: Facts, endpoint: Endpoint, needed: int = STACK_MEMORY_BYTES) -> None:
+    """Raise StackError, naming the setting, when memory or control groups cannot be enough.
+
+    needed: bytes of memory.
+    """
     who = provider.of(endpoint, facts)
-    if facts.memory_bytes < STACK_MEMORY_BYTES * MEMORY_SHARE:
+    if facts.memory_bytes < needed * MEMORY_SHARE:
         raise StackError(
-            f"the stack needs 2 GiB of memory, the engine ({who.name}) has "
+            f"the stack needs {needed // _GIB} GiB of memory, the engine ({who.name}) has "
             f"{facts.memory_bytes / _GIB:.1f}: {who.memory}"
         )
     if not facts.limits_processor:
