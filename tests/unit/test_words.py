@@ -39,6 +39,7 @@ _COPY = "instrumentation/src/glasshouse/testing/containers/files/loki.yaml"
 ALLOWED = {
     ("loki/loki.yaml", "ring"),
     ("deploy/loki/loki.yaml", "ring"),
+    ("dev/bench/src/glasshouse_bench/scale/backends.py", "ring"),
     ("deploy/tempo/tempo.yaml", "ring"),
     ("tests/unit/test_deploy_backends.py", "ring"),
     (_COPY, "ring"),

@@ -48,7 +48,7 @@ _LOG_READ = 500
 # Its image has a shell and the tools of Debian.
 _TOOLS = "CLI_IMAGE"
 # Java ends with the second when it is asked to, as before its container is replaced.
-_WELL = frozenset({0, 143})
+_UNHARMED = frozenset({0, 143})
 # The clocks of engine and command are the same; its times are cut to whole seconds.
 _CLOCK_SLACK = timedelta(seconds=1)
 
@@ -245,7 +245,7 @@ class _Watch:
     def _at_fault(self, container: Container) -> bool:
         if container.restarts > self._restarts.get(container.id, 0):
             return True
-        ended = container.state in {"exited", "dead"} and container.exit_code not in _WELL
+        ended = container.state in {"exited", "dead"} and container.exit_code not in _UNHARMED
         return ended and container.finished is not None and container.finished >= self._since
 
     def _fault(self, container: Container) -> StackError:
