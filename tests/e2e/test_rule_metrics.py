@@ -25,6 +25,9 @@ ONLY_AFTER = {
     "otelcol_exporter_send_failed_spans_total": "an exporter gave spans up",
     "otelcol_exporter_send_failed_log_records_total": "an exporter gave log records up",
     "otelcol_exporter_send_failed_metric_points_total": "an exporter gave points up",
+    "otelcol_exporter_enqueue_failed_spans_total": "a queue took spans no longer",
+    "otelcol_exporter_enqueue_failed_log_records_total": "a queue took log records no longer",
+    "otelcol_exporter_enqueue_failed_metric_points_total": "a queue took points no longer",
     # Of edges and gateways, of which one machine has none.
     "edge:silent:group": "an edge that ended",
     "kafka:lag:records": "a gateway behind Kafka",
