@@ -1,3 +1,6 @@
+// Copyright The Glasshouse Authors
+// SPDX-License-Identifier: Apache-2.0
+
 // Command s3 starts versitygw, an S3 that keeps objects as files: for tests, and to try things out.
 //
 //	s3 -key FILE [-listen ADDRESS] FOLDER BUCKET…
