@@ -8,7 +8,7 @@ import base64
 import copy
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def _prepare(api: Api) -> None:
     until(served, what="the operator's kinds are served")
 
 
-def pod(template: Document, name: str, claims: list[Document] = []) -> Document:  # noqa: B006
+def pod(template: Document, name: str, claims: Sequence[Document] = ()) -> Document:
     """The Pod that a controller makes of a template: with the disks of a StatefulSet's claims."""
     spec = copy.deepcopy(template["spec"])
     for claim in claims:
