@@ -64,8 +64,8 @@ def bodies(resources: list[dict[str, Any]]) -> list[str]:
 
 
 def samples(sink: Sink, name: str) -> dict[tuple[str, str, str], float]:
-    """The last value of each series of a sum: by tenant, instance and state."""
-    found: dict[tuple[str, str, str], float] = {}
+    """The last values of a sum: by tenant, instance and state, over the other labels."""
+    series: dict[tuple[str, str, str], dict[str, float]] = {}
     for tenant, resources in by_tenant(sink, "metrics").items():
         for resource in resources:
             instance = attribute(resource["resource"], "service.instance.id") or ""
@@ -74,8 +74,9 @@ def samples(sink: Sink, name: str) -> dict[tuple[str, str, str], float]:
                     if metric["name"] == name:
                         for point in metric["sum"]["dataPoints"]:
                             key = (tenant, instance, attribute(point, "state") or "")
-                            found[key] = float(point.get("asDouble", point.get("asInt", 0)))
-    return found
+                            value = float(point.get("asDouble", point.get("asInt", 0)))
+                            series.setdefault(key, {})[str(point.get("attributes"))] = value
+    return {key: sum(values.values()) for key, values in series.items()}
 
 
 def payment(number: int) -> dict[str, Any]:
