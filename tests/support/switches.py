@@ -38,6 +38,7 @@ def _nothing_is_known() -> None:
 class Switch:
     """One way. ``variables``: for this process and those that tests start. ``apply``: for this one.
 
+    ``suites``: all that says what a record has to hold, and can come out differently this way.
     ``short``: the files that stand for it where time is short. ``leaves_out``: tests that are about
     the other way, by a part of their id, with the reason. ``needs``: a module without which there
     is no such way.
@@ -46,6 +47,12 @@ class Switch:
     name: str
     title: str
     short: tuple[str, ...]
+    # Of the redaction's own tests those of where it is put in: its engine knows of no way but
+    # the native part.
+    suites: tuple[str, ...] = (
+        "tests/unit/instrumentation",
+        "tests/unit/redaction/test_surfaces.py",
+    )
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     apply: Callable[[], None] = _nothing
     leaves_out: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -57,6 +64,7 @@ class Switch:
 
 
 _OWN = "tests/unit/instrumentation"
+_BOTH = (_OWN, "tests/unit/redaction")
 _CHECK = f"{_OWN}/test_switches.py"
 _VECTORS = ("tests/unit/redaction/test_vectors.py",)
 _RECORDS = (f"{_OWN}/test_encoding.py", f"{_OWN}/test_encoded_delivery.py")
@@ -116,6 +124,7 @@ SWITCHES = (
         name="native-off",
         title="GLASSHOUSE_NATIVE=off",
         short=(_CHECK, *_VECTORS, f"{_OWN}/test_encoding.py"),
+        suites=_BOTH,
         variables={"GLASSHOUSE_NATIVE": "off"},
         needs="glasshouse_native",
     ),
@@ -123,6 +132,7 @@ SWITCHES = (
         name="native-on",
         title="GLASSHOUSE_NATIVE=on",
         short=(_CHECK, *_VECTORS, f"{_OWN}/test_encoding.py"),
+        suites=_BOTH,
         variables={"GLASSHOUSE_NATIVE": "on"},
         needs="glasshouse_native",
     ),

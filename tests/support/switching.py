@@ -1,6 +1,6 @@
 """Run the tests of correctness with each way that the distro can go: `make test-switches`.
 
-    make test-switches                              # all suites with each switch
+    make test-switches                              # the whole suites with each switch
     make test-switches ARGS=--short                 # of each the files that stand for it
     make test-switches ARGS="--only sdk-light"      # one of them; names with commas
     make test-switches ARGS="--sdk FOLDER"          # and the SDK's own tests, of its checkout
@@ -27,8 +27,7 @@ from support.reports import read
 from support.switches import Switch
 
 ROOT = Path(__file__).parents[2]
-# Everything that says what a record has to hold, whichever way it goes.
-SUITES = ("tests/unit/instrumentation", "tests/unit/redaction")
+_PROCESSES = ("-n", "2", "--dist", "worksteal")
 _ABSENT = "is not installed"
 
 
@@ -40,10 +39,10 @@ def run(switch: Switch, short: bool, arguments: Sequence[str]) -> dict[str, Any]
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", *(switch.short if short else SUITES)]
+        command = [sys.executable, "-m", "pytest", *(switch.short if short else switch.suites)]
         command += ["-m", "not slow", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
         ran = subprocess.run(
-            [*command, *arguments],
+            [*command, *_PROCESSES, *arguments],
             cwd=ROOT,
             env={**os.environ, switches.VARIABLE: switch.name},
             stdout=sys.stderr,

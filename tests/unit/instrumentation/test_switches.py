@@ -65,6 +65,8 @@ def test_what_a_way_names_exists() -> None:
     for one in switches.SWITCHES:
         for path in one.short:
             assert (ROOT / path).is_file(), one.name
+        for path in one.suites:
+            assert (ROOT / path).exists(), one.name
         for part in one.leaves_out:
             assert part in tests, one.name
 
