@@ -13,6 +13,16 @@ US = {
 }
 
 
+def line(stop_ms: float, *, garbage: float = 0.0) -> dict[str, float]:
+    """What one long line did to the loop."""
+    return {
+        "stop_ms": stop_ms,
+        "work_ms": stop_ms - garbage,
+        "garbage_ms": garbage,
+        "caller_ms": 0.1,
+    }
+
+
 def run(
     turn: int, server: str, variant: str, us: float, *, loads: dict[str, str] = LOADS
 ) -> dict[str, Any]:
@@ -37,8 +47,8 @@ def run(
             for paths, more in (("known", 0), ("new", 3))
         }
         lines = {
-            "words": {"stop_ms": 1.0, "caller_ms": 2.0},
-            "json": {"stop_ms": 7.5, "caller_ms": 3.0},
+            "words": [line(2.0), line(9.0, garbage=8.0), line(3.0)],
+            "json": [line(7.5)],
         }
         found["stops"] = {
             "batch_spans": 512,

@@ -1,6 +1,7 @@
 """What stops an event loop is found, and by whom: CPU time, not what else the machine does."""
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
@@ -142,8 +143,32 @@ async def test_a_long_line_is_logged_once(caplog: pytest.LogCaptureFixture) -> N
     caplog.set_level(logging.INFO, logger="bench")
     found = await probes.line(logging.getLogger("bench"), "ids", 330)
     assert [one.getMessage() for one in caplog.records] == [probes.text_of("ids", 330)]
-    assert set(found) == {"stop_ms", "caller_ms"}
+    assert set(found) == {"stop_ms", "work_ms", "garbage_ms", "caller_ms"}
     assert found["caller_ms"] > 0
+
+
+async def test_a_collection_of_garbage_is_no_work_of_the_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Collecting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            gc.collect()
+
+    caplog.set_level(logging.INFO, logger="bench")
+    logger = logging.getLogger("bench")
+    handler = Collecting()
+    logger.addHandler(handler)
+    before = list(gc.callbacks)
+    kept = [[] for _ in range(1_000_000)]  # what a collection has to go through
+    try:
+        found = await probes.line(logger, "ids", 330)
+    finally:
+        logger.removeHandler(handler)
+    assert kept
+    assert found["garbage_ms"] > 5
+    assert found["stop_ms"] >= found["garbage_ms"] * 0.9
+    assert found["work_ms"] < found["stop_ms"] - found["garbage_ms"] / 2
+    assert gc.callbacks == before
 
 
 def test_the_time_of_a_thread_that_has_ended_counts() -> None:

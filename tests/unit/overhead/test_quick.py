@@ -55,3 +55,21 @@ def test_a_quick_run_measures_what_it_says(tmp_path: Path) -> None:
     memory = figures.memory(document, "h11", "off")
     assert memory is not None
     assert memory.least > 20
+
+    # What stops the loop can be measured anew, and nothing else of a result changes by it.
+    done = subprocess.run(
+        [*command, "--servers", "h11", "--only-stops", "--variants", "off", "--output", path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=540,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    again = results.read(path)
+    assert again.pop("stops")["variants"] == ["off"]
+    for before, after in zip(document["runs"], again["runs"], strict=True):
+        stops = before.pop("stops"), after.pop("stops")
+        assert (stops[0] == stops[1]) is (before["variant"] != "off")
+        assert stops[0].keys() == stops[1].keys()
+    assert again == document

@@ -69,6 +69,10 @@ def overhead(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="the result file to write")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with what --output has")] = False,
+    only_stops: Annotated[
+        bool,
+        typer.Option("--only-stops", help="anew what stops the loop, in the result of --output"),
+    ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="a minute, in this environment: for tests")
     ] = False,
@@ -103,8 +107,12 @@ def overhead(
         kinds=QUICK_KINDS if quick else measure.ALL_KINDS,
     )
     path = output or root / ".glasshouse" / "bench" / "overhead.json"
-    document = _document(root, plan, found, path if resume else None)
-    _measure(terminal, plan, found, document, path, minutes)
+    if only_stops:
+        document = results.read(path)
+        _measure_stops(terminal, root, plan, found, document, path)
+    else:
+        document = _document(root, plan, found, path if resume else None)
+        _measure(terminal, plan, found, document, path, minutes)
     if as_script:
         terminal.json(document)
         return
@@ -179,7 +187,8 @@ def _measure(
             step.note("imports")
             python = found[plan.variants[0].name].programs / "python"
             document["imports"] = imports.measure(python, IMPORT_PAIRS if plan.rounds > 2 else 3)
-        with _postgres(plan, document) as postgres:
+        needed = plan.size.needs_payments and rounds.remaining_s(plan, document) > 0
+        with _postgres(needed=needed) as postgres:
             is_whole = asyncio.run(
                 rounds.run(
                     plan, found, postgres, document, note=step.note, save=save, ends_at=ends_at
@@ -189,9 +198,40 @@ def _measure(
         terminal.say("--minutes are over: --resume goes on")
 
 
+def _measure_stops(
+    terminal: Terminal,
+    root: Path,
+    plan: rounds.Plan,
+    found: Mapping[str, Environment],
+    document: results.Document,
+    path: Path,
+) -> None:
+    document["stops"] = {
+        "measured": machine.now(),
+        "source": machine.commit(root),
+        "machine": machine.describe(),
+        "load_average": machine.load_average(),
+        "variants": [one.name for one in plan.variants],
+    }
+    with (
+        terminal.step("measuring what stops the event loop") as step,
+        _postgres(needed=plan.size.needs_payments) as postgres,
+    ):
+        asyncio.run(
+            rounds.stops(
+                plan,
+                found,
+                postgres,
+                document,
+                note=step.note,
+                save=lambda: results.write(path, document),
+            )
+        )
+
+
 @contextlib.contextmanager
-def _postgres(plan: rounds.Plan, document: results.Document) -> Iterator[str | None]:
-    if not plan.size.needs_payments or not rounds.remaining_s(plan, document):
+def _postgres(*, needed: bool) -> Iterator[str | None]:
+    if not needed:
         yield None
         return
     with database.running(database.programs()) as server:

@@ -122,13 +122,22 @@ def batch_ms(
     return spread(values) if values else None
 
 
-def line_ms(document: Document, server: str, variant: str) -> dict[str, float]:
-    """Return by kind of text the longest that one long log line stopped the event loop."""
-    longest: dict[str, float] = {}
+def line_ms(
+    document: Document, server: str, variant: str, what: str = "work_ms"
+) -> dict[str, Spread]:
+    """Return by kind of text the longest that one long log line stopped the event loop.
+
+    ``what``: ``work_ms``, without the interpreter's collections of garbage; ``stop_ms``, with them;
+    ``garbage_ms``, the longest that those took between two turns of the loop. Results from before
+    each kind was logged several times have none.
+    """
+    samples: dict[str, list[float]] = {}
     for one in _stops(document, server, variant):
-        for kind, line in one["lines"].items():
-            longest[kind] = max(longest.get(kind, 0.0), line["stop_ms"], line["caller_ms"])
-    return longest
+        for kind, lines in one["lines"].items():
+            if not isinstance(lines, list):
+                continue
+            samples.setdefault(kind, []).extend(line[what] for line in lines)
+    return {kind: spread(values) for kind, values in samples.items()}
 
 
 def _stops(document: Document, server: str, variant: str) -> list[dict[str, Any]]:

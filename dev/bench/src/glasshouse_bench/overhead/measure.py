@@ -20,6 +20,7 @@ from glasshouse_cli.errors import StackError
 SETTLE_S = 1.2
 BATCH = 512  # spans, as the SDK exports them
 HOLDS = 3
+LINES = 3
 LINE_BYTES = 256 * 1024
 # Of the requests of a load, how many go before it uncounted.
 WARM_UP_SHARE = 4
@@ -50,8 +51,8 @@ async def run(api: Api, sink: Sink, size: Size, base: Api | None = None) -> dict
     ``base``: a process without telemetry, which gets the same requests in turns with ``api``, some
     at a time. Whatever else uses the machine, and however fast it is just then, lies on both.
     """
-    ids = await _warm_up(api, size)
-    others = await _warm_up(base, size) if base else []
+    ids = await warm_up(api, size)
+    others = await warm_up(base, size) if base else []
     await _settle(sink, size)
     loads: dict[str, Any] = {}
     for one in size.loads:
@@ -108,7 +109,7 @@ def shared(wanted: Sequence[load.Request], parts: int) -> list[Sequence[load.Req
     return [wanted[begin:end] for begin, end in pairwise(ends)]
 
 
-async def _warm_up(api: Api, size: Size) -> list[str]:
+async def warm_up(api: Api, size: Size) -> list[str]:
     """Send some of each load, and the payments that are read later; return their ids."""
     ids: list[str] = []
     if size.needs_payments:
@@ -136,7 +137,10 @@ async def stops(api: Api, *, is_traced: bool, kinds: Sequence[str]) -> dict[str,
     batches: dict[str, list[dict[str, Any]]] = {}
     for paths in probes.PATHS if is_traced else ():
         batches[paths] = [await _ask(api, "hold", spans=BATCH, paths=paths) for _ in range(HOLDS)]
-    lines = {kind: await _ask(api, "line", kind=kind, size=LINE_BYTES) for kind in kinds}
+    lines = {
+        kind: [await _ask(api, "line", kind=kind, size=LINE_BYTES) for _ in range(LINES)]
+        for kind in kinds
+    }
     return {
         "batch_spans": BATCH,
         "batches": batches,

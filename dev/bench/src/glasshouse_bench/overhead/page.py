@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from glasshouse_bench.overhead import charts, figures, goals
+from glasshouse_bench.overhead.figures import Spread
 from glasshouse_bench.overhead.probes import PATHS
 from glasshouse_bench.overhead.report import ratio
 from glasshouse_bench.overhead.results import Document
@@ -16,6 +17,8 @@ PAGE = Path("docs") / "performance.md"
 PICTURES = Path("docs") / "pictures"
 # Above and below which a result is shown with a doubt.
 MOST_LOAD = 1.0
+# One of it is the bench's own.
+MOST_LOAD_DURING = 1.5
 LEAST_ROUNDS = 3
 
 
@@ -119,8 +122,10 @@ def _goals(document: Document) -> str:
 def _doubts(document: Document) -> list[str]:
     """Return why the figures are less sure than they look."""
     found: list[str] = []
-    busy = max(document["load_average"]["before"][:2])
-    if busy > MOST_LOAD:
+    load = document["load_average"]
+    busy = max(load["before"][:2])
+    # A run is longer than a quarter of an hour: what ended just before it began is no load of it.
+    if busy > MOST_LOAD and (load["after"] or [busy])[-1] > MOST_LOAD_DURING:
         found.append(
             f"Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
             "cores before it began. Ratios are some tenths off; measure again on a quiet one."
@@ -186,10 +191,13 @@ def _stops(document: Document, server: str) -> str:
             for what in ("burst_ms", "hold_ms", "stop_ms")
         ]
         if any(found):
-            shown = (f"{one.median:.1f} (at most {one.most:.1f})" if one else "-" for one in found)
-            rows.append([name, *shown])
+            rows.append([name, *(_most(one) if one else "-" for one in found)])
     head = [f"{paths} paths, {what}" for paths in PATHS for what in ("work", "hold", "loop")]
     return _table(["", *head], rows)
+
+
+def _most(found: Spread) -> str:
+    return f"{found.median:.1f} (at most {found.most:.1f})"
 
 
 def _lines(document: Document, server: str) -> str:
@@ -200,9 +208,12 @@ def _lines(document: Document, server: str) -> str:
     found = {name: lines for name, lines in found.items() if lines}
     kinds = list(dict.fromkeys(kind for lines in found.values() for kind in lines))
     rows = [
-        [kind, *(f"{lines[kind]:.1f}" if kind in lines else "-" for lines in found.values())]
+        [kind, *(_most(lines[kind]) if kind in lines else "-" for lines in found.values())]
         for kind in kinds
     ]
+    garbage = [figures.line_ms(document, server, name, "garbage_ms").values() for name in found]
+    longest = (f"{max(one.most for one in each):.1f}" for each in garbage)
+    rows.append(["longest collection of garbage", *longest])
     return _table(["a line of", *found], rows)
 
 
@@ -234,6 +245,14 @@ def _measured(document: Document) -> str:
         + ", ".join(f"{name} {count}" for name, count in document["settings"]["requests"].items())
         + ".",
     ]
+    if again := document.get("stops"):
+        source = again["source"]
+        changed = ", with changes" if source["changed"] else ""
+        lines.append(
+            f"- What stops the event loop, of {', '.join(again['variants'])}: {again['measured']}, "
+            f"commit {source['commit']}{changed}, load average before "
+            f"{_numbers(again['load_average'])}."
+        )
     for name, versions in document["versions"].items():
         listed = ", ".join(f"{package} {version}" for package, version in versions.items())
         lines.append(f"- {name}: {listed}.")

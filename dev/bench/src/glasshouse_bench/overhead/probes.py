@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import threading
 import time
@@ -25,6 +26,8 @@ _TASKS = Path("/proc/self/task")
 # What a thread does when it only wakes up is no work.
 IDLE_NS = 100_000
 WATCHED_S = 1.5
+# Twice as long as until a record is exported.
+LINE_WATCHED_S = 1.0
 PATHS = ("known", "new")
 # One unit of each kind of text; a line repeats it up to its size.
 KINDS = {
@@ -41,13 +44,37 @@ KINDS = {
 class Tick(NamedTuple):
     """Between two turns of a thread, in ns: how late the second was, and the CPU time used.
 
-    ``waited``: for how long other threads could have run and had no core.
+    ``waited``: for how long other threads could have run and had no core. ``garbage``: what of the
+    CPU time the interpreter's own collections took, in whichever thread.
     """
 
     late: int
     mine: int
     others: int
     waited: int = 0
+    garbage: int = 0
+
+
+class Garbage:
+    """Counts the CPU time of collections of garbage, each of which holds the interpreter."""
+
+    def __init__(self) -> None:
+        self.ns = 0
+        self._began = 0
+
+    def __enter__(self) -> Garbage:
+        gc.callbacks.append(self._noted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        gc.callbacks.remove(self._noted)
+
+    def _noted(self, phase: str, _: dict[str, int]) -> None:
+        now = time.thread_time_ns()
+        if phase == "start":
+            self._began = now
+        else:
+            self.ns += now - self._began
 
 
 def waited_ns() -> int:
@@ -70,15 +97,18 @@ async def ticks(seconds: float, *, waits: bool = False) -> list[Tick]:
     """
     found: list[Tick] = []
     end = time.monotonic() + seconds
-    before = _counters(waits=waits)
-    # Once at least: a busy machine may take all of the time before the first turn.
-    while not found or time.monotonic() < end:
-        await asyncio.sleep(TICK_S)
-        now = _counters(waits=waits)
-        wall, mine, process, waited = (new - old for new, old in zip(now, before, strict=True))
-        late = max(0, wall - TICK_NS)
-        found.append(Tick(late, mine, max(0, process - mine), max(0, waited)))
-        before = now
+    with Garbage() as garbage:
+        before = (*_counters(waits=waits), garbage.ns)
+        # Once at least: a busy machine may take all of the time before the first turn.
+        while not found or time.monotonic() < end:
+            await asyncio.sleep(TICK_S)
+            now = (*_counters(waits=waits), garbage.ns)
+            wall, mine, process, waited, collected = (
+                new - old for new, old in zip(now, before, strict=True)
+            )
+            late, others = max(0, wall - TICK_NS), max(0, process - mine)
+            found.append(Tick(late, mine, others, max(0, waited), collected))
+            before = now
     return found
 
 
@@ -87,9 +117,15 @@ def _counters(*, waits: bool) -> tuple[int, int, int, int]:
     return time.monotonic_ns(), time.thread_time_ns(), time.process_time_ns(), waited
 
 
-def stop_ns(found: list[Tick]) -> int:
-    """Return the longest time that this process kept its loop from its turn."""
-    return max((min(one.late, one.mine + one.others) for one in found), default=0)
+def stop_ns(found: list[Tick], *, garbage: bool = True) -> int:
+    """Return the longest time that this process kept its loop from its turn.
+
+    ``garbage``: whether with collections of garbage, which any allocation may bring about.
+    """
+    stops = (
+        min(one.late, one.mine + one.others) - (0 if garbage else one.garbage) for one in found
+    )
+    return max(0, *stops) if found else 0
 
 
 def burst_ns(found: list[Tick]) -> int:
@@ -177,9 +213,15 @@ def text_of(kind: str, size: int) -> str:
 async def line(logger: logging.Logger, kind: str, size: int) -> dict[str, Any]:
     """Log one long line; watch what it does to the loop, then and later."""
     text = text_of(kind, size)
-    watching = asyncio.create_task(ticks(WATCHED_S))
+    watching = asyncio.create_task(ticks(LINE_WATCHED_S))
     await asyncio.sleep(5 * TICK_S)
     started = time.thread_time_ns()
     logger.info("%s", text)
     caller = time.thread_time_ns() - started
-    return {"stop_ms": stop_ns(await watching) / 1e6, "caller_ms": caller / 1e6}
+    found = await watching
+    return {
+        "stop_ms": stop_ns(found) / 1e6,
+        "work_ms": stop_ns(found, garbage=False) / 1e6,
+        "garbage_ms": max(one.garbage for one in found) / 1e6,
+        "caller_ms": caller / 1e6,
+    }

@@ -56,13 +56,13 @@ def _others(terminal: Terminal, document: Document, server: str) -> None:
         batch = figures.batch_ms(document, server, variant, "new", "hold_ms")
         batch = batch or figures.batch_ms(document, server, variant, "new")
         lines = figures.line_ms(document, server, variant)
-        worst = max(lines, key=lambda kind: lines[kind], default=None)
+        worst = max(lines, key=lambda kind: lines[kind].most, default=None)
         table.add_row(
             variant,
             f"{memory.median:.0f}" if memory else "-",
             f"{start.median:.0f}" if start else "-",
             f"{batch.median:.1f} (at most {batch.most:.1f})" if batch else "-",
-            f"{lines[worst]:.1f} ({worst})" if worst else "-",
+            f"{lines[worst].most:.1f} ({worst})" if worst else "-",
         )
     terminal.table(table)
 

@@ -22,7 +22,7 @@ from glasshouse_cli.errors import StackError
 
 # What a process takes beside its loads, for the estimate before one was measured.
 START_S = 4.0
-STOPS_S = measure.HOLDS * 4.0 + len(measure.ALL_KINDS) * 2.0
+STOPS_S = measure.HOLDS * 4.0 + measure.LINES * len(measure.ALL_KINDS) * 1.1
 # Requests a second, of all loads and variants on a quiet machine.
 PER_S = 600
 
@@ -131,18 +131,7 @@ async def one(
         taking, port = await stack.enter_async_context(sink.running())
 
         async def started(one: Variant) -> process.Api:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
-            fresh = await asyncio.to_thread(database.fresh, postgres) if postgres else None
-            return await stack.enter_async_context(
-                process.running(
-                    one,
-                    plan.servers[server],
-                    environments[one.name],
-                    Path(folder),
-                    sink=port,
-                    database=fresh,
-                )
-            )
+            return await _started(plan, one, server, environments, postgres, port, stack)
 
         without = [one for one in plan.variants if one.name == BASE and variant.name != BASE]
         beside = await started(without[0]) if without else None
@@ -153,3 +142,51 @@ async def one(
                 api, is_traced=variant.speaks_otlp, kinds=plan.kinds
             )
     return {"round": turn, "server": server, "variant": variant.name, **found}
+
+
+async def stops(
+    plan: Plan,
+    environments: Mapping[str, Environment],
+    postgres: str | None,
+    document: Document,
+    *,
+    note: Callable[[str], None],
+    save: Callable[[], None],
+) -> None:
+    """Measure anew what stops the event loop, in place of what ``document`` has of it."""
+    for one_run in document["runs"]:
+        server = one_run["server"]
+        variant = next((one for one in plan.variants if one.name == one_run["variant"]), None)
+        if one_run["round"] or variant is None or server not in plan.servers:
+            continue
+        note(f"{plan.servers[server].title}: {variant.name}")
+        async with contextlib.AsyncExitStack() as stack:
+            _, port = await stack.enter_async_context(sink.running())
+            api = await _started(plan, variant, server, environments, postgres, port, stack)
+            await measure.warm_up(api, plan.size)
+            one_run["stops"] = await measure.stops(
+                api, is_traced=variant.speaks_otlp, kinds=plan.kinds
+            )
+        save()
+
+
+async def _started(
+    plan: Plan,
+    variant: Variant,
+    server: str,
+    environments: Mapping[str, Environment],
+    postgres: str | None,
+    port: int,
+    stack: contextlib.AsyncExitStack,
+) -> process.Api:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+    fresh = await asyncio.to_thread(database.fresh, postgres) if postgres else None
+    running = process.running(
+        variant,
+        plan.servers[server],
+        environments[variant.name],
+        Path(folder),
+        sink=port,
+        database=fresh,
+    )
+    return await stack.enter_async_context(running)
