@@ -123,6 +123,19 @@ def test_a_hold_is_bounded_by_the_time_that_passed() -> None:
     assert probes.hold_ns([]) == 0
 
 
+def test_a_collection_counts_where_it_was_noted_or_a_turn_before() -> None:
+    found = [
+        Tick(late=9 * MS, mine=1 * MS, others=20 * MS),
+        Tick(late=0, mine=0, others=0, garbage=8 * MS),
+        Tick(late=7 * MS, mine=7 * MS, others=0, garbage=6 * MS),
+        Tick(late=2 * MS, mine=2 * MS, others=0),
+    ]
+    assert probes.stop_ns(found) == 9 * MS
+    assert probes.stop_ns(found, garbage=False) == 2 * MS
+    assert probes.stop_ns(found[:1], garbage=False) == 9 * MS
+    assert probes.stop_ns([], garbage=False) == 0
+
+
 async def test_to_watch_alone_asks_for_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[None] = []
     monkeypatch.setattr(probes, "waited_ns", lambda: asked.append(None) or 0)
