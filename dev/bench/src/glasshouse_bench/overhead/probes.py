@@ -122,7 +122,7 @@ def stop_ns(found: list[Tick], *, garbage: bool = True) -> int:
 
     ``garbage``: whether with collections of garbage, which any allocation may bring about.
     """
-    # The interpreter may go to the loop before a collection that has ended is noted: one turn later.
+    # The interpreter may go to the loop before an ended collection is noted: one turn later.
     noted = zip(found, [*found[1:], Tick(0, 0, 0)], strict=True)
     stops = (
         min(one.late, one.mine + one.others) - (0 if garbage else one.garbage + after.garbage)
