@@ -124,6 +124,18 @@ def test_garbage_is_collected_before_the_kernel_kills(name: str) -> None:
     assert 0.5 <= share <= 0.8
 
 
+def test_loki_can_read_its_log_again_in_the_memory_that_it_has() -> None:
+    distributed = yaml.safe_load((ROOT / "deploy/compose.distributed.yaml").read_text("utf-8"))
+    for service, path in (
+        (SERVICES["loki"], "loki/loki.yaml"),
+        (distributed["services"]["loki-1"], "deploy/loki/loki.yaml"),
+    ):
+        wal = yaml.safe_load((ROOT / path).read_text("utf-8"))["ingester"]["wal"]
+        ceiling = int(wal["replay_memory_ceiling"].removesuffix("MB"))
+        # As much again for what is read from it, and for those who send meanwhile.
+        assert 0 < 2 * ceiling <= mebibytes(service["mem_limit"]), path
+
+
 # How long a check of what is healthy goes on, and how often it looks (dev/healthcheck).
 STAYS_S, LOOKS_EVERY_S = 120, 15
 
