@@ -132,7 +132,7 @@ def test_loki_can_read_its_log_again_in_the_memory_that_it_has() -> None:
     ):
         wal = yaml.safe_load((ROOT / path).read_text("utf-8"))["ingester"]["wal"]
         ceiling = int(wal["replay_memory_ceiling"].removesuffix("MB"))
-        # It counts the text of records. With eight attributes of random ids each the rest took 20 times
+        # It counts the text of records. With eight attributes of random ids the rest took 20 times
         # as much: 512 MiB were enough for 16 MB of text, and too little for 200.
         assert 0 < 30 * ceiling <= mebibytes(service["mem_limit"]), path
 

@@ -119,15 +119,24 @@ def _goals(document: Document) -> str:
     return f"{doubts}{met} of {len(found)} goals are met.\n\n{_table(head, rows)}"
 
 
+def busy(load_average: Mapping[str, Sequence[float] | None]) -> float:
+    """Return the load before a run of a quarter of an hour or more; 0 for that of a quiet machine.
+
+    What ended just before such a run began is no load of it, which shows in the averages after it.
+    """
+    before, after = (load_average[moment] or () for moment in ("before", "after"))
+    if after and after[-1] <= MOST_LOAD_DURING:
+        return 0.0
+    found = max(before[:2], default=0.0)
+    return found if found > MOST_LOAD else 0.0
+
+
 def _doubts(document: Document) -> list[str]:
     """Return why the figures are less sure than they look."""
     found: list[str] = []
-    load = document["load_average"]
-    busy = max(load["before"][:2])
-    # A run is longer than a quarter of an hour: what ended just before it began is no load of it.
-    if busy > MOST_LOAD and (load["after"] or [busy])[-1] > MOST_LOAD_DURING:
+    if load := busy(document["load_average"]):
         found.append(
-            f"Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
+            f"Measured on a busy machine: a load of {load:.1f} on {document['machine']['cores']} "
             "cores before it began. Ratios are some tenths off; measure again on a quiet one."
         )
     rounds = {one["round"] for one in document["runs"]}

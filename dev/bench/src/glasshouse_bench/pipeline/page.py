@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from glasshouse_bench.deployed import CANDIDATES
-from glasshouse_bench.overhead.page import MOST_LOAD
+from glasshouse_bench.overhead.page import busy
 from glasshouse_bench.pipeline import cells, linear, memory
 from glasshouse_bench.pipeline.result import Document
 
@@ -50,11 +50,11 @@ def _cells(document: Document) -> str:
 
 
 def _doubt(document: Document) -> str:
-    busy = max(document["load_average"]["before"][:2])
-    if busy <= MOST_LOAD:
+    load = busy(document["load_average"])
+    if not load:
         return ""
     return (
-        f"**Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
+        f"**Measured on a busy machine: a load of {load:.1f} on {document['machine']['cores']} "
         "cores before it began. Compare columns, and measure again on a quiet one.**\n\n"
     )
 
