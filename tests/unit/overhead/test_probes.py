@@ -121,6 +121,8 @@ def test_a_hold_is_bounded_by_the_time_that_passed() -> None:
     assert probes.hold_ns(found) == 3 * MS
     assert probes.hold_ns(found[:1]) == 2 * MS + probes.ASKED_NS
     assert probes.hold_ns([]) == 0
+    collected = [Tick(late=9 * MS, mine=0, others=9 * MS), Tick(0, 0, 0, garbage=8 * MS)]
+    assert probes.hold_ns(collected) == 1 * MS
 
 
 def test_a_collection_counts_where_it_was_noted_or_a_turn_before() -> None:

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,11 +123,9 @@ def stop_ns(found: list[Tick], *, garbage: bool = True) -> int:
 
     ``garbage``: whether with collections of garbage, which any allocation may bring about.
     """
-    # The interpreter may go to the loop before an ended collection is noted: one turn later.
-    noted = zip(found, [*found[1:], Tick(0, 0, 0)], strict=True)
     stops = (
         min(one.late, one.mine + one.others) - (0 if garbage else one.garbage + after.garbage)
-        for one, after in noted
+        for one, after in _noted(found)
     )
     return max(0, *stops) if found else 0
 
@@ -159,22 +158,36 @@ def asked(seconds: float) -> list[Tick]:
     """
     found: list[Tick] = []
     end = time.monotonic() + seconds
-    before = _counters(waits=False)
-    while time.monotonic() < end:
-        time.sleep(ASKED_S)
-        now = _counters(waits=False)
-        wall, mine, process, _ = (new - old for new, old in zip(now, before, strict=True))
-        found.append(Tick(max(0, wall - ASKED_NS), mine, max(0, process - mine)))
-        before = now
+    with Garbage() as garbage:
+        before = (*_counters(waits=False), garbage.ns)
+        while time.monotonic() < end:
+            time.sleep(ASKED_S)
+            now = (*_counters(waits=False), garbage.ns)
+            wall, mine, process, _, collected = (
+                new - old for new, old in zip(now, before, strict=True)
+            )
+            late, others = max(0, wall - ASKED_NS), max(0, process - mine)
+            found.append(Tick(late, mine, others, garbage=collected))
+            before = now
     return found
 
 
 def hold_ns(found: list[Tick]) -> int:
     """Return the most CPU time of other threads between two turns of the one that asked.
 
-    What they did meanwhile without the interpreter is in it, too, so it is never too little.
+    What they did meanwhile without the interpreter is in it, too, so it is never too little; but
+    not collections of garbage, which are due sooner or later, whatever runs.
     """
-    return max((min(one.others, one.late + ASKED_NS) for one in found), default=0)
+    held = (
+        min(one.others, one.late + ASKED_NS) - one.garbage - after.garbage
+        for one, after in _noted(found)
+    )
+    return max(0, *held) if found else 0
+
+
+def _noted(found: list[Tick]) -> Iterator[tuple[Tick, Tick]]:
+    """Yield each with the next: another thread may run before an ended collection is noted."""
+    return zip(found, [*found[1:], Tick(0, 0, 0)], strict=True)
 
 
 async def hold(spans: int, paths: str) -> dict[str, Any]:
