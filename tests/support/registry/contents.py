@@ -24,9 +24,12 @@ def names(project: Project) -> dict[str, str]:
     """Return each image's variable and its name in the registry, without the registry's own name.
 
     Those of others have the name that `.env` says, as Docker Hub has it; ours that of a release.
+    What the stack of one machine does without is not among them.
     """
     found: dict[str, str] = {}
     for recipe in recipes.load_all(project.root):
+        if recipe.on_request:
+            continue
         assert recipe.variable is not None
         if recipe.upstream:
             name = project.settings[recipe.variable]
