@@ -218,7 +218,7 @@ def run(http: httpx.Client, stack: Stack) -> Run:
 CAUSED = [
     ("RecordsRefused", {"signal": "metrics", "reason": "no_value", "service": "empty"}),
     ("RecordsRefused", {"signal": "metrics", "reason": "no_data", "service": "empty"}),
-    ("RecordsSetAside", {"signal": "metrics", "reason": "late"}),
+    ("RecordsSetAside", {"signal": "metrics", "reason": "late", "instance": "collector:8888"}),
     ("RepairsSurge", {"signal": "logs", "reason": "name", "service": "keys"}),
     ("BackendDiscarding", {"job": "tempo", "reason": "trace_too_large"}),
     ("EventValuesOutOfRange", {"family": "payments.amount"}),
