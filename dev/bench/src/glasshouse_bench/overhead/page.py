@@ -237,14 +237,13 @@ def _memory(document: Document, server: str) -> str:
 
 
 def _measured(document: Document) -> str:
-    machine, source = document["machine"], document["source"]
+    machine = document["machine"]
     before, after = document["load_average"]["before"], document["load_average"]["after"]
-    changed = ", with changes" if source["changed"] else ""
     rounds = dict.fromkeys(figures.names(document, "variants"), 0)
     for one in document["runs"]:
         rounds[one["variant"]] = max(rounds[one["variant"]], one["round"] + 1)
     lines = [
-        f"- When: {document['measured']}, commit {source['commit']}{changed}.",
+        f"- When: {document['measured']}, {_commit(document['source'])}.",
         f"- Machine: {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gib']} GiB, Linux {machine['kernel']}, Python {machine['python']}.",
         f"- Load average of 1, 5 and 15 minutes: before {_numbers(before)}, after "
@@ -255,11 +254,9 @@ def _measured(document: Document) -> str:
         + ".",
     ]
     if again := document.get("stops"):
-        source = again["source"]
-        changed = ", with changes" if source["changed"] else ""
         lines.append(
             f"- What stops the event loop, of {', '.join(again['variants'])}: {again['measured']}, "
-            f"commit {source['commit']}{changed}, load average before "
+            f"{_commit(again['source'])}, load average before "
             f"{_numbers(again['load_average'])}."
         )
     for name, versions in document["versions"].items():
@@ -271,6 +268,10 @@ def _measured(document: Document) -> str:
             f"({found['least_ms']:.0f} to {found['most_ms']:.0f}), {found['pairs']} pairs."
         )
     return "\n".join(lines) + "\n"
+
+
+def _commit(source: Document) -> str:
+    return f"commit {source['commit']}{', with changes' if source['changed'] else ''}"
 
 
 def _numbers(values: Sequence[float] | None) -> str:

@@ -99,23 +99,31 @@ async def ticks(seconds: float, *, waits: bool = False) -> list[Tick]:
     found: list[Tick] = []
     end = time.monotonic() + seconds
     with Garbage() as garbage:
-        before = (*_counters(waits=waits), garbage.ns)
+        before = _counters(garbage, waits=waits)
         # Once at least: a busy machine may take all of the time before the first turn.
         while not found or time.monotonic() < end:
             await asyncio.sleep(TICK_S)
-            now = (*_counters(waits=waits), garbage.ns)
-            wall, mine, process, waited, collected = (
-                new - old for new, old in zip(now, before, strict=True)
-            )
-            late, others = max(0, wall - TICK_NS), max(0, process - mine)
-            found.append(Tick(late, mine, others, max(0, waited), collected))
+            now = _counters(garbage, waits=waits)
+            found.append(_between(before, now, TICK_NS))
             before = now
     return found
 
 
-def _counters(*, waits: bool) -> tuple[int, int, int, int]:
+def _counters(garbage: Garbage, *, waits: bool) -> tuple[int, int, int, int, int]:
     waited = waited_ns() if waits else 0
-    return time.monotonic_ns(), time.thread_time_ns(), time.process_time_ns(), waited
+    return (
+        time.monotonic_ns(),
+        time.thread_time_ns(),
+        time.process_time_ns(),
+        waited,
+        garbage.ns,
+    )
+
+
+def _between(before: tuple[int, ...], now: tuple[int, ...], slept_ns: int) -> Tick:
+    """Return what lay between two turns, of which the thread was to sleep ``slept_ns``."""
+    wall, mine, process, waited, garbage = (new - old for new, old in zip(now, before, strict=True))
+    return Tick(max(0, wall - slept_ns), mine, max(0, process - mine), max(0, waited), garbage)
 
 
 def stop_ns(found: list[Tick], *, garbage: bool = True) -> int:
@@ -159,15 +167,11 @@ def asked(seconds: float) -> list[Tick]:
     found: list[Tick] = []
     end = time.monotonic() + seconds
     with Garbage() as garbage:
-        before = (*_counters(waits=False), garbage.ns)
+        before = _counters(garbage, waits=False)
         while time.monotonic() < end:
             time.sleep(ASKED_S)
-            now = (*_counters(waits=False), garbage.ns)
-            wall, mine, process, _, collected = (
-                new - old for new, old in zip(now, before, strict=True)
-            )
-            late, others = max(0, wall - ASKED_NS), max(0, process - mine)
-            found.append(Tick(late, mine, others, garbage=collected))
+            now = _counters(garbage, waits=False)
+            found.append(_between(before, now, ASKED_NS))
             before = now
     return found
 
