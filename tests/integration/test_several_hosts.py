@@ -12,7 +12,7 @@ import random
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ Found = dict[Labels, dict[float, float]]
 # or process by itself, and those together are what one machine has.
 APART = {"instance", "job", "glasshouse_tenant"}
 AGGREGATED = re.compile(r"\b(sum|max|min) by \(([^)]*)\)")
+NAME_OF_RECORD = re.compile(r"[a-z_]\w*(?::\w+)+")
 # Lines that only several hosts have: an edge sends to the gateway, and is as fresh as it pushed.
 MORE = {("server_address", "gateway"), *(("job", edge) for edge in several_hosts.EDGES)}
 # What only several hosts have at all. Of one machine nothing may come of it, or 0.
@@ -187,21 +188,32 @@ def kind(case: Case) -> str:
     return "new" if is_new else "same"
 
 
-def levels(files: str) -> list[dict[str, Any]]:
-    """Return the records of the rules in such files, in the order in which they read each other."""
-    groups = [
+def groups_of(files: str) -> list[dict[str, Any]]:
+    return [
         group
         for path in sorted((ROOT / "prometheus" / "rules").glob(files))
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
     ]
+
+
+def recorded(groups: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return by its name what is recorded; of several rules with one name all."""
     read: dict[str, str] = {}
-    for group in groups:
-        for rule in group["rules"]:
-            if "record" in rule:
-                read[rule["record"]] = f"{read.get(rule['record'], '')}\n{rule['expr']}"
+    for rule in (rule for group in groups for rule in group["rules"] if "record" in rule):
+        read[rule["record"]] = f"{read.get(rule['record'], '')}\n{rule['expr']}"
+    return read
+
+
+RECORDS = recorded(groups_of("*.yaml"))
+
+
+def levels(files: str) -> list[dict[str, Any]]:
+    """Return the records of the rules in such files, in the order in which they read each other."""
+    groups = groups_of(files)
+    read = recorded(groups)
 
     def level(name: str) -> int:
-        asked = set(re.findall(r"[a-z_]\w*(?::\w+)+", read[name])) & read.keys() - {name}
+        asked = set(NAME_OF_RECORD.findall(read[name])) & read.keys() - {name}
         return 1 + max(map(level, asked), default=0)
 
     by_name = {name: level(name) for name in read}
@@ -348,10 +360,16 @@ def comparable(found: Found, query: str) -> Found:
 
 
 def together(query: str) -> Callable[[list[float]], float]:
-    """Return what makes one value of several that differ in APART: as the query itself does it."""
+    """Return what makes one value of several that differ in APART.
+
+    As the query does it, or where it only reads it, the rule that records what it reads.
+    """
     for function, labels in AGGREGATED.findall(query):
         if APART & {one.strip() for one in labels.split(",")}:
             return {"sum": sum, "max": max, "min": min}[function]
+    for name in NAME_OF_RECORD.findall(query):
+        if name in RECORDS:
+            return together(RECORDS[name])
     return max
 
 
