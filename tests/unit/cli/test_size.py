@@ -577,8 +577,8 @@ def test_a_busy_machine_is_named(tmp_path: Path) -> None:
         return factors.read(path)
 
     assert not origin(WHOLE).busy
-    assert origin(_with("load_average.before", [3.0, 1.0, 1.0])).busy
-    busy = origin(_with("parts.edge.load_average", [0.5, 2.0, 1.0]))
+    assert not origin(_with("parts.edge.others_cores", 0.1)).busy
+    busy = origin(_with("parts.edge.others_cores", 0.6))
     assert busy.busy
     assert "busy machine" in busy.origin
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasshouse_bench.overhead import machine
+from glasshouse_bench import machine
 from glasshouse_bench.overhead.results import FOLDER, write
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project
@@ -86,14 +86,14 @@ def latest(root: Path, kind: str) -> Path:
 def where(document: Document, more: Sequence[str] = ()) -> str:
     """Return when and on what it was measured, as lines of a list."""
     source, described = document["source"], document["machine"]
-    changed = ", with changes" if source["changed"] else ""
     before, after = document["load_average"]["before"], document["load_average"]["after"]
     lines = [
-        f"When: {document['measured']}, commit {source['commit']}{changed}.",
+        f"When: {document['measured']}, {machine.commit_of(source)}.",
         f"Machine: {described['processor']}, {described['cores']} cores, "
         f"{described['memory_gib']} GiB, Linux {described['kernel']}, "
         f"Python {described['python']}.",
-        f"Load average of 1, 5 and 15 minutes: before {_numbers(before)}, after {_numbers(after)}.",
+        f"Load average of 1, 5 and 15 minutes: before {machine.averages(before)}, after "
+        f"{machine.averages(after)}.",
         "Versions: " + ", ".join(f"{k} {v}" for k, v in document["versions"].items()) + ".",
         *more,
     ]
@@ -102,14 +102,10 @@ def where(document: Document, more: Sequence[str] = ()) -> str:
 
 def doubt(document: Document) -> str:
     """Return why its figures are less sure than they seem; empty where they are not."""
-    busy = max(document["load_average"]["before"][:2])
-    if busy <= 1.0:
+    load = machine.busy(document["load_average"])
+    if not load:
         return ""
     return (
-        f"**Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
+        f"**Measured on a busy machine: a load of {load:.1f} on {document['machine']['cores']} "
         "cores before it began. Measure again on a quiet one.**\n\n"
     )
-
-
-def _numbers(values: Sequence[float] | None) -> str:
-    return " / ".join(f"{one:.2f}" for one in values or ()) or "unknown"

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from glasshouse_bench import machine
 from glasshouse_bench.dashboards import asking, backlog, grafana, prometheus, results
-from glasshouse_bench.overhead import database, machine
+from glasshouse_bench.overhead import database
 from glasshouse_bench.overhead.results import write as write_result
 from glasshouse_cli import project
 from glasshouse_cli.console import Terminal, plain_table

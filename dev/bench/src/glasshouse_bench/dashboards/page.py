@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from glasshouse_bench import machine
 from glasshouse_bench.dashboards import results
 from glasshouse_bench.dashboards.asking import LIMIT_MS
 from glasshouse_cli.errors import StackError
@@ -14,7 +15,6 @@ from glasshouse_cli.errors import StackError
 PAGE = Path("docs") / "performance.md"
 _BEGIN, _END = "<!-- begin dashboards -->\n", "<!-- end dashboards -->\n"
 _SHOWN = 5
-_MOST_LOAD = 1.0
 
 
 def write(root: Path) -> Path | None:
@@ -53,11 +53,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _doubts(document: results.Document) -> list[str]:
-    busy = max(document["load_average"]["before"][:2])
-    if busy <= _MOST_LOAD:
+    load = machine.busy(document["load_average"])
+    if not load:
         return []
     return [
-        f"**Measured on a busy machine: a load of {busy:.1f} before it began. Measure again.**\n"
+        f"**Measured on a busy machine: a load of {load:.1f} before it began. Measure again.**\n"
     ]
 
 

@@ -11,13 +11,13 @@ from typing import Annotated
 
 import typer
 
+from glasshouse_bench import machine
 from glasshouse_bench.dashboards import page as dashboards_page
 from glasshouse_bench.overhead import (
     cpu,
     database,
     environments,
     imports,
-    machine,
     measure,
     page,
     report,

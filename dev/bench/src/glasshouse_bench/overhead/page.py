@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from glasshouse_bench import machine
 from glasshouse_bench.overhead import charts, figures, goals
 from glasshouse_bench.overhead.figures import Spread
 from glasshouse_bench.overhead.probes import PATHS
@@ -15,10 +16,7 @@ from glasshouse_cli.errors import StackError
 
 PAGE = Path("docs") / "performance.md"
 PICTURES = Path("docs") / "pictures"
-# Above and below which a result is shown with a doubt.
-MOST_LOAD = 1.0
-# One of it is the bench's own.
-MOST_LOAD_DURING = 1.5
+# With fewer a result is shown with a doubt.
 LEAST_ROUNDS = 3
 
 
@@ -119,22 +117,10 @@ def _goals(document: Document) -> str:
     return f"{doubts}{met} of {len(found)} goals are met.\n\n{_table(head, rows)}"
 
 
-def busy(load_average: Mapping[str, Sequence[float] | None]) -> float:
-    """Return the load before a run of a quarter of an hour or more; 0 for that of a quiet machine.
-
-    What ended just before such a run began is no load of it, which shows in the averages after it.
-    """
-    before, after = (load_average[moment] or () for moment in ("before", "after"))
-    if after and after[-1] <= MOST_LOAD_DURING:
-        return 0.0
-    found = max(before[:2], default=0.0)
-    return found if found > MOST_LOAD else 0.0
-
-
 def _doubts(document: Document) -> list[str]:
     """Return why the figures are less sure than they look."""
     found: list[str] = []
-    if load := busy(document["load_average"]):
+    if load := machine.busy(document["load_average"], is_long=True):
         found.append(
             f"Measured on a busy machine: a load of {load:.1f} on {document['machine']['cores']} "
             "cores before it began. Ratios are some tenths off; measure again on a quiet one."
@@ -237,17 +223,18 @@ def _memory(document: Document, server: str) -> str:
 
 
 def _measured(document: Document) -> str:
-    machine = document["machine"]
+    described = document["machine"]
     before, after = document["load_average"]["before"], document["load_average"]["after"]
     rounds = dict.fromkeys(figures.names(document, "variants"), 0)
     for one in document["runs"]:
         rounds[one["variant"]] = max(rounds[one["variant"]], one["round"] + 1)
     lines = [
-        f"- When: {document['measured']}, {_commit(document['source'])}.",
-        f"- Machine: {machine['processor']}, {machine['cores']} cores, "
-        f"{machine['memory_gib']} GiB, Linux {machine['kernel']}, Python {machine['python']}.",
-        f"- Load average of 1, 5 and 15 minutes: before {_numbers(before)}, after "
-        f"{_numbers(after)}.",
+        f"- When: {document['measured']}, {machine.commit_of(document['source'])}.",
+        f"- Machine: {described['processor']}, {described['cores']} cores, "
+        f"{described['memory_gib']} GiB, Linux {described['kernel']}, "
+        f"Python {described['python']}.",
+        f"- Load average of 1, 5 and 15 minutes: before {machine.averages(before)}, after "
+        f"{machine.averages(after)}.",
         "- Rounds: " + ", ".join(f"{name} {count}" for name, count in rounds.items()) + ".",
         "- Requests of a load and round: "
         + ", ".join(f"{name} {count}" for name, count in document["settings"]["requests"].items())
@@ -256,8 +243,8 @@ def _measured(document: Document) -> str:
     if again := document.get("stops"):
         lines.append(
             f"- What stops the event loop, of {', '.join(again['variants'])}: {again['measured']}, "
-            f"{_commit(again['source'])}, load average before "
-            f"{_numbers(again['load_average'])}."
+            f"{machine.commit_of(again['source'])}, load average before "
+            f"{machine.averages(again['load_average'])}."
         )
     for name, versions in document["versions"].items():
         listed = ", ".join(f"{package} {version}" for package, version in versions.items())
@@ -268,11 +255,3 @@ def _measured(document: Document) -> str:
             f"({found['least_ms']:.0f} to {found['most_ms']:.0f}), {found['pairs']} pairs."
         )
     return "\n".join(lines) + "\n"
-
-
-def _commit(source: Document) -> str:
-    return f"commit {source['commit']}{', with changes' if source['changed'] else ''}"
-
-
-def _numbers(values: Sequence[float] | None) -> str:
-    return " / ".join(f"{one:.2f}" for one in values or ()) or "unknown"

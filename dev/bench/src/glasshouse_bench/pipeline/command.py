@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from glasshouse_bench.overhead import cpu, machine, results
+from glasshouse_bench import machine
+from glasshouse_bench.overhead import cpu, results
 from glasshouse_bench.overhead.page import PAGE, filled
 from glasshouse_bench.pipeline import cells, linear, memory, page, result
 from glasshouse_cli import project

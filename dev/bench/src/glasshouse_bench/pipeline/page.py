@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from glasshouse_bench import machine
 from glasshouse_bench.deployed import CANDIDATES
-from glasshouse_bench.overhead.page import busy
 from glasshouse_bench.pipeline import cells, linear, memory
 from glasshouse_bench.pipeline.result import Document
 
@@ -50,7 +50,7 @@ def _cells(document: Document) -> str:
 
 
 def _doubt(document: Document) -> str:
-    load = busy(document["load_average"])
+    load = machine.busy(document["load_average"], is_long=True)
     if not load:
         return ""
     return (

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from glasshouse_bench import measured, speed
-from glasshouse_bench.overhead import cpu, machine
+from glasshouse_bench import machine, measured, speed
+from glasshouse_bench.overhead import cpu
 from glasshouse_bench.scale import (
     backends,
     collectors,
@@ -78,9 +78,9 @@ def scale(
     document["limits"] |= limits.configured(checkout.root)
     with speed.work_folder() as folder:
         for name in chosen:
-            load = machine.load_average()
+            others = machine.others_cores()
             for found, part in _measured(checkout.root, name, folder, plan, document, terminal):
-                result.put(document, found, part, load)
+                result.put(document, found, part, others)
                 measured.write(output, document)
     terminal.lines(page.growth(document).splitlines())
     terminal.say(f"written: {output}")

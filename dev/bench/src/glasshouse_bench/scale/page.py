@@ -142,15 +142,13 @@ def _line(
 
 
 def _doubt(document: Document) -> str:
-    busy = max(document["load_average"]["before"][:2])
-    for part in document["parts"].values():
-        busy = max(busy, *(part.get("load_average") or [0.0])[:2])
-    if busy <= 1.0:
+    others = factors.others_cores(document)
+    if others <= factors.MOST_OTHERS:
         return ""
     return (
-        f"**Measured on a busy machine: a load of {busy:.1f} on {document['machine']['cores']} "
-        "cores. CPU time is larger than on a quiet one, by how much is unknown: measure again "
-        "there.**\n\n"
+        f"**Measured on a busy machine: others' work had {others:.1f} of "
+        f"{document['machine']['cores']} cores in use. CPU time is larger than on a quiet one, by "
+        "how much is unknown: measure again there.**\n\n"
     )
 
 

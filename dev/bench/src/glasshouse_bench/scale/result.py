@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glasshouse_bench import measured
+from glasshouse_bench import machine, measured
 from glasshouse_bench.measured import Document
-from glasshouse_bench.overhead import machine
 from glasshouse_cli.errors import StackError
 from glasshouse_cli.project import Project
 from glasshouse_cli.size import factors
@@ -34,9 +33,9 @@ def begun(checkout: Project, settings: Mapping[str, Any], earlier: Path | None) 
     return document
 
 
-def put(document: Document, name: str, part: Mapping[str, Any], load: list[float]) -> None:
-    """Note a part. load: of the machine before it was measured."""
-    document["parts"][name] = {**part, "measured": machine.now(), "load_average": load}
+def put(document: Document, name: str, part: Mapping[str, Any], others: float) -> None:
+    """Note a part. others: how many cores others' work had in use before it was measured."""
+    document["parts"][name] = {**part, "measured": machine.now(), "others_cores": others}
     measured.ended(document)
 
 

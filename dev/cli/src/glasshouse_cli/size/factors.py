@@ -32,8 +32,8 @@ NEEDED: Final = ("edge", "gateway", "kafka", "loki", "tempo", "prometheus")
 CLUSTERS: Final = ("loki_cluster", "tempo_cluster", "thanos")
 _MIB: Final = 2**20
 _US: Final = 1e-6
-# As the load average of `make bench`: above it other work ran meanwhile.
-_MOST_LOAD: Final = 1.0
+# A quiet machine's own services take less; above it other work ran meanwhile.
+MOST_OTHERS: Final = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +166,7 @@ def _factors(path: Path, document: Mapping[str, Any]) -> Factors:
             processor=str(machine["processor"]),
             cores=int(machine["cores"]),
             process_cores=_number(document["settings"]["process_cores"]),
-            busy=_is_busy(document),
+            busy=others_cores(document) > MOST_OTHERS,
             parts=parts,
             limits={name: _number(value) for name, value in document["limits"].items()},
         )
@@ -183,11 +183,11 @@ def _factors(path: Path, document: Mapping[str, Any]) -> Factors:
     return found
 
 
-def _is_busy(document: Mapping[str, Any]) -> bool:
-    """Whether the load of 1 or 5 minutes was high before all of it, or before a part."""
-    loads = [document["load_average"]["before"]]
-    loads += [one["load_average"] for one in document["parts"].values() if "load_average" in one]
-    return any(_number(one) > _MOST_LOAD for load in loads for one in load[:2])
+def others_cores(document: Mapping[str, Any]) -> float:
+    """Return how many cores others' work had in use before a part was measured, at most."""
+    return max(
+        (_number(one.get("others_cores", 0)) for one in document["parts"].values()), default=0
+    )
 
 
 def _part(name: str, held: Mapping[str, Any]) -> Part:
