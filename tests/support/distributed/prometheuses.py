@@ -14,6 +14,7 @@ from support.distributed.group import Program, Programs
 FOLDER: Final = ROOT / "deploy" / "prometheus"
 REPLICAS: Final = ("prometheus-1", "prometheus-2")
 GRAFANA: Final = "http://grafana.example"
+_INTERVAL: Final = re.compile(r"^( +interval:) \d+[ms]$", re.MULTILINE)
 _TARGETS: Final = re.compile(r"[a-z0-9-]+:(?:8888|9090|9093|10902|3100|3200)\b")
 
 
@@ -44,13 +45,14 @@ def metrics(
     targets: what is scraped, by the name and port in the deployed configuration; else nothing is.
     """
     prometheus = programs.built("prometheus") / "prometheus"
+    _write_rules(folder / "rules")
     http = {name: ports.free(["http"])["http"] for name in replicas}
     made: dict[str, Program] = {}
     for name, port in http.items():
         at = folder / name
         at.mkdir(parents=True)
         config = at / "prometheus.yaml"
-        config.write_text(_adapted(targets), encoding="utf-8")
+        config.write_text(_adapted(folder / "rules", targets), encoding="utf-8")
         made[name] = Program(
             name=name,
             folder=at,
@@ -129,12 +131,20 @@ def _thanos(folder: Path, store: Mapping[str, str], replicas: Programs) -> Progr
     return Programs(programs=made, urls=urls)
 
 
-def _adapted(targets: Mapping[str, str]) -> str:
-    """Return the deployed configuration, with this checkout's rules and these targets."""
+def _write_rules(folder: Path) -> None:
+    """Write this checkout's rules, with none that is evaluated for the first time in minutes."""
+    folder.mkdir(parents=True)
+    for path in sorted((ROOT / "prometheus" / "rules").glob("*.yaml")):
+        text = _INTERVAL.sub(r"\1 15s", path.read_text(encoding="utf-8"))
+        (folder / path.name).write_text(text, encoding="utf-8")
+
+
+def _adapted(rules_of: Path, targets: Mapping[str, str]) -> str:
+    """Return the deployed configuration, with these rules and targets."""
     text = (FOLDER / "prometheus.yaml").read_text(encoding="utf-8")
     rules = "/etc/prometheus/rules/"
     assert rules in text
-    text = text.replace(rules, f"{ROOT / 'prometheus' / 'rules'}/")
+    text = text.replace(rules, f"{rules_of}/")
     head, found, tail = text.partition("alerting:\n")
     assert found
     # Nothing is there: a target that refuses costs least.
