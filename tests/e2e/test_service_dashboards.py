@@ -108,8 +108,12 @@ def test_another_service_shows_nothing_of_it(shop: Asking) -> None:
     other = shop.having(service=f"nobody-{RUN}")
     assert {title: other.answers(title) for title in DETAIL} == {title: [] for title in DETAIL}
     called = shop.having(service=PAYMENTS)
-    assert called.most("Rate by route").keys() == {"POST /charge"}
-    assert called.rows("Called by", "client").keys() == {(SHOP,)}
+
+    def check() -> None:
+        assert called.most("Rate by route").keys() == {"POST /charge"}
+        assert called.rows("Called by", "client").keys() == {(SHOP,)}
+
+    eventually(check, what="what the shop calls")
     assert called.lines("Lines") == []
 
 

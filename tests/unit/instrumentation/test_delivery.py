@@ -200,6 +200,8 @@ def test_what_is_lost_when_the_buffer_is_full_is_counted(sink: Sink, tmp_path: P
         running.log(1)
         until(lambda: (bool(sink.refused) or None, "no try"), what="the first is on its way")
         running.log(199)
+        # Or what is logged only then is kept, and what is older is not.
+        until(lambda: (running.lines("event 199") or None, "no line"), what="all is logged")
         until(
             lambda: (lost(sink, "log").get("buffer_full", 0) > 150 or None, lost(sink, "log")),
             what="the loss is counted",
