@@ -83,7 +83,7 @@ test: engine venv-frameworks ## Run all tests, in three processes; needs nothing
 	$(RUN) glasshouse summary reports/junit.xml || true; exit $$code
 
 test-distributed: engine ## Kill each part past one machine under load, count by id; write its rows of docs/guarantees.md
-	@GLASSHOUSE_DISTRIBUTED=long $(RUN) pytest tests/distributed $(ARGS)
+	@GLASSHOUSE_DISTRIBUTED=long $(RUN) pytest -n 3 --dist loadgroup tests/distributed $(ARGS)
 
 compatibility: engine ## Send every oddity that OTLP can carry; write docs/compatibility.md
 	@GLASSHOUSE_WRITE_COMPATIBILITY=1 $(RUN) pytest tests/integration/compatibility/test_every_row.py $(ARGS)
