@@ -178,3 +178,24 @@ def test_sizes_are_read_by_backend_and_folder() -> None:
         "tempo": {"blocks": 5},
         "prometheus": {},
     }
+
+
+@pytest.mark.parametrize(
+    ("logs", "spans", "expected"), [(1500, 12, True), (1499, 12, False), (1500, 0, False)]
+)
+def test_all_is_stored_when_each_backend_has_counted_it(
+    logs: int, spans: int, expected: bool
+) -> None:
+    counted = {
+        "sum(loki_distributor_lines_received_total)": logs,
+        "sum(tempo_distributor_spans_received_total)": spans,
+    }
+    amount = disk.Amount(logs=1500, spans=12)
+    assert disk.arrived(lambda query: counted.get(query, 0), amount, 0.1) is expected
+
+
+def test_a_backend_that_was_started_again_ends_the_wait() -> None:
+    again = "sum(resets(tempo_distributor_spans_received_total[90s]))"
+    amount = disk.Amount(logs=1500, spans=12)
+    with pytest.raises(StackError, match=r"^tempo ended and was started again"):
+        disk.arrived(lambda query: float(query == again), amount, 90.2)

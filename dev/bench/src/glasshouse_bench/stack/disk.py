@@ -29,6 +29,11 @@ _DEPTH = 2
 _TIMEOUT_S = 120.0
 _ARRIVES_WITHIN_S = 600.0
 _TOOLS = "CLI_IMAGE"
+# What each backend counts of what it took: the backend, and of which amount.
+_COUNTS = {
+    "loki_distributor_lines_received_total": ("loki", "logs"),
+    "tempo_distributor_spans_received_total": ("tempo", "spans"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,7 @@ def measure(own: OwnStack, amount: Amount, note: Callable[[str], None]) -> Docum
             _send(http, signal, body)
             note(f"{signal}: {records:,} sent")
     note("waiting until all is stored")
-    samples = _stored(target, amount)
+    samples = _stored(target, amount, began)
     note("writing out what was sent")
     own.command("down")
     after = _sizes(own)
@@ -114,23 +119,40 @@ def _send(http: httpx.Client, signal: str, body: bytes) -> None:
         time.sleep(float(answer.headers.get("Retry-After", "0.2")))
 
 
-def _stored(target: Target, amount: Amount) -> int:
+def arrived(ask: Callable[[str], float], amount: Amount, seconds: float) -> bool:
+    """Return whether the backends have counted all of it.
+
+    ask: answers a query of Prometheus. seconds: since when it is sent; they began before.
+
+    Raises:
+        StackError: one was started again, so that its counter says nothing.
+    """
+    for count, (backend, _) in _COUNTS.items():
+        if ask(f"sum(resets({count}[{max(1, round(seconds))}s]))"):
+            raise StackError(
+                f"{backend} ended and was started again, and nobody knows what it has stored: see "
+                "docker events for why, and give it more memory, or less to store"
+            )
+    return all(
+        ask(f"sum({count})") >= getattr(amount, what) for count, (_, what) in _COUNTS.items()
+    )
+
+
+def _stored(target: Target, amount: Amount, began: float) -> int:
     """Wait until the backends have counted all of it; return Prometheus' samples meanwhile."""
-    wanted = {
-        "sum(loki_distributor_lines_received_total)": amount.logs,
-        "sum(tempo_distributor_spans_received_total)": amount.spans,
-    }
     end = time.monotonic() + _ARRIVES_WITHIN_S
     with httpx.Client(headers=target.reader, timeout=30, trust_env=False) as http:
-        while True:
-            counted = {query: _value(http, target, query) for query in wanted}
-            if all(counted[query] >= least for query, least in wanted.items()):
-                break
+
+        def ask(query: str) -> float:
+            return _value(http, target, query)
+
+        while not arrived(ask, amount, time.time() - began):
             if time.monotonic() > end:
+                counted = {count: ask(f"sum({count})") for count in _COUNTS}
                 raise StackError(f"not all is stored after {_ARRIVES_WITHIN_S:.0f} s: {counted}")
             time.sleep(2)
         # Counted since Prometheus began, which was after the volumes were measured.
-        return round(_value(http, target, "sum(prometheus_tsdb_head_samples_appended_total)"))
+        return round(ask("sum(prometheus_tsdb_head_samples_appended_total)"))
 
 
 def _value(http: httpx.Client, target: Target, query: str) -> float:
