@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -205,6 +206,8 @@ class _Getter:
             )
 
     def _build(self, recipe: Recipe, tag: str, log: Path, step: Step) -> None:
+        for left in left_behind(self._checkout.state, recipe.name):
+            shutil.rmtree(left, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=self._checkout.state))
         try:
             architecture = self._facts.go_architecture
@@ -241,6 +244,15 @@ class _Getter:
                 f"building {recipe.name} needs 15 GiB of free disk, there are "
                 f"{free / 1024**3:.1f}: free some, or make an image registry reachable"
             )
+
+
+def left_behind(state: Path, name: str) -> list[Path]:
+    """Return the folders in which this image was built by runs that were killed.
+
+    Only who holds the lock of images builds, so none of them is in use.
+    """
+    made = re.compile(rf"{re.escape(name)}-[a-z0-9_]{{8}}")  # as mkdtemp names them
+    return [one for one in state.iterdir() if made.fullmatch(one.name) and one.is_dir()]
 
 
 def _keep_out(work: Path) -> None:
