@@ -5,10 +5,10 @@ import pytest
 from glasshouse_cli.console import Terminal
 from glasshouse_cli.doctor import examine
 from glasshouse_cli.doctor.checks import Check
-from support.distributed.whole import IS_LONG, Whole
+from support.distributed.whole import IS_LONG, NEIGHBOURS, Whole
 from support.stack import with_variables
 
-pytestmark = pytest.mark.alone
+pytestmark = NEIGHBOURS
 
 
 def rows(whole: Whole) -> dict[str, Check]:

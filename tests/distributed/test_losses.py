@@ -5,9 +5,9 @@ import pytest
 from support.chaos import report
 from support.distributed import losses
 from support.distributed.losses import LOSSES, Lost
-from support.distributed.whole import IS_LONG, Whole
+from support.distributed.whole import IS_LONG, NEIGHBOURS, Whole
 
-pytestmark = pytest.mark.alone
+pytestmark = NEIGHBOURS
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,16 @@
 """What comes twice: which backend takes the second for the first."""
 
 import httpx
-import pytest
 
 from support.chaos.ledger import Ledger
 from support.chaos.load import SIGNALS, Load
 from support.distributed.kept import Kept
 from support.distributed.losses import CURRENCY, counted
-from support.distributed.whole import Whole
+from support.distributed.whole import NEIGHBOURS, Whole
 from support.waiting import until
 from support.words import fresh
 
-pytestmark = pytest.mark.alone
+pytestmark = NEIGHBOURS
 
 
 def test_a_request_that_is_sent_twice_is_stored_and_counted_once(whole: Whole) -> None:

@@ -64,6 +64,12 @@ def test_what_runs_alone_is_the_last_of_its_group_and_of_all() -> None:
     assert ordered == [given[4], given[5], given[3], given[2], given[0], given[1]]
 
 
+def test_the_stack_past_one_machine_is_first_or_where_it_is_alone_last() -> None:
+    one, other = "tests/distributed/test_losses.py::test_a", "tests/e2e/test_c.py::test_d"
+    assert groups.place(one, alone=False) < groups.place(other, alone=False)
+    assert groups.place(one, alone=True) > groups.place("tests/unit/test_a.py::test_b", alone=False)
+
+
 def is_free(lock: Path, kind: int) -> bool:
     file = os.open(lock, os.O_RDWR)
     try:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from glasshouse_cli import components, compose, operator, project, up
 from glasshouse_cli.compose import Container
 from glasshouse_cli.console import Terminal
@@ -25,6 +27,8 @@ HEALTHY_WITHIN_S: Final = 900.0
 _DOCKER_S: Final = 240.0
 # `make test-distributed`: every row for its full time, and the page of guarantees.
 IS_LONG: Final = os.environ.get("GLASSHOUSE_DISTRIBUTED") == "long"
+# Thirty containers are too much for what measures, which the long form has none of.
+NEIGHBOURS: Final = [] if IS_LONG else [pytest.mark.alone]
 
 
 @dataclass(frozen=True, kw_only=True)

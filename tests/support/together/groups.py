@@ -33,7 +33,7 @@ GROUPS: Final = {
         "tests/distributed/test_tenants_of_kafka.py",
     ),
     "compatibility": ("tests/integration/compatibility/*.py",),
-    # The stack past one machine, thirty containers of it: alone, and in one process.
+    # The stack past one machine, thirty containers of it: in one process.
     "distributed": (
         "tests/distributed/test_doctor.py",
         "tests/distributed/test_losses.py",
@@ -53,14 +53,18 @@ GROUPS: Final = {
 }
 # Those that take longest begin first; files of their own fill what is left.
 _BEGIN_FIRST: Final = (
+    "distributed",
     "stack",
     "registries",
     "frameworks",
     "upgrade",
     "compatibility",
     "rules",
+    "kafka",
     "collector",
 )
+# Where all of it runs alone, it waits for every other: to begin would only keep a process waiting.
+_LAST_WHERE_ALONE: Final = ("distributed",)
 # Shorter ones are not worth a line.
 _WORTH_A_LINE_S: Final = 20
 
@@ -81,7 +85,7 @@ def place(nodeid: str, *, alone: bool) -> tuple[int, int]:
     without a turn begin when those that have one have begun.
     """
     group = group_of(nodeid)
-    if group in _BEGIN_FIRST:
+    if group in _BEGIN_FIRST and not (alone and group in _LAST_WHERE_ALONE):
         return _BEGIN_FIRST.index(group), alone
     return len(_BEGIN_FIRST) + alone, 0
 
