@@ -37,6 +37,38 @@ def test_a_stop_is_what_was_late_and_used_by_this_process() -> None:
     assert probes.stop_ns([]) == 0
 
 
+def test_what_the_host_had_of_a_core_is_taken_off() -> None:
+    found = [
+        Tick(late=9 * MS, mine=0, others=9 * MS),
+        Tick(late=0, mine=0, others=0, stolen=1),  # noted a turn later
+        Tick(late=3 * MS, mine=0, others=4 * MS),
+        Tick(late=1 * MS, mine=0, others=1 * MS),
+        Tick(late=25 * MS, mine=0, others=25 * MS, stolen=2),
+    ]
+    assert probes.stop_ns(found) == 5 * MS
+    assert probes.stop_ns(found[:3]) == 3 * MS
+    assert probes.stop_ns(found[:1]) == 9 * MS
+
+
+async def test_the_machine_by_itself_is_watched_beside_a_process_that_computes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probes, "MACHINE_WATCHED_S", 1.0)
+    watched: list[list[Tick]] = []
+    ticks = probes.ticks
+
+    async def noted(*given: float, of: int | None = None) -> list[Tick]:
+        watched.append(await ticks(*given, of=of))
+        return watched[-1]
+
+    monkeypatch.setattr(probes, "ticks", noted)
+    found = await probes.machine()
+    assert 0 <= found["work_ms"] < 1000
+    # It computed meanwhile, and none of that is this process's.
+    assert sum(one.others for one in watched[0]) > 100 * MS
+    assert sum(one.mine for one in watched[0]) < 500 * MS
+
+
 def test_a_burst_ends_with_a_pause() -> None:
     others = (2, 3, 0, 1, 1, 1, 0.05, 4)
     found = [Tick(late=0, mine=0, others=int(one * MS)) for one in others]

@@ -140,6 +140,17 @@ def line_ms(
     return {kind: spread(values) for kind, values in samples.items()}
 
 
+def machine_ms(document: Document, server: str, variant: str) -> float | None:
+    """Return the longest that the machine itself kept an event loop from its turn.
+
+    None: of a result from before it was measured.
+    """
+    found = [
+        one["machine"]["work_ms"] for one in _stops(document, server, variant) if "machine" in one
+    ]
+    return max(found, default=None)
+
+
 def _stops(document: Document, server: str, variant: str) -> list[dict[str, Any]]:
     return [one["stops"] for one in runs(document, server, variant).values() if one.get("stops")]
 

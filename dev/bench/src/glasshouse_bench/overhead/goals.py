@@ -92,12 +92,15 @@ def _stops(document: Document, server: str, title: str, variant: str) -> list[Go
     lines = figures.line_ms(document, server, variant)
     if lines:
         kind = max(lines, key=lambda one: lines[one].most)
+        machine = figures.machine_ms(document, server, variant)
+        by_itself = "" if machine is None else f"; the machine by itself {machine:.1f}"
+        worst = f"at most {lines[kind].most:.1f}; {kind}{by_itself}"
         found.append(
             Goal(
                 what="one long log line, longest stop of the event loop",
                 server=title,
                 wanted=f"at most {figures.MOST_STOP_MS:.0f} ms",
-                measured=f"{lines[kind].median:.1f} ms (at most {lines[kind].most:.1f}; {kind})",
+                measured=f"{lines[kind].median:.1f} ms ({worst})",
                 is_met=lines[kind].most <= figures.MOST_STOP_MS,
             )
         )

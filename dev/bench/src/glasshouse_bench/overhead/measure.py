@@ -146,6 +146,7 @@ async def stops(api: Api, *, is_traced: bool, kinds: Sequence[str]) -> dict[str,
         "batches": batches,
         "line_bytes": LINE_BYTES,
         "lines": lines,
+        "machine": await _ask(api, "machine"),
     }
 
 

@@ -209,6 +209,10 @@ def _lines(document: Document, server: str) -> str:
     garbage = [figures.line_ms(document, server, name, "garbage_ms").values() for name in found]
     longest = (f"{max(one.most for one in each):.1f}" for each in garbage)
     rows.append(["longest collection of garbage", *longest])
+    machine = [figures.machine_ms(document, server, name) for name in found]
+    if any(one is not None for one in machine):
+        shown = ("-" if one is None else f"at most {one:.1f}" for one in machine)
+        rows.append(["the machine by itself", *shown])
     return _table(["a line of", *found], rows)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 import threading
 import time
 import uuid
@@ -24,11 +25,26 @@ TICK_NS = 1_000_000
 ASKED_S = 0.0001
 ASKED_NS = 100_000
 _TASKS = Path("/proc/self/task")
+_STAT = Path("/proc/stat")
+# user, nice, system, idle, iowait, irq, softirq, steal: proc_stat(5).
+_STEAL = 7
+# Of what the kernel notes there.
+STOLEN_NS = 10_000_000
 # What a thread does when it only wakes up is no work.
 IDLE_NS = 100_000
 WATCHED_S = 1.5
 # Twice as long as until a record is exported.
 LINE_WATCHED_S = 1.0
+MACHINE_WATCHED_S = 10.0
+# Computes and pauses as the redaction of a long line does, in a process of its own.
+_COMPUTES = """
+import time
+while True:
+    end = time.perf_counter() + 0.0005
+    while time.perf_counter() < end:
+        pass
+    time.sleep(0.0002)
+"""
 PATHS = ("known", "new")
 # One unit of each kind of text; a line repeats it up to its size.
 KINDS = {
@@ -46,7 +62,8 @@ class Tick(NamedTuple):
     """Between two turns of a thread, in ns: how late the second was, and the CPU time used.
 
     ``waited``: for how long other threads could have run and had no core. ``garbage``: what of the
-    CPU time the interpreter's own collections took, in whichever thread.
+    CPU time the interpreter's own collections took, in whichever thread. ``stolen``: how long the
+    host had one of a virtual machine's cores, in ticks of the kernel.
     """
 
     late: int
@@ -54,6 +71,7 @@ class Tick(NamedTuple):
     others: int
     waited: int = 0
     garbage: int = 0
+    stolen: int = 0
 
 
 class Garbage:
@@ -90,49 +108,69 @@ def waited_ns() -> int:
     return total
 
 
-async def ticks(seconds: float, *, waits: bool = False) -> list[Tick]:
+def stolen() -> int:
+    """Return how long a host had cores of this virtual machine, in ticks; 0 on a real one."""
+    line = _STAT.read_bytes().split(b"\n", 1)[0].split()
+    return int(line[1 + _STEAL])
+
+
+async def ticks(seconds: float, *, waits: bool = False, of: int | None = None) -> list[Tick]:
     """Wake up every millisecond; return what lay between.
 
     ``waits``: whether to count, too, how long other threads had no core. To read that hands the
     interpreter over dozens of times, and each time a busy thread may keep it: turns come later.
+    ``of``: a process whose CPU time is the others', in place of this one's threads.
     """
     found: list[Tick] = []
     end = time.monotonic() + seconds
     with Garbage() as garbage:
-        before = _counters(garbage, waits=waits)
+        before = _counters(garbage, waits=waits, of=of)
         # Once at least: a busy machine may take all of the time before the first turn.
         while not found or time.monotonic() < end:
             await asyncio.sleep(TICK_S)
-            now = _counters(garbage, waits=waits)
+            now = _counters(garbage, waits=waits, of=of)
             found.append(_between(before, now, TICK_NS))
             before = now
     return found
 
 
-def _counters(garbage: Garbage, *, waits: bool) -> tuple[int, int, int, int, int]:
+def _counters(garbage: Garbage, *, waits: bool, of: int | None = None) -> tuple[int, ...]:
     waited = waited_ns() if waits else 0
+    mine = time.thread_time_ns()
     return (
         time.monotonic_ns(),
-        time.thread_time_ns(),
-        time.process_time_ns(),
+        mine,
+        time.process_time_ns() if of is None else mine + _used_ns(of),
         waited,
         garbage.ns,
+        stolen(),
     )
+
+
+def _used_ns(pid: int) -> int:
+    # As in cpu.py, which would bring the bench's own modules into the service.
+    return time.clock_gettime_ns((~pid << 3) | 2)
 
 
 def _between(before: tuple[int, ...], now: tuple[int, ...], slept_ns: int) -> Tick:
     """Return what lay between two turns, of which the thread was to sleep ``slept_ns``."""
-    wall, mine, process, waited, garbage = (new - old for new, old in zip(now, before, strict=True))
-    return Tick(max(0, wall - slept_ns), mine, max(0, process - mine), max(0, waited), garbage)
+    wall, mine, process, waited, garbage, stolen = (
+        new - old for new, old in zip(now, before, strict=True)
+    )
+    others = max(0, process - mine)
+    return Tick(max(0, wall - slept_ns), mine, others, max(0, waited), garbage, stolen)
 
 
 def stop_ns(found: list[Tick], *, garbage: bool = True) -> int:
     """Return the longest time that this process kept its loop from its turn.
 
-    ``garbage``: whether with collections of garbage, which any allocation may bring about.
+    ``garbage``: whether with collections of garbage, which any allocation may bring about. For how
+    long a host had a core is nothing that this process does.
     """
     stops = (
-        min(one.late, one.mine + one.others) - (0 if garbage else one.garbage + after.garbage)
+        min(one.late, one.mine + one.others)
+        - (one.stolen + after.stolen) * STOLEN_NS
+        - (0 if garbage else one.garbage + after.garbage)
         for one, after in _noted(found)
     )
     return max(0, *stops) if found else 0
@@ -245,3 +283,17 @@ async def line(logger: logging.Logger, kind: str, size: int) -> dict[str, Any]:
         "garbage_ms": max(one.garbage for one in found) / 1e6,
         "caller_ms": caller / 1e6,
     }
+
+
+async def machine() -> dict[str, Any]:
+    """Return how long the loop is stopped while another process computes as a long line does.
+
+    It shares nothing with this process: what keeps the loop from its turn is the machine.
+    """
+    computes = await asyncio.create_subprocess_exec(sys.executable, "-c", _COMPUTES)
+    try:
+        found = await ticks(MACHINE_WATCHED_S, of=computes.pid)
+    finally:
+        computes.kill()
+        await computes.wait()
+    return {"work_ms": stop_ns(found) / 1e6}

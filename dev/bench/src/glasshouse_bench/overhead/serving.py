@@ -54,6 +54,7 @@ def trivial_app() -> FastAPI:
     app.add_api_route(f"{PREFIX}log/{{name}}", log)
     app.add_api_route(f"{PREFIX}hold", hold)
     app.add_api_route(f"{PREFIX}line", line)
+    app.add_api_route(f"{PREFIX}machine", probes.machine)
     return app
 
 
