@@ -3,20 +3,72 @@
 Loops are asyncio's. Nothing is imported or replaced for it: a service without asyncio has no loop.
 """
 
+import contextlib
+import os
 import sys
+import threading
 import time
+import weakref
 from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any, Final
 
 # For so long an answer about all threads holds: to go through their frames takes some microseconds.
 _HOLDS_S: Final = 0.1
+# A process has one or a few that run at once; those that ended leave by themselves.
+_MOST_SEEN: Final = 64
+
+
+class _Seen:
+    """A loop that was seen to run: another thread can let it have its turn."""
+
+    def __init__(self, loop: Any) -> None:
+        key = id(loop)
+        self._loop = weakref.ref(loop, lambda _: _seen.pop(key, None))
+        self._missed: Any = None
+
+    def let_run(self, most_s: float) -> bool:
+        loop = self._loop()
+        if loop is None or not loop.is_running():
+            return False
+        if self._missed is not None and self._missed.locked():
+            return False  # busy with what it did then: to wait again would help nobody
+        self._missed = None
+        turn = threading.Lock()
+        turn.acquire()
+        try:
+            loop.call_soon_threadsafe(turn.release)
+        except RuntimeError:
+            return False  # closed meanwhile
+        if not turn.acquire(timeout=most_s):
+            self._missed = turn
+        return True
+
+
+_seen: Final[dict[int, _Seen]] = {}
+# Those of the parent do not run in a child, and still say that they do.
+os.register_at_fork(after_in_child=_seen.clear)
 
 
 def is_on_loop() -> bool:
     """Return whether this thread runs an asyncio loop at this moment."""
     running: Any = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", None)
-    return running is not None and running() is not None
+    if running is None or (loop := running()) is None:
+        return False
+    if id(loop) not in _seen and len(_seen) < _MOST_SEEN:
+        with contextlib.suppress(TypeError):  # of a class that cannot be referred to weakly
+            _seen[id(loop)] = _Seen(loop)
+    return True
+
+
+def let_run(most_s: float) -> bool:
+    """Wait until each loop has had a turn that was seen to run; return whether one does.
+
+    One that does something else for longer than ``most_s`` is not waited for until it is done with
+    that. Not to be called on a loop.
+    """
+    ran = [one.let_run(most_s) for one in tuple(_seen.values())]
+    return any(ran)
 
 
 class _Anywhere:

@@ -1,12 +1,16 @@
 """Whether an event loop runs on some thread of this process."""
 
 import asyncio
+import gc
+import importlib.util
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -47,14 +51,16 @@ def anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def running(start: Callable[[asyncio.AbstractEventLoop], None]) -> Iterator[None]:
-    ready, loop = threading.Event(), asyncio.new_event_loop()
+def running(
+    start: Callable[[asyncio.AbstractEventLoop], None], make: Any = asyncio
+) -> Iterator[asyncio.AbstractEventLoop]:
+    ready, loop = threading.Event(), make.new_event_loop()
     loop.call_soon(ready.set)
     thread = threading.Thread(target=start, args=(loop,))
     thread.start()
     ready.wait()
     try:
-        yield
+        yield loop
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -148,3 +154,77 @@ def test_a_thread_pauses_for_a_loop_alone(monkeypatch: pytest.MonkeyPatch) -> No
 
     asyncio.run(here())
     assert pauses == [budget.PAUSE_S]
+
+
+def seen(loop: asyncio.AbstractEventLoop) -> None:
+    """Let it be seen, as by the first record that it logs."""
+    asked = threading.Event()
+    loop.call_soon_threadsafe(lambda: (event_loops.is_on_loop(), asked.set()))
+    assert asked.wait(60)
+
+
+def makes() -> list[str]:
+    return ["asyncio", *(["uvloop"] if importlib.util.find_spec("uvloop") else [])]
+
+
+@pytest.mark.parametrize("make", makes())
+def test_a_loop_that_was_seen_is_waited_for_until_it_had_its_turn(
+    monkeypatch: pytest.MonkeyPatch, make: str
+) -> None:
+    monkeypatch.setattr(event_loops, "_seen", {})
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it is only paused"))
+    monkeypatch.setattr(budget, "is_any_running", lambda: True)  # as where uvloop is imported
+    turns: list[int] = []
+    with running(lambda loop: loop.run_forever(), importlib.import_module(make)) as loop:
+        seen(loop)
+        for number in range(100):
+            loop.call_soon_threadsafe(turns.append, number)
+            budget.hand_over()
+            assert turns[-1] == number
+    # The positive control: it ended, so nobody waits for it.
+    assert not event_loops.let_run(60)
+
+
+def test_a_loop_that_is_busy_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_loops, "_seen", {})
+    go_on, begun = threading.Event(), threading.Event()
+    with running(lambda loop: loop.run_forever()) as loop:
+        seen(loop)
+        loop.call_soon_threadsafe(lambda: (begun.set(), go_on.wait(240)))
+        assert begun.wait(60)
+        assert event_loops.let_run(0.01)
+        assert not event_loops.let_run(240)
+        go_on.set()
+        seen(loop)
+        assert event_loops.let_run(240)
+
+
+def test_loops_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_loops, "_seen", {})
+
+    async def noted() -> int:
+        assert event_loops.is_on_loop()
+        return len(event_loops._seen)
+
+    assert asyncio.run(noted()) == 1
+    gc.collect()
+    assert event_loops._seen == {}
+    monkeypatch.setattr(event_loops, "_MOST_SEEN", 0)
+    assert asyncio.run(noted()) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a child is forked")
+def test_a_child_waits_for_no_loop_of_its_parent() -> None:
+    program = """
+import asyncio, os, sys
+from glasshouse import event_loops
+async def main():
+    assert event_loops.is_on_loop() and event_loops._seen
+    child = os.fork()
+    if not child:
+        os._exit(bool(event_loops._seen))
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=240)
+    assert done.returncode == 0

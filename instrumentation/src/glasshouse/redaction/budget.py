@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from glasshouse.event_loops import is_any_running, is_on_loop
+from glasshouse.event_loops import is_any_running, is_on_loop, let_run
 
 # So many candidates has an ordinary record at the most, such as an exception with a traceback in
 # frames: it is never cut, however slow the machine.
@@ -26,9 +26,11 @@ FEW: Final = 2
 _BETWEEN: Final = 8
 # How much processor time to take before others get their turn, and how long to wait for them.
 # Whoever waits for the interpreter has to wake up meanwhile, on another core as a rule; one that is
-# too late waits again from the beginning, since each search of RE2 wakes it up in vain.
+# too late waits again from the beginning, since each search of RE2 wakes it up in vain. So a loop
+# is waited for until it has had its turn; a pause is for one that nobody has seen.
 SLICE_S: Final = 0.0005
 PAUSE_S: Final = 0.0002
+TURN_S: Final = 0.005
 # Bytes that one call of C reads before it is asked again.
 STRETCH: Final = 32 << 10
 
@@ -138,7 +140,7 @@ def share() -> None:
 
 def hand_over() -> None:
     """Let an event loop have its turn, if one runs on another thread."""
-    if is_any_running() and not is_on_loop():
+    if is_any_running() and not is_on_loop() and not let_run(TURN_S):
         time.sleep(PAUSE_S)
 
 
