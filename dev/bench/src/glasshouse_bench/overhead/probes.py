@@ -36,6 +36,7 @@ WATCHED_S = 1.5
 # Twice as long as until a record is exported.
 LINE_WATCHED_S = 1.0
 MACHINE_WATCHED_S = 10.0
+STARTS_WITHIN_S = 1.0
 # Computes and pauses as the redaction of a long line does, in a process of its own.
 _COMPUTES = """
 import time
@@ -292,6 +293,7 @@ async def machine() -> dict[str, Any]:
     """
     computes = await asyncio.create_subprocess_exec(sys.executable, "-c", _COMPUTES)
     try:
+        await asyncio.sleep(STARTS_WITHIN_S)
         found = await ticks(MACHINE_WATCHED_S, of=computes.pid)
     finally:
         computes.kill()
