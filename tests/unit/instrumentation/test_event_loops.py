@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from glasshouse import event_loops
-from glasshouse.redaction import budget
+from glasshouse.redaction import Redactor, budget
 
 # What the class of a foreign loop says stays said: each case has a process of its own.
 PROGRAM = """
@@ -177,12 +177,32 @@ def test_a_loop_that_was_seen_is_waited_for_until_it_had_its_turn(
     turns: list[int] = []
     with running(lambda loop: loop.run_forever(), importlib.import_module(make)) as loop:
         seen(loop)
-        for number in range(100):
-            loop.call_soon_threadsafe(turns.append, number)
-            budget.hand_over()
-            assert turns[-1] == number
+        with budget.long():
+            for number in range(100):
+                loop.call_soon_threadsafe(turns.append, number)
+                budget.hand_over()
+                assert turns[-1] == number
     # The positive control: it ended, so nobody waits for it.
     assert not event_loops.let_run(60)
+
+
+def test_a_long_text_waits_for_turns_and_a_short_one_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redactor = Redactor.load(key=b"k" * 32)
+    redactor.prepare()
+    monkeypatch.setattr(budget, "is_any_running", lambda: True)
+    monkeypatch.setattr(budget, "SLICE_S", 0.0)
+    waited: list[float] = []
+    paused: list[float] = []
+    monkeypatch.setattr(budget, "let_run", lambda most_s: not waited.append(most_s))
+    monkeypatch.setattr(time, "sleep", paused.append)
+    redactor.text("4111 1111 " * (budget.LONG // 5))
+    assert (set(waited), paused) == ({budget.TURN_S}, [])
+    waited.clear()
+    redactor.text("4111 1112 " * (budget.LONG // 20))
+    assert waited == []
+    assert set(paused) == {budget.PAUSE_S}
 
 
 def test_a_loop_that_is_busy_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:

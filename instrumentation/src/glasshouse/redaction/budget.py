@@ -26,11 +26,13 @@ FEW: Final = 2
 _BETWEEN: Final = 8
 # How much processor time to take before others get their turn, and how long to wait for them.
 # Whoever waits for the interpreter has to wake up meanwhile, on another core as a rule; one that is
-# too late waits again from the beginning, since each search of RE2 wakes it up in vain. So a loop
-# is waited for until it has had its turn; a pause is for one that nobody has seen.
+# too late waits again from the beginning, since each search of RE2 wakes it up in vain.
 SLICE_S: Final = 0.0005
 PAUSE_S: Final = 0.0002
+# Beside a long text that would come to many ms now and then, so a loop is waited for until it has
+# had its turn, for no longer than this. To export a batch so would take too long on a busy loop.
 TURN_S: Final = 0.005
+LONG: Final = 16 << 10
 # Bytes that one call of C reads before it is asked again.
 STRETCH: Final = 32 << 10
 
@@ -84,6 +86,7 @@ class _OnThisThread(threading.local):
     # Until the clock is read again; and what it was when others had their turn.
     left = _BETWEEN
     since = 0.0
+    is_long = False
 
 
 _on_this_thread: Final = _OnThisThread()
@@ -140,8 +143,21 @@ def share() -> None:
 
 def hand_over() -> None:
     """Let an event loop have its turn, if one runs on another thread."""
-    if is_any_running() and not is_on_loop() and not let_run(TURN_S):
-        time.sleep(PAUSE_S)
+    if is_any_running() and not is_on_loop():
+        ran = _on_this_thread.is_long and let_run(TURN_S)
+        if not ran:
+            time.sleep(PAUSE_S)
+
+
+@contextmanager
+def long() -> Generator[None]:
+    """Redact a long text within, one of more than `LONG` bytes."""
+    here = _on_this_thread
+    before, here.is_long = here.is_long, True
+    try:
+        yield
+    finally:
+        here.is_long = before
 
 
 def share_after(size: int) -> None:

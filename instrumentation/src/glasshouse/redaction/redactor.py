@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from glasshouse import native
 from glasshouse.pseudonym import current_hmac_key
-from glasshouse.redaction import policy
+from glasshouse.redaction import budget, policy
 from glasshouse.redaction.arguments import are_arguments
 from glasshouse.redaction.counting import count_cut, count_value
 from glasshouse.redaction.engine import Engine
@@ -199,7 +199,12 @@ class Redactor:
             if (known := hits.get(mark)) is not None:
                 return text if known == _CLEAN else known
             secret = self._engine.pseudonym_secret()
-        changed = self._engine.string(info, text.encode("utf-8", "replace"), self._count)
+        encoded = text.encode("utf-8", "replace")
+        if len(encoded) > budget.LONG:
+            with budget.long():
+                changed = self._engine.string(info, encoded, self._count)
+        else:
+            changed = self._engine.string(info, encoded, self._count)
         if changed is None:
             if not is_long and remembered:
                 self._clean.put((key, text), True)
