@@ -80,7 +80,7 @@ def scale(
         for name in chosen:
             others = machine.others_cores()
             for found, part in _measured(checkout.root, name, folder, plan, document, terminal):
-                result.put(document, found, part, others)
+                result.put(document, found, part, others=others, rounds=rounds)
                 measured.write(output, document)
     terminal.lines(page.growth(document).splitlines())
     terminal.say(f"written: {output}")

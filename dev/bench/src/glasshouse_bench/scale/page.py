@@ -155,11 +155,11 @@ def _doubt(document: Document) -> str:
 def _where(document: Document) -> str:
     settings = document["settings"]
     more = [
-        f"Rounds: {settings['rounds']}, of which the median counts; {settings['seconds']:g} s at "
-        "each point.",
+        f"{settings['seconds']:g} s at each point, and of several rounds the median.",
         "Parts: "
         + ", ".join(
-            f"{name} {part.get('measured', 'unknown')}"
+            f"{name} {part.get('measured', 'unknown')} in "
+            f"{part.get('rounds', settings['rounds'])} rounds"
             + ("" if part["origin"] == "measured" else f" (from {part['origin']})")
             for name, part in document["parts"].items()
         )

@@ -33,9 +33,12 @@ def begun(checkout: Project, settings: Mapping[str, Any], earlier: Path | None) 
     return document
 
 
-def put(document: Document, name: str, part: Mapping[str, Any], others: float) -> None:
+def put(
+    document: Document, name: str, part: Mapping[str, Any], *, others: float, rounds: int
+) -> None:
     """Note a part. others: how many cores others' work had in use before it was measured."""
-    document["parts"][name] = {**part, "measured": machine.now(), "others_cores": others}
+    more = {"measured": machine.now(), "others_cores": others, "rounds": rounds}
+    document["parts"][name] = {**part, **more}
     measured.ended(document)
 
 
