@@ -29,17 +29,18 @@ class _Seen:
 
     def let_run(self, most_s: float) -> bool:
         loop = self._loop()
-        if loop is None or not loop.is_running():
-            return False
-        if self._missed is not None and self._missed.locked():
-            return False  # busy with what it did then: to wait again would help nobody
+        if loop is None or (self._missed is not None and self._missed.locked()):
+            return False  # gone, or busy with what it did then: to wait again would help nobody
         self._missed = None
         turn = threading.Lock()
         turn.acquire()
         try:
+            if not loop.is_running():
+                return False
             loop.call_soon_threadsafe(turn.release)
-        except RuntimeError:
-            return False  # closed meanwhile
+        # Closed meanwhile; and others' loops may raise anything, which is no matter of a text.
+        except Exception:  # noqa: BLE001 (see above)
+            return False
         if not turn.acquire(timeout=most_s):
             self._missed = turn
         return True

@@ -219,6 +219,21 @@ def test_a_loop_that_is_busy_is_waited_for_once(monkeypatch: pytest.MonkeyPatch)
         assert event_loops.let_run(240)
 
 
+@pytest.mark.parametrize("of", ["is_running", "call_soon_threadsafe"])
+def test_a_loop_that_raises_changes_no_text(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
+    class Odd:
+        def is_running(self) -> bool:
+            return True
+
+    def fail(*_: object) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(Odd, of, fail, raising=False)
+    odd = Odd()
+    monkeypatch.setattr(event_loops, "_seen", {1: event_loops._Seen(odd)})
+    assert not event_loops.let_run(1)
+
+
 def test_loops_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_loops, "_seen", {})
 
