@@ -359,7 +359,7 @@ def comparable(found: Found, query: str) -> Found:
     }
 
 
-def together(query: str) -> Callable[[list[float]], float]:
+def together(query: str, within: frozenset[str] = frozenset()) -> Callable[[list[float]], float]:
     """Return what makes one value of several that differ in APART.
 
     As the query does it, or where it only reads it, the rule that records what it reads.
@@ -368,8 +368,8 @@ def together(query: str) -> Callable[[list[float]], float]:
         if APART & {one.strip() for one in labels.split(",")}:
             return {"sum": sum, "max": max, "min": min}[function]
     for name in NAME_OF_RECORD.findall(query):
-        if name in RECORDS:
-            return together(RECORDS[name])
+        if name in RECORDS.keys() - within:
+            return together(RECORDS[name], within | {name})
     return max
 
 
