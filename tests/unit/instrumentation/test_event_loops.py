@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import importlib.util
-import os
 import subprocess
 import sys
 import threading
@@ -248,7 +247,6 @@ def test_loops_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> N
     assert asyncio.run(noted()) == 0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a child is forked")
 def test_a_child_waits_for_no_loop_of_its_parent() -> None:
     program = """
 import asyncio, os, sys

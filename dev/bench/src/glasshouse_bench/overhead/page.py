@@ -209,9 +209,9 @@ def _lines(document: Document, server: str) -> str:
     garbage = [figures.line_ms(document, server, name, "garbage_ms").values() for name in found]
     longest = (f"{max(one.most for one in each):.1f}" for each in garbage)
     rows.append(["longest collection of garbage", *longest])
-    machine = [figures.machine_ms(document, server, name) for name in found]
-    if any(one is not None for one in machine):
-        shown = ("-" if one is None else f"at most {one:.1f}" for one in machine)
+    by_itself = [figures.machine_ms(document, server, name) for name in found]
+    if any(one is not None for one in by_itself):
+        shown = ("-" if one is None else f"at most {one:.1f}" for one in by_itself)
         rows.append(["the machine by itself", *shown])
     return _table(["a line of", *found], rows)
 
