@@ -12,7 +12,7 @@ from testcontainers.core.container import DockerContainer
 
 from glasshouse_cli import images
 from glasshouse_cli.project import Project
-from support import backends, collector, otlp
+from support import backends, collector, otlp, published
 from support.stack import PROJECT_NAME, Stack
 from support.waiting import until
 
@@ -91,11 +91,11 @@ def _prometheus(project: Project, folder: Path, targets: list[str]) -> Iterator[
         .with_tmpfs_mount("/data")
         .with_command("--config.file=/etc/prometheus.yaml --storage.tsdb.path=/data")
         .with_volume_mapping(str(config), "/etc/prometheus.yaml", "ro")
-        .with_exposed_ports(9090)
     )
+    port = published.on_loopback(container, 9090)
     folder.chmod(0o755)
     with container:
-        yield f"http://127.0.0.1:{container.get_exposed_port(9090)}"
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_a_delay_leads_to_its_trace(http: httpx.Client, stack: Stack) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from glasshouse.testing.containers import (
     StackContainers,
     TempoContainer,
 )
+from glasshouse.testing.containers import ports as own_ports
 from glasshouse.testing.containers.base import LABEL
 from glasshouse.testing.containers.stack import BACKENDS
 from glasshouse.testing.otlp_json import attribute
@@ -27,6 +29,7 @@ from glasshouse.testing.polling import until
 from glasshouse_cli import images
 from glasshouse_cli.project import Project
 from support import otlp
+from support import ports as support_ports
 from support.words import fresh
 
 INSTRUMENT = Path(sys.executable).parent / "opentelemetry-instrument"
@@ -133,8 +136,50 @@ def test_nothing_runs_as_root_and_ports_are_on_loopback(stack: StackContainers) 
         assert shown.name.startswith(f"glasshouse-tests-{one.alias}-")
         bound = [where for place in shown.ports.values() for where in place or ()]
         assert {where["HostIp"] for where in bound} == {"127.0.0.1"}
+        # An engine that meets ten of them in a row gives up on somebody else's container.
+        given = {int(where["HostPort"]) for where in bound}
+        assert len(given) == len(one.published)
+        assert given <= set(range(15_000, _given_away_from()))
     assert stack.endpoint.startswith("http://127.0.0.1:")
     assert stack.grpc_endpoint != stack.endpoint
+
+
+def _given_away_from() -> int:
+    kept = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    return int(kept.read_text(encoding="ascii").split()[0])
+
+
+def test_a_port_that_somebody_takes_meanwhile_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("", 0)) as wide:
+        taken = [other.getsockname()[1], wide.getsockname()[1]]
+        given = [*taken, *support_ports.free(["prometheus"]).values()]
+        tries = iter(given)
+        monkeypatch.setattr(own_ports, "free", lambda: next(tries))
+        with PrometheusContainer(labels=LABELS) as container:
+            assert container.url(9090) == f"http://127.0.0.1:{given[-1]}"
+            assert httpx.get(container.url(9090) + "/-/ready", timeout=30).status_code == 200
+        assert next(tries, None) is None
+
+
+def test_where_each_port_is_taken_the_engine_s_words_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = support_ports.free(["prometheus"])["prometheus"]
+    with socket.create_server(("127.0.0.1", taken)):
+        monkeypatch.setattr(own_ports, "free", lambda: taken)
+        container = PrometheusContainer(labels=LABELS)
+        with pytest.raises(ContainerError, match=rf"(?s){container.image}: .*{taken}"):
+            container.start()
+    # Nothing of the tries is left, and it starts once the port is free.
+    name = container._name
+    engine = docker.from_env()
+    assert name
+    assert [one.name for one in engine.containers.list(all=True, filters={"name": name})] == []
+    with container:
+        [found] = engine.containers.list(filters={"name": name})
+        assert found.name == name
 
 
 @pytest.mark.parametrize("redaction", ["on", "off"])

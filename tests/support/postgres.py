@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Identifier
 from testcontainers.core.container import DockerContainer
 
 from backend.platform.settings import DatabaseSettings
+from support import published
 from support.waiting import until
 
 PASSWORD = "tests-only"
@@ -70,15 +71,10 @@ def contained(image: str) -> Iterator[str]:
         .with_env("POSTGRES_USER", "backend")
         .with_env("POSTGRES_PASSWORD", PASSWORD)
         .with_env("PGDATA", "/tmp/pgdata/data")  # noqa: S108 (inside of the container)
-        .with_exposed_ports(5432)
     )
+    port = published.on_loopback(container, 5432)
     with container:
-        conninfo = make_conninfo(
-            host="127.0.0.1",
-            port=container.get_exposed_port(5432),
-            user="backend",
-            password=PASSWORD,
-        )
+        conninfo = make_conninfo(host="127.0.0.1", port=port, user="backend", password=PASSWORD)
 
         def probe() -> tuple[bool | None, object]:
             try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from testcontainers.core.container import DockerContainer
 
-from support import ports
+from support import ports, published
 from support.waiting import until
 
 PROGRAMS = ("valkey-server", "redis-server")
@@ -39,8 +39,9 @@ def contained(image: str) -> Iterator[str]:
     """Run a server in a container; yield its address."""
     command = ["valkey-server", "--protected-mode", "no", *_KEEPS_NOTHING]
     container = DockerContainer(image, labels={"dev.glasshouse.part": "test"})
-    with container.with_command(command).with_exposed_ports(6379):
-        yield _ready("127.0.0.1", int(container.get_exposed_port(6379)))
+    port = published.on_loopback(container, 6379)
+    with container.with_command(command):
+        yield _ready("127.0.0.1", port)
 
 
 def _ready(host: str, port: int) -> str:

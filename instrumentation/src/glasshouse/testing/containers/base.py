@@ -20,16 +20,19 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 from glasshouse.errors import GlasshouseError
+from glasshouse.testing.containers import ports
+from glasshouse.testing.containers.ports import LOOPBACK
 from glasshouse.testing.polling import until
 
 LABEL: Final = "dev.glasshouse.part"
 LABELS: Final[Mapping[str, str]] = MappingProxyType({LABEL: "testing"})
 READY_S: Final = 120.0
-LOOPBACK: Final = "127.0.0.1"
 # Nobody on the machine.
 _USER: Final = "10001:10001"
 _OK: Final = 200
 _SHOWN: Final = 2000
+# Somebody may take a port between our look and the engine's.
+_TRIES: Final = 5
 _reaper: Final = threading.Lock()
 
 
@@ -82,8 +85,7 @@ class Container(DockerContainer):
             self._kwargs["network"] = network
         elif network is not None:
             self.with_network(network).with_network_aliases(self.alias)
-        for port in self.published:
-            self._publish(port)
+        self._publish()
 
     def start(self) -> Self:
         """Start it and wait until it is ready.
@@ -102,18 +104,24 @@ class Container(DockerContainer):
 
     def launch(self) -> None:
         """Start it without waiting."""
-        try:
-            with _without_reaper():
-                super().start()
-        except docker.errors.ImageNotFound:
-            raise self._no_image("the engine does not have it") from None
-        except docker.errors.APIError as error:
-            if self._container is None:
-                raise self._no_image(str(error.explanation)) from None
-            self.stop()
-            raise ContainerError(f"{self.image}: {error.explanation}") from None
-        except docker.errors.DockerException as error:
-            raise _no_engine(error) from None
+        for left in reversed(range(_TRIES)):
+            try:
+                with _without_reaper():
+                    super().start()
+            except docker.errors.ImageNotFound:
+                raise self._no_image("the engine does not have it") from None
+            except docker.errors.APIError as error:
+                if self._container is None:
+                    raise self._no_image(str(error.explanation)) from None
+                Container.stop(self)
+                self._container = None
+                if not left or not ports.were_taken(str(error.explanation)):
+                    raise ContainerError(f"{self.image}: {error.explanation}") from None
+                self._publish()
+            except docker.errors.DockerException as error:
+                raise _no_engine(error) from None
+            else:
+                return
 
     def stop(self, force: bool = True, delete_volume: bool = True) -> None:
         """Delete it, with all that it holds. Safe to call twice."""
@@ -153,10 +161,11 @@ class Container(DockerContainer):
         """Stop its program; what it holds stays, and `get_wrapped_container` can start it again."""
         self.get_wrapped_container().stop(timeout=1)
 
-    def _publish(self, port: int) -> None:
-        # Elsewhere the engine's own loopback is out of reach.
-        bound = (LOOPBACK, None) if self._here else None
-        self.ports[str(port)] = bound  # pyright: ignore[reportArgumentType]  # as the engine's client takes it
+    def _publish(self) -> None:
+        for port in self.published:
+            # Elsewhere the engine's own loopback is out of reach, and it knows what is free.
+            bound = (LOOPBACK, ports.free()) if self._here else None
+            self.ports[str(port)] = bound  # pyright: ignore[reportArgumentType]  # as the engine's client takes it
 
     def _is_here(self) -> bool:
         """Return whether the engine publishes ports on this machine's loopback."""
