@@ -507,6 +507,24 @@ def test_what_costs_less_than_nothing_costs_nothing(tmp_path: Path) -> None:
     path = tmp_path / "factors.json"
     path.write_text(_with("parts.edge.signals.logs.memory_mib.slope", -5), encoding="utf-8")
     assert factors.read(path).parts["edge"].signals["logs"].memory.slope == 0
+    said = "more logs count as no memory at edge: no rise was measured that stands out of the noise"
+    assert said in sized(path, "--logs", "1000")["remarks"]
+    # Neither what is not sent, nor what rises.
+    assert not any("count as no" in one for one in sized(path, "--spans", "1000")["remarks"])
+
+
+def test_what_services_and_series_seem_not_to_cost_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "factors.json"
+    document = json.loads(_with("parts.loki.services.cpu_us.slope", -150))
+    document["parts"]["edge"]["services"]["cpu_us"]["slope"] = 0
+    document["parts"]["prometheus"]["series"]["cpu_us"]["slope"] = -0.1
+    path.write_text(json.dumps(document), encoding="utf-8")
+    found = [one for one in sized(path, "--logs", "1000")["remarks"] if "count as no" in one]
+    tail = "no rise was measured that stands out of the noise"
+    assert found == [
+        f"more services count as no CPU time at edge, loki: {tail}",
+        f"more series count as no CPU time at prometheus: {tail}",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,14 @@ class Line:
     """A line through what was measured.
 
     slope: of one more of what was varied. measured_to: up to there it is linear, and was measured.
-    residual: the greatest distance of a point from it, as a share of the point.
+    residual: the greatest distance of a point from it, as a share of the point. flat: what was
+    measured did not rise, so one more counts as nothing.
     """
 
     slope: float
     measured_to: float
     residual: float
+    flat: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +242,12 @@ def _line(held: Mapping[str, Any], unit: float) -> Line:
     if not math.isfinite(slope):
         raise ValueError(f"a slope of {slope}")
     # That something costs less than nothing is noise.
-    return Line(slope=max(0.0, slope) * unit, measured_to=to, residual=_number(held["residual"]))
+    return Line(
+        slope=max(0.0, slope) * unit,
+        measured_to=to,
+        residual=_number(held["residual"]),
+        flat=slope <= 0,
+    )
 
 
 def _number(value: Any) -> float:

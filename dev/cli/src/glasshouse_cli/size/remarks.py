@@ -31,6 +31,7 @@ def remarks(made: Plan, load: Load, found: Factors) -> Iterator[str]:
             f"prometheus: {prometheus.processes} processes, of which each takes a share of the "
             "series: that needs shards, or a store of many writers such as Cortex"
         )
+    yield from _flat(made, load, found)
     yield "queries, alerts and dashboards are not in it: only what it takes to store what is sent"
     yield "grafana, alertmanager and proxy are not in it: they do not grow with what is sent"
 
@@ -83,6 +84,30 @@ def _queue(made: Plan, load: Load, found: Factors) -> Iterator[str]:
             f"an edge's queue of {held / _MIB:,.0f} MiB holds {busiest} of {_long(held / sent)}; "
             "then services wait: sending_queue in collector/config.yaml"
         )
+
+
+def _flat(made: Plan, load: Load, found: Factors) -> Iterator[str]:
+    """Yield what counts as nothing because no rise was measured: it may be hidden by noise."""
+    parts = [found.parts[one.part] for one in made.needs]
+    for what, name in (("cpu", "CPU time"), ("memory", "memory")):
+        flat: dict[str, list[str]] = {}
+        for part in parts:
+            lines = {
+                signal: getattr(part.signals[signal], what)
+                for signal, rate in load.rates.items()
+                if rate > 0 and signal in part.signals
+            }
+            for grown in ("services", "series"):
+                if growth := getattr(part, grown):
+                    lines[grown] = getattr(growth, what)
+            for varied, line in lines.items():
+                if line.flat:
+                    flat.setdefault(varied, []).append(part.name)
+        for varied, names in flat.items():
+            yield (
+                f"more {varied} count as no {name} at {', '.join(names)}: "
+                "no rise was measured that stands out of the noise"
+            )
 
 
 def _long(seconds: float) -> str:
