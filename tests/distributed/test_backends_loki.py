@@ -1,11 +1,14 @@
 """Three Lokis over an object store: what they acknowledge is there, by its id."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from backend.operations.forgetting import Lokis, Pseudonyms
+from glasshouse.redaction import Redactor
 from support.distributed import proofs
 from support.distributed.group import Programs, ended_after
 from support.distributed.lokis import lokis
@@ -14,6 +17,9 @@ from support.distributed.reading import Reader, all_lines
 from support.distributed.sending import Stream
 
 TEAM_A, TEAM_B = "team-a", "team-b"
+JANE, BOB = "jane@mail.example", "bob"
+KEY = "k" * 32
+KEPT_S = 14 * 86400.0
 Remark = Callable[[str, str], None]
 # Before the members know that others are lost, and after.
 UNTAKEN = ("live replicas", "connection refused", "DeadlineExceeded", "Unavailable")
@@ -84,6 +90,41 @@ def test_without_a_tenant_nothing_is_taken_or_answered(three: Programs) -> None:
     assert stream.try_once(url).is_success
     assert Reader("").status(f"{url}/loki/api/v1/labels") == httpx.codes.UNAUTHORIZED
     assert Reader(TEAM_A).status(f"{url}/loki/api/v1/labels") == httpx.codes.OK
+
+
+async def test_a_person_s_lines_are_deleted_when_each_is_asked(three: Programs) -> None:
+    urls = [three.url(name) for name in three.names]
+    # Nobody has asked for lines of these tenants: a Loki remembers for five minutes what of a
+    # tenant is deleted.
+    asked = {
+        f"{word}-{secrets.token_hex(4)}": to for word, to in (("all", urls), ("one", urls[:1]))
+    }
+    names = Pseudonyms.of([JANE], [KEY])
+    redactor = Redactor.load(key=KEY.encode())
+    for tenant, to in asked.items():
+        streams = {
+            user: Stream(
+                "logs",
+                urls,
+                tenant,
+                batch=20,
+                attributes={"payment.user_id": redactor.value(user, "user_id")},
+            )
+            for user in (JANE, BOB)
+        }
+        for stream in streams.values():
+            stream.send(3)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await Lokis(client, to, KEPT_S, tenant).delete(names)
+            for url in urls:
+                own = Lokis(client, [url], KEPT_S, tenant)
+                # The control: where it was not asked, they are there.
+                there = url not in to
+                assert await own.count(names) == (60 if there else 0), (tenant, url)
+                assert len(Reader(tenant).lines(url, streams[JANE].run)) == (60 if there else 0)
+                # Another person's stay.
+                kept = all_lines(Reader(tenant), url, streams[BOB].run, streams[BOB].sent)
+                assert (kept.lost, kept.doubled) == ((), 0)
 
 
 def test_the_object_store_is_unavailable_under_load(

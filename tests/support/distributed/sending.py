@@ -39,12 +39,21 @@ class Sent:
 class Stream:
     """Sends batch after batch to one of several addresses, as a gateway does.
 
-    paths: "logs" or "traces". A batch that is not acknowledged goes to the next address,
-    unchanged: with the same ids and times.
+    signal: "logs" or "traces". attributes: more of each log record. A batch that is not
+    acknowledged goes to the next address, unchanged: with the same ids and times.
     """
 
-    def __init__(self, signal: str, urls: Sequence[str], tenant: str, *, batch: int) -> None:
+    def __init__(
+        self,
+        signal: str,
+        urls: Sequence[str],
+        tenant: str,
+        *,
+        batch: int,
+        attributes: Attributes | None = None,
+    ) -> None:
         self.run = secrets.token_hex(4)
+        self._attributes: Attributes = {"test.run": self.run, **(attributes or {})}
         self.sent = Sent()
         self._signal, self._urls, self._batch = signal, list(urls), batch
         self._turn = 0
@@ -122,7 +131,7 @@ class Stream:
         ids = [f"{self.run}-{number:07d}" for number in numbers]
         if self._signal == "traces":
             return ids, _enclosed("traces", [one for id in ids for one in _trace(self.run, id)])
-        return ids, _enclosed("logs", [otlp.log(id, {"test.run": self.run}) for id in ids])
+        return ids, _enclosed("logs", [otlp.log(id, self._attributes) for id in ids])
 
 
 def trace_id(id: str) -> str:

@@ -1,12 +1,16 @@
 """A person is erased: every row, every event that waits, and Loki is asked for the lines."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -23,8 +27,8 @@ from backend.notifications.contacts import Contact
 from backend.notifications.store import NewNotification, Notifications
 from backend.operations.forgetting import (
     Forgetting,
-    Loki,
     LokiError,
+    Lokis,
     OpenWorkError,
     Pseudonyms,
 )
@@ -213,7 +217,7 @@ async def test_loki_is_asked_for_lines_by_the_pattern_over_all_that_it_keeps() -
         return httpx.Response(200, json=value)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        loki = Loki(client, "http://loki:3100/", 14 * 86400)
+        loki = Lokis(client, ["http://loki:3100/"], 14 * 86400)
         names = Pseudonyms.of([JANE], [OLD])
         assert await loki.count(names) == 7
         await loki.delete(names)
@@ -221,7 +225,57 @@ async def test_loki_is_asked_for_lines_by_the_pattern_over_all_that_it_keeps() -
     assert deletion.url.path == "/loki/api/v1/delete"
     parameters = deletion.url.params
     assert f"|~ `{names.pattern}`" in parameters["query"]
-    assert int(parameters["end"]) - int(parameters["start"]) == 14 * 86400 + 3600
+    assert time.time() - int(parameters["start"]) == pytest.approx(14 * 86400 + 3600, abs=120)
+    # Now, by Loki's clock.
+    assert "end" not in parameters
+    assert "x-scope-orgid" not in deletion.headers
+
+
+async def test_each_of_several_lokis_is_asked_as_the_tenant() -> None:
+    asked: list[tuple[str, str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        tenant = request.headers.get("x-scope-orgid")
+        asked.append((request.method, str(request.url.copy_with(query=None)), tenant))
+        value = {"data": {"result": [{"value": [0, "7"]}]}}
+        return httpx.Response(204) if request.method == "POST" else httpx.Response(200, json=value)
+
+    names = Pseudonyms.of([JANE], [OLD])
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        lokis = Lokis(client, ["http://a:3100/", "https://b/loki"], 86400, "team-a")
+        await lokis.check()
+        # Each has all lines: they are not counted twice.
+        assert await lokis.count(names) == 7
+        await lokis.delete(names)
+    assert asked == [
+        ("GET", "http://a:3100/loki/api/v1/delete", "team-a"),
+        ("GET", "https://b/loki/loki/api/v1/delete", "team-a"),
+        ("GET", "http://a:3100/loki/api/v1/query", "team-a"),
+        ("POST", "http://a:3100/loki/api/v1/delete", "team-a"),
+        ("POST", "https://b/loki/loki/api/v1/delete", "team-a"),
+    ]
+
+
+async def test_of_several_the_one_that_does_not_answer_is_named_without_its_password() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "b":
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json=[])
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        lokis = Lokis(client, ["http://a:3100", "http://me:hunter2hunter2@b:3100"], 60)
+        with pytest.raises(LokiError) as failed:
+            await lokis.check()
+    assert str(failed.value) == "LOKI_URL: no answer of http://b:3100: ConnectError"
+
+
+async def test_a_loki_with_tenants_names_the_setting() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(401, text="no org id\n"))
+    async with httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(LokiError, match=r"^Loki answered 401: if it has tenants, set LOKI_TE"):
+            await Lokis(client, ["http://loki"], 60).check()
+        with pytest.raises(LokiError, match=r"^Loki answered 401: no org id$"):
+            await Lokis(client, ["http://loki"], 60, "team-a").check()
 
 
 @pytest.mark.parametrize(
@@ -241,7 +295,7 @@ async def test_a_refusal_of_loki_is_one_line(
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
         with pytest.raises(LokiError, match=message):
-            await Loki(client, "http://loki", 60).delete(Pseudonyms.of([JANE], [OLD]))
+            await Lokis(client, ["http://loki"], 60).delete(Pseudonyms.of([JANE], [OLD]))
 
 
 async def test_everything_can_be_brought_under_a_new_key(world: World_, pool: Pool) -> None:
@@ -317,6 +371,72 @@ async def test_the_command_erases_nothing_while_loki_is_down(
         "backend: forget: nothing was erased: LOKI_URL: no answer: ConnectError"
     )
     assert await world().count() == before
+
+
+async def test_the_command_erases_nothing_while_one_of_several_lokis_is_down(
+    world: World_, empty: DatabaseSettings, tmp_path: Path
+) -> None:
+    await world().live(JANE)
+    before = await world().count()
+    with answering_loki() as url:
+        several = f"{url}, http://127.0.0.1:1"
+        ended = command(empty, tmp_path, "forget", "-", LOKI_URL=several, LOKI_TENANT="team-a")
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr.splitlines()[-1] == (
+            "backend: forget: nothing was erased: LOKI_URL: no answer of http://127.0.0.1:1: "
+            "ConnectError"
+        )
+        assert await world().count() == before
+        # The control: with those that answer it is done.
+        ended = command(empty, tmp_path, "forget", "-", LOKI_URL=f"{url},{url}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert set((await world().count()).values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "wanted"),
+    [
+        ("LOKI_URL", "http://loki:3100,loki", "the http(s) URL of Loki"),
+        ("LOKI_URL", " , ", "the http(s) URL of Loki"),
+        ("LOKI_URL", "http://me:hunter2hunter2@:99999", "the http(s) URL of Loki"),
+        ("LOKI_TENANT", "team a", "the tenant whose lines they are"),
+        ("LOKI_TENANT", "a|b", "the tenant whose lines they are"),
+        ("LOKI_TENANT", "..", "the tenant whose lines they are"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(
+    empty: DatabaseSettings, tmp_path: Path, variable: str, value: str, wanted: str
+) -> None:
+    ended = command(empty, tmp_path, "forget", "-", **{variable: value})
+    assert ended.returncode != 0
+    [line] = ended.stderr.splitlines()
+    assert variable in line
+    assert wanted in line
+    assert "hunter2" not in line
+
+
+@contextlib.contextmanager
+def answering_loki() -> Iterator[str]:
+    """Run what answers as a Loki without lines."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"data": {"result": []}}')
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def test_the_command_erases_rows_where_there_is_no_loki(

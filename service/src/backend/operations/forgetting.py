@@ -34,12 +34,13 @@ TABLES: Final = {
 }
 REMAINDER: Final = (
     "Tempo: traces, with pseudonyms only, until TEMPO_RETENTION",
-    "containers' logs of the engine, dead letters and reports of errors: pseudonyms only",
+    "containers' logs of the engine, dead letters, Kafka and reports of errors: pseudonyms only",
     "copies: backups of the database and of volumes, and what hosted exporters were sent",
 )
 
 _LOOK_EVERY_S: Final = 0.5
 _LOKI_TIMEOUT_S: Final = 60.0
+_TENANT_HEADER: Final = "X-Scope-OrgID"
 # As deep as a clock of a sender may be wrong.
 _SLACK_S: Final = 3600
 _MARGIN_S: Final = 60
@@ -139,50 +140,73 @@ class Forgetting:
         return await connection.execute(query(name), self._parameters)
 
 
-class Loki:
-    """Loki's API. ``retention`` is in seconds: what is older is deleted without a request."""
+class Lokis:
+    """Loki's API, of one or of several that share the lines.
 
-    def __init__(self, client: httpx.AsyncClient, url: str, retention: float) -> None:
+    A request to delete is known to the Loki that took it alone, so each of them is asked
+    (https://github.com/grafana/loki/issues/6779). ``retention`` is in seconds: what is older is
+    deleted without a request. ``tenant``: whose lines they are, where Loki has several.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        urls: Sequence[str],
+        retention: float,
+        tenant: str | None = None,
+    ) -> None:
         self._client = client
-        self._url = url.rstrip("/")
+        self._urls = [url.rstrip("/") for url in urls]
         self._retention = retention
+        self._headers = {_TENANT_HEADER: tenant} if tenant else {}
 
     async def count(self, pseudonyms: Pseudonyms) -> int:
         """Return how many lines hold one of the names. Raises LokiError."""
         # Loki refuses a question about more than it keeps.
         window = f"{int(self._retention - _MARGIN_S)}s"
         expression = f"sum(count_over_time({_selecting(pseudonyms)} [{window}]))"
-        answer = await self._ask("GET", "/loki/api/v1/query", query=expression)
+        # Each answers for all.
+        answer = await self._ask(self._urls[0], "GET", "/loki/api/v1/query", query=expression)
         results = answer.json()["data"]["result"]
         return int(float(results[0]["value"][1])) if results else 0
 
     async def check(self) -> None:
-        """Raise LokiError where nothing can be deleted."""
-        await self._ask("GET", "/loki/api/v1/delete")
+        """Raise LokiError where one of them cannot delete."""
+        for url in self._urls:
+            await self._ask(url, "GET", "/loki/api/v1/delete")
 
     async def delete(self, pseudonyms: Pseudonyms) -> None:
-        """Ask for the deletion of all lines that hold one of the names. Raises LokiError."""
-        now = int(time.time())
-        start = now - int(self._retention + _SLACK_S)
-        await self._ask(
-            "POST",
-            "/loki/api/v1/delete",
-            query=_selecting(pseudonyms),
-            start=str(start),
-            end=str(now),
-        )
+        """Ask each for the deletion of all lines that hold one of the names. Raises LokiError."""
+        start = str(int(time.time() - self._retention - _SLACK_S))
+        query = _selecting(pseudonyms)
+        for url in self._urls:
+            # Without an end it is now, to the millisecond and by Loki's clock. It takes none that
+            # is later, and a whole second spares lines of the last one.
+            await self._ask(url, "POST", "/loki/api/v1/delete", query=query, start=start)
 
-    async def _ask(self, method: str, path: str, **parameters: str) -> httpx.Response:
+    async def _ask(self, url: str, method: str, path: str, **parameters: str) -> httpx.Response:
+        # One is the one of LOKI_URL; of several it is said which.
+        where = f" of {_without_password(url)}" if len(self._urls) > 1 else ""
         try:
             answer = await self._client.request(
-                method, self._url + path, params=parameters, timeout=_LOKI_TIMEOUT_S
+                method,
+                url + path,
+                params=parameters,
+                headers=self._headers,
+                timeout=_LOKI_TIMEOUT_S,
             )
         except httpx.HTTPError as error:
-            raise LokiError(f"LOKI_URL: no answer: {type(error).__name__}") from None
+            raise LokiError(f"LOKI_URL: no answer{where}: {type(error).__name__}") from None
+        if answer.status_code == httpx.codes.UNAUTHORIZED and not self._headers:
+            raise LokiError(f"Loki answered 401{where}: if it has tenants, set LOKI_TENANT")
         if not answer.is_success:
             said = answer.text.strip().splitlines()
-            raise LokiError(f"Loki answered {answer.status_code}: {said[0] if said else ''}")
+            raise LokiError(f"Loki answered {answer.status_code}{where}: {said[0] if said else ''}")
         return answer
+
+
+def _without_password(url: str) -> str:
+    return str(httpx.URL(url).copy_with(userinfo=b""))
 
 
 def _selecting(pseudonyms: Pseudonyms) -> str:

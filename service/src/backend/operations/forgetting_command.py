@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
-from backend.operations.forgetting import REMAINDER, Forgetting, Loki, LokiError, Pseudonyms
+from backend.operations.forgetting import REMAINDER, Forgetting, LokiError, Lokis, Pseudonyms
 from backend.platform.database import create_pool
 from backend.platform.encryption import Encryptor
 from backend.platform.settings import ForgetSettings
@@ -37,7 +37,7 @@ async def forget(
         httpx.AsyncClient(trust_env=False) as client,
         create_pool(settings, application="backend-forget") as pool,
     ):
-        loki = _loki(settings, client)
+        loki = _lokis(settings, client)
         forgetting = Forgetting(pool, Encryptor(settings.data_keys()), person[0], owner)
         if wait is not None:
             await forgetting.wait_for_open_work(wait)
@@ -62,20 +62,20 @@ async def forget(
         say(f"  {line}")
 
 
-def _loki(settings: ForgetSettings, client: httpx.AsyncClient) -> Loki | None:
-    if settings.loki_url is None:
+def _lokis(settings: ForgetSettings, client: httpx.AsyncClient) -> Lokis | None:
+    if not settings.loki_urls:
         return None
-    return Loki(client, str(settings.loki_url), settings.loki_retention_s)
+    return Lokis(client, settings.loki_urls, settings.loki_retention_s, settings.loki_tenant)
 
 
-async def _checked(loki: Loki) -> None:
+async def _checked(loki: Lokis) -> None:
     try:
         await loki.check()
     except LokiError as error:
         raise LokiUnavailableError(str(error)) from None
 
 
-async def _counted(loki: Loki, pseudonyms: Pseudonyms) -> str:
+async def _counted(loki: Lokis, pseudonyms: Pseudonyms) -> str:
     """Return how many lines there are, in words. That it cannot be counted keeps none of them."""
     try:
         return f"{await loki.count(pseudonyms)} lines"

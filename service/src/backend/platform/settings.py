@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     HttpUrl,
     SecretStr,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -35,6 +36,10 @@ MIN_KEY_CHARACTERS: Final = 32
 CRON_FIELDS: Final = 5
 # A name, a name with all below it, an address of either kind; without a port.
 _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+
+# As Loki takes it, https://grafana.com/docs/loki/latest/operations/multi-tenancy/, but for what has
+# a meaning in a header.
+_TENANT: Final = re.compile(r"[A-Za-z0-9!\-_.*'()]{1,150}")
 
 
 class SettingsError(Exception):
@@ -166,6 +171,28 @@ def _known_redis_url(url: SecretStr) -> SecretStr:
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+_URL: Final = TypeAdapter(HttpUrl)
+
+
+def _known_urls(urls: str) -> str:
+    parts = _parts(urls)
+    for part in parts:
+        try:
+            _URL.validate_python(part)
+        except ValidationError:
+            # Their text quotes the URL, which may hold a password.
+            raise _complaint("is no list of URLs") from None
+    if not parts:
+        raise _complaint("is no list of URLs")
+    return urls
+
+
+def _known_tenant(tenant: str) -> str:
+    if not _TENANT.fullmatch(tenant) or tenant in {".", ".."}:
+        raise _complaint("is no name of a tenant")
+    return tenant
 
 
 def _known_hosts(hosts: str) -> str:
@@ -368,8 +395,15 @@ class ForgetSettings(DataKeySettings, DatabaseSettings):
         description=f"the path of a readable file with keys of at least {MIN_TOKEN_CHARACTERS} "
         "characters, one a line: a person's pseudonyms under each of them are looked for"
     )
-    loki_url: HttpUrl | None = Field(
-        None, description="the http(s) URL of Loki, from which a person's lines are deleted"
+    loki_url: Annotated[str, AfterValidator(_known_urls)] | None = Field(
+        None,
+        description="the http(s) URL of Loki, from which a person's lines are deleted; where "
+        "several Lokis share the lines those of all, with commas between",
+    )
+    loki_tenant: Annotated[str, AfterValidator(_known_tenant)] | None = Field(
+        None,
+        description="the tenant whose lines they are, up to 150 letters, digits and any of "
+        "`!-_.*'()`, where Loki has several",
     )
     loki_retention: Annotated[str, AfterValidator(_known_duration)] = Field(
         "336h",
@@ -386,6 +420,11 @@ class ForgetSettings(DataKeySettings, DatabaseSettings):
         variable = "HMAC_KEY_FILE"
         path = self.hmac_key_file
         return _read_keys(variable, path, MIN_TOKEN_CHARACTERS, "key").keys
+
+    @property
+    def loki_urls(self) -> list[str]:
+        """Those of all Lokis; none where there is none."""
+        return _parts(self.loki_url or "")
 
     @property
     def loki_retention_s(self) -> float:
