@@ -35,20 +35,21 @@ class Reader:
     def __init__(self, tenant: str) -> None:
         self._headers = {TENANT_HEADER: tenant} if tenant else {}
 
-    def _asking(self) -> httpx.Client:
+    def asking(self) -> httpx.Client:
+        """Return a client that asks as this tenant."""
         return httpx.Client(headers=self._headers, timeout=_WITHIN_S, trust_env=False)
 
     def lines(self, loki: str, run: str, *, since: float | None = None) -> Counter[str]:
         """Return the ids of a run's lines that one Loki finds, and how often."""
         query = f'{{service_name="{SERVICE}"}} | test_run="{run}"'
-        with self._asking() as http:
+        with self.asking() as http:
             found = backends.loki_lines(http, loki, query, since=since)
         return Counter(one["line"] for one in found)
 
     def traces(self, tempo: str, ids: list[str]) -> Counter[str]:
         """Return which traces Tempo finds whole, by the id, and how often each has its spans."""
         found: Counter[str] = Counter()
-        with self._asking() as http:
+        with self.asking() as http:
             for id in ids:
                 spans = backends.tempo_spans(http, tempo, trace_id(id))
                 names = Counter(span["name"] for span in spans)
@@ -59,11 +60,11 @@ class Reader:
     def searched(self, tempo: str, run: str) -> Counter[str]:
         """Return the trace ids of a run that a search finds."""
         query = f'{{ span.test.run = "{run}" }}'
-        with self._asking() as http:
+        with self.asking() as http:
             return Counter(backends.tempo_search(http, tempo, query))
 
     def status(self, url: str) -> int:
-        with self._asking() as http:
+        with self.asking() as http:
             return http.get(url).status_code
 
 

@@ -36,6 +36,7 @@ GROUPS: Final = {
     # The stack past one machine, thirty containers of it: in one process.
     "distributed": (
         "tests/distributed/test_doctor.py",
+        "tests/distributed/test_forgetting.py",
         "tests/distributed/test_losses.py",
         "tests/distributed/test_twice.py",
     ),

@@ -258,26 +258,56 @@ def rotate(
     change(checkout, name, Terminal().say)
 
 
+_User = Annotated[str, typer.Argument(help="the user id; - reads it from stdin")]
+_Also = Annotated[
+    list[str] | None,
+    typer.Option("--also", help="an address or number of the same person, to be found in Loki"),
+]
+_Caller = Annotated[
+    str | None, typer.Option(help="only what this caller of the API made; else of every one")
+]
+_Wait = Annotated[float, typer.Option(help="seconds for what is open to end")]
+_Open = Annotated[
+    bool, typer.Option("--open", help="erase what is open, too, instead of waiting for it")
+]
+
+
 @app.command()
 def forget(
-    user: Annotated[str, typer.Argument(help="the user id; - reads it from stdin")],
-    also: Annotated[
-        list[str] | None,
-        typer.Option("--also", help="an address or number of the same person, to be found in Loki"),
-    ] = None,
-    caller: Annotated[
-        str | None, typer.Option(help="only what this caller of the API made; else of every one")
-    ] = None,
-    wait: Annotated[float, typer.Option(help="seconds for what is open to end")] = 30.0,
-    even_open: Annotated[
-        bool, typer.Option("--open", help="erase what is open, too, instead of waiting for it")
-    ] = False,
+    user: _User,
+    also: _Also = None,
+    caller: _Caller = None,
+    wait: _Wait = 30.0,
+    even_open: _Open = False,
 ) -> None:
     """Erase a person from the running stack: rows, and lines in Loki (docs/personal-data.md)."""
+    options = _forget_options(also, caller, wait, even_open=even_open)
+    _forget(_ready_for_compose(), user, options)
+
+
+@app.command()
+def forget_distributed(
+    user: _User,
+    also: _Also = None,
+    caller: _Caller = None,
+    wait: _Wait = 30.0,
+    even_open: _Open = False,
+) -> None:
+    """Erase a person from the stack past one machine: rows, and lines in each Loki."""
+    options = _forget_options(also, caller, wait, even_open=even_open)
+    _forget(_ready_for_compose(project.DISTRIBUTED), user, options)
+
+
+def _forget_options(
+    also: Sequence[str] | None, caller: str | None, wait: float, *, even_open: bool
+) -> list[str]:
     options = [f"--wait={wait}", *(f"--also={one}" for one in also or ())]
     options += [f"--caller={caller}"] if caller else []
-    options += ["--open"] if even_open else []
-    _compose(_ready_for_compose(), "run", "--rm", "--no-deps", "-T", "forget", *options, "--", user)
+    return [*options, "--open"] if even_open else options
+
+
+def _forget(checkout: Project, user: str, options: Sequence[str]) -> None:
+    _compose(checkout, "run", "--rm", "--no-deps", "-T", "forget", *options, "--", user)
 
 
 @app.command()

@@ -28,6 +28,8 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "rotate": "Put a new key or token into use, while everything runs.",
     "forget": "Erase a person from the running stack: rows, and lines in Loki "
     "(docs/personal-data.md).",
+    "forget-distributed": "Erase a person from the stack past one machine: rows, and lines in each "
+    "Loki.",
     "rules": "Write what is made of prometheus/slos.yaml.",
     "telemetry": "Write the files that are made of the catalogue in telemetry/.",
     "init": "Write a first domain of your own: events, metrics, an objective, alerts, a dashboard.",
