@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from glasshouse.keyring import KeyFile, pseudonym
-from glasshouse_cli import compose
+from glasshouse_cli import compose, images
 from support import backends, otlp
 from support.distributed.reading import Reader
 from support.distributed.whole import IS_LONG, NEIGHBOURS, Whole
@@ -18,10 +18,17 @@ pytestmark = [
     *NEIGHBOURS,
     pytest.mark.skipif(not IS_LONG, reason="starts the database of the sample backend besides"),
 ]
+FORGET = ("run", "--rm", "--no-deps", "-T", "forget", "--wait=0", "--")
 
 
-def ran(whole: Whole, *command: str) -> subprocess.CompletedProcess[str]:
-    with with_variables(whole.variables):
+@pytest.fixture(scope="module")
+def tags(whole: Whole) -> dict[str, str]:
+    """Images of what the stack starts for the sample backend alone."""
+    return images.resolve(["postgres", "backend"], checkout=whole.checkout)
+
+
+def ran(whole: Whole, tags: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    with with_variables({**whole.variables, **tags}):
         return subprocess.run(
             compose.command(whole.checkout, *command),
             capture_output=True,
@@ -31,7 +38,9 @@ def ran(whole: Whole, *command: str) -> subprocess.CompletedProcess[str]:
         )
 
 
-def test_the_operator_s_command_asks_each_loki_as_the_tenant(whole: Whole) -> None:
+def test_the_operator_s_command_asks_each_loki_as_the_tenant(
+    whole: Whole, tags: dict[str, str]
+) -> None:
     gone, stays = fresh("gone-"), fresh("stays-")
     [key, *_] = KeyFile(whole.checkout.state / "secrets" / "hmac_key").keys
     names = {user: f"[user:{pseudonym(key.encode(), user.encode())}]" for user in (gone, stays)}
@@ -49,18 +58,18 @@ def test_the_operator_s_command_asks_each_loki_as_the_tenant(whole: Whole) -> No
         return (found == {user: len(whole.edges) for user in names}) or None, found
 
     until(arrived, what="the lines of both edges are in Loki")
-    started = ran(whole, "up", "--detach", "--no-deps", "--wait", "postgres")
+    started = ran(whole, tags, "up", "--detach", "--no-deps", "--wait", "postgres")
     assert started.returncode == 0, started.stderr
-    migrated = ran(whole, "run", "--rm", "--no-deps", "-T", "migrate")
+    migrated = ran(whole, tags, "run", "--rm", "--no-deps", "-T", "migrate")
     assert migrated.returncode == 0, migrated.stderr
-    erased = ran(whole, "run", "--rm", "--no-deps", "-T", "forget", "--wait=0", "--", gone)
+    erased = ran(whole, tags, *FORGET, gone)
     assert erased.returncode == 0, erased.stderr
     [reported] = [line for line in erased.stdout.splitlines() if line.startswith("Loki: ")]
     assert reported.startswith(f"Loki: {len(whole.edges)} lines under ")
     # The control: one Loki that does not answer is named, and nothing is done.
     whole.docker("stop", "loki-2")
     try:
-        refused = ran(whole, "run", "--rm", "--no-deps", "-T", "forget", "--wait=0", "--", stays)
+        refused = ran(whole, tags, *FORGET, stays)
     finally:
         whole.docker("start", "loki-2")
         whole.wait_healthy(["loki-2"])
