@@ -98,19 +98,35 @@ class ConsoleHandler(Redacting, logging.StreamHandler[Any]):
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         return line.encode(encoding, _ESCAPED).decode(encoding)
 
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Write a record that is not filtered out; `emit` takes the lock, not for all of it."""
+        kept = self.filter(record)
+        if kept:
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return kept
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's line, or let it wait."""
-        if not self._waiting and not (is_on_loop() and shutdown.is_installed()):
-            super().emit(record)
-            return
         try:
-            waiting = self._to_wait(record)
-            if waiting is not None:
-                self._put(waiting)
+            if self._waiting or (is_on_loop() and shutdown.is_installed()):
+                with self._lock():
+                    waiting = self._to_wait(record)
+                    if waiting is not None:
+                        self._put(waiting)
+                return
+            # Made without the lock: an event loop on another thread may want to log meanwhile.
+            line = self.format(record)
+            with self._lock():
+                waiting = self._written(record, line)
+                if waiting is not None:
+                    self._put(waiting)
         except RecursionError:
             raise
         except Exception:  # noqa: BLE001 (as in the standard library)
             self.handleError(record)
+
+    def _lock(self) -> threading.RLock:
+        return self.lock  # pyright: ignore[reportReturnType]  # made by the base class
 
     def _to_wait(self, record: logging.LogRecord) -> _Waiting | None:
         """Return a line that has to wait; None for one that was written."""
@@ -167,7 +183,7 @@ class ConsoleHandler(Redacting, logging.StreamHandler[Any]):
 
     def _write_first(self, expected: _Waiting) -> None:
         """Write the line that has waited longest, unless another thread has done so."""
-        with self.lock:  # pyright: ignore[reportOptionalContextManager]  # made by the base class
+        with self._lock():
             if not self._waiting or self._waiting[0] is not expected:
                 return
             self._waiting.popleft()

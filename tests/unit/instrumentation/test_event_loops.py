@@ -196,12 +196,35 @@ def test_a_long_text_waits_for_turns_and_a_short_one_pauses(
     paused: list[float] = []
     monkeypatch.setattr(budget, "let_run", lambda most_s: not waited.append(most_s))
     monkeypatch.setattr(time, "sleep", paused.append)
-    redactor.text("4111 1111 " * (budget.LONG // 5))
-    assert (set(waited), paused) == ({budget.TURN_S}, [])
-    waited.clear()
-    redactor.text("4111 1112 " * (budget.LONG // 20))
-    assert waited == []
-    assert set(paused) == {budget.PAUSE_S}
+    # As exporters ask, and as the console does for each record.
+    for ask, digit in ((lambda: redactor, "1"), (redactor.for_caller, "2")):
+        ask().text(f"4111 111{digit} " * (budget.LONG // 5))
+        assert (set(waited), paused) == ({budget.TURN_S}, [])
+        waited.clear()
+        ask().text(f"4111 119{digit} " * (budget.LONG // 20))
+        assert waited == []
+        assert set(paused) == {budget.PAUSE_S}
+        paused.clear()
+
+
+def test_what_a_request_s_thread_did_before_a_record_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redactor = Redactor.load(key=b"k" * 32)
+    redactor.prepare()
+    handed: list[None] = []
+    used = [0.0]
+    monkeypatch.setattr(budget, "hand_over", lambda: handed.append(None))
+    monkeypatch.setattr(time, "thread_time", lambda: used[0])
+    for number in range(100):
+        used[0] += 10.0
+        redactor.for_caller().text(f"paid by jane.doe{number}@example.com with 4111 1111 1111 1111")
+    assert handed == []
+    # The control: on an exporter's thread all of its work counts.
+    for number in range(100):
+        used[0] += 10.0
+        redactor.text(f"paid by john.doe{number}@example.com with 4111 1111 1111 1111")
+    assert len(handed) > 20
 
 
 def test_a_loop_that_is_busy_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,35 @@ def test_lines_are_in_the_order_of_their_records(
     assert found[0]["s"] == [1]
 
 
+def test_a_loop_writes_its_line_while_another_thread_makes_a_long_one(
+    logger: logging.Logger,
+    handler: ConsoleHandler,
+    made: list[tuple[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    line = JsonFormatter.line
+
+    def slow(self: JsonFormatter, parts: Parts) -> str:
+        if parts.message.startswith("long"):
+            begun.set()
+            assert go_on.wait(240)
+        return line(self, parts)
+
+    monkeypatch.setattr(JsonFormatter, "line", slow)
+    other = threading.Thread(target=lambda: logger.info("long"), daemon=True)
+    other.start()
+    assert begun.wait(60)
+    from_loop = threading.Thread(target=in_loop, args=(lambda: logger.info("short"),), daemon=True)
+    from_loop.start()
+    from_loop.join(60)
+    assert not from_loop.is_alive()
+    assert [one["message"] for one in lines(handler)] == ["short"]
+    go_on.set()
+    other.join()
+    assert [one["message"] for one in lines(handler)] == ["short", "long"]
+
+
 def test_what_waits_is_bounded(
     logger: logging.Logger,
     handler: ConsoleHandler,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from glasshouse.redaction.json_text import looks_like_json
 from glasshouse_bench.overhead import cpu, probes
 from glasshouse_bench.overhead.probes import Tick
 from glasshouse_cli.errors import StackError
@@ -182,14 +183,22 @@ async def test_to_watch_alone_asks_for_no_other_thread(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("kind", probes.KINDS)
 def test_a_text_fills_its_size_to_the_last_unit(kind: str) -> None:
     unit = len(probes.KINDS[kind].encode())
-    size = len(probes.text_of(kind, 1000).encode())
-    assert 1000 - unit < size <= 1000
+    for number in (0, 7):
+        size = len(probes.text_of(kind, 1000, number).encode())
+        assert 1000 - unit < size <= 1000
+    assert looks_like_json(probes.text_of(kind, 1000, 7).encode()) is (kind == "json")
 
 
-async def test_a_long_line_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_long_line_is_logged_once_and_never_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO, logger="bench")
-    found = await probes.line(logging.getLogger("bench"), "ids", 330)
-    assert [one.getMessage() for one in caplog.records] == [probes.text_of("ids", 330)]
+    logger = logging.getLogger("bench")
+    found = [await probes.line(logger, "ids", 330) for _ in range(2)][-1]
+    first, second = (one.getMessage() for one in caplog.records)
+    # A text that was seen before would be remembered.
+    assert first != second
+    assert {line.strip()[:33] for line in (first, second)} == {probes.KINDS["ids"]}
     assert set(found) == {"stop_ms", "work_ms", "garbage_ms", "caller_ms"}
     assert found["caller_ms"] > 0
 

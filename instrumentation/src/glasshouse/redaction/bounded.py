@@ -5,7 +5,6 @@ characters and an amount of processor time; what needs more is cut. The exporter
 their own, send all of it.
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -41,7 +40,10 @@ class BoundedRedactor(Redactor):
         self._left = characters
         self._names = _FREE_NAMES
         self._cut: Callable[[], None] | None = cut
-        self._budget = budget.Budget(MOST_S if is_on_loop() else math.inf)
+        # Without one a thread hands the interpreter over now and then.
+        self._budget = budget.Budget(MOST_S) if is_on_loop() else None
+        if self._budget is None:
+            budget.begin()
 
     def name(self, key: str) -> str:
         if self._names and len(key) <= LONGEST_CACHED_KEY:
@@ -79,17 +81,20 @@ class BoundedRedactor(Redactor):
             redacted = self._timed(partial(super()._string, key, text))
             if redacted is not None:
                 return redacted
-            left, self._budget.left = min(len(text), _BEGINNING), MOST_AGAIN_S
+            left = min(len(text), _BEGINNING)
+            self._set_time(MOST_AGAIN_S)
         # A part of a JSON document is none, and names that count there do not count elsewhere.
         if left <= MARGIN or looks_like_json(text.encode("utf-8", "replace")):
-            self._budget.left = 0.0
+            self._set_time(0.0)
             return self._marked()
         beginning = self._timed(partial(super()._string, key, text[:left])) or ""
-        self._budget.left = 0.0
+        self._set_time(0.0)
         return beginning[: max(0, len(beginning) - MARGIN)] + self._marked()
 
     def _timed(self, redact: Callable[[], Redacted]) -> Redacted | None:
         """Return what is made within the time that is left; ``None`` where that is too little."""
+        if self._budget is None:
+            return redact()
         if not self._budget.is_spent:
             try:
                 with self._budget.spending():
@@ -98,6 +103,10 @@ class BoundedRedactor(Redactor):
                 pass
         self._left = self._names = 0
         return None
+
+    def _set_time(self, seconds: float) -> None:
+        if self._budget is not None:
+            self._budget.left = seconds
 
     def _pays(self, characters: int) -> bool:
         enough = characters <= self._left

@@ -92,6 +92,17 @@ class _OnThisThread(threading.local):
 _on_this_thread: Final = _OnThisThread()
 
 
+def begin() -> None:
+    """Go on with a record on a thread of the application that is no event loop's.
+
+    What the thread did before does not count: a short record waits for nobody, which would come on
+    top of its request's time.
+    """
+    here = _on_this_thread
+    here.left = _BETWEEN
+    here.since = time.thread_time()
+
+
 def ask(candidates: int = 1) -> None:
     """Go on with so many candidates; with none, after something that takes as long as several.
 

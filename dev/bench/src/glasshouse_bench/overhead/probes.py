@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import os
 import sys
@@ -16,7 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
 
@@ -59,6 +60,9 @@ KINDS = {
     "pairs": "key=value ",
     "json": '{"name": {"value": [1, "two"]}} ',
 }
+
+
+_number: Final = itertools.count()
 
 
 class Tick(NamedTuple):
@@ -276,15 +280,19 @@ def _end(spans: int, paths: str) -> None:
             pass
 
 
-def text_of(kind: str, size: int) -> str:
-    """Return a text of ``size`` bytes at most, of one of `KINDS`."""
+def text_of(kind: str, size: int, number: int = 0) -> str:
+    """Return a text of ``size`` bytes at most, of one of `KINDS`.
+
+    ``number``: another for each. A text that was seen before is remembered, and costs nothing.
+    """
     unit = KINDS[kind]
-    return unit * (size // len(unit.encode()))
+    # In front of all of it, so that it stays of its kind: JSON, too.
+    return " " * number + unit * ((size - number) // len(unit.encode()))
 
 
 async def line(logger: logging.Logger, kind: str, size: int) -> dict[str, Any]:
-    """Log one long line; watch what it does to the loop, then and later."""
-    text = text_of(kind, size)
+    """Log one long line, never the same twice; watch what it does to the loop, then and later."""
+    text = text_of(kind, size, next(_number))
     watching = asyncio.create_task(ticks(LINE_WATCHED_S))
     await asyncio.sleep(5 * TICK_S)
     started = time.thread_time_ns()
