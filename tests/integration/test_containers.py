@@ -182,6 +182,18 @@ def test_where_each_port_is_taken_the_engine_s_words_are_shown(
         assert found.name == name
 
 
+def test_where_no_port_is_free_the_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = PrometheusContainer(labels=LABELS).image
+    taken = support_ports.free(["one"])["one"]
+    monkeypatch.setattr(own_ports, "FIRST", taken)
+    monkeypatch.setattr(own_ports, "END", taken + 1)
+    with (
+        socket.create_server(("127.0.0.1", taken)),
+        pytest.raises(ContainerError, match=rf"^{image}: no port from {taken} to {taken} is free"),
+    ):
+        PrometheusContainer(labels=LABELS)
+
+
 @pytest.mark.parametrize("redaction", ["on", "off"])
 def test_a_collector_alone_has_a_sink(redaction: str) -> None:
     from glasshouse.testing.containers import collector as module

@@ -163,8 +163,11 @@ class Container(DockerContainer):
 
     def _publish(self) -> None:
         for port in self.published:
-            # Elsewhere the engine's own loopback is out of reach, and it knows what is free.
-            bound = (LOOPBACK, ports.free()) if self._here else None
+            try:
+                # Elsewhere the engine's own loopback is out of reach, and it knows what is free.
+                bound = (LOOPBACK, ports.free()) if self._here else None
+            except OSError as error:
+                raise ContainerError(f"{self.image}: {error}: end what listens there") from None
             self.ports[str(port)] = bound  # pyright: ignore[reportArgumentType]  # as the engine's client takes it
 
     def _is_here(self) -> bool:
