@@ -210,7 +210,7 @@ class ConsoleHandler(Redacting, logging.StreamHandler[Any]):
         marker = logging.makeLogRecord({**values, "msg": UNREADABLE})
         vars(marker)["error.type"] = error.__qualname__ if error else "unknown"
         # The stream itself may be gone.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), self._lock():
             self._write(self.format(marker))
 
 
