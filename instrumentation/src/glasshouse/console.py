@@ -108,16 +108,11 @@ class ConsoleHandler(Redacting, logging.StreamHandler[Any]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's line, or let it wait."""
         try:
-            if self._waiting or (is_on_loop() and shutdown.is_installed()):
-                with self._lock():
-                    waiting = self._to_wait(record)
-                    if waiting is not None:
-                        self._put(waiting)
-                return
+            may_wait = bool(self._waiting) or (is_on_loop() and shutdown.is_installed())
             # Made without the lock: an event loop on another thread may want to log meanwhile.
-            line = self.format(record)
+            line = None if may_wait else self.format(record)
             with self._lock():
-                waiting = self._written(record, line)
+                waiting = self._to_wait(record) if line is None else self._written(record, line)
                 if waiting is not None:
                     self._put(waiting)
         except RecursionError:

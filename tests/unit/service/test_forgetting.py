@@ -1,16 +1,13 @@
 """A person is erased: every row, every event that waits, and Loki is asked for the lines."""
 
-import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -39,6 +36,7 @@ from backend.platform.encryption import Encryptor
 from backend.platform.settings import DatabaseSettings
 from glasshouse.keyring import key_id, pseudonym, pseudonym_without_id
 from glasshouse.redaction import Redactor
+from support.http_server import Handler, serving
 
 OLD, NEW = "o" * 32, "n" * 32
 JANE, BOB = "jane@mail.example", "bob"
@@ -378,7 +376,7 @@ async def test_the_command_erases_nothing_while_one_of_several_lokis_is_down(
 ) -> None:
     await world().live(JANE)
     before = await world().count()
-    with answering_loki() as url:
+    with serving(WithoutLines) as url:
         several = f"{url}, http://127.0.0.1:1"
         ended = command(empty, tmp_path, "forget", "-", LOKI_URL=several, LOKI_TENANT="team-a")
         assert (ended.returncode, ended.stdout) == (1, "")
@@ -415,28 +413,13 @@ def test_a_wrong_setting_is_named_in_one_line(
     assert "hunter2" not in line
 
 
-@contextlib.contextmanager
-def answering_loki() -> Iterator[str]:
-    """Run what answers as a Loki without lines."""
+class WithoutLines(Handler):
+    """Answers as a Loki that has none."""
 
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"data": {"result": []}}')
+    def do_GET(self) -> None:
+        self.answer(b'{"data": {"result": []}}')
 
-        do_POST = do_GET
-
-        def log_message(self, format: str, *args: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    do_POST = do_GET
 
 
 async def test_the_command_erases_rows_where_there_is_no_loki(

@@ -281,8 +281,7 @@ def forget(
     even_open: _Open = False,
 ) -> None:
     """Erase a person from the running stack: rows, and lines in Loki (docs/personal-data.md)."""
-    options = _forget_options(also, caller, wait, even_open=even_open)
-    _forget(_ready_for_compose(), user, options)
+    _forget(_ready_for_compose(), user, also, caller, wait, even_open=even_open)
 
 
 @app.command()
@@ -294,19 +293,22 @@ def forget_distributed(
     even_open: _Open = False,
 ) -> None:
     """Erase a person from the stack past one machine: rows, and lines in each Loki."""
-    options = _forget_options(also, caller, wait, even_open=even_open)
-    _forget(_ready_for_compose(project.DISTRIBUTED), user, options)
+    checkout = _ready_for_compose(project.DISTRIBUTED)
+    _forget(checkout, user, also, caller, wait, even_open=even_open)
 
 
-def _forget_options(
-    also: Sequence[str] | None, caller: str | None, wait: float, *, even_open: bool
-) -> list[str]:
+def _forget(
+    checkout: Project,
+    user: str,
+    also: Sequence[str] | None,
+    caller: str | None,
+    wait: float,
+    *,
+    even_open: bool,
+) -> None:
     options = [f"--wait={wait}", *(f"--also={one}" for one in also or ())]
     options += [f"--caller={caller}"] if caller else []
-    return [*options, "--open"] if even_open else options
-
-
-def _forget(checkout: Project, user: str, options: Sequence[str]) -> None:
+    options += ["--open"] if even_open else []
     _compose(checkout, "run", "--rm", "--no-deps", "-T", "forget", *options, "--", user)
 
 

@@ -37,8 +37,7 @@ CRON_FIELDS: Final = 5
 # A name, a name with all below it, an address of either kind; without a port.
 _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
-# As Loki takes it, https://grafana.com/docs/loki/latest/operations/multi-tenancy/, but for what has
-# a meaning in a header.
+# As Loki takes it: https://grafana.com/docs/loki/latest/operations/multi-tenancy/.
 _TENANT: Final = re.compile(r"[A-Za-z0-9!\-_.*'()]{1,150}")
 
 

@@ -41,14 +41,17 @@ class Line:
     """A line through what was measured.
 
     slope: of one more of what was varied. measured_to: up to there it is linear, and was measured.
-    residual: the greatest distance of a point from it, as a share of the point. flat: what was
-    measured did not rise, so one more counts as nothing.
+    residual: the greatest distance of a point from it, as a share of the point.
     """
 
     slope: float
     measured_to: float
     residual: float
-    flat: bool
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether what was measured did not rise, so that one more counts as nothing."""
+        return self.slope == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,12 +245,7 @@ def _line(held: Mapping[str, Any], unit: float) -> Line:
     if not math.isfinite(slope):
         raise ValueError(f"a slope of {slope}")
     # That something costs less than nothing is noise.
-    return Line(
-        slope=max(0.0, slope) * unit,
-        measured_to=to,
-        residual=_number(held["residual"]),
-        flat=slope <= 0,
-    )
+    return Line(slope=max(0.0, slope) * unit, measured_to=to, residual=_number(held["residual"]))
 
 
 def _number(value: Any) -> float:

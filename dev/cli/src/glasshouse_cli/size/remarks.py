@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glasshouse_cli.size.factors import Factors
+from glasshouse_cli.size.factors import Factors, Growth, Part, Signal
 from glasshouse_cli.size.load import Load
 from glasshouse_cli.size.shapes import Plan
 
@@ -88,26 +88,27 @@ def _queue(made: Plan, load: Load, found: Factors) -> Iterator[str]:
 
 def _flat(made: Plan, load: Load, found: Factors) -> Iterator[str]:
     """Yield what counts as nothing because no rise was measured: it may be hidden by noise."""
-    parts = [found.parts[one.part] for one in made.needs]
     for what, name in (("cpu", "CPU time"), ("memory", "memory")):
         flat: dict[str, list[str]] = {}
-        for part in parts:
-            lines = {
-                signal: getattr(part.signals[signal], what)
-                for signal, rate in load.rates.items()
-                if rate > 0 and signal in part.signals
-            }
-            for grown in ("services", "series"):
-                if growth := getattr(part, grown):
-                    lines[grown] = getattr(growth, what)
-            for varied, line in lines.items():
-                if line.flat:
-                    flat.setdefault(varied, []).append(part.name)
-        for varied, names in flat.items():
+        for need in made.needs:
+            for varied, costs in _varied(found.parts[need.part], load):
+                if getattr(costs, what).is_flat:
+                    flat.setdefault(varied, []).append(need.part)
+        for varied, parts in flat.items():
             yield (
-                f"more {varied} count as no {name} at {', '.join(names)}: "
+                f"more {varied} count as no {name} at {', '.join(parts)}: "
                 "no rise was measured that stands out of the noise"
             )
+
+
+def _varied(part: Part, load: Load) -> Iterator[tuple[str, Signal | Growth]]:
+    """Yield what a load has of what was varied, and what one more of it costs a part."""
+    for one, rate in load.rates.items():
+        if rate > 0 and one in part.signals:
+            yield one, part.signals[one]
+    for name, growth in (("services", part.services), ("series", part.series)):
+        if growth:
+            yield name, growth
 
 
 def _long(seconds: float) -> str:
